@@ -1,0 +1,69 @@
+/* head.h: the head of an HTTP/1.x message (RFC 9112 2 to 5), read piece by piece.
+ *
+ * Pull style: the caller offers bytes and asks for the next token until it is TW_HEAD_NEED, TW_HEAD_END or an error.
+ * Nothing is stored but the state; the tokens point into the caller's bytes. An item (a name, a value ...) comes as one
+ * or more parts, an empty one as none; the parts of an item put together are the same however the input was split.
+ *
+ *   size_t used;
+ *   tw_head_token token;
+ *   do {
+ *     int32_t error = tw_head_next(&head, data, size, &used, &token);
+ *     data += used, size -= used;
+ *     if (error != 0) return error;
+ *     on_token(&token);
+ *   } while (token.type != TW_HEAD_NEED && token.type != TW_HEAD_END);
+ *
+ * Response: STATUS REASON* (NAME+ VALUE* FIELD_END)* END.
+ * Request:  METHOD+ TARGET+ VERSION (NAME+ VALUE* FIELD_END)* END.
+ *
+ * Strict: what RFC 9112 calls malformed is refused at the first byte that proves it, leniency that RFC 9112 offers is
+ * not taken (bare LF, obs-fold, whitespace around names or before the colon). The one exception is an empty line
+ * before a request line, RFC 9112 2.2. Fields are not interpreted. */
+#ifndef TW_HTTP1_HEAD_H
+#define TW_HTTP1_HEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum tw_head_kind { TW_HEAD_RESPONSE, TW_HEAD_REQUEST } tw_head_kind;
+
+typedef enum tw_head_type {
+  TW_HEAD_NEED,      /* all input is consumed, more is wanted */
+  TW_HEAD_STATUS,    /* number: the status code, 0 to 999; minor */
+  TW_HEAD_REASON,    /* part of the reason phrase */
+  TW_HEAD_METHOD,    /* part of the method, an RFC 9110 token */
+  TW_HEAD_TARGET,    /* part of the request target: visible ASCII, its form is not checked */
+  TW_HEAD_VERSION,   /* minor; ends the request line */
+  TW_HEAD_NAME,      /* part of a field name, in the case it was sent */
+  TW_HEAD_VALUE,     /* part of a field value. Leading OWS is skipped; trailing OWS is the caller's to trim */
+  TW_HEAD_FIELD_END, /* the field is whole */
+  TW_HEAD_END        /* the head is whole; the first byte not consumed is the body's */
+} tw_head_type;
+
+typedef struct tw_head_token {
+  tw_head_type type;
+  uint16_t number;     /* STATUS: the code */
+  uint8_t minor;       /* STATUS, VERSION: x of HTTP/1.x */
+  const uint8_t *data; /* parts: borrowed from the input, `size` bytes, at least one */
+  size_t size;
+} tw_head_token;
+
+/* Private. */
+typedef struct tw_head {
+  uint32_t left; /* bytes the head may still have */
+  int16_t error; /* the error that ended it, or 0 */
+  uint16_t number;
+  uint8_t state;
+  uint8_t at; /* index in a fixed text */
+  uint8_t minor;
+} tw_head;
+
+/* Makes ready for one head of at most `max_bytes`, its empty line included. */
+void tw_head_init(tw_head *head, tw_head_kind kind, uint32_t max_bytes);
+
+/* Consumes bytes of [data, data + size), sets *used and fills *token. Returns 0; or TW_ERR_HTTP or
+ * TW_ERR_HEAD_TOO_LARGE, with *used the index of the byte that proved it and no token; the error is final. After END
+ * no more is consumed. */
+int32_t tw_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *used, tw_head_token *token);
+
+#endif
