@@ -40,7 +40,15 @@ function tokens(line) {
 
 export function parseAbi(source, file = "abi.def") {
   const abi = {
-    hash: 0, consts: [], errors: [], enums: [], records: [], limits: [], events: [], imports: [], exports: [],
+    hash: 0,
+    consts: [],
+    errors: [],
+    enums: [],
+    records: [],
+    limits: [],
+    events: [],
+    imports: [],
+    exports: [],
   };
   const seen = new Set();
   const canonical = [];
@@ -79,14 +87,17 @@ export function parseAbi(source, file = "abi.def") {
     const [, name, result, list] = match;
     if (!["void", ...VALUE_TYPES].includes(result)) fail(`${result} is not a result type`);
     const names = new Set();
-    const args = list.trim() === "" ? [] : list.split(",").map((part) => {
-      const arg = /^\s*([a-z][a-z0-9_]*): (\S+)\s*$/.exec(part);
-      if (!arg) fail(`"${part.trim()}" is not an argument; expected: ${form}`);
-      if (!VALUE_TYPES.includes(arg[2])) fail(`${arg[2]} is not an argument type`);
-      if (names.has(arg[1])) fail(`argument ${arg[1]} is named twice`);
-      names.add(arg[1]);
-      return { name: arg[1], type: arg[2] };
-    });
+    const args =
+      list.trim() === ""
+        ? []
+        : list.split(",").map((part) => {
+            const arg = /^\s*([a-z][a-z0-9_]*): (\S+)\s*$/.exec(part);
+            if (!arg) fail(`"${part.trim()}" is not an argument; expected: ${form}`);
+            if (!VALUE_TYPES.includes(arg[2])) fail(`${arg[2]} is not an argument type`);
+            if (names.has(arg[1])) fail(`argument ${arg[1]} is named twice`);
+            names.add(arg[1]);
+            return { name: arg[1], type: arg[2] };
+          });
     named(/^tw_[a-z0-9_]+$/, name, "a tw_ name");
     unique("function", name);
     return { name, result, args };
@@ -105,7 +116,12 @@ export function parseAbi(source, file = "abi.def") {
     const(words) {
       exactly(words, 3, 'const NAME value "meaning"');
       unique("constant", named(CONSTANT, words[0], "a CONSTANT_NAME"));
-      abi.consts.push({ name: words[0], value: number(words[1]), hex: words[1].startsWith("0x"), meaning: quoted(words[2], "meaning") });
+      abi.consts.push({
+        name: words[0],
+        value: number(words[1]),
+        hex: words[1].startsWith("0x"),
+        meaning: quoted(words[2], "meaning"),
+      });
     },
     error(words) {
       exactly(words, 4, 'error NAME value "what went wrong" "what to do"');
@@ -113,7 +129,12 @@ export function parseAbi(source, file = "abi.def") {
       const value = number(words[1], -0x7fff, -1);
       unique("constant", name);
       unique("error value", value);
-      abi.errors.push({ name, value, what: quoted(words[2], "text of what went wrong"), todo: quoted(words[3], "advice") });
+      abi.errors.push({
+        name,
+        value,
+        what: quoted(words[2], "text of what went wrong"),
+        todo: quoted(words[3], "advice"),
+      });
     },
     enum(words, what = "enum") {
       exactly(words, 3, `${what} TsName C_PREFIX "meaning"`);
@@ -132,8 +153,15 @@ export function parseAbi(source, file = "abi.def") {
       unique("type", name);
       unique("C type", named(LOWER, words[1], "a c_name"));
       block = {
-        what: "record", name, c: words[1], size: number(words[2], 1, 4096), meaning: quoted(words[3], "meaning"),
-        members: [], offset: 0, align: 1, line: lineNumber,
+        what: "record",
+        name,
+        c: words[1],
+        size: number(words[2], 1, 4096),
+        meaning: quoted(words[3], "meaning"),
+        members: [],
+        offset: 0,
+        align: 1,
+        line: lineNumber,
       };
       abi.records.push(block);
     },
@@ -142,7 +170,14 @@ export function parseAbi(source, file = "abi.def") {
       if (abi.limits.length > 0) fail("there is one limits block");
       unique("type", named(PASCAL, words[0], "a TypeName"));
       unique("C type", named(LOWER, words[1], "a c_name"));
-      block = { what: "limits", name: words[0], c: words[1], meaning: quoted(words[2], "meaning"), members: [], line: lineNumber };
+      block = {
+        what: "limits",
+        name: words[0],
+        c: words[1],
+        meaning: quoted(words[2], "meaning"),
+        members: [],
+        line: lineNumber,
+      };
       abi.limits.push(block);
     },
     event(words) {
@@ -154,8 +189,12 @@ export function parseAbi(source, file = "abi.def") {
       }
       unique("event", name);
       abi.events.push({
-        name, kind: named(CONSTANT, words[1], "a Kind"), event: named(LOWER, words[2], "an event"), signature: text,
-        hash: signatureHash(text), line: lineNumber,
+        name,
+        kind: named(CONSTANT, words[1], "a Kind"),
+        event: named(LOWER, words[2], "an event"),
+        signature: text,
+        hash: signatureHash(text),
+        line: lineNumber,
       });
     },
     import(words) {
@@ -186,7 +225,8 @@ export function parseAbi(source, file = "abi.def") {
       if (bytes === undefined) fail(`${words[0]} is not one of ${Object.keys(FIELD_BYTES).join(", ")}`);
       const name = named(LOWER, words[1], "a field_name");
       unique(`field of ${block.name}:`, name);
-      if (block.offset % bytes !== 0) fail(`${name} would lie at ${block.offset}, which is no multiple of its ${bytes} bytes`);
+      if (block.offset % bytes !== 0)
+        fail(`${name} would lie at ${block.offset}, which is no multiple of its ${bytes} bytes`);
       block.members.push({ name, type: words[0], offset: block.offset, meaning: quoted(words[2], "meaning") });
       block.offset += bytes;
       block.align = Math.max(block.align, bytes);
@@ -203,7 +243,8 @@ export function parseAbi(source, file = "abi.def") {
         limit[key] = number(word.slice(key.length + 1), 0);
       });
       for (const key of ["host", "esp32"]) {
-        if (limit[key] < limit.min || limit[key] > limit.max) fail(`${key}=${limit[key]} is outside ${limit.min}..${limit.max}`);
+        if (limit[key] < limit.min || limit[key] > limit.max)
+          fail(`${key}=${limit[key]} is outside ${limit.min}..${limit.max}`);
       }
       block.members.push(limit);
     },
@@ -228,7 +269,8 @@ export function parseAbi(source, file = "abi.def") {
 
   if (abi.limits.length !== 1) fail("the limits block is missing");
   const kinds = abi.enums.find((entry) => entry.name === "Kind")?.members.map((entry) => entry.name) ?? [];
-  for (const event of abi.events) if (!kinds.includes(event.kind)) fail(`${event.kind} is no member of Kind`, event.line);
+  for (const event of abi.events)
+    if (!kinds.includes(event.kind)) fail(`${event.kind} is no member of Kind`, event.line);
   abi.hash = fnv1a(canonical.join("\n"));
   return { ...abi, limits: abi.limits[0] };
 }

@@ -22,32 +22,45 @@ export function writeTypeScript(abi) {
     `${doc("FNV-1a of the definition file without its comments: what `tw_abi_hash() >>> 0` must be.")}\nexport const ABI_HASH = ${hex(abi.hash)};`,
     ...abi.consts.map((it) => `${doc(it.meaning)}\nexport const ${it.name} = ${it.hex ? hex(it.value) : it.value};`),
     `${doc("Every error: its number, what went wrong, what to do.")}\nexport const Errors = {\n${abi.errors
-      .map((it) => `  ${it.name}: { value: ${it.value}, what: ${JSON.stringify(it.what)}, todo: ${JSON.stringify(it.todo)} },`)
+      .map(
+        (it) =>
+          `  ${it.name}: { value: ${it.value}, what: ${JSON.stringify(it.what)}, todo: ${JSON.stringify(it.todo)} },`,
+      )
       .join("\n")}\n} as const;
 export type ErrorCode = keyof typeof Errors;`,
     ...abi.enums.map(
-      (entry) => `${doc(entry.meaning)}\nexport const ${entry.name} = {\n${entry.members
-        .map((it) => `${doc(it.meaning, "  ")}\n  ${it.name}: ${it.value},`)
-        .join("\n")}\n} as const;\n${
-        entry.what === "flags"
-          ? `${doc(`A union of \`${entry.name}\` bits.`)}\nexport type ${entry.name} = number;`
-          : `export type ${entry.name} = (typeof ${entry.name})[keyof typeof ${entry.name}];`
-      }`,
+      (entry) =>
+        `${doc(entry.meaning)}\nexport const ${entry.name} = {\n${entry.members
+          .map((it) => `${doc(it.meaning, "  ")}\n  ${it.name}: ${it.value},`)
+          .join("\n")}\n} as const;\n${
+          entry.what === "flags"
+            ? `${doc(`A union of \`${entry.name}\` bits.`)}\nexport type ${entry.name} = number;`
+            : `export type ${entry.name} = (typeof ${entry.name})[keyof typeof ${entry.name}];`
+        }`,
     ),
     ...abi.records.map(
-      (entry) => `${doc(`${entry.meaning} Offsets in bytes.`)}\nexport const ${entry.name} = {\n${doc("bytes of the whole record", "  ")}\n  SIZE: ${entry.size},\n${entry.members
-        .map((it) => `${doc(`${it.type}: ${it.meaning}`, "  ")}\n  ${it.name}: ${it.offset},`)
-        .join("\n")}\n} as const;`,
+      (entry) =>
+        `${doc(`${entry.meaning} Offsets in bytes.`)}\nexport const ${entry.name} = {\n${doc("bytes of the whole record", "  ")}\n  SIZE: ${entry.size},\n${entry.members
+          .map((it) => `${doc(`${it.type}: ${it.meaning}`, "  ")}\n  ${it.name}: ${it.offset},`)
+          .join("\n")}\n} as const;`,
     ),
     `${doc(limits.meaning)}\nexport interface ${limits.name} {\n${limits.members
-      .map((it) => `${doc(`${it.meaning}; ${it.min} to ${it.max}, by default ${it.host}`, "  ")}\n  ${it.name}: number;`)
+      .map(
+        (it) => `${doc(`${it.meaning}; ${it.min} to ${it.max}, by default ${it.host}`, "  ")}\n  ${it.name}: number;`,
+      )
       .join("\n")}\n}`,
     `${doc("Every limit: its offset in bytes in the record, the defaults of a host and of an ESP32, its range.")}\nexport const limitFields = {\n${limits.members
-      .map((it) => `  ${it.name}: { offset: ${it.offset}, host: ${it.host}, esp32: ${it.esp32}, min: ${it.min}, max: ${it.max} },`)
+      .map(
+        (it) =>
+          `  ${it.name}: { offset: ${it.offset}, host: ${it.host}, esp32: ${it.esp32}, min: ${it.min}, max: ${it.max} },`,
+      )
       .join("\n")}\n} as const satisfies Record<keyof ${limits.name}, object>;
 ${doc("Bytes of the limits record.")}\nexport const LIMITS_SIZE = ${4 * limits.members.length};`,
     `${doc("The event declarations that an application may bind, by their names, with their `tw_signature`.")}\nexport const EventSignatures = {\n${abi.events
-      .map((it) => `  ${it.name}: { kind: Kind.${it.kind}, event: "${it.event}", signature: "${it.signature}", hash: ${hex(it.hash)} },`)
+      .map(
+        (it) =>
+          `  ${it.name}: { kind: Kind.${it.kind}, event: "${it.event}", signature: "${it.signature}", hash: ${hex(it.hash)} },`,
+      )
       .join("\n")}\n} as const;`,
     `${doc("What a host supplies: the imports of the module. A ptr is an offset into linear memory.")}\nexport interface CoreImports {\n${functions(abi.imports)}\n}`,
     `${doc("What the module offers. A ptr is an offset into linear memory; a u32 result arrives signed: `>>> 0`.")}\nexport interface CoreExports {\n  readonly memory: WebAssembly.Memory;\n${doc("The first byte behind the module's own data and stack.", "  ")}\n  readonly __heap_base: WebAssembly.Global;\n${functions(abi.exports)}\n}`,

@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what tw_abi_hash returns. */
-#define TW_ABI_HASH 0x11b07c36u
+#define TW_ABI_HASH 0x5b745ab9u
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -56,46 +56,44 @@
 #define TW_ERR_UNSUPPORTED (-11)
 /* the event does not exist for this handle, or its declared fields differ in name, type or order: declare the event exactly as the documentation does */
 #define TW_ERR_EVENT (-12)
-/* events of the last delivery are still waiting: drain them with tw_pump, then deliver again */
-#define TW_ERR_BUSY (-13)
 /* the network is down or has no address yet: open from the handler that says the network is up */
-#define TW_ERR_NETWORK_DOWN (-14)
+#define TW_ERR_NETWORK_DOWN (-13)
 /* the host name does not exist: check the spelling of the host name */
-#define TW_ERR_NAME_NOT_FOUND (-15)
+#define TW_ERR_NAME_NOT_FOUND (-14)
 /* the host name could not be looked up now: check the name server, try again later */
-#define TW_ERR_NAME_FAILED (-16)
+#define TW_ERR_NAME_FAILED (-15)
 /* the peer refused the connection: check that a server listens at this address and port */
-#define TW_ERR_REFUSED (-17)
+#define TW_ERR_REFUSED (-16)
 /* the peer reset the connection: see the peer's log; connect again */
-#define TW_ERR_RESET (-18)
+#define TW_ERR_RESET (-17)
 /* no route leads to the peer: check the address, the network and the firewall */
-#define TW_ERR_UNREACHABLE (-19)
+#define TW_ERR_UNREACHABLE (-18)
 /* the peer did not answer in time: check that the peer is alive, or raise the time-out of this step */
-#define TW_ERR_TIMEOUT (-20)
+#define TW_ERR_TIMEOUT (-19)
 /* the local address is already in use: choose another port, or 0 for any free one */
-#define TW_ERR_IN_USE (-21)
+#define TW_ERR_IN_USE (-20)
 /* the operating system does not permit it: use a port above 1023, or run with the right */
-#define TW_ERR_ACCESS (-22)
+#define TW_ERR_ACCESS (-21)
 /* the host reported an error that has no code of its own: see the cause */
-#define TW_ERR_HOST (-23)
+#define TW_ERR_HOST (-22)
 /* the peer's HTTP message breaks RFC 9112: check that an HTTP server answers at this address */
-#define TW_ERR_HTTP (-24)
+#define TW_ERR_HTTP (-23)
 /* the peer's HTTP head is larger than maxHead: raise maxHead if the peer is trusted */
-#define TW_ERR_HEAD_TOO_LARGE (-25)
+#define TW_ERR_HEAD_TOO_LARGE (-24)
 /* the server answered the WebSocket handshake with an HTTP status instead: check the path, the credentials and the server's log */
-#define TW_ERR_WS_REFUSED (-26)
+#define TW_ERR_WS_REFUSED (-25)
 /* the server's handshake breaks RFC 6455 4.1: check that a WebSocket server answers at this URL */
-#define TW_ERR_WS_HANDSHAKE (-27)
+#define TW_ERR_WS_HANDSHAKE (-26)
 /* the peer sent a frame that breaks RFC 6455: see the close code 1002; the peer must be mended */
-#define TW_ERR_WS_PROTOCOL (-28)
+#define TW_ERR_WS_PROTOCOL (-27)
 /* the peer sent text that is not UTF-8: see the close code 1007; the peer must be mended */
-#define TW_ERR_WS_UTF8 (-29)
+#define TW_ERR_WS_UTF8 (-28)
 /* the peer sent a message larger than maxMessage: raise maxMessage if such messages are expected */
-#define TW_ERR_WS_TOO_BIG (-30)
+#define TW_ERR_WS_TOO_BIG (-29)
 /* the peer closed the connection in the middle of an exchange: see the peer's log; connect again */
-#define TW_ERR_ENDED (-31)
+#define TW_ERR_ENDED (-30)
 /* the memory for open requests (textPool) is used up: close a handle, or raise textPool before the first open */
-#define TW_ERR_MEMORY (-32)
+#define TW_ERR_MEMORY (-31)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
@@ -111,26 +109,25 @@
   X(TW_ERR_ADDRESS, -10, "the address is not a literal IPv4 or IPv6 address", "resolve the name first") \
   X(TW_ERR_UNSUPPORTED, -11, "this host has not got this capability", "see the host table in the documentation") \
   X(TW_ERR_EVENT, -12, "the event does not exist for this handle, or its declared fields differ in name, type or order", "declare the event exactly as the documentation does") \
-  X(TW_ERR_BUSY, -13, "events of the last delivery are still waiting", "drain them with tw_pump, then deliver again") \
-  X(TW_ERR_NETWORK_DOWN, -14, "the network is down or has no address yet", "open from the handler that says the network is up") \
-  X(TW_ERR_NAME_NOT_FOUND, -15, "the host name does not exist", "check the spelling of the host name") \
-  X(TW_ERR_NAME_FAILED, -16, "the host name could not be looked up now", "check the name server, try again later") \
-  X(TW_ERR_REFUSED, -17, "the peer refused the connection", "check that a server listens at this address and port") \
-  X(TW_ERR_RESET, -18, "the peer reset the connection", "see the peer's log; connect again") \
-  X(TW_ERR_UNREACHABLE, -19, "no route leads to the peer", "check the address, the network and the firewall") \
-  X(TW_ERR_TIMEOUT, -20, "the peer did not answer in time", "check that the peer is alive, or raise the time-out of this step") \
-  X(TW_ERR_IN_USE, -21, "the local address is already in use", "choose another port, or 0 for any free one") \
-  X(TW_ERR_ACCESS, -22, "the operating system does not permit it", "use a port above 1023, or run with the right") \
-  X(TW_ERR_HOST, -23, "the host reported an error that has no code of its own", "see the cause") \
-  X(TW_ERR_HTTP, -24, "the peer's HTTP message breaks RFC 9112", "check that an HTTP server answers at this address") \
-  X(TW_ERR_HEAD_TOO_LARGE, -25, "the peer's HTTP head is larger than maxHead", "raise maxHead if the peer is trusted") \
-  X(TW_ERR_WS_REFUSED, -26, "the server answered the WebSocket handshake with an HTTP status instead", "check the path, the credentials and the server's log") \
-  X(TW_ERR_WS_HANDSHAKE, -27, "the server's handshake breaks RFC 6455 4.1", "check that a WebSocket server answers at this URL") \
-  X(TW_ERR_WS_PROTOCOL, -28, "the peer sent a frame that breaks RFC 6455", "see the close code 1002; the peer must be mended") \
-  X(TW_ERR_WS_UTF8, -29, "the peer sent text that is not UTF-8", "see the close code 1007; the peer must be mended") \
-  X(TW_ERR_WS_TOO_BIG, -30, "the peer sent a message larger than maxMessage", "raise maxMessage if such messages are expected") \
-  X(TW_ERR_ENDED, -31, "the peer closed the connection in the middle of an exchange", "see the peer's log; connect again") \
-  X(TW_ERR_MEMORY, -32, "the memory for open requests (textPool) is used up", "close a handle, or raise textPool before the first open")
+  X(TW_ERR_NETWORK_DOWN, -13, "the network is down or has no address yet", "open from the handler that says the network is up") \
+  X(TW_ERR_NAME_NOT_FOUND, -14, "the host name does not exist", "check the spelling of the host name") \
+  X(TW_ERR_NAME_FAILED, -15, "the host name could not be looked up now", "check the name server, try again later") \
+  X(TW_ERR_REFUSED, -16, "the peer refused the connection", "check that a server listens at this address and port") \
+  X(TW_ERR_RESET, -17, "the peer reset the connection", "see the peer's log; connect again") \
+  X(TW_ERR_UNREACHABLE, -18, "no route leads to the peer", "check the address, the network and the firewall") \
+  X(TW_ERR_TIMEOUT, -19, "the peer did not answer in time", "check that the peer is alive, or raise the time-out of this step") \
+  X(TW_ERR_IN_USE, -20, "the local address is already in use", "choose another port, or 0 for any free one") \
+  X(TW_ERR_ACCESS, -21, "the operating system does not permit it", "use a port above 1023, or run with the right") \
+  X(TW_ERR_HOST, -22, "the host reported an error that has no code of its own", "see the cause") \
+  X(TW_ERR_HTTP, -23, "the peer's HTTP message breaks RFC 9112", "check that an HTTP server answers at this address") \
+  X(TW_ERR_HEAD_TOO_LARGE, -24, "the peer's HTTP head is larger than maxHead", "raise maxHead if the peer is trusted") \
+  X(TW_ERR_WS_REFUSED, -25, "the server answered the WebSocket handshake with an HTTP status instead", "check the path, the credentials and the server's log") \
+  X(TW_ERR_WS_HANDSHAKE, -26, "the server's handshake breaks RFC 6455 4.1", "check that a WebSocket server answers at this URL") \
+  X(TW_ERR_WS_PROTOCOL, -27, "the peer sent a frame that breaks RFC 6455", "see the close code 1002; the peer must be mended") \
+  X(TW_ERR_WS_UTF8, -28, "the peer sent text that is not UTF-8", "see the close code 1007; the peer must be mended") \
+  X(TW_ERR_WS_TOO_BIG, -29, "the peer sent a message larger than maxMessage", "raise maxMessage if such messages are expected") \
+  X(TW_ERR_ENDED, -30, "the peer closed the connection in the middle of an exchange", "see the peer's log; connect again") \
+  X(TW_ERR_MEMORY, -31, "the memory for open requests (textPool) is used up", "close a handle, or raise textPool before the first open")
 
 /* What a handle is. */
 typedef enum tw_kind {
