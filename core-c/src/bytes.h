@@ -12,9 +12,7 @@ static inline uint32_t tw_load_be32(const uint8_t *p) {
   return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static inline uint64_t tw_load_be64(const uint8_t *p) {
-  return (uint64_t)tw_load_be32(p) << 32 | tw_load_be32(p + 4);
-}
+static inline uint64_t tw_load_be64(const uint8_t *p) { return (uint64_t)tw_load_be32(p) << 32 | tw_load_be32(p + 4); }
 
 static inline void tw_store_be16(uint8_t *p, uint16_t value) {
   p[0] = (uint8_t)(value >> 8);
@@ -47,7 +45,11 @@ static inline char tw_ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)
 bool tw_bytes_equal_nocase(const void *a, size_t an, const char *b, size_t bn);
 
 /* RFC 9110 5.6.2 tchar: what methods, field names and subprotocols are made of. */
-bool tw_is_token_char(uint8_t byte);
+static inline bool tw_is_token_char(uint8_t byte) {
+  /* One bit a character: ! # $ % & ' * + - . 0-9, A-Z ^ _, ` a-z | ~ */
+  static const uint32_t tokens[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0};
+  return tokens[byte >> 5] >> (byte & 31) & 1;
+}
 
 /* RFC 9110 5.5: VCHAR, obs-text, SP and HTAB; a field value or a reason phrase holds nothing else. */
 static inline bool tw_is_value_char(uint8_t byte) { return (byte >= 0x20 && byte != 0x7f) || byte == '\t'; }

@@ -53,8 +53,9 @@ typedef struct tw_head {
   uint32_t left; /* bytes the head may still have */
   int16_t error; /* the error that ended it, or 0 */
   uint16_t number;
+  uint8_t kind;
   uint8_t state;
-  uint8_t at; /* index in a fixed text */
+  uint8_t at; /* bytes seen of a text of fixed length */
   uint8_t minor;
 } tw_head;
 

@@ -1,0 +1,205 @@
+#include "proto/http1/head.h"
+
+#include <stdbool.h>
+
+#include "src/bytes.h"
+#include "twinwire/abi.gen.h"
+
+enum { HT = '\t', LF = '\n', CR = '\r', SP = ' ' };
+
+/* What stands at the next byte. */
+enum {
+  REQUEST_START,
+  EMPTY_LINE_LF,
+  METHOD_START,
+  METHOD,
+  TARGET_START,
+  TARGET,
+  PROTOCOL,
+  MINOR,
+  VERSION_CR,
+  VERSION_LF,
+  STATUS_SP,
+  STATUS_CODE,
+  REASON_SP,
+  REASON,
+  REASON_LF,
+  LINE_START,
+  NAME,
+  VALUE_START,
+  VALUE,
+  VALUE_LF,
+  END_LF,
+  END
+};
+
+static size_t token_run(const uint8_t *data, size_t size) {
+  size_t n = 0;
+  while (n < size && tw_is_token_char(data[n]))
+    n++;
+  return n;
+}
+
+/* RFC 9112 3.2: no form of the target has whitespace; a URI is of visible ASCII. */
+static size_t target_run(const uint8_t *data, size_t size) {
+  size_t n = 0;
+  while (n < size && data[n] > 0x20 && data[n] < 0x7f)
+    n++;
+  return n;
+}
+
+static size_t value_run(const uint8_t *data, size_t size) {
+  size_t n = 0;
+  while (n < size && tw_is_value_char(data[n]))
+    n++;
+  return n;
+}
+
+static size_t part(tw_head_token *token, tw_head_type type, const uint8_t *data, size_t size) {
+  if (size == 0)
+    return 0;
+  token->type = type;
+  token->data = data;
+  token->size = size;
+  return size;
+}
+
+/* Takes the one byte that must stand here. */
+static size_t expect(tw_head *head, uint8_t byte, uint8_t wanted, uint8_t next) {
+  if (byte != wanted)
+    return 0;
+  head->state = next;
+  head->at = 0;
+  return 1;
+}
+
+/* The state machine. Takes one byte, or the run of bytes that are a part of an item; fills the token if there is one.
+ * Returns the bytes taken, 0 if the first of them may not stand here. `size` > 0. */
+static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_token *token) {
+  const uint8_t byte = data[0];
+  size_t taken;
+  switch (head->state) {
+  case REQUEST_START: /* RFC 9112 2.2: at least one empty line SHOULD be ignored */
+    if (byte == CR)
+      return expect(head, byte, CR, EMPTY_LINE_LF);
+    head->state = METHOD;
+    return part(token, TW_HEAD_METHOD, data, token_run(data, size));
+  case EMPTY_LINE_LF:
+    return expect(head, byte, LF, METHOD_START);
+  case METHOD_START:
+    head->state = METHOD;
+    return part(token, TW_HEAD_METHOD, data, token_run(data, size));
+  case METHOD:
+    if (byte == SP)
+      return expect(head, byte, SP, TARGET_START);
+    return part(token, TW_HEAD_METHOD, data, token_run(data, size));
+  case TARGET_START:
+    head->state = TARGET;
+    return part(token, TW_HEAD_TARGET, data, target_run(data, size));
+  case TARGET:
+    if (byte == SP)
+      return expect(head, byte, SP, PROTOCOL);
+    return part(token, TW_HEAD_TARGET, data, target_run(data, size));
+  case PROTOCOL: /* RFC 9112 2.3: case-sensitive; RFC 9110 2.5: any minor version of HTTP/1 is understood */
+    if (byte != "HTTP/1."[head->at])
+      return 0;
+    if (++head->at == 7)
+      head->state = MINOR;
+    return 1;
+  case MINOR:
+    if (!tw_is_digit(byte))
+      return 0;
+    head->minor = (uint8_t)(byte - '0');
+    head->state = head->kind == TW_HEAD_REQUEST ? VERSION_CR : STATUS_SP;
+    return 1;
+  case VERSION_CR:
+    return expect(head, byte, CR, VERSION_LF);
+  case VERSION_LF:
+    taken = expect(head, byte, LF, LINE_START);
+    if (taken > 0)
+      token->type = TW_HEAD_VERSION;
+    return taken;
+  case STATUS_SP:
+    return expect(head, byte, SP, STATUS_CODE);
+  case STATUS_CODE:
+    if (!tw_is_digit(byte))
+      return 0;
+    head->number = (uint16_t)(head->number * 10 + (byte - '0'));
+    if (++head->at == 3)
+      head->state = REASON_SP;
+    return 1;
+  case REASON_SP: /* RFC 9112 4: this space is sent even if the reason is empty */
+    taken = expect(head, byte, SP, REASON);
+    if (taken > 0)
+      token->type = TW_HEAD_STATUS;
+    return taken;
+  case REASON:
+    if (byte == CR)
+      return expect(head, byte, CR, REASON_LF);
+    return part(token, TW_HEAD_REASON, data, value_run(data, size));
+  case REASON_LF:
+    return expect(head, byte, LF, LINE_START);
+  case LINE_START: /* whitespace here would be obs-fold, RFC 9112 5.2, or what 2.2 forbids after the first line */
+    if (byte == CR)
+      return expect(head, byte, CR, END_LF);
+    head->state = NAME;
+    return part(token, TW_HEAD_NAME, data, token_run(data, size));
+  case NAME:
+    if (byte == ':')
+      return expect(head, byte, ':', VALUE_START);
+    return part(token, TW_HEAD_NAME, data, token_run(data, size));
+  case VALUE_START:
+    if (byte == SP || byte == HT)
+      return 1;
+    head->state = VALUE;
+    if (byte == CR)
+      return expect(head, byte, CR, VALUE_LF);
+    return part(token, TW_HEAD_VALUE, data, value_run(data, size));
+  case VALUE:
+    if (byte == CR)
+      return expect(head, byte, CR, VALUE_LF);
+    return part(token, TW_HEAD_VALUE, data, value_run(data, size));
+  case VALUE_LF:
+    taken = expect(head, byte, LF, LINE_START);
+    if (taken > 0)
+      token->type = TW_HEAD_FIELD_END;
+    return taken;
+  case END_LF:
+    taken = expect(head, byte, LF, END);
+    if (taken > 0)
+      token->type = TW_HEAD_END;
+    return taken;
+  default:
+    return 0;
+  }
+}
+
+void tw_head_init(tw_head *head, tw_head_kind kind, uint32_t max_bytes) {
+  *head =
+      (tw_head){.left = max_bytes, .kind = (uint8_t)kind, .state = kind == TW_HEAD_REQUEST ? REQUEST_START : PROTOCOL};
+}
+
+int32_t tw_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *used, tw_head_token *token) {
+  /* Bytes past the limit are not looked at, so the answer is the same wherever the input was split. */
+  const size_t limit = size < head->left ? size : head->left;
+  size_t i = 0;
+  *used = 0;
+  *token = (tw_head_token){.type = head->state == END ? TW_HEAD_END : TW_HEAD_NEED};
+  if (head->error != 0)
+    return head->error;
+  while (i < limit && token->type == TW_HEAD_NEED) {
+    size_t taken = advance(head, data + i, limit - i, token);
+    if (taken == 0) {
+      head->error = TW_ERR_HTTP;
+      break;
+    }
+    i += taken;
+  }
+  if (token->type == TW_HEAD_NEED && head->error == 0 && i < size)
+    head->error = TW_ERR_HEAD_TOO_LARGE;
+  head->left -= (uint32_t)i;
+  *used = i;
+  token->number = head->number;
+  token->minor = head->minor;
+  return head->error;
+}
