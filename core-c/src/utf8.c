@@ -48,30 +48,32 @@ static const uint32_t rows[256] = {
     /* F0 */ FROM(WHOLE, AFTER_F0), LEAD4, LEAD4, LEAD4, FROM(WHOLE, AFTER_F4), BAD, BAD, BAD, X4(BAD), X4(BAD)};
 /* clang-format on */
 
-enum { STEP = 16, BLOCK = 64 };
+/* A vector register where there is one, see mask.c. */
+typedef uint64_t vector __attribute__((vector_size(16)));
 
-static const uint64_t high_bits = 0x8080808080808080U;
+enum { STEP = 16, LANES = 4, BLOCK = LANES * sizeof(vector) };
 
-static inline uint64_t load_word(const uint8_t *data) {
+static inline bool word_is_ascii(const uint8_t *data) {
   uint64_t word;
   memcpy(&word, data, 8);
-  return word;
+  return (word & 0x8080808080808080U) == 0;
+}
+
+static inline bool block_is_ascii(const uint8_t *data) {
+  vector lane[LANES];
+  memcpy(lane, data, BLOCK);
+  vector any = (lane[0] | lane[1]) | (lane[2] | lane[3]);
+  return ((any[0] | any[1]) & 0x8080808080808080U) == 0;
 }
 
 size_t tw_ascii_prefix(const uint8_t *data, size_t size) {
   size_t i = 0;
-  /* A block without a branch inside is what compilers turn into vector code. */
-  for (; size - i >= BLOCK; i += BLOCK) {
-    uint64_t any = 0;
-    for (size_t k = 0; k < BLOCK; k += 8)
-      any |= load_word(data + i + k);
-    if (any & high_bits)
-      break;
-  }
-  while (size - i >= 8 && !(load_word(data + i) & high_bits))
+  while (size - i >= BLOCK && block_is_ascii(data + i))
+    i += BLOCK;
+  while (size - i >= 8 && word_is_ascii(data + i))
     i += 8;
   /* The last word may overlap the one before. */
-  if (size >= 8 && size - i < 8 && !(load_word(data + size - 8) & high_bits))
+  if (size >= 8 && size - i < 8 && word_is_ascii(data + size - 8))
     return size;
   while (i < size && data[i] < 0x80)
     i++;
