@@ -27,8 +27,9 @@ typedef struct {
  *   url-encode   bytes text             every byte through tw_url_encode_byte
  *   ip           text family            4, 6 or 0
  *   signature    text number
- *   head         kind max bytes item... kind "request" or "response"; max 0 for no limit. Items as leaf_head.h lists
- *                                       them. Whole, byte by byte, and at every split */
+ *   head         kind bytes item...     kind "request" or "response"; items as leaf_head.h lists them. Whole, byte by
+ *                                       byte, and at every split
+ *   head-limit   kind max bytes item... the same for a head of at most `max` bytes */
 int leaf_step(const test_step *step, char *why, size_t why_size);
 
 /* Checks properties on random input: the same input every time, some seconds under sanitizers. Returns 1, or 0 and
