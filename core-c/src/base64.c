@@ -1,4 +1,4 @@
-#include "src/base64.h"
+#include "base64.h"
 
 #include "twinwire/twinwire.h"
 

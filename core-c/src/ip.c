@@ -1,9 +1,9 @@
-#include "src/ip.h"
+#include "ip.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "src/bytes.h"
+#include "bytes.h"
 
 static bool is_hex_digit(char c) {
   char lower = tw_ascii_lower(c);

@@ -1,8 +1,8 @@
-#include "src/sha1.h"
+#include "sha1.h"
 
 #include <string.h>
 
-#include "src/bytes.h"
+#include "bytes.h"
 #include "twinwire/twinwire.h"
 
 enum { BLOCK = 64 };

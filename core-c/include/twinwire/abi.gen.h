@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what tw_abi_hash returns. */
-#define TW_ABI_HASH 0x5b745ab9u
+#define TW_ABI_HASH 0x88c06e84u
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -86,7 +86,7 @@
 #define TW_ERR_WS_HANDSHAKE (-26)
 /* the peer sent a frame that breaks RFC 6455: see the close code 1002; the peer must be mended */
 #define TW_ERR_WS_PROTOCOL (-27)
-/* the peer sent text that is not UTF-8: see the close code 1007; the peer must be mended */
+/* the text is not UTF-8: received (close code 1007): the peer must be mended; sent: send it as binary */
 #define TW_ERR_WS_UTF8 (-28)
 /* the peer sent a message larger than maxMessage: raise maxMessage if such messages are expected */
 #define TW_ERR_WS_TOO_BIG (-29)
@@ -124,7 +124,7 @@
   X(TW_ERR_WS_REFUSED, -25, "the server answered the WebSocket handshake with an HTTP status instead", "check the path, the credentials and the server's log") \
   X(TW_ERR_WS_HANDSHAKE, -26, "the server's handshake breaks RFC 6455 4.1", "check that a WebSocket server answers at this URL") \
   X(TW_ERR_WS_PROTOCOL, -27, "the peer sent a frame that breaks RFC 6455", "see the close code 1002; the peer must be mended") \
-  X(TW_ERR_WS_UTF8, -28, "the peer sent text that is not UTF-8", "see the close code 1007; the peer must be mended") \
+  X(TW_ERR_WS_UTF8, -28, "the text is not UTF-8", "received (close code 1007): the peer must be mended; sent: send it as binary") \
   X(TW_ERR_WS_TOO_BIG, -29, "the peer sent a message larger than maxMessage", "raise maxMessage if such messages are expected") \
   X(TW_ERR_ENDED, -30, "the peer closed the connection in the middle of an exchange", "see the peer's log; connect again") \
   X(TW_ERR_MEMORY, -31, "the memory for open requests (textPool) is used up", "close a handle, or raise textPool before the first open")

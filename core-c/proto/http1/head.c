@@ -1,8 +1,8 @@
-#include "proto/http1/head.h"
+#include "http1/head.h"
 
 #include <stdbool.h>
 
-#include "src/bytes.h"
+#include "bytes.h"
 #include "twinwire/abi.gen.h"
 
 enum { HT = '\t', LF = '\n', CR = '\r', SP = ' ' };

@@ -1,0 +1,51 @@
+/* port.h: what a host supplies, the whole of it. See twinwire.h for the other direction.
+ *
+ * Each call returns at once and never calls back into the core. `host` is the pointer that tw_init was given.
+ * What comes of a call is delivered later with tw_connected, tw_received, tw_written, tw_ended or tw_closed. */
+#ifndef TWINWIRE_PORT_H
+#define TWINWIRE_PORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "twinwire/abi.gen.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Opens a socket for `handle`: TW_KIND_TCP connects to `name` (a host name or a literal address, `name_size` bytes,
+ * not terminated) and `port`, with TCP_NODELAY on; TW_KIND_UDP binds the local `port` (0: any free one), and `name` is
+ * empty. The text is borrowed for the call. Returns 0, or an error of the table if it is certain at once; then nothing
+ * is delivered for the handle. A UDP socket is ready at once; a TCP socket answers with tw_connected or tw_closed. */
+int32_t tw_port_open(void *host, int32_t handle, uint32_t kind, const char *name, uint32_t name_size, uint32_t port);
+
+/* Writes `count` (1..TW_MAX_SPANS) pieces in order, as one write where the host can. Returns how many bytes are done
+ * with (0..all). If that is fewer than all, the rest stays where it is: the host may go on reading it until it has
+ * delivered tw_written, and the core writes nothing more on this socket until then. A host that wants the bytes offered
+ * again (it holds no pointer) delivers tw_written with 0 once the socket is writable. */
+int32_t tw_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t count);
+
+/* Sends one datagram to the literal `address` (`address_size` bytes of text) and `port`. The bytes are borrowed for the
+ * call. Returns `size`, TW_ERR_BACKPRESSURE, or another error; never a part. */
+int32_t tw_port_send_to(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
+                        const void *data, uint32_t size);
+
+/* Flow control: stops (0) or resumes (1) reading. A stopped socket delivers no tw_received and no tw_ended. */
+void tw_port_read(void *host, int32_t handle, uint32_t on);
+
+/* Closes a socket (TW_CLOSE_ORDERLY or TW_CLOSE_ABORT) and forgets it: nothing is delivered for `handle` after this
+ * call, and the host reads none of its bytes any more. Not called after tw_closed. */
+void tw_port_close(void *host, int32_t handle, uint32_t how);
+
+/* Writes the address of one end (tw_address_of) as "ip:port" or "[ipv6]:port" and returns its bytes, at most
+ * `capacity`; or an error. */
+int32_t tw_port_address(void *host, int32_t handle, uint32_t which, char *text, uint32_t capacity);
+
+/* Fills `size` bytes (1..256) from the host's cryptographically secure generator. RFC 6455 10.3 */
+void tw_port_random(void *host, void *data, uint32_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

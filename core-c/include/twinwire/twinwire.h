@@ -1,0 +1,216 @@
+/* twinwire.h: the wall. The one header that a host, an application and the core share.
+ *
+ * Sans-I/O: the core never blocks, sleeps, allocates after tw_init, reads a clock or calls the application. Everything
+ * it owns lies in one arena that the host lends. One core is used by one thread at a time.
+ *
+ *   host -> core         "bytes arrived", "connected", "written", "closed", "it is now T"     deliveries
+ *   core -> host         open, write, read, close ...                                        port.h
+ *   core -> application  fixed-size records, drained in bulk                                 tw_pump, tw_events
+ *   application -> core  connect, send, close ...                                            calls
+ *
+ * Results: >= 0 is a count or a handle, < 0 an error of the table (TW_ERR_..., abi.gen.h). A call that fails changes
+ * nothing. Texts are UTF-8 with a length, not terminated. Times are milliseconds.
+ *
+ *   static tw_limits limits = TW_LIMITS_HOST;
+ *   tw_core *core = tw_init(malloc(tw_need(&limits)), tw_need(&limits), &limits, &my_host);
+ *   int32_t ws = tw_ws_open(core, "ws://127.0.0.1:8080/", 20);
+ *   // the host's loop delivers; after each delivery:
+ *   for (uint32_t n = tw_received(core, ws, got); n > 0; n = tw_pump(core))
+ *     for (uint32_t i = 0; i < n; i++) on_event(&tw_events(core)[i]);
+ *   tw_flush(core);
+ */
+#ifndef TWINWIRE_H
+#define TWINWIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "twinwire/abi.gen.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tw_core tw_core;
+
+/* ---- Setting up ---------------------------------------------------------------------------------------------- */
+
+/* The hash of the definition file this core was built from. A host built from another one must not go on. */
+uint32_t tw_abi_hash(void);
+
+/* Bytes of arena that `limits` need, or 0 if a limit is out of its range (abi.def gives ranges and units). */
+uint32_t tw_need(const tw_limits *limits);
+
+/* Makes a core in `arena` (`size` >= tw_need(limits), aligned to 16). `limits` is copied. The arena stays the core's
+ * until the host stops using the core; there is nothing to tear down. Returns NULL if size or a limit is wrong. `host`
+ * is handed back in every call of port.h. */
+tw_core *tw_init(void *arena, uint32_t size, const tw_limits *limits, void *host);
+
+/* ---- Buffers that the core lends: fixed places in the arena --------------------------------------------------------
+ */
+
+/* limits.recvBuffer bytes, into which the host reads before tw_received and tw_datagram. */
+uint8_t *tw_rx_buffer(tw_core *core);
+
+/* TW_MAX_ADDRESS bytes, into which the host writes a datagram's sender before tw_datagram. */
+char *tw_rx_address(tw_core *core);
+
+/* limits.stageBuffer bytes that belong to the application's side: a place for the arguments of calls where the
+ * application shares no memory with the core (WebAssembly). The core never touches it. */
+uint8_t *tw_stage_buffer(tw_core *core);
+
+/* ---- Deliveries: host to core ---------------------------------------------------------------------------------
+ * Each returns the number of event records that are ready in tw_events. The host hands them to the application and
+ * calls tw_pump until it returns 0, before the next delivery. A delivery for a handle that the core no longer knows,
+ * or that makes no sense in its state, changes nothing. */
+
+/* The TCP connection of `handle` is established. */
+uint32_t tw_connected(tw_core *core, int32_t handle);
+
+/* `size` bytes (1..recvBuffer) of `handle` lie in tw_rx_buffer. All of them are consumed by the time tw_pump returns 0;
+ * the host leaves the buffer alone until then. The core may change them (it unmasks in place). */
+uint32_t tw_received(tw_core *core, int32_t handle, uint32_t size);
+
+/* The peer ended its half of the stream. */
+uint32_t tw_ended(tw_core *core, int32_t handle);
+
+/* `size` more bytes of the last tw_port_write are done with; 0 asks for the rest to be offered again. */
+uint32_t tw_written(tw_core *core, int32_t handle, uint32_t size);
+
+/* The socket is gone: `error` is 0 for an orderly end. The host has forgotten the socket. */
+uint32_t tw_closed(tw_core *core, int32_t handle, int32_t error);
+
+/* A datagram of `size` bytes (0..recvBuffer) lies in tw_rx_buffer, its sender's literal address (`address_size` bytes)
+ * in tw_rx_address, its `port` is given. */
+uint32_t tw_datagram(tw_core *core, int32_t handle, uint32_t size, uint32_t address_size, uint32_t port);
+
+/* It is now `now_ms` on a monotonic clock; the value may wrap. Fires the timers that are due. A host ticks before it
+ * delivers or calls, and when tw_wait has passed. */
+uint32_t tw_tick(tw_core *core, uint32_t now_ms);
+
+/* Makes the next records ready and returns their number; 0: all is drained. */
+uint32_t tw_pump(tw_core *core);
+
+/* The records made ready by the last delivery or tw_pump. Always the same address. */
+const tw_event *tw_events(tw_core *core);
+
+/* Writes what calls have queued, gathered: one write a connection where the host can. To be called after draining, and
+ * at the end of a turn in which the application called. Returns 1 if events wait for tw_pump (a write that failed, a
+ * drain), else 0. */
+uint32_t tw_flush(tw_core *core);
+
+/* Milliseconds from the last tick to the next timer, or TW_FOREVER. */
+uint32_t tw_wait(tw_core *core);
+
+/* ---- Calls: application to core ---------------------------------------------------------------------------------
+ * No event is made inside a call; what follows comes with a later delivery or tw_pump. */
+
+/* Starts a TCP connection to `host` (a name or a literal address, 1..TW_MAX_HOST bytes) and `port` 1..65535.
+ * Returns a handle, valid until tw_close; or ERR_ARGUMENT, ERR_PORT, ERR_LIMIT, ERR_MEMORY, or what the host answered
+ * (ERR_NETWORK_DOWN before an interface has an address). Events: CONNECTED, DATA, DRAIN, ERROR, DISCONNECTED. */
+int32_t tw_tcp_connect(tw_core *core, const char *host, uint32_t host_size, int32_t port);
+
+/* Opens a UDP socket on the local `port`, 0 for any free one. Returns a handle or an error. Event: DATAGRAM, ERROR. */
+int32_t tw_udp_open(tw_core *core, int32_t port);
+
+/* Starts a WebSocket connection, RFC 6455 4.1. `url`: ws://host[:port][/path][?query], at most 64 KiB and bounded by
+ * limits.textPool. Returns a handle, valid until tw_close or tw_ws_close; or ERR_URL, ERR_UNSUPPORTED (wss on a host
+ * without TLS), ERR_LIMIT, ERR_MEMORY, or what the host answered. Events: CONNECTED, MESSAGE, PING, PONG, CLOSE, DRAIN,
+ * ERROR, DISCONNECTED. */
+int32_t tw_ws_open(tw_core *core, const char *url, uint32_t url_size);
+
+/* Adds a header to the handshake request, this one and those of later reconnects. To be called before CONNECTED.
+ * `name` is an RFC 9110 token and none of those that the handshake itself writes; `value` has no control but TAB.
+ * Returns 0, ERR_HEADER, ERR_HANDLE, ERR_STATE or ERR_MEMORY. */
+int32_t tw_ws_header(tw_core *core, int32_t handle, const char *name, uint32_t name_size, const char *value,
+                     uint32_t value_size);
+
+/* Offers a subprotocol, in order of preference; a token that was not offered before. RFC 6455 4.1 item 10. */
+int32_t tw_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_t name_size);
+
+/* Queues `size` bytes on an open TCP connection, whole or not at all. Returns `size`, ERR_BACKPRESSURE (DRAIN follows
+ * once they fit), ERR_TOO_LARGE (they never will), ERR_STATE or ERR_HANDLE. The bytes are copied. */
+int32_t tw_send(tw_core *core, int32_t handle, const void *data, uint32_t size);
+
+/* Sends one datagram to a literal address. Returns `size`, ERR_ADDRESS, ERR_PORT, ERR_BACKPRESSURE, ERR_TOO_LARGE or
+ * what the host answered; never a part. */
+int32_t tw_udp_send_to(tw_core *core, int32_t handle, const char *address, uint32_t address_size, int32_t port,
+                       const void *data, uint32_t size);
+
+/* Queues a message, or with TW_SEND_MORE a fragment of one (RFC 6455 5.4), whole or not at all. `flags`: tw_send_flag;
+ * the kind of a continuing fragment is that of the first, its TEXT bit is ignored. Returns the payload's `size`, or an
+ * error as tw_send; ERR_WS_UTF8 for text that is not UTF-8. */
+int32_t tw_ws_send(tw_core *core, int32_t handle, uint32_t flags, const void *data, uint32_t size);
+
+/* Queues a ping with a payload of 0..TW_MAX_CONTROL bytes. Returns `size` or an error. */
+int32_t tw_ws_ping(tw_core *core, int32_t handle, const void *data, uint32_t size);
+
+/* Starts the close handshake: `code` 1000 or 3000..4999, or 0 for none; `reason` 0..TW_MAX_REASON bytes of UTF-8 (none
+ * without a code). Ends reconnecting. The handle ends with its DISCONNECTED event, within closeTimeoutMs.
+ * Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
+int32_t tw_ws_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size);
+
+/* Closes any handle and ends reconnecting. What is queued is still written, within closeTimeoutMs. A WebSocket is
+ * closed with 1000. The number is stale at once for every call but tw_state; if the connection had been open, its
+ * DISCONNECTED event is the last word. Returns 0 or ERR_HANDLE. */
+int32_t tw_close(tw_core *core, int32_t handle);
+
+/* The tw_state of a handle, or ERR_HANDLE. */
+int32_t tw_state(tw_core *core, int32_t handle);
+
+/* Bytes queued and not yet written, frame headers included; or ERR_HANDLE. */
+int32_t tw_buffered(tw_core *core, int32_t handle);
+
+/* Flow control: stops (0) or resumes (1) receiving on a handle, down to the socket. Returns 0 or ERR_HANDLE. */
+int32_t tw_set_receiving(tw_core *core, int32_t handle, uint32_t on);
+
+/* Turns reconnecting after an unexpected end on (1) or off (0); off at first. Returns 0 or ERR_HANDLE. */
+int32_t tw_set_auto_reconnect(tw_core *core, int32_t handle, uint32_t on);
+
+/* Sets the schedule: `count` (1..TW_MAX_DELAYS) delays in ms, the last repeats; at first it is one of 1000 ms. The
+ * index starts anew with each connection. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
+int32_t tw_set_reconnect_delays(tw_core *core, int32_t handle, const uint32_t *delays_ms, uint32_t count);
+
+/* Checks that `name` ("connected", "data" ...) is an event of this handle and that the application declared its struct
+ * as the specification does: `signature` is tw_signature of "Name{field:type,...}". Returns 0, ERR_EVENT or
+ * ERR_HANDLE. */
+int32_t tw_bind_event(tw_core *core, int32_t handle, const char *name, uint32_t name_size, uint32_t signature);
+
+/* One end's address as "ip:port". Returns its bytes, at most `capacity` (TW_MAX_ADDRESS suffices), or an error:
+ * ERR_STATE while there is no socket. */
+int32_t tw_address(tw_core *core, int32_t handle, uint32_t which, char *text, uint32_t capacity);
+
+/* What the handle was opened for: "host:port", or the URL. For error messages. Returns its bytes, at most `capacity`,
+ * or ERR_HANDLE. Answers also for a handle whose last event is just being drained. */
+int32_t tw_target(tw_core *core, int32_t handle, char *text, uint32_t capacity);
+
+/* The subprotocol that the server chose. Returns its bytes, 0 for none, or an error. */
+int32_t tw_protocol(tw_core *core, int32_t handle, char *text, uint32_t capacity);
+
+/* Blocks of the outbound pool that are free now. */
+uint32_t tw_free_blocks(tw_core *core);
+
+/* ---- Tools: pure functions, also run by the shared vectors ----------------------------------------------------------
+ */
+
+/* FNV-1a of an event's declaration, in 31 bits and never 0. */
+uint32_t tw_signature(const char *text, uint32_t size);
+
+/* SHA-1 of `size` bytes into 20 bytes. FIPS 180-4; RFC 6455 asks for it, it protects nothing. */
+void tw_sha1(const void *data, uint32_t size, uint8_t *digest);
+
+/* Base64 with padding, RFC 4648 4. Writes (size + 2) / 3 * 4 bytes and returns their number. */
+uint32_t tw_base64(const void *data, uint32_t size, char *text);
+
+/* Checks UTF-8 (RFC 3629) as a stream. `state` is 0 before the first byte and is carried to the next call; it is 0
+ * again where a character ends. Returns -1 if nothing is wrong so far, else the index of the first byte that proves
+ * the text bad. */
+int32_t tw_utf8_scan(uint32_t *state, const void *data, uint32_t size);
+
+/* Parses a ws: or wss: URL. Returns 0 or ERR_URL or ERR_PORT. `out` holds offsets into `url`. */
+int32_t tw_url_parse(const char *url, uint32_t size, tw_url *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

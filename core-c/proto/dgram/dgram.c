@@ -1,0 +1,79 @@
+#include "proto/dgram/dgram.h"
+
+#include "src/ip.h"
+
+enum { MAX_DATAGRAM = 65507 }; /* the UDP length field less the UDP and IPv4 headers, RFC 768 */
+
+static int32_t start(tw_core *core, tw_slot *slot) {
+  return tw_socket_open(core, slot, TW_KIND_UDP, "", 0, slot->port);
+}
+
+/* A UDP socket has no stream: what a stream's delivery would say is not about it. */
+static void no_connection(tw_core *core, tw_slot *slot) {
+  (void)core;
+  (void)slot;
+}
+
+static uint32_t no_stream(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
+  (void)core;
+  (void)slot;
+  (void)data;
+  return size;
+}
+
+static void closed(tw_core *core, tw_slot *slot, int32_t error) {
+  slot->state = TW_STATE_CLOSED;
+  tw_end end = {.error = error == 0 ? TW_ERR_HOST : error, .step = TW_STEP_RECEIVE};
+  tw_event_raise_error(core, slot, &end, TW_FOREVER);
+}
+
+static void app_close(tw_core *core, tw_slot *slot) {
+  tw_socket_close(core, slot, TW_CLOSE_ORDERLY);
+  tw_slot_retire(core, slot);
+}
+
+const tw_protocol_ops tw_dgram_protocol = {
+    .start = start,
+    .connected = no_connection,
+    .received = no_stream,
+    .ended = no_connection,
+    .closed = closed,
+    .flushed = no_connection,
+    .expired = no_connection,
+    .close = app_close,
+    .retired = no_connection,
+};
+
+int32_t tw_udp_open(tw_core *core, int32_t port) {
+  if (port < 0 || port > UINT16_MAX)
+    return TW_ERR_PORT;
+  tw_slot *slot = tw_slot_take(core, TW_KIND_UDP);
+  if (slot == NULL)
+    return TW_ERR_LIMIT;
+  slot->port = (uint16_t)port;
+  slot->state = TW_STATE_OPEN;
+  int32_t error = start(core, slot);
+  if (error == 0)
+    return tw_slot_handle(core, slot);
+  tw_slot_retire(core, slot);
+  return error;
+}
+
+int32_t tw_udp_send_to(tw_core *core, int32_t handle, const char *address, uint32_t address_size, int32_t port,
+                       const void *data, uint32_t size) {
+  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_UDP);
+  if (slot == NULL)
+    return TW_ERR_HANDLE;
+  if (slot->state != TW_STATE_OPEN)
+    return TW_ERR_STATE;
+  if (address_size > TW_MAX_ADDRESS || tw_ip_family(address, address_size) == 0)
+    return TW_ERR_ADDRESS;
+  if (port < 1 || port > UINT16_MAX)
+    return TW_ERR_PORT;
+  if (size > MAX_DATAGRAM)
+    return TW_ERR_TOO_LARGE;
+  int32_t sent = tw_socket_send_to(core, slot, address, address_size, (uint32_t)port, data, size);
+  if (sent == TW_ERR_BACKPRESSURE)
+    slot->refused = size + 1; /* not 0 even for an empty datagram */
+  return sent;
+}

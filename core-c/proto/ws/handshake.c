@@ -1,0 +1,264 @@
+#include <string.h>
+
+#include "proto/ws/ws.h"
+#include "src/bytes.h"
+#include "src/sha1.h"
+#include "src/url.h"
+
+enum { SEEN_UPGRADE = 1, SEEN_CONNECTION = 2, SEEN_ACCEPT = 4, SEEN_PROTOCOL = 8 };
+enum { KEY_TEXT = 24, ACCEPT_TEXT = 28 }; /* Base64 of 16 and of 20 bytes */
+
+static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 1.3 */
+
+/* ---- The request --------------------------------------------------------------------------------------------- */
+
+#define PUT(text) tw_tx_put(core, slot, text, sizeof(text) - 1)
+
+static void put_chain(tw_core *core, tw_slot *slot, const tw_chain *chain, uint32_t at, uint32_t size) {
+  char piece[64];
+  while (size > 0) {
+    uint32_t n = size < sizeof piece ? size : sizeof piece;
+    tw_chain_copy(&core->text_pool, chain, at, piece, n);
+    tw_tx_put(core, slot, piece, n);
+    at += n;
+    size -= n;
+  }
+}
+
+static void put_target(tw_core *core, tw_slot *slot, const tw_url *url) {
+  for (uint32_t i = 0; i < url->target_size; i++) {
+    uint8_t byte;
+    char encoded[3];
+    tw_chain_copy(&core->text_pool, &slot->target, url->target + i, &byte, 1);
+    if (i == 0 && byte != '/')
+      PUT("/"); /* "?query" right after the host */
+    tw_tx_put(core, slot, encoded, tw_url_encode_byte(byte, encoded));
+  }
+  if (url->target_size == 0)
+    PUT("/");
+}
+
+static void put_host(tw_core *core, tw_slot *slot, const tw_url *url) {
+  char port[10];
+  bool bracketed = (url->flags & TW_URL_IPV6) != 0;
+  if (bracketed)
+    PUT("[");
+  put_chain(core, slot, &slot->target, url->host, url->host_size);
+  if (bracketed)
+    PUT("]");
+  if ((url->flags & TW_URL_DEFAULT_PORT) != 0)
+    return;
+  PUT(":");
+  tw_tx_put(core, slot, port, tw_text_decimal(port, url->port));
+}
+
+int32_t tw_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
+  const tw_url *url = &ws->url;
+  /* At most: each byte of the target escaped; 256 for all that is fixed. */
+  uint32_t most = 3 * url->target_size + url->host_size + ws->headers.size + ws->protocols.size + 256;
+  if (!tw_tx_fits(core, slot, most))
+    return TW_ERR_TOO_LARGE;
+
+  tw_ws_response *response = &ws->in.response;
+  *response = (tw_ws_response){.seen = 0};
+  tw_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
+  uint8_t nonce[16];
+  tw_random_bytes(core, nonce, sizeof nonce);
+  tw_base64(nonce, sizeof nonce, response->key);
+
+  PUT("GET ");
+  put_target(core, slot, url);
+  PUT(" HTTP/1.1\r\nHost: ");
+  put_host(core, slot, url);
+  PUT("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
+  tw_tx_put(core, slot, response->key, KEY_TEXT);
+  PUT("\r\nSec-WebSocket-Version: 13\r\n");
+  if (ws->protocols.size > 0) {
+    PUT("Sec-WebSocket-Protocol: ");
+    put_chain(core, slot, &ws->protocols, 0, ws->protocols.size);
+    PUT("\r\n");
+  }
+  put_chain(core, slot, &ws->headers, 0, ws->headers.size);
+  PUT("\r\n");
+  return 0;
+}
+
+/* ---- The answer ---------------------------------------------------------------------------------------------- */
+
+static bool accept_right(const tw_ws_response *response) {
+  struct tw_sha1_state sha1;
+  uint8_t digest[20];
+  char expected[ACCEPT_TEXT];
+  tw_sha1_init(&sha1);
+  tw_sha1_update(&sha1, response->key, KEY_TEXT);
+  tw_sha1_update(&sha1, magic, sizeof magic - 1);
+  tw_sha1_final(&sha1, digest);
+  tw_base64(digest, sizeof digest, expected);
+  return response->value_size == ACCEPT_TEXT && memcmp(response->value, expected, ACCEPT_TEXT) == 0;
+}
+
+/* Whether a comma-separated list has the token, RFC 9110 5.6.1. */
+static bool list_has(const char *list, uint32_t size, const char *token, uint32_t token_size) {
+  for (uint32_t at = 0; at < size;) {
+    uint32_t end = at;
+    while (end < size && list[end] != ',')
+      end++;
+    uint32_t next = end + 1;
+    while (at < end && (list[at] == ' ' || list[at] == '\t'))
+      at++;
+    while (end > at && (list[end - 1] == ' ' || list[end - 1] == '\t'))
+      end--;
+    if (tw_bytes_equal_nocase(list + at, end - at, token, token_size))
+      return true;
+    at = next;
+  }
+  return false;
+}
+
+bool tw_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32_t name_size, uint32_t *place) {
+  uint32_t size = ws->protocols.size;
+  for (uint32_t at = 0, end; at < size; at = end + 2 /* ", " */) {
+    uint32_t same = 0;
+    for (end = at; end < size; end++) {
+      char c;
+      tw_chain_copy(&core->text_pool, &ws->protocols, end, &c, 1);
+      if (c == ',')
+        break;
+      if (end - at < name_size && name[end - at] == c)
+        same++;
+    }
+    if (end - at == name_size && same == name_size) {
+      *place = at;
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool choose_protocol(const tw_core *core, tw_ws *ws, const tw_ws_response *response) {
+  if (response->value_size > sizeof response->value)
+    return false;
+  ws->chosen_size = response->value_size;
+  return tw_ws_offers(core, ws, response->value, response->value_size, &ws->chosen_at);
+}
+
+static bool name_is(const tw_ws_response *response, const char *name, uint32_t size) {
+  return response->name_size == size && memcmp(response->name, name, size) == 0;
+}
+#define NAME_IS(name) name_is(response, name, sizeof(name) - 1)
+
+/* One whole field. False: it breaks the handshake. */
+static bool take_field(tw_core *core, tw_ws *ws, tw_ws_response *response) {
+  const uint32_t size = response->value_size;
+  if (NAME_IS("upgrade")) {
+    response->seen |= SEEN_UPGRADE;
+    return tw_bytes_equal_nocase(response->value, size, "websocket", 9);
+  }
+  if (NAME_IS("connection")) {
+    if (size <= sizeof response->value && list_has(response->value, size, "upgrade", 7))
+      response->seen |= SEEN_CONNECTION;
+    return true;
+  }
+  if (NAME_IS("sec-websocket-accept")) {
+    bool again = (response->seen & SEEN_ACCEPT) != 0; /* RFC 6455 11.3.3: at most once */
+    response->seen |= SEEN_ACCEPT;
+    return !again && accept_right(response);
+  }
+  if (NAME_IS("sec-websocket-extensions"))
+    return size == 0; /* none was offered */
+  if (NAME_IS("sec-websocket-protocol")) {
+    bool again = (response->seen & SEEN_PROTOCOL) != 0; /* RFC 6455 11.3.4 */
+    response->seen |= SEEN_PROTOCOL;
+    return !again && choose_protocol(core, ws, response);
+  }
+  return true;
+}
+
+/* The head is whole: is all there that must be? RFC 6455 4.1; an offered subprotocol that is not taken up fails the
+ * connection, as the WHATWG WebSocket does. */
+static bool complete(const tw_ws *ws, const tw_ws_response *response) {
+  uint32_t must = SEEN_UPGRADE | SEEN_CONNECTION | SEEN_ACCEPT;
+  if (ws->protocols.size > 0)
+    must |= SEEN_PROTOCOL;
+  return (response->seen & must) == must;
+}
+
+static void take_name(tw_ws_response *response, const tw_head_token *token) {
+  for (size_t i = 0; i < token->size && response->name_size <= sizeof response->name; i++) {
+    if (response->name_size < sizeof response->name)
+      response->name[response->name_size] = tw_ascii_lower((char)token->data[i]);
+    response->name_size++;
+  }
+}
+
+static void take_value(tw_ws_response *response, const tw_head_token *token) {
+  for (size_t i = 0; i < token->size && response->value_size <= sizeof response->value; i++) {
+    if (response->value_size < sizeof response->value)
+      response->value[response->value_size] = (char)token->data[i];
+    response->value_size++;
+  }
+}
+
+/* Takes the trailing white space off, which belongs to no value (RFC 9112 5.1). */
+static void trim_value(tw_ws_response *response) {
+  if (response->value_size > sizeof response->value)
+    return;
+  while (response->value_size > 0) {
+    char last = response->value[response->value_size - 1];
+    if (last != ' ' && last != '\t')
+      break;
+    response->value_size--;
+  }
+}
+
+uint32_t tw_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
+  tw_ws_response *response = &ws->in.response;
+  uint32_t at = 0;
+  for (;;) {
+    size_t used;
+    tw_head_token token;
+    int32_t error = tw_head_next(&response->head, data + at, size - at, &used, &token);
+    at += (uint32_t)used;
+    if (error != 0) {
+      tw_ws_refused(core, slot, error, response->status);
+      return size;
+    }
+    bool right = true;
+    switch (token.type) {
+    case TW_HEAD_STATUS:
+      response->status = token.number;
+      if (token.number != 101) {
+        tw_ws_refused(core, slot, TW_ERR_WS_REFUSED, token.number);
+        return size;
+      }
+      right = token.minor >= 1;
+      break;
+    case TW_HEAD_NAME:
+      take_name(response, &token);
+      break;
+    case TW_HEAD_VALUE:
+      take_value(response, &token);
+      break;
+    case TW_HEAD_FIELD_END:
+      trim_value(response);
+      right = take_field(core, ws, response);
+      response->name_size = response->value_size = 0;
+      break;
+    case TW_HEAD_END:
+      right = complete(ws, response);
+      if (right) {
+        tw_ws_ready(core, slot, ws);
+        return at;
+      }
+      break;
+    case TW_HEAD_NEED:
+      return at;
+    default:
+      break;
+    }
+    if (!right) {
+      tw_ws_refused(core, slot, TW_ERR_WS_HANDSHAKE, response->status);
+      return size;
+    }
+  }
+}

@@ -1,0 +1,174 @@
+#include "src/life.h"
+
+#include "proto/ws/ws.h"
+#include "src/utf8.h"
+
+tw_ws *tw_ws_of(const tw_core *core, const tw_slot *slot) {
+  return &core->web_sockets[tw_slot_index(core, slot) - core->limits.sockets];
+}
+
+bool tw_ws_code_valid(uint32_t code) {
+  if (code >= 3000)
+    return code <= 4999;
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
+}
+
+/* ---- Opening ------------------------------------------------------------------------------------------------- */
+
+static int32_t start(tw_core *core, tw_slot *slot) {
+  tw_ws *ws = tw_ws_of(core, slot);
+  ws->requested = ws->upgraded = ws->deaf = false;
+  ws->close_sent = ws->close_received = ws->sending = false;
+  ws->chosen_size = 0;
+  char host[TW_MAX_HOST];
+  tw_chain_copy(&core->text_pool, &slot->target, ws->url.host, host, ws->url.host_size);
+  return tw_socket_open(core, slot, TW_KIND_TCP, host, ws->url.host_size, ws->url.port);
+}
+
+static void connected(tw_core *core, tw_slot *slot) {
+  tw_ws *ws = tw_ws_of(core, slot);
+  if (slot->state != TW_STATE_CONNECTING || ws->requested)
+    return;
+  ws->requested = true;
+  int32_t error = tw_ws_request(core, slot, ws);
+  if (error != 0)
+    tw_ws_refused(core, slot, error, 0);
+  else
+    tw_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
+}
+
+void tw_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws) {
+  ws->upgraded = true;
+  ws->in.receiver = (tw_ws_receiver){.header_size = 0};
+  tw_life_ready(core, slot);
+}
+
+void tw_ws_refused(tw_core *core, tw_slot *slot, int32_t error, uint32_t detail) {
+  /* The server understood and will not: asking again would not change its mind. 408 and 429 are about the moment. */
+  bool final = error == TW_ERR_WS_REFUSED && detail >= 400 && detail < 500 && detail != 408 && detail != 429;
+  tw_end end = {
+      .error = error, .step = TW_STEP_HANDSHAKE, .detail = detail, .close_code = TW_WS_ABNORMAL, .final = final};
+  tw_life_drop(core, slot, &end);
+}
+
+/* ---- Receiving ----------------------------------------------------------------------------------------------- */
+
+static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
+  tw_ws *ws = tw_ws_of(core, slot);
+  if (ws->upgraded)
+    return tw_ws_frames(core, slot, ws, data, size);
+  if (ws->requested)
+    return tw_ws_answer(core, slot, ws, data, size);
+  return size;
+}
+
+/* ---- Closing ------------------------------------------------------------------------------------------------- */
+
+/* The end of a connection that was closing: how it is told depends on what the peer had said. */
+static tw_end closing_end(const tw_ws *ws) {
+  return (tw_end){.close_code = ws->close_received ? ws->close_code : TW_WS_ABNORMAL,
+                  .clean = ws->close_received && ws->close_sent,
+                  .final = ws->close_received && ws->close_code == TW_WS_POLICY};
+}
+
+void tw_ws_fail(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t error, uint32_t code) {
+  ws->deaf = true;
+  if (slot->state != TW_STATE_OPEN)
+    return; /* closing anyway; the end is bounded */
+  tw_end end = {.error = error, .step = TW_STEP_RECEIVE, .detail = code};
+  tw_event_raise_error(core, slot, &end, tw_life_retry_ms(slot, false));
+  tw_ws_put_close(core, slot, ws, code, NULL, 0);
+  tw_life_closing(core, slot);
+}
+
+void tw_ws_peer_closed(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code) {
+  ws->deaf = true;
+  ws->close_received = true;
+  ws->close_code = (uint16_t)code;
+  tw_ws_put_close(core, slot, ws, code == TW_WS_NO_STATUS ? 0 : code, NULL, 0);
+  /* RFC 6455 7.1.1: the server closes the TCP connection first; CLOSING bounds the wait. */
+  if (slot->state == TW_STATE_OPEN)
+    tw_life_closing(core, slot);
+}
+
+static void ended(tw_core *core, tw_slot *slot) {
+  tw_ws *ws = tw_ws_of(core, slot);
+  if (slot->state == TW_STATE_CONNECTING) {
+    tw_ws_refused(core, slot, TW_ERR_ENDED, 0);
+  } else if (slot->state == TW_STATE_OPEN) {
+    tw_end end = {.error = TW_ERR_ENDED, .step = TW_STEP_RECEIVE, .close_code = TW_WS_ABNORMAL};
+    tw_life_drop(core, slot, &end);
+  } else if (slot->tx.size == 0 || !ws->close_received) {
+    tw_end end = closing_end(ws);
+    tw_life_drop(core, slot, &end);
+  }
+}
+
+static void flushed(tw_core *core, tw_slot *slot) {
+  if ((slot->flags & TW_SLOT_ENDED) == 0)
+    return; /* the peer's close frame or its end is still to come */
+  tw_end end = closing_end(tw_ws_of(core, slot));
+  tw_life_drop(core, slot, &end);
+}
+
+static void closed(tw_core *core, tw_slot *slot, int32_t error) {
+  tw_ws *ws = tw_ws_of(core, slot);
+  tw_end end = closing_end(ws);
+  if (slot->state != TW_STATE_CLOSING) {
+    end.error = error != 0 ? error : TW_ERR_ENDED;
+    end.step = slot->state == TW_STATE_OPEN ? TW_STEP_RECEIVE : ws->requested ? TW_STEP_HANDSHAKE : TW_STEP_CONNECT;
+  }
+  tw_life_drop(core, slot, &end);
+}
+
+static void expired(tw_core *core, tw_slot *slot) {
+  const tw_ws *ws = tw_ws_of(core, slot);
+  tw_end timeout = closing_end(ws);
+  if (slot->state == TW_STATE_CONNECTING) {
+    timeout.error = TW_ERR_TIMEOUT;
+    timeout.step = ws->requested ? TW_STEP_HANDSHAKE : TW_STEP_CONNECT;
+  }
+  tw_life_expired(core, slot, &timeout);
+}
+
+static void begin_close(tw_core *core, tw_slot *slot, uint32_t code, const char *reason, uint32_t reason_size) {
+  if (slot->state == TW_STATE_OPEN) {
+    tw_ws_put_close(core, slot, tw_ws_of(core, slot), code, reason, reason_size);
+    tw_life_closing(core, slot);
+  } else if (slot->state != TW_STATE_CLOSING) {
+    tw_life_close(core, slot, TW_WS_ABNORMAL);
+  }
+}
+
+static void app_close(tw_core *core, tw_slot *slot) { begin_close(core, slot, TW_WS_NORMAL, NULL, 0); }
+
+static void retired(tw_core *core, tw_slot *slot) {
+  tw_ws *ws = tw_ws_of(core, slot);
+  tw_chain_clear(&core->text_pool, &ws->headers);
+  tw_chain_clear(&core->text_pool, &ws->protocols);
+}
+
+const tw_protocol_ops tw_ws_protocol_ops = {
+    .start = start,
+    .connected = connected,
+    .received = received,
+    .ended = ended,
+    .closed = closed,
+    .flushed = flushed,
+    .expired = expired,
+    .close = app_close,
+    .retired = retired,
+};
+
+int32_t tw_ws_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size) {
+  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+  if (slot == NULL)
+    return TW_ERR_HANDLE;
+  if (code != 0 && code != TW_WS_NORMAL && (code < 3000 || code > 4999))
+    return TW_ERR_ARGUMENT;
+  if (reason_size > (code == 0 ? 0 : TW_MAX_REASON) || !tw_utf8_valid(reason, reason_size))
+    return TW_ERR_ARGUMENT;
+  slot->flags |= TW_SLOT_RELEASED;
+  begin_close(core, slot, code, reason, reason_size);
+  return 0;
+}

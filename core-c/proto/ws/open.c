@@ -1,0 +1,129 @@
+/* open.c: what the application says before the handshake. */
+#include <string.h>
+
+#include "proto/ws/ws.h"
+#include "src/bytes.h"
+#include "src/life.h"
+
+enum { MAX_URL = 65535 };
+
+int32_t tw_ws_open(tw_core *core, const char *text, uint32_t size) {
+  tw_url url;
+  if (size > MAX_URL)
+    return TW_ERR_URL;
+  int32_t error = tw_url_parse(text, size, &url);
+  if (error != 0)
+    return error;
+  if ((url.flags & TW_URL_SECURE) != 0)
+    return TW_ERR_UNSUPPORTED;
+  tw_slot *slot = tw_slot_take(core, TW_KIND_WS);
+  if (slot == NULL)
+    return TW_ERR_LIMIT;
+  tw_ws *ws = tw_ws_of(core, slot);
+  memset(ws, 0, sizeof *ws);
+  ws->url = url;
+  tw_chain_init(&ws->headers);
+  tw_chain_init(&ws->protocols);
+  slot->port = url.port;
+  if (!tw_text_put(core, &slot->target, text, size)) {
+    tw_slot_retire(core, slot);
+    return TW_ERR_MEMORY;
+  }
+  return tw_life_open(core, slot);
+}
+
+/* A WebSocket whose next request has yet to be written. */
+static tw_slot *unopened_slot(tw_core *core, int32_t handle, int32_t *error) {
+  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+  bool early = slot != NULL && (slot->state == TW_STATE_CONNECTING || slot->state == TW_STATE_WAITING);
+  *error = slot == NULL ? TW_ERR_HANDLE : early ? 0 : TW_ERR_STATE;
+  return slot;
+}
+
+static bool is_token(const char *text, uint32_t size) {
+  for (uint32_t i = 0; i < size; i++)
+    if (!tw_is_token_char((uint8_t)text[i]))
+      return false;
+  return size > 0;
+}
+
+/* Headers that the handshake writes itself, or that would give the request a body. */
+static bool is_reserved(const char *name, uint32_t size) {
+#define NAME(text) {text, sizeof(text) - 1}
+  static const struct {
+    const char *text;
+    uint32_t size;
+  } reserved[] = {NAME("host"),
+                  NAME("upgrade"),
+                  NAME("connection"),
+                  NAME("content-length"),
+                  NAME("transfer-encoding"),
+                  NAME("sec-websocket-key"),
+                  NAME("sec-websocket-accept"),
+                  NAME("sec-websocket-version"),
+                  NAME("sec-websocket-protocol"),
+                  NAME("sec-websocket-extensions")};
+#undef NAME
+  for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+    if (tw_bytes_equal_nocase(name, size, reserved[i].text, reserved[i].size))
+      return true;
+  return false;
+}
+
+static bool fits_all(const tw_core *core, const tw_chain *chain, uint32_t a, uint32_t b) {
+  enum { MOST = 1 << 24, PUNCTUATION = 4 };
+  return a < MOST && b < MOST && tw_chain_fits(&core->text_pool, chain, a + b + PUNCTUATION);
+}
+
+int32_t tw_ws_header(tw_core *core, int32_t handle, const char *name, uint32_t name_size, const char *value,
+                     uint32_t value_size) {
+  int32_t error;
+  tw_slot *slot = unopened_slot(core, handle, &error);
+  if (error != 0)
+    return error;
+  if (!is_token(name, name_size) || is_reserved(name, name_size))
+    return TW_ERR_HEADER;
+  for (uint32_t i = 0; i < value_size; i++)
+    if (!tw_is_value_char((uint8_t)value[i]))
+      return TW_ERR_HEADER;
+  tw_chain *headers = &tw_ws_of(core, slot)->headers;
+  if (!fits_all(core, headers, name_size, value_size))
+    return TW_ERR_MEMORY;
+  tw_chain_append(&core->text_pool, headers, name, name_size);
+  tw_chain_append(&core->text_pool, headers, ": ", 2);
+  tw_chain_append(&core->text_pool, headers, value, value_size);
+  tw_chain_append(&core->text_pool, headers, "\r\n", 2);
+  return 0;
+}
+
+int32_t tw_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_t name_size) {
+  int32_t error;
+  tw_slot *slot = unopened_slot(core, handle, &error);
+  if (error != 0)
+    return error;
+  if (!is_token(name, name_size))
+    return TW_ERR_HEADER;
+  tw_ws *ws = tw_ws_of(core, slot);
+  uint32_t place;
+  if (tw_ws_offers(core, ws, name, name_size, &place))
+    return TW_ERR_ARGUMENT; /* RFC 6455 4.1: no name twice */
+  if (!fits_all(core, &ws->protocols, name_size, 0))
+    return TW_ERR_MEMORY;
+  if (ws->protocols.size > 0)
+    tw_chain_append(&core->text_pool, &ws->protocols, ", ", 2);
+  tw_chain_append(&core->text_pool, &ws->protocols, name, name_size);
+  return 0;
+}
+
+int32_t tw_protocol(tw_core *core, int32_t handle, char *text, uint32_t capacity) {
+  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+  if (slot == NULL)
+    return TW_ERR_HANDLE;
+  if (slot->state != TW_STATE_OPEN)
+    return TW_ERR_STATE;
+  const tw_ws *ws = tw_ws_of(core, slot);
+  uint32_t size = ws->chosen_size < capacity ? ws->chosen_size : capacity;
+  if (size > 0)
+    tw_chain_copy(&core->text_pool, &ws->protocols, ws->chosen_at, text, size);
+  return (int32_t)size;
+}

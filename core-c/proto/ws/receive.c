@@ -1,0 +1,230 @@
+#include <string.h>
+
+#include "proto/ws/ws.h"
+#include "src/bytes.h"
+#include "src/utf8.h"
+
+enum { FIN = 0x80, RESERVED = 0x70, OPCODE = 0x0F, CONTROL = 0x08, MASKED = 0x80, LENGTH = 0x7F };
+
+static uint8_t opcode_of(const tw_ws_receiver *in) { return in->header[0] & OPCODE; }
+static bool is_control(const tw_ws_receiver *in) { return (in->header[0] & CONTROL) != 0; }
+static bool is_final(const tw_ws_receiver *in) { return (in->header[0] & FIN) != 0; }
+
+static bool first_byte_right(const tw_ws_receiver *in) {
+  if ((in->header[0] & RESERVED) != 0)
+    return false; /* RFC 6455 5.2: no extension gave them a meaning */
+  switch (opcode_of(in)) {
+  case TW_WS_CONTINUATION:
+    return in->in_message;
+  case TW_WS_TEXT:
+  case TW_WS_BINARY:
+    return !in->in_message; /* RFC 6455 5.4: fragments of messages do not interleave */
+  case TW_WS_CLOSE:
+  case TW_WS_PING:
+  case TW_WS_PONG:
+    return is_final(in); /* RFC 6455 5.5: control frames never fragment */
+  default:
+    return false;
+  }
+}
+
+static bool second_byte_right(const tw_ws_receiver *in) {
+  if ((in->header[1] & MASKED) != 0)
+    return false; /* RFC 6455 5.1: a server masks no frame */
+  return !is_control(in) || (in->header[1] & LENGTH) <= TW_MAX_CONTROL;
+}
+
+static uint32_t header_size(const tw_ws_receiver *in) {
+  switch (in->header[1] & LENGTH) {
+  case 126:
+    return 4;
+  case 127:
+    return 10;
+  default:
+    return 2;
+  }
+}
+
+/* RFC 6455 5.2: the most significant bit is 0, and the shortest form that holds a length must be used. */
+static bool length_right(const tw_ws_receiver *in, uint64_t *length) {
+  uint8_t form = in->header[1] & LENGTH;
+  if (form == 126) {
+    *length = tw_load_be16(in->header + 2);
+    return *length > 125;
+  }
+  if (form == 127) {
+    *length = tw_load_be64(in->header + 2);
+    return *length > UINT16_MAX && *length <= INT64_MAX;
+  }
+  *length = form;
+  return true;
+}
+
+static void end_frame(tw_ws_receiver *in) {
+  in->in_payload = false;
+  in->header_size = 0;
+  in->control_size = 0;
+}
+
+/* A part of a data message, maybe empty. Tells the application unless it has closed the connection. */
+static void tell_part(tw_core *core, tw_slot *slot, tw_ws_receiver *in, const uint8_t *data, uint32_t size, bool final,
+                      bool ascii) {
+  if ((size == 0 && !final) || slot->state != TW_STATE_OPEN)
+    return;
+  tw_event *event = tw_event_make(core, slot, TW_EVENT_MESSAGE);
+  event->data = (uint32_t)(data - core->arena);
+  event->size = size;
+  event->flags = (uint16_t)((in->told ? 0 : TW_FLAG_FIRST) | (final ? TW_FLAG_FINAL : 0) |
+                            (in->text ? TW_FLAG_TEXT : 0) | (ascii ? TW_FLAG_ASCII : 0));
+  in->told = true;
+}
+
+static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
+  tw_ws_receiver *in = &ws->in.receiver;
+  in->payload_left -= size;
+  bool final = in->payload_left == 0 && is_final(in);
+  bool ascii = false;
+  if (in->text && slot->state == TW_STATE_OPEN) {
+    ascii = in->utf8 == 0 && tw_ascii_prefix(data, size) == size;
+    int32_t bad = ascii ? -1 : tw_utf8_scan(&in->utf8, data, size);
+    if (bad >= 0 || (final && in->utf8 != 0)) { /* RFC 6455 8.1 */
+      tell_part(core, slot, in, data, bad >= 0 ? (uint32_t)bad : size, false, false);
+      tw_ws_fail(core, slot, ws, TW_ERR_WS_UTF8, TW_WS_INVALID_DATA);
+      return;
+    }
+  }
+  tell_part(core, slot, in, data, size, final, ascii);
+  if (final)
+    in->in_message = false;
+  if (in->payload_left == 0)
+    end_frame(in);
+}
+
+static void take_close(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
+  uint32_t code = TW_WS_NO_STATUS;
+  if (size > 0) {
+    code = size == 1 ? 0 : tw_load_be16(data);
+    if (!tw_ws_code_valid(code)) { /* RFC 6455 5.5.1, 7.4 */
+      tw_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
+      return;
+    }
+    if (!tw_utf8_valid(data + 2, size - 2)) {
+      tw_ws_fail(core, slot, ws, TW_ERR_WS_UTF8, TW_WS_INVALID_DATA);
+      return;
+    }
+  }
+  if ((slot->flags & TW_SLOT_RELEASED) == 0) {
+    tw_event *event = tw_event_make(core, slot, TW_EVENT_CLOSE);
+    event->code = (int32_t)code;
+    if (size > 2) {
+      event->data = (uint32_t)(data + 2 - core->arena);
+      event->size = size - 2;
+    }
+  }
+  tw_ws_peer_closed(core, slot, ws, code);
+}
+
+/* A whole control frame. */
+static void take_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
+  uint8_t opcode = opcode_of(&ws->in.receiver);
+  end_frame(&ws->in.receiver);
+  if (opcode == TW_WS_CLOSE) {
+    take_close(core, slot, ws, data, size);
+    return;
+  }
+  if (slot->state != TW_STATE_OPEN)
+    return;
+  /* A peer that lets our buffer fill up reads no pong; those it is owed then are left out, so that pings can't grow
+   * anything. RFC 6455 5.5.3 asks for the latest only. */
+  if (opcode == TW_WS_PING && tw_tx_fits(core, slot, tw_ws_frame_size(size)))
+    tw_ws_put_frame(core, slot, FIN | TW_WS_PONG, data, size);
+  tw_event *event = tw_event_make(core, slot, opcode == TW_WS_PING ? TW_EVENT_PING : TW_EVENT_PONG);
+  event->data = (uint32_t)(data - core->arena);
+  event->size = size;
+}
+
+/* A control frame's payload is collected if it comes in pieces; its event points to the collection, so nothing further
+ * may be received before that event has been drained. */
+static uint32_t collect_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
+  tw_ws_receiver *in = &ws->in.receiver;
+  if (in->control_size == 0 && size >= in->payload_left) {
+    uint32_t whole = in->payload_left;
+    take_control(core, slot, ws, data, whole);
+    return whole;
+  }
+  uint32_t part = size < in->payload_left ? size : in->payload_left;
+  memcpy(in->control + in->control_size, data, part);
+  in->control_size = (uint8_t)(in->control_size + part);
+  in->payload_left -= part;
+  if (in->payload_left == 0) {
+    take_control(core, slot, ws, in->control, in->control_size);
+    tw_events_seal(core);
+  }
+  return part;
+}
+
+/* The header is whole and its parts are right. `data` is where the payload will begin. */
+static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data) {
+  tw_ws_receiver *in = &ws->in.receiver;
+  uint64_t length;
+  if (!length_right(in, &length)) {
+    tw_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
+    return;
+  }
+  if (!is_control(in)) {
+    uint32_t before = opcode_of(in) == TW_WS_CONTINUATION ? in->message_size : 0;
+    if (length > core->limits.maxMessage - before) {
+      tw_ws_fail(core, slot, ws, TW_ERR_WS_TOO_BIG, TW_WS_TOO_BIG);
+      return;
+    }
+    if (!in->in_message) {
+      in->in_message = true;
+      in->text = opcode_of(in) == TW_WS_TEXT;
+      in->told = false;
+      in->utf8 = 0;
+    }
+    in->message_size = before + (uint32_t)length;
+  }
+  in->in_payload = true;
+  in->payload_left = (uint32_t)length;
+  if (length > 0)
+    return;
+  if (is_control(in))
+    take_control(core, slot, ws, data, 0);
+  else
+    take_data(core, slot, ws, data, 0);
+}
+
+static uint32_t take_header(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
+  tw_ws_receiver *in = &ws->in.receiver;
+  for (uint32_t at = 0; at < size;) {
+    in->header[in->header_size++] = data[at++];
+    bool right = in->header_size == 1 ? first_byte_right(in) : in->header_size == 2 ? second_byte_right(in) : true;
+    if (!right) {
+      tw_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
+      return at;
+    }
+    if (in->header_size >= 2 && in->header_size == header_size(in)) {
+      begin_payload(core, slot, ws, data + at);
+      return at;
+    }
+  }
+  return size;
+}
+
+uint32_t tw_ws_frames(tw_core *core, tw_slot *slot, tw_ws *ws, uint8_t *data, uint32_t size) {
+  tw_ws_receiver *in = &ws->in.receiver;
+  uint32_t at = 0;
+  while (at < size && !ws->deaf && tw_events_room(core) > 0) {
+    if (!in->in_payload) {
+      at += take_header(core, slot, ws, data + at, size - at);
+    } else if (is_control(in)) {
+      at += collect_control(core, slot, ws, data + at, size - at);
+    } else {
+      uint32_t part = size - at < in->payload_left ? size - at : in->payload_left;
+      take_data(core, slot, ws, data + at, part);
+      at += part;
+    }
+  }
+  return ws->deaf ? size : at;
+}

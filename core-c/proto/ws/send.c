@@ -1,0 +1,97 @@
+#include "proto/ws/ws.h"
+#include "src/bytes.h"
+#include "src/mask.h"
+#include "src/utf8.h"
+
+enum { FIN = 0x80, MASKED = 0x80, KEY_SIZE = 4 };
+
+static uint32_t header_size(uint32_t size) { return (size < 126 ? 2u : size <= UINT16_MAX ? 4u : 10u) + KEY_SIZE; }
+
+uint32_t tw_ws_frame_size(uint32_t size) { return header_size(size) + size; }
+
+void tw_ws_put_frame(tw_core *core, tw_slot *slot, uint8_t first, const void *payload, uint32_t size) {
+  uint8_t header[10 + KEY_SIZE];
+  uint32_t at = header_size(size);
+  uint8_t *key = header + at - KEY_SIZE;
+  header[0] = first;
+  if (size < 126) {
+    header[1] = (uint8_t)(MASKED | size);
+  } else if (size <= UINT16_MAX) {
+    header[1] = MASKED | 126;
+    tw_store_be16(header + 2, (uint16_t)size);
+  } else {
+    header[1] = MASKED | 127;
+    tw_store_be64(header + 2, size);
+  }
+  tw_random_bytes(core, key, KEY_SIZE); /* RFC 6455 5.3: a fresh key a frame, from a strong source */
+  tw_tx_put(core, slot, header, at);
+  const uint8_t *from = payload;
+  for (uint32_t done = 0, got; done < size; done += got) {
+    uint8_t *to = tw_tx_extend(core, slot, size - done, &got);
+    tw_mask_copy(to, from + done, got, key, done);
+  }
+}
+
+void tw_ws_put_close(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code, const char *reason, uint32_t reason_size) {
+  uint8_t payload[TW_MAX_CONTROL];
+  uint32_t size = 0;
+  if (code != 0) {
+    tw_store_be16(payload, (uint16_t)code);
+    for (uint32_t i = 0; i < reason_size; i++)
+      payload[2 + i] = (uint8_t)reason[i];
+    size = 2 + reason_size;
+  }
+  /* Beyond the connection's cap if need be: it is the last frame, and small. */
+  if (ws->close_sent || !tw_chain_fits(&core->tx_pool, &slot->tx, tw_ws_frame_size(size)))
+    return;
+  ws->close_sent = true;
+  tw_ws_put_frame(core, slot, FIN | TW_WS_CLOSE, payload, size);
+}
+
+static tw_slot *open_slot(tw_core *core, int32_t handle, int32_t *error) {
+  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+  *error = slot == NULL ? TW_ERR_HANDLE : slot->state != TW_STATE_OPEN ? TW_ERR_STATE : 0;
+  return slot;
+}
+
+int32_t tw_ws_send(tw_core *core, int32_t handle, uint32_t flags, const void *data, uint32_t size) {
+  int32_t error;
+  tw_slot *slot = open_slot(core, handle, &error);
+  if (error != 0)
+    return error;
+  if ((flags & ~(uint32_t)(TW_SEND_TEXT | TW_SEND_MORE)) != 0)
+    return TW_ERR_ARGUMENT;
+  if (size > core->limits.sendBuffer)
+    return TW_ERR_TOO_LARGE;
+
+  tw_ws *ws = tw_ws_of(core, slot);
+  bool more = (flags & TW_SEND_MORE) != 0;
+  bool text = ws->sending ? ws->sending_text : (flags & TW_SEND_TEXT) != 0;
+  uint32_t utf8 = ws->sending ? ws->sent_utf8 : 0;
+  if (text && (tw_utf8_scan(&utf8, data, size) >= 0 || (!more && utf8 != 0)))
+    return TW_ERR_WS_UTF8;
+  error = tw_tx_admit(core, slot, tw_ws_frame_size(size));
+  if (error != 0)
+    return error;
+
+  uint8_t opcode = ws->sending ? TW_WS_CONTINUATION : text ? TW_WS_TEXT : TW_WS_BINARY;
+  tw_ws_put_frame(core, slot, more ? opcode : opcode | FIN, data, size);
+  ws->sending = more;
+  ws->sending_text = text;
+  ws->sent_utf8 = utf8;
+  return (int32_t)size;
+}
+
+int32_t tw_ws_ping(tw_core *core, int32_t handle, const void *data, uint32_t size) {
+  int32_t error;
+  tw_slot *slot = open_slot(core, handle, &error);
+  if (error != 0)
+    return error;
+  if (size > TW_MAX_CONTROL)
+    return TW_ERR_ARGUMENT;
+  error = tw_tx_admit(core, slot, tw_ws_frame_size(size));
+  if (error != 0)
+    return error;
+  tw_ws_put_frame(core, slot, FIN | TW_WS_PING, data, size);
+  return (int32_t)size;
+}

@@ -1,0 +1,131 @@
+/* ws.h: the WebSocket client, RFC 6455. One tw_ws lies beside each WebSocket's slot.
+ *
+ *   handshake.c  the request, and what the response must say       RFC 6455 4.1
+ *   receive.c    frames in                                         RFC 6455 5
+ *   send.c       frames out                                        RFC 6455 5, 6.1
+ *   life.c       opening, closing, failing                         RFC 6455 7 */
+#ifndef TW_PROTO_WS_H
+#define TW_PROTO_WS_H
+
+#include "proto/http1/head.h"
+#include "src/core.h"
+
+/* RFC 6455 5.2 */
+enum {
+  TW_WS_CONTINUATION = 0x0,
+  TW_WS_TEXT = 0x1,
+  TW_WS_BINARY = 0x2,
+  TW_WS_CLOSE = 0x8,
+  TW_WS_PING = 0x9,
+  TW_WS_PONG = 0xA,
+};
+
+/* RFC 6455 7.4.1 */
+enum {
+  TW_WS_NORMAL = 1000,
+  TW_WS_PROTOCOL_ERROR = 1002,
+  TW_WS_NO_STATUS = 1005,
+  TW_WS_ABNORMAL = 1006,
+  TW_WS_INVALID_DATA = 1007,
+  TW_WS_POLICY = 1008,
+  TW_WS_TOO_BIG = 1009,
+};
+
+/* What the answer to the handshake has said so far. */
+typedef struct tw_ws_response {
+  tw_head head;
+  char key[24]; /* Sec-WebSocket-Key of the request */
+  uint16_t status;
+  uint8_t seen;       /* TW_WS_SEEN_ bits */
+  uint8_t name_size;  /* more than fits: the name is none that matters */
+  uint8_t value_size; /* more than fits: the value is none that is right */
+  char name[24];
+  char value[96];
+} tw_ws_response;
+
+/* The frame and the message that are being received. */
+typedef struct tw_ws_receiver {
+  uint8_t header[10];
+  uint8_t header_size;  /* bytes of it that are there */
+  uint8_t control_size; /* bytes of control[] that are there */
+  bool in_payload;
+  bool in_message;       /* a data message has begun and its final frame has not ended */
+  bool text;             /* it is text */
+  bool told;             /* a part of it has been given to the application */
+  uint32_t payload_left; /* bytes of the frame still to come */
+  uint32_t message_size; /* payload bytes of the message, this frame's included */
+  uint32_t utf8;         /* state of tw_utf8_scan */
+  uint8_t control[TW_MAX_CONTROL];
+} tw_ws_receiver;
+
+struct tw_ws {
+  tw_url url;         /* offsets into the slot's target */
+  tw_chain headers;   /* lines that the application adds to the request, in the text pool */
+  tw_chain protocols; /* subprotocols offered, "a, b" */
+  uint32_t chosen_at; /* the one the server chose, in `protocols` */
+  uint32_t chosen_size;
+  bool requested; /* the request is queued: what comes is the answer */
+  bool upgraded;  /* the handshake is done: frames flow */
+  bool deaf;      /* nothing more is received: the peer closed or broke the protocol */
+  bool close_sent;
+  bool close_received;
+  bool sending;       /* our fragmented message is unfinished */
+  uint32_t sent_utf8; /* its tw_utf8_scan state, if text */
+  bool sending_text;
+  uint16_t close_code; /* that the peer sent */
+  union {
+    tw_ws_response response;
+    tw_ws_receiver receiver;
+  } in;
+};
+
+extern const tw_protocol_ops tw_ws_protocol_ops;
+
+tw_ws *tw_ws_of(const tw_core *core, const tw_slot *slot);
+
+/* ---- handshake.c ---- */
+
+/* Queues the request. 0, or an error if it is larger than may be queued. */
+int32_t tw_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws);
+
+/* Whether `name` is one of the offered subprotocols, case included, and at which place in ws->protocols. */
+bool tw_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32_t name_size, uint32_t *place);
+
+/* Reads the response from [data, data + size). Returns how much was consumed; the connection is then ready, has
+ * failed, or wants more. */
+uint32_t tw_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size);
+
+/* ---- receive.c ---- */
+
+/* Takes in frames while there is room for events. Returns how much was consumed. */
+uint32_t tw_ws_frames(tw_core *core, tw_slot *slot, tw_ws *ws, uint8_t *data, uint32_t size);
+
+/* ---- send.c ---- */
+
+/* Queues a frame whose admission the caller has seen to. `first`: FIN and opcode. */
+void tw_ws_put_frame(tw_core *core, tw_slot *slot, uint8_t first, const void *payload, uint32_t size);
+
+/* Bytes of a client's frame with a payload of `size` bytes. */
+uint32_t tw_ws_frame_size(uint32_t size);
+
+/* Queues a close frame with `code` (0: none), if there is room and none was sent. */
+void tw_ws_put_close(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code, const char *reason, uint32_t reason_size);
+
+/* ---- life.c ---- */
+
+/* The response was right: frames flow from now on. */
+void tw_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws);
+
+/* The handshake failed: `detail` is the HTTP status or 0. */
+void tw_ws_refused(tw_core *core, tw_slot *slot, int32_t error, uint32_t detail);
+
+/* _Fail the WebSocket Connection_, RFC 6455 7.1.7: tells the application and the peer, and receives no more. */
+void tw_ws_fail(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t error, uint32_t code);
+
+/* The peer's close frame came, with TW_WS_NO_STATUS if it has no code. */
+void tw_ws_peer_closed(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code);
+
+/* Whether a close frame may carry this code, RFC 6455 7.4. */
+bool tw_ws_code_valid(uint32_t code);
+
+#endif

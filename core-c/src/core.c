@@ -1,0 +1,272 @@
+/* core.c: the core's memory, the deliveries, and the only calls to the port. */
+#include "src/core.h"
+
+#include <string.h>
+
+#include "src/arena.h"
+#include "twinwire/port.h"
+
+enum { TEXT_BLOCK = 64 }; /* a URL or a header line takes one or two; an idle connection should waste little */
+
+uint32_t tw_abi_hash(void) { return TW_ABI_HASH; }
+
+/* ---- Setting up ---------------------------------------------------------------------------------------------- */
+
+static bool limits_valid(const tw_limits *limits) {
+#define IN_RANGE(field, host, esp32, min, max)                                                                         \
+  if ((int64_t)limits->field < (int64_t)(min) || (int64_t)limits->field > (int64_t)(max))                              \
+    return false;
+  TW_LIMITS_LIST(IN_RANGE)
+#undef IN_RANGE
+  return limits->blockSize <= limits->sendPool;
+}
+
+/* Lays everything out behind the core itself. With arena->base NULL nothing but arena->used is written. */
+static void lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena) {
+  uint32_t slots = limits->sockets + limits->webSockets;
+  core->rx = tw_arena_take(arena, limits->recvBuffer, 1);
+  core->rx_address = tw_arena_take(arena, TW_MAX_ADDRESS, 1);
+  core->stage = tw_arena_take(arena, limits->stageBuffer, 1);
+  core->events = tw_arena_take(arena, limits->events, sizeof *core->events);
+  core->slots = tw_arena_take(arena, slots, sizeof *core->slots);
+  tw_protocols_lay_out(core, limits, arena);
+  tw_queue_init(&core->raised, arena, slots);
+  tw_queue_init(&core->dirty, arena, slots);
+  tw_queue_init(&core->starved, arena, slots);
+  tw_queue_init(&core->dead, arena, slots);
+  tw_timers_init(&core->timers, arena, slots);
+  tw_pool_init(&core->text_pool, arena, limits->textPool, TEXT_BLOCK);
+  tw_pool_init(&core->tx_pool, arena, limits->sendPool, limits->blockSize);
+}
+
+uint32_t tw_need(const tw_limits *limits) {
+  if (!limits_valid(limits))
+    return 0;
+  tw_core scratch;
+  tw_arena arena = {NULL, 0};
+  tw_arena_take(&arena, 1, sizeof(tw_core));
+  lay_out(&scratch, limits, &arena);
+  return arena.used > UINT32_MAX ? 0 : (uint32_t)arena.used;
+}
+
+tw_core *tw_init(void *memory, uint32_t size, const tw_limits *limits, void *host) {
+  uint32_t need = tw_need(limits);
+  if (need == 0 || size < need || (uintptr_t)memory % TW_ARENA_ALIGN != 0)
+    return NULL;
+  tw_arena arena = {memory, 0};
+  tw_core *core = tw_arena_take(&arena, 1, sizeof *core);
+  memset(core, 0, sizeof *core);
+  core->limits = *limits;
+  core->host = host;
+  core->arena = memory;
+  core->slot_count = limits->sockets + limits->webSockets;
+  lay_out(core, limits, &arena);
+  tw_slots_init(core);
+  return core;
+}
+
+uint8_t *tw_rx_buffer(tw_core *core) { return core->rx; }
+char *tw_rx_address(tw_core *core) { return core->rx_address; }
+uint8_t *tw_stage_buffer(tw_core *core) { return core->stage; }
+const tw_event *tw_events(tw_core *core) { return core->events; }
+uint32_t tw_free_blocks(tw_core *core) { return core->tx_pool.free; }
+
+/* ---- Deliveries ---------------------------------------------------------------------------------------------- */
+
+/* What lay in the records before this has been drained. */
+static void begin_records(tw_core *core) {
+  core->event_count = 0;
+  core->events_sealed = false;
+  tw_slots_sweep(core);
+}
+
+static uint32_t make_records(tw_core *core) {
+  tw_events_collect(core);
+  while (core->rx_at < core->rx_end && tw_events_room(core) > 0) {
+    tw_slot *slot = tw_slot_find(core, core->rx_handle);
+    if (slot == NULL || (slot->flags & TW_SLOT_SOCKET) == 0) {
+      core->rx_at = core->rx_end; /* closed in the meantime: nobody wants the rest */
+      break;
+    }
+    core->rx_at += tw_protocol_of(slot)->received(core, slot, core->rx + core->rx_at, core->rx_end - core->rx_at);
+    tw_events_collect(core);
+  }
+  return core->event_count;
+}
+
+uint32_t tw_pump(tw_core *core) {
+  begin_records(core);
+  return make_records(core);
+}
+
+/* The slot of a delivery, if the core still holds a socket for it. */
+static tw_slot *delivery_slot(tw_core *core, int32_t handle) {
+  tw_slot *slot = tw_slot_find(core, handle);
+  return slot != NULL && (slot->flags & TW_SLOT_SOCKET) != 0 ? slot : NULL;
+}
+
+uint32_t tw_connected(tw_core *core, int32_t handle) {
+  begin_records(core);
+  tw_slot *slot = delivery_slot(core, handle);
+  if (slot != NULL)
+    tw_protocol_of(slot)->connected(core, slot);
+  return make_records(core);
+}
+
+uint32_t tw_received(tw_core *core, int32_t handle, uint32_t size) {
+  begin_records(core);
+  core->rx_handle = handle;
+  core->rx_at = 0;
+  core->rx_end = size < core->limits.recvBuffer ? size : core->limits.recvBuffer;
+  return make_records(core);
+}
+
+uint32_t tw_ended(tw_core *core, int32_t handle) {
+  begin_records(core);
+  tw_slot *slot = delivery_slot(core, handle);
+  if (slot != NULL && (slot->flags & TW_SLOT_ENDED) == 0) {
+    slot->flags |= TW_SLOT_ENDED;
+    tw_protocol_of(slot)->ended(core, slot);
+  }
+  return make_records(core);
+}
+
+/* All that a closing connection had queued is written. */
+static void tell_flushed(tw_core *core, tw_slot *slot) {
+  if (slot->tx.size == 0 && slot->state == TW_STATE_CLOSING && (slot->flags & TW_SLOT_SOCKET) != 0)
+    tw_protocol_of(slot)->flushed(core, slot);
+}
+
+uint32_t tw_written(tw_core *core, int32_t handle, uint32_t size) {
+  begin_records(core);
+  tw_slot *slot = delivery_slot(core, handle);
+  if (slot != NULL) {
+    slot->flags &= ~(uint32_t)TW_SLOT_WRITING;
+    tw_tx_wrote(core, slot, size < slot->tx.size ? size : slot->tx.size);
+    if (slot->tx.size > 0)
+      tw_queue_push(&core->dirty, tw_slot_index(core, slot));
+    tell_flushed(core, slot);
+  }
+  return make_records(core);
+}
+
+static void socket_gone(tw_core *core, tw_slot *slot, int32_t error) {
+  slot->flags &= ~(uint32_t)(TW_SLOT_SOCKET | TW_SLOT_WRITING);
+  tw_protocol_of(slot)->closed(core, slot, error);
+}
+
+uint32_t tw_closed(tw_core *core, int32_t handle, int32_t error) {
+  begin_records(core);
+  tw_slot *slot = delivery_slot(core, handle);
+  if (slot != NULL)
+    socket_gone(core, slot, error);
+  return make_records(core);
+}
+
+uint32_t tw_datagram(tw_core *core, int32_t handle, uint32_t size, uint32_t address_size, uint32_t port) {
+  begin_records(core);
+  tw_slot *slot = delivery_slot(core, handle);
+  if (slot != NULL && slot->kind == TW_KIND_UDP && (slot->flags & TW_SLOT_RELEASED) == 0 &&
+      size <= core->limits.recvBuffer && address_size <= TW_MAX_ADDRESS) {
+    tw_event *event = tw_event_make(core, slot, TW_EVENT_DATAGRAM);
+    event->data = (uint32_t)(core->rx - core->arena);
+    event->size = size;
+    event->detail = address_size;
+    event->port = (uint16_t)port;
+  }
+  return make_records(core);
+}
+
+uint32_t tw_tick(tw_core *core, uint32_t now_ms) {
+  begin_records(core);
+  core->now += now_ms - core->last_tick; /* in 32 bits, so a clock that wraps goes on */
+  core->last_tick = now_ms;
+  uint32_t index;
+  while ((index = tw_timer_pop(&core->timers, core->now)) != TW_TIMER_NONE) {
+    tw_slot *slot = &core->slots[index];
+    tw_protocol_of(slot)->expired(core, slot);
+  }
+  return make_records(core);
+}
+
+uint32_t tw_wait(tw_core *core) {
+  if (core->timers.count == 0)
+    return TW_FOREVER;
+  uint64_t due = core->timers.due[core->timers.heap[0]];
+  return due <= core->now ? 0 : (uint32_t)(due - core->now);
+}
+
+void tw_timer_arm(tw_core *core, tw_slot *slot, uint32_t ms) {
+  tw_timer_set(&core->timers, tw_slot_index(core, slot), core->now + (ms == 0 ? 1 : ms));
+}
+
+void tw_timer_disarm(tw_core *core, tw_slot *slot) { tw_timer_clear(&core->timers, tw_slot_index(core, slot)); }
+
+/* ---- Writing ------------------------------------------------------------------------------------------------- */
+
+static void write_queued(tw_core *core, tw_slot *slot) {
+  while (slot->tx.size > 0 && (slot->flags & (TW_SLOT_SOCKET | TW_SLOT_WRITING)) == TW_SLOT_SOCKET) {
+    tw_span spans[TW_MAX_SPANS];
+    uint32_t offered;
+    uint32_t count = tw_chain_spans(&core->tx_pool, &slot->tx, core->arena, spans, TW_MAX_SPANS, &offered);
+    int32_t done = tw_port_write(core->host, tw_slot_handle(core, slot), spans, count);
+    if (done < 0) {
+      tw_port_close(core->host, tw_slot_handle(core, slot), TW_CLOSE_ABORT);
+      socket_gone(core, slot, done);
+      return;
+    }
+    if ((uint32_t)done < offered)
+      slot->flags |= TW_SLOT_WRITING;
+    tw_tx_wrote(core, slot, (uint32_t)done < offered ? (uint32_t)done : offered);
+  }
+  tell_flushed(core, slot);
+}
+
+uint32_t tw_flush(tw_core *core) {
+  while (!tw_queue_empty(&core->dirty))
+    write_queued(core, &core->slots[tw_queue_pop(&core->dirty)]);
+  return !tw_queue_empty(&core->raised);
+}
+
+/* ---- The port, for protocols --------------------------------------------------------------------------------- */
+
+int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
+                       uint32_t port) {
+  int32_t error = tw_port_open(core->host, tw_slot_handle(core, slot), kind, name, name_size, port);
+  if (error < 0)
+    return error;
+  slot->flags = (slot->flags & ~(uint32_t)(TW_SLOT_WRITING | TW_SLOT_ENDED)) | TW_SLOT_SOCKET;
+  return 0;
+}
+
+void tw_socket_close(tw_core *core, tw_slot *slot, uint32_t how) {
+  if ((slot->flags & TW_SLOT_SOCKET) == 0)
+    return;
+  slot->flags &= ~(uint32_t)(TW_SLOT_SOCKET | TW_SLOT_WRITING);
+  tw_port_close(core->host, tw_slot_handle(core, slot), how);
+}
+
+void tw_socket_read(tw_core *core, tw_slot *slot, bool on) {
+  if ((slot->flags & TW_SLOT_SOCKET) != 0)
+    tw_port_read(core->host, tw_slot_handle(core, slot), on);
+}
+
+int32_t tw_socket_send_to(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port,
+                          const void *data, uint32_t size) {
+  return tw_port_send_to(core->host, tw_slot_handle(core, slot), address, address_size, port, data, size);
+}
+
+int32_t tw_socket_address(tw_core *core, const tw_slot *slot, uint32_t which, char *text, uint32_t capacity) {
+  if ((slot->flags & TW_SLOT_SOCKET) == 0)
+    return TW_ERR_STATE;
+  return tw_port_address(core->host, tw_slot_handle(core, slot), which, text, capacity);
+}
+
+void tw_random_bytes(tw_core *core, void *to, uint32_t size) {
+  if (core->random_left < size) {
+    tw_port_random(core->host, core->random, sizeof core->random);
+    core->random_left = sizeof core->random;
+  }
+  memcpy(to, core->random + (sizeof core->random - core->random_left), size);
+  core->random_left -= size;
+}

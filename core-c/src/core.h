@@ -1,0 +1,206 @@
+/* core.h: what the parts of the core share. Nothing outside core-c includes it.
+ *
+ * core.c owns the tw_core, takes the deliveries and is the only caller of the port. calls.c takes the application's
+ * calls. A protocol (proto/) is a table of functions that core.c and calls.c call for slots of its kind. */
+#ifndef TW_CORE_H
+#define TW_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/pool.h"
+#include "src/queue.h"
+#include "src/timer.h"
+#include "twinwire/twinwire.h"
+
+/* Bits of tw_slot.raised: lifecycle events that are not records yet, in the order in which they become records. */
+enum { TW_RAISED_CONNECTED = 1, TW_RAISED_DRAIN = 2, TW_RAISED_ERROR = 4, TW_RAISED_DISCONNECTED = 8 };
+
+/* Bits of tw_slot.flags. */
+enum {
+  TW_SLOT_SOCKET = 1,     /* the host holds a socket for it */
+  TW_SLOT_WRITING = 2,    /* a write is under way: offer nothing until tw_written */
+  TW_SLOT_RELEASED = 4,   /* the application closed it: calls no longer see it */
+  TW_SLOT_RECONNECT = 8,  /* connect again after an unexpected end */
+  TW_SLOT_CONNECTED = 16, /* it is or was open, and DISCONNECTED has not been raised for that yet */
+  TW_SLOT_PAUSED = 32,    /* the application wants no more bytes for now */
+  TW_SLOT_ENDED = 64,     /* the peer ended its half */
+};
+
+/* Why an attempt or a connection ended. */
+typedef struct tw_end {
+  int32_t error;      /* 0: no ERROR event */
+  uint32_t step;      /* tw_step of the error */
+  uint32_t detail;    /* HTTP status or close code */
+  int32_t close_code; /* DISCONNECTED.code */
+  bool clean;         /* DISCONNECTED flag CLEAN */
+  bool final;         /* do not connect again, whatever the setting */
+} tw_end;
+
+/* One handle: a socket, or the place of one. */
+typedef struct tw_slot {
+  uint16_t generation; /* of the handle; never 0 once used */
+  uint8_t kind;        /* tw_kind, 0: free */
+  uint8_t state;       /* tw_state */
+  uint32_t flags;
+  uint32_t raised;
+  uint16_t port; /* of the target */
+  uint8_t delay_count;
+  uint8_t delay_index; /* the delay that comes next */
+  uint32_t delays_ms[TW_MAX_DELAYS];
+  uint32_t next_free;
+  tw_chain target;  /* host name or URL, in the text pool */
+  tw_chain tx;      /* bytes to be sent, in the outbound pool */
+  uint32_t refused; /* bytes of the send that was refused; 0: none */
+  int32_t error;    /* what ERROR and DISCONNECTED will say */
+  uint32_t error_step;
+  uint32_t error_detail;
+  uint32_t error_retry_ms;
+  int32_t end_code;
+  uint32_t end_flags;
+  uint32_t end_unsent;
+  uint32_t end_retry_ms;
+} tw_slot;
+
+/* A protocol's answers to what happens on a slot of its kind. */
+typedef struct tw_protocol_ops {
+  int32_t (*start)(tw_core *core, tw_slot *slot);  /* begin an attempt: open the socket. 0 or an error */
+  void (*connected)(tw_core *core, tw_slot *slot); /* the socket is connected */
+  /* Consumes from `data` while tw_events_room is left; returns how much. */
+  uint32_t (*received)(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size);
+  void (*ended)(tw_core *core, tw_slot *slot);
+  void (*closed)(tw_core *core, tw_slot *slot, int32_t error); /* the socket is gone */
+  void (*flushed)(tw_core *core, tw_slot *slot);               /* CLOSING, and all that was queued is written */
+  void (*expired)(tw_core *core, tw_slot *slot);               /* its timer fired */
+  void (*close)(tw_core *core, tw_slot *slot);                 /* the application closes it (RELEASED is set) */
+  void (*retired)(tw_core *core, tw_slot *slot);               /* give back what the protocol holds for the slot */
+} tw_protocol_ops;
+
+/* The table of protocols by tw_kind; protocols.c. */
+const tw_protocol_ops *tw_protocol_of(const tw_slot *slot);
+
+/* Takes what protocols keep beside the slots. */
+void tw_protocols_lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena);
+
+typedef struct tw_ws tw_ws; /* proto/ws/ws.h */
+
+struct tw_core {
+  tw_limits limits;
+  void *host;
+  uint8_t *arena;
+  uint8_t *rx;
+  char *rx_address;
+  uint8_t *stage;
+  tw_event *events;
+  uint32_t event_count;
+  bool events_sealed;
+  tw_pool tx_pool;
+  tw_pool text_pool;
+  tw_slot *slots;     /* limits.sockets of them, then limits.webSockets */
+  tw_ws *web_sockets; /* beside the slots from limits.sockets on */
+  uint32_t slot_count;
+  uint32_t free_socket; /* first free slot of each range, and the first never used */
+  uint32_t free_web_socket;
+  uint32_t fresh_socket;
+  uint32_t fresh_web_socket;
+  tw_queue raised;  /* slots with lifecycle events to tell */
+  tw_queue dirty;   /* slots with bytes to flush */
+  tw_queue starved; /* slots that were refused for want of blocks */
+  tw_queue dead;    /* slots to free before the next records are made */
+  tw_timers timers;
+  uint64_t now; /* ms since tw_init, from the ticks */
+  uint32_t last_tick;
+  int32_t rx_handle; /* whose bytes lie in rx, and which of them are left */
+  uint32_t rx_at;
+  uint32_t rx_end;
+  uint32_t random_left;
+  uint8_t random[256];
+};
+
+/* ---- slots.c ---- */
+
+void tw_slots_init(tw_core *core);
+
+/* Takes a free slot of the kind's range. NULL: none is left. */
+tw_slot *tw_slot_take(tw_core *core, uint32_t kind);
+
+/* The slot of a handle in any state, or NULL if the number is stale or foreign. */
+tw_slot *tw_slot_find(tw_core *core, int32_t handle);
+
+/* The slot of a handle that the application still owns, of `kind` (0: any); or NULL. */
+tw_slot *tw_slot_owned(tw_core *core, int32_t handle, uint32_t kind);
+
+int32_t tw_slot_handle(const tw_core *core, const tw_slot *slot);
+uint32_t tw_slot_index(const tw_core *core, const tw_slot *slot);
+
+/* Gives its memory back at once and the slot itself once its last records have been drained. */
+void tw_slot_retire(tw_core *core, tw_slot *slot);
+
+/* Frees the slots that were retired. */
+void tw_slots_sweep(tw_core *core);
+
+/* ---- events.c ---- */
+
+/* Records that can still be made in this drain. */
+uint32_t tw_events_room(const tw_core *core);
+
+/* Makes a record (there must be room) with handle and type set and all else 0. */
+tw_event *tw_event_make(tw_core *core, const tw_slot *slot, uint32_t type);
+
+/* No more records in this drain: one of them points into memory that the next would overwrite. */
+void tw_events_seal(tw_core *core);
+
+/* Notes a lifecycle event; it becomes a record in tw_events_collect, so it can't be lost for want of room. */
+void tw_event_raise(tw_core *core, tw_slot *slot, uint32_t raised_bit);
+void tw_event_raise_error(tw_core *core, tw_slot *slot, const tw_end *end, uint32_t retry_ms);
+
+/* Makes records of lifecycle events while there is room. */
+void tw_events_collect(tw_core *core);
+
+/* ---- tx.c ---- */
+
+/* Whether `size` bytes can be queued whole: 0, ERR_TOO_LARGE, or ERR_BACKPRESSURE (DRAIN will be raised). */
+int32_t tw_tx_admit(tw_core *core, tw_slot *slot, uint32_t size);
+
+/* As tw_tx_admit, but a refusal is not remembered: for what the core itself wants to send. */
+bool tw_tx_fits(const tw_core *core, const tw_slot *slot, uint32_t size);
+
+/* Queues bytes that were admitted. */
+void tw_tx_put(tw_core *core, tw_slot *slot, const void *data, uint32_t size);
+
+/* Room for admitted bytes, as tw_chain_extend. */
+uint8_t *tw_tx_extend(tw_core *core, tw_slot *slot, uint32_t size, uint32_t *got);
+
+/* Takes written bytes off the queue and raises the DRAINs that follow. */
+void tw_tx_wrote(tw_core *core, tw_slot *slot, uint32_t size);
+
+/* Drops what is queued; returns how much that was. */
+uint32_t tw_tx_drop(tw_core *core, tw_slot *slot);
+
+/* ---- core.c: the port, for protocols ---- */
+
+int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
+                       uint32_t port);
+void tw_socket_close(tw_core *core, tw_slot *slot, uint32_t how);
+void tw_socket_read(tw_core *core, tw_slot *slot, bool on);
+int32_t tw_socket_send_to(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port,
+                          const void *data, uint32_t size);
+int32_t tw_socket_address(tw_core *core, const tw_slot *slot, uint32_t which, char *text, uint32_t capacity);
+
+/* Copies `size` (at most 16) fresh random bytes. */
+void tw_random_bytes(tw_core *core, void *to, uint32_t size);
+
+/* Arms the slot's timer `ms` from now (at least 1, so that a timer set by a timer fires in a later tick). */
+void tw_timer_arm(tw_core *core, tw_slot *slot, uint32_t ms);
+void tw_timer_disarm(tw_core *core, tw_slot *slot);
+
+/* ---- text in the text pool ---- */
+
+/* Appends to a chain of the text pool; false, with nothing changed, if it does not fit. */
+bool tw_text_put(tw_core *core, tw_chain *chain, const void *text, uint32_t size);
+
+/* Writes a number in decimal (at most 10 digits) and returns their number. */
+uint32_t tw_text_decimal(char *to, uint32_t number);
+
+#endif

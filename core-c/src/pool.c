@@ -1,0 +1,128 @@
+#include "src/pool.h"
+
+#include <string.h>
+
+void tw_pool_init(tw_pool *pool, tw_arena *arena, uint32_t total_bytes, uint32_t block_size) {
+  uint32_t count = total_bytes / block_size;
+  void *next = tw_arena_take(arena, count, sizeof *pool->next);
+  void *bytes = tw_arena_take(arena, count, block_size);
+  if (arena->base == NULL)
+    return;
+  *pool = (tw_pool){
+      .bytes = bytes, .next = next, .block_size = block_size, .count = count, .free = count, .first_free = TW_NO_BLOCK};
+}
+
+static uint32_t block_take(tw_pool *pool) {
+  uint32_t block = pool->first_free;
+  if (block != TW_NO_BLOCK)
+    pool->first_free = pool->next[block];
+  else
+    block = pool->fresh++;
+  pool->free--;
+  pool->next[block] = TW_NO_BLOCK;
+  return block;
+}
+
+static void block_release(tw_pool *pool, uint32_t block) {
+  pool->next[block] = pool->first_free;
+  pool->first_free = block;
+  pool->free++;
+}
+
+static uint8_t *block_bytes(const tw_pool *pool, uint32_t block) {
+  return pool->bytes + (size_t)block * pool->block_size;
+}
+
+void tw_chain_init(tw_chain *chain) { *chain = (tw_chain){.head = TW_NO_BLOCK, .tail = TW_NO_BLOCK}; }
+
+int tw_chain_fits(const tw_pool *pool, const tw_chain *chain, uint32_t size) {
+  uint32_t room = chain->tail == TW_NO_BLOCK ? 0 : pool->block_size - chain->end;
+  if (size <= room)
+    return 1;
+  return (size - room - 1) / pool->block_size < pool->free;
+}
+
+uint8_t *tw_chain_extend(tw_pool *pool, tw_chain *chain, uint32_t size, uint32_t *got) {
+  if (chain->tail == TW_NO_BLOCK) {
+    chain->head = chain->tail = block_take(pool);
+    chain->start = chain->end = 0;
+  } else if (chain->end == pool->block_size) {
+    uint32_t block = block_take(pool);
+    pool->next[chain->tail] = block;
+    chain->tail = block;
+    chain->end = 0;
+  }
+  uint32_t room = pool->block_size - chain->end;
+  uint8_t *at = block_bytes(pool, chain->tail) + chain->end;
+  *got = size < room ? size : room;
+  chain->end += *got;
+  chain->size += *got;
+  return at;
+}
+
+void tw_chain_append(tw_pool *pool, tw_chain *chain, const void *data, uint32_t size) {
+  const uint8_t *from = data;
+  while (size > 0) {
+    uint32_t got;
+    uint8_t *to = tw_chain_extend(pool, chain, size, &got);
+    memcpy(to, from, got);
+    from += got;
+    size -= got;
+  }
+}
+
+void tw_chain_consume(tw_pool *pool, tw_chain *chain, uint32_t size) {
+  chain->size -= size;
+  while (chain->head != TW_NO_BLOCK) {
+    uint32_t end = chain->head == chain->tail ? chain->end : pool->block_size;
+    uint32_t here = end - chain->start;
+    if (size < here) {
+      chain->start += size;
+      return;
+    }
+    uint32_t block = chain->head;
+    chain->head = pool->next[block];
+    chain->start = 0;
+    block_release(pool, block);
+    size -= here;
+    if (chain->head == TW_NO_BLOCK) {
+      chain->tail = TW_NO_BLOCK;
+      chain->end = 0;
+    }
+  }
+}
+
+void tw_chain_clear(tw_pool *pool, tw_chain *chain) { tw_chain_consume(pool, chain, chain->size); }
+
+uint32_t tw_chain_spans(const tw_pool *pool, const tw_chain *chain, const uint8_t *origin, tw_span *spans, uint32_t max,
+                        uint32_t *size) {
+  uint32_t count = 0;
+  uint32_t start = chain->start;
+  *size = 0;
+  for (uint32_t block = chain->head; block != TW_NO_BLOCK && count < max; block = pool->next[block]) {
+    uint32_t end = block == chain->tail ? chain->end : pool->block_size;
+    spans[count].data = (uint32_t)(block_bytes(pool, block) + start - origin);
+    spans[count].size = end - start;
+    *size += end - start;
+    start = 0;
+    count++;
+  }
+  return count;
+}
+
+void tw_chain_copy(const tw_pool *pool, const tw_chain *chain, uint32_t at, void *to, uint32_t size) {
+  uint8_t *out = to;
+  uint32_t block = chain->head;
+  for (at += chain->start; at >= pool->block_size; at -= pool->block_size)
+    block = pool->next[block];
+  while (size > 0) {
+    uint32_t here = pool->block_size - at;
+    if (here > size)
+      here = size;
+    memcpy(out, block_bytes(pool, block) + at, here);
+    out += here;
+    size -= here;
+    at = 0;
+    block = pool->next[block];
+  }
+}

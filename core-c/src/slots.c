@@ -1,0 +1,100 @@
+/* slots.c: the table of handles. A handle is a slot's index below and the slot's generation above, so a number that was
+ * used before its slot was freed is recognised as stale. */
+#include <string.h>
+
+#include "src/core.h"
+
+enum { INDEX_BITS = 15 };
+#define INDEX_MASK ((1u << INDEX_BITS) - 1)
+#define NO_SLOT UINT32_MAX
+
+static bool is_web_socket(const tw_core *core, uint32_t index) { return index >= core->limits.sockets; }
+
+void tw_slots_init(tw_core *core) {
+  core->free_socket = core->free_web_socket = NO_SLOT;
+  core->fresh_web_socket = core->limits.sockets;
+  if (core->slot_count > 0)
+    memset(core->slots, 0, core->slot_count * sizeof *core->slots);
+}
+
+/* Each range has its own free list, so that neither kind can starve the other. */
+static uint32_t range_take(uint32_t *first_free, uint32_t *fresh, uint32_t end, const tw_slot *slots) {
+  if (*first_free != NO_SLOT) {
+    uint32_t index = *first_free;
+    *first_free = slots[index].next_free;
+    return index;
+  }
+  return *fresh < end ? (*fresh)++ : NO_SLOT;
+}
+
+tw_slot *tw_slot_take(tw_core *core, uint32_t kind) {
+  uint32_t index = kind == TW_KIND_WS
+                       ? range_take(&core->free_web_socket, &core->fresh_web_socket, core->slot_count, core->slots)
+                       : range_take(&core->free_socket, &core->fresh_socket, core->limits.sockets, core->slots);
+  if (index == NO_SLOT)
+    return NULL;
+  tw_slot *slot = &core->slots[index];
+  uint16_t generation = (uint16_t)(slot->generation + 1u);
+  *slot = (tw_slot){
+      .generation = generation == 0 ? 1 : generation, .kind = (uint8_t)kind, .delay_count = 1, .delays_ms = {1000}};
+  tw_chain_init(&slot->target);
+  tw_chain_init(&slot->tx);
+  return slot;
+}
+
+uint32_t tw_slot_index(const tw_core *core, const tw_slot *slot) { return (uint32_t)(slot - core->slots); }
+
+int32_t tw_slot_handle(const tw_core *core, const tw_slot *slot) {
+  return (int32_t)((uint32_t)slot->generation << INDEX_BITS | tw_slot_index(core, slot));
+}
+
+tw_slot *tw_slot_find(tw_core *core, int32_t handle) {
+  if (handle <= 0)
+    return NULL;
+  uint32_t index = (uint32_t)handle & INDEX_MASK;
+  if (index >= core->slot_count)
+    return NULL;
+  tw_slot *slot = &core->slots[index];
+  if (slot->kind == 0 || slot->generation != (uint32_t)handle >> INDEX_BITS)
+    return NULL;
+  return slot;
+}
+
+tw_slot *tw_slot_owned(tw_core *core, int32_t handle, uint32_t kind) {
+  tw_slot *slot = tw_slot_find(core, handle);
+  if (slot == NULL || (slot->flags & TW_SLOT_RELEASED) != 0)
+    return NULL;
+  return kind == 0 || slot->kind == kind ? slot : NULL;
+}
+
+void tw_slot_retire(tw_core *core, tw_slot *slot) {
+  tw_timer_disarm(core, slot);
+  tw_tx_drop(core, slot);
+  tw_protocol_of(slot)->retired(core, slot);
+  slot->flags |= TW_SLOT_RELEASED;
+  tw_queue_push(&core->dead, tw_slot_index(core, slot));
+}
+
+static void slot_free(tw_core *core, tw_slot *slot) {
+  uint32_t index = tw_slot_index(core, slot);
+  tw_chain_clear(&core->text_pool, &slot->target);
+  slot->kind = 0;
+  slot->state = TW_STATE_FREE;
+  uint32_t *first_free = is_web_socket(core, index) ? &core->free_web_socket : &core->free_socket;
+  slot->next_free = *first_free;
+  *first_free = index;
+}
+
+void tw_slots_sweep(tw_core *core) {
+  uint32_t last = core->dead.last;
+  while (!tw_queue_empty(&core->dead)) {
+    uint32_t index = tw_queue_pop(&core->dead);
+    tw_slot *slot = &core->slots[index];
+    if (slot->raised != 0)
+      tw_queue_push(&core->dead, index); /* its last words are not records yet */
+    else
+      slot_free(core, slot);
+    if (index == last)
+      break;
+  }
+}

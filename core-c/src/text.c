@@ -1,0 +1,21 @@
+/* text.c: names, URLs and header lines that the core keeps for the life of a handle. */
+#include "src/core.h"
+
+bool tw_text_put(tw_core *core, tw_chain *chain, const void *text, uint32_t size) {
+  if (!tw_chain_fits(&core->text_pool, chain, size))
+    return false;
+  tw_chain_append(&core->text_pool, chain, text, size);
+  return true;
+}
+
+uint32_t tw_text_decimal(char *to, uint32_t number) {
+  char digits[10];
+  uint32_t count = 0;
+  do {
+    digits[count++] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  for (uint32_t i = 0; i < count; i++)
+    to[i] = digits[count - 1 - i];
+  return count;
+}

@@ -1,0 +1,30 @@
+/* timer.h: one timer a slot in a binary heap. Setting, clearing and firing cost O(log n); an idle slot costs nothing.
+ */
+#ifndef TW_TIMER_H
+#define TW_TIMER_H
+
+#include <stdint.h>
+
+#include "src/arena.h"
+
+#define TW_TIMER_NONE UINT32_MAX
+
+typedef struct tw_timers {
+  uint32_t *heap;  /* ids, the earliest first */
+  uint32_t *place; /* id -> position in heap, or TW_TIMER_NONE */
+  uint64_t *due;   /* id -> time in ms */
+  uint32_t count;
+} tw_timers;
+
+void tw_timers_init(tw_timers *timers, tw_arena *arena, uint32_t ids);
+
+/* Sets or moves the timer of `id`. */
+void tw_timer_set(tw_timers *timers, uint32_t id, uint64_t due);
+
+/* Clears it; nothing happens if it is not set. */
+void tw_timer_clear(tw_timers *timers, uint32_t id);
+
+/* Removes and returns the earliest id that is due at `now`, or TW_TIMER_NONE. */
+uint32_t tw_timer_pop(tw_timers *timers, uint64_t now);
+
+#endif

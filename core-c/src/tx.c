@@ -1,0 +1,70 @@
+/* tx.c: what waits to be written. A send is admitted whole or refused whole; a refused one is remembered by its size,
+ * and DRAIN is raised when it fits: its own connection's cap is looked at when that connection has written, the pool's
+ * blocks when anybody has. */
+#include "src/core.h"
+
+bool tw_tx_fits(const tw_core *core, const tw_slot *slot, uint32_t size) {
+  return size <= core->limits.sendBuffer && slot->tx.size <= core->limits.sendBuffer - size &&
+         tw_chain_fits(&core->tx_pool, &slot->tx, size);
+}
+
+int32_t tw_tx_admit(tw_core *core, tw_slot *slot, uint32_t size) {
+  if (tw_tx_fits(core, slot, size))
+    return 0;
+  uint64_t pool_bytes = (uint64_t)core->tx_pool.count * core->tx_pool.block_size;
+  if (size > core->limits.sendBuffer || size > pool_bytes)
+    return TW_ERR_TOO_LARGE;
+  slot->refused = size;
+  if (!tw_chain_fits(&core->tx_pool, &slot->tx, size))
+    tw_queue_push(&core->starved, tw_slot_index(core, slot));
+  return TW_ERR_BACKPRESSURE;
+}
+
+uint8_t *tw_tx_extend(tw_core *core, tw_slot *slot, uint32_t size, uint32_t *got) {
+  tw_queue_push(&core->dirty, tw_slot_index(core, slot));
+  return tw_chain_extend(&core->tx_pool, &slot->tx, size, got);
+}
+
+void tw_tx_put(tw_core *core, tw_slot *slot, const void *data, uint32_t size) {
+  tw_queue_push(&core->dirty, tw_slot_index(core, slot));
+  tw_chain_append(&core->tx_pool, &slot->tx, data, size);
+}
+
+/* Raises DRAIN if the slot was refused and its send fits now; a slot that only wants blocks gets in line for them. */
+static void wake(tw_core *core, tw_slot *slot) {
+  if (slot->refused == 0 || slot->state != TW_STATE_OPEN)
+    return;
+  if (tw_tx_fits(core, slot, slot->refused)) {
+    slot->refused = 0;
+    tw_event_raise(core, slot, TW_RAISED_DRAIN);
+  } else if (!tw_chain_fits(&core->tx_pool, &slot->tx, slot->refused)) {
+    tw_queue_push(&core->starved, tw_slot_index(core, slot));
+  }
+}
+
+/* Wakes those who wait for blocks, in the order in which they came. The first one that must go on waiting ends the
+ * walk, so a small send cannot pass a large one for ever. */
+static void wake_starved(tw_core *core) {
+  while (!tw_queue_empty(&core->starved)) {
+    tw_slot *slot = &core->slots[core->starved.first];
+    bool waits = slot->refused != 0 && slot->state == TW_STATE_OPEN;
+    if (waits && !tw_chain_fits(&core->tx_pool, &slot->tx, slot->refused))
+      return;
+    tw_queue_pop(&core->starved);
+    wake(core, slot);
+  }
+}
+
+void tw_tx_wrote(tw_core *core, tw_slot *slot, uint32_t size) {
+  tw_chain_consume(&core->tx_pool, &slot->tx, size);
+  wake(core, slot);
+  wake_starved(core);
+}
+
+uint32_t tw_tx_drop(tw_core *core, tw_slot *slot) {
+  uint32_t unsent = slot->tx.size;
+  slot->refused = 0;
+  tw_chain_clear(&core->tx_pool, &slot->tx);
+  wake_starved(core);
+  return unsent;
+}
