@@ -1,0 +1,74 @@
+# make          builds the package
+# make test     installs, builds, checks and tests all of it; the last line is "N passed, M failed"
+# make help     lists the rest
+#
+# What the recipes print goes to stderr: stdout belongs to the programs that demo and bench run.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+
+NODE_MODULES := node_modules/.package-lock.json
+LIBRARY := $(shell find api wasm adapters cli -name '*.ts' ! -name module.gen.ts 2>/dev/null)
+TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
+
+include wasm/build.mk
+
+.PHONY: all build gen lint format test test-c test-js vectors demo bench clean help
+
+all: build
+
+build: build/dist.stamp build/tools.stamp ## build dist/, and the demo, examples and bench in build/tools/
+
+gen: build/gen.stamp ## write the C and TypeScript that core-c/abi.def defines
+
+lint: build/dist.stamp ## check types, style and warnings
+	@node scripts/test.mjs lint
+
+format: $(NODE_MODULES) ## format the sources in place
+	@node scripts/format.mjs
+
+test: $(NODE_MODULES) ## install, build, check and test everything
+	@node scripts/test.mjs
+
+test-c: $(NODE_MODULES) build/gen.stamp ## run the C tests natively, with and without sanitizers
+	@node scripts/test.mjs c
+
+test-js: build/dist.stamp ## run the TypeScript tests; ARGS go to jest
+	@NODE_OPTIONS=--experimental-vm-modules node_modules/.bin/jest $(ARGS)
+
+vectors: build/wasm-$(TOOLCHAIN).stamp ## run the shared vectors in C and through WebAssembly
+	@node scripts/test.mjs vectors
+
+demo: build ## show what it does
+	@node build/tools/demo/main.js $(ARGS)
+
+bench: build ## measure it beside its peers; ARGS="--json" for one JSON object on stdout
+	@node build/tools/bench/main.js $(ARGS)
+
+clean: ## remove what was built, not what was installed
+	@rm -rf build dist wasm/module.gen.ts
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+$(NODE_MODULES): package.json package-lock.json
+	@npm ci --no-audit --no-fund >&2
+	@touch $@
+
+build/gen.stamp: core-c/abi.def $(wildcard core-c/gen*.mjs)
+	@mkdir -p build
+	@node core-c/gen.mjs >&2
+	@touch $@
+
+build/dist.stamp: $(LIBRARY) tsconfig.json tsconfig.build.json package.json build/wasm-$(TOOLCHAIN).stamp
+	@rm -rf dist
+	@node_modules/.bin/tsc -p tsconfig.build.json >&2
+	@cp build/core.wasm dist/core.wasm
+	@touch $@
+
+build/tools.stamp: $(TOOLS) tsconfig.json tsconfig.tools.json build/dist.stamp
+	@rm -rf build/tools
+	@if [ -n "$(TOOLS)" ]; then node_modules/.bin/tsc -p tsconfig.tools.json >&2; fi
+	@touch $@

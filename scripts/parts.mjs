@@ -1,0 +1,129 @@
+// The parts of "make test". Each is { name, group, missing, run }:
+//   missing  what has to be installed before the part can run; undefined: nothing
+//   run      does it, and returns { passed, failed }
+
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
+import { toolchains } from "../wasm/build/toolchains.mjs";
+import { findProgram, suffixed } from "./programs.mjs";
+import { run } from "./run.mjs";
+
+const bin = (name) => join(root, "node_modules/.bin", name);
+const includeFlags = [...includes, "test/c"].map((directory) => `-I${directory}`);
+const strict = ["-std=c11", ...warningFlags, "-Werror"];
+const sanitizers = [
+  "-g",
+  "-O1",
+  "-fno-omit-frame-pointer",
+  "-fsanitize=address,undefined",
+  "-fno-sanitize-recover=all",
+];
+
+const gcc = findProgram(["gcc"]);
+const clang = findProgram(suffixed("clang"));
+const clangFormat = findProgram(suffixed("clang-format"));
+
+/** One check: passed if the program ends well. */
+async function check(program, args, options) {
+  const { status } = await run(program, args, options);
+  return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+/** The sources that clang-format looks at; what is generated is as it is. */
+export const formatted = () =>
+  ["core-c", "test", "adapters", "wasm/shim", "esp32", "examples"]
+    .filter((directory) => existsSync(join(root, directory)))
+    .flatMap((directory) => listFiles(directory, ".c", ".h"))
+    .filter((path) => !path.endsWith(".gen.h"));
+
+export const formatter = { program: clangFormat?.path, missing: clangFormat ? undefined : "clang-format-19" };
+
+const cTests = () => listFiles("test/c", ".c");
+
+function warnings(name, compiler, missing, flags, sources) {
+  const args = () => [...flags, ...strict, ...includeFlags, "-fsyntax-only", ...sources()];
+  return { name, group: "lint", missing, run: () => check(compiler?.path, args()) };
+}
+
+function nativeTests(compiler, missing, name, flags) {
+  const program = join(root, "build/c", name.replaceAll(" ", "-"));
+  return {
+    name: `C tests, ${name}`,
+    group: "c",
+    missing,
+    async run() {
+      mkdirSync(dirname(program), { recursive: true });
+      const args = [...flags, ...strict, ...includeFlags, ...coreSources(), ...cTests(), "-o", program];
+      const built = await run(compiler.path, args);
+      if (built.status !== 0) return { passed: 0, failed: 1 };
+      const { status, counts } = await run(program, ["test/vectors"]);
+      if (!counts) return { passed: 0, failed: 1 };
+      return status === 0 || counts.failed > 0 ? counts : { ...counts, failed: 1 };
+    },
+  };
+}
+
+function otherToolchain(toolchain) {
+  let missing;
+  try {
+    toolchain.find();
+  } catch (error) {
+    missing = error.message;
+  }
+  const file = `build/toolchains/${toolchain.name}.wasm`;
+  return {
+    name: `wasm by ${toolchain.name}`,
+    group: "wasm",
+    missing,
+    run: () => check(process.execPath, ["wasm/build/build.mjs", file], { env: { TOOLCHAIN: toolchain.name } }),
+  };
+}
+
+async function jest(args) {
+  const report = join(root, "build/jest.json");
+  mkdirSync(dirname(report), { recursive: true });
+  rmSync(report, { force: true });
+  const { status } = await run(bin("jest"), ["--json", `--outputFile=${report}`, ...args], {
+    env: { NODE_OPTIONS: "--experimental-vm-modules", NODE_NO_WARNINGS: "1" },
+  });
+  if (!existsSync(report)) return { passed: 0, failed: 1 };
+  const result = JSON.parse(readFileSync(report, "utf8"));
+  // A suite that cannot be loaded has no failing test; it counts as one.
+  const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
+  return { passed: result.numPassedTests, failed: status === 0 ? failed : Math.max(failed, 1) };
+}
+
+const noGcc = gcc ? undefined : "gcc";
+const noClang = clang ? undefined : "clang-19 libclang-rt-19-dev";
+const lint = (name, program, args) => ({ name, group: "lint", run: () => check(program, args) });
+
+export const parts = [
+  { name: "build", group: "build", run: () => check("make", ["--no-print-directory", "build"]) },
+  lint("generated files", process.execPath, ["core-c/gen.mjs", "--check"]),
+  lint("types", bin("tsc"), ["--noEmit", "-p", "tsconfig.json"]),
+  lint("TypeScript style", bin("biome"), ["check", "--error-on-warnings", "."]),
+  {
+    name: "C style",
+    group: "lint",
+    missing: formatter.missing,
+    run: () => check(formatter.program, ["--dry-run", "-Werror", ...formatted()]),
+  },
+  warnings("C warnings, gcc", gcc, noGcc, [], () => [...coreSources(), ...cTests()]),
+  warnings("C warnings, clang", clang, noClang, [], () => [...coreSources(), ...cTests()]),
+  warnings("C warnings, wasm32", clang, noClang, ["--target=wasm32-unknown-unknown", "-msimd128", "-Iwasm/shim"], () =>
+    coreSources(),
+  ),
+  nativeTests(gcc, noGcc, "gcc sanitized", sanitizers),
+  nativeTests(gcc, noGcc, "gcc -O2", ["-O2"]),
+  nativeTests(clang, noClang, "clang sanitized", sanitizers),
+  nativeTests(clang, noClang, "clang -O2", ["-O2"]),
+  ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
+  { name: "TypeScript tests", group: "js", run: () => jest([]) },
+];
+
+/** The shared vectors alone, in C and through WebAssembly. */
+export const vectorParts = [
+  nativeTests(gcc ?? clang, gcc || clang ? undefined : "gcc", "vectors", ["-O1"]),
+  { name: "vectors through WebAssembly", group: "js", run: () => jest(["test/vectors.test.ts"]) },
+];
