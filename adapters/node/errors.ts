@@ -1,0 +1,51 @@
+import { type ErrorCode, Errors } from "../../wasm/abi.gen.ts";
+
+const table: Readonly<Record<string, ErrorCode>> = {
+  ECONNREFUSED: "ERR_REFUSED",
+  ECONNRESET: "ERR_RESET",
+  EPIPE: "ERR_RESET",
+  ECONNABORTED: "ERR_RESET",
+  ETIMEDOUT: "ERR_TIMEOUT",
+  ENETUNREACH: "ERR_UNREACHABLE",
+  EHOSTUNREACH: "ERR_UNREACHABLE",
+  EHOSTDOWN: "ERR_UNREACHABLE",
+  ENETDOWN: "ERR_NETWORK_DOWN",
+  EADDRNOTAVAIL: "ERR_UNREACHABLE",
+  EAFNOSUPPORT: "ERR_UNSUPPORTED",
+  EADDRINUSE: "ERR_IN_USE",
+  EACCES: "ERR_ACCESS",
+  EPERM: "ERR_ACCESS",
+  EMSGSIZE: "ERR_TOO_LARGE",
+  ENOBUFS: "ERR_BACKPRESSURE",
+  EAGAIN: "ERR_BACKPRESSURE",
+  ENOTFOUND: "ERR_NAME_NOT_FOUND",
+  ENODATA: "ERR_NAME_NOT_FOUND",
+  EAI_NONAME: "ERR_NAME_NOT_FOUND",
+  EAI_NODATA: "ERR_NAME_NOT_FOUND",
+  EAI_AGAIN: "ERR_NAME_FAILED",
+  EAI_FAIL: "ERR_NAME_FAILED",
+  EAI_MEMORY: "ERR_NAME_FAILED",
+  ESERVFAIL: "ERR_NAME_FAILED",
+  ERR_SOCKET_CONNECTION_TIMEOUT: "ERR_TIMEOUT",
+  ERR_SOCKET_BAD_PORT: "ERR_PORT",
+};
+
+/**
+ * The number in the error table of what Node reported. An attempt at several addresses fails with all their errors; the
+ * first that has a code of the table speaks for them.
+ */
+export function errorNumber(error: unknown): number {
+  return Errors[find(error) ?? "ERR_HOST"].value;
+}
+
+function find(error: unknown): ErrorCode | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const known = table[(error as NodeJS.ErrnoException).code ?? ""];
+  if (known !== undefined) return known;
+  const parts: unknown[] = error instanceof AggregateError ? error.errors : [];
+  for (const part of parts) {
+    const code = find(part);
+    if (code !== undefined) return code;
+  }
+  return undefined;
+}

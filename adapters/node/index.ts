@@ -1,0 +1,87 @@
+/** The port of Node: node:net, node:dgram, node:crypto. */
+import { randomFillSync } from "node:crypto";
+import { type AddressOf, Close, Errors, Kind } from "../../wasm/abi.gen.ts";
+import type { Port, PortEvents, PortMemory } from "../port.ts";
+import { NodeClock } from "./clock.ts";
+import { errorNumber } from "./errors.ts";
+import { TcpSocket } from "./tcp.ts";
+import { UdpSocket } from "./udp.ts";
+
+/** Makes Node's port for a new engine. */
+export function createPort(): Port {
+  return new NodePort();
+}
+
+class NodePort implements Port {
+  readonly name = "node";
+  readonly clock = new NodeClock();
+  readonly #tcp = new Map<number, TcpSocket>();
+  readonly #udp = new Map<number, UdpSocket>();
+  #deliver: PortEvents | undefined;
+  #memory: PortMemory | undefined;
+
+  attach(deliver: PortEvents, memory: PortMemory): void {
+    this.#deliver = deliver;
+    this.#memory = memory;
+    this.clock.attach(deliver);
+  }
+
+  open(handle: number, kind: Kind, name: string, port: number): number {
+    if (this.#deliver === undefined || this.#memory === undefined) return Errors.ERR_STATE.value;
+    try {
+      return kind === Kind.UDP
+        ? this.#openUdp(handle, port, this.#deliver, this.#memory)
+        : this.#openTcp(handle, name, port, this.#deliver, this.#memory);
+    } catch (error) {
+      return errorNumber(error);
+    }
+  }
+
+  write(handle: number, pieces: readonly Uint8Array[]): number {
+    return this.#tcp.get(handle)?.write(pieces) ?? Errors.ERR_STATE.value;
+  }
+
+  sendTo(handle: number, address: string, port: number, data: Uint8Array): number {
+    return this.#udp.get(handle)?.sendTo(address, port, data) ?? Errors.ERR_STATE.value;
+  }
+
+  read(handle: number, on: boolean): void {
+    (this.#tcp.get(handle) ?? this.#udp.get(handle))?.read(on);
+  }
+
+  close(handle: number, how: Close): void {
+    const tcp = this.#tcp.get(handle);
+    this.#tcp.delete(handle);
+    if (how === Close.ABORT) tcp?.abort();
+    else tcp?.end();
+    this.#udp.get(handle)?.close();
+    this.#udp.delete(handle);
+  }
+
+  address(handle: number, which: AddressOf): string | number {
+    return (this.#tcp.get(handle) ?? this.#udp.get(handle))?.address(which) ?? Errors.ERR_STATE.value;
+  }
+
+  random(target: Uint8Array): void {
+    randomFillSync(target);
+  }
+
+  keep(handle: number, on: boolean): void {
+    (this.#tcp.get(handle) ?? this.#udp.get(handle))?.keep(on);
+  }
+
+  isUp(): boolean {
+    return true;
+  }
+
+  #openTcp(handle: number, host: string, port: number, deliver: PortEvents, memory: PortMemory): number {
+    this.#tcp.set(handle, new TcpSocket(handle, host, port, deliver, memory, () => this.#tcp.delete(handle)));
+    return 0;
+  }
+
+  #openUdp(handle: number, port: number, deliver: PortEvents, memory: PortMemory): number {
+    const socket = new UdpSocket(handle, port, deliver, memory, () => this.#udp.delete(handle));
+    if (socket.result === 0) this.#udp.set(handle, socket);
+    return socket.result;
+  }
+}

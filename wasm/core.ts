@@ -1,0 +1,77 @@
+import { type CoreExports, type CoreImports, LIMITS_SIZE, type Limits, limitFields } from "./abi.gen.ts";
+import { TwinwireError } from "./errors.ts";
+import { instantiate } from "./load.ts";
+import { Memory } from "./memory.ts";
+
+const PAGE = 65536;
+const ALIGN = 64;
+
+/** A core that runs: its functions, its memory, and the places in it that never move. */
+export interface Core {
+  readonly exports: CoreExports;
+  readonly memory: Memory;
+  /** What every function takes first. */
+  readonly self: number;
+  /** What the offsets in records count from. */
+  readonly arena: number;
+  /** `tw_rx_buffer` */
+  readonly received: number;
+  /** `tw_rx_address` */
+  readonly sender: number;
+  /** `tw_stage_buffer`: where arguments are put. */
+  readonly stage: number;
+  /** `tw_events` */
+  readonly events: number;
+}
+
+/**
+ * Makes a core. Its memory gets the size that `limits` need, once and for all, before anything looks at it. The imports
+ * are called only from inside the core's functions.
+ *
+ * @throws TwinwireError ERR_ARGUMENT if the core refuses the limits, ERR_MEMORY if the runtime lends no such memory.
+ */
+export function createCore(limits: Limits, imports: CoreImports): Core {
+  const exports = instantiate(imports);
+  const { memory } = exports;
+  const record = align(Number(exports.__heap_base.value));
+  const arena = align(record + LIMITS_SIZE);
+  growTo(memory, arena);
+  writeLimits(memory, record, limits);
+  const size = exports.tw_need(record) >>> 0;
+  if (size === 0) throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason: "the core refuses these limits" });
+  growTo(memory, arena + size);
+  const self = exports.tw_init(arena, size, record, 0) >>> 0;
+  if (self === 0) throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason: "the core refuses this memory" });
+  return {
+    exports,
+    memory: new Memory(memory),
+    self,
+    arena,
+    received: exports.tw_rx_buffer(self) >>> 0,
+    sender: exports.tw_rx_address(self) >>> 0,
+    stage: exports.tw_stage_buffer(self) >>> 0,
+    events: exports.tw_events(self) >>> 0,
+  };
+}
+
+function align(place: number): number {
+  return Math.ceil(place / ALIGN) * ALIGN;
+}
+
+function growTo(memory: WebAssembly.Memory, size: number): void {
+  const missing = Math.ceil((size - memory.buffer.byteLength) / PAGE);
+  if (missing <= 0) return;
+  try {
+    memory.grow(missing);
+  } catch (cause) {
+    const reason = `${missing * PAGE} bytes of memory are not to be had: lower sendPool or another limit`;
+    throw new TwinwireError("ERR_MEMORY", { step: "open", reason, cause });
+  }
+}
+
+function writeLimits(memory: WebAssembly.Memory, record: number, limits: Limits): void {
+  const view = new DataView(memory.buffer);
+  for (const name of Object.keys(limitFields) as (keyof Limits)[]) {
+    view.setUint32(record + limitFields[name].offset, limits[name], true);
+  }
+}

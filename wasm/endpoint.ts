@@ -1,0 +1,68 @@
+import { type Kind, NONE } from "./abi.gen.ts";
+import type { TwinwireError } from "./errors.ts";
+
+/** How an open connection ended. */
+export interface Ending {
+  /** WebSocket: the close code. TCP: 0, or the number of an error. */
+  readonly code: number;
+  /** Whether the end was orderly. */
+  readonly clean: boolean;
+  /** Bytes that were queued and never written. */
+  readonly unsent: number;
+  /** Milliseconds to the next attempt, or `FOREVER`. */
+  readonly retryMs: number;
+}
+
+/**
+ * What the engine tells of one handle. A door extends it by what it wants to hear; the methods are called on a turn of
+ * the event loop, never inside a call. Places (`at`, `size`) are in linear memory and borrowed for the call.
+ */
+export abstract class Endpoint {
+  /** What it is. */
+  readonly kind: Kind;
+  /** Whom it talks to, for error messages: `"host:port"` or a URL. */
+  readonly address: string;
+  /** The engine's number for it; `NONE` before it is open. Only the engine sets it. */
+  handle: number = NONE;
+  /** Whether the application has closed it: its number is stale for every call. Only the engine sets it. */
+  released = false;
+  /** Whether its end is under way: the next `disconnected` is its last word. Only the engine sets it. */
+  leaving = false;
+  /** Whether it keeps the process alive. Only the engine sets it. */
+  kept = true;
+
+  constructor(kind: Kind, address: string) {
+    this.kind = kind;
+    this.address = address;
+  }
+
+  /** The connection is open. */
+  connected(): void {}
+
+  /** An open connection ended, or one that never opened was given up. */
+  disconnected(_ending: Ending): void {}
+
+  /** Bytes of a TCP stream. `ascii`: each is below 128. */
+  data(_at: number, _size: number, _ascii: boolean): void {}
+
+  /** A datagram, and from whom. */
+  datagram(_at: number, _size: number, _address: string, _port: number): void {}
+
+  /** A WebSocket message or a part of one; `flags`: `EventFlag`. */
+  message(_at: number, _size: number, _flags: number): void {}
+
+  /** What was refused fits now. */
+  drain(): void {}
+
+  /** An attempt or a connection failed. Making the error costs a stack trace, so it is made when asked for. */
+  error(_make: () => TwinwireError): void {}
+
+  /** The peer's close frame came: its code, 1005 for none, and its reason. */
+  closing(_code: number, _at: number, _size: number): void {}
+
+  /** A ping came; the pong is already queued. */
+  ping(_at: number, _size: number): void {}
+
+  /** A pong came. */
+  pong(_at: number, _size: number): void {}
+}

@@ -1,0 +1,88 @@
+import type { Port } from "../adapters/port.ts";
+import { Event } from "./abi.gen.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/** A handle is 15 bits of slot index below its generation; the whole number is compared all the same. */
+const INDEX = 0x7fff;
+
+/** The endpoints by handle, and which of them keep the process alive. */
+export class EndpointTable {
+  readonly #port: Port;
+  readonly #byIndex: (Endpoint | undefined)[] = [];
+  /** Those that were closed since the last sweep. */
+  #leaving: Endpoint[] = [];
+  #kept = 0;
+
+  constructor(port: Port) {
+    this.#port = port;
+  }
+
+  /** Whose handle it is; also that of one the application closed, until its last event. */
+  find(handle: number): Endpoint | undefined {
+    const endpoint = this.#byIndex[handle & INDEX];
+    return endpoint !== undefined && endpoint.handle === handle ? endpoint : undefined;
+  }
+
+  /** All of them. */
+  all(): Endpoint[] {
+    return this.#byIndex.filter((endpoint) => endpoint !== undefined);
+  }
+
+  /** A handle was opened for the endpoint. */
+  add(endpoint: Endpoint, handle: number): void {
+    const before = this.#byIndex[handle & INDEX];
+    if (before !== undefined) this.#remove(before);
+    endpoint.handle = handle;
+    this.#byIndex[handle & INDEX] = endpoint;
+    this.#count(1);
+  }
+
+  /** The application closes it. What the core still tells of it is passed on. */
+  leave(endpoint: Endpoint, released: boolean): void {
+    endpoint.released ||= released;
+    if (endpoint.leaving) return;
+    endpoint.leaving = true;
+    this.#leaving.push(endpoint);
+  }
+
+  /** An event of an endpoint that leaves has been told. */
+  left(endpoint: Endpoint, event: number): void {
+    if (event === Event.DISCONNECTED) this.#remove(endpoint);
+  }
+
+  /** Forgets those that left without a word, as one that was never open does. */
+  sweep(isGone: (handle: number) => boolean): void {
+    if (this.#leaving.length === 0) return;
+    const leaving = this.#leaving;
+    this.#leaving = [];
+    for (const endpoint of leaving) if (isGone(endpoint.handle)) this.#remove(endpoint);
+  }
+
+  /** Whether the endpoint keeps the process alive. */
+  keep(endpoint: Endpoint, on: boolean): void {
+    if (endpoint.kept === on) return;
+    endpoint.kept = on;
+    this.#count(on ? 1 : -1);
+    this.#port.keep(endpoint.handle, on);
+  }
+
+  /** The port has opened a socket for a handle, perhaps not its first. */
+  socketOpened(handle: number): void {
+    const endpoint = this.find(handle);
+    if (endpoint !== undefined && !endpoint.kept) this.#port.keep(handle, false);
+  }
+
+  #remove(endpoint: Endpoint): void {
+    const index = endpoint.handle & INDEX;
+    if (this.#byIndex[index] !== endpoint) return;
+    this.#byIndex[index] = undefined;
+    endpoint.released = true;
+    if (endpoint.kept) this.#count(-1);
+  }
+
+  #count(step: number): void {
+    const any = this.#kept > 0;
+    this.#kept += step;
+    if (any !== this.#kept > 0) this.#port.clock.keep(this.#kept > 0);
+  }
+}

@@ -1,0 +1,95 @@
+import { type ErrorCode, Errors, Step } from "./abi.gen.ts";
+
+/** What was being done when an error came; `"call"` is a function that was called in a wrong way. */
+export type ErrorStep = "open" | "connect" | "handshake" | "receive" | "send" | "close" | "call";
+
+/** What is known of an error besides its code. */
+export interface ErrorFacts {
+  /** What was being done. */
+  step?: ErrorStep | undefined;
+  /** Where: `"host:port"`, a URL, or nothing. */
+  address?: string | undefined;
+  /** A number that belongs to the error: an HTTP status, a close code, or 0. */
+  detail?: number | undefined;
+  /** What exactly was wrong, where that is more than the table says. */
+  reason?: string | undefined;
+  /** The error that the runtime reported. */
+  cause?: unknown;
+}
+
+const codes = new Map<number, ErrorCode>(
+  (Object.keys(Errors) as ErrorCode[]).map((code) => [Errors[code].value, code]),
+);
+
+const steps: Record<Step, ErrorStep> = {
+  [Step.OPEN]: "open",
+  [Step.CONNECT]: "connect",
+  [Step.HANDSHAKE]: "handshake",
+  [Step.RECEIVE]: "receive",
+  [Step.SEND]: "send",
+  [Step.CLOSE]: "close",
+};
+
+const doing: Record<ErrorStep, string> = {
+  open: "opening",
+  connect: "connecting to",
+  handshake: "the handshake with",
+  receive: "receiving from",
+  send: "sending to",
+  close: "closing",
+  call: "",
+};
+
+/** The code of an error number of the wall. A number that the table lacks is an error of the host. */
+export function errorCode(value: number): ErrorCode {
+  return codes.get(value) ?? "ERR_HOST";
+}
+
+/** The number that stands for a code at the wall: negative. */
+export function errorValue(code: ErrorCode): number {
+  return Errors[code].value;
+}
+
+/** The name of a `Step` of an event record. */
+export function stepName(step: number): ErrorStep {
+  return steps[step as Step] ?? "call";
+}
+
+/**
+ * The one error class of twinwire. Its message says what went wrong, where, why, and what to do about it:
+ *
+ * ```
+ * ERR_REFUSED: connecting to 127.0.0.1:9: the peer refused the connection (connect ECONNREFUSED 127.0.0.1:9);
+ * check that a server listens at this address and port
+ * ```
+ */
+export class TwinwireError extends Error {
+  /** A code of the error table; the same in C, in TypeScript and in the documentation. */
+  readonly code: ErrorCode;
+  /** What was being done. */
+  readonly step: ErrorStep;
+  /** Where: `"host:port"`, a URL, or `""`. */
+  readonly address: string;
+  /** An HTTP status (`ERR_WS_REFUSED`), a WebSocket close code, or 0. */
+  readonly detail: number;
+
+  constructor(code: ErrorCode, facts: ErrorFacts = {}) {
+    super(describe(code, facts), facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.code = code;
+    this.step = facts.step ?? "call";
+    this.address = facts.address ?? "";
+    this.detail = facts.detail ?? 0;
+  }
+
+  static {
+    Object.defineProperty(TwinwireError.prototype, "name", { value: "TwinwireError", writable: true });
+  }
+}
+
+function describe(code: ErrorCode, { step = "call", address = "", detail = 0, reason, cause }: ErrorFacts): string {
+  const { what, todo } = Errors[code];
+  const where = [doing[step], address].filter((part) => part !== "").join(" ");
+  const why = [reason, detail === 0 ? "" : `${detail}`, cause instanceof Error ? cause.message : ""];
+  const because = why.filter((part) => part !== undefined && part !== "").join("; ");
+  return `${code}: ${where === "" ? "" : `${where}: `}${what}${because === "" ? "" : ` (${because})`}; ${todo}`;
+}

@@ -1,0 +1,50 @@
+import { createPort } from "#host";
+import type { Port } from "../adapters/port.ts";
+import type { Limits } from "./abi.gen.ts";
+import { Engine } from "./engine.ts";
+import { TwinwireError } from "./errors.ts";
+import { completeLimits } from "./limits.ts";
+
+let port: Port | undefined;
+let given: Partial<Limits> = {};
+let engine: Engine | undefined;
+
+/** The port of the runtime that this runs on. */
+export function defaultPort(): Port {
+  port ??= createPort();
+  return port;
+}
+
+/** The engine that all doors share, if a handle has been opened. */
+export function openedEngine(): Engine | undefined {
+  return engine;
+}
+
+/** The engine that all doors share. The first call makes it; limits are fixed from then on. */
+export function defaultEngine(): Engine {
+  engine ??= new Engine(defaultPort(), given);
+  return engine;
+}
+
+/**
+ * What bounds the engine's memory and patience. Without an argument: the limits in force. With one: sets those it names,
+ * before the first handle is opened.
+ *
+ * ```ts
+ * limits({ sockets: 64, sendBuffer: 65536 });
+ * ```
+ *
+ * @returns all limits in force.
+ * @throws TwinwireError ERR_STATE after the first open; ERR_ARGUMENT for a name that is no limit or a value outside its
+ * range, which the message gives.
+ */
+export function limits(change?: Partial<Limits>): Readonly<Limits> {
+  if (change !== undefined) {
+    if (engine !== undefined) {
+      throw new TwinwireError("ERR_STATE", { reason: "limits can be set only before the first handle is opened" });
+    }
+    completeLimits(change);
+    given = { ...given, ...change };
+  }
+  return engine === undefined ? completeLimits(given) : { ...engine.limits };
+}

@@ -1,0 +1,81 @@
+import type { Port } from "../adapters/port.ts";
+import { type AddressOf, type Close, type CoreImports, Errors, type Kind, Span } from "./abi.gen.ts";
+import type { Core } from "./core.ts";
+import type { EndpointTable } from "./endpoints.ts";
+import { report } from "./report.ts";
+
+const HOST_ERROR = Errors.ERR_HOST.value;
+
+/**
+ * The core's imports, routed to a port. What they need of the core exists only after it was made with them, so they ask
+ * for it. A port may not throw; if it does all the same, the core must not be left in the middle of a call.
+ */
+export function routeImports(port: Port, endpoints: EndpointTable, core: () => Core): CoreImports {
+  const pieces: Uint8Array[] = [];
+  return {
+    tw_port_open(_host, handle, kind, name, nameSize, portNumber) {
+      const host = core().memory.utf8(name >>> 0, nameSize);
+      const result = guard(() => port.open(handle, kind as Kind, host, portNumber), HOST_ERROR);
+      if (result === 0) endpoints.socketOpened(handle);
+      return result;
+    },
+    tw_port_write(_host, handle, spans, count) {
+      gather(core(), spans >>> 0, count, pieces);
+      try {
+        return port.write(handle, pieces);
+      } catch (error) {
+        report(error);
+        return HOST_ERROR;
+      } finally {
+        pieces.length = 0;
+      }
+    },
+    tw_port_send_to(_host, handle, address, addressSize, portNumber, data, size) {
+      const { memory } = core();
+      const to = memory.utf8(address >>> 0, addressSize);
+      const bytes = memory.view(data >>> 0, size);
+      return guard(() => port.sendTo(handle, to, portNumber, bytes), HOST_ERROR);
+    },
+    tw_port_read(_host, handle, on) {
+      guard(() => port.read(handle, on !== 0), undefined);
+    },
+    tw_port_close(_host, handle, how) {
+      guard(() => port.close(handle, how as Close), undefined);
+    },
+    tw_port_address(_host, handle, which, text, capacity) {
+      const address = guard(() => port.address(handle, which as AddressOf), HOST_ERROR);
+      if (typeof address === "number") return address;
+      const size = core().memory.writeText(text >>> 0, capacity, address);
+      return size < 0 ? HOST_ERROR : size;
+    },
+    tw_port_random(_host, data, size) {
+      port.random(core().memory.view(data >>> 0, size));
+    },
+  };
+}
+
+/** The spans of a gathered write as views; blocks that lie one behind the other become one. */
+function gather({ memory, arena }: Core, spans: number, count: number, pieces: Uint8Array[]): void {
+  let start = 0;
+  let end = 0;
+  for (let index = 0; index < count; index++) {
+    const span = spans + index * Span.SIZE;
+    const at = arena + memory.spanData(span);
+    if (at !== end || index === 0) {
+      if (index > 0) pieces.push(memory.view(start, end - start));
+      start = at;
+      end = at;
+    }
+    end += memory.spanSize(span);
+  }
+  pieces.push(memory.view(start, end - start));
+}
+
+function guard<T>(call: () => T, otherwise: T): T {
+  try {
+    return call();
+  } catch (error) {
+    report(error);
+    return otherwise;
+  }
+}

@@ -1,0 +1,120 @@
+import { EventRecord, Span } from "./abi.gen.ts";
+import { asciiText, bytesOver, copyBytes, utf8Text, writeUtf8 } from "./text.ts";
+
+/**
+ * The core's linear memory; nothing else touches it. It has its final size before it comes here (core.ts), so that the
+ * views made here are the only ones and never detach.
+ *
+ * Places are byte offsets from the start of memory. What the accessors of records take is the place of the record.
+ */
+export class Memory {
+  /** All of it; a `Buffer` where the runtime has one. */
+  readonly bytes: Uint8Array;
+  readonly #u16: Uint16Array;
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+
+  constructor(memory: WebAssembly.Memory) {
+    this.bytes = bytesOver(memory.buffer);
+    this.#u16 = new Uint16Array(memory.buffer);
+    this.#i32 = new Int32Array(memory.buffer);
+    this.#u32 = new Uint32Array(memory.buffer);
+  }
+
+  /** The `Event` of an event record. */
+  eventType(record: number): number {
+    return this.#u16[(record + EventRecord.type) >>> 1] as number;
+  }
+
+  /** Its `EventFlag` bits. */
+  eventFlags(record: number): number {
+    return this.#u16[(record + EventRecord.flags) >>> 1] as number;
+  }
+
+  /** Whose event it is. */
+  eventHandle(record: number): number {
+    return this.#i32[(record + EventRecord.handle) >>> 2] as number;
+  }
+
+  /** Where its bytes are, from the start of the arena. */
+  eventData(record: number): number {
+    return this.#u32[(record + EventRecord.data) >>> 2] as number;
+  }
+
+  /** How many bytes it has. */
+  eventSize(record: number): number {
+    return this.#u32[(record + EventRecord.size) >>> 2] as number;
+  }
+
+  /** An error, a close code, or 0. */
+  eventCode(record: number): number {
+    return this.#i32[(record + EventRecord.code) >>> 2] as number;
+  }
+
+  /** A number that depends on the event. */
+  eventDetail(record: number): number {
+    return this.#u32[(record + EventRecord.detail) >>> 2] as number;
+  }
+
+  /** Milliseconds to the next attempt, or `FOREVER`. */
+  eventRetryMs(record: number): number {
+    return this.#u32[(record + EventRecord.retry_ms) >>> 2] as number;
+  }
+
+  /** The `Step` of an error. */
+  eventStep(record: number): number {
+    return this.#u16[(record + EventRecord.step) >>> 1] as number;
+  }
+
+  /** A datagram's source port. */
+  eventPort(record: number): number {
+    return this.#u16[(record + EventRecord.port) >>> 1] as number;
+  }
+
+  /** Where the bytes of a span are, from the start of the arena. */
+  spanData(span: number): number {
+    return this.#u32[(span + Span.data) >>> 2] as number;
+  }
+
+  /** How many bytes a span has. */
+  spanSize(span: number): number {
+    return this.#u32[(span + Span.size) >>> 2] as number;
+  }
+
+  /** Text of bytes that the core has seen to be below 128. */
+  ascii(at: number, size: number): string {
+    return asciiText(this.bytes, at, at + size);
+  }
+
+  /** Text of UTF-8; what is not UTF-8 becomes U+FFFD. */
+  utf8(at: number, size: number): string {
+    return utf8Text(this.bytes, at, at + size);
+  }
+
+  /** A copy that is the caller's to keep. */
+  copy(at: number, size: number): Uint8Array {
+    return copyBytes(this.bytes, at, at + size);
+  }
+
+  /** The bytes themselves: borrowed for as long as the core lends them. */
+  view(at: number, size: number): Uint8Array {
+    return this.bytes.subarray(at, at + size);
+  }
+
+  /** Writes text as UTF-8. Returns its bytes, or -1 if they are more than `room`. */
+  writeText(at: number, room: number, text: string): number {
+    return writeUtf8(this.bytes, at, room, text);
+  }
+
+  /** Writes bytes. Returns their number, or -1 if they are more than `room`. */
+  writeBytes(at: number, room: number, bytes: Uint8Array): number {
+    if (bytes.length > room) return -1;
+    this.bytes.set(bytes, at);
+    return bytes.length;
+  }
+
+  /** Writes 32-bit numbers to a place that is divisible by 4. */
+  writeU32(at: number, values: readonly number[]): void {
+    this.#u32.set(values, at >>> 2);
+  }
+}

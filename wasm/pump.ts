@@ -1,0 +1,176 @@
+import type { Port, PortEvents } from "../adapters/port.ts";
+import { EventRecord, type Limits, MAX_ADDRESS, NONE } from "./abi.gen.ts";
+import { Alarm } from "./alarm.ts";
+import { type Core, createCore } from "./core.ts";
+import { dispatch, dispatchFailure } from "./dispatch.ts";
+import { EndpointTable } from "./endpoints.ts";
+import { routeImports } from "./imports.ts";
+import { report } from "./report.ts";
+
+/**
+ * What turns the core: takes the host's deliveries, hands the events they make to endpoints, writes what was queued, and
+ * keeps the one timer. Events come only out of a delivery, so never inside an application's call.
+ */
+export class Pump implements PortEvents {
+  readonly core: Core;
+  readonly port: Port;
+  readonly endpoints: EndpointTable;
+  readonly #alarm: Alarm;
+  /** The time of the last tick. */
+  #nowMs = -1;
+  #draining = false;
+  #settleQueued = false;
+  #laterQueued = false;
+  /** Records that a tick outside a delivery made: they wait for the next turn. */
+  #waiting = 0;
+  /** The runtime's error in the delivery that is under way, and whose it is. */
+  #cause: unknown;
+  #causeHandle: number = NONE;
+
+  constructor(port: Port, limits: Limits) {
+    this.port = port;
+    this.endpoints = new EndpointTable(port);
+    this.core = createCore(
+      limits,
+      routeImports(port, this.endpoints, () => this.core),
+    );
+    this.#alarm = new Alarm(port.clock);
+    port.attach(this, { received: this.core.memory.view(this.core.received, limits.recvBuffer) });
+  }
+
+  connected(handle: number): void {
+    this.#begin();
+    this.#drain(this.core.exports.tw_connected(this.core.self, handle));
+  }
+
+  received(handle: number, size: number): void {
+    this.#begin();
+    this.#drain(this.core.exports.tw_received(this.core.self, handle, size));
+  }
+
+  ended(handle: number): void {
+    this.#begin();
+    this.#drain(this.core.exports.tw_ended(this.core.self, handle));
+  }
+
+  written(handle: number, size: number): void {
+    this.#begin();
+    this.#drain(this.core.exports.tw_written(this.core.self, handle, size));
+  }
+
+  closed(handle: number, error: number, cause?: unknown): void {
+    this.#begin();
+    this.#cause = cause;
+    this.#causeHandle = handle;
+    this.#drain(this.core.exports.tw_closed(this.core.self, handle, error));
+    this.#cause = undefined;
+  }
+
+  datagram(handle: number, size: number, address: string, port: number): void {
+    this.#begin();
+    const { exports, memory, self, sender } = this.core;
+    const addressSize = memory.writeText(sender, MAX_ADDRESS, address);
+    if (addressSize > 0) this.#drain(exports.tw_datagram(self, handle, size, addressSize, port));
+  }
+
+  failed(handle: number, error: number, cause?: unknown): void {
+    const endpoint = this.endpoints.find(handle);
+    if (endpoint === undefined) return;
+    this.#begin();
+    dispatchFailure(endpoint, error, cause);
+    this.#drain(this.core.exports.tw_pump(this.core.self));
+  }
+
+  wake(): void {
+    this.#alarm.fired();
+    this.#begin();
+    this.#drain(this.core.exports.tw_pump(this.core.self));
+  }
+
+  later(): void {
+    this.#laterQueued = false;
+    this.#begin();
+    this.#drain(this.core.exports.tw_pump(this.core.self));
+    this.endpoints.sweep((handle) => this.core.exports.tw_state(this.core.self, handle) < 0);
+  }
+
+  /**
+   * To be called before a call that starts a timer: without it, the timer would count from the last delivery. What falls
+   * due here waits for a later turn.
+   */
+  touchClock(): void {
+    if (this.#draining || this.#waiting > 0) return;
+    this.#waiting = this.#tick();
+    if (this.#waiting > 0) this.queueLater();
+  }
+
+  /** Something was sent: it is written at the end of this turn, or of the drain that is under way. */
+  queueSettle(): void {
+    if (this.#draining || this.#settleQueued) return;
+    this.#settleQueued = true;
+    queueMicrotask(this.#settleNow);
+  }
+
+  /** Something may have raised events: they are told on a later turn. */
+  queueLater(): void {
+    if (this.#laterQueued) return;
+    this.#laterQueued = true;
+    this.port.clock.later();
+  }
+
+  readonly #settleNow = (): void => {
+    this.#settleQueued = false;
+    this.#settle();
+  };
+
+  /** Before a delivery: what still waits is told, and the core learns the time. */
+  #begin(): void {
+    const waiting = this.#waiting;
+    this.#waiting = 0;
+    if (waiting > 0) this.#tell(waiting);
+    const due = this.#tick();
+    if (due > 0) this.#tell(due);
+  }
+
+  #tick(): number {
+    const nowMs = Math.floor(this.port.clock.now());
+    if (nowMs === this.#nowMs) return 0;
+    this.#nowMs = nowMs;
+    return this.core.exports.tw_tick(this.core.self, nowMs >>> 0);
+  }
+
+  #drain(ready: number): void {
+    if (ready > 0) this.#tell(ready);
+    this.#settle();
+  }
+
+  /** Hands `ready` records to their endpoints, and all that follow them. */
+  #tell(ready: number): void {
+    const { core } = this;
+    const { exports, events, memory, self } = core;
+    this.#draining = true;
+    for (let count = ready; count > 0; count = exports.tw_pump(self)) {
+      const end = events + count * EventRecord.SIZE;
+      for (let record = events; record < end; record += EventRecord.SIZE) {
+        const handle = memory.eventHandle(record);
+        const endpoint = this.endpoints.find(handle);
+        if (endpoint === undefined) continue;
+        try {
+          dispatch(core, record, endpoint, handle === this.#causeHandle ? this.#cause : undefined);
+        } catch (error) {
+          report(error);
+        }
+        if (endpoint.leaving) this.endpoints.left(endpoint, memory.eventType(record));
+      }
+    }
+    this.#draining = false;
+  }
+
+  /** Writes what was queued and sets the timer. */
+  #settle(): void {
+    const { exports, self } = this.core;
+    /* Told at once, a drain after a write that the kernel took whole would let a sender starve the event loop. */
+    if (exports.tw_flush(self) !== 0) this.queueLater();
+    this.#alarm.set(exports.tw_wait(self) >>> 0, this.#nowMs);
+  }
+}

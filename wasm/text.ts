@@ -1,0 +1,82 @@
+/**
+ * Text and bytes: what the runtime's `Buffer` does best where there is one (Node, Bun, Deno), and the web's own
+ * functions elsewhere. All of it works on any byte array; only memory.ts applies it to linear memory.
+ */
+
+/** The methods of `Buffer` that its type declarations leave out. */
+interface RuntimeBuffer extends Uint8Array {
+  latin1Slice(start: number, end: number): string;
+  utf8Slice(start: number, end: number): string;
+  utf8Write(text: string, start: number, room: number): number;
+  copy(target: Uint8Array, targetStart: number, start: number, end: number): number;
+}
+
+interface BufferClass {
+  from(bytes: ArrayBufferLike, offset: number, size: number): Uint8Array;
+  allocUnsafe(size: number): Uint8Array;
+  byteLength(text: string): number;
+}
+
+const BufferClass = (globalThis as { Buffer?: BufferClass }).Buffer;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Below this, a loop over the characters beats a call into the runtime. */
+const SHORT = 48;
+
+/** A view of all of `buffer`: a `Buffer` where the runtime has one. */
+export function bytesOver(buffer: ArrayBufferLike, offset = 0, size = buffer.byteLength - offset): Uint8Array {
+  return BufferClass === undefined ? new Uint8Array(buffer, offset, size) : BufferClass.from(buffer, offset, size);
+}
+
+/** New bytes whose content is not defined. */
+export function newBytes(size: number): Uint8Array {
+  return BufferClass === undefined ? new Uint8Array(size) : BufferClass.allocUnsafe(size);
+}
+
+/** A copy of a range. The caller's to keep. */
+export function copyBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const copy = newBytes(end - start);
+  if (BufferClass === undefined) copy.set(bytes.subarray(start, end));
+  else (bytes as RuntimeBuffer).copy(copy, 0, start, end);
+  return copy;
+}
+
+/** Text of bytes that are known to be below 128. */
+export function asciiText(bytes: Uint8Array, start: number, end: number): string {
+  if (BufferClass !== undefined) return (bytes as RuntimeBuffer).latin1Slice(start, end);
+  return decoder.decode(bytes.subarray(start, end));
+}
+
+/** Text of UTF-8; what is not UTF-8 becomes U+FFFD. A byte order mark stays. */
+export function utf8Text(bytes: Uint8Array, start: number, end: number): string {
+  if (BufferClass !== undefined) return (bytes as RuntimeBuffer).utf8Slice(start, end);
+  return decoder.decode(bytes.subarray(start, end));
+}
+
+/** Bytes that `text` has as UTF-8. */
+export function utf8Size(text: string): number {
+  return BufferClass === undefined ? encoder.encode(text).length : BufferClass.byteLength(text);
+}
+
+/**
+ * Writes `text` as UTF-8 (a lone surrogate becomes U+FFFD) to `at`.
+ *
+ * @returns how many bytes it took, or -1 if `room` is too small; then the bytes there are not defined.
+ */
+export function writeUtf8(bytes: Uint8Array, at: number, room: number, text: string): number {
+  const { length } = text;
+  if (length <= SHORT && length <= room) {
+    let index = 0;
+    for (; index < length; index++) {
+      const unit = text.charCodeAt(index);
+      if (unit > 127) break;
+      bytes[at + index] = unit;
+    }
+    if (index === length) return length;
+  }
+  /* A UTF-16 unit has 3 bytes at most: only near the end of the room does it pay to count first. */
+  if (length * 3 > room && utf8Size(text) > room) return -1;
+  if (BufferClass !== undefined) return (bytes as RuntimeBuffer).utf8Write(text, at, room);
+  return encoder.encodeInto(text, bytes.subarray(at, at + room)).written;
+}
