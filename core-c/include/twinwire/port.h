@@ -21,9 +21,10 @@ extern "C" {
 int32_t tw_port_open(void *host, int32_t handle, uint32_t kind, const char *name, uint32_t name_size, uint32_t port);
 
 /* Writes `count` (1..TW_MAX_SPANS) pieces in order, as one write where the host can. Returns how many bytes are done
- * with (0..all). If that is fewer than all, the rest stays where it is: the host may go on reading it until it has
- * delivered tw_written, and the core writes nothing more on this socket until then. A host that wants the bytes offered
- * again (it holds no pointer) delivers tw_written with 0 once the socket is writable. */
+ * with (0..all), or an error; after an error the core closes the socket. If it is fewer than all, the host owes one
+ * tw_written: until then the bytes stay where they are, the host may go on reading them, and the core writes nothing
+ * more on this socket. That tw_written says how many more are done with and ends the loan; the core offers what is left
+ * anew. A host that keeps no pointers delivers tw_written with 0 once the socket is writable. */
 int32_t tw_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t count);
 
 /* Sends one datagram to the literal `address` (`address_size` bytes of text) and `port`. The bytes are borrowed for the
