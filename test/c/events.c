@@ -1,0 +1,159 @@
+/* Event records as lines, checked against what the wall promises. */
+#include <stdio.h>
+#include <string.h>
+
+#include "session.h"
+
+/* An incomplete message leaves a line only if it has bytes; how it was cut into parts is not seen. */
+void events_end(test_session *s) {
+  test_sock *sock = s->message;
+  if (sock == NULL) {
+    log_end(&s->events);
+    return;
+  }
+  s->message = NULL;
+  bool done = s->message_done;
+  if (done || s->events.bytes.size > 0) {
+    const char *word = sock->shown ? (done ? "last" : "more") : done ? "message" : "part";
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, "%s %s %s", word, sock->name,
+             !sock->in_text     ? "binary"
+             : s->message_ascii ? "text ascii"
+                                : "text");
+    sock->shown = !done;
+    test_buffer bytes = s->events.bytes;
+    s->events.bytes = (test_buffer){0};
+    log_bytes(&s->events, prefix, bytes.data, bytes.size);
+    s->events.bytes = bytes;
+    buffer_clear(&s->events.bytes);
+  } else if (done) {
+    sock->shown = false;
+  }
+}
+
+static bool all_ascii(const uint8_t *data, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (data[i] > 127)
+      return false;
+  return true;
+}
+
+static void add_message(test_session *s, test_sock *sock, const tw_event *event, const uint8_t *data) {
+  bool first = (event->flags & TW_FLAG_FIRST) != 0;
+  bool text = (event->flags & TW_FLAG_TEXT) != 0;
+  if (first == sock->in_message)
+    script_host_fault(&s->host, first ? "a message begins inside another" : "a part belongs to no message", sock);
+  if (!first && text != sock->in_text)
+    script_host_fault(&s->host, "the parts of a message differ in kind", sock);
+  if (text && ((event->flags & TW_FLAG_ASCII) != 0) != all_ascii(data, event->size))
+    script_host_fault(&s->host, "the ASCII flag of a text part is wrong", sock);
+  if (s->message != sock) {
+    events_end(s);
+    log_end(&s->events);
+    s->message = sock;
+    s->message_ascii = true;
+    s->message_done = false;
+  }
+  sock->in_message = true;
+  sock->in_text = text;
+  if (first)
+    sock->shown = false;
+  if (!all_ascii(data, event->size))
+    s->message_ascii = false;
+  buffer_append(&s->events.bytes, data, event->size);
+  if ((event->flags & TW_FLAG_FINAL) != 0) {
+    s->message_done = true;
+    events_end(s);
+    sock->in_message = false;
+  }
+}
+
+static const char *step_name(unsigned step) {
+  static const char *const names[] = {"none", "open", "connect", "handshake", "receive", "send", "close"};
+  return step < sizeof names / sizeof names[0] ? names[step] : "?";
+}
+
+static const char *retry_text(uint32_t retry_ms, char *text, size_t size) {
+  if (retry_ms == TW_FOREVER)
+    return "never";
+  snprintf(text, size, "%u", (unsigned)retry_ms);
+  return text;
+}
+
+static const char *code_text(int32_t code, char *text, size_t size) {
+  if (code < 0 && error_name(code) != NULL)
+    return error_name(code);
+  snprintf(text, size, "%d", (int)code);
+  return text;
+}
+
+static void add_datagram(test_session *s, test_sock *sock, const tw_event *event, const uint8_t *data) {
+  char prefix[TEST_NAME + TW_MAX_ADDRESS + 32];
+  if (event->detail > TW_MAX_ADDRESS) {
+    script_host_fault(&s->host, "the sender's address is too long", sock);
+    return;
+  }
+  snprintf(prefix, sizeof prefix, "datagram %s %.*s %u", sock->name, (int)event->detail, tw_rx_address(s->core),
+           (unsigned)event->port);
+  log_bytes(&s->events, prefix, data, event->size);
+}
+
+void events_add(test_session *s, const tw_event *event) {
+  test_sock *sock = script_host_sock(&s->host, event->handle);
+  if (sock == NULL) {
+    script_host_fault(&s->host, "an event names it", NULL);
+    return;
+  }
+  if (event->size > s->memory_size || event->data > s->memory_size - event->size) {
+    script_host_fault(&s->host, "an event's bytes lie outside the arena", sock);
+    return;
+  }
+  const uint8_t *data = s->memory + event->data;
+  char prefix[TEST_NAME + 32];
+  char code[16];
+  char retry[16];
+  if ((event->flags & TW_FLAG_ASCII) != 0 && !all_ascii(data, event->size))
+    script_host_fault(&s->host, "the ASCII flag is set on other bytes", sock);
+  if (event->type == TW_EVENT_MESSAGE) {
+    add_message(s, sock, event, data);
+    return;
+  }
+  if (event->type != TW_EVENT_DATA || s->message != NULL)
+    events_end(s);
+  switch (event->type) {
+  case TW_EVENT_CONNECTED:
+    sock->in_message = false;
+    log_line(&s->events, "connected %s", sock->name);
+    break;
+  case TW_EVENT_DISCONNECTED:
+    log_line(&s->events, "disconnected %s %s unsent %u retry %s%s", sock->name,
+             code_text(event->code, code, sizeof code), (unsigned)event->detail,
+             retry_text(event->retry_ms, retry, sizeof retry), (event->flags & TW_FLAG_CLEAN) != 0 ? " clean" : "");
+    break;
+  case TW_EVENT_DATA:
+    snprintf(prefix, sizeof prefix, "data %s", sock->name);
+    log_join(&s->events, prefix, data, event->size);
+    break;
+  case TW_EVENT_DATAGRAM:
+    add_datagram(s, sock, event, data);
+    break;
+  case TW_EVENT_DRAIN:
+    log_line(&s->events, "drain %s", sock->name);
+    break;
+  case TW_EVENT_ERROR:
+    log_line(&s->events, "error %s %s %s %u retry %s", sock->name, code_text(event->code, code, sizeof code),
+             step_name(event->step), (unsigned)event->detail, retry_text(event->retry_ms, retry, sizeof retry));
+    break;
+  case TW_EVENT_CLOSE:
+    snprintf(prefix, sizeof prefix, "close %s %d", sock->name, (int)event->code);
+    log_bytes(&s->events, prefix, data, event->size);
+    break;
+  case TW_EVENT_PING:
+  case TW_EVENT_PONG:
+    snprintf(prefix, sizeof prefix, "%s %s", event->type == TW_EVENT_PING ? "ping" : "pong", sock->name);
+    log_bytes(&s->events, prefix, data, event->size);
+    break;
+  default:
+    script_host_fault(&s->host, "an event has an unknown type", sock);
+  }
+}

@@ -1,0 +1,247 @@
+/* What the application does. */
+#include <stdio.h>
+#include <string.h>
+
+#include "session.h"
+
+static int op_limit(test_session *s, const test_step *step) {
+  const char *name;
+  long long value;
+  if (!arg_text(s, step, 1, &name, NULL) || !arg_number(s, step, 2, &value))
+    return 0;
+  if (s->core != NULL)
+    return fail_with(s, "limits come before anything else");
+  s->own_recv_buffer = s->own_recv_buffer || strcmp(name, "recvBuffer") == 0;
+  s->own_text_pool = s->own_text_pool || strcmp(name, "textPool") == 0;
+#define LIMIT_ROW(field, host, esp32, min, max)                                                                        \
+  if (strcmp(name, #field) == 0) {                                                                                     \
+    s->limits.field = (uint32_t)value;                                                                                 \
+    return 1;                                                                                                          \
+  }
+  TW_LIMITS_LIST(LIMIT_ROW)
+#undef LIMIT_ROW
+  return fail_with(s, "no such limit");
+}
+
+/* Opens what `kind` says; argument `error_index` is the error that is expected instead of a handle. */
+static int open_as(test_session *s, const test_step *step, tw_kind kind, const char *text, size_t size, int32_t port,
+                   int error_index) {
+  test_sock *sock = script_host_add(&s->host, step->text[1] == NULL ? "" : step->text[1], kind);
+  if (sock == NULL)
+    return fail_with(s, "the handle's name is taken or too long");
+  s->host.opening = sock;
+  int32_t handle = kind == TW_KIND_TCP   ? tw_tcp_connect(s->core, text, (uint32_t)size, port)
+                   : kind == TW_KIND_UDP ? tw_udp_open(s->core, port)
+                                         : tw_ws_open(s->core, text, (uint32_t)size);
+  s->host.opening = NULL;
+  if (handle >= 0)
+    sock->handle = handle;
+  else
+    s->host.count--;
+  if (error_index < step->count) {
+    if (expect_result(s, step, error_index, handle, 0) == 0)
+      return 0;
+  } else if (handle < 0) {
+    return fail_with(s, "expected a handle, got %s", error_name(handle));
+  }
+  session_settle(s, 0);
+  return 1;
+}
+
+static int op_tcp(test_session *s, const test_step *step) {
+  const char *host;
+  size_t size;
+  long long port;
+  if (!arg_text(s, step, 2, &host, &size) || !arg_number(s, step, 3, &port))
+    return 0;
+  return open_as(s, step, TW_KIND_TCP, host, size, (int32_t)port, 4);
+}
+
+static int op_udp(test_session *s, const test_step *step) {
+  long long port;
+  if (!arg_number(s, step, 2, &port))
+    return 0;
+  return open_as(s, step, TW_KIND_UDP, NULL, 0, (int32_t)port, 3);
+}
+
+static int op_ws(test_session *s, const test_step *step) {
+  const char *url;
+  size_t size;
+  if (!arg_text(s, step, 2, &url, &size))
+    return 0;
+  return open_as(s, step, TW_KIND_WS, url, size, 0, 3);
+}
+
+static int settled_result(test_session *s, const test_step *step, int index, int32_t got, long long otherwise) {
+  if (expect_result(s, step, index, got, otherwise) == 0)
+    return 0;
+  session_settle(s, 0);
+  return 1;
+}
+
+static int op_header(test_session *s, const test_step *step) {
+  int32_t handle;
+  const char *name;
+  size_t name_size;
+  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &name, &name_size) || !arg_bytes(s, step, 3))
+    return 0;
+  int32_t got = tw_ws_header(s->core, handle, name, (uint32_t)name_size, (const char *)s->scratch.data,
+                             (uint32_t)s->scratch.size);
+  return settled_result(s, step, 4, got, 0);
+}
+
+static int op_protocol(test_session *s, const test_step *step) {
+  int32_t handle;
+  const char *name;
+  size_t size;
+  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &name, &size))
+    return 0;
+  return settled_result(s, step, 3, tw_ws_protocol(s->core, handle, name, (uint32_t)size), 0);
+}
+
+static int op_send(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle) || !arg_bytes(s, step, 2))
+    return 0;
+  uint32_t size = (uint32_t)s->scratch.size;
+  return settled_result(s, step, 3, tw_send(s->core, handle, s->scratch.data, size), size);
+}
+
+static int op_udp_send(test_session *s, const test_step *step) {
+  int32_t handle;
+  const char *address;
+  size_t address_size;
+  long long port;
+  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &address, &address_size) ||
+      !arg_number(s, step, 3, &port) || !arg_bytes(s, step, 4))
+    return 0;
+  uint32_t size = (uint32_t)s->scratch.size;
+  int32_t got = tw_udp_send_to(s->core, handle, address, (uint32_t)address_size, (int32_t)port, s->scratch.data, size);
+  return settled_result(s, step, 5, got, size);
+}
+
+static int op_ws_send(test_session *s, const test_step *step) {
+  static const struct {
+    const char *name;
+    uint32_t flags;
+  } kinds[] = {{"binary", TW_SEND_BINARY},
+               {"text", TW_SEND_TEXT},
+               {"binary+more", TW_SEND_BINARY | TW_SEND_MORE},
+               {"text+more", TW_SEND_TEXT | TW_SEND_MORE},
+               {"unknown", 1u << 7}};
+  int32_t handle;
+  const char *kind;
+  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &kind, NULL) || !arg_bytes(s, step, 3))
+    return 0;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (strcmp(kinds[i].name, kind) == 0) {
+      uint32_t size = (uint32_t)s->scratch.size;
+      return settled_result(s, step, 4, tw_ws_send(s->core, handle, kinds[i].flags, s->scratch.data, size), size);
+    }
+  return fail_with(s, "no such kind of message");
+}
+
+static int op_ping(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle) || !arg_bytes(s, step, 2))
+    return 0;
+  uint32_t size = (uint32_t)s->scratch.size;
+  return settled_result(s, step, 3, tw_ws_ping(s->core, handle, s->scratch.data, size), size);
+}
+
+static int op_ws_close(test_session *s, const test_step *step) {
+  int32_t handle;
+  long long code;
+  if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &code) || !arg_bytes(s, step, 3))
+    return 0;
+  int32_t got = tw_ws_close(s->core, handle, (uint32_t)code, (const char *)s->scratch.data, (uint32_t)s->scratch.size);
+  return settled_result(s, step, 4, got, 0);
+}
+
+static int op_close(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  return settled_result(s, step, 2, tw_close(s->core, handle), 0);
+}
+
+static int op_reconnect(test_session *s, const test_step *step) {
+  int32_t handle;
+  long long on;
+  if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &on))
+    return 0;
+  return settled_result(s, step, 3, tw_set_auto_reconnect(s->core, handle, (uint32_t)on), 0);
+}
+
+static int op_delays(test_session *s, const test_step *step) {
+  uint32_t delays[32];
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  int last = step->count;
+  if (step->text[last - 1] != NULL && last > 2)
+    last--;
+  for (int i = 2; i < last; i++) {
+    long long ms;
+    if (!arg_number(s, step, i, &ms))
+      return 0;
+    delays[i - 2] = (uint32_t)ms;
+  }
+  return settled_result(s, step, last, tw_set_reconnect_delays(s->core, handle, delays, (uint32_t)(last - 2)), 0);
+}
+
+static int op_receiving(test_session *s, const test_step *step) {
+  int32_t handle;
+  long long on;
+  if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &on))
+    return 0;
+  return settled_result(s, step, 3, tw_set_receiving(s->core, handle, (uint32_t)on), 0);
+}
+
+static int op_bind(test_session *s, const test_step *step) {
+  int32_t handle;
+  const char *event;
+  const char *declaration;
+  size_t event_size;
+  size_t size;
+  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &event, &event_size) ||
+      !arg_text(s, step, 3, &declaration, &size))
+    return 0;
+  uint32_t signature = tw_signature(declaration, (uint32_t)size);
+  return settled_result(s, step, 4, tw_bind_event(s->core, handle, event, (uint32_t)event_size, signature), 0);
+}
+
+static int op_hold(test_session *s, const test_step *step) {
+  (void)step;
+  s->hold = true;
+  return 1;
+}
+
+static int op_flush(test_session *s, const test_step *step) {
+  (void)step;
+  s->hold = false;
+  session_settle(s, 0);
+  return 1;
+}
+
+const test_op application_ops[] = {
+    {"limit", 2, 2, op_limit},
+    {"tcp", 3, 4, op_tcp},
+    {"udp", 2, 3, op_udp},
+    {"ws", 2, 3, op_ws},
+    {"header", 3, 4, op_header},
+    {"protocol", 2, 3, op_protocol},
+    {"send", 2, 3, op_send},
+    {"udp-send", 4, 5, op_udp_send},
+    {"ws-send", 3, 4, op_ws_send},
+    {"ping", 2, 3, op_ping},
+    {"ws-close", 3, 4, op_ws_close},
+    {"close", 1, 2, op_close},
+    {"reconnect", 2, 3, op_reconnect},
+    {"delays", 1, 20, op_delays},
+    {"receiving", 2, 3, op_receiving},
+    {"bind", 3, 4, op_bind},
+    {"hold", 0, 0, op_hold},
+    {"flush", 0, 0, op_flush},
+    {NULL, 0, 0, NULL},
+};

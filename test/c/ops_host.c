@@ -1,0 +1,218 @@
+/* What the host delivers, and how it answers. */
+#include <stdio.h>
+#include <string.h>
+
+#include "session.h"
+
+static int op_connected(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  session_settle(s, tw_connected(s->core, handle));
+  return 1;
+}
+
+static int op_rx(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle) || !arg_bytes(s, step, 2))
+    return 0;
+  session_receive(s, handle, s->scratch.data, s->scratch.size, true);
+  return 1;
+}
+
+static int op_ended(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  session_ended(s, handle);
+  return 1;
+}
+
+static int op_closed(test_session *s, const test_step *step) {
+  int32_t handle;
+  int32_t error = 0;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  if (step->text[2] != NULL && !error_value(step->text[2], &error))
+    return fail_with(s, "no such error");
+  test_sock *sock = session_sock(s, handle);
+  if (sock != NULL)
+    script_host_forget(sock);
+  session_settle(s, tw_closed(s->core, handle, error));
+  return 1;
+}
+
+/* Without pending bytes the delivery is one that makes no sense, which the core has to bear. */
+static int op_written(test_session *s, const test_step *step) {
+  int32_t handle;
+  long long size;
+  if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &size))
+    return 0;
+  test_sock *sock = session_sock(s, handle);
+  if (sock != NULL && sock->span_count > 0) {
+    if (size == 0)
+      script_host_hand_back(sock);
+    else if (!script_host_write_pending(&s->host, sock, (size_t)size))
+      return fail_with(s, "only %u bytes are pending", (unsigned)sock->pending.size);
+  }
+  session_settle(s, tw_written(s->core, handle, (uint32_t)size));
+  return 1;
+}
+
+static int op_datagram(test_session *s, const test_step *step) {
+  int32_t handle;
+  const char *address;
+  size_t address_size;
+  long long port;
+  if (!arg_handle(s, step, 1, &handle) || !arg_bytes(s, step, 2) || !arg_text(s, step, 3, &address, &address_size) ||
+      !arg_number(s, step, 4, &port))
+    return 0;
+  if (s->scratch.size > s->limits.recvBuffer || address_size > TW_MAX_ADDRESS)
+    return fail_with(s, "the datagram does not fit into the buffers");
+  memcpy(tw_rx_buffer(s->core), s->scratch.data, s->scratch.size);
+  memcpy(tw_rx_address(s->core), address, address_size);
+  session_settle(s, tw_datagram(s->core, handle, (uint32_t)s->scratch.size, (uint32_t)address_size, (uint32_t)port));
+  return 1;
+}
+
+static int op_time(test_session *s, const test_step *step) {
+  long long ms;
+  if (!arg_number(s, step, 1, &ms))
+    return 0;
+  session_advance(s, (uint32_t)ms);
+  return 1;
+}
+
+static int op_take(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  test_sock *sock = session_sock(s, handle);
+  if (sock == NULL)
+    return fail_with(s, "no such handle");
+  sock->take = step->text[2] != NULL ? -1 : step->number[2];
+  return 1;
+}
+
+static int op_random(test_session *s, const test_step *step) {
+  if (!arg_bytes(s, step, 1))
+    return 0;
+  buffer_append(&s->host.random, s->scratch.data, s->scratch.size);
+  return 1;
+}
+
+static int op_refuse_open(test_session *s, const test_step *step) {
+  if (step->text[1] == NULL || !error_value(step->text[1], &s->host.refuse_open))
+    return fail_with(s, "no such error");
+  return 1;
+}
+
+static int op_refuse_send(test_session *s, const test_step *step) {
+  if (step->text[1] == NULL || !error_value(step->text[1], &s->host.refuse_send))
+    return fail_with(s, "no such error");
+  return 1;
+}
+
+/* RFC 6455 4.2.2 item 5, for whatever key the client drew. */
+static int answer_handshake(test_session *s, test_sock *sock, const char *headers, bool split) {
+  static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  char text[80];
+  char accept[29] = "";
+  uint8_t digest[20];
+  if (!sock->upgraded)
+    return fail_with(s, "the client has not sent its request");
+  snprintf(text, sizeof text, "%s%s", sock->key, guid);
+  tw_sha1(text, (uint32_t)strlen(text), digest);
+  tw_base64(digest, sizeof digest, accept);
+  buffer_clear(&s->scratch);
+  buffer_text(&s->scratch, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                           "Sec-WebSocket-Accept: ");
+  buffer_text(&s->scratch, accept);
+  buffer_text(&s->scratch, "\r\n");
+  buffer_text(&s->scratch, headers);
+  buffer_text(&s->scratch, "\r\n");
+  session_receive(s, sock->handle, s->scratch.data, s->scratch.size, split);
+  return 1;
+}
+
+static int handshake(test_session *s, test_sock *sock, const char *headers, bool split) {
+  sock->quiet = true;
+  session_settle(s, tw_connected(s->core, sock->handle));
+  sock->quiet = false;
+  return answer_handshake(s, sock, headers, split);
+}
+
+static int op_handshake(test_session *s, const test_step *step) {
+  int32_t handle;
+  const char *headers = "";
+  if (!arg_handle(s, step, 1, &handle) || (step->count > 2 && !arg_text(s, step, 2, &headers, NULL)))
+    return 0;
+  test_sock *sock = session_sock(s, handle);
+  return sock == NULL ? fail_with(s, "no such handle") : handshake(s, sock, headers, true);
+}
+
+static int run_steps(test_session *s, const char *const texts[][4], int count) {
+  for (int i = 0; i < count; i++) {
+    size_t sizes[4] = {0};
+    long long numbers[4] = {0, 0, 0, 80};
+    int args = 0;
+    while (args < 4 && texts[i][args] != NULL) {
+      sizes[args] = strlen(texts[i][args]);
+      args++;
+    }
+    if (strcmp(texts[i][0], "tcp") == 0)
+      args++; /* the port */
+    const test_step step = {.count = args, .text = texts[i], .size = sizes, .number = numbers};
+    if (session_do(s, &step) != 1)
+      return 0;
+  }
+  return 1;
+}
+
+static int op_open_tcp(test_session *s, const test_step *step) {
+  const char *name;
+  if (!arg_text(s, step, 1, &name, NULL))
+    return 0;
+  char wire[64];
+  char event[64];
+  snprintf(wire, sizeof wire, "open %s tcp h 80", name);
+  snprintf(event, sizeof event, "connected %s", name);
+  const char *const steps[][4] = {{"tcp", name, "h", NULL},
+                                  {"wire", wire, NULL, NULL},
+                                  {"connected", name, NULL, NULL},
+                                  {"events", event, NULL, NULL}};
+  return run_steps(s, steps, 4);
+}
+
+static int op_open_ws(test_session *s, const test_step *step) {
+  const char *name;
+  if (!arg_text(s, step, 1, &name, NULL))
+    return 0;
+  char wire[64];
+  char event[64];
+  snprintf(wire, sizeof wire, "open %s tcp h 80", name);
+  snprintf(event, sizeof event, "connected %s", name);
+  const char *const open[][4] = {{"ws", name, "ws://h/", NULL}, {"wire", wire, NULL, NULL}};
+  const char *const done[][4] = {{"events", event, NULL, NULL}, {"wire", NULL, NULL, NULL}};
+  if (run_steps(s, open, 2) != 1 || handshake(s, script_host_named(&s->host, name), "", false) != 1)
+    return 0;
+  return run_steps(s, done, 2);
+}
+
+const test_op host_ops[] = {
+    {"connected", 1, 1, op_connected},
+    {"rx", 2, 2, op_rx},
+    {"ended", 1, 1, op_ended},
+    {"closed", 2, 2, op_closed},
+    {"written", 2, 2, op_written},
+    {"datagram", 4, 4, op_datagram},
+    {"time", 1, 1, op_time},
+    {"take", 2, 2, op_take},
+    {"random", 1, 1, op_random},
+    {"refuse-open", 1, 1, op_refuse_open},
+    {"refuse-send", 1, 1, op_refuse_send},
+    {"handshake", 1, 2, op_handshake},
+    {"open-tcp", 1, 1, op_open_tcp},
+    {"open-ws", 1, 1, op_open_ws},
+    {NULL, 0, 0, NULL},
+};
