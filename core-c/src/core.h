@@ -14,6 +14,8 @@
 #include "src/timer.h"
 #include "twinwire/twinwire.h"
 
+enum { TW_MAX_PORT = 65535 };
+
 /* Bits of tw_slot.raised: lifecycle events that are not records yet, in the order in which they become records. */
 enum { TW_RAISED_CONNECTED = 1, TW_RAISED_DRAIN = 2, TW_RAISED_ERROR = 4, TW_RAISED_DISCONNECTED = 8 };
 
@@ -133,6 +135,9 @@ tw_slot *tw_slot_owned(tw_core *core, int32_t handle, uint32_t kind);
 
 int32_t tw_slot_handle(const tw_core *core, const tw_slot *slot);
 uint32_t tw_slot_index(const tw_core *core, const tw_slot *slot);
+
+/* Frees a slot that was taken but never opened. */
+void tw_slot_discard(tw_core *core, tw_slot *slot);
 
 /* Gives its memory back at once and the slot itself once its last records have been drained. */
 void tw_slot_retire(tw_core *core, tw_slot *slot);

@@ -34,7 +34,7 @@ int32_t tw_life_open(tw_core *core, tw_slot *slot) {
   int32_t error = tw_protocol_of(slot)->start(core, slot);
   if (error == 0)
     return tw_slot_handle(core, slot);
-  tw_slot_retire(core, slot);
+  tw_slot_discard(core, slot);
   return error;
 }
 

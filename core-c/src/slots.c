@@ -27,10 +27,17 @@ static uint32_t range_take(uint32_t *first_free, uint32_t *fresh, uint32_t end, 
   return *fresh < end ? (*fresh)++ : NO_SLOT;
 }
 
+static uint32_t take_index(tw_core *core, uint32_t kind) {
+  return kind == TW_KIND_WS ? range_take(&core->free_web_socket, &core->fresh_web_socket, core->slot_count, core->slots)
+                            : range_take(&core->free_socket, &core->fresh_socket, core->limits.sockets, core->slots);
+}
+
 tw_slot *tw_slot_take(tw_core *core, uint32_t kind) {
-  uint32_t index = kind == TW_KIND_WS
-                       ? range_take(&core->free_web_socket, &core->fresh_web_socket, core->slot_count, core->slots)
-                       : range_take(&core->free_socket, &core->fresh_socket, core->limits.sockets, core->slots);
+  uint32_t index = take_index(core, kind);
+  if (index == NO_SLOT) {
+    tw_slots_sweep(core); /* those that only wait for their last records to be read */
+    index = take_index(core, kind);
+  }
   if (index == NO_SLOT)
     return NULL;
   tw_slot *slot = &core->slots[index];
@@ -67,14 +74,6 @@ tw_slot *tw_slot_owned(tw_core *core, int32_t handle, uint32_t kind) {
   return kind == 0 || slot->kind == kind ? slot : NULL;
 }
 
-void tw_slot_retire(tw_core *core, tw_slot *slot) {
-  tw_timer_disarm(core, slot);
-  tw_tx_drop(core, slot);
-  tw_protocol_of(slot)->retired(core, slot);
-  slot->flags |= TW_SLOT_RELEASED;
-  tw_queue_push(&core->dead, tw_slot_index(core, slot));
-}
-
 static void slot_free(tw_core *core, tw_slot *slot) {
   uint32_t index = tw_slot_index(core, slot);
   tw_chain_clear(&core->text_pool, &slot->target);
@@ -83,6 +82,24 @@ static void slot_free(tw_core *core, tw_slot *slot) {
   uint32_t *first_free = is_web_socket(core, index) ? &core->free_web_socket : &core->free_socket;
   slot->next_free = *first_free;
   *first_free = index;
+}
+
+/* All but the slot itself. */
+static void give_back(tw_core *core, tw_slot *slot) {
+  tw_timer_disarm(core, slot);
+  tw_tx_drop(core, slot);
+  tw_protocol_of(slot)->retired(core, slot);
+}
+
+void tw_slot_discard(tw_core *core, tw_slot *slot) {
+  give_back(core, slot);
+  slot_free(core, slot);
+}
+
+void tw_slot_retire(tw_core *core, tw_slot *slot) {
+  give_back(core, slot);
+  slot->flags |= TW_SLOT_RELEASED;
+  tw_queue_push(&core->dead, tw_slot_index(core, slot));
 }
 
 void tw_slots_sweep(tw_core *core) {

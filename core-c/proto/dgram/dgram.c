@@ -45,7 +45,7 @@ const tw_protocol_ops tw_dgram_protocol = {
 };
 
 int32_t tw_udp_open(tw_core *core, int32_t port) {
-  if (port < 0 || port > UINT16_MAX)
+  if (port < 0 || port > TW_MAX_PORT)
     return TW_ERR_PORT;
   tw_slot *slot = tw_slot_take(core, TW_KIND_UDP);
   if (slot == NULL)
@@ -55,7 +55,7 @@ int32_t tw_udp_open(tw_core *core, int32_t port) {
   int32_t error = start(core, slot);
   if (error == 0)
     return tw_slot_handle(core, slot);
-  tw_slot_retire(core, slot);
+  tw_slot_discard(core, slot);
   return error;
 }
 
@@ -68,12 +68,12 @@ int32_t tw_udp_send_to(tw_core *core, int32_t handle, const char *address, uint3
     return TW_ERR_STATE;
   if (address_size > TW_MAX_ADDRESS || tw_ip_family(address, address_size) == 0)
     return TW_ERR_ADDRESS;
-  if (port < 1 || port > UINT16_MAX)
+  if (port < 1 || port > TW_MAX_PORT)
     return TW_ERR_PORT;
   if (size > MAX_DATAGRAM)
     return TW_ERR_TOO_LARGE;
   int32_t sent = tw_socket_send_to(core, slot, address, address_size, (uint32_t)port, data, size);
   if (sent == TW_ERR_BACKPRESSURE)
-    slot->refused = size + 1; /* not 0 even for an empty datagram */
+    slot->refused = 1; /* nothing is queued: any write the host reports makes room */
   return sent;
 }

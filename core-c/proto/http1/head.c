@@ -1,4 +1,4 @@
-#include "http1/head.h"
+#include "proto/http1/head.h"
 
 #include <stdbool.h>
 

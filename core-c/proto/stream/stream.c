@@ -95,14 +95,14 @@ static bool host_valid(const char *host, uint32_t size) {
 int32_t tw_tcp_connect(tw_core *core, const char *host, uint32_t host_size, int32_t port) {
   if (!host_valid(host, host_size))
     return TW_ERR_ARGUMENT;
-  if (port < 1 || port > UINT16_MAX)
+  if (port < 1 || port > TW_MAX_PORT)
     return TW_ERR_PORT;
   tw_slot *slot = tw_slot_take(core, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_LIMIT;
   slot->port = (uint16_t)port;
   if (!tw_text_put(core, &slot->target, host, host_size)) {
-    tw_slot_retire(core, slot);
+    tw_slot_discard(core, slot);
     return TW_ERR_MEMORY;
   }
   return tw_life_open(core, slot);

@@ -26,7 +26,7 @@ int32_t tw_ws_open(tw_core *core, const char *text, uint32_t size) {
   tw_chain_init(&ws->protocols);
   slot->port = url.port;
   if (!tw_text_put(core, &slot->target, text, size)) {
-    tw_slot_retire(core, slot);
+    tw_slot_discard(core, slot);
     return TW_ERR_MEMORY;
   }
   return tw_life_open(core, slot);
