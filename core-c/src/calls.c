@@ -31,16 +31,14 @@ int32_t tw_set_receiving(tw_core *core, int32_t handle, uint32_t on) {
     slot->flags &= ~(uint32_t)TW_SLOT_PAUSED;
   else
     slot->flags |= TW_SLOT_PAUSED;
-  /* In other states the handshake or the end must be read; a pause begins with OPEN. */
-  if (slot->state == TW_STATE_OPEN)
-    tw_socket_read(core, slot, on != 0);
+  tw_socket_update_reading(core, slot);
   return 0;
 }
 
 /* Handles that connect, and so can connect again. */
 static tw_slot *connecting_slot(tw_core *core, int32_t handle) {
   tw_slot *slot = tw_slot_owned(core, handle, 0);
-  return slot != NULL && slot->kind != TW_KIND_UDP ? slot : NULL;
+  return slot != NULL && (slot->kind == TW_KIND_TCP || slot->kind == TW_KIND_WS) ? slot : NULL;
 }
 
 int32_t tw_set_auto_reconnect(tw_core *core, int32_t handle, uint32_t on) {
@@ -120,7 +118,7 @@ int32_t tw_target(tw_core *core, int32_t handle, char *text, uint32_t capacity) 
     return TW_ERR_HANDLE;
   uint32_t size = slot->target.size < capacity ? slot->target.size : capacity;
   tw_chain_copy(&core->text_pool, &slot->target, 0, text, size);
-  if (slot->kind == TW_KIND_WS)
+  if (slot->kind == TW_KIND_WS || (slot->flags & TW_SLOT_UNIX) != 0)
     return (int32_t)size;
   char digits[10];
   size = append(text, size, capacity, ":", 1);

@@ -6,7 +6,8 @@
 #include "src/arena.h"
 #include "twinwire/port.h"
 
-enum { TEXT_BLOCK = 64 }; /* a URL or a header line takes one or two; an idle connection should waste little */
+enum { TIMERS_PER_SLOT = 3 }; /* its life, and a deadline for each direction */
+enum { TEXT_BLOCK = 64 };     /* a URL or a header line takes one or two; an idle connection should waste little */
 
 uint32_t tw_abi_hash(void) { return TW_ABI_HASH; }
 
@@ -34,7 +35,7 @@ static void lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena) {
   tw_queue_init(&core->dirty, arena, slots);
   tw_queue_init(&core->starved, arena, slots);
   tw_queue_init(&core->dead, arena, slots);
-  tw_timers_init(&core->timers, arena, slots);
+  tw_timers_init(&core->timers, arena, slots * TIMERS_PER_SLOT);
   tw_pool_init(&core->text_pool, arena, limits->textPool, TEXT_BLOCK);
   tw_pool_init(&core->tx_pool, arena, limits->sendPool, limits->blockSize);
 }
@@ -105,11 +106,45 @@ static tw_slot *delivery_slot(tw_core *core, int32_t handle) {
   return slot != NULL && (slot->flags & TW_SLOT_SOCKET) != 0 ? slot : NULL;
 }
 
+static void socket_gone(tw_core *core, tw_slot *slot, int32_t error) {
+  slot->flags &= ~(uint32_t)(TW_SLOT_SOCKET | TW_SLOT_WRITING);
+  tw_protocol_of(slot)->closed(core, slot, error);
+}
+
+/* The socket is connected and TLS is to come before the protocol. */
+static void begin_tls(tw_core *core, tw_slot *slot) {
+  tw_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
+  int32_t error = tw_socket_start_tls(core, slot, "", 0);
+  if (error == 0)
+    return; /* tw_secured or tw_closed follows */
+  tw_port_close(core->host, tw_slot_handle(core, slot), TW_CLOSE_ABORT);
+  socket_gone(core, slot, error);
+}
+
 uint32_t tw_connected(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
-  if (slot != NULL)
-    tw_protocol_of(slot)->connected(core, slot);
+  if (slot != NULL && slot->state == TW_STATE_CONNECTING) {
+    if ((slot->flags & TW_SLOT_TLS) != 0 && slot->kind != TW_KIND_LISTENER)
+      begin_tls(core, slot);
+    else
+      tw_protocol_of(slot)->connected(core, slot);
+  }
+  return make_records(core);
+}
+
+uint32_t tw_secured(tw_core *core, int32_t handle) {
+  begin_records(core);
+  tw_slot *slot = delivery_slot(core, handle);
+  if (slot != NULL && (slot->flags & TW_SLOT_SECURING) != 0) {
+    slot->flags = (slot->flags & ~(uint32_t)TW_SLOT_SECURING) | TW_SLOT_SECURED;
+    if (slot->state == TW_STATE_CONNECTING) {
+      tw_protocol_of(slot)->connected(core, slot);
+    } else if (slot->state == TW_STATE_OPEN) {
+      tw_timer_disarm(core, slot);
+      tw_event_raise(core, slot, TW_RAISED_SECURED);
+    }
+  }
   return make_records(core);
 }
 
@@ -131,9 +166,11 @@ uint32_t tw_ended(tw_core *core, int32_t handle) {
   return make_records(core);
 }
 
-/* All that a closing connection had queued is written. */
+/* All that was queued is written: what waited for that may go on. */
 static void tell_flushed(tw_core *core, tw_slot *slot) {
-  if (slot->tx.size == 0 && slot->state == TW_STATE_CLOSING && (slot->flags & TW_SLOT_SOCKET) != 0)
+  if (slot->tx.size > 0 || (slot->flags & TW_SLOT_SOCKET) == 0)
+    return;
+  if (slot->state == TW_STATE_CLOSING || (slot->flags & TW_SLOT_SHUTDOWN) != 0)
     tw_protocol_of(slot)->flushed(core, slot);
 }
 
@@ -148,11 +185,6 @@ uint32_t tw_written(tw_core *core, int32_t handle, uint32_t size) {
     tell_flushed(core, slot);
   }
   return make_records(core);
-}
-
-static void socket_gone(tw_core *core, tw_slot *slot, int32_t error) {
-  slot->flags &= ~(uint32_t)(TW_SLOT_SOCKET | TW_SLOT_WRITING);
-  tw_protocol_of(slot)->closed(core, slot, error);
 }
 
 uint32_t tw_closed(tw_core *core, int32_t handle, int32_t error) {
@@ -181,10 +213,20 @@ uint32_t tw_tick(tw_core *core, uint32_t now_ms) {
   begin_records(core);
   core->now += now_ms - core->last_tick; /* in 32 bits, so a clock that wraps goes on */
   core->last_tick = now_ms;
-  uint32_t index;
-  while ((index = tw_timer_pop(&core->timers, core->now)) != TW_TIMER_NONE) {
-    tw_slot *slot = &core->slots[index];
-    tw_protocol_of(slot)->expired(core, slot);
+  uint32_t timer;
+  while ((timer = tw_timer_pop(&core->timers, core->now)) != TW_TIMER_NONE) {
+    tw_slot *slot = &core->slots[timer % core->slot_count];
+    switch (timer / core->slot_count) {
+    case 0:
+      tw_protocol_of(slot)->expired(core, slot);
+      break;
+    case TW_DEADLINE_READ:
+      tw_event_raise(core, slot, TW_RAISED_READ_DEADLINE);
+      break;
+    default:
+      tw_event_raise(core, slot, TW_RAISED_WRITE_DEADLINE);
+      break;
+    }
   }
   return make_records(core);
 }
@@ -201,6 +243,18 @@ void tw_timer_arm(tw_core *core, tw_slot *slot, uint32_t ms) {
 }
 
 void tw_timer_disarm(tw_core *core, tw_slot *slot) { tw_timer_clear(&core->timers, tw_slot_index(core, slot)); }
+
+void tw_deadline_arm(tw_core *core, tw_slot *slot, uint32_t which, uint32_t ms) {
+  uint32_t timer = tw_slot_index(core, slot) + which * core->slot_count;
+  if (ms > 0)
+    tw_timer_set(&core->timers, timer, core->now + ms);
+  else
+    tw_timer_clear(&core->timers, timer);
+}
+
+uint32_t tw_connect_step(const tw_slot *slot) {
+  return (slot->flags & TW_SLOT_SECURING) != 0 ? TW_STEP_TLS : TW_STEP_CONNECT;
+}
 
 /* ---- Writing ------------------------------------------------------------------------------------------------- */
 
@@ -230,12 +284,19 @@ uint32_t tw_flush(tw_core *core) {
 
 /* ---- The port, for protocols --------------------------------------------------------------------------------- */
 
+/* What a socket that was there before has left behind. */
+enum {
+  NEW_SOCKET_CLEARS = TW_SLOT_WRITING | TW_SLOT_ENDED | TW_SLOT_STOPPED | TW_SLOT_SHUTDOWN | TW_SLOT_FINISHED |
+                      TW_SLOT_SECURING | TW_SLOT_SECURED
+};
+
 int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
                        uint32_t port) {
   int32_t error = tw_port_open(core->host, tw_slot_handle(core, slot), kind, name, name_size, port);
   if (error < 0)
     return error;
-  slot->flags = (slot->flags & ~(uint32_t)(TW_SLOT_WRITING | TW_SLOT_ENDED)) | TW_SLOT_SOCKET;
+  slot->flags = (slot->flags & ~(uint32_t)NEW_SOCKET_CLEARS) | TW_SLOT_SOCKET;
+  slot->unread = 0;
   return 0;
 }
 
@@ -246,9 +307,30 @@ void tw_socket_close(tw_core *core, tw_slot *slot, uint32_t how) {
   tw_port_close(core->host, tw_slot_handle(core, slot), how);
 }
 
-void tw_socket_read(tw_core *core, tw_slot *slot, bool on) {
-  if ((slot->flags & TW_SLOT_SOCKET) != 0)
-    tw_port_read(core->host, tw_slot_handle(core, slot), on);
+void tw_socket_update_reading(tw_core *core, tw_slot *slot) {
+  if ((slot->flags & TW_SLOT_SOCKET) == 0)
+    return;
+  bool stopped = (slot->flags & TW_SLOT_STOPPED) != 0;
+  /* Once stopped it stays so until half the window is free, so that the host is not called for every byte. */
+  uint32_t full = stopped ? slot->window / 2 + 1 : slot->window;
+  bool stop = (slot->flags & TW_SLOT_PAUSED) != 0 || (slot->window > 0 && slot->unread >= full);
+  if (slot->state != TW_STATE_OPEN)
+    stop = false; /* handshakes and ends must be read */
+  if (stop == stopped)
+    return;
+  slot->flags ^= TW_SLOT_STOPPED;
+  tw_port_read(core->host, tw_slot_handle(core, slot), !stop);
+}
+
+void tw_socket_shutdown(tw_core *core, tw_slot *slot) { tw_port_shutdown(core->host, tw_slot_handle(core, slot)); }
+
+int32_t tw_socket_connect(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port) {
+  return tw_port_connect(core->host, tw_slot_handle(core, slot), address, address_size, port);
+}
+
+int32_t tw_socket_start_tls(tw_core *core, tw_slot *slot, const char *name, uint32_t name_size) {
+  slot->flags |= TW_SLOT_SECURING;
+  return tw_port_start_tls(core->host, tw_slot_handle(core, slot), name, name_size);
 }
 
 int32_t tw_socket_send_to(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port,

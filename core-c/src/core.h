@@ -17,7 +17,17 @@
 enum { TW_MAX_PORT = 65535 };
 
 /* Bits of tw_slot.raised: lifecycle events that are not records yet, in the order in which they become records. */
-enum { TW_RAISED_CONNECTED = 1, TW_RAISED_DRAIN = 2, TW_RAISED_ERROR = 4, TW_RAISED_DISCONNECTED = 8 };
+enum {
+  TW_RAISED_ACCEPTED = 1,
+  TW_RAISED_CONNECTED = 2,
+  TW_RAISED_SECURED = 4,
+  TW_RAISED_DRAIN = 8,
+  TW_RAISED_ENDED = 16,
+  TW_RAISED_READ_DEADLINE = 32,
+  TW_RAISED_WRITE_DEADLINE = 64,
+  TW_RAISED_ERROR = 128,
+  TW_RAISED_DISCONNECTED = 256,
+};
 
 /* Bits of tw_slot.flags. */
 enum {
@@ -25,9 +35,18 @@ enum {
   TW_SLOT_WRITING = 2,    /* a write is under way: offer nothing until tw_written */
   TW_SLOT_RELEASED = 4,   /* the application closed it: calls no longer see it */
   TW_SLOT_RECONNECT = 8,  /* connect again after an unexpected end */
-  TW_SLOT_CONNECTED = 16, /* it is or was open, and DISCONNECTED has not been raised for that yet */
+  TW_SLOT_CONNECTED = 16, /* it is or was open, and DISCONNECTED has not been raised for that yet; UDP: it has a peer */
   TW_SLOT_PAUSED = 32,    /* the application wants no more bytes for now */
   TW_SLOT_ENDED = 64,     /* the peer ended its half */
+  TW_SLOT_STOPPED = 128,  /* the host has been told not to read */
+  TW_SLOT_HALF_OPEN = 256,  /* the peer's end does not end the connection */
+  TW_SLOT_SHUTDOWN = 512,   /* the application sends no more */
+  TW_SLOT_FINISHED = 1024,  /* ... and the host has been told so */
+  TW_SLOT_TLS = 2048,       /* TLS is wanted */
+  TW_SLOT_SECURING = 4096,  /* the TLS handshake is under way */
+  TW_SLOT_SECURED = 8192,   /* it is done */
+  TW_SLOT_UNIX = 16384,     /* a Unix socket: the target is a path */
+  TW_SLOT_ACCEPTED = 32768, /* it came from a listener: it cannot be connected again */
 };
 
 /* Why an attempt or a connection ended. */
@@ -54,6 +73,9 @@ typedef struct tw_slot {
   uint32_t next_free;
   tw_chain target;  /* host name or URL, in the text pool */
   tw_chain tx;      /* bytes to be sent, in the outbound pool */
+  int32_t listener; /* that accepted it */
+  uint32_t window;  /* bytes that may be received ahead of the application; 0: any number */
+  uint32_t unread;  /* bytes received and not yet consumed, if there is a window */
   uint32_t refused; /* bytes of the send that was refused; 0: none */
   int32_t error;    /* what ERROR and DISCONNECTED will say */
   uint32_t error_step;
@@ -188,22 +210,38 @@ uint32_t tw_tx_drop(tw_core *core, tw_slot *slot);
 int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
                        uint32_t port);
 void tw_socket_close(tw_core *core, tw_slot *slot, uint32_t how);
-void tw_socket_read(tw_core *core, tw_slot *slot, bool on);
+/* Tells the host to read or not, as the slot's pause and window now want it. */
+void tw_socket_update_reading(tw_core *core, tw_slot *slot);
 int32_t tw_socket_send_to(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port,
                           const void *data, uint32_t size);
+void tw_socket_shutdown(tw_core *core, tw_slot *slot);
+int32_t tw_socket_connect(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port);
+int32_t tw_socket_start_tls(tw_core *core, tw_slot *slot, const char *name, uint32_t name_size);
 int32_t tw_socket_address(tw_core *core, const tw_slot *slot, uint32_t which, char *text, uint32_t capacity);
 
 /* Copies `size` (at most 16) fresh random bytes. */
 void tw_random_bytes(tw_core *core, void *to, uint32_t size);
 
+/* What was being done when a slot that was not open yet failed. */
+uint32_t tw_connect_step(const tw_slot *slot);
+
 /* Arms the slot's timer `ms` from now (at least 1, so that a timer set by a timer fires in a later tick). */
 void tw_timer_arm(tw_core *core, tw_slot *slot, uint32_t ms);
 void tw_timer_disarm(tw_core *core, tw_slot *slot);
+
+/* Arms (`ms` > 0) or disarms a deadline of the slot: TW_DEADLINE_READ or TW_DEADLINE_WRITE. */
+void tw_deadline_arm(tw_core *core, tw_slot *slot, uint32_t which, uint32_t ms);
 
 /* ---- text in the text pool ---- */
 
 /* Appends to a chain of the text pool; false, with nothing changed, if it does not fit. */
 bool tw_text_put(tw_core *core, tw_chain *chain, const void *text, uint32_t size);
+
+/* Whether a name or an address may go to the host's resolver: what no resolver takes is refused here. */
+bool tw_text_is_host(const char *host, uint32_t size);
+
+/* Whether it may be the path of a Unix socket. */
+bool tw_text_is_path(const char *path, uint32_t size);
 
 /* Writes a number in decimal (at most 10 digits) and returns their number. */
 uint32_t tw_text_decimal(char *to, uint32_t number);

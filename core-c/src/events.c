@@ -27,28 +27,55 @@ void tw_event_raise_error(tw_core *core, tw_slot *slot, const tw_end *end, uint3
   tw_event_raise(core, slot, TW_RAISED_ERROR);
 }
 
+/* The lifecycle events that say no more than their type, in the order of their bits. */
+static const struct {
+  uint32_t raised;
+  uint16_t type;
+  uint16_t detail;
+} plain[] = {
+    {TW_RAISED_CONNECTED, TW_EVENT_CONNECTED, 0},
+    {TW_RAISED_SECURED, TW_EVENT_SECURED, 0},
+    {TW_RAISED_DRAIN, TW_EVENT_DRAIN, 0},
+    {TW_RAISED_ENDED, TW_EVENT_ENDED, 0},
+    {TW_RAISED_READ_DEADLINE, TW_EVENT_DEADLINE, TW_DEADLINE_READ},
+    {TW_RAISED_WRITE_DEADLINE, TW_EVENT_DEADLINE, TW_DEADLINE_WRITE},
+};
+
+static void make_error(tw_core *core, const tw_slot *slot) {
+  tw_event *event = tw_event_make(core, slot, TW_EVENT_ERROR);
+  event->code = slot->error;
+  event->step = (uint16_t)slot->error_step;
+  event->detail = slot->error_detail;
+  event->retry_ms = slot->error_retry_ms;
+}
+
+static void make_disconnected(tw_core *core, const tw_slot *slot) {
+  tw_event *event = tw_event_make(core, slot, TW_EVENT_DISCONNECTED);
+  event->flags = (uint16_t)slot->end_flags;
+  event->code = slot->end_code;
+  event->detail = slot->end_unsent;
+  event->retry_ms = slot->end_retry_ms;
+}
+
+/* Makes the record of the lowest bit that is raised. */
 static void make_one(tw_core *core, tw_slot *slot) {
-  tw_event *event;
-  if ((slot->raised & TW_RAISED_CONNECTED) != 0) {
-    slot->raised &= ~(uint32_t)TW_RAISED_CONNECTED;
-    tw_event_make(core, slot, TW_EVENT_CONNECTED);
-  } else if ((slot->raised & TW_RAISED_DRAIN) != 0) {
-    slot->raised &= ~(uint32_t)TW_RAISED_DRAIN;
-    tw_event_make(core, slot, TW_EVENT_DRAIN);
-  } else if ((slot->raised & TW_RAISED_ERROR) != 0) {
-    slot->raised &= ~(uint32_t)TW_RAISED_ERROR;
-    event = tw_event_make(core, slot, TW_EVENT_ERROR);
-    event->code = slot->error;
-    event->step = (uint16_t)slot->error_step;
-    event->detail = slot->error_detail;
-    event->retry_ms = slot->error_retry_ms;
-  } else {
-    slot->raised &= ~(uint32_t)TW_RAISED_DISCONNECTED;
-    event = tw_event_make(core, slot, TW_EVENT_DISCONNECTED);
-    event->flags = (uint16_t)slot->end_flags;
-    event->code = slot->end_code;
-    event->detail = slot->end_unsent;
-    event->retry_ms = slot->end_retry_ms;
+  uint32_t lowest = slot->raised & (~slot->raised + 1);
+  slot->raised ^= lowest;
+  switch (lowest) {
+  case TW_RAISED_ACCEPTED:
+    tw_event_make(core, slot, TW_EVENT_ACCEPTED)->detail = (uint32_t)slot->listener;
+    return;
+  case TW_RAISED_ERROR:
+    make_error(core, slot);
+    return;
+  case TW_RAISED_DISCONNECTED:
+    make_disconnected(core, slot);
+    return;
+  default:
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+      if (plain[i].raised == lowest)
+        tw_event_make(core, slot, plain[i].type)->detail = plain[i].detail;
+    return;
   }
 }
 

@@ -10,12 +10,8 @@ static void enter(tw_core *core, tw_slot *slot, uint32_t state) {
     slot->flags |= TW_SLOT_CONNECTED;
     slot->delay_index = 0;
     tw_timer_disarm(core, slot);
-    if ((slot->flags & TW_SLOT_PAUSED) != 0)
-      tw_socket_read(core, slot, false);
     break;
   case TW_STATE_CLOSING:
-    if ((slot->flags & TW_SLOT_PAUSED) != 0)
-      tw_socket_read(core, slot, true); /* else its end would go unseen */
     tw_timer_arm(core, slot, core->limits.closeTimeoutMs);
     break;
   case TW_STATE_WAITING:
@@ -27,7 +23,10 @@ static void enter(tw_core *core, tw_slot *slot, uint32_t state) {
     tw_timer_disarm(core, slot);
     break;
   }
+  tw_socket_update_reading(core, slot); /* a pause begins with OPEN and ends with CLOSING */
 }
+
+void tw_life_accepted(tw_core *core, tw_slot *slot) { enter(core, slot, TW_STATE_CONNECTING); }
 
 int32_t tw_life_open(tw_core *core, tw_slot *slot) {
   enter(core, slot, TW_STATE_CONNECTING);
@@ -46,12 +45,15 @@ void tw_life_ready(tw_core *core, tw_slot *slot) {
 void tw_life_closing(tw_core *core, tw_slot *slot) { enter(core, slot, TW_STATE_CLOSING); }
 
 uint32_t tw_life_retry_ms(const tw_slot *slot, bool final) {
-  bool again = !final && (slot->flags & (TW_SLOT_RECONNECT | TW_SLOT_RELEASED)) == TW_SLOT_RECONNECT;
+  const uint32_t matter = TW_SLOT_RECONNECT | TW_SLOT_RELEASED | TW_SLOT_ACCEPTED;
+  bool again = !final && (slot->flags & matter) == TW_SLOT_RECONNECT;
   return again ? slot->delays_ms[slot->delay_index] : TW_FOREVER;
 }
 
 void tw_life_drop(tw_core *core, tw_slot *slot, const tw_end *end) {
   tw_socket_close(core, slot, end->clean ? TW_CLOSE_ORDERLY : TW_CLOSE_ABORT);
+  tw_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
+  tw_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
   uint32_t unsent = tw_tx_drop(core, slot);
   uint32_t retry_ms = tw_life_retry_ms(slot, end->final);
   bool connected = (slot->flags & TW_SLOT_CONNECTED) != 0;

@@ -17,6 +17,9 @@
 /* Begins the first attempt. Returns the handle; or the error, with the slot freed again. */
 int32_t tw_life_open(tw_core *core, tw_slot *slot);
 
+/* Begins the life of a connection that a listener accepted. */
+void tw_life_accepted(tw_core *core, tw_slot *slot);
+
 /* The connection is ready for the application: OPEN, and a CONNECTED event. */
 void tw_life_ready(tw_core *core, tw_slot *slot);
 

@@ -87,6 +87,8 @@ static void slot_free(tw_core *core, tw_slot *slot) {
 /* All but the slot itself. */
 static void give_back(tw_core *core, tw_slot *slot) {
   tw_timer_disarm(core, slot);
+  tw_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
+  tw_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
   tw_tx_drop(core, slot);
   tw_protocol_of(slot)->retired(core, slot);
 }

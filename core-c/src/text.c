@@ -19,3 +19,21 @@ uint32_t tw_text_decimal(char *to, uint32_t number) {
     to[i] = digits[count - 1 - i];
   return count;
 }
+
+bool tw_text_is_host(const char *host, uint32_t size) {
+  if (size == 0 || size > TW_MAX_HOST)
+    return false;
+  for (uint32_t i = 0; i < size; i++)
+    if ((uint8_t)host[i] <= ' ' || host[i] == 0x7f)
+      return false;
+  return true;
+}
+
+bool tw_text_is_path(const char *path, uint32_t size) {
+  if (size == 0 || size > TW_MAX_PATH)
+    return false;
+  for (uint32_t i = 0; i < size; i++)
+    if (path[i] == 0)
+      return false;
+  return true;
+}

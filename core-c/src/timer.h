@@ -1,4 +1,4 @@
-/* timer.h: one timer a slot in a binary heap. Setting, clearing and firing cost O(log n); an idle slot costs nothing.
+/* timer.h: timers by number in a binary heap. Setting, clearing and firing cost O(log n); an idle slot costs nothing.
  */
 #ifndef TW_TIMER_H
 #define TW_TIMER_H

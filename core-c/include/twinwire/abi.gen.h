@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what tw_abi_hash returns. */
-#define TW_ABI_HASH 0x88c06e84u
+#define TW_ABI_HASH 0x10c0443au
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -29,6 +29,8 @@
 #define TW_MAX_ADDRESS 64
 /* bytes of a host name, RFC 1035 2.3.4 in text form */
 #define TW_MAX_HOST 253
+/* bytes of a Unix socket's path: sun_path less its NUL */
+#define TW_MAX_PATH 107
 /* pieces in one gathered write */
 #define TW_MAX_SPANS 16
 
@@ -94,6 +96,28 @@
 #define TW_ERR_ENDED (-30)
 /* the memory for open requests (textPool) is used up: close a handle, or raise textPool before the first open */
 #define TW_ERR_MEMORY (-31)
+/* the deadline passed before it was done: set a later deadline, or 0 for none */
+#define TW_ERR_DEADLINE (-32)
+/* the stream ended before all the bytes that were asked for had come: see how many came; the peer closed too early */
+#define TW_ERR_UNEXPECTED_EOF (-33)
+/* it was aborted by its signal: nothing, if that was meant; see the cause */
+#define TW_ERR_ABORTED (-34)
+/* the path of a Unix socket is empty, has a NUL or is longer than 107 bytes: use a shorter path */
+#define TW_ERR_PATH (-35)
+/* nothing is at this path: check the path, and that the server listens */
+#define TW_ERR_NOT_FOUND (-36)
+/* the TLS handshake failed: check that the peer speaks TLS at this port; see the cause */
+#define TW_ERR_TLS (-37)
+/* the certificate is for another name: connect by a name the certificate has, or set servername */
+#define TW_ERR_TLS_NAME (-38)
+/* the certificate is not valid at this time: renew it, or set this machine's clock */
+#define TW_ERR_TLS_EXPIRED (-39)
+/* no trusted authority vouches for the certificate: give its issuer as ca */
+#define TW_ERR_TLS_UNTRUSTED (-40)
+/* the certificate is not the pinned one: compare the fingerprints; the peer may be another one than you think */
+#define TW_ERR_TLS_PIN (-41)
+/* bytes arrived before TLS began; to go on would let them be taken for protected ones: read all that the peer may say in the clear before you upgrade */
+#define TW_ERR_TLS_BUFFERED (-42)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
@@ -127,14 +151,35 @@
   X(TW_ERR_WS_UTF8, -28, "the text is not UTF-8", "received (close code 1007): the peer must be mended; sent: send it as binary") \
   X(TW_ERR_WS_TOO_BIG, -29, "the peer sent a message larger than maxMessage", "raise maxMessage if such messages are expected") \
   X(TW_ERR_ENDED, -30, "the peer closed the connection in the middle of an exchange", "see the peer's log; connect again") \
-  X(TW_ERR_MEMORY, -31, "the memory for open requests (textPool) is used up", "close a handle, or raise textPool before the first open")
+  X(TW_ERR_MEMORY, -31, "the memory for open requests (textPool) is used up", "close a handle, or raise textPool before the first open") \
+  X(TW_ERR_DEADLINE, -32, "the deadline passed before it was done", "set a later deadline, or 0 for none") \
+  X(TW_ERR_UNEXPECTED_EOF, -33, "the stream ended before all the bytes that were asked for had come", "see how many came; the peer closed too early") \
+  X(TW_ERR_ABORTED, -34, "it was aborted by its signal", "nothing, if that was meant; see the cause") \
+  X(TW_ERR_PATH, -35, "the path of a Unix socket is empty, has a NUL or is longer than 107 bytes", "use a shorter path") \
+  X(TW_ERR_NOT_FOUND, -36, "nothing is at this path", "check the path, and that the server listens") \
+  X(TW_ERR_TLS, -37, "the TLS handshake failed", "check that the peer speaks TLS at this port; see the cause") \
+  X(TW_ERR_TLS_NAME, -38, "the certificate is for another name", "connect by a name the certificate has, or set servername") \
+  X(TW_ERR_TLS_EXPIRED, -39, "the certificate is not valid at this time", "renew it, or set this machine's clock") \
+  X(TW_ERR_TLS_UNTRUSTED, -40, "no trusted authority vouches for the certificate", "give its issuer as ca") \
+  X(TW_ERR_TLS_PIN, -41, "the certificate is not the pinned one", "compare the fingerprints; the peer may be another one than you think") \
+  X(TW_ERR_TLS_BUFFERED, -42, "bytes arrived before TLS began; to go on would let them be taken for protected ones", "read all that the peer may say in the clear before you upgrade")
 
 /* What a handle is. */
 typedef enum tw_kind {
   TW_KIND_TCP = 1, /* a TCP stream */
   TW_KIND_UDP = 2, /* a UDP socket */
   TW_KIND_WS = 3, /* a WebSocket client */
+  TW_KIND_LISTENER = 4, /* a server socket, TCP or Unix */
 } tw_kind;
+
+/* What the core asks its host to open. */
+typedef enum tw_socket_kind {
+  TW_SOCKET_TCP = 1, /* a TCP connection to a name or an address */
+  TW_SOCKET_UDP = 2, /* a UDP socket on a local address */
+  TW_SOCKET_UNIX = 3, /* a Unix stream connection to a path */
+  TW_SOCKET_TCP_LISTENER = 4, /* a TCP server socket on a local address */
+  TW_SOCKET_UNIX_LISTENER = 5, /* a Unix server socket at a path */
+} tw_socket_kind;
 
 /* Where a connection stands. One function of the core moves it. */
 typedef enum tw_state_type {
@@ -154,6 +199,8 @@ typedef enum tw_step {
   TW_STEP_RECEIVE = 4, /* receiving */
   TW_STEP_SEND = 5, /* sending */
   TW_STEP_CLOSE = 6, /* closing */
+  TW_STEP_TLS = 7, /* the TLS handshake */
+  TW_STEP_ACCEPT = 8, /* accepting */
 } tw_step;
 
 /* What the core tells the application. */
@@ -168,6 +215,10 @@ typedef enum tw_event_type {
   TW_EVENT_CLOSE = 8, /* the peer's WebSocket close frame. code: its close code, 1005 for none; data, size: its reason */
   TW_EVENT_PING = 9, /* a ping came; the pong is already queued. data, size */
   TW_EVENT_PONG = 10, /* a pong came. data, size */
+  TW_EVENT_ACCEPTED = 11, /* a listener has a new connection: handle is the connection's, detail the listener's; CONNECTED or ERROR follows */
+  TW_EVENT_SECURED = 12, /* tw_start_tls is done: what follows is protected */
+  TW_EVENT_ENDED = 13, /* the peer ended its half of a stream that tw_set_half_open keeps open */
+  TW_EVENT_DEADLINE = 14, /* a deadline passed. detail: Deadline bits */
 } tw_event_type;
 
 /* Bits in the flags of an event. */
@@ -178,6 +229,12 @@ typedef enum tw_event_flag {
   TW_FLAG_ASCII = 8, /* MESSAGE, DATA: every byte of this part is below 128 */
   TW_FLAG_CLEAN = 16, /* DISCONNECTED: an orderly end (WebSocket: both close frames exchanged; TCP: the stream ended without error) */
 } tw_event_flag;
+
+/* Which deadline. */
+typedef enum tw_deadline {
+  TW_DEADLINE_READ = 1, /* for receiving */
+  TW_DEADLINE_WRITE = 2, /* for sending */
+} tw_deadline;
 
 /* How tw_ws_send frames its bytes. */
 typedef enum tw_send_flag {

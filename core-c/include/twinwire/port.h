@@ -14,10 +14,15 @@
 extern "C" {
 #endif
 
-/* Opens a socket for `handle`: TW_KIND_TCP connects to `name` (a host name or a literal address, `name_size` bytes,
- * not terminated) and `port`, with TCP_NODELAY on; TW_KIND_UDP binds the local `port` (0: any free one), and `name` is
- * empty. The text is borrowed for the call. Returns 0, or an error of the table if it is certain at once; then nothing
- * is delivered for the handle. A UDP socket is ready at once; a TCP socket answers with tw_connected or tw_closed. */
+/* Opens a socket for `handle`, by `kind` (tw_socket_kind):
+ *   TCP            connects to `name` (a host name or a literal address) and `port`, with TCP_NODELAY on
+ *   UNIX           connects to the path `name`
+ *   UDP            binds the local literal address `name` (empty: any IPv4 one) and `port` (0: any free one)
+ *   TCP_LISTENER   listens on the local address `name` and `port`
+ *   UNIX_LISTENER  listens at the path `name`
+ * `name` has `name_size` bytes, is not terminated and is borrowed for the call. Returns 0, or an error of the table if
+ * it is certain at once; then nothing is delivered for the handle. A UDP socket is ready at once; the others answer
+ * with tw_connected (listening, for a listener) or tw_closed. Reading is on. */
 int32_t tw_port_open(void *host, int32_t handle, uint32_t kind, const char *name, uint32_t name_size, uint32_t port);
 
 /* Writes `count` (1..TW_MAX_SPANS) pieces in order, as one write where the host can. Returns how many bytes are done
@@ -31,6 +36,18 @@ int32_t tw_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t
  * call. Returns `size`, TW_ERR_BACKPRESSURE, or another error; never a part. */
 int32_t tw_port_send_to(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
                         const void *data, uint32_t size);
+
+/* Ends our half of a stream: FIN. All that was queued has been written. */
+void tw_port_shutdown(void *host, int32_t handle);
+
+/* Fixes the peer of a UDP socket: literal `address` and `port`. Others are no longer heard, and tw_port_send_to is
+ * called with an empty address. Returns 0 or an error. */
+int32_t tw_port_connect(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port);
+
+/* Starts TLS on a connected stream, as client or, on an accepted one, as server. `name` is the server's name to verify;
+ * empty: the one the socket was opened with. What else is to be configured (certificates, ALPN) is between the host and
+ * the application. Answers with tw_secured or tw_closed (TW_ERR_TLS...). Returns 0, or TW_ERR_UNSUPPORTED. */
+int32_t tw_port_start_tls(void *host, int32_t handle, const char *name, uint32_t name_size);
 
 /* Flow control: stops (0) or resumes (1) reading. A stopped socket delivers no tw_received and no tw_ended. */
 void tw_port_read(void *host, int32_t handle, uint32_t on);

@@ -64,7 +64,7 @@ uint8_t *tw_stage_buffer(tw_core *core);
  * calls tw_pump until it returns 0, before the next delivery. A delivery for a handle that the core no longer knows,
  * or that makes no sense in its state, changes nothing. */
 
-/* The TCP connection of `handle` is established. */
+/* The connection of `handle` is established; or the listener listens. */
 uint32_t tw_connected(tw_core *core, int32_t handle);
 
 /* `size` bytes (1..recvBuffer) of `handle` lie in tw_rx_buffer. All of them are consumed by the time tw_pump returns 0;
@@ -79,6 +79,14 @@ uint32_t tw_written(tw_core *core, int32_t handle, uint32_t size);
 
 /* The socket is gone: `error` is 0 for an orderly end. The host has forgotten the socket. */
 uint32_t tw_closed(tw_core *core, int32_t handle, int32_t error);
+
+/* A listener has a new connection. Returns the handle under which the host is to keep it, or ERR_LIMIT or ERR_HANDLE:
+ * then the host drops it. The host registers the socket and then delivers tw_connected for it. Makes no records itself.
+ */
+int32_t tw_accepted(tw_core *core, int32_t listener);
+
+/* The TLS handshake of `handle` is done. */
+uint32_t tw_secured(tw_core *core, int32_t handle);
 
 /* A datagram of `size` bytes (0..recvBuffer) lies in tw_rx_buffer, its sender's literal address (`address_size` bytes)
  * in tw_rx_address, its `port` is given. */
@@ -112,6 +120,23 @@ int32_t tw_tcp_connect(tw_core *core, const char *host, uint32_t host_size, int3
 
 /* Opens a UDP socket on the local `port`, 0 for any free one. Returns a handle or an error. Event: DATAGRAM, ERROR. */
 int32_t tw_udp_open(tw_core *core, int32_t port);
+
+/* As tw_udp_open, on the local literal `address` and `port` (0: any free one). */
+int32_t tw_udp_bind(tw_core *core, const char *address, uint32_t address_size, int32_t port);
+
+/* Fixes the peer of a UDP socket to a literal address: only its datagrams are heard, and tw_udp_send_to with an empty
+ * address sends to it. Returns 0, ERR_ADDRESS, ERR_PORT, ERR_HANDLE, ERR_STATE or what the host answered. */
+int32_t tw_udp_connect(tw_core *core, int32_t handle, const char *address, uint32_t address_size, int32_t port);
+
+/* Starts a connection to a Unix stream socket at `path` (1..TW_MAX_PATH bytes without NUL). As tw_tcp_connect;
+ * ERR_PATH, or ERR_UNSUPPORTED on a host without such sockets. */
+int32_t tw_unix_connect(tw_core *core, const char *path, uint32_t path_size);
+
+/* Opens a server socket: TW_SOCKET_TCP_LISTENER on the local name or address `name` (empty: every one) and `port` (0:
+ * any free one), or TW_SOCKET_UNIX_LISTENER at the path `name`. Returns a handle or an error as tw_tcp_connect. Events:
+ * CONNECTED once it listens, ERROR and DISCONNECTED if it can't; ACCEPTED for each new connection, which has a handle
+ * of its own. */
+int32_t tw_listen(tw_core *core, uint32_t kind, const char *name, uint32_t name_size, int32_t port);
 
 /* Starts a WebSocket connection, RFC 6455 4.1. `url`: ws://host[:port][/path][?query], at most 64 KiB and bounded by
  * limits.textPool. Returns a handle, valid until tw_close or tw_ws_close; or ERR_URL, ERR_UNSUPPORTED (wss on a host
@@ -163,6 +188,36 @@ int32_t tw_buffered(tw_core *core, int32_t handle);
 
 /* Flow control: stops (0) or resumes (1) receiving on a handle, down to the socket. Returns 0 or ERR_HANDLE. */
 int32_t tw_set_receiving(tw_core *core, int32_t handle, uint32_t on);
+
+/* ---- Calls for streams that are read and written in turn (TCP, Unix; not WebSockets) ---- */
+
+/* With `on`, the peer's end raises ENDED and leaves our half open until tw_shutdown or tw_close. Off at first: an end
+ * then closes the connection. Returns 0 or ERR_HANDLE. */
+int32_t tw_set_half_open(tw_core *core, int32_t handle, uint32_t on);
+
+/* Receives at most about `size` bytes ahead of tw_consumed (and at most one recvBuffer more), 0: without bound, as at
+ * first. Beyond that the socket is not read, and TCP slows the peer down. Returns 0 or ERR_HANDLE. */
+int32_t tw_set_window(tw_core *core, int32_t handle, uint32_t size);
+
+/* `size` bytes of DATA have been used up. Returns 0 or ERR_HANDLE. */
+int32_t tw_consumed(tw_core *core, int32_t handle, uint32_t size);
+
+/* Sets the deadline for reading, writing or both (tw_deadline bits) to `ms` from the last tick; 0 clears it. When it
+ * passes, DEADLINE is raised, once. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
+int32_t tw_set_deadline(tw_core *core, int32_t handle, uint32_t which, uint32_t ms);
+
+/* Asks for TLS from the start: CONNECTED comes when it is established; on a listener, for each accepted connection. To
+ * be called right after opening. Returns 0, ERR_STATE or ERR_HANDLE. */
+int32_t tw_set_tls(tw_core *core, int32_t handle, uint32_t on);
+
+/* Starts TLS on an open stream in place (STARTTLS). `name`: the server's name to verify. All that was queued must have
+ * been written (else ERR_STATE), and all that was received consumed (else ERR_TLS_BUFFERED; only with a window is that
+ * known). SECURED follows, or ERROR. Sends are refused with ERR_STATE until then. */
+int32_t tw_start_tls(tw_core *core, int32_t handle, const char *name, uint32_t name_size);
+
+/* Ends our half of a stream behind all that is queued. Sends are refused from now on. When the peer has ended its half
+ * too, DISCONNECTED follows. Returns 0, ERR_STATE or ERR_HANDLE. */
+int32_t tw_shutdown(tw_core *core, int32_t handle);
 
 /* Turns reconnecting after an unexpected end on (1) or off (0); off at first. Returns 0 or ERR_HANDLE. */
 int32_t tw_set_auto_reconnect(tw_core *core, int32_t handle, uint32_t on);

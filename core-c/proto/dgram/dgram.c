@@ -5,7 +5,9 @@
 enum { MAX_DATAGRAM = 65507 }; /* the UDP length field less the UDP and IPv4 headers, RFC 768 */
 
 static int32_t start(tw_core *core, tw_slot *slot) {
-  return tw_socket_open(core, slot, TW_KIND_UDP, "", 0, slot->port);
+  char address[TW_MAX_ADDRESS];
+  tw_chain_copy(&core->text_pool, &slot->target, 0, address, slot->target.size);
+  return tw_socket_open(core, slot, TW_SOCKET_UDP, address, slot->target.size, slot->port);
 }
 
 /* A UDP socket has no stream: what a stream's delivery would say is not about it. */
@@ -44,7 +46,15 @@ const tw_protocol_ops tw_dgram_protocol = {
     .retired = no_connection,
 };
 
-int32_t tw_udp_open(tw_core *core, int32_t port) {
+static bool is_literal(const char *address, uint32_t size) {
+  return size <= TW_MAX_ADDRESS && tw_ip_family(address, size) != 0;
+}
+
+int32_t tw_udp_open(tw_core *core, int32_t port) { return tw_udp_bind(core, "", 0, port); }
+
+int32_t tw_udp_bind(tw_core *core, const char *address, uint32_t address_size, int32_t port) {
+  if (address_size > 0 && !is_literal(address, address_size))
+    return TW_ERR_ADDRESS;
   if (port < 0 || port > TW_MAX_PORT)
     return TW_ERR_PORT;
   tw_slot *slot = tw_slot_take(core, TW_KIND_UDP);
@@ -52,10 +62,26 @@ int32_t tw_udp_open(tw_core *core, int32_t port) {
     return TW_ERR_LIMIT;
   slot->port = (uint16_t)port;
   slot->state = TW_STATE_OPEN;
-  int32_t error = start(core, slot);
+  int32_t error = tw_text_put(core, &slot->target, address, address_size) ? start(core, slot) : TW_ERR_MEMORY;
   if (error == 0)
     return tw_slot_handle(core, slot);
   tw_slot_discard(core, slot);
+  return error;
+}
+
+int32_t tw_udp_connect(tw_core *core, int32_t handle, const char *address, uint32_t address_size, int32_t port) {
+  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_UDP);
+  if (slot == NULL)
+    return TW_ERR_HANDLE;
+  if (slot->state != TW_STATE_OPEN)
+    return TW_ERR_STATE;
+  if (!is_literal(address, address_size))
+    return TW_ERR_ADDRESS;
+  if (port < 1 || port > TW_MAX_PORT)
+    return TW_ERR_PORT;
+  int32_t error = tw_socket_connect(core, slot, address, address_size, (uint32_t)port);
+  if (error == 0)
+    slot->flags |= TW_SLOT_CONNECTED;
   return error;
 }
 
@@ -66,9 +92,10 @@ int32_t tw_udp_send_to(tw_core *core, int32_t handle, const char *address, uint3
     return TW_ERR_HANDLE;
   if (slot->state != TW_STATE_OPEN)
     return TW_ERR_STATE;
-  if (address_size > TW_MAX_ADDRESS || tw_ip_family(address, address_size) == 0)
+  bool to_peer = address_size == 0 && (slot->flags & TW_SLOT_CONNECTED) != 0;
+  if (!to_peer && !is_literal(address, address_size))
     return TW_ERR_ADDRESS;
-  if (port < 1 || port > TW_MAX_PORT)
+  if (!to_peer && (port < 1 || port > TW_MAX_PORT))
     return TW_ERR_PORT;
   if (size > MAX_DATAGRAM)
     return TW_ERR_TOO_LARGE;

@@ -4,15 +4,13 @@
 #include "src/utf8.h"
 
 static int32_t start(tw_core *core, tw_slot *slot) {
-  char host[TW_MAX_HOST];
-  tw_chain_copy(&core->text_pool, &slot->target, 0, host, slot->target.size);
-  return tw_socket_open(core, slot, TW_KIND_TCP, host, slot->target.size, slot->port);
+  char name[TW_MAX_HOST];
+  uint32_t kind = (slot->flags & TW_SLOT_UNIX) != 0 ? TW_SOCKET_UNIX : TW_SOCKET_TCP;
+  tw_chain_copy(&core->text_pool, &slot->target, 0, name, slot->target.size);
+  return tw_socket_open(core, slot, kind, name, slot->target.size, slot->port);
 }
 
-static void connected(tw_core *core, tw_slot *slot) {
-  if (slot->state == TW_STATE_CONNECTING)
-    tw_life_ready(core, slot);
-}
+static void connected(tw_core *core, tw_slot *slot) { tw_life_ready(core, slot); }
 
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
   if (slot->state != TW_STATE_OPEN)
@@ -21,6 +19,10 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
   event->data = (uint32_t)(data - core->arena);
   event->size = size;
   event->flags = tw_ascii_prefix(data, size) == size ? TW_FLAG_ASCII : 0;
+  if (slot->window > 0) {
+    slot->unread += size;
+    tw_socket_update_reading(core, slot);
+  }
   return size;
 }
 
@@ -33,14 +35,20 @@ static void finish(tw_core *core, tw_slot *slot) {
 }
 
 static void ended(tw_core *core, tw_slot *slot) {
-  if (slot->state == TW_STATE_OPEN)
+  if (slot->state != TW_STATE_OPEN)
+    return;
+  if ((slot->flags & TW_SLOT_HALF_OPEN) == 0)
     finish(core, slot);
+  else if ((slot->flags & TW_SLOT_FINISHED) != 0)
+    tw_life_drop(core, slot, &(tw_end){.clean = true});
+  else
+    tw_event_raise(core, slot, TW_RAISED_ENDED);
 }
 
 static void closed(tw_core *core, tw_slot *slot, int32_t error) {
   tw_end end = {.error = error, .step = TW_STEP_RECEIVE, .close_code = error};
   if (slot->state == TW_STATE_CONNECTING) {
-    end.step = TW_STEP_CONNECT;
+    end.step = tw_connect_step(slot);
     if (error == 0)
       end.error = end.close_code = TW_ERR_ENDED;
   } else {
@@ -49,11 +57,18 @@ static void closed(tw_core *core, tw_slot *slot, int32_t error) {
   tw_life_drop(core, slot, &end);
 }
 
-static void flushed(tw_core *core, tw_slot *slot) { tw_life_drop(core, slot, &(tw_end){.clean = true}); }
+static void flushed(tw_core *core, tw_slot *slot) {
+  if (slot->state == TW_STATE_CLOSING || (slot->flags & TW_SLOT_ENDED) != 0) {
+    tw_life_drop(core, slot, &(tw_end){.clean = true});
+  } else if ((slot->flags & TW_SLOT_FINISHED) == 0) {
+    slot->flags |= TW_SLOT_FINISHED;
+    tw_socket_shutdown(core, slot);
+  }
+}
 
 static void expired(tw_core *core, tw_slot *slot) {
   tw_end timeout = {.error = TW_ERR_TIMEOUT,
-                    .step = slot->state == TW_STATE_CLOSING ? TW_STEP_CLOSE : TW_STEP_CONNECT,
+                    .step = slot->state == TW_STATE_CLOSING ? TW_STEP_CLOSE : tw_connect_step(slot),
                     .close_code = TW_ERR_TIMEOUT};
   tw_life_expired(core, slot, &timeout);
 }
@@ -82,37 +97,38 @@ const tw_protocol_ops tw_stream_protocol = {
     .retired = retired,
 };
 
-/* A name or an address goes to the host's resolver as it is; what no resolver takes is refused here. */
-static bool host_valid(const char *host, uint32_t size) {
-  if (size == 0 || size > TW_MAX_HOST)
-    return false;
-  for (uint32_t i = 0; i < size; i++)
-    if ((uint8_t)host[i] <= ' ' || host[i] == 0x7f)
-      return false;
-  return true;
-}
-
-int32_t tw_tcp_connect(tw_core *core, const char *host, uint32_t host_size, int32_t port) {
-  if (!host_valid(host, host_size))
-    return TW_ERR_ARGUMENT;
-  if (port < 1 || port > TW_MAX_PORT)
-    return TW_ERR_PORT;
+static int32_t open_stream(tw_core *core, const char *target, uint32_t size, uint16_t port, uint32_t flags) {
   tw_slot *slot = tw_slot_take(core, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_LIMIT;
-  slot->port = (uint16_t)port;
-  if (!tw_text_put(core, &slot->target, host, host_size)) {
+  slot->port = port;
+  slot->flags = flags;
+  if (!tw_text_put(core, &slot->target, target, size)) {
     tw_slot_discard(core, slot);
     return TW_ERR_MEMORY;
   }
   return tw_life_open(core, slot);
 }
 
+int32_t tw_tcp_connect(tw_core *core, const char *host, uint32_t host_size, int32_t port) {
+  if (!tw_text_is_host(host, host_size))
+    return TW_ERR_ARGUMENT;
+  if (port < 1 || port > TW_MAX_PORT)
+    return TW_ERR_PORT;
+  return open_stream(core, host, host_size, (uint16_t)port, 0);
+}
+
+int32_t tw_unix_connect(tw_core *core, const char *path, uint32_t path_size) {
+  if (!tw_text_is_path(path, path_size))
+    return TW_ERR_PATH;
+  return open_stream(core, path, path_size, 0, TW_SLOT_UNIX);
+}
+
 int32_t tw_send(tw_core *core, int32_t handle, const void *data, uint32_t size) {
   tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  if (slot->state != TW_STATE_OPEN)
+  if (slot->state != TW_STATE_OPEN || (slot->flags & (TW_SLOT_SHUTDOWN | TW_SLOT_SECURING)) != 0)
     return TW_ERR_STATE;
   if (size == 0)
     return 0;

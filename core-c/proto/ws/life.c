@@ -22,7 +22,7 @@ static int32_t start(tw_core *core, tw_slot *slot) {
   ws->chosen_size = 0;
   char host[TW_MAX_HOST];
   tw_chain_copy(&core->text_pool, &slot->target, ws->url.host, host, ws->url.host_size);
-  return tw_socket_open(core, slot, TW_KIND_TCP, host, ws->url.host_size, ws->url.port);
+  return tw_socket_open(core, slot, TW_SOCKET_TCP, host, ws->url.host_size, ws->url.port);
 }
 
 static void connected(tw_core *core, tw_slot *slot) {
@@ -116,7 +116,9 @@ static void closed(tw_core *core, tw_slot *slot, int32_t error) {
   tw_end end = closing_end(ws);
   if (slot->state != TW_STATE_CLOSING) {
     end.error = error != 0 ? error : TW_ERR_ENDED;
-    end.step = slot->state == TW_STATE_OPEN ? TW_STEP_RECEIVE : ws->requested ? TW_STEP_HANDSHAKE : TW_STEP_CONNECT;
+    end.step = slot->state == TW_STATE_OPEN ? TW_STEP_RECEIVE
+               : ws->requested              ? TW_STEP_HANDSHAKE
+                                            : tw_connect_step(slot);
   }
   tw_life_drop(core, slot, &end);
 }
@@ -126,7 +128,7 @@ static void expired(tw_core *core, tw_slot *slot) {
   tw_end timeout = closing_end(ws);
   if (slot->state == TW_STATE_CONNECTING) {
     timeout.error = TW_ERR_TIMEOUT;
-    timeout.step = ws->requested ? TW_STEP_HANDSHAKE : TW_STEP_CONNECT;
+    timeout.step = ws->requested ? TW_STEP_HANDSHAKE : tw_connect_step(slot);
   }
   tw_life_expired(core, slot, &timeout);
 }

@@ -14,8 +14,6 @@ int32_t tw_ws_open(tw_core *core, const char *text, uint32_t size) {
   int32_t error = tw_url_parse(text, size, &url);
   if (error != 0)
     return error;
-  if ((url.flags & TW_URL_SECURE) != 0)
-    return TW_ERR_UNSUPPORTED;
   tw_slot *slot = tw_slot_take(core, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_LIMIT;
@@ -25,6 +23,8 @@ int32_t tw_ws_open(tw_core *core, const char *text, uint32_t size) {
   tw_chain_init(&ws->headers);
   tw_chain_init(&ws->protocols);
   slot->port = url.port;
+  if ((url.flags & TW_URL_SECURE) != 0)
+    slot->flags |= TW_SLOT_TLS;
   if (!tw_text_put(core, &slot->target, text, size)) {
     tw_slot_discard(core, slot);
     return TW_ERR_MEMORY;
