@@ -249,9 +249,11 @@ static long long scan(const run *r, size_t prefix, size_t first, size_t each) {
     if (bad >= 0)
       bad += (int32_t)at;
   }
+  uint32_t after = state;
+  bool final = bad < 0 || (state != 0 && tw_utf8_scan(&after, "a", 1) == 0); /* what was bad stays bad */
   bool valid = tw_utf8_valid(text, size);
   free(text);
-  if (valid != (bad < 0 && state == 0))
+  if (!final || valid != (bad < 0 && state == 0))
     return -3;
   if (bad >= 0)
     return (long long)bad - (long long)prefix;
