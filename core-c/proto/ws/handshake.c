@@ -183,6 +183,11 @@ static bool complete(const tw_ws *ws, const tw_ws_response *response) {
   return (response->seen & must) == must;
 }
 
+/* RFC 9110 15.2: any number of 1xx answers may precede the one that counts; handshakeTimeoutMs bounds them. */
+static bool is_interim(const tw_ws_response *response) {
+  return response->status >= 100 && response->status < 200 && response->status != 101;
+}
+
 static void take_name(tw_ws_response *response, const tw_head_token *token) {
   for (size_t i = 0; i < token->size && response->name_size <= sizeof response->name; i++) {
     if (response->name_size < sizeof response->name)
@@ -227,6 +232,8 @@ uint32_t tw_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
     switch (token.type) {
     case TW_HEAD_STATUS:
       response->status = token.number;
+      if (is_interim(response))
+        break;
       if (token.number != 101) {
         tw_ws_refused(core, slot, TW_ERR_WS_REFUSED, token.number);
         return size;
@@ -241,10 +248,14 @@ uint32_t tw_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
       break;
     case TW_HEAD_FIELD_END:
       trim_value(response);
-      right = take_field(core, ws, response);
+      right = is_interim(response) || take_field(core, ws, response);
       response->name_size = response->value_size = 0;
       break;
     case TW_HEAD_END:
+      if (is_interim(response)) {
+        tw_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
+        break;
+      }
       right = complete(ws, response);
       if (right) {
         tw_ws_ready(core, slot, ws);
