@@ -51,9 +51,9 @@ export interface Tool {
   readonly from: string;
 }
 
-/** The first of `programs` that ends well with `args`. */
-export function findTool(from: string, programs: readonly string[], args: readonly string[]): Tool {
-  const found = programs.find((it) => spawnSync(it, args, { stdio: "ignore", timeout: 5_000 }).status === 0);
+/** The first of `programs` that ends with this exit code when started with `args`. */
+export function findTool(from: string, programs: readonly string[], args: readonly string[], exitCode = 0): Tool {
+  const found = programs.find((it) => spawnSync(it, args, { stdio: "ignore", timeout: 5_000 }).status === exitCode);
   return { program: found, from };
 }
 
