@@ -38,7 +38,8 @@ test-c: $(NODE_MODULES) build/gen.stamp ## run the C tests natively, with and wi
 test-js: build/dist.stamp ## run the TypeScript tests; ARGS go to jest
 	@NODE_OPTIONS=--experimental-vm-modules node_modules/.bin/jest $(ARGS)
 
-vectors: build/wasm-$(TOOLCHAIN).stamp ## run the shared vectors in C and through WebAssembly
+vectors: build/wasm-$(TOOLCHAIN).stamp ## write the vectors of pure functions anew, run all in C and through WebAssembly
+	@node test/vectors/make/vectors.mjs
 	@node scripts/test.mjs vectors
 
 demo: build ## show what it does

@@ -31,7 +31,8 @@ export interface Port {
    * `Kind.TCP` connects to `name`, a host name or a literal address, and `port`, with TCP_NODELAY; `connected` or
    * `closed` follows. `Kind.UDP` binds the local `port`, 0 for any free one; it is ready at once. Reading is on.
    *
-   * @returns 0, or the error if it is certain at once; then nothing is delivered for the handle.
+   * @returns 0, or the error if it is certain at once; then nothing is delivered for the handle, and `cause` has what
+   * the runtime reported.
    */
   open(handle: number, kind: Kind, name: string, port: number): number;
 
@@ -77,6 +78,9 @@ export interface Port {
 
   /** Whether the network is up and has an address. A host that can't tell says true. */
   isUp(): boolean;
+
+  /** What the runtime reported when `open` or `sendTo` last returned an error. */
+  readonly cause: unknown;
 
   /** The host's time. */
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 // The parts of "make test". Each is { name, group, missing, run }:
 //   missing  what has to be installed before the part can run; undefined: nothing
-//   run      does it, and returns { passed, failed }
+//   run      does it, and returns { passed, failed } and perhaps skipped: tests that a part left out itself
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -39,11 +39,28 @@ export const formatted = () =>
 
 export const formatter = { program: clangFormat?.path, missing: clangFormat ? undefined : "clang-format-19" };
 
+/** The tests in C: what they share, the program that runs the vectors, and what libFuzzer calls instead. */
 const cTests = () => listFiles("test/c", ".c");
+const vectorProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("_fuzz.c"))];
+const fuzzProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("/main.c"))];
 
 function warnings(name, compiler, missing, flags, sources) {
   const args = () => [...flags, ...strict, ...includeFlags, "-fsyntax-only", ...sources()];
   return { name, group: "lint", missing, run: () => check(compiler?.path, args()) };
+}
+
+async function compile(compiler, flags, sources, program) {
+  mkdirSync(dirname(program), { recursive: true });
+  const args = [...flags, ...strict, ...includeFlags, ...sources, "-o", program];
+  return (await run(compiler.path, args)).status === 0;
+}
+
+/** libFuzzer on the pure functions: the same inputs in every run, as many as a few seconds hold. */
+async function fuzz() {
+  const program = join(root, "build/c/fuzz");
+  if (!(await compile(clang, [...sanitizers, "-fsanitize=fuzzer"], fuzzProgram(), program)))
+    return { passed: 0, failed: 1 };
+  return check(program, ["-seed=1", "-runs=300000", "-max_len=700", "-artifact_prefix=build/c/"], { quiet: true });
 }
 
 function nativeTests(compiler, missing, name, flags) {
@@ -53,10 +70,7 @@ function nativeTests(compiler, missing, name, flags) {
     group: "c",
     missing,
     async run() {
-      mkdirSync(dirname(program), { recursive: true });
-      const args = [...flags, ...strict, ...includeFlags, ...coreSources(), ...cTests(), "-o", program];
-      const built = await run(compiler.path, args);
-      if (built.status !== 0) return { passed: 0, failed: 1 };
+      if (!(await compile(compiler, flags, vectorProgram(), program))) return { passed: 0, failed: 1 };
       const { status, counts } = await run(program, ["test/vectors"]);
       if (!counts) return { passed: 0, failed: 1 };
       return status === 0 || counts.failed > 0 ? counts : { ...counts, failed: 1 };
@@ -91,7 +105,11 @@ async function jest(args) {
   const result = JSON.parse(readFileSync(report, "utf8"));
   // A suite that cannot be loaded has no failing test; it counts as one.
   const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
-  return { passed: result.numPassedTests, failed: status === 0 ? failed : Math.max(failed, 1) };
+  return {
+    passed: result.numPassedTests,
+    failed: status === 0 ? failed : Math.max(failed, 1),
+    skipped: result.numPendingTests,
+  };
 }
 
 const noGcc = gcc ? undefined : "gcc";
@@ -118,6 +136,7 @@ export const parts = [
   nativeTests(gcc, noGcc, "gcc -O2", ["-O2"]),
   nativeTests(clang, noClang, "clang sanitized", sanitizers),
   nativeTests(clang, noClang, "clang -O2", ["-O2"]),
+  { name: "C fuzzing", group: "c", missing: noClang, run: fuzz },
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
   { name: "TypeScript tests", group: "js", run: () => jest([]) },
 ];

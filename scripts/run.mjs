@@ -6,14 +6,17 @@ import { root } from "../wasm/build/project.mjs";
 /** A line that only the end of the whole run may print. */
 const TOTAL = /^(\d+) passed, (\d+) failed(?:, \d+ skipped)?$/;
 
-/** { status, counts }: the exit code, and { passed, failed } if the program printed such a line. */
-export function run(program, args, { env = {}, seconds = 600 } = {}) {
+/** { status, counts }: the exit code, and { passed, failed } if the program printed such a line. `quiet`: streams nothing,
+ *  and shows what came only if the program fails. */
+export function run(program, args, { env = {}, seconds = 600, quiet = false } = {}) {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       cwd: root,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    const held = [];
+    const print = quiet ? (text) => held.push(text) : console.log;
     let counts;
     const timer = setTimeout(() => {
       console.log(`${program} took longer than ${seconds} s`);
@@ -25,7 +28,7 @@ export function run(program, args, { env = {}, seconds = 600 } = {}) {
       const line = (text) => {
         const total = TOTAL.exec(text);
         if (total) counts = { passed: Number(total[1]), failed: Number(total[2]) };
-        else console.log(text);
+        else print(text);
       };
       stream.setEncoding("utf8");
       stream.on("data", (chunk) => {
@@ -37,6 +40,7 @@ export function run(program, args, { env = {}, seconds = 600 } = {}) {
     }
     const finish = (status) => {
       clearTimeout(timer);
+      if (status !== 0) for (const text of held) console.log(text);
       resolve({ status, counts });
     };
     child.on("error", (error) => {

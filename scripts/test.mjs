@@ -34,10 +34,10 @@ for (const { name, passed, failed, seconds, left } of rows) {
   const numbers = left ? "left out".padStart(14) : `${String(passed).padStart(6)}  ${String(failed).padStart(6)}`;
   console.log(`${name.padEnd(width)}  ${numbers}  ${seconds.toFixed(1).padStart(7)}`);
 }
-const missing = rows.filter((row) => row.left);
+const missing = rows.filter((row) => row.left || row.skipped > 0);
 if (missing.length > 0) {
   console.log("\nLeft out, for want of a tool:");
-  for (const row of missing) console.log(`  ${row.name}: ${row.missing}`);
+  for (const row of missing) console.log(`  ${row.name}: ${row.missing ?? `${row.skipped} tests, see above`}`);
 }
 
 const total = (key) => rows.reduce((sum, row) => sum + row[key], 0);

@@ -24,10 +24,11 @@ export abstract class Endpoint {
   readonly address: string;
   /** The engine's number for it; `NONE` before it is open. Only the engine sets it. */
   handle: number = NONE;
-  /** Whether the application has closed it: its number is stale for every call. Only the engine sets it. */
+  /**
+   * Whether the application has closed it: its number is stale for every call, and the next `disconnected` is its last
+   * word. Only the engine sets it.
+   */
   released = false;
-  /** Whether its end is under way: the next `disconnected` is its last word. Only the engine sets it. */
-  leaving = false;
   /** Whether it keeps the process alive. Only the engine sets it. */
   kept = true;
 

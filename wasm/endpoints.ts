@@ -38,14 +38,12 @@ export class EndpointTable {
   }
 
   /** The application closes it. What the core still tells of it is passed on. */
-  leave(endpoint: Endpoint, released: boolean): void {
-    endpoint.released ||= released;
-    if (endpoint.leaving) return;
-    endpoint.leaving = true;
+  leave(endpoint: Endpoint): void {
+    endpoint.released = true;
     this.#leaving.push(endpoint);
   }
 
-  /** An event of an endpoint that leaves has been told. */
+  /** An event of an endpoint that the application closed has been told. */
   left(endpoint: Endpoint, event: number): void {
     if (event === Event.DISCONNECTED) this.#remove(endpoint);
   }

@@ -33,6 +33,7 @@ export class Engine {
 
   /** The endpoint that the application owns by this number. */
   find(handle: number): Endpoint | undefined {
+    if (typeof handle !== "number") return undefined;
     const endpoint = this.#pump.endpoints.find(handle);
     return endpoint === undefined || endpoint.released ? undefined : endpoint;
   }
@@ -42,20 +43,28 @@ export class Engine {
     return this.#pump.endpoints.all().filter((endpoint) => !endpoint.released);
   }
 
+  /** What the runtime reported, if it is why the last `tcpConnect`, `udpOpen`, `wsOpen` or `udpSendTo` failed. */
+  get cause(): unknown {
+    return this.#pump.refusal;
+  }
+
   tcpConnect(endpoint: Endpoint, host: string, port: number): number {
     const { exports, self, stage } = this.#core;
     this.#pump.touchClock();
+    this.#pump.refusal = undefined;
     const size = this.#stage(host);
     return size < 0 ? ARGUMENT : this.#opened(endpoint, exports.tw_tcp_connect(self, stage, size, port));
   }
 
   udpOpen(endpoint: Endpoint, port: number): number {
+    this.#pump.refusal = undefined;
     return this.#opened(endpoint, this.#core.exports.tw_udp_open(this.#core.self, port));
   }
 
   wsOpen(endpoint: Endpoint, url: string): number {
     const { exports, self, stage } = this.#core;
     this.#pump.touchClock();
+    this.#pump.refusal = undefined;
     const size = this.#stage(url);
     return size < 0 ? Errors.ERR_URL.value : this.#opened(endpoint, exports.tw_ws_open(self, stage, size));
   }
@@ -83,6 +92,7 @@ export class Engine {
 
   udpSendTo(handle: number, address: string, port: number, data: Payload): number {
     const { exports, self, stage } = this.#core;
+    this.#pump.refusal = undefined;
     const addressSize = this.#stage(address);
     if (addressSize < 0) return Errors.ERR_ADDRESS.value;
     const size = this.#stage(data, addressSize);
@@ -105,19 +115,19 @@ export class Engine {
     return size < 0 ? TOO_LARGE : this.#sent(exports.tw_ws_ping(self, handle, stage, size));
   }
 
-  /** Starts a WebSocket's close handshake; the endpoint hears of its end. */
+  /** Starts a WebSocket's close handshake; the number is stale from now on, and the endpoint hears of its end. */
   wsClose(endpoint: Endpoint, code: number, reason: string): number {
     const { exports, self, stage } = this.#core;
     this.#pump.touchClock();
     const size = this.#stage(reason);
     if (size < 0) return ARGUMENT;
-    return this.#left(endpoint, exports.tw_ws_close(self, endpoint.handle, code, stage, size), false);
+    return this.#left(endpoint, exports.tw_ws_close(self, endpoint.handle, code, stage, size));
   }
 
   /** Closes any handle; the number is stale from now on. */
   close(endpoint: Endpoint): number {
     this.#pump.touchClock();
-    return this.#left(endpoint, this.#core.exports.tw_close(this.#core.self, endpoint.handle), true);
+    return this.#left(endpoint, this.#core.exports.tw_close(this.#core.self, endpoint.handle));
   }
 
   /** The `State` of a handle. */
@@ -136,7 +146,7 @@ export class Engine {
 
   setAutoReconnect(handle: number, on: boolean): number {
     const result = this.#core.exports.tw_set_auto_reconnect(this.#core.self, handle, on ? 1 : 0);
-    this.#pump.queueLater();
+    this.#pump.queueSettle();
     return result;
   }
 
@@ -199,9 +209,9 @@ export class Engine {
     return result;
   }
 
-  #left(endpoint: Endpoint, result: number, released: boolean): number {
+  #left(endpoint: Endpoint, result: number): number {
     if (result < 0) return result;
-    this.#pump.endpoints.leave(endpoint, released);
+    this.#pump.endpoints.leave(endpoint);
     this.#pump.queueSettle();
     this.#pump.queueLater();
     return result;

@@ -6,17 +6,27 @@ import { report } from "./report.ts";
 
 const HOST_ERROR = Errors.ERR_HOST.value;
 
+/** What the imports need of the engine around them. */
+interface Surroundings {
+  readonly endpoints: EndpointTable;
+  /** Exists only after it was made with the imports. */
+  readonly core: () => Core;
+  /** Takes what the runtime reported when the port refused something. */
+  readonly refused: (cause: unknown) => void;
+}
+
 /**
- * The core's imports, routed to a port. What they need of the core exists only after it was made with them, so they ask
- * for it. A port may not throw; if it does all the same, the core must not be left in the middle of a call.
+ * The core's imports, routed to a port. A port may not throw; if it does all the same, the core must not be left in the
+ * middle of a call.
  */
-export function routeImports(port: Port, endpoints: EndpointTable, core: () => Core): CoreImports {
+export function routeImports(port: Port, { endpoints, core, refused }: Surroundings): CoreImports {
   const pieces: Uint8Array[] = [];
   return {
     tw_port_open(_host, handle, kind, name, nameSize, portNumber) {
       const host = core().memory.utf8(name >>> 0, nameSize);
       const result = guard(() => port.open(handle, kind as Kind, host, portNumber), HOST_ERROR);
       if (result === 0) endpoints.socketOpened(handle);
+      else refused(port.cause);
       return result;
     },
     tw_port_write(_host, handle, spans, count) {
@@ -34,7 +44,9 @@ export function routeImports(port: Port, endpoints: EndpointTable, core: () => C
       const { memory } = core();
       const to = memory.utf8(address >>> 0, addressSize);
       const bytes = memory.view(data >>> 0, size);
-      return guard(() => port.sendTo(handle, to, portNumber, bytes), HOST_ERROR);
+      const result = guard(() => port.sendTo(handle, to, portNumber, bytes), HOST_ERROR);
+      if (result < 0) refused(port.cause);
+      return result;
     },
     tw_port_read(_host, handle, on) {
       guard(() => port.read(handle, on !== 0), undefined);

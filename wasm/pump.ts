@@ -15,6 +15,8 @@ export class Pump implements PortEvents {
   readonly core: Core;
   readonly port: Port;
   readonly endpoints: EndpointTable;
+  /** What the runtime reported when the port last refused something. */
+  refusal: unknown;
   readonly #alarm: Alarm;
   /** The time of the last tick. */
   #nowMs = -1;
@@ -32,7 +34,13 @@ export class Pump implements PortEvents {
     this.endpoints = new EndpointTable(port);
     this.core = createCore(
       limits,
-      routeImports(port, this.endpoints, () => this.core),
+      routeImports(port, {
+        endpoints: this.endpoints,
+        core: () => this.core,
+        refused: (cause) => {
+          this.refusal = cause;
+        },
+      }),
     );
     this.#alarm = new Alarm(port.clock);
     port.attach(this, { received: this.core.memory.view(this.core.received, limits.recvBuffer) });
@@ -160,7 +168,7 @@ export class Pump implements PortEvents {
         } catch (error) {
           report(error);
         }
-        if (endpoint.leaving) this.endpoints.left(endpoint, memory.eventType(record));
+        if (endpoint.released) this.endpoints.left(endpoint, memory.eventType(record));
       }
     }
     this.#draining = false;

@@ -15,6 +15,7 @@ export function createPort(): Port {
 class NodePort implements Port {
   readonly name = "node";
   readonly clock = new NodeClock();
+  cause: unknown;
   readonly #tcp = new Map<number, TcpSocket>();
   readonly #udp = new Map<number, UdpSocket>();
   #deliver: PortEvents | undefined;
@@ -27,12 +28,14 @@ class NodePort implements Port {
   }
 
   open(handle: number, kind: Kind, name: string, port: number): number {
+    this.cause = undefined;
     if (this.#deliver === undefined || this.#memory === undefined) return Errors.ERR_STATE.value;
     try {
       return kind === Kind.UDP
         ? this.#openUdp(handle, port, this.#deliver, this.#memory)
         : this.#openTcp(handle, name, port, this.#deliver, this.#memory);
     } catch (error) {
+      this.cause = error;
       return errorNumber(error);
     }
   }
@@ -42,7 +45,13 @@ class NodePort implements Port {
   }
 
   sendTo(handle: number, address: string, port: number, data: Uint8Array): number {
-    return this.#udp.get(handle)?.sendTo(address, port, data) ?? Errors.ERR_STATE.value;
+    this.cause = undefined;
+    try {
+      return this.#udp.get(handle)?.sendTo(address, port, data) ?? Errors.ERR_STATE.value;
+    } catch (error) {
+      this.cause = error;
+      return errorNumber(error);
+    }
   }
 
   read(handle: number, on: boolean): void {
@@ -80,8 +89,7 @@ class NodePort implements Port {
   }
 
   #openUdp(handle: number, port: number, deliver: PortEvents, memory: PortMemory): number {
-    const socket = new UdpSocket(handle, port, deliver, memory, () => this.#udp.delete(handle));
-    if (socket.result === 0) this.#udp.set(handle, socket);
-    return socket.result;
+    this.#udp.set(handle, new UdpSocket(handle, port, deliver, memory, () => this.#udp.delete(handle)));
+    return 0;
   }
 }

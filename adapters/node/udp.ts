@@ -21,8 +21,6 @@ function lookup(address: string, _family: unknown, done: (error: null, address: 
  * second one for IPv6 at the same port; what comes back to it is delivered for the same handle.
  */
 export class UdpSocket {
-  /** What opening came to: 0 or an error number. */
-  readonly result: number;
   readonly #handle: number;
   readonly #deliver: PortEvents;
   readonly #memory: PortMemory;
@@ -35,21 +33,23 @@ export class UdpSocket {
   #held: [Uint8Array, RemoteInfo][] = [];
   #heldSize = 0;
 
+  /**
+   * `forget` is called before the socket's last delivery.
+   *
+   * @throws the error with which binding failed.
+   */
   constructor(handle: number, port: number, deliver: PortEvents, memory: PortMemory, forget: () => void) {
     this.#handle = handle;
     this.#deliver = deliver;
     this.#memory = memory;
     this.#forget = forget;
-    const bound = this.#bind("udp4", port);
-    this.result = typeof bound === "number" ? bound : 0;
-    if (typeof bound !== "number") this.#v4 = bound;
+    this.#v4 = this.#bind("udp4", port);
   }
 
-  /** As `Port.sendTo`. */
+  /** As `Port.sendTo`, but what the runtime reports is thrown. */
   sendTo(address: string, port: number, data: Uint8Array): number {
     const socket = isIP(address) === 6 ? this.#socketV6() : this.#v4;
     if (socket === undefined) return Errors.ERR_STATE.value;
-    if (typeof socket === "number") return socket;
     if (socket.getSendQueueSize() > QUEUE) return Errors.ERR_BACKPRESSURE.value;
     /* The kernel may not take it now, and the bytes are lent for this call only. */
     socket.send(Buffer.from(data), port, address, (error) => {
@@ -85,20 +85,20 @@ export class UdpSocket {
     }
   }
 
-  #socketV6(): Socket | number | undefined {
+  #socketV6(): Socket | undefined {
     if (this.#v4 === undefined || this.#v6 !== undefined) return this.#v6;
-    const same = this.#bind("udp6", this.#v4.address().port);
-    /* Another socket may have the port for IPv6. */
-    const socket = typeof same === "number" ? this.#bind("udp6", 0) : same;
-    if (typeof socket === "number") return socket;
-    this.#v6 = socket;
-    if (!this.#kept) socket.unref();
-    return socket;
+    try {
+      this.#v6 = this.#bind("udp6", this.#v4.address().port);
+    } catch {
+      /* Another socket may have the port for IPv6. */
+      this.#v6 = this.#bind("udp6", 0);
+    }
+    if (!this.#kept) this.#v6.unref();
+    return this.#v6;
   }
 
-  /** A bound socket, or an error number. */
-  #bind(type: "udp4" | "udp6", port: number): Socket | number {
-    const socket = createSocket({ type, ipv6Only: true, lookup });
+  #bind(type: "udp4" | "udp6", port: number): Socket {
+    const socket = createSocket({ type, ipv6Only: type === "udp6", lookup });
     let failure: Error | undefined;
     let bound = false;
     socket.on("error", (error) => {
@@ -106,14 +106,10 @@ export class UdpSocket {
       if (bound) this.#failed(error);
     });
     socket.on("message", (data, from) => this.#received(data, from));
-    try {
-      socket.bind({ port, exclusive: true });
-    } catch (error) {
-      return errorNumber(error);
-    }
+    socket.bind({ port, exclusive: true });
     if (failure !== undefined) {
       socket.close();
-      return errorNumber(failure);
+      throw failure;
     }
     bound = true;
     return socket;

@@ -65,8 +65,6 @@ static bool is_ipv6(const char *text, size_t size) {
       shortened = true;
       i++;
     }
-    if (groups >= 8)
-      return false;
   }
   return shortened ? groups < 8 : groups == 8;
 }

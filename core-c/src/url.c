@@ -132,7 +132,7 @@ int32_t tw_url_parse(const char *url, uint32_t size, tw_url *out) {
 
 unsigned tw_url_encode_byte(uint8_t byte, char out[3]) {
   static const char digits[17] = "0123456789ABCDEF";
-  if (byte < 0x80 && (is_name_char((char)byte) || is_one_of((char)byte, ":@/?%"))) {
+  if (is_name_char((char)byte) || is_one_of((char)byte, ":@/?%")) {
     out[0] = (char)byte;
     return 1;
   }

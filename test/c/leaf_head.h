@@ -3,7 +3,7 @@
 #define TEST_LEAF_HEAD_H
 
 #include "buffer.h"
-#include "http1/head.h"
+#include "proto/http1/head.h"
 
 /* Parses `data`, offered in pieces of the sizes in `pieces`, again from the first of them after the last; a piece of 0
  * bytes is all the rest. Appends one line an item:

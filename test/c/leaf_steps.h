@@ -15,7 +15,8 @@ typedef struct {
 } test_step;
 
 /* Runs one step. Returns 1 if it was one of these and held, 0 if it did not hold (`why` then says what came out), -1 if
- * it is none of these. BYTES are hex, or text-or-hex as buffer.h's bytes_parse reads it.
+ * it is none of these. `hex` is hex; `bytes`, `text`, `host` and items are text, or bytes as buffer.h's bytes_parse
+ * reads them.
  *
  *   sha1         hex digest             whole, byte by byte, at every split, and as the public one-shot
  *   sha1-repeat  hex count digest       the bytes `count` times
@@ -23,10 +24,11 @@ typedef struct {
  *   utf8         hex bad                index of the first bad byte, -1: good, -2: good so far but not at a character's
  *                                       end. Whole, byte by byte, at every split, and after ASCII of several lengths
  *   mask         key phase in out       all hex; copied and in place
- *   url          url result [host port target flags]    result "ok" or an error's name. flags: tw_url_flag
+ *   url          bytes result [host port target flags]    result "ok" or an error's name. flags: tw_url_flag
  *   url-encode   bytes text             every byte through tw_url_encode_byte
- *   ip           text family            4, 6 or 0
+ *   ip           bytes family            4, 6 or 0
  *   signature    text number
+ *   event-signature name text number    and the generated header has the same for the event of that name
  *   head         kind bytes item...     kind "request" or "response"; items as leaf_head.h lists them. Whole, byte by
  *                                       byte, and at every split
  *   head-limit   kind max bytes item... the same for a head of at most `max` bytes */

@@ -23,6 +23,17 @@ static int op_limit(test_session *s, const test_step *step) {
   return fail_with(s, "no such limit");
 }
 
+static int op_limits_refused(test_session *s, const test_step *step) {
+  (void)step;
+  static _Alignas(64) uint8_t memory[4096];
+  if (s->core != NULL)
+    return fail_with(s, "limits come before anything else");
+  if (tw_need(&s->limits) != 0)
+    return fail_with(s, "tw_need accepts these limits");
+  return tw_init(memory, sizeof memory, &s->limits, &s->host) == NULL ? 1
+                                                                      : fail_with(s, "tw_init accepts these limits");
+}
+
 /* Opens what `kind` says; argument `error_index` is the error that is expected instead of a handle. */
 static int open_as(test_session *s, const test_step *step, tw_kind kind, const char *text, size_t size, int32_t port,
                    int error_index) {
@@ -226,6 +237,7 @@ static int op_flush(test_session *s, const test_step *step) {
 
 const test_op application_ops[] = {
     {"limit", 2, 2, op_limit},
+    {"limits-refused", 0, 0, op_limits_refused},
     {"tcp", 3, 4, op_tcp},
     {"udp", 2, 3, op_udp},
     {"ws", 2, 3, op_ws},

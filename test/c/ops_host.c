@@ -50,10 +50,9 @@ static int op_written(test_session *s, const test_step *step) {
     return 0;
   test_sock *sock = session_sock(s, handle);
   if (sock != NULL && sock->span_count > 0) {
-    if (size == 0)
-      script_host_hand_back(sock);
-    else if (!script_host_write_pending(&s->host, sock, (size_t)size))
+    if (!script_host_write_pending(&s->host, sock, (size_t)size))
       return fail_with(s, "only %u bytes are pending", (unsigned)sock->pending.size);
+    script_host_hand_back(sock);
   }
   session_settle(s, tw_written(s->core, handle, (uint32_t)size));
   return 1;
@@ -104,6 +103,16 @@ static int op_random(test_session *s, const test_step *step) {
 static int op_refuse_open(test_session *s, const test_step *step) {
   if (step->text[1] == NULL || !error_value(step->text[1], &s->host.refuse_open))
     return fail_with(s, "no such error");
+  return 1;
+}
+
+static int op_refuse_write(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  test_sock *sock = session_sock(s, handle);
+  if (sock == NULL || step->text[2] == NULL || !error_value(step->text[2], &sock->refuse_write))
+    return fail_with(s, "no such handle or error");
   return 1;
 }
 
@@ -211,6 +220,7 @@ const test_op host_ops[] = {
     {"random", 1, 1, op_random},
     {"refuse-open", 1, 1, op_refuse_open},
     {"refuse-send", 1, 1, op_refuse_send},
+    {"refuse-write", 2, 2, op_refuse_write},
     {"handshake", 1, 2, op_handshake},
     {"open-tcp", 1, 1, op_open_tcp},
     {"open-ws", 1, 1, op_open_ws},

@@ -138,6 +138,11 @@ int32_t tw_port_write(void *context, int32_t handle, const tw_span *spans, uint3
     script_host_fault(host, "bytes are written while others are pending", sock);
     return 0;
   }
+  if (sock->refuse_write != 0) {
+    int32_t refuse = sock->refuse_write;
+    sock->refuse_write = 0;
+    return refuse;
+  }
   test_buffer before = sock->pending;
   sock->pending = (test_buffer){0};
   for (uint32_t i = 0; i < count; i++) {

@@ -18,7 +18,8 @@ typedef struct test_sock {
   uint32_t kind; /* tw_kind that the application opened */
   bool open;     /* the host has a socket for it */
   bool reading;
-  long long take; /* bytes the next writes may take, or -1 for all */
+  long long take;       /* bytes the next writes may take, or -1 for all */
+  int32_t refuse_write; /* what the next tw_port_write answers */
   uint32_t writes;
   /* What the last write left pending: where it lies and what it was, to see that the core leaves it alone. */
   tw_span spans[TW_MAX_SPANS];
@@ -67,10 +68,10 @@ test_sock *script_host_named(script_host *host, const char *name);
 /* Adds a handle that is about to be opened; NULL if the table is full or the name is taken or too long. */
 test_sock *script_host_add(script_host *host, const char *name, uint32_t kind);
 
-/* Writes `size` of the pending bytes; false if fewer are pending. */
+/* Writes `size` of the pending bytes, 0 or more; false if fewer are pending. */
 bool script_host_write_pending(script_host *host, test_sock *sock, size_t size);
 
-/* The pending bytes go back to the core: it offers them again. */
+/* What is still pending goes back to the core: it offers it again. */
 void script_host_hand_back(test_sock *sock);
 
 /* The socket is gone, as after tw_closed. */

@@ -189,6 +189,8 @@ static bool start(test_session *s) {
       abort();
   }
   memset(s->memory, POISON, need);
+  if (tw_init(s->memory, need - 1, &s->limits, &s->host) != NULL)
+    return fail_with(s, "tw_init took less memory than tw_need asked for") != 0;
   s->host.arena = s->memory;
   s->core = tw_init(s->memory, need, &s->limits, &s->host);
   if (s->core == NULL)
@@ -222,7 +224,8 @@ int session_do(test_session *s, const test_step *step) {
   int args = step->count - 1;
   if (args < op->min || (op->max >= 0 && args > op->max))
     return fail_with(s, "wrong number of arguments");
-  if (strcmp(op->name, "limit") != 0 && s->core == NULL && !start(s))
+  bool early = strcmp(op->name, "limit") == 0 || strcmp(op->name, "limits-refused") == 0;
+  if (!early && s->core == NULL && !start(s))
     return 0;
   if (op->run(s, step) == 0)
     return 0;

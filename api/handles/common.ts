@@ -1,0 +1,133 @@
+import { type AddressOf, MAX_DELAYS, State } from "../../wasm/abi.gen.ts";
+import type { Endpoint } from "../../wasm/endpoint.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import type { ErrorStep } from "../../wasm/errors.ts";
+import { openedEngine } from "../../wasm/host.ts";
+import { show } from "./arguments.ts";
+import type { AnyListener } from "./channel.ts";
+import { type EventType, isEventType } from "./define-event.ts";
+import type { DoorEndpoint } from "./endpoint.ts";
+import { refuse } from "./failure.ts";
+
+/** How a function without a result of its own tells that it was done, or was not; `lastError()` says why not. */
+export type Done = 0 | -1;
+
+/** Where a handle stands, in the words of the specification. */
+export type HandleState = "connecting" | "open" | "closed";
+
+/** What a listener that is a plain function may ask for. */
+export interface ListenerOptions {
+  /** Data as bytes instead of text. */
+  binary?: boolean;
+}
+
+/** The events that carry data. */
+const withData: readonly string[] = ["data", "datagram", "message"];
+
+const MAX_DELAY_S = 86_400;
+
+type Found = DoorEndpoint<object> | undefined;
+
+/** Runs a call of the engine on a handle that was found, and turns its result into the door's. */
+export function call(
+  found: Found,
+  handle: unknown,
+  step: ErrorStep,
+  run: (engine: Engine, handle: number) => number,
+): Done {
+  const engine = openedEngine();
+  if (found === undefined || engine === undefined) return stale(handle);
+  const result = run(engine, found.handle);
+  return result < 0 ? refuse(result, { step, address: found.address }) : 0;
+}
+
+/** The answer to a number that names no handle. */
+export function stale(handle: unknown): -1 {
+  return refuse("ERR_HANDLE", { reason: `handle ${show(handle)}` });
+}
+
+export function close(found: Found, handle: unknown): Done {
+  return call(found, handle, "close", (engine) => engine.close(found as Endpoint));
+}
+
+export function setAutoReconnect(found: Found, handle: unknown, on: unknown): Done {
+  return call(found, handle, "call", (engine, it) => engine.setAutoReconnect(it, Boolean(on)));
+}
+
+export function setReconnectDelays(found: Found, handle: unknown, seconds: unknown): Done {
+  const good =
+    Array.isArray(seconds) &&
+    seconds.length >= 1 &&
+    seconds.length <= MAX_DELAYS &&
+    seconds.every((it) => typeof it === "number" && it >= 0 && it <= MAX_DELAY_S);
+  if (!good) {
+    const reason = `delays are an array of 1 to ${MAX_DELAYS} numbers of seconds from 0 to ${MAX_DELAY_S}, not ${show(seconds)}`;
+    return refuse("ERR_ARGUMENT", { address: found?.address, reason });
+  }
+  const delaysMs = (seconds as number[]).map((it) => Math.round(it * 1000));
+  return call(found, handle, "call", (engine, it) => engine.setReconnectDelays(it, delaysMs));
+}
+
+export function setReceiving(found: Found, handle: unknown, on: boolean): Done {
+  return call(found, handle, "call", (engine, it) => engine.setReceiving(it, on));
+}
+
+export function keep(found: Found, handle: unknown, on: boolean): Done {
+  return call(found, handle, "call", (engine) => {
+    engine.keep(found as Endpoint, on);
+    return 0;
+  });
+}
+
+export function bufferedAmount(found: Found, handle: unknown): number {
+  const engine = openedEngine();
+  if (found === undefined || engine === undefined) return stale(handle);
+  return engine.buffered(found.handle);
+}
+
+export function state(found: Found): HandleState {
+  const now = found === undefined ? State.FREE : openedEngine()?.state(found.handle);
+  if (now === State.OPEN) return "open";
+  return now === State.CONNECTING || now === State.WAITING ? "connecting" : "closed";
+}
+
+/** An address, or `""` where there is none. */
+export function address(found: Found, handle: unknown, which: AddressOf): string {
+  const engine = openedEngine();
+  if (found === undefined || engine === undefined) {
+    stale(handle);
+    return "";
+  }
+  return textOr(engine.address(found.handle, which), found);
+}
+
+/** A text, or `""` for an error number. */
+export function textOr(result: string | number, { address }: Endpoint): string {
+  if (typeof result === "string") return result;
+  refuse(result, { address });
+  return "";
+}
+
+/** Binds a declared type or a plain function to an event. */
+export function listen(found: Found, handle: unknown, event: unknown, target: unknown, options: unknown): Done {
+  if (found === undefined) return stale(handle);
+  const { address } = found;
+  if (typeof event !== "string") return refuse("ERR_EVENT", { address, reason: `event ${show(event)}` });
+  if (isEventType(target)) return bind(found, event, target);
+  if (typeof target !== "function") {
+    const reason = `"${event}" is bound to what defineEvent returned or to a function, not to ${show(target)}`;
+    return refuse("ERR_ARGUMENT", { address, reason });
+  }
+  const binary = withData.includes(event) && Boolean((options as ListenerOptions | undefined)?.binary);
+  if (found.listen(event, target as AnyListener, binary)) return 0;
+  return refuse("ERR_EVENT", { address, reason: `event ${show(event)}` });
+}
+
+function bind(found: DoorEndpoint<object>, event: string, type: EventType<never>): Done {
+  const result = openedEngine()?.bindEvent(found.handle, event, type.signature) ?? -1;
+  if (result < 0) {
+    return refuse(result, { address: found.address, reason: `event ${show(event)}, declared as ${type.declaration}` });
+  }
+  found.bind(event, type);
+  return 0;
+}

@@ -1,0 +1,117 @@
+import { EventFlag } from "../../wasm/abi.gen.ts";
+import type { Ending } from "../../wasm/endpoint.ts";
+import { Joiner } from "../../wasm/joiner.ts";
+import { asciiText, utf8Text } from "../../wasm/text.ts";
+import { Channel } from "./channel.ts";
+import { EventContext } from "./context.ts";
+import { DoorEndpoint } from "./endpoint.ts";
+import type { WsByteEvents, WsEvents, WsListenerEvents } from "./events.ts";
+
+const WHOLE = EventFlag.FIRST | EventFlag.FINAL;
+
+/** A WebSocket of the handle door. */
+export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
+  #message: Channel | undefined;
+  #closing: Channel | undefined;
+  #ping: Channel | undefined;
+  #pong: Channel | undefined;
+  /** The parts of the message that is coming in. */
+  #joiner: Joiner | undefined;
+
+  override channel(event: string): Channel | undefined {
+    switch (event) {
+      case "message":
+        this.#message ??= new Channel();
+        return this.#message;
+      case "closing":
+        this.#closing ??= new Channel();
+        return this.#closing;
+      case "ping":
+        this.#ping ??= new Channel();
+        return this.#ping;
+      case "pong":
+        this.#pong ??= new Channel();
+        return this.#pong;
+      default:
+        return super.channel(event);
+    }
+  }
+
+  override message(at: number, size: number, flags: number): void {
+    if (this.#message === undefined) return;
+    if ((flags & WHOLE) === WHOLE) this.#whole(at, size, flags);
+    else this.#part(at, size, flags);
+  }
+
+  override disconnected(ending: Ending): void {
+    this.#joiner = undefined;
+    super.disconnected(ending);
+  }
+
+  override closing(code: number, at: number, size: number): void {
+    if (!this.#closing?.plain) return;
+    const reason = this.engine.memory.utf8(at, size);
+    const event: WsListenerEvents["closing"] = { conn: this.handle, code, reason };
+    this.#closing.tellPlain(event, this.context());
+  }
+
+  override ping(at: number, size: number): void {
+    this.#control(this.#ping, at, size);
+  }
+
+  override pong(at: number, size: number): void {
+    this.#control(this.#pong, at, size);
+  }
+
+  protected override self(): { conn: number } {
+    return { conn: this.handle };
+  }
+
+  #whole(at: number, size: number, flags: number): void {
+    const { memory } = this.engine;
+    const binary = (flags & EventFlag.TEXT) === 0;
+    const context = new EventContext(this.handle, binary, memory, at, size);
+    const ascii = (flags & EventFlag.ASCII) !== 0;
+    this.#tell(context, () => (ascii ? memory.ascii(at, size) : memory.utf8(at, size)));
+    EventContext.expire(context);
+  }
+
+  #part(at: number, size: number, flags: number): void {
+    if ((flags & EventFlag.FIRST) !== 0) this.#joiner = new Joiner();
+    const joiner = this.#joiner;
+    if (joiner === undefined) return;
+    joiner.add(this.engine.memory.view(at, size), (flags & EventFlag.ASCII) !== 0);
+    if ((flags & EventFlag.FINAL) === 0) return;
+    this.#joiner = undefined;
+    const bytes = joiner.take();
+    const context = new EventContext(this.handle, (flags & EventFlag.TEXT) === 0, undefined, 0, 0);
+    EventContext.keep(context, bytes);
+    this.#tell(context, () => (joiner.ascii ? asciiText : utf8Text)(bytes, 0, bytes.length));
+  }
+
+  /** Tells of a message; what its text is is asked only if somebody wants it, and at most once. */
+  #tell(context: EventContext, decode: () => string): void {
+    const channel = this.#message;
+    if (channel === undefined) return;
+    let text: string | undefined;
+    if (channel.typed) {
+      text = decode();
+      const event: WsEvents["message"] = { message: text };
+      channel.tellTyped(event, context);
+    }
+    if (channel.plain) {
+      const event: WsListenerEvents["message"] = { message: context.binary ? context.bytes : (text ?? decode()) };
+      channel.tellPlain(event, context);
+    }
+    if (channel.bytes) {
+      const event: WsByteEvents["message"] = { message: context.bytes };
+      channel.tellBytes(event, context);
+    }
+  }
+
+  #control(channel: Channel | undefined, at: number, size: number): void {
+    if (!channel?.plain) return;
+    const event: WsListenerEvents["ping"] = { conn: this.handle, data: this.engine.memory.copy(at, size) };
+    channel.tellPlain(event, this.context());
+  }
+}

@@ -1,0 +1,199 @@
+/** WebSocket clients (RFC 6455) as numbers and events. */
+import { Kind } from "../../wasm/abi.gen.ts";
+import { defaultEngine, openedEngine } from "../../wasm/host.ts";
+import { type Bytes, isInt32, show, toPayload } from "./arguments.ts";
+import type { Done, HandleState, ListenerOptions } from "./common.ts";
+import * as common from "./common.ts";
+import type { EventType, Listener } from "./define-event.ts";
+import type { WsByteEvents, WsEvents, WsListenerEvents } from "./events.ts";
+import { refuse } from "./failure.ts";
+import { WsEndpoint } from "./ws-endpoint.ts";
+import { headerPairs, protocolNames, type WsOpenOptions } from "./ws-options.ts";
+
+/** RFC 6455 7.4.1: the purpose of the connection is fulfilled. */
+const NORMAL = 1000;
+
+function find(handle: number): WsEndpoint | undefined {
+  const found = openedEngine()?.find(handle);
+  return found instanceof WsEndpoint ? found : undefined;
+}
+
+/**
+ * Starts a WebSocket connection and returns at once. `connected` or `error` follows.
+ *
+ * ```ts
+ * const conn = ws.open("ws://192.168.1.10:8080/stream");
+ * ws.on(conn, "message", (e) => console.log(e.message));
+ * ```
+ *
+ * @param url `ws://host[:port][/path][?query]`; port 80 and path / are the defaults.
+ * @returns a handle, valid until `close`; or -1: ERR_URL, ERR_PORT, ERR_HEADER, ERR_UNSUPPORTED (wss on a host without
+ * TLS), ERR_LIMIT, ERR_MEMORY, ERR_ARGUMENT.
+ */
+export function open(url: string | URL, options: WsOpenOptions = {}): number {
+  const text = url instanceof URL ? url.href : url;
+  if (typeof text !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `url ${show(url)}` });
+  const headers = headerPairs(options?.headers);
+  const protocols = protocolNames(options?.protocols);
+  /* A query may hold a secret, and addresses end up in logs. */
+  const address = text.split("?", 1)[0];
+  if (headers === undefined || protocols === undefined) {
+    return refuse("ERR_ARGUMENT", {
+      step: "open",
+      address,
+      reason: "headers are names with texts, protocols are texts",
+    });
+  }
+  const engine = defaultEngine();
+  const endpoint = new WsEndpoint(engine, Kind.WS, address ?? "");
+  const handle = engine.wsOpen(endpoint, text);
+  if (handle < 0) return refuse(handle, { step: "open", address, cause: engine.cause });
+  let result = 0;
+  for (const [name, value] of headers) {
+    if (result >= 0) result = engine.wsHeader(handle, name, value);
+  }
+  for (const name of protocols) {
+    if (result >= 0) result = engine.wsProtocol(handle, name);
+  }
+  if (result >= 0) return handle;
+  engine.close(endpoint);
+  return refuse(result, { step: "open", address });
+}
+
+/**
+ * Sends a close frame, waits for the peer's within `limits().closeTimeoutMs`, and ends reconnecting. The number is stale
+ * at once; a connection that had been open ends with `disconnected`. RFC 6455 7.1.2
+ *
+ * @param code 1000 (as without one) or 3000 to 4999.
+ * @param reason at most 123 bytes of UTF-8.
+ * @returns 0, or -1: ERR_ARGUMENT, ERR_HANDLE.
+ */
+export function close(conn: number, code: number = NORMAL, reason = ""): Done {
+  const found = find(conn);
+  if (found === undefined) return common.stale(conn);
+  if (!isInt32(code) || code <= 0 || typeof reason !== "string") {
+    return refuse("ERR_ARGUMENT", { step: "close", address: found.address, reason: `code ${show(code)}` });
+  }
+  return common.call(found, conn, "close", (engine) => engine.wsClose(found, code, reason));
+}
+
+/**
+ * Queues a text message for a string, a binary one for bytes, whole or not at all; the payload is copied.
+ *
+ * @returns the payload's length in bytes; or -1, and then nothing was queued: ERR_BACKPRESSURE (`drain` follows once it
+ * fits), ERR_TOO_LARGE, ERR_STATE, ERR_HANDLE, ERR_ARGUMENT.
+ */
+export function send(conn: number, message: string | Bytes): number {
+  return sendPart(conn, message, true);
+}
+
+/**
+ * Queues a fragment of a message, RFC 6455 5.4; the first one decides whether it is text. Nothing else can be sent on the
+ * connection until the final one is.
+ *
+ * @returns as `send`.
+ */
+export function sendFragment(conn: number, data: string | Bytes, final: boolean): number {
+  return sendPart(conn, data, Boolean(final));
+}
+
+function sendPart(conn: number, data: string | Bytes, final: boolean): number {
+  const found = find(conn);
+  if (found === undefined) return common.stale(conn);
+  const payload = toPayload(data);
+  if (payload === undefined) return refuse("ERR_ARGUMENT", { step: "send", reason: `message ${show(data)}` });
+  const result = found.engine.wsSend(conn, payload, !final);
+  return result < 0 ? refuse(result, { step: "send", address: found.address }) : result;
+}
+
+/**
+ * Binds an event to a declared event type, or to a plain function: `connected`, `disconnected`, `message`, `drain`,
+ * `error`, `closing`, `ping`, `pong`. Events come on a later turn, so it may be called after opening.
+ *
+ * @returns 0, or -1: ERR_EVENT (no such event, or the type is declared otherwise), ERR_HANDLE, ERR_ARGUMENT.
+ */
+export function on<K extends keyof WsEvents>(conn: number, event: K, type: EventType<WsEvents[K]>): Done;
+export function on<K extends keyof WsByteEvents>(
+  conn: number,
+  event: K,
+  listener: Listener<WsByteEvents[K]>,
+  options: { binary: true },
+): Done;
+export function on<K extends keyof WsListenerEvents>(
+  conn: number,
+  event: K,
+  listener: Listener<WsListenerEvents[K]>,
+  options?: ListenerOptions,
+): Done;
+export function on(conn: number, event: string, target: unknown, options?: ListenerOptions): Done {
+  return common.listen(find(conn), conn, event, target, options);
+}
+
+/** Where a connection stands; `"connecting"` also while it waits to reconnect, `"closed"` also while it closes. */
+export function state(conn: number): HandleState {
+  return common.state(find(conn));
+}
+
+/**
+ * Sends a ping; `pong` follows. Pings of the peer are answered without being asked.
+ *
+ * @param data at most 125 bytes.
+ * @returns 0, or -1: ERR_BACKPRESSURE, ERR_STATE, ERR_HANDLE, ERR_ARGUMENT.
+ */
+export function ping(conn: number, data: string | Bytes = ""): Done {
+  const found = find(conn);
+  if (found === undefined) return common.stale(conn);
+  const payload = toPayload(data);
+  if (payload === undefined) return refuse("ERR_ARGUMENT", { step: "send", reason: `data ${show(data)}` });
+  return common.call(found, conn, "send", (engine, it) => engine.wsPing(it, payload));
+}
+
+/**
+ * Does nothing: a connection never blocks, so there is no time to set.
+ *
+ * @deprecated Kept for programs that call it.
+ */
+export function setTimeout(_conn: number, _ms: number): void {}
+
+/** As `net.setAutoReconnect`. A handshake refused with 4xx (but 408, 429) or a close with 1008 is not tried again. */
+export function setAutoReconnect(conn: number, on: boolean): Done {
+  return common.setAutoReconnect(find(conn), conn, on);
+}
+
+/** As `net.setReconnectDelays`. */
+export function setReconnectDelays(conn: number, seconds: readonly number[]): Done {
+  return common.setReconnectDelays(find(conn), conn, seconds);
+}
+
+/** Bytes that are queued and not yet written, frame headers included; or -1: ERR_HANDLE. */
+export function bufferedAmount(conn: number): number {
+  return common.bufferedAmount(find(conn), conn);
+}
+
+/** The subprotocol that the server chose; `""` if it chose none. */
+export function protocol(conn: number): string {
+  const found = find(conn);
+  if (found !== undefined) return common.textOr(found.engine.protocol(conn), found);
+  common.stale(conn);
+  return "";
+}
+
+/** Stops receiving; the peer feels it. Returns 0, or -1: ERR_HANDLE. */
+export function pause(conn: number): Done {
+  return common.setReceiving(find(conn), conn, false);
+}
+
+/** Receives again. Returns 0, or -1: ERR_HANDLE. */
+export function resume(conn: number): Done {
+  return common.setReceiving(find(conn), conn, true);
+}
+
+/** Lets the connection keep the process alive, as it does at first. Returns 0, or -1: ERR_HANDLE. */
+export function ref(conn: number): Done {
+  return common.keep(find(conn), conn, true);
+}
+
+/** Lets the process end although the connection is open. Returns 0, or -1: ERR_HANDLE. */
+export function unref(conn: number): Done {
+  return common.keep(find(conn), conn, false);
+}

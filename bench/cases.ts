@@ -1,0 +1,68 @@
+/** What a message is made of. `utf8`: text of which most characters are not ASCII. */
+export type Content = "text" | "utf8" | "binary";
+
+/** Who takes part. `raw`: node:net with WebSocket frames that were made beforehand; it decodes nothing. */
+export const Contender = { TWINWIRE: "twinwire", WS: "ws", RAW: "node:net raw", NET: "node:net" } as const;
+export type Contender = (typeof Contender)[keyof typeof Contender];
+
+/** A message received sends the next one, `inFlight` are on their way. */
+export interface EchoCase {
+  readonly kind: "echo";
+  readonly name: string;
+  readonly protocol: "ws" | "tcp";
+  /** Bytes of a message. */
+  readonly size: number;
+  readonly content: Content;
+  readonly inFlight: number;
+  readonly unit: "msg/s";
+  readonly better: "more";
+  readonly contenders: readonly Contender[];
+}
+
+/** Connections that are open and do nothing. */
+export interface IdleCase {
+  readonly kind: "idle";
+  readonly name: string;
+  readonly connections: number;
+  readonly unit: "bytes/connection";
+  readonly better: "less";
+  readonly contenders: readonly Contender[];
+}
+
+/** One thing that is measured. */
+export type Case = EchoCase | IdleCase;
+
+function sizeName(size: number): string {
+  return size % 1024 === 0 ? `${size / 1024}KiB` : `${size}B`;
+}
+
+function wsClient(size: number, content: Content, inFlight: number): EchoCase {
+  const name = `ws-client/${sizeName(size)}/${content}/${inFlight}`;
+  const contenders = [Contender.TWINWIRE, Contender.WS, Contender.RAW];
+  return { kind: "echo", protocol: "ws", name, size, content, inFlight, unit: "msg/s", better: "more", contenders };
+}
+
+function tcpClient(size: number, inFlight: number): EchoCase {
+  const name = `tcp-client/${sizeName(size)}/binary/${inFlight}`;
+  const contenders = [Contender.TWINWIRE, Contender.NET];
+  const content = "binary";
+  return { kind: "echo", protocol: "tcp", name, size, content, inFlight, unit: "msg/s", better: "more", contenders };
+}
+
+function wsIdle(connections: number): IdleCase {
+  const name = `ws-idle/${connections}`;
+  const contenders = [Contender.TWINWIRE, Contender.WS];
+  return { kind: "idle", name, connections, unit: "bytes/connection", better: "less", contenders };
+}
+
+/** What is measured, as what/size/content/in flight. */
+export const cases: readonly Case[] = [
+  wsClient(64, "text", 256),
+  wsClient(64, "text", 1),
+  wsClient(16384, "text", 16),
+  wsClient(64, "binary", 256),
+  wsClient(1024, "text", 64),
+  wsClient(64, "utf8", 256),
+  tcpClient(1024, 64),
+  wsIdle(1000),
+];

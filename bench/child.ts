@@ -1,0 +1,63 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Answer, Job, Measured } from "./protocol.ts";
+
+const CLIENT = fileURLToPath(new URL("./client.js", import.meta.url));
+
+/** Beyond what a job itself takes: starting, connecting, waiting for what is in flight. */
+const PATIENCE_MS = 15_000;
+
+/** A contender in a process of its own. All have the same program and the same flags. */
+export class Child {
+  readonly #process: ChildProcess;
+
+  constructor(flags: readonly string[]) {
+    this.#process = fork(CLIENT, [], { execArgv: [...flags], stdio: ["ignore", 2, 2, "ipc"] });
+  }
+
+  /** Has a job done. */
+  run(job: Job): Promise<Measured> {
+    const child = this.#process;
+    const what = `${job.contender} at ${job.case.name}`;
+    return new Promise<Measured>((resolve, reject) => {
+      const ended = (code: number | null): void =>
+        settle(() => reject(new Error(`${what}: the process ended (${code})`)));
+      const failed = (error: Error): void => settle(() => reject(error));
+      const answered = (answer: unknown): void =>
+        settle(() => {
+          const result = answer as Answer;
+          if ("ok" in result) resolve(result.ok);
+          else reject(new Error(`${what}: ${result.failed}`));
+        });
+      const late = (): void => settle(() => reject(new Error(`${what}: no answer in time`)));
+      const timer = setTimeout(late, job.settleMs + job.measureMs + PATIENCE_MS);
+      const settle = (then: () => void): void => {
+        clearTimeout(timer);
+        child.off("exit", ended).off("error", failed).off("message", answered);
+        then();
+      };
+      child.on("exit", ended).on("error", failed).on("message", answered);
+      child.send(job, (error) => error && failed(error));
+    });
+  }
+
+  /** Ends the process: it leaves by itself once it is alone, and is killed if it does not. */
+  end(): Promise<void> {
+    return endProcess(this.#process, () => {
+      if (this.#process.connected) this.#process.disconnect();
+    });
+  }
+}
+
+/** Asks a process that we started to end, and sees to it that it does. */
+export function endProcess(child: ChildProcess, ask: () => void): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => child.kill("SIGKILL"), 2000);
+    child.once("exit", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    ask();
+  });
+}

@@ -1,0 +1,35 @@
+import type { IdleCase } from "./cases.ts";
+import type { Job, Measured, Ports } from "./protocol.ts";
+
+/** Connections that are being opened at the same time. */
+const AT_ONCE = 50;
+
+/**
+ * How much memory of this process each open connection keeps: what its resident set grows by. The first connection, with
+ * all that is loaded and made only once, is open before that.
+ */
+export async function measureIdle(
+  { connections }: IdleCase,
+  { ports, settleMs }: Job,
+  open: (ports: Ports) => Promise<unknown>,
+): Promise<Measured> {
+  const kept = [await open(ports)];
+  const before = await residentBytes(settleMs);
+  while (kept.length <= connections) {
+    const some = Math.min(AT_ONCE, connections + 1 - kept.length);
+    kept.push(...(await Promise.all(Array.from({ length: some }, () => open(ports)))));
+  }
+  const after = await residentBytes(settleMs);
+  return { value: Math.max(1, (after - before) / connections), cpuMicros: 0, count: kept.length - 1 };
+}
+
+/** The resident set once the garbage is gone. */
+async function residentBytes(settleMs: number): Promise<number> {
+  const { gc } = globalThis as { gc?: () => void };
+  if (gc === undefined) throw new Error("memory is measured with node --expose-gc");
+  for (let turn = 0; turn < 4; turn++) {
+    gc();
+    await new Promise((resolve) => setTimeout(resolve, settleMs / 4));
+  }
+  return process.memoryUsage.rss();
+}

@@ -1,0 +1,45 @@
+/** `make bench`: measures twinwire beside its peers. */
+import { cases } from "./cases.ts";
+import { describeMachine } from "./machine.ts";
+import { type Options, parseOptions, usage } from "./options.ts";
+import { type Comparison, compare, describe, notes, toJson, toText } from "./report.ts";
+import { save } from "./save.ts";
+import { startServer } from "./server.ts";
+import { runCase } from "./session.ts";
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+async function bench(options: Options): Promise<void> {
+  const chosen = cases.filter((one) => one.name.startsWith(options.prefix));
+  if (chosen.length === 0) {
+    throw new Error(`no case begins with ${options.prefix}; there are\n  ${cases.map((one) => one.name).join("\n  ")}`);
+  }
+  const server = await startServer();
+  const comparisons: Comparison[] = [];
+  try {
+    const machine = describeMachine(server.version);
+    if (!options.json) say(`${describe(machine)}\n`);
+    for (const one of chosen) {
+      say(`${one.name} ...`);
+      const rounds = one.kind === "idle" ? options.idleRounds : options.pace.rounds;
+      const result = await runCase(one, server.ports, { ...options.pace, rounds }, options.flags);
+      comparisons.push(...compare(result));
+    }
+    if (options.json) process.stdout.write(`${JSON.stringify(toJson(comparisons))}\n`);
+    else process.stdout.write(`\n${toText(comparisons)}\n\n${notes.join("\n")}\n`);
+    if (options.save) say(`\nkept in ${await save(machine, comparisons)}`);
+  } finally {
+    await server.end();
+  }
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.help) console.log(usage);
+  else await bench(options);
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}

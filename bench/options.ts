@@ -1,0 +1,56 @@
+import { parseArgs } from "node:util";
+import type { Pace } from "./session.ts";
+
+/** What the command line asks for. */
+export interface Options {
+  readonly pace: Pace;
+  /** Rounds of the cases that measure memory: each takes new processes. */
+  readonly idleRounds: number;
+  readonly json: boolean;
+  readonly save: boolean;
+  readonly help: boolean;
+  /** Only cases whose names begin so. */
+  readonly prefix: string;
+  /** Flags of node for every contender. */
+  readonly flags: readonly string[];
+}
+
+export const usage = `usage: make bench ARGS="[options]"
+  --quick            shorter rounds: all cases within 50 s
+  --json             one JSON object on stdout
+  --case <prefix>    only the cases whose names begin so
+  --rounds <n>       measured rounds for each case
+  --save             keep the results in bench/results/
+  --node-flag <flag> a flag of node for every contender, as --node-flag=--cpu-prof
+  --help`;
+
+const FULL: Pace = { rounds: 7, settleMs: 200, measureMs: 800 };
+const QUICK: Pace = { rounds: 3, settleMs: 80, measureMs: 240 };
+
+/** Reads the command line. Throws for what it does not know. */
+export function parseOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      save: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+      case: { type: "string", default: "" },
+      rounds: { type: "string" },
+      "node-flag": { type: "string", multiple: true, default: [] },
+    },
+  });
+  const pace = values.quick ? QUICK : FULL;
+  const rounds = values.rounds === undefined ? pace.rounds : Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) throw new Error("--rounds is a whole number from 1");
+  return {
+    pace: { ...pace, rounds },
+    idleRounds: Math.min(rounds, values.quick ? 1 : 3),
+    json: values.json,
+    save: values.save,
+    help: values.help,
+    prefix: values.case,
+    flags: values["node-flag"],
+  };
+}

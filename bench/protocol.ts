@@ -1,0 +1,32 @@
+/** What the parent and the process of a contender say to each other. */
+import type { Case, Contender } from "./cases.ts";
+
+/** Ports of the echo server, on 127.0.0.1. */
+export interface Ports {
+  readonly ws: number;
+  readonly tcp: number;
+}
+
+/** To the process: measure this once. */
+export interface Job {
+  readonly case: Case;
+  readonly contender: Contender;
+  readonly ports: Ports;
+  /** Milliseconds that are not counted, at the start of each connection. */
+  readonly settleMs: number;
+  /** Milliseconds that are counted. */
+  readonly measureMs: number;
+}
+
+/** From the process: what it measured. */
+export interface Measured {
+  /** In the unit of the case. */
+  readonly value: number;
+  /** CPU time of this process for one message, user and system, in microseconds; 0 where it has no meaning. */
+  readonly cpuMicros: number;
+  /** Messages that were counted. */
+  readonly count: number;
+}
+
+/** From the process: the answer to a job. */
+export type Answer = { readonly ok: Measured } | { readonly failed: string };

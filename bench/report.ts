@@ -1,0 +1,124 @@
+import { Contender } from "./cases.ts";
+import type { Machine } from "./machine.ts";
+import type { CaseResult } from "./session.ts";
+import { median, pairedRatios, type Spread, spread } from "./statistics.ts";
+
+/** twinwire beside one peer in one case. */
+export interface Comparison {
+  readonly name: string;
+  readonly unit: string;
+  /** Median of the rounds. */
+  readonly twinwire: number;
+  /** Median of the rounds. */
+  readonly peer: number;
+  readonly peerName: string;
+  /** How many times better twinwire is, paired by rounds: above 1 is better, whatever the unit. */
+  readonly ratio: Spread;
+  /** Microseconds of CPU time for a message; 0 where it has no meaning. */
+  readonly twinwireCpu: number;
+  readonly peerCpu: number;
+}
+
+/** What one line of the JSON output holds. */
+export interface JsonCase {
+  readonly name: string;
+  readonly unit: string;
+  readonly twinwire: number;
+  readonly peer: number;
+  readonly peerName: string;
+  readonly ratio: number;
+}
+
+/** twinwire beside each of its peers. */
+export function compare({ case: one, rounds }: CaseResult): Comparison[] {
+  const ours = rounds.get(Contender.TWINWIRE) ?? [];
+  return [...rounds]
+    .filter(([contender]) => contender !== Contender.TWINWIRE)
+    .map(([peerName, theirs]) => {
+      const [mine, other] = [ours, theirs].map((list) => list.map((it) => it.value)) as [number[], number[]];
+      return {
+        name: one.name,
+        unit: one.unit,
+        twinwire: median(mine),
+        peer: median(other),
+        peerName,
+        ratio: spread(pairedRatios(mine, other, one.better)),
+        twinwireCpu: median(ours.map((it) => it.cpuMicros)),
+        peerCpu: median(theirs.map((it) => it.cpuMicros)),
+      };
+    });
+}
+
+/** The JSON output. */
+export function toJson(comparisons: readonly Comparison[]): { cases: JsonCase[] } {
+  return {
+    cases: comparisons.map(({ name, unit, twinwire, peer, peerName, ratio }) => ({
+      name,
+      unit,
+      twinwire: Math.round(twinwire),
+      peer: Math.round(peer),
+      peerName,
+      ratio: Number(ratio.median.toFixed(2)),
+    })),
+  };
+}
+
+const COLUMNS = ["case", "twinwire", "peer", "", "unit", "ratio", "(spread)", "CPU µs/msg", "peer's"];
+
+function cells(it: Comparison): string[] {
+  const cpu = (value: number): string => (value === 0 ? "" : value.toFixed(2));
+  return [
+    it.name,
+    grouped(it.twinwire),
+    it.peerName,
+    grouped(it.peer),
+    it.unit,
+    `${it.ratio.median.toFixed(2)} x`,
+    `(${it.ratio.min.toFixed(2)} to ${it.ratio.max.toFixed(2)})`,
+    cpu(it.twinwireCpu),
+    cpu(it.peerCpu),
+  ];
+}
+
+function grouped(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+/** The readable table. */
+export function toText(comparisons: readonly Comparison[]): string {
+  const rows = [COLUMNS, ...comparisons.map(cells)];
+  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
+  const left = new Set([0, 2, 4]);
+  const line = (row: string[]): string =>
+    row
+      .map((cell, at) => (left.has(at) ? cell.padEnd(widths[at] as number) : cell.padStart(widths[at] as number)))
+      .join("  ")
+      .trimEnd();
+  return rows.map(line).join("\n");
+}
+
+/** The table as Markdown. */
+export function toMarkdown(comparisons: readonly Comparison[], machine: Machine): string {
+  const row = (list: readonly string[]): string => `| ${list.join(" | ")} |`;
+  const rows = [row(COLUMNS), row(COLUMNS.map(() => "--")), ...comparisons.map((it) => row(cells(it)))];
+  return `${describe(machine)}\n\n${rows.join("\n")}\n\n${notes.join("\n")}\n`;
+}
+
+/** The facts of the machine in words. */
+export function describe(machine: Machine): string {
+  const helpers = Object.entries(machine.wsHelpers).map(
+    ([name, there]) => `${name} ${there ? "installed" : "not installed"}`,
+  );
+  return (
+    `twinwire ${machine.twinwire}, ws ${machine.ws} (${helpers.join(", ")}), node ${machine.node}; ` +
+    `echo server: ${machine.server}\n${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`
+  );
+}
+
+/** How to read the figures. */
+export const notes = [
+  "Ratio: how many times better twinwire is, the median of pairs measured one after the other; above 1 is better.",
+  "A message received sends the next one; every message's length and every 16th's content are checked.",
+  "Text reaches the application as a string in twinwire and ws. node:net raw is no peer but a bound: its frames were",
+  "made and masked beforehand, and it neither parses nor decodes nor hands out what comes back.",
+];

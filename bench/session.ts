@@ -1,0 +1,50 @@
+import type { Case, Contender } from "./cases.ts";
+import { Child } from "./child.ts";
+import type { Measured, Ports } from "./protocol.ts";
+
+/** How long and how often is measured. */
+export interface Pace {
+  readonly rounds: number;
+  readonly settleMs: number;
+  readonly measureMs: number;
+}
+
+/** What all contenders of a case have measured: one number a round, the warm-up left out. */
+export interface CaseResult {
+  readonly case: Case;
+  readonly rounds: ReadonlyMap<Contender, readonly Measured[]>;
+}
+
+/**
+ * Measures one case. Each contender has a process of its own, and they take turns: A B C, B C A, C A B. The first round
+ * warms up and does not count.
+ */
+export async function runCase(one: Case, ports: Ports, pace: Pace, flags: readonly string[]): Promise<CaseResult> {
+  const rounds = new Map(one.contenders.map((contender): [Contender, Measured[]] => [contender, []]));
+  const children = new Map<Contender, Child>();
+  /* What a connection leaves behind must not count as spared by the next round, so memory is measured in new ones. */
+  const start = (contender: Contender): Child => {
+    const child = new Child(one.kind === "idle" ? [...flags, "--expose-gc"] : flags);
+    children.set(contender, child);
+    return child;
+  };
+  try {
+    const warmUps = one.kind === "idle" ? 0 : 1;
+    for (let round = 0; round < pace.rounds + warmUps; round++) {
+      for (let turn = 0; turn < one.contenders.length; turn++) {
+        const contender = one.contenders[(turn + round) % one.contenders.length] as Contender;
+        const child = children.get(contender) ?? start(contender);
+        const { settleMs, measureMs } = pace;
+        const measured = await child.run({ case: one, contender, ports, settleMs, measureMs });
+        if (round >= warmUps) rounds.get(contender)?.push(measured);
+        if (one.kind === "idle") {
+          children.delete(contender);
+          await child.end();
+        }
+      }
+    }
+  } finally {
+    await Promise.all([...children.values()].map((child) => child.end()));
+  }
+  return { case: one, rounds };
+}

@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import { limits } from "twinwire/handles";
+import { Peer, type Report } from "./peer.ts";
+import { duration, gauge, grouped, mib } from "./picture.ts";
+import type { Story } from "./story.ts";
+import { overTcp, overWebSocket, PIECE, Upload } from "./upload.ts";
+
+const MIB = 1024 * 1024;
+/** What is sent after the peer has begun to read. */
+const REST = 8 * MIB;
+/** If this much goes to a peer that does not read, it reads. */
+const MOST = 256 * MIB;
+/** If no drain comes for so long, the kernel's buffers are full too. */
+const QUIET_S = 0.25;
+
+/** Node's own program file goes to a peer that reads nothing until it is told to. */
+export async function backpressure(story: Story): Promise<void> {
+  const program = readFileSync(process.execPath);
+  /* Where Node is a small program with a large library, it is repeated. */
+  const file = Buffer.alloc(Math.max(program.length, MIB), program);
+  const server = await Peer.start("slow-server");
+  const [tcpPort = 0, wsPort = 0] = server.ports;
+  try {
+    await upload(story, server, new Upload(file, overTcp(tcpPort)));
+    await upload(story, server, new Upload(file, overWebSocket(wsPort)));
+  } finally {
+    await server.kill();
+  }
+}
+
+async function upload(story: Story, server: Peer, job: Upload): Promise<void> {
+  const { name } = job.wire;
+  try {
+    await job.connected();
+    const stalled = await job.untilStalled(MOST, QUIET_S);
+    const waits = job.wire.buffered();
+    const whole = limits().sendBuffer;
+    story.tell(`${name} took ${mib(job.size)} in pieces of 64 KiB, then said -1: the peer reads nothing`);
+    story.tell(
+      `  ${story.value(gauge(waits, whole))}  ${mib(waits)} of ${mib(whole)} wait here, the rest in the kernel`,
+    );
+    story.claim(stalled && job.refusedWhole, `${name}: -1 means that nothing was queued; the connection stays open`);
+
+    const started = performance.now();
+    server.order("read");
+    await job.drained(5);
+    story.tell(`the peer begins to read; drain after ${duration(performance.now() - started)}`);
+    await job.more(REST);
+    job.wire.close();
+    const report = await server.report();
+    const took = duration(performance.now() - started);
+    story.tell(`${mib(REST)} more are sent; all of it has arrived after ${took}`);
+    checkArrival(story, report, job);
+    const often = `${job.refusals} times -1, ${job.drains} times drain`;
+    story.claim(job.refusals === job.drains, `${name}: ${often}, one for each`);
+  } finally {
+    job.wire.close();
+  }
+}
+
+function checkArrival(story: Story, got: Report, job: Upload): void {
+  const sha256 = job.sha256();
+  const messages = job.wire.name === "ws.send" ? job.size / PIECE : undefined;
+  const same = got.bytes === job.size && got.sha256 === sha256 && (messages === undefined || got.pieces === messages);
+  const parts = messages === undefined ? "" : ` in ${messages} messages`;
+  const text = `the peer has all ${grouped(job.size)} bytes${parts}, SHA-256 ${sha256.slice(0, 12)}…`;
+  story.claim(same, text, `it has ${grouped(got.bytes)} in ${got.pieces} pieces, SHA-256 ${got.sha256.slice(0, 12)}…`);
+}

@@ -1,0 +1,47 @@
+/**
+ * The demo. Real peers in processes of their own, on this machine only; every claim that it prints is checked.
+ *
+ *   node main.js [chapter ...]     all chapters, or those that are named: stream, round-trips, backpressure
+ *
+ * The exit code is 0 if all claims hold, else 1.
+ */
+import { backpressure } from "./backpressure.ts";
+import { roundTrips } from "./round-trips.ts";
+import { Story } from "./story.ts";
+import { stream } from "./stream.ts";
+
+const LIMIT_S = 28;
+
+const chapters = [
+  { name: "stream", title: "A sensor stream that outlives its server", run: stream },
+  { name: "round-trips", title: "TCP and UDP, there and back", run: roundTrips },
+  { name: "backpressure", title: "A peer that does not keep up", run: backpressure },
+];
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.find((name) => chapters.every((chapter) => chapter.name !== name));
+if (unknown !== undefined) {
+  console.error(`no chapter "${unknown}"; there are ${chapters.map((chapter) => chapter.name).join(", ")}`);
+  process.exit(2);
+}
+
+const story = new Story(process.stdout, process.env);
+const overdue = setTimeout(() => {
+  story.claim(false, `the demo ends within ${LIMIT_S} s`);
+  process.exit(story.end());
+}, LIMIT_S * 1000);
+
+story.title("twinwire", `on Node ${process.versions.node}: one network engine in C, here as WebAssembly`);
+let number = 0;
+for (const { name, title, run } of chapters) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  story.chapter(++number, title);
+  try {
+    await run(story);
+  } catch (error) {
+    story.claim(false, "the chapter ends well", error instanceof Error ? error.message : String(error));
+  }
+}
+process.exitCode = story.end();
+/* Nothing is left open, so the process ends by itself; if it does not, that is a failure too. */
+overdue.unref();

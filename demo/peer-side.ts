@@ -1,0 +1,24 @@
+/** What the demo's other processes share. */
+import type { Order, Word } from "./peer.ts";
+
+/** Where a peer can be told to do wrong, so that a test sees the demo notice it: TWINWIRE_DEMO_LIE. */
+export type Lie = "reading" | "tcp" | "udp" | "bytes";
+
+/** Whether this process is to tell a lie. */
+export function lies(lie: Lie): boolean {
+  const { TWINWIRE_DEMO_LIE } = process.env;
+  return TWINWIRE_DEMO_LIE === lie;
+}
+
+/** Tells the demo something, by another way than the wire. */
+export function tell(word: Word): void {
+  process.send?.(word);
+}
+
+/** Listens to what the demo orders. */
+export function onOrder(listener: (order: Order) => void): void {
+  process.on("message", (order) => listener(order as Order));
+}
+
+/* A demo that ends, however it does, leaves no process behind. */
+process.on("disconnect", () => process.exit());

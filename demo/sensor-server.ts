@@ -1,0 +1,43 @@
+/**
+ * A WebSocket server in a process of its own. To each client it sends, ten times a second, how busy this machine's
+ * processors were since the last time, in percent: {"n":1,"cpu":12.5}. It tells the demo the same by another way.
+ *
+ *   node sensor-server.js [port]
+ */
+import { cpus } from "node:os";
+import { type WebSocket, WebSocketServer } from "ws";
+import { lies, tell } from "./peer-side.ts";
+
+const INTERVAL_MS = 100;
+
+const server = new WebSocketServer({ host: "127.0.0.1", port: Number(process.argv[2] ?? 0), path: "/sensors" });
+server.on("listening", () => {
+  const address = server.address();
+  if (typeof address === "object" && address !== null) tell({ kind: "ready", ports: [address.port] });
+});
+server.on("connection", (client) => stream(client));
+
+function stream(client: WebSocket): void {
+  let before = processorTimes();
+  let n = 0;
+  const timer = setInterval(() => {
+    const now = processorTimes();
+    const all = now.all - before.all;
+    const cpu = all === 0 ? 0 : Math.round(((now.busy - before.busy) / all) * 1000) / 10;
+    before = now;
+    n++;
+    tell({ kind: "sent", text: JSON.stringify({ n, cpu }) });
+    client.send(JSON.stringify({ n, cpu: lies("reading") && n === 5 ? cpu + 0.1 : cpu }));
+  }, INTERVAL_MS);
+  client.on("close", () => clearInterval(timer));
+}
+
+function processorTimes(): { busy: number; all: number } {
+  let all = 0;
+  let idle = 0;
+  for (const { times } of cpus()) {
+    all += times.user + times.nice + times.sys + times.irq + times.idle;
+    idle += times.idle;
+  }
+  return { busy: all - idle, all };
+}

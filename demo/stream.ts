@@ -1,0 +1,134 @@
+import { ws } from "twinwire/handles";
+import { Diary, type Entry } from "./diary.ts";
+import { Peer } from "./peer.ts";
+import { sparkline } from "./picture.ts";
+import type { Story } from "./story.ts";
+
+const SCHEDULE = [1, 2, 5];
+const READINGS = 20;
+/** How late an attempt may come on a busy machine, and how early a timer may fire, in ms. */
+const LATE = 900;
+const EARLY = 20;
+
+type Happening =
+  | { readonly kind: "connected" }
+  | { readonly kind: "lost"; readonly code: number; readonly retryMs: number }
+  | { readonly kind: "failed"; readonly why: string }
+  | { readonly kind: "reading"; readonly text: string };
+
+/** Readings of a sensor arrive over a WebSocket; its server is killed and comes back at the same port. */
+export async function stream(story: Story): Promise<void> {
+  let server = await Peer.start("sensor-server");
+  const port = server.ports[0] ?? 0;
+  const diary = new Diary<Happening>();
+  story.tell(`a sensor server runs as process ${server.pid}: ws://127.0.0.1:${port}/sensors`);
+
+  const conn = ws.open(`ws://127.0.0.1:${port}/sensors`);
+  ws.setAutoReconnect(conn, true);
+  ws.setReconnectDelays(conn, SCHEDULE);
+  ws.on(conn, "connected", () => diary.add({ kind: "connected" }));
+  ws.on(conn, "disconnected", ({ code, retryMs }) => diary.add({ kind: "lost", code, retryMs }));
+  ws.on(conn, "error", ({ code }) => diary.add({ kind: "failed", why: code }));
+  ws.on(conn, "message", ({ message }) => diary.add({ kind: "reading", text: String(message) }));
+
+  try {
+    await happened(diary, "connected", 1);
+    story.tell(`connected; handle ${conn}`);
+    const first = await watch(story, diary, 0);
+    await server.kill();
+    story.tell(`process ${server.pid} is killed`);
+    checkReadings(story, first, server, "before the server died");
+
+    const lost = await happened(diary, "lost", 1);
+    story.tell(`disconnected, close code ${lost.kind === "lost" ? lost.code : ""}; ${next(0)}`);
+    const attempts = [lost.at];
+    for (let attempt = 1; attempt < SCHEDULE.length; attempt++) {
+      /* The first error tells of the connection that was lost. */
+      const failed = await waiting(story, happened(diary, "failed", attempt + 1), attempts, SCHEDULE[attempt - 1]);
+      attempts.push(failed.at);
+      story.tell(`${failed.kind === "failed" ? failed.why : ""}, as nobody listens; ${next(attempt)}`);
+    }
+    server = await Peer.start("sensor-server", `${port}`);
+    story.tell(`the server is back: process ${server.pid}, the same port`);
+    const again = await waiting(story, happened(diary, "connected", 2), attempts, SCHEDULE.at(-1));
+    attempts.push(again.at);
+    story.tell(`connected again; the handle is still ${conn}`);
+    checkSchedule(story, attempts);
+
+    const second = await watch(story, diary, first.length);
+    ws.close(conn);
+    await happened(diary, "lost", 2);
+    checkReadings(story, second, server, "after it came back");
+  } finally {
+    ws.close(conn);
+    await server.kill();
+  }
+}
+
+function next(attempt: number): string {
+  return `next attempt in ${SCHEDULE[attempt]} s`;
+}
+
+/** Waits for the `count`-th happening of a kind. */
+function happened(diary: Diary<Happening>, kind: Happening["kind"], count: number): Promise<Entry<Happening>> {
+  return diary.until((all) => all.filter((it) => it.kind === kind)[count - 1], `${kind} (${count})`, 10);
+}
+
+function readings(entries: readonly Happening[]): string[] {
+  return entries.flatMap((it) => (it.kind === "reading" ? [it.text] : []));
+}
+
+/** Shows the readings as they come, and returns the next `READINGS` of them after the first `skip`. */
+async function watch(story: Story, diary: Diary<Happening>, skip: number): Promise<string[]> {
+  let shown = 0;
+  const enough = (all: readonly Happening[]): string[] | undefined => {
+    const texts = readings(all).slice(skip);
+    if (texts.length > shown) story.show(`CPU ${sparkline(texts.map(cpu))}`);
+    shown = texts.length;
+    return texts.length >= READINGS ? texts : undefined;
+  };
+  const texts = await diary.until(enough, `${READINGS} readings`, 10);
+  const values = texts.map(cpu);
+  const range = `${Math.min(...values)} to ${Math.max(...values)} %`;
+  story.tell(`CPU ${story.value(sparkline(values))}  ${range}, ${texts.length} readings`);
+  return texts;
+}
+
+function cpu(text: string): number {
+  const reading: unknown = JSON.parse(text);
+  return typeof reading === "object" && reading !== null && "cpu" in reading ? Number(reading.cpu) : Number.NaN;
+}
+
+/** Every reading must be the one that the server says it sent, in order. What it sent while it died may be missing. */
+function checkReadings(story: Story, got: readonly string[], server: Peer, when: string): void {
+  const wrong = got.findIndex((text, index) => text !== server.sent[index]);
+  const found = `reading ${wrong + 1} is ${got[wrong]}, and the server sent ${server.sent[wrong]}`;
+  story.claim(wrong < 0, `${got.length} readings ${when}: each as the server measured it, none missing`, found);
+}
+
+/** Shows how long it still is until the next attempt. */
+async function waiting<T>(story: Story, wait: Promise<T>, attempts: readonly number[], seconds = 0): Promise<T> {
+  const due = (attempts.at(-1) ?? 0) + seconds * 1000;
+  const timer = setInterval(() => {
+    const left = Math.max(0, due - performance.now()) / 1000;
+    story.show(`the next attempt is ${left.toFixed(1)} s away`);
+  }, 100);
+  try {
+    return await wait;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function checkSchedule(story: Story, attempts: readonly number[]): void {
+  const waits = attempts.slice(1).map((at, index) => at - (attempts[index] ?? 0));
+  const right = waits.every((ms, index) => {
+    const wanted = (SCHEDULE[index] ?? 0) * 1000;
+    return ms > wanted - EARLY && ms < wanted + LATE;
+  });
+  const said = waits.map((ms) => (ms / 1000).toFixed(2)).join(", ");
+  story.claim(
+    right && waits.length === SCHEDULE.length,
+    `attempts ${said} s apart: the schedule [${SCHEDULE.join(", ")}]`,
+  );
+}

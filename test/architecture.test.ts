@@ -1,0 +1,179 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "@jest/globals";
+
+const root = normalize(join(dirname(fileURLToPath(import.meta.url)), ".."));
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+
+/** Files below a folder, relative to the root. A folder that does not exist yet has none. */
+function files(folder: string, ...extensions: string[]): string[] {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((path) => extensions.some((extension) => path.endsWith(extension)))
+    .map((path) => `${folder}/${path.replaceAll("\\", "/")}`)
+    .sort();
+}
+
+function withoutComments(source: string): string {
+  return source.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
+}
+
+interface Import {
+  from: string;
+  /** A path relative to the root, or the specifier of a package. */
+  to: string;
+  typeOnly: boolean;
+}
+
+function imports(path: string): Import[] {
+  const source = withoutComments(read(path));
+  const statement =
+    /^\s*(?:import|export)\b([^;"']*?)\bfrom\s*"([^"]+)"|^\s*import\s*"([^"]+)"|\bimport\(\s*"([^"]+)"/gm;
+  return [...source.matchAll(statement)].map(([, clause = "", from, bare, dynamic]) => {
+    const specifier = from ?? bare ?? dynamic ?? "";
+    const local = specifier.startsWith(".");
+    return {
+      from: path,
+      to: local ? normalize(join(dirname(path), specifier)) : specifier,
+      typeOnly: /^\s*type\b/.test(clause),
+    };
+  });
+}
+
+const importsOf = (folder: string) => files(folder, ".ts").flatMap(imports);
+const lines = (found: Import[]) => found.map((it) => `${it.from} imports ${it.to}`);
+const inside = (path: string, folder: string) => path.startsWith(`${folder}/`);
+
+describe("TypeScript", () => {
+  const adapters = existsSync(join(root, "adapters"))
+    ? readdirSync(join(root, "adapters"), { withFileTypes: true })
+        .filter((it) => it.isDirectory())
+        .map((it) => it.name)
+    : [];
+
+  test("the scanner sees every form of import", () => {
+    expect(lines(imports("wasm/host.ts"))).toContain("wasm/host.ts imports #host");
+    expect(imports("wasm/host.ts")).toContainEqual({ from: "wasm/host.ts", to: "adapters/port.ts", typeOnly: true });
+    expect(imports("adapters/node/index.ts").length).toBeGreaterThan(0);
+  });
+
+  test("doors import the engine and each other, nothing else", () => {
+    const found = importsOf("api");
+    expect(found.length).toBeGreaterThan(0);
+    expect(lines(found.filter((it) => !inside(it.to, "api") && !inside(it.to, "wasm")))).toEqual([]);
+  });
+
+  test("the engine imports no door, and of the adapters only the type of the port", () => {
+    const allowed = (it: Import) =>
+      inside(it.to, "wasm") ||
+      (it.to === "adapters/port.ts" && it.typeOnly) ||
+      (it.to === "#host" && it.from === "wasm/host.ts");
+    expect(lines(importsOf("wasm").filter((it) => !allowed(it)))).toEqual([]);
+  });
+
+  test.each(adapters)("the adapter %s imports the port, the shared numbers and what its runtime brings", (name) => {
+    const builtin = /^(node|bun|jsr|deno):|^bun$/;
+    const allowed = (it: Import) =>
+      inside(it.to, `adapters/${name}`) ||
+      it.to === "adapters/port.ts" ||
+      it.to === "wasm/abi.gen.ts" ||
+      builtin.test(it.to);
+    expect(lines(importsOf(`adapters/${name}`).filter((it) => !allowed(it)))).toEqual([]);
+  });
+
+  test("the port knows the shared numbers alone", () => {
+    expect(lines(imports("adapters/port.ts").filter((it) => it.to !== "wasm/abi.gen.ts"))).toEqual([]);
+  });
+
+  test("wasm/memory.ts alone touches linear memory", () => {
+    const touch = /\bmemory\.(buffer|grow)\b|\bnew (DataView|\w+Array)\([^)]*\bmemory\b|\bnew DataView\b/;
+    const sources = ["wasm", "api", "adapters"].flatMap((folder) => files(folder, ".ts"));
+    const found = sources.filter((path) => touch.test(withoutComments(read(path))));
+    expect(found).toEqual(["wasm/memory.ts"]);
+  });
+});
+
+describe("C", () => {
+  const core = files("core-c", ".c", ".h");
+  const includes = (path: string) =>
+    [...withoutComments(read(path)).matchAll(/^\s*#\s*include\s+([<"])([^>"]+)[>"]/gm)].map(([, kind, name = ""]) => ({
+      from: path,
+      name,
+      system: kind === "<",
+    }));
+  const all = core.flatMap(includes);
+  const folder = (path: string) => /^core-c\/proto\/(\w+)\//.exec(path)?.[1];
+  const names = readdirSync(join(root, "core-c/proto"));
+  /** The protocol whose header is included: one of its own folder, one that the path names, or the only one so called. */
+  function protocol({ from, name }: (typeof all)[number]): string | undefined {
+    if (core.includes(`${dirname(from)}/${name}`)) return folder(from);
+    const named = name.split("/").find((part) => names.includes(part));
+    return named ?? folder(core.find((path) => folder(path) !== undefined && path.endsWith(`/${name}`)) ?? "");
+  }
+  const show = (found: typeof all) => found.map((it) => `${it.from} includes ${it.name}`);
+
+  test("the core includes no header of an operating system, and of libc only what every target has", () => {
+    const allowed = ["stdbool.h", "stddef.h", "stdint.h", "string.h"];
+    expect(all.length).toBeGreaterThan(0);
+    expect(show(all.filter((it) => it.system && !allowed.includes(it.name)))).toEqual([]);
+  });
+
+  test("the core calls four functions of libc", () => {
+    const others =
+      /\b(str(n?cpy|n?cat|n?cmp|n?len|r?chr|str|tok|dup)|mem(chr|ccpy)|[mc]alloc|realloc|free|s?n?printf)\s*\(/;
+    expect(core.filter((path) => others.test(withoutComments(read(path))))).toEqual([]);
+  });
+
+  test("core-c/src knows protocols only where it dispatches to them", () => {
+    const dispatch = /^core-c\/src\/protocols\.c$/;
+    const found = all.filter((it) => inside(it.from, "core-c/src") && protocol(it) !== undefined);
+    expect(found.length).toBeGreaterThan(0);
+    expect(show(found.filter((it) => !dispatch.test(it.from)))).toEqual([]);
+  });
+
+  test("a protocol includes no other, but ws stands on stream and http1", () => {
+    const found = all.filter((it) => {
+      const own = folder(it.from);
+      const other = protocol(it);
+      if (own === undefined || other === undefined || other === own) return false;
+      return !(own === "ws" && (other === "stream" || other === "http1"));
+    });
+    expect(show(found)).toEqual([]);
+  });
+
+  test("core.c alone calls the host", () => {
+    const callers = core.filter(
+      (path) => path.endsWith(".c") && /\btw_port_\w+\s*\(/.test(withoutComments(read(path))),
+    );
+    expect(callers).toEqual(["core-c/src/core.c"]);
+  });
+});
+
+describe("what is written down", () => {
+  test("the generated files are current", () => {
+    const { status, stderr } = spawnSync(process.execPath, ["core-c/gen.mjs", "--check"], {
+      cwd: root,
+      encoding: "utf8",
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  });
+
+  const pages = [...readdirSync(root).filter((it) => it.endsWith(".md")), ...files("docs", ".md")];
+
+  test.each(pages)("%s names files that exist", (page) => {
+    const source = read(page);
+    const prose = source.replace(/^```[\s\S]*?^```/gm, "");
+    const links = [...prose.matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, path = ""]) => join(dirname(page), path));
+    const spans = [...prose.matchAll(/`([\w.-]+(?:\/[\w.-]+)*\/?)`/g)]
+      .map(([, path = ""]) => path)
+      .filter(
+        (path) =>
+          path.includes("/") &&
+          !/^(build|dist|node_modules)\//.test(path) &&
+          existsSync(join(root, path.split("/")[0] ?? "")),
+      );
+    expect([...links, ...spans].filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+});

@@ -1,0 +1,114 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { ABI_HASH, type CoreExports, exportNames, importNames } from "../wasm/abi.gen.ts";
+import { moduleBase64 } from "../wasm/module.gen.ts";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const bytes = readFileSync(join(root, "build/core.wasm"));
+const module = new WebAssembly.Module(bytes);
+
+describe("the module", () => {
+  test("is the one that is inlined", () => {
+    expect(bytes.equals(Buffer.from(moduleBase64, "base64"))).toBe(true);
+  });
+
+  test("imports what abi.def lists, from env", () => {
+    const expected = importNames.map((name) => ({ module: "env", name, kind: "function" }));
+    const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
+    expect(WebAssembly.Module.imports(module).sort(byName)).toEqual(expected.sort(byName));
+  });
+
+  test("exports what abi.def lists, its memory and where its heap begins", () => {
+    const names = WebAssembly.Module.exports(module).map((it) => it.name);
+    expect(names.sort()).toEqual([...exportNames, "__heap_base", "memory"].sort());
+  });
+
+  test("is smaller than 40 KiB", () => {
+    expect(bytes.length).toBeLessThan(40 * 1024);
+  });
+
+  test("was built from the same definition as the TypeScript, and runs nothing when it is instantiated", () => {
+    const calls: string[] = [];
+    const env = Object.fromEntries(importNames.map((name) => [name, () => calls.push(name)]));
+    const core = new WebAssembly.Instance(module, { env }).exports as unknown as CoreExports;
+    expect(core.tw_abi_hash() >>> 0).toBe(ABI_HASH);
+    expect(calls).toEqual([]);
+  });
+});
+
+describe("the checks of the build", () => {
+  /** What wasm/build/module.mjs reads from a module; it is a program of the build and has no types. */
+  function inspect(wasm: Buffer): unknown {
+    const program = `
+      import { inspectModule } from "./wasm/build/module.mjs";
+      import { readFileSync } from "node:fs";
+      console.log(JSON.stringify(inspectModule(readFileSync(0))));`;
+    const args = ["--input-type=module", "--eval", program];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, input: wasm, encoding: "utf8" });
+    if (stderr !== "") throw new Error(stderr);
+    return JSON.parse(stdout);
+  }
+
+  test("see a memory.grow", () => {
+    // (module (memory 0) (func (export "grow") (drop (memory.grow (i32.const 0)))))
+    const hex = "0061736d010000000104016000000302010005030100000708010467726f7700000a09010700410040001a0b";
+    expect(inspect(Buffer.from(hex, "hex"))).toEqual({
+      imports: [],
+      exports: [{ name: "grow", kind: "function" }],
+      hasStart: false,
+      growsMemory: true,
+    });
+  });
+
+  test("see a start function", () => {
+    // (module (func) (start 0))
+    const hex = "0061736d01000000010401600000030201000801000a040102000b";
+    expect(inspect(Buffer.from(hex, "hex"))).toMatchObject({ hasStart: true, growsMemory: false });
+  });
+
+  test("see neither in the core", () => {
+    expect(inspect(bytes)).toMatchObject({ hasStart: false, growsMemory: false });
+  });
+});
+
+describe("the package", () => {
+  let packed: string[] = [];
+
+  beforeAll(() => {
+    const { stdout, stderr, status } = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+      cwd: root,
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(stderr);
+    const [report] = JSON.parse(stdout) as { files: { path: string }[] }[];
+    packed = report?.files.map((it) => it.path) ?? [];
+  });
+
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    exports: Record<string, string | Record<string, string>>;
+    imports: Record<string, Record<string, string>>;
+    dependencies?: object;
+  };
+
+  test("holds every file that its exports and imports name", () => {
+    const targets = [...Object.values(manifest.exports), ...Object.values(manifest.imports)]
+      .flatMap((it) => (typeof it === "string" ? [it] : Object.values(it)))
+      .map((it) => it.replace("./", ""));
+    expect(targets.length).toBeGreaterThan(0);
+    expect(targets.filter((it) => !packed.includes(it))).toEqual([]);
+  });
+
+  test("holds its licence and its readme, and nothing that only its makers need", () => {
+    expect(packed).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json"]));
+    const rest = packed.filter((it) => !it.startsWith("dist/"));
+    expect(rest.filter((it) => !/^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/.test(it))).toEqual([]);
+    expect(packed.filter((it) => /test|bench|\.tsbuildinfo$|(?<!\.d)\.ts$/.test(it))).toEqual([]);
+  });
+
+  test("depends on nothing", () => {
+    expect(manifest.dependencies).toBeUndefined();
+  });
+});

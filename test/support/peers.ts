@@ -1,0 +1,150 @@
+/**
+ * Peers that were not written here, on loopback, at ports that the system chose. Whatever is started here is ended by
+ * `endPeers`, child processes by their own id.
+ */
+import { createHash } from "node:crypto";
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { type AddressInfo, createServer, type Server, type ServerOpts, type Socket } from "node:net";
+import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
+import { within } from "./wait.ts";
+
+const LOOPBACK = "127.0.0.1";
+
+let endings: (() => unknown)[] = [];
+
+/** Has `endPeers` call it. */
+export function atEnd(end: () => unknown): void {
+  endings.push(end);
+}
+
+/** Ends all that was started since the last call, the latest first. */
+export async function endPeers(): Promise<void> {
+  const all = endings.reverse();
+  endings = [];
+  for (const end of all) await within(Promise.resolve(end()), "the end of a peer");
+}
+
+/** A TCP server and the connections it has. */
+export interface TcpPeer {
+  readonly port: number;
+  readonly sockets: Set<Socket>;
+  /** Stops listening and drops every connection. */
+  close(): Promise<void>;
+}
+
+/** A server of node:net that listens at once. Errors of its connections are expected. */
+export async function tcpPeer(
+  accept: (socket: Socket) => void,
+  { host = LOOPBACK, port = 0, ...options }: ServerOpts & { host?: string; port?: number } = {},
+): Promise<TcpPeer> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true, ...options }, (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => sockets.delete(socket));
+    accept(socket);
+  });
+  server.listen({ host, port, backlog: 1024, ipv6Only: host.includes(":") });
+  await once(server, "listening");
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy();
+    await closed(server);
+  };
+  atEnd(close);
+  return { port: portOf(server), sockets, close };
+}
+
+/** A WebSocket server of npm `ws`. */
+export interface WsPeer {
+  readonly url: string;
+  readonly port: number;
+  readonly server: WebSocketServer;
+  /** Stops listening and drops every connection. */
+  close(): Promise<void>;
+}
+
+/** A server of npm `ws` that listens at once. */
+export async function wsPeer(
+  accept: (socket: WebSocket, request: IncomingMessage) => void,
+  options: ServerOptions = {},
+): Promise<WsPeer> {
+  const server = new WebSocketServer({ host: LOOPBACK, port: 0, backlog: 1024, maxPayload: 1 << 30, ...options });
+  server.on("connection", (socket, request) => {
+    socket.on("error", () => {});
+    accept(socket, request);
+  });
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const close = async (): Promise<void> => {
+    for (const socket of server.clients) socket.terminate();
+    await closed(server);
+  };
+  atEnd(close);
+  return { url: `ws://${LOOPBACK}:${port}/`, port, server, close };
+}
+
+/** A server that is `ws` for the handshake by hand and bytes from then on. `head` is the request. */
+export function rawWsPeer(accept: (socket: Socket, head: string) => void): Promise<TcpPeer> {
+  return tcpPeer((socket) => {
+    readHead(socket, (head) => {
+      socket.write(switching(head));
+      accept(socket, head);
+    });
+  });
+}
+
+/** Calls back with the head of a request, without what follows it. */
+export function readHead(socket: Socket, done: (head: string) => void): void {
+  let head = "";
+  const read = (chunk: Buffer): void => {
+    head += chunk.toString("latin1");
+    if (!head.includes("\r\n\r\n")) return;
+    socket.off("data", read);
+    done(head);
+  };
+  socket.on("data", read);
+}
+
+/** The answer that accepts a handshake, RFC 6455 4.2.2. */
+export function switching(head: string, more = ""): string {
+  const key = /^sec-websocket-key: *(.*)\r$/im.exec(head)?.[1] ?? "";
+  const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+  const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
+  return `${lines.join("\r\n")}\r\nSec-WebSocket-Accept: ${accept}\r\n${more}\r\n`;
+}
+
+/** A UDP socket that is bound. */
+export async function udpPeer(
+  receive: (data: Buffer, from: RemoteInfo, socket: UdpSocket) => void,
+  host = LOOPBACK,
+): Promise<{ port: number; socket: UdpSocket }> {
+  const socket = createSocket({ type: host.includes(":") ? "udp6" : "udp4", recvBufferSize: 1 << 21 });
+  socket.on("message", (data, from) => receive(data, from, socket));
+  socket.on("error", () => {});
+  socket.bind(0, host);
+  await once(socket, "listening");
+  atEnd(() => new Promise<void>((resolve) => socket.close(resolve)));
+  return { port: socket.address().port, socket };
+}
+
+/** A port that was free a moment ago, for peers that can't choose one themselves. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, LOOPBACK);
+  await once(server, "listening");
+  const port = portOf(server);
+  await closed(server);
+  return port;
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+function closed(server: { close(done: () => void): unknown }): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}

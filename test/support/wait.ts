@@ -1,0 +1,63 @@
+/** Bounded waiting: nothing in a test waits for ever. */
+
+/** How long a step of a test may take, in ms. */
+export const PATIENCE = 8_000;
+
+/** What the promise comes to; rejects if that takes longer than `ms`. */
+export async function within<T>(promise: Promise<T>, what: string, ms: number = PATIENCE): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`${what}: not within ${ms} ms`);
+    timer = setTimeout(() => reject(error), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits until the condition holds; rejects if that takes longer than `ms`. */
+export async function until(condition: () => boolean, what: string, ms: number = PATIENCE): Promise<void> {
+  const end = performance.now() + ms;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`${what}: not within ${ms} ms`);
+    await pause(2);
+  }
+}
+
+/** Lets `ms` pass. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** What comes one by one, to be taken in order, whether it comes before it is asked for or after. */
+export class Inbox<T> {
+  /** All that has come, taken or not. */
+  readonly all: T[] = [];
+  readonly #what: string;
+  readonly #waiting: ((value: T) => void)[] = [];
+  #taken = 0;
+
+  /** `what`: its name in the error of a wait that was in vain. */
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  readonly push = (value: T): void => {
+    this.all.push(value);
+    if (this.#waiting.length === 0) return;
+    this.#taken += 1;
+    this.#waiting.shift()?.(value);
+  };
+
+  /** The next one that nobody took. */
+  next(ms: number = PATIENCE): Promise<T> {
+    if (this.#taken < this.all.length) {
+      const value = this.all[this.#taken] as T;
+      this.#taken += 1;
+      return Promise.resolve(value);
+    }
+    return within(new Promise<T>((resolve) => this.#waiting.push(resolve)), this.#what, ms);
+  }
+}
