@@ -9,12 +9,73 @@
  *   comes as a delivery. `cause` takes the runtime's own error to the application.
  * - Bytes that a call is handed are views of the core's memory. They are borrowed, for the call or as its text says.
  */
-import type { AddressOf, Close, Kind } from "../wasm/abi.gen.ts";
+import type { AddressOf, Close, SocketKind } from "../wasm/abi.gen.ts";
 
 /** What an adapter exports. */
 export interface Host {
   /** Makes the port of a new engine. */
   createPort(): Port;
+}
+
+/** How a socket is to be made, for all the sockets that a handle has in its life. What is left out is off. */
+export interface SocketOptions {
+  /** TCP_NODELAY: on unless this is false. A listener's is that of the connections it accepts. */
+  readonly noDelay?: boolean | undefined;
+  /** SO_KEEPALIVE, with the time that may pass in silence before the first probe. Off unless this is given. */
+  readonly keepAlive?: boolean | { readonly initialDelayMs: number } | undefined;
+  /** A listener's connections that may wait to be accepted; the host's own default unless this is given. */
+  readonly backlog?: number | undefined;
+}
+
+/** A certificate, a key or a list of authorities: PEM text, or PEM or DER bytes. */
+export type Pem = string | Uint8Array;
+
+/** How TLS is to be done. Without any of it: a client verifies the server by the authorities that the host trusts. */
+export interface TlsOptions {
+  /** The authorities to trust instead of the host's. */
+  readonly ca?: Pem | readonly Pem[] | undefined;
+  /** Our certificate and those between it and its authority. A server needs one. */
+  readonly cert?: Pem | undefined;
+  /** The private key of `cert`. */
+  readonly key?: Pem | undefined;
+  /** What `key` is encrypted with. */
+  readonly passphrase?: string | undefined;
+  /** The name to ask for (SNI) and to verify, if it is not the name that was connected to. */
+  readonly servername?: string | undefined;
+  /** The protocols to offer or to accept, in order of preference, RFC 7301. */
+  readonly alpn?: readonly string[] | undefined;
+  /** Whether a peer whose certificate fails a check is refused: yes unless this is false. A pin is checked all the same. */
+  readonly rejectUnauthorized?: boolean | undefined;
+  /** A server asks its clients for a certificate. */
+  readonly requestCert?: boolean | undefined;
+  /** The SHA-256 fingerprint that the peer's certificate must have, in hex with or without colons. */
+  readonly pin?: string | undefined;
+  /** The oldest version to speak: TLS 1.2 unless this is given. */
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
+}
+
+/** What two peers agreed on. */
+export interface TlsInfo {
+  /** The protocol that ALPN chose, or `""`. */
+  readonly alpn: string;
+  /** `"TLSv1.3"`, `"TLSv1.2"` */
+  readonly protocol: string;
+  /** The cipher suite by its name in the standard. */
+  readonly cipher: string;
+  /** SHA-256 of the peer's certificate, upper-case hex with colons; `""` if it showed none. */
+  readonly peerFingerprint: string;
+  /** Whether the peer's certificate passed every check. */
+  readonly authorized: boolean;
+}
+
+/** What came of a look-up: addresses (1 or more), or an error. */
+export interface Resolution {
+  /** 0, or a number of the error table. */
+  readonly error: number;
+  /** Literal addresses in the order in which they are to be tried. */
+  readonly addresses: readonly string[];
+  /** What the runtime reported. */
+  readonly cause?: unknown;
 }
 
 /** Sockets, time and random bytes, as the engine asks a host for them. `handle` is the engine's number for a socket. */
@@ -26,15 +87,22 @@ export interface Port {
   attach(deliver: PortEvents, memory: PortMemory): void;
 
   /**
-   * Opens a socket for `handle`.
+   * Opens a socket for `handle`. Reading is on.
    *
-   * `Kind.TCP` connects to `name`, a host name or a literal address, and `port`, with TCP_NODELAY; `connected` or
-   * `closed` follows. `Kind.UDP` binds the local `port`, 0 for any free one; it is ready at once. Reading is on.
+   * - `SocketKind.TCP` connects to `name`, a host name or a literal address, and `port`.
+   * - `SocketKind.UNIX` connects to the path `name`.
+   * - `SocketKind.UDP` binds the local literal address `name` (`""`: any IPv4 one) and `port` (0: any free one). It is
+   *   ready at once.
+   * - `SocketKind.TCP_LISTENER` listens on the local name or address `name` (`""`: every one) and `port` (0: any free one).
+   * - `SocketKind.UNIX_LISTENER` listens at the path `name`. What lies there already is not touched: ERR_IN_USE.
+   *
+   * But for UDP, `connected` (connected, listening) or `closed` follows. `tls` is given if `startTls` with the same
+   * options will follow `connected` at once: a port may begin it by itself.
    *
    * @returns 0, or the error if it is certain at once; then nothing is delivered for the handle, and `cause` has what
    * the runtime reported.
    */
-  open(handle: number, kind: Kind, name: string, port: number): number;
+  open(handle: number, kind: SocketKind, name: string, port: number, options: SocketOptions, tls?: TlsOptions): number;
 
   /**
    * Writes `pieces` in order, as one write if that is possible. The array is borrowed for the call. The bytes are
@@ -53,10 +121,41 @@ export interface Port {
    * Sends one datagram to a literal address. All arguments are borrowed for the call: a port that can't send at once
    * copies or refuses.
    *
+   * `address` is `""` on a socket that `connectUdp` has given a peer: it goes there.
+   *
    * @returns `data.length`, ERR_BACKPRESSURE, or another error; never a part. An error that only shows later is
    * delivered with `failed`.
    */
   sendTo(handle: number, address: string, port: number, data: Uint8Array): number;
+
+  /** Ends our half of a stream: FIN. All that was written is done with. */
+  shutdown(handle: number): void;
+
+  /**
+   * Fixes the peer of a UDP socket: others are no longer heard. A port whose runtime answers later queues what is sent
+   * until then, and tells of what went wrong with `failed`.
+   *
+   * @returns 0 or an error.
+   */
+  connectUdp(handle: number, address: string, port: number): number;
+
+  /**
+   * Starts TLS on a connected stream, as client or, on an accepted one, as server. `name` is the server's name to verify;
+   * `""`: the one the socket was opened with, and of an accepted one none. `options.servername` goes before both.
+   * `secured` follows, or `closed` with the ERR_TLS… of the check that failed. Between the two reading is on.
+   *
+   * @returns 0, or ERR_UNSUPPORTED, or the error with which the options were refused.
+   */
+  startTls(handle: number, name: string, options: TlsOptions): number;
+
+  /** What TLS came to, or `undefined` where there is none. */
+  tlsInfo(handle: number): TlsInfo | undefined;
+
+  /**
+   * Looks a name up as `open` does: 0 for addresses of both families. A literal address is its own answer. The promise is
+   * never rejected.
+   */
+  resolve(host: string, family: 0 | 4 | 6): Promise<Resolution>;
 
   /** Stops or resumes reading. A stopped socket delivers neither `received` nor `ended` nor `datagram`. */
   read(handle: number, on: boolean): void;
@@ -79,7 +178,7 @@ export interface Port {
   /** Whether the network is up and has an address. A host that can't tell says true. */
   isUp(): boolean;
 
-  /** What the runtime reported when `open` or `sendTo` last returned an error. */
+  /** What the runtime reported when `open`, `sendTo`, `connectUdp` or `startTls` last returned an error. */
   readonly cause: unknown;
 
   /** The host's time. */
@@ -103,8 +202,20 @@ export interface Clock {
 
 /** What the host tells the engine. To be called from the event loop's own turns, never inside a call of `Port`. */
 export interface PortEvents {
-  /** The TCP connection is established. */
+  /** The connection is established; the listener listens. */
   connected(handle: number): void;
+
+  /**
+   * A listener has a new connection, which has not been read from. If there is room for it, `register` is called with its
+   * handle, to be noted before this goes on. From then on it is a socket like any other; it may be closed before this
+   * returns.
+   *
+   * @returns whether it was registered. If not, the port drops the connection.
+   */
+  accepted(listener: number, register: (handle: number) => void): boolean;
+
+  /** The TLS handshake is done. */
+  secured(handle: number): void;
 
   /**
    * `size` bytes (1 to `memory.received.length`) lie at the start of `memory.received`. They are consumed when this
@@ -124,7 +235,7 @@ export interface PortEvents {
   /** A datagram of `size` bytes, 0 included, lies in `memory.received`. `address` is a literal one, without brackets. */
   datagram(handle: number, size: number, address: string, port: number): void;
 
-  /** Something that had been accepted failed later, and the socket lives on: a datagram that could not leave. */
+  /** Something that had been taken failed later, and the socket lives on: a datagram that could not leave. */
   failed(handle: number, error: number, cause?: unknown): void;
 
   /** The time that `Clock.wake` set has come. */

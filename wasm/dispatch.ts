@@ -1,4 +1,4 @@
-import { Event, EventFlag } from "./abi.gen.ts";
+import { type Deadline, Event, EventFlag } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { errorCode, stepName, TwinwireError } from "./errors.ts";
@@ -37,6 +37,15 @@ export function dispatch(core: Core, record: number, endpoint: Endpoint, cause: 
       break;
     case Event.ERROR:
       dispatchError(core, record, endpoint, cause);
+      break;
+    case Event.SECURED:
+      endpoint.secured();
+      break;
+    case Event.ENDED:
+      endpoint.ended();
+      break;
+    case Event.DEADLINE:
+      endpoint.deadline(memory.eventDetail(record) as Deadline);
       break;
     case Event.CLOSE:
       endpoint.closing(memory.eventCode(record), at, size);

@@ -1,4 +1,5 @@
-import { type Kind, NONE } from "./abi.gen.ts";
+import type { SocketOptions, TlsOptions } from "../adapters/port.ts";
+import { type Deadline, type Kind, NONE } from "./abi.gen.ts";
 import type { TwinwireError } from "./errors.ts";
 
 /** How an open connection ended. */
@@ -12,6 +13,8 @@ export interface Ending {
   /** Milliseconds to the next attempt, or `FOREVER`. */
   readonly retryMs: number;
 }
+
+const PLAIN: SocketOptions = {};
 
 /**
  * What the engine tells of one handle. A door extends it by what it wants to hear; the methods are called on a turn of
@@ -31,6 +34,10 @@ export abstract class Endpoint {
   released = false;
   /** Whether it keeps the process alive. Only the engine sets it. */
   kept = true;
+  /** How its sockets are made. To be set before it is opened. */
+  options: SocketOptions = PLAIN;
+  /** How TLS is done on it; a listener's is that of the connections it accepts. Only the engine sets it (`setTls`). */
+  tls: TlsOptions | undefined;
 
   constructor(kind: Kind, address: string) {
     this.kind = kind;
@@ -39,6 +46,23 @@ export abstract class Endpoint {
 
   /** The connection is open. */
   connected(): void {}
+
+  /**
+   * A listener has a new connection. Returns what is to hear of it; `connected` or `error` follows there. `undefined`
+   * closes it.
+   */
+  accepted(_handle: number): Endpoint | undefined {
+    return undefined;
+  }
+
+  /** What `startTls` began is done: what follows is protected. */
+  secured(): void {}
+
+  /** The peer ended its half of a stream that `setHalfOpen` keeps open. */
+  ended(): void {}
+
+  /** A deadline passed. */
+  deadline(_which: Deadline): void {}
 
   /** An open connection ended, or one that never opened was given up. */
   disconnected(_ending: Ending): void {}

@@ -12,6 +12,8 @@ export class EndpointTable {
   /** Those that were closed since the last sweep. */
   #leaving: Endpoint[] = [];
   #kept = 0;
+  /** The endpoint for which a handle is being opened. */
+  #opening: Endpoint | undefined;
 
   constructor(port: Port) {
     this.#port = port;
@@ -26,6 +28,20 @@ export class EndpointTable {
   /** All of them. */
   all(): Endpoint[] {
     return this.#byIndex.filter((endpoint) => endpoint !== undefined);
+  }
+
+  /** Opens a handle for an endpoint: `call` returns it, or an error. */
+  opening(endpoint: Endpoint, call: () => number): number {
+    this.#opening = endpoint;
+    const result = call();
+    this.#opening = undefined;
+    if (result >= 0) this.add(endpoint, result);
+    return result;
+  }
+
+  /** Whose socket is being opened: that of a handle that is new, or of one that connects again. */
+  opener(handle: number): Endpoint | undefined {
+    return this.#opening ?? this.find(handle);
   }
 
   /** A handle was opened for the endpoint. */

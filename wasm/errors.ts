@@ -1,7 +1,17 @@
 import { type ErrorCode, Errors, Step } from "./abi.gen.ts";
 
 /** What was being done when an error came; `"call"` is a function that was called in a wrong way. */
-export type ErrorStep = "open" | "connect" | "handshake" | "receive" | "send" | "close" | "call";
+export type ErrorStep =
+  | "open"
+  | "connect"
+  | "tls"
+  | "handshake"
+  | "accept"
+  | "receive"
+  | "send"
+  | "close"
+  | "resolve"
+  | "call";
 
 /** What is known of an error besides its code. */
 export interface ErrorFacts {
@@ -28,15 +38,20 @@ const steps: Record<Step, ErrorStep> = {
   [Step.RECEIVE]: "receive",
   [Step.SEND]: "send",
   [Step.CLOSE]: "close",
+  [Step.TLS]: "tls",
+  [Step.ACCEPT]: "accept",
 };
 
 const doing: Record<ErrorStep, string> = {
   open: "opening",
   connect: "connecting to",
+  tls: "TLS with",
   handshake: "the handshake with",
+  accept: "accepting at",
   receive: "receiving from",
   send: "sending to",
   close: "closing",
+  resolve: "looking up",
   call: "",
 };
 

@@ -1,5 +1,5 @@
 import type { Port } from "../adapters/port.ts";
-import { type AddressOf, type Close, type CoreImports, Errors, type Kind, Span } from "./abi.gen.ts";
+import { type AddressOf, type Close, type CoreImports, Errors, type SocketKind, Span } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { EndpointTable } from "./endpoints.ts";
 import { report } from "./report.ts";
@@ -13,20 +13,23 @@ interface Surroundings {
   readonly core: () => Core;
   /** Takes what the runtime reported when the port refused something. */
   readonly refused: (cause: unknown) => void;
+  /** The same, where the core may tell of it only later: in an ERROR of that handle. */
+  readonly failed: (handle: number, cause: unknown) => void;
 }
 
 /**
  * The core's imports, routed to a port. A port may not throw; if it does all the same, the core must not be left in the
  * middle of a call.
  */
-export function routeImports(port: Port, { endpoints, core, refused }: Surroundings): CoreImports {
+export function routeImports(port: Port, { endpoints, core, refused, failed }: Surroundings): CoreImports {
   const pieces: Uint8Array[] = [];
   return {
     tw_port_open(_host, handle, kind, name, nameSize, portNumber) {
-      const host = core().memory.utf8(name >>> 0, nameSize);
-      const result = guard(() => port.open(handle, kind as Kind, host, portNumber), HOST_ERROR);
+      const where = core().memory.utf8(name >>> 0, nameSize);
+      const { options = {}, tls } = endpoints.opener(handle) ?? {};
+      const result = guard(() => port.open(handle, kind as SocketKind, where, portNumber, options, tls), HOST_ERROR);
       if (result === 0) endpoints.socketOpened(handle);
-      else refused(port.cause);
+      else failed(handle, port.cause);
       return result;
     },
     tw_port_write(_host, handle, spans, count) {
@@ -46,6 +49,21 @@ export function routeImports(port: Port, { endpoints, core, refused }: Surroundi
       const bytes = memory.view(data >>> 0, size);
       const result = guard(() => port.sendTo(handle, to, portNumber, bytes), HOST_ERROR);
       if (result < 0) refused(port.cause);
+      return result;
+    },
+    tw_port_shutdown(_host, handle) {
+      guard(() => port.shutdown(handle), undefined);
+    },
+    tw_port_connect(_host, handle, address, addressSize, portNumber) {
+      const to = core().memory.utf8(address >>> 0, addressSize);
+      const result = guard(() => port.connectUdp(handle, to, portNumber), HOST_ERROR);
+      if (result < 0) refused(port.cause);
+      return result;
+    },
+    tw_port_start_tls(_host, handle, name, nameSize) {
+      const server = core().memory.utf8(name >>> 0, nameSize);
+      const result = guard(() => port.startTls(handle, server, endpoints.find(handle)?.tls ?? {}), HOST_ERROR);
+      if (result < 0) failed(handle, port.cause);
       return result;
     },
     tw_port_read(_host, handle, on) {

@@ -1,8 +1,9 @@
 import type { Port, PortEvents } from "../adapters/port.ts";
-import { EventRecord, type Limits, MAX_ADDRESS, NONE } from "./abi.gen.ts";
+import { Event, EventRecord, type Limits, MAX_ADDRESS, NONE } from "./abi.gen.ts";
 import { Alarm } from "./alarm.ts";
 import { type Core, createCore } from "./core.ts";
 import { dispatch, dispatchFailure } from "./dispatch.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { EndpointTable } from "./endpoints.ts";
 import { routeImports } from "./imports.ts";
 import { report } from "./report.ts";
@@ -25,7 +26,7 @@ export class Pump implements PortEvents {
   #laterQueued = false;
   /** Records that a tick outside a delivery made: they wait for the next turn. */
   #waiting = 0;
-  /** The runtime's error in the delivery that is under way, and whose it is. */
+  /** The runtime's error in the delivery or the call that is under way, and whose it is. */
   #cause: unknown;
   #causeHandle: number = NONE;
 
@@ -40,6 +41,11 @@ export class Pump implements PortEvents {
         refused: (cause) => {
           this.refusal = cause;
         },
+        failed: (handle, cause) => {
+          this.refusal = cause;
+          this.#cause = cause;
+          this.#causeHandle = handle;
+        },
       }),
     );
     this.#alarm = new Alarm(port.clock);
@@ -49,6 +55,22 @@ export class Pump implements PortEvents {
   connected(handle: number): void {
     this.#begin();
     this.#drain(this.core.exports.tw_connected(this.core.self, handle));
+  }
+
+  accepted(listener: number, register: (handle: number) => void): boolean {
+    this.#begin();
+    const { exports, self } = this.core;
+    const handle = exports.tw_accepted(self, listener);
+    if (handle >= 0) register(handle);
+    /* Told first, so that the connection has its endpoint when TLS asks for its options. */
+    this.#drain(exports.tw_pump(self));
+    if (handle >= 0) this.#drain(exports.tw_connected(self, handle));
+    return handle >= 0;
+  }
+
+  secured(handle: number): void {
+    this.#begin();
+    this.#drain(this.core.exports.tw_secured(this.core.self, handle));
   }
 
   received(handle: number, size: number): void {
@@ -71,7 +93,6 @@ export class Pump implements PortEvents {
     this.#cause = cause;
     this.#causeHandle = handle;
     this.#drain(this.core.exports.tw_closed(this.core.self, handle, error));
-    this.#cause = undefined;
   }
 
   datagram(handle: number, size: number, address: string, port: number): void {
@@ -133,6 +154,7 @@ export class Pump implements PortEvents {
 
   /** Before a delivery: what still waits is told, and the core learns the time. */
   #begin(): void {
+    this.#cause = undefined;
     const waiting = this.#waiting;
     this.#waiting = 0;
     if (waiting > 0) this.#tell(waiting);
@@ -162,7 +184,10 @@ export class Pump implements PortEvents {
       for (let record = events; record < end; record += EventRecord.SIZE) {
         const handle = memory.eventHandle(record);
         const endpoint = this.endpoints.find(handle);
-        if (endpoint === undefined) continue;
+        if (endpoint === undefined) {
+          if (memory.eventType(record) === Event.ACCEPTED) this.#accept(handle, memory.eventDetail(record));
+          continue;
+        }
         try {
           dispatch(core, record, endpoint, handle === this.#causeHandle ? this.#cause : undefined);
         } catch (error) {
@@ -172,6 +197,23 @@ export class Pump implements PortEvents {
       }
     }
     this.#draining = false;
+  }
+
+  /** Asks a listener's endpoint for that of a new connection. */
+  #accept(handle: number, listenerHandle: number): void {
+    const listener = this.endpoints.find(listenerHandle);
+    let endpoint: Endpoint | undefined;
+    try {
+      if (listener?.released === false) endpoint = listener.accepted(handle);
+    } catch (error) {
+      report(error);
+    }
+    if (endpoint === undefined) {
+      this.core.exports.tw_close(this.core.self, handle);
+      return;
+    }
+    endpoint.tls ??= listener?.tls;
+    this.endpoints.add(endpoint, handle);
   }
 
   /** Writes what was queued and sets the timer. */

@@ -1,7 +1,7 @@
 /** The port of Node: node:net, node:dgram, node:crypto. */
 import { randomFillSync } from "node:crypto";
-import { type AddressOf, Close, Errors, Kind } from "../../wasm/abi.gen.ts";
-import type { Port, PortEvents, PortMemory } from "../port.ts";
+import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
+import type { Port, PortEvents, PortMemory, Resolution } from "../port.ts";
 import { NodeClock } from "./clock.ts";
 import { errorNumber } from "./errors.ts";
 import { TcpSocket } from "./tcp.ts";
@@ -27,11 +27,11 @@ class NodePort implements Port {
     this.clock.attach(deliver);
   }
 
-  open(handle: number, kind: Kind, name: string, port: number): number {
+  open(handle: number, kind: SocketKind, name: string, port: number): number {
     this.cause = undefined;
     if (this.#deliver === undefined || this.#memory === undefined) return Errors.ERR_STATE.value;
     try {
-      return kind === Kind.UDP
+      return kind === SocketKind.UDP
         ? this.#openUdp(handle, port, this.#deliver, this.#memory)
         : this.#openTcp(handle, name, port, this.#deliver, this.#memory);
     } catch (error) {
@@ -52,6 +52,22 @@ class NodePort implements Port {
       this.cause = error;
       return errorNumber(error);
     }
+  }
+
+  shutdown(): void {}
+
+  connectUdp(): number {
+    return Errors.ERR_UNSUPPORTED.value;
+  }
+
+  startTls(): number {
+    return Errors.ERR_UNSUPPORTED.value;
+  }
+
+  tlsInfo(): undefined {}
+
+  resolve(): Promise<Resolution> {
+    return Promise.resolve({ error: Errors.ERR_UNSUPPORTED.value, addresses: [] });
   }
 
   read(handle: number, on: boolean): void {

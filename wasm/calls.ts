@@ -1,0 +1,160 @@
+import type { Port, TlsInfo } from "../adapters/port.ts";
+import { type AddressOf, type Deadline, Errors, type Limits, MAX_ADDRESS, State } from "./abi.gen.ts";
+import type { Core } from "./core.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { completeLimits } from "./limits.ts";
+import type { Memory } from "./memory.ts";
+import { Pump } from "./pump.ts";
+import { type ResolveOptions, resolve } from "./resolve.ts";
+
+/** What is sent: text goes out as UTF-8. */
+export type Payload = string | Uint8Array;
+
+/** The calls that are the same for every kind of handle. See `Engine`. */
+export abstract class Calls {
+  readonly limits: Limits;
+  readonly memory: Memory;
+  protected readonly pump: Pump;
+  protected readonly core: Core;
+
+  /** @throws TwinwireError for limits out of their range, or more memory than there is. */
+  constructor(port: Port, limits?: Partial<Limits>) {
+    this.limits = completeLimits(limits);
+    this.pump = new Pump(port, this.limits);
+    this.core = this.pump.core;
+    this.memory = this.core.memory;
+  }
+
+  /** The endpoint that the application owns by this number. */
+  find(handle: number): Endpoint | undefined {
+    if (typeof handle !== "number") return undefined;
+    const endpoint = this.pump.endpoints.find(handle);
+    return endpoint === undefined || endpoint.released ? undefined : endpoint;
+  }
+
+  /** Every endpoint that the application owns. */
+  all(): Endpoint[] {
+    return this.pump.endpoints.all().filter((endpoint) => !endpoint.released);
+  }
+
+  /** What the runtime reported, if it is why the last call failed that opens, connects, sends a datagram or starts TLS. */
+  get cause(): unknown {
+    return this.pump.refusal;
+  }
+
+  /** Closes any handle; the number is stale from now on. */
+  close(endpoint: Endpoint): number {
+    this.pump.touchClock();
+    return this.left(endpoint, this.core.exports.tw_close(this.core.self, endpoint.handle));
+  }
+
+  /** The `State` of a handle. */
+  state(handle: number): State {
+    const state = this.core.exports.tw_state(this.core.self, handle);
+    return state < 0 ? State.FREE : (state as State);
+  }
+
+  buffered(handle: number): number {
+    return this.core.exports.tw_buffered(this.core.self, handle);
+  }
+
+  setReceiving(handle: number, on: boolean): number {
+    return this.core.exports.tw_set_receiving(this.core.self, handle, on ? 1 : 0);
+  }
+
+  /** Sets deadlines (`Deadline` bits) to `ms` from now, or clears them with 0. */
+  setDeadline(handle: number, which: Deadline, ms: number): number {
+    this.pump.touchClock();
+    const result = this.core.exports.tw_set_deadline(this.core.self, handle, which, ms);
+    this.pump.queueSettle();
+    return result;
+  }
+
+  setAutoReconnect(handle: number, on: boolean): number {
+    const result = this.core.exports.tw_set_auto_reconnect(this.core.self, handle, on ? 1 : 0);
+    this.pump.queueSettle();
+    return result;
+  }
+
+  /** `delaysMs`: 1 to `MAX_DELAYS` of them. */
+  setReconnectDelays(handle: number, delaysMs: readonly number[]): number {
+    const { exports, memory, self, stage } = this.core;
+    const place = (stage + 3) & ~3;
+    memory.writeU32(place, delaysMs);
+    return exports.tw_set_reconnect_delays(self, handle, place, delaysMs.length);
+  }
+
+  bindEvent(handle: number, event: string, signature: number): number {
+    const { exports, self, stage } = this.core;
+    const size = this.stage(event);
+    return size < 0 ? Errors.ERR_EVENT.value : exports.tw_bind_event(self, handle, stage, size, signature);
+  }
+
+  /** The number that stands for an event's declaration. */
+  signature(declaration: string): number {
+    const size = this.stage(declaration);
+    return size < 0 ? 0 : this.core.exports.tw_signature(this.core.stage, size) >>> 0;
+  }
+
+  /** One end's address, or an error number. */
+  address(handle: number, which: AddressOf): string | number {
+    const { exports, memory, self, stage } = this.core;
+    const size = exports.tw_address(self, handle, which, stage, MAX_ADDRESS);
+    return size < 0 ? size : memory.utf8(stage, size);
+  }
+
+  /** Whether the endpoint keeps the process alive. */
+  keep(endpoint: Endpoint, on: boolean): void {
+    this.pump.endpoints.keep(endpoint, on);
+  }
+
+  /** What TLS came to on a handle, or `undefined` where there is none. */
+  tlsInfo(handle: number): TlsInfo | undefined {
+    return this.pump.port.tlsInfo(handle);
+  }
+
+  /**
+   * Looks a host name up; a literal address is its own answer.
+   *
+   * @returns 1 or more literal addresses, in the order in which they are to be tried.
+   * @throws TwinwireError ERR_ARGUMENT, ERR_NAME_NOT_FOUND, ERR_NAME_FAILED, ERR_ABORTED.
+   */
+  resolve(host: string, options?: ResolveOptions): Promise<string[]> {
+    return resolve(this.pump.port, host, options);
+  }
+
+  /** Puts an argument into the stage buffer, `offset` bytes from its start. Returns its bytes, or -1 if it is too long. */
+  protected stage(data: Payload, offset = 0): number {
+    const { memory, stage } = this.core;
+    const room = this.limits.stageBuffer - offset;
+    if (typeof data === "string") return memory.writeText(stage + offset, room, data);
+    return memory.writeBytes(stage + offset, room, data);
+  }
+
+  /** Opens a handle by `call`, which takes its text from the stage buffer; `tooLong` is what a text is that has no room. */
+  protected open(endpoint: Endpoint, text: string, tooLong: number, call: (size: number) => number): number {
+    const { exports, self } = this.core;
+    this.pump.touchClock();
+    this.pump.refusal = undefined;
+    const size = this.stage(text);
+    if (size < 0) return tooLong;
+    const result = this.pump.endpoints.opening(endpoint, () => call(size));
+    if (result < 0) return result;
+    if (endpoint.tls !== undefined) exports.tw_set_tls(self, result, 1);
+    this.pump.queueSettle();
+    return result;
+  }
+
+  protected sent(result: number): number {
+    if (result >= 0) this.pump.queueSettle();
+    return result;
+  }
+
+  protected left(endpoint: Endpoint, result: number): number {
+    if (result < 0) return result;
+    this.pump.endpoints.leave(endpoint);
+    this.pump.queueSettle();
+    this.pump.queueLater();
+    return result;
+  }
+}

@@ -1,0 +1,122 @@
+import type { TlsOptions } from "../adapters/port.ts";
+import { Errors, NONE, SocketKind } from "./abi.gen.ts";
+import { Calls, type Payload } from "./calls.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+const TOO_LARGE = Errors.ERR_TOO_LARGE.value;
+const ARGUMENT = Errors.ERR_ARGUMENT.value;
+
+/** The calls of streams, listeners and UDP sockets. See `Engine`. */
+export abstract class SocketCalls extends Calls {
+  tcpConnect(endpoint: Endpoint, host: string, port: number): number {
+    const { exports, self, stage } = this.core;
+    return this.open(endpoint, host, ARGUMENT, (size) => exports.tw_tcp_connect(self, stage, size, port));
+  }
+
+  /** Connects to a Unix stream socket. */
+  unixConnect(endpoint: Endpoint, path: string): number {
+    const { exports, self, stage } = this.core;
+    return this.open(endpoint, path, Errors.ERR_PATH.value, (size) => exports.tw_unix_connect(self, stage, size));
+  }
+
+  /**
+   * Opens a server socket. `TCP_LISTENER`: on a local name or address (`""`: every one) and `port`, 0 for any free one;
+   * `UNIX_LISTENER`: at a path. The endpoint hears `connected` once it listens, then `accepted`.
+   */
+  listen(endpoint: Endpoint, kind: SocketKind, name: string, port: number): number {
+    const { exports, self, stage } = this.core;
+    const tooLong = kind === SocketKind.UNIX_LISTENER ? Errors.ERR_PATH.value : ARGUMENT;
+    return this.open(endpoint, name, tooLong, (size) => exports.tw_listen(self, kind, stage, size, port));
+  }
+
+  udpOpen(endpoint: Endpoint, port: number): number {
+    return this.udpBind(endpoint, "", port);
+  }
+
+  /** Opens a UDP socket on a literal local address (`""`: any IPv4 one) and `port`, 0 for any free one. */
+  udpBind(endpoint: Endpoint, address: string, port: number): number {
+    const { exports, self, stage } = this.core;
+    return this.open(endpoint, address, Errors.ERR_ADDRESS.value, (size) =>
+      exports.tw_udp_bind(self, stage, size, port),
+    );
+  }
+
+  /** Fixes the peer of a UDP socket: only it is heard, and `udpSendTo` with the address `""` sends to it. */
+  udpConnect(handle: number, address: string, port: number): number {
+    const { exports, self, stage } = this.core;
+    this.pump.refusal = undefined;
+    const size = this.stage(address);
+    return size < 0 ? Errors.ERR_ADDRESS.value : exports.tw_udp_connect(self, handle, stage, size, port);
+  }
+
+  /** Queues bytes on a TCP connection, whole or not at all. */
+  send(handle: number, data: Payload): number {
+    const { exports, self, stage } = this.core;
+    const size = this.stage(data);
+    return size < 0 ? TOO_LARGE : this.sent(exports.tw_send(self, handle, stage, size));
+  }
+
+  udpSendTo(handle: number, address: string, port: number, data: Payload): number {
+    const { exports, self, stage } = this.core;
+    this.pump.refusal = undefined;
+    const addressSize = this.stage(address);
+    if (addressSize < 0) return Errors.ERR_ADDRESS.value;
+    const size = this.stage(data, addressSize);
+    if (size < 0) return TOO_LARGE;
+    return this.sent(exports.tw_udp_send_to(self, handle, stage, addressSize, port, stage + addressSize, size));
+  }
+
+  /**
+   * Bytes that `send` takes now; what the last block of the pool has left is not counted. To hear of more, a send that
+   * is refused has to be tried.
+   */
+  room(handle: number): number {
+    const { sendBuffer, blockSize, stageBuffer } = this.limits;
+    const pool = (this.core.exports.tw_free_blocks(this.core.self) >>> 0) * blockSize;
+    return Math.min(sendBuffer - Math.max(0, this.buffered(handle)), pool, stageBuffer);
+  }
+
+  /** Ends our half of a stream behind all that is queued. */
+  shutdown(handle: number): number {
+    return this.sent(this.core.exports.tw_shutdown(this.core.self, handle));
+  }
+
+  /** Whether the peer's end leaves our half open. */
+  setHalfOpen(handle: number, on: boolean): number {
+    return this.core.exports.tw_set_half_open(this.core.self, handle, on ? 1 : 0);
+  }
+
+  /** Receives at most about so many bytes ahead of `consumed`; 0: without bound. */
+  setWindow(handle: number, bytes: number): number {
+    return this.core.exports.tw_set_window(this.core.self, handle, bytes);
+  }
+
+  /** So many bytes of what `data` told are used up. */
+  consumed(handle: number, bytes: number): number {
+    return this.core.exports.tw_consumed(this.core.self, handle, bytes);
+  }
+
+  /**
+   * Asks for TLS from the start; for a listener, on each connection it accepts. To be called before the endpoint is
+   * opened, which lets the port begin without a detour, or right after.
+   */
+  setTls(endpoint: Endpoint, options: TlsOptions): number {
+    endpoint.tls = options;
+    return endpoint.handle === NONE ? 0 : this.core.exports.tw_set_tls(this.core.self, endpoint.handle, 1);
+  }
+
+  /** Starts TLS on an open stream in place. `name` is the server's to verify; `""`: the one that was connected to. */
+  startTls(endpoint: Endpoint, name: string, options: TlsOptions): number {
+    const { exports, self, stage } = this.core;
+    this.pump.touchClock();
+    this.pump.refusal = undefined;
+    const size = this.stage(name);
+    if (size < 0) return ARGUMENT;
+    const before = endpoint.tls;
+    endpoint.tls = options;
+    const result = exports.tw_start_tls(self, endpoint.handle, stage, size);
+    if (result < 0) endpoint.tls = before;
+    this.pump.queueSettle();
+    return result;
+  }
+}
