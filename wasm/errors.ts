@@ -86,10 +86,15 @@ export class TwinwireError extends Error {
   }
 }
 
+function messageOf(cause: unknown): string | undefined {
+  const message = typeof cause === "object" && cause !== null && "message" in cause ? cause.message : undefined;
+  return typeof message === "string" ? message : undefined;
+}
+
 function describe(code: ErrorCode, { step = "call", address = "", detail = 0, reason, cause }: ErrorFacts): string {
   const { what, todo } = Errors[code];
   const where = [doing[step], address].filter((part) => part !== "").join(" ");
-  const why = [reason, detail === 0 ? "" : `${detail}`, cause instanceof Error ? cause.message : ""];
+  const why = [reason, detail === 0 ? "" : `${detail}`, messageOf(cause)];
   const because = why.filter((part) => part !== undefined && part !== "").join("; ");
   return `${code}: ${where === "" ? "" : `${where}: `}${what}${because === "" ? "" : ` (${because})`}; ${todo}`;
 }
