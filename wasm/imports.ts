@@ -6,20 +6,17 @@ import { report } from "./report.ts";
 
 const HOST_ERROR = Errors.ERR_HOST.value;
 
-/** What the imports need of the engine around them. */
-interface Surroundings {
-  readonly endpoints: EndpointTable;
-  /** Exists only after it was made with the imports. */
-  readonly core: () => Core;
-  /** Takes what the runtime reported when the port refused something. */
-  readonly refused: (cause: unknown) => void;
-}
-
 /**
  * The core's imports, routed to a port. A port may not throw; if it does all the same, the core must not be left in the
- * middle of a call.
+ * middle of a call. `core` is asked for, as it is made with the imports; `refused` takes what the runtime reported when
+ * the port refused something.
  */
-export function routeImports(port: Port, { endpoints, core, refused }: Surroundings): CoreImports {
+export function routeImports(
+  port: Port,
+  endpoints: EndpointTable,
+  core: () => Core,
+  refused: (cause: unknown) => void = () => {},
+): CoreImports {
   const pieces: Uint8Array[] = [];
   return {
     tw_port_open(_host, handle, kind, name, nameSize, portNumber) {

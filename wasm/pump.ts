@@ -1,11 +1,16 @@
 import type { Port, PortEvents } from "../adapters/port.ts";
-import { EventRecord, type Limits, MAX_ADDRESS, NONE } from "./abi.gen.ts";
+import { Event, EventRecord, type Limits, MAX_ADDRESS, NONE } from "./abi.gen.ts";
 import { Alarm } from "./alarm.ts";
 import { type Core, createCore } from "./core.ts";
 import { dispatch, dispatchFailure } from "./dispatch.ts";
 import { EndpointTable } from "./endpoints.ts";
 import { routeImports } from "./imports.ts";
 import { report } from "./report.ts";
+
+/** What an endpoint still hears once the application has closed it. */
+function isFarewell(event: number): boolean {
+  return event === Event.CLOSE || event === Event.DISCONNECTED;
+}
 
 /**
  * What turns the core: takes the host's deliveries, hands the events they make to endpoints, writes what was queued, and
@@ -34,13 +39,14 @@ export class Pump implements PortEvents {
     this.endpoints = new EndpointTable(port);
     this.core = createCore(
       limits,
-      routeImports(port, {
-        endpoints: this.endpoints,
-        core: () => this.core,
-        refused: (cause) => {
+      routeImports(
+        port,
+        this.endpoints,
+        () => this.core,
+        (cause) => {
           this.refusal = cause;
         },
-      }),
+      ),
     );
     this.#alarm = new Alarm(port.clock);
     port.attach(this, { received: this.core.memory.view(this.core.received, limits.recvBuffer) });
@@ -162,7 +168,7 @@ export class Pump implements PortEvents {
       for (let record = events; record < end; record += EventRecord.SIZE) {
         const handle = memory.eventHandle(record);
         const endpoint = this.endpoints.find(handle);
-        if (endpoint === undefined) continue;
+        if (endpoint === undefined || (endpoint.released && !isFarewell(memory.eventType(record)))) continue;
         try {
           dispatch(core, record, endpoint, handle === this.#causeHandle ? this.#cause : undefined);
         } catch (error) {
