@@ -160,6 +160,15 @@ describe("what is written down", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   });
 
+  test("CI installs every program that a test would do without", () => {
+    const installed = /packages=\(([^)]*)\)/.exec(read(".ci/run"))?.[1]?.split(/\s+/) ?? [];
+    const needed = files("test", ".ts").flatMap((path) =>
+      [...read(path).matchAll(/\bfindTool\("([^"]+)"/g)].map(([, name = ""]) => name),
+    );
+    expect(needed.length).toBeGreaterThan(0);
+    expect(needed.filter((name) => !installed.includes(name))).toEqual([]);
+  });
+
   const pages = [...readdirSync(root).filter((it) => it.endsWith(".md")), ...files("docs", ".md")];
 
   test.each(pages)("%s names files that exist", (page) => {
