@@ -20,13 +20,13 @@ export function parseBytes(text: string): Uint8Array {
     const match = token.exec(text);
     if (match === null) throw new Error(`malformed bytes at ${at}: ${text.slice(0, 80)}`);
     const [, quoted, byte, times = "1"] = match;
-    if (quoted !== undefined) for (const one of encoder.encode(unescape(quoted))) bytes.push(one);
+    if (quoted !== undefined) for (const one of encoder.encode(unescaped(quoted))) bytes.push(one);
     if (byte !== undefined) for (let left = Number(times); left > 0; left--) bytes.push(Number.parseInt(byte, 16));
   }
   return Uint8Array.from(bytes);
 }
 
-function unescape(quoted: string): string {
+function unescaped(quoted: string): string {
   return quoted.replace(/\\(.)/gs, (_, c: string) => (c === "r" ? "\r" : c === "n" ? "\n" : c === "t" ? "\t" : c));
 }
 
@@ -90,5 +90,7 @@ export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
 
 /** Whether `bytes` begin with `start`. */
 export function beginsWith(bytes: Uint8Array, start: Uint8Array): boolean {
-  return bytes.length >= start.length && start.every((byte, at) => bytes[at] === byte);
+  if (bytes.length < start.length) return false;
+  for (let at = 0; at < start.length; at++) if (bytes[at] !== start[at]) return false;
+  return true;
 }

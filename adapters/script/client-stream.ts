@@ -95,15 +95,15 @@ export class ClientStream {
     const opcode = first & 15;
     const final = (first & 0x80) !== 0;
     const kind = opcodes.get(opcode);
-    if (kind === undefined) return this.#fault("a frame has a reserved opcode");
+    if (kind === undefined) this.#fault("a frame has a reserved opcode");
     if (opcode >= 8 && (!final || payload.length > MAX_CONTROL)) {
       this.#fault("a control frame is fragmented or too long");
     }
     const prefix = `frame ${this.#name} ${kind}${final ? "" : " more"}`;
-    if (opcode !== 8) return this.#log.bytes(prefix, payload);
-    if (payload.length === 0) return this.#log.line(prefix);
-    if (payload.length === 1) return this.#fault("a close frame has a payload of one byte");
-    const code = ((payload[0] as number) << 8) | (payload[1] as number);
-    this.#log.bytes(`${prefix} ${code}`, payload.subarray(2));
+    const [high, low] = payload;
+    if (opcode !== 8) this.#log.bytes(prefix, payload);
+    else if (high === undefined) this.#log.line(prefix);
+    else if (low === undefined) this.#fault("a close frame has a payload of one byte");
+    else this.#log.bytes(`${prefix} ${(high << 8) | low}`, payload.subarray(2));
   }
 }

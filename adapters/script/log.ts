@@ -21,7 +21,7 @@ export class Log {
   join(prefix: string, bytes: Uint8Array): void {
     if (this.#prefix !== prefix) this.end();
     this.#prefix = prefix;
-    this.#pieces.push(bytes.slice());
+    this.#pieces.push(new Uint8Array(bytes));
   }
 
   /** Ends the line that `join` left open. */

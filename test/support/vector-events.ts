@@ -1,6 +1,6 @@
 /** Event records as lines, checked against what the wall promises. */
 import { Log, type ScriptPort, type ScriptSocket } from "../../adapters/script/index.ts";
-import { Event, EventFlag, Errors, FOREVER } from "../../wasm/abi.gen.ts";
+import { Errors, Event, EventFlag, FOREVER } from "../../wasm/abi.gen.ts";
 import type { Core } from "../../wasm/core.ts";
 
 const steps = ["none", "open", "connect", "handshake", "receive", "send", "close"];
@@ -43,7 +43,10 @@ export class EventLog {
     const { memory } = core;
     const handle = memory.eventHandle(record);
     const socket = this.#port.find(handle);
-    if (socket === undefined) return this.#port.fail(undefined, "an event names it");
+    if (socket === undefined) {
+      this.#port.fail(undefined, "an event names it");
+      return;
+    }
     const flags = memory.eventFlags(record);
     const bytes = memory.view(core.arena + memory.eventData(record), memory.eventSize(record));
     if ((flags & EventFlag.ASCII) !== 0 && !isAscii(bytes)) {
@@ -51,7 +54,10 @@ export class EventLog {
     }
     const { name } = socket;
     const type = memory.eventType(record);
-    if (type === Event.MESSAGE) return this.#addMessage(socket, flags, bytes);
+    if (type === Event.MESSAGE) {
+      this.#addMessage(socket, flags, bytes);
+      return;
+    }
     this.#pause();
     const code = memory.eventCode(record);
     const detail = memory.eventDetail(record);
@@ -61,29 +67,38 @@ export class EventLog {
     switch (type) {
       case Event.CONNECTED:
         this.#messages.delete(socket);
-        return this.#log.line(`connected ${name}`);
+        this.#log.line(`connected ${name}`);
+        break;
       case Event.DISCONNECTED: {
         const clean = (flags & EventFlag.CLEAN) === 0 ? "" : " clean";
-        return this.#log.line(`disconnected ${name} ${shown} unsent ${detail} ${retry}${clean}`);
+        this.#log.line(`disconnected ${name} ${shown} unsent ${detail} ${retry}${clean}`);
+        break;
       }
       case Event.DATA:
-        return this.#log.join(`data ${name}`, bytes);
+        this.#log.join(`data ${name}`, bytes);
+        break;
       case Event.DATAGRAM: {
         const sender = memory.utf8(core.sender, detail);
-        return this.#log.bytes(`datagram ${name} ${sender} ${memory.eventPort(record)}`, bytes);
+        this.#log.bytes(`datagram ${name} ${sender} ${memory.eventPort(record)}`, bytes);
+        break;
       }
       case Event.DRAIN:
-        return this.#log.line(`drain ${name}`);
+        this.#log.line(`drain ${name}`);
+        break;
       case Event.ERROR: {
         const step = steps[memory.eventStep(record)];
-        return this.#log.line(`error ${name} ${shown} ${step} ${detail} ${retry}`);
+        this.#log.line(`error ${name} ${shown} ${step} ${detail} ${retry}`);
+        break;
       }
       case Event.CLOSE:
-        return this.#log.bytes(`close ${name} ${code}`, bytes);
+        this.#log.bytes(`close ${name} ${code}`, bytes);
+        break;
       case Event.PING:
-        return this.#log.bytes(`ping ${name}`, bytes);
+        this.#log.bytes(`ping ${name}`, bytes);
+        break;
       case Event.PONG:
-        return this.#log.bytes(`pong ${name}`, bytes);
+        this.#log.bytes(`pong ${name}`, bytes);
+        break;
       default:
         this.#port.fail(socket, "an event has an unknown type");
     }
@@ -107,7 +122,7 @@ export class EventLog {
     this.#messages.set(socket, message);
     this.#current = socket;
     message.ascii &&= isAscii(bytes);
-    message.parts.push(bytes.slice());
+    message.parts.push(new Uint8Array(bytes));
     if (final) {
       this.#show(socket, message, true);
       this.#messages.delete(socket);
@@ -137,5 +152,6 @@ export class EventLog {
 }
 
 function isAscii(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte < 128);
+  for (let at = 0; at < bytes.length; at++) if ((bytes[at] as number) > 127) return false;
+  return true;
 }

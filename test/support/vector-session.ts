@@ -127,7 +127,8 @@ export class Session implements PortEvents {
     const { exports, events, self } = this.core;
     for (let count = ready, rounds = 0; count > 0; count = exports.tw_pump(self), rounds++) {
       if (count > this.limits.events || rounds > QUIET_AFTER) {
-        return this.port.fail(undefined, `${count} events in round ${rounds}`);
+        this.port.fail(undefined, `${count} events in round ${rounds}`);
+        return;
       }
       for (let index = 0; index < count; index++) this.events.add(this.core, events + index * EventRecord.SIZE);
     }
