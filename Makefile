@@ -15,7 +15,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js vectors demo bench clean help
+.PHONY: all build gen lint format test test-c test-js test-bun vectors demo bench clean help
 
 all: build
 
@@ -37,6 +37,9 @@ test-c: $(NODE_MODULES) build/gen.stamp ## run the C tests natively, with and wi
 
 test-js: build/dist.stamp ## run the TypeScript tests; ARGS go to jest
 	@NODE_OPTIONS=--experimental-vm-modules node_modules/.bin/jest $(ARGS)
+
+test-bun: build/dist.stamp ## run the TypeScript tests in Bun
+	@node scripts/test.mjs bun
 
 vectors: build/wasm-$(TOOLCHAIN).stamp ## write the vectors of pure functions anew, run all in C and through WebAssembly
 	@node test/vectors/make/vectors.mjs

@@ -178,8 +178,11 @@ export interface Port {
   /** Whether the network is up and has an address. A host that can't tell says true. */
   isUp(): boolean;
 
-  /** What the runtime reported when `open`, `sendTo`, `connectUdp` or `startTls` last returned an error. */
-  readonly cause: unknown;
+  /**
+   * What the runtime reported when `open`, `sendTo`, `connectUdp` or `startTls` last returned an error; absent where it
+   * reports nothing.
+   */
+  readonly cause?: unknown;
 
   /** The host's time. */
   readonly clock: Clock;

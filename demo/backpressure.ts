@@ -35,11 +35,9 @@ async function upload(story: Story, server: Peer, job: Upload): Promise<void> {
     const stalled = await job.untilStalled(MOST, QUIET_S);
     const waits = job.wire.buffered();
     const whole = limits().sendBuffer;
-    story.tell(`${name} took ${mib(job.size)} in pieces of 64 KiB, then said -1: the peer reads nothing`);
-    story.tell(
-      `  ${story.value(gauge(waits, whole))}  ${mib(waits)} of ${mib(whole)} wait here, the rest in the kernel`,
-    );
-    story.claim(stalled && job.refusedWhole, `${name}: -1 means that nothing was queued; the connection stays open`);
+    story.tell(`${name} took ${mib(job.size)}, then said -1: the peer reads nothing`);
+    story.tell(`  ${story.value(gauge(waits, whole))}  ${mib(waits)} of ${mib(whole)} wait here`);
+    story.claim(stalled && job.refusedWell, `${name}: -1 queued nothing, and the connection stays open`);
 
     const started = performance.now();
     server.order("read");
@@ -63,6 +61,6 @@ function checkArrival(story: Story, got: Report, job: Upload): void {
   const messages = job.wire.name === "ws.send" ? job.size / PIECE : undefined;
   const same = got.bytes === job.size && got.sha256 === sha256 && (messages === undefined || got.pieces === messages);
   const parts = messages === undefined ? "" : ` in ${messages} messages`;
-  const text = `the peer has all ${grouped(job.size)} bytes${parts}, SHA-256 ${sha256.slice(0, 12)}…`;
-  story.claim(same, text, `it has ${grouped(got.bytes)} in ${got.pieces} pieces, SHA-256 ${got.sha256.slice(0, 12)}…`);
+  const text = `the peer has all ${grouped(job.size)} bytes${parts}, SHA-256 equal`;
+  story.claim(same, text, `it has ${grouped(got.bytes)} in ${got.pieces} pieces, SHA-256 ${got.sha256}`);
 }

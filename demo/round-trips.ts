@@ -4,7 +4,7 @@ import { Peer } from "./peer.ts";
 import { duration, logSparkline, median } from "./picture.ts";
 import type { Story } from "./story.ts";
 
-const TRIPS = 40;
+const TRIPS = 24;
 /** Not only ASCII: characters of one to four bytes. */
 const greeting = (n: number): string => `${n}: hello, wörld → 🌍`;
 
@@ -81,7 +81,7 @@ async function overUdp(story: Story, port: number): Promise<void> {
     };
     const wrong = packets.entries.findIndex((_packet, n) => !right(n));
     const found = `datagram ${wrong}: ${packets.entries[wrong]?.data}`;
-    story.claim(wrong < 0, `UDP: ${TRIPS} datagrams came back as they went, one event each, with their sender`, found);
+    story.claim(wrong < 0, `UDP: ${TRIPS} datagrams came back, one event each, with their sender`, found);
   } finally {
     off();
     net.close(sock);
@@ -90,5 +90,5 @@ async function overUdp(story: Story, port: number): Promise<void> {
 
 function tellTimes(story: Story, name: string, times: readonly number[]): void {
   const range = `${duration(Math.min(...times))} to ${duration(Math.max(...times))}`;
-  story.tell(`${name}  ${story.value(logSparkline(times))}  ${range}, half of them within ${duration(median(times))}`);
+  story.tell(`${name}  ${story.value(logSparkline(times))}  ${range}, half within ${duration(median(times))}`);
 }

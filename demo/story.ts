@@ -60,9 +60,7 @@ export class Story {
     const all = this.#held + this.#broken;
     const time = `${this.seconds.toFixed(1)} s`;
     const good = this.#broken === 0 && all > 0;
-    const verdict = good
-      ? this.#paint("32", `All ${all} claims hold.`)
-      : this.#paint("31", `${this.#broken} of ${all} claims ${this.#broken === 1 ? "does" : "do"} not hold.`);
+    const verdict = this.#paint(good ? "32" : "31", `${this.#held} of ${all} claims hold.`);
     this.#write(`\n${verdict} ${this.#paint("2", time)}\n`);
     return good ? 0 : 1;
   }

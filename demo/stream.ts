@@ -21,7 +21,7 @@ export async function stream(story: Story): Promise<void> {
   let server = await Peer.start("sensor-server");
   const port = server.ports[0] ?? 0;
   const diary = new Diary<Happening>();
-  story.tell(`a sensor server runs as process ${server.pid}: ws://127.0.0.1:${port}/sensors`);
+  story.tell(`process ${server.pid} serves ws://127.0.0.1:${port}/sensors`);
 
   const conn = ws.open(`ws://127.0.0.1:${port}/sensors`);
   ws.setAutoReconnect(conn, true);
@@ -37,7 +37,7 @@ export async function stream(story: Story): Promise<void> {
     const first = await watch(story, diary, 0);
     await server.kill();
     story.tell(`process ${server.pid} is killed`);
-    checkReadings(story, first, server, "before the server died");
+    if (!checkReadings(story, first, server)) return;
 
     const lost = await happened(diary, "lost", 1);
     story.tell(`disconnected, close code ${lost.kind === "lost" ? lost.code : ""}; ${next(0)}`);
@@ -49,7 +49,7 @@ export async function stream(story: Story): Promise<void> {
       story.tell(`${failed.kind === "failed" ? failed.why : ""}, as nobody listens; ${next(attempt)}`);
     }
     server = await Peer.start("sensor-server", `${port}`);
-    story.tell(`the server is back: process ${server.pid}, the same port`);
+    story.tell(`process ${server.pid} serves the same port again`);
     const again = await waiting(story, happened(diary, "connected", 2), attempts, SCHEDULE.at(-1));
     attempts.push(again.at);
     story.tell(`connected again; the handle is still ${conn}`);
@@ -58,7 +58,7 @@ export async function stream(story: Story): Promise<void> {
     const second = await watch(story, diary, first.length);
     ws.close(conn);
     await happened(diary, "lost", 2);
-    checkReadings(story, second, server, "after it came back");
+    checkReadings(story, second, server);
   } finally {
     ws.close(conn);
     await server.kill();
@@ -100,10 +100,10 @@ function cpu(text: string): number {
 }
 
 /** Every reading must be the one that the server says it sent, in order. What it sent while it died may be missing. */
-function checkReadings(story: Story, got: readonly string[], server: Peer, when: string): void {
+function checkReadings(story: Story, got: readonly string[], server: Peer): boolean {
   const wrong = got.findIndex((text, index) => text !== server.sent[index]);
   const found = `reading ${wrong + 1} is ${got[wrong]}, and the server sent ${server.sent[wrong]}`;
-  story.claim(wrong < 0, `${got.length} readings ${when}: each as the server measured it, none missing`, found);
+  return story.claim(wrong < 0, `${got.length} readings, each as the server measured it, none missing`, found);
 }
 
 /** Shows how long it still is until the next attempt. */

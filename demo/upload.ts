@@ -11,6 +11,7 @@ export interface Wire {
   readonly happened: Diary<Happening>;
   send(data: Uint8Array): number;
   buffered(): number;
+  isOpen(): boolean;
   close(): void;
 }
 
@@ -28,6 +29,7 @@ export function overTcp(port: number): Wire {
     happened,
     send: (data) => net.send(sock, data),
     buffered: () => net.bufferedAmount(sock),
+    isOpen: () => net.state(sock) === "open",
     close: () => net.close(sock),
   };
 }
@@ -43,6 +45,7 @@ export function overWebSocket(port: number): Wire {
     happened,
     send: (data) => ws.send(conn, data),
     buffered: () => ws.bufferedAmount(conn),
+    isOpen: () => ws.state(conn) === "open",
     close: () => ws.close(conn),
   };
 }
@@ -52,8 +55,8 @@ export class Upload {
   readonly wire: Wire;
   /** How often a send was refused. */
   refusals = 0;
-  /** Whether no refused send changed what waits. */
-  refusedWhole = true;
+  /** Whether each refused send said why, changed nothing of what waits, and left the connection open. */
+  refusedWell = true;
   /** Bytes that were taken. */
   size = 0;
   readonly #file: Uint8Array;
@@ -108,7 +111,8 @@ export class Upload {
       const before = this.wire.buffered();
       if (this.wire.send(piece) < 0) {
         this.refusals++;
-        this.refusedWhole &&= this.wire.buffered() === before && lastError()?.code === "ERR_BACKPRESSURE";
+        const nothing = this.wire.buffered() === before && this.wire.isOpen();
+        this.refusedWell &&= nothing && lastError()?.code === "ERR_BACKPRESSURE";
         return true;
       }
       this.#hash.update(piece);

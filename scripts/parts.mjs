@@ -1,6 +1,7 @@
-// The parts of "make test". Each is { name, group, missing, run }:
-//   missing  what has to be installed before the part can run; undefined: nothing
-//   run      does it, and returns { passed, failed } and perhaps skipped: tests that a part left out itself
+// The parts of "make test". Each is { name, group, missing, onRequest, run }:
+//   missing    what has to be installed before the part can run; undefined: nothing
+//   onRequest  runs only if its group is named
+//   run        does it, and returns { passed, failed } and perhaps skipped: tests that a part left out itself
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -112,6 +113,21 @@ async function jest(args) {
   };
 }
 
+/** The tests that say something about a runtime, each in a process of its own, against dist/ as users import it. */
+async function bun() {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  const suites = listFiles("test", ".test.ts").filter((path) => !/^test\/(architecture|build)\./.test(path));
+  for (const suite of suites) {
+    const { status, lines } = await run(bin("bun"), ["test", "--timeout=15000", suite], { quiet: true });
+    const count = (word) =>
+      Number(lines.map((line) => RegExp(`^ *(\\d+) ${word}$`).exec(line)?.[1]).find(Boolean) ?? 0);
+    total.passed += count("pass");
+    total.skipped += count("skip");
+    total.failed += Math.max(count("fail"), status === 0 ? 0 : 1);
+  }
+  return total;
+}
+
 const noGcc = gcc ? undefined : "gcc";
 const noClang = clang ? undefined : "clang-19 libclang-rt-19-dev";
 const lint = (name, program, args) => ({ name, group: "lint", run: () => check(program, args) });
@@ -138,7 +154,8 @@ export const parts = [
   nativeTests(clang, noClang, "clang -O2", ["-O2"]),
   { name: "C fuzzing", group: "c", missing: noClang, run: fuzz },
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
-  { name: "TypeScript tests", group: "js", run: () => jest([]) },
+  { name: "TypeScript tests, Node", group: "js", run: () => jest([]) },
+  { name: "TypeScript tests, Bun", group: "bun", onRequest: true, run: bun },
 ];
 
 /** The shared vectors alone, in C and through WebAssembly. */

@@ -6,8 +6,8 @@ import { root } from "../wasm/build/project.mjs";
 /** A line that only the end of the whole run may print. */
 const TOTAL = /^(\d+) passed, (\d+) failed(?:, \d+ skipped)?$/;
 
-/** { status, counts }: the exit code, and { passed, failed } if the program printed such a line. `quiet`: streams nothing,
- *  and shows what came only if the program fails. */
+/** { status, counts, lines }: the exit code, { passed, failed } if the program printed such a line, and what else it
+ *  printed. `quiet`: streams nothing, and shows what came only if the program fails. */
 export function run(program, args, { env = {}, seconds = 600, quiet = false } = {}) {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
@@ -15,8 +15,7 @@ export function run(program, args, { env = {}, seconds = 600, quiet = false } = 
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    const held = [];
-    const print = quiet ? (text) => held.push(text) : console.log;
+    const lines = [];
     let counts;
     const timer = setTimeout(() => {
       console.log(`${program} took longer than ${seconds} s`);
@@ -28,20 +27,23 @@ export function run(program, args, { env = {}, seconds = 600, quiet = false } = 
       const line = (text) => {
         const total = TOTAL.exec(text);
         if (total) counts = { passed: Number(total[1]), failed: Number(total[2]) };
-        else print(text);
+        else {
+          lines.push(text);
+          if (!quiet) console.log(text);
+        }
       };
       stream.setEncoding("utf8");
       stream.on("data", (chunk) => {
-        const lines = (rest + chunk).split("\n");
-        rest = lines.pop();
-        lines.forEach(line);
+        const complete = (rest + chunk).split("\n");
+        rest = complete.pop();
+        complete.forEach(line);
       });
       stream.on("end", () => rest && line(rest));
     }
     const finish = (status) => {
       clearTimeout(timer);
-      if (status !== 0) for (const text of held) console.log(text);
-      resolve({ status, counts });
+      if (quiet && status !== 0) for (const text of lines) console.log(text);
+      resolve({ status, counts, lines });
     };
     child.on("error", (error) => {
       console.log(error.message);

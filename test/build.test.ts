@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { ABI_HASH, type CoreExports, exportNames, importNames } from "../wasm/abi.gen.ts";
 import { moduleBase64 } from "../wasm/module.gen.ts";
 
@@ -44,7 +45,8 @@ describe("the checks of the build", () => {
   function inspect(wasm: Buffer): unknown {
     const program = `
       import { inspectModule } from "./wasm/build/module.mjs";
-      import { readFileSync } from "node:fs";
+      import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
       console.log(JSON.stringify(inspectModule(readFileSync(0))));`;
     const args = ["--input-type=module", "--eval", program];
     const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, input: wasm, encoding: "utf8" });
@@ -75,17 +77,28 @@ describe("the checks of the build", () => {
 });
 
 describe("the package", () => {
+  let home = "";
   let packed: string[] = [];
 
+  function succeed(program: string, args: string[], cwd = home): string {
+    const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: "utf8", timeout: 60_000 });
+    if (status !== 0) throw error ?? new Error(`${program} ${args.join(" ")}\n${stdout}${stderr}`);
+    return stdout;
+  }
+
+  // An application's folder in which the package is installed as a registry would hand it out.
   beforeAll(() => {
-    const { stdout, stderr, status } = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
-      cwd: root,
-      encoding: "utf8",
-    });
-    if (status !== 0) throw new Error(stderr);
-    const [report] = JSON.parse(stdout) as { files: { path: string }[] }[];
-    packed = report?.files.map((it) => it.path) ?? [];
-  });
+    home = mkdtempSync(join(tmpdir(), "twinwire-package-"));
+    const report = succeed("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", home], root);
+    const [result] = JSON.parse(report) as { filename: string; files: { path: string }[] }[];
+    if (result === undefined) throw new Error("npm packed nothing");
+    packed = result.files.map((it) => it.path);
+    mkdirSync(join(home, "node_modules"));
+    succeed("tar", ["xf", result.filename]);
+    renameSync(join(home, "package"), join(home, "node_modules/twinwire"));
+  }, 60_000);
+
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
 
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     exports: Record<string, string | Record<string, string>>;
@@ -106,6 +119,31 @@ describe("the package", () => {
     const rest = packed.filter((it) => !it.startsWith("dist/"));
     expect(rest.filter((it) => !/^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/.test(it))).toEqual([]);
     expect(packed.filter((it) => /test|bench|\.tsbuildinfo$|(?<!\.d)\.ts$/.test(it))).toEqual([]);
+  });
+
+  test.each([
+    ["NodeNext", "NodeNext"],
+    ["Bundler", "ESNext"],
+  ])("has types for an application that resolves as %s does", (resolution, format) => {
+    const source = `
+      import { net } from "twinwire/handles";
+      import { TwinwireError } from "twinwire";
+      const handle: number = net.tcpConnect("127.0.0.1", 80);
+      const isTyped: 0 extends 1 & typeof net ? false : true = true; // an unresolved module would be "any"
+      export { handle, isTyped, TwinwireError };`;
+    writeFileSync(join(home, `${resolution}.mts`), source);
+    const options = `--noEmit --strict --skipLibCheck false --target ES2022 --lib ES2022,DOM,ESNext.Disposable --types node`;
+    const args = [...options.split(" "), "--module", format, "--moduleResolution", resolution];
+    const types = ["--typeRoots", join(root, "node_modules/@types")];
+    succeed(join(root, "node_modules/.bin/tsc"), [...args, ...types, `${resolution}.mts`]);
+  });
+
+  test("runs where it is installed", () => {
+    const program = `
+      import { net } from "twinwire/handles";
+      import * as door from "twinwire";
+      console.log(typeof net.tcpConnect, Object.keys(door).length > 0);`;
+    expect(succeed(process.execPath, ["--input-type=module", "--eval", program])).toBe("function true\n");
   });
 
   test("depends on nothing", () => {

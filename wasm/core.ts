@@ -1,9 +1,8 @@
 import { type CoreExports, type CoreImports, LIMITS_SIZE, type Limits, limitFields } from "./abi.gen.ts";
 import { TwinwireError } from "./errors.ts";
 import { instantiate } from "./load.ts";
-import { Memory } from "./memory.ts";
+import { growMemory, Memory, writeNumbers } from "./memory.ts";
 
-const PAGE = 65536;
 const ALIGN = 64;
 
 /** A core that runs: its functions, its memory, and the places in it that never move. */
@@ -36,7 +35,7 @@ export function createCore(limits: Limits, imports: CoreImports): Core {
   const record = align(Number(exports.__heap_base.value));
   const arena = align(record + LIMITS_SIZE);
   growTo(memory, arena);
-  writeLimits(memory, record, limits);
+  writeNumbers(memory, limitEntries(record, limits));
   const size = exports.tw_need(record) >>> 0;
   if (size === 0) throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason: "the core refuses these limits" });
   growTo(memory, arena + size);
@@ -59,19 +58,15 @@ function align(place: number): number {
 }
 
 function growTo(memory: WebAssembly.Memory, size: number): void {
-  const missing = Math.ceil((size - memory.buffer.byteLength) / PAGE);
-  if (missing <= 0) return;
   try {
-    memory.grow(missing);
+    growMemory(memory, size);
   } catch (cause) {
-    const reason = `${missing * PAGE} bytes of memory are not to be had: lower sendPool or another limit`;
+    const reason = `${size} bytes of memory are not to be had: lower sendPool or another limit`;
     throw new TwinwireError("ERR_MEMORY", { step: "open", reason, cause });
   }
 }
 
-function writeLimits(memory: WebAssembly.Memory, record: number, limits: Limits): void {
-  const view = new DataView(memory.buffer);
-  for (const name of Object.keys(limitFields) as (keyof Limits)[]) {
-    view.setUint32(record + limitFields[name].offset, limits[name], true);
-  }
+function limitEntries(record: number, limits: Limits): [number, number][] {
+  const names = Object.keys(limitFields) as (keyof Limits)[];
+  return names.map((name) => [record + limitFields[name].offset, limits[name]]);
 }

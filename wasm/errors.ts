@@ -27,6 +27,9 @@ export interface ErrorFacts {
   cause?: unknown;
 }
 
+/** Characters of an address in a message. */
+const MAX_SHOWN = 200;
+
 const codes = new Map<number, ErrorCode>(
   (Object.keys(Errors) as ErrorCode[]).map((code) => [Errors[code].value, code]),
 );
@@ -101,10 +104,21 @@ export class TwinwireError extends Error {
   }
 }
 
+/** An address as far as a line of a log should show it: what was refused may hold line breaks, or be very long. */
+function printable(text: string): string {
+  const shown = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+  return shown.replace(/\p{Cc}/gu, (it) => `\\x${it.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+function messageOf(cause: unknown): string | undefined {
+  const message = typeof cause === "object" && cause !== null && "message" in cause ? cause.message : undefined;
+  return typeof message === "string" ? message : undefined;
+}
+
 function describe(code: ErrorCode, { step = "call", address = "", detail = 0, reason, cause }: ErrorFacts): string {
   const { what, todo } = Errors[code];
-  const where = [doing[step], address].filter((part) => part !== "").join(" ");
-  const why = [reason, detail === 0 ? "" : `${detail}`, cause instanceof Error ? cause.message : ""];
+  const where = [doing[step], printable(address)].filter((part) => part !== "").join(" ");
+  const why = [reason, detail === 0 ? "" : `${detail}`, messageOf(cause)];
   const because = why.filter((part) => part !== undefined && part !== "").join("; ");
   return `${code}: ${where === "" ? "" : `${where}: `}${what}${because === "" ? "" : ` (${because})`}; ${todo}`;
 }

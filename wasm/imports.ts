@@ -19,7 +19,8 @@ interface Surroundings {
 
 /**
  * The core's imports, routed to a port. A port may not throw; if it does all the same, the core must not be left in the
- * middle of a call.
+ * middle of a call. `core` is asked for, as it is made with the imports; `refused` takes what the runtime reported when
+ * the port refused something.
  */
 export function routeImports(port: Port, { endpoints, core, refused, failed }: Surroundings): CoreImports {
   const pieces: Uint8Array[] = [];

@@ -17,7 +17,9 @@ export function completeLimits(given: Partial<Limits> = {}): Limits {
   for (const name of Object.keys(given)) {
     if (!(name in limitFields)) throw wrong(`there is no limit "${name}"; the limits are ${names.join(", ")}`);
   }
-  const limits = Object.fromEntries(names.map((name) => [name, given[name] ?? limitFields[name].host]));
+  const limits = Object.fromEntries(
+    names.map((name) => [name, given[name] === undefined ? limitFields[name].host : given[name]]),
+  );
   const complete = limits as unknown as Limits;
   if (given.stageBuffer === undefined) {
     complete.stageBuffer = Math.max(complete.stageBuffer, Math.min(complete.sendBuffer, limitFields.stageBuffer.max));

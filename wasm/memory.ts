@@ -1,6 +1,20 @@
 import { EventRecord, Span } from "./abi.gen.ts";
 import { asciiText, bytesOver, copyBytes, utf8Text, writeUtf8 } from "./text.ts";
 
+const PAGE = 65536;
+
+/** Makes a memory at least `size` bytes large. To be done before the first `Memory` is made of it: views detach. */
+export function growMemory(memory: WebAssembly.Memory, size: number): void {
+  const missing = Math.ceil((size - memory.buffer.byteLength) / PAGE);
+  if (missing > 0) memory.grow(missing);
+}
+
+/** Writes 32-bit numbers, as pairs of place and value, to a memory that may yet grow. */
+export function writeNumbers(memory: WebAssembly.Memory, entries: readonly (readonly [number, number])[]): void {
+  const view = new DataView(memory.buffer);
+  for (const [place, value] of entries) view.setUint32(place, value, true);
+}
+
 /**
  * The core's linear memory; nothing else touches it. It has its final size before it comes here (core.ts), so that the
  * views made here are the only ones and never detach.

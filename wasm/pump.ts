@@ -8,6 +8,11 @@ import { EndpointTable } from "./endpoints.ts";
 import { routeImports } from "./imports.ts";
 import { report } from "./report.ts";
 
+/** What an endpoint still hears once the application has closed it. */
+function isFarewell(event: number): boolean {
+  return event === Event.CLOSE || event === Event.DISCONNECTED;
+}
+
 /**
  * What turns the core: takes the host's deliveries, hands the events they make to endpoints, writes what was queued, and
  * keeps the one timer. Events come only out of a delivery, so never inside an application's call.
@@ -188,6 +193,7 @@ export class Pump implements PortEvents {
           if (memory.eventType(record) === Event.ACCEPTED) this.#accept(handle, memory.eventDetail(record));
           continue;
         }
+          if (endpoint.released && !isFarewell(memory.eventType(record))) continue;
         try {
           dispatch(core, record, endpoint, handle === this.#causeHandle ? this.#cause : undefined);
         } catch (error) {

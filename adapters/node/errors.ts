@@ -39,13 +39,12 @@ export function errorNumber(error: unknown): number {
 }
 
 function find(error: unknown): ErrorCode | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const known = table[(error as NodeJS.ErrnoException).code ?? ""];
-  if (known !== undefined) return known;
-  const parts: unknown[] = error instanceof AggregateError ? error.errors : [];
-  for (const part of parts) {
-    const code = find(part);
-    if (code !== undefined) return code;
+  if (typeof error !== "object" || error === null) return undefined;
+  const { code, errors } = error as { code?: unknown; errors?: unknown };
+  if (typeof code === "string" && Object.hasOwn(table, code)) return table[code];
+  for (const part of Array.isArray(errors) ? errors : []) {
+    const found = find(part);
+    if (found !== undefined) return found;
   }
   return undefined;
 }

@@ -55,17 +55,17 @@ export function setAutoReconnect(found: Found, handle: unknown, on: unknown): Do
 }
 
 export function setReconnectDelays(found: Found, handle: unknown, seconds: unknown): Done {
-  const good =
-    Array.isArray(seconds) &&
-    seconds.length >= 1 &&
-    seconds.length <= MAX_DELAYS &&
-    seconds.every((it) => typeof it === "number" && it >= 0 && it <= MAX_DELAY_S);
-  if (!good) {
+  const delays: unknown[] = Array.isArray(seconds) && seconds.length <= MAX_DELAYS ? Array.from(seconds) : [];
+  if (delays.length === 0 || !delays.every(isDelay)) {
     const reason = `delays are an array of 1 to ${MAX_DELAYS} numbers of seconds from 0 to ${MAX_DELAY_S}, not ${show(seconds)}`;
     return refuse("ERR_ARGUMENT", { address: found?.address, reason });
   }
-  const delaysMs = (seconds as number[]).map((it) => Math.round(it * 1000));
+  const delaysMs = delays.map((it) => Math.round(it * 1000));
   return call(found, handle, "call", (engine, it) => engine.setReconnectDelays(it, delaysMs));
+}
+
+function isDelay(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= MAX_DELAY_S;
 }
 
 export function setReceiving(found: Found, handle: unknown, on: boolean): Done {

@@ -1,4 +1,4 @@
-#include "base64.h"
+#include "src/base64.h"
 
 #include "twinwire/twinwire.h"
 

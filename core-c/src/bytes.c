@@ -1,4 +1,4 @@
-#include "bytes.h"
+#include "src/bytes.h"
 
 bool tw_bytes_equal_nocase(const void *a, size_t an, const char *b, size_t bn) {
   const char *text = a;

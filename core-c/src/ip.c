@@ -1,9 +1,9 @@
-#include "ip.h"
+#include "src/ip.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bytes.h"
+#include "src/bytes.h"
 
 static bool is_hex_digit(char c) {
   char lower = tw_ascii_lower(c);

@@ -1,5 +1,5 @@
 /* mask.c: XOR by vectors, then by ever smaller words: most frames are small. */
-#include "mask.h"
+#include "src/mask.h"
 
 #include <stdbool.h>
 #include <string.h>

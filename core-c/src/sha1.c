@@ -1,8 +1,8 @@
-#include "sha1.h"
+#include "src/sha1.h"
 
 #include <string.h>
 
-#include "bytes.h"
+#include "src/bytes.h"
 #include "twinwire/twinwire.h"
 
 enum { BLOCK = 64 };

@@ -1,10 +1,10 @@
-#include "url.h"
+#include "src/url.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bytes.h"
-#include "ip.h"
+#include "src/bytes.h"
+#include "src/ip.h"
 #include "twinwire/twinwire.h"
 
 static bool is_one_of(char c, const char *set) {

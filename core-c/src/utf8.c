@@ -3,7 +3,7 @@
  * The automaton has nine states. A row of the table is a 32-bit word for one byte value; a state is the number of bits
  * by which to shift that word, and its low five bits are then the next state. So a byte costs one load and one shift,
  * and nothing branches. The states' numbers are chosen so that the fields of every row overlap without conflict. */
-#include "utf8.h"
+#include "src/utf8.h"
 
 #include <string.h>
 

@@ -6,9 +6,9 @@
 #include "buffer.h"
 #include "leaf_head.h"
 #include "leaf_steps.h"
-#include "mask.h"
+#include "src/mask.h"
+#include "src/utf8.h"
 #include "twinwire/twinwire.h"
-#include "utf8.h"
 
 enum { ROUNDS = 60000, LARGEST = 700, PROPERTIES = 3 };
 

@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
 #include "buffer.h"
-#include "ip.h"
 #include "leaf_head.h"
-#include "mask.h"
-#include "sha1.h"
+#include "src/base64.h"
+#include "src/ip.h"
+#include "src/mask.h"
+#include "src/sha1.h"
+#include "src/url.h"
+#include "src/utf8.h"
 #include "twinwire/twinwire.h"
-#include "url.h"
-#include "utf8.h"
 
 /* What a step's function works with: the step, its first bytes argument decoded, what came out, where to say so. */
 typedef struct run {

@@ -102,7 +102,10 @@ describeWith(python, "python3-websockets", (program) => {
     const { url, child } = await start();
     const client = await WsClient.open(`${url}/headers`, {
       protocols: ["chat", "superchat"],
-      headers: [["X-One", "1"], ["Cookie", "a=b; c=d"]],
+      headers: [
+        ["X-One", "1"],
+        ["Cookie", "a=b; c=d"],
+      ],
     });
     const headers = JSON.parse((await client.messages.next()) as string);
     expect(headers).toMatchObject({ "x-one": "1", cookie: "a=b; c=d", host: url.slice(5), upgrade: "websocket" });

@@ -4,13 +4,27 @@
  */
 import { createHash } from "node:crypto";
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
+import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { type AddressInfo, createServer, type Server, type ServerOpts, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import { within } from "./wait.ts";
 
 const LOOPBACK = "127.0.0.1";
+
+/**
+ * Servers on one family alone and the names by which this machine finds them: [address, name]. What "localhost" means
+ * differs from machine to machine, and so does whether there is IPv6.
+ */
+export const reachable: readonly (readonly [string, string])[] = [
+  ...(await lookup("localhost", { all: true })).map(({ address }) => [address, "localhost"] as const),
+  ...Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ internal, address }) => internal && (address === "::1" || address === LOOPBACK))
+    .map(({ address }) => [address, address.includes(":") ? `[${address}]` : address] as const),
+];
 
 let endings: (() => unknown)[] = [];
 

@@ -8,7 +8,7 @@ import { parseAbi } from "../../core-c/gen-parse.mjs";
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 /** Where headers are searched for, relative to the root. */
-export const includes = ["core-c/include", "core-c", "core-c/src", "core-c/proto"];
+export const includes = ["core-c/include", "core-c"];
 
 export const warningFlags = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow"];
 

@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-#include "bytes.h"
+#include "src/bytes.h"
 #include "twinwire/abi.gen.h"
 
 enum { HT = '\t', LF = '\n', CR = '\r', SP = ' ' };

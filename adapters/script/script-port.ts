@@ -1,0 +1,227 @@
+import { type AddressOf, Close, Errors, Kind } from "../../wasm/abi.gen.ts";
+import type { Clock, Port, PortEvents, PortMemory } from "../port.ts";
+import { beginsWith, joinBytes } from "./bytes.ts";
+import { ClientStream } from "./client-stream.ts";
+import { Log } from "./log.ts";
+import { forget, newSocket, type ScriptSocket } from "./socket.ts";
+
+/**
+ * A host without an operating system. It answers the engine as a script tells it to, writes every call down in `wire`,
+ * notes in `fault` how the engine broke the contract of the port. `Script` (script.ts) delivers.
+ *
+ * It has sockets by the names a script gives them, time that stands still until the script moves it, back-pressure by
+ * `take`, and held bytes while reading is off. It has no network, resolves no names, and delivers nothing by itself. Its
+ * random bytes are the same in every run.
+ */
+export class ScriptPort implements Port {
+  readonly name = "script";
+  /** The engine's calls, one a line. */
+  readonly wire = new Log();
+  /** How the engine broke the contract, or `""`. */
+  fault = "";
+  /** Take half of each write, the rest later. */
+  dribble = false;
+  /** What the next `open` answers; 0: it opens. */
+  refuseOpen = 0;
+  /** What the next `sendTo` answers; 0: it sends. */
+  refuseSend = 0;
+  /** What `attach` handed over. */
+  engine: { deliver: PortEvents; memory: PortMemory } | undefined;
+  readonly clock: Clock & { nowMs: number; wakeAt: number; laterAsked: boolean };
+  readonly #sockets: ScriptSocket[] = [];
+  #opening: ScriptSocket | undefined;
+  #random: number[] = [];
+  #seed = 0x2545f491;
+
+  constructor(nowMs = 1_000_000) {
+    this.clock = {
+      nowMs,
+      wakeAt: Number.POSITIVE_INFINITY,
+      laterAsked: false,
+      now() {
+        return this.nowMs;
+      },
+      wake(delayMs) {
+        this.wakeAt = delayMs === 0xffffffff ? Number.POSITIVE_INFINITY : this.nowMs + delayMs;
+      },
+      later() {
+        this.laterAsked = true;
+      },
+      keep() {},
+    };
+  }
+
+  // ---- The port
+
+  attach(deliver: PortEvents, memory: PortMemory): void {
+    this.engine = { deliver, memory };
+  }
+
+  open(handle: number, kind: Kind, name: string, port: number): number {
+    const socket = this.#opening?.handle === -1 ? this.#opening : this.find(handle);
+    if (socket === undefined || socket.open) {
+      this.fail(socket, socket === undefined ? "a socket is opened for it" : "it is opened twice");
+      return Errors.ERR_HOST.value;
+    }
+    this.wire.line(kind === Kind.UDP ? `open ${socket.name} udp ${port}` : `open ${socket.name} tcp ${name} ${port}`);
+    if (kind === Kind.UDP ? name !== "" : kind !== Kind.TCP || name === "") this.fail(socket, "a wrong kind or name");
+    const refuse = this.refuseOpen;
+    this.refuseOpen = 0;
+    if (refuse !== 0) return refuse;
+    forget(socket);
+    socket.handle = handle;
+    socket.open = true;
+    socket.reading = true;
+    socket.stream?.restart();
+    return 0;
+  }
+
+  write(handle: number, pieces: readonly Uint8Array[]): number {
+    const socket = this.find(handle);
+    if (socket === undefined || !socket.open) return this.#refuse(socket, "bytes are written on a closed socket");
+    if (pieces.length === 0 || pieces.some((piece) => piece.length === 0)) this.fail(socket, "an empty write");
+    if (socket.lent !== undefined) return this.#refuse(socket, "bytes are written while others are pending");
+    if (socket.refuseWrite !== 0) {
+      const refuse = socket.refuseWrite;
+      socket.refuseWrite = 0;
+      return refuse;
+    }
+    const all = joinBytes(pieces);
+    if (socket.handedBack !== undefined && !beginsWith(all, socket.handedBack)) {
+      this.fail(socket, "bytes that were handed back are not offered again");
+    }
+    socket.handedBack = undefined;
+    socket.writes++;
+    const limit = socket.take === Number.POSITIVE_INFINITY && this.dribble ? all.length >> 1 : socket.take;
+    const taken = Math.min(all.length, limit);
+    socket.take -= taken;
+    this.written(socket, all.subarray(0, taken));
+    if (taken < all.length) {
+      socket.lent = all.subarray(taken);
+      socket.lentPieces = behind(pieces, taken);
+    }
+    return taken;
+  }
+
+  sendTo(handle: number, address: string, port: number, data: Uint8Array): number {
+    const socket = this.find(handle);
+    if (socket?.kind !== Kind.UDP || !socket.open) return this.#refuse(socket, "a datagram is sent on a closed socket");
+    this.wire.bytes(`send-to ${socket.name} ${address} ${port}`, data);
+    const refuse = this.refuseSend;
+    this.refuseSend = 0;
+    return refuse === 0 ? data.length : refuse;
+  }
+
+  read(handle: number, on: boolean): void {
+    const socket = this.find(handle);
+    if (socket === undefined || !socket.open) {
+      this.fail(socket, "reading is switched on a closed socket");
+      return;
+    }
+    this.wire.line(`read ${socket.name} ${on ? "on" : "off"}`);
+    socket.reading = on;
+  }
+
+  close(handle: number, how: Close): void {
+    const socket = this.find(handle);
+    if (socket === undefined || !socket.open) {
+      this.fail(socket, "a socket is closed that is not open");
+      return;
+    }
+    this.wire.line(`close ${socket.name} ${how === Close.ORDERLY ? "orderly" : "abort"}`);
+    forget(socket);
+  }
+
+  address(handle: number, which: AddressOf): string | number {
+    if (this.find(handle)?.open !== true) return Errors.ERR_STATE.value;
+    return which === 0 ? "192.0.2.1:50000" : "192.0.2.2:80";
+  }
+
+  random(target: Uint8Array): void {
+    if (target.length === 0 || target.length > 256) this.fault ||= "random bytes in a size outside 1 to 256";
+    for (let at = 0; at < target.length; at++) target[at] = this.#random.shift() ?? this.#randomByte();
+  }
+
+  keep(): void {}
+
+  isUp(): boolean {
+    return true;
+  }
+
+  // ---- For the script
+
+  /** The newest socket of a number: numbers may return. */
+  find(handle: number): ScriptSocket | undefined {
+    return this.#sockets.findLast((socket) => socket.handle === handle);
+  }
+
+  /** The socket of a name. */
+  named(name: string): ScriptSocket | undefined {
+    return this.#sockets.find((socket) => socket.name === name);
+  }
+
+  /** All sockets, in the order in which they were opened. */
+  all(): readonly ScriptSocket[] {
+    return this.#sockets;
+  }
+
+  /**
+   * Names what `call` opens: it returns the handle, or an error, after which the name is free again.
+   *
+   * @throws Error if the name is taken.
+   */
+  opening(name: string, kind: Kind, call: () => number): number {
+    if (this.named(name) !== undefined) throw new Error(`the name ${name} is taken`);
+    const socket = newSocket(name, kind);
+    if (kind === Kind.WS) socket.stream = new ClientStream(name, this.wire, (what) => this.fail(socket, what));
+    this.#sockets.push(socket);
+    this.#opening = socket;
+    const handle = call();
+    this.#opening = undefined;
+    if (handle >= 0) socket.handle = handle;
+    else this.#sockets.pop();
+    return handle;
+  }
+
+  /** The bytes that are drawn next. */
+  scriptRandom(bytes: Uint8Array): void {
+    this.#random.push(...bytes);
+  }
+
+  /** Bytes of a socket's were written. */
+  written(socket: ScriptSocket, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    if (socket.stream === undefined) this.wire.join(`write ${socket.name}`, bytes);
+    else socket.stream.add(bytes);
+  }
+
+  /** Notes that the engine broke the contract. */
+  fail(socket: ScriptSocket | undefined, what: string): void {
+    this.fault ||= `${socket?.name ?? "an unknown handle"}: ${what}`;
+  }
+
+  #refuse(socket: ScriptSocket | undefined, what: string): number {
+    this.fail(socket, what);
+    return 0;
+  }
+
+  /** xorshift32: far from secure, and the same everywhere. */
+  #randomByte(): number {
+    let x = this.#seed;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.#seed = x;
+    return x >>> 24;
+  }
+}
+
+/** The pieces without their first `size` bytes. */
+function behind(pieces: readonly Uint8Array[], size: number): Uint8Array[] {
+  let skip = size;
+  return pieces.flatMap((piece) => {
+    const rest = piece.subarray(Math.min(skip, piece.length));
+    skip -= piece.length - rest.length;
+    return rest.length > 0 ? [rest] : [];
+  });
+}

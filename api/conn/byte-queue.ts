@@ -1,0 +1,86 @@
+import type { Memory } from "../../wasm/memory.ts";
+import { newBytes } from "../../wasm/text.ts";
+
+/** Small pieces are gathered in blocks, so that a peer who sends byte by byte costs no more than its bytes. */
+const LARGEST_BLOCK = 16_384;
+
+interface Block {
+  readonly bytes: Uint8Array;
+  /** What has been handed out ends here. */
+  start: number;
+  /** What has come ends here; behind it there may be room. */
+  end: number;
+  next: Block | undefined;
+}
+
+/**
+ * Bytes that have come and wait to be read. They are copied out of linear memory once; what `take` hands out is a part
+ * of that copy which nobody writes to any more.
+ */
+export class ByteQueue {
+  #first: Block | undefined;
+  #last: Block | undefined;
+  #size = 0;
+
+  /** How many bytes wait. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Copies bytes in from linear memory. */
+  push(memory: Memory, at: number, size: number): void {
+    const last = this.#last;
+    if (last === undefined) {
+      this.#first = { bytes: memory.copy(at, size), start: 0, end: size, next: undefined };
+      this.#last = this.#first;
+    } else {
+      const block = last.bytes.length - last.end >= size ? last : this.#grow(last, size);
+      block.bytes.set(memory.view(at, size), block.end);
+      block.end += size;
+    }
+    this.#size += size;
+  }
+
+  /** Hands out 1 to `max` bytes; there must be some. */
+  take(max: number): Uint8Array {
+    const block = this.#first as Block;
+    const { bytes, start } = block;
+    const end = Math.min(block.end, start + max);
+    this.#size -= end - start;
+    if (end < block.end) block.start = end;
+    else this.#leave(block);
+    return end - start === bytes.length ? bytes : bytes.subarray(start, end);
+  }
+
+  /** Hands out exactly `size` bytes in one piece; there must be so many. */
+  takeExact(size: number): Uint8Array {
+    const first = this.#first;
+    if (first === undefined || first.end - first.start >= size) return first === undefined ? newBytes(0) : this.take(size);
+    const joined = newBytes(size);
+    for (let at = 0; at < size; ) {
+      const part = this.take(size - at);
+      joined.set(part, at);
+      at += part.length;
+    }
+    return joined;
+  }
+
+  clear(): void {
+    this.#first = undefined;
+    this.#last = undefined;
+    this.#size = 0;
+  }
+
+  #grow(last: Block, size: number): Block {
+    const room = Math.max(size, Math.min(this.#size, LARGEST_BLOCK));
+    const block: Block = { bytes: newBytes(room), start: 0, end: 0, next: undefined };
+    last.next = block;
+    this.#last = block;
+    return block;
+  }
+
+  #leave(block: Block): void {
+    this.#first = block.next;
+    if (block.next === undefined) this.#last = undefined;
+  }
+}

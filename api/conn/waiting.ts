@@ -1,0 +1,78 @@
+import type { TwinwireError } from "../../wasm/errors.ts";
+
+/** A call that waits for something, and the promise that it has returned. */
+export class Waiter<T> {
+  readonly promise: Promise<T>;
+  #resolve: (value: T) => void = nothing;
+  #reject: (error: TwinwireError) => void = nothing;
+  #signal: AbortSignal | undefined;
+  #onAbort: () => void = nothing;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Has `run` called when the signal aborts, if that happens before the call is settled. */
+  until(signal: AbortSignal | undefined, run: () => void): void {
+    if (signal === undefined) return;
+    this.#signal = signal;
+    this.#onAbort = run;
+    signal.addEventListener("abort", run, { once: true });
+  }
+
+  resolve(value: T): void {
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#resolve(value);
+  }
+
+  reject(error: TwinwireError): void {
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#reject(error);
+  }
+}
+
+/* Most connections have nobody waiting most of the time, so they share this until somebody does. */
+const nobody: never[] = [];
+
+/** Calls that wait, in the order in which they came. */
+export class WaitingList<W extends { reject(error: TwinwireError): void }> {
+  #items: W[] = nobody;
+
+  /** Whose turn it is. */
+  get first(): W | undefined {
+    return this.#items[0];
+  }
+
+  get length(): number {
+    return this.#items.length;
+  }
+
+  add(waiter: W): void {
+    if (this.#items === nobody) this.#items = [waiter];
+    else this.#items.push(waiter);
+  }
+
+  /** Takes off the first. */
+  shift(): W | undefined {
+    return this.#items.shift();
+  }
+
+  /** Takes one off, wherever it stands. Returns whether it was there. */
+  remove(waiter: W): boolean {
+    const at = this.#items.indexOf(waiter);
+    if (at >= 0) this.#items.splice(at, 1);
+    return at >= 0;
+  }
+
+  /** Rejects all. */
+  rejectAll(reason: (waiter: W) => TwinwireError): void {
+    const all = this.#items;
+    this.#items = nobody;
+    for (const waiter of all) waiter.reject(reason(waiter));
+  }
+}
+
+function nothing(): void {}

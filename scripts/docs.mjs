@@ -1,0 +1,95 @@
+// Fills the tables of README.md and docs/ that core-c/abi.def defines. A table stands between
+//
+//   <!-- begin errors -->  and  <!-- end errors -->
+//   <!-- begin limits: sockets webSockets -->  and  <!-- end limits -->      without names: all limits
+//   <!-- begin events -->  and  <!-- end events -->
+//
+//   node scripts/docs.mjs          writes the files that differ
+//   node scripts/docs.mjs --check  writes nothing; fails if a file is not current
+
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseAbi } from "../core-c/gen-parse.mjs";
+
+const root = resolve(fileURLToPath(import.meta.url), "../..");
+const pages = () => [
+  "README.md",
+  ...readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
+
+const UNITS = [
+  [1024 ** 3, "GiB"],
+  [1024 ** 2, "MiB"],
+  [1024, "KiB"],
+];
+
+/** A number as a person reads it. `ms` and `bytes` have units of their own. */
+function amount(value, meaning) {
+  if (meaning.startsWith("ms ")) return value % 1000 === 0 ? `${(value / 1000).toLocaleString("en")} s` : `${value} ms`;
+  const unit = /\bbytes\b/.test(meaning) && UNITS.find(([size]) => value >= size && value % size === 0);
+  return unit ? `${value / unit[0]} ${unit[1]}` : value.toLocaleString("en");
+}
+
+/** The meaning without the unit that `amount` shows. */
+const plain = (meaning) => meaning.replace(/^ms (from|a)/, (_, word) => (word === "a" ? "how long a" : "from"));
+
+function table(head, rows) {
+  const line = (cells) => `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+const writers = {
+  errors: (abi) =>
+    table(
+      ["code", "number", "what went wrong", "what to do"],
+      abi.errors.map(({ name, value, what, todo }) => [`\`${name}\``, value, what, todo]),
+    ),
+  limits(abi, names) {
+    const chosen = names.map((name) => abi.limits.members.find((limit) => limit.name === name) ?? missing(name));
+    const rows = (names.length > 0 ? chosen : abi.limits.members).map(({ name, meaning, host, esp32, min, max }) => {
+      const [low, high] = [amount(min, meaning), amount(max, meaning)];
+      return [`\`${name}\``, plain(meaning), amount(host, meaning), amount(esp32, meaning), `${low} to ${high}`];
+    });
+    return table(["limit", "what it bounds", "PC", "ESP32", "range"], rows);
+  },
+  events: (abi) =>
+    table(
+      ["event", "of", "declaration"],
+      abi.events.map(({ kind, event, signature }) => [`\`${event}\``, kind, `\`${signature}\``]),
+    ),
+};
+
+function missing(name) {
+  throw new Error(`there is no limit ${name}`);
+}
+
+/** A page with its tables as they should be. */
+export function fill(text, abi) {
+  const block = /<!-- begin (\w+)(?:: ([\w ]+))? -->\n[\s\S]*?<!-- end \1 -->/g;
+  return text.replace(block, (whole, what, names) => {
+    const writer = writers[what];
+    if (!writer) throw new Error(`there is no table "${what}"`);
+    const begin = whole.slice(0, whole.indexOf("\n"));
+    return `${begin}\n${writer(abi, names?.split(" ") ?? [])}\n<!-- end ${what} -->`;
+  });
+}
+
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const definition = join(root, "core-c/abi.def");
+  const abi = parseAbi(readFileSync(definition, "utf8"), definition);
+  for (const page of pages()) {
+    const path = join(root, page);
+    const text = readFileSync(path, "utf8");
+    const filled = fill(text, abi);
+    if (filled === text) continue;
+    if (process.argv.includes("--check")) {
+      console.error(`${page}: not current; run "node scripts/docs.mjs"`);
+      process.exitCode = 1;
+    } else {
+      writeFileSync(path, filled);
+    }
+  }
+}

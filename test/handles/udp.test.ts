@@ -1,0 +1,118 @@
+import { afterEach, expect, test } from "@jest/globals";
+import { defineEvent, lastError, net } from "twinwire/handles";
+import { atEnd, endPeers, udpPeer } from "../support/peers.ts";
+import { Inbox, pause } from "../support/wait.ts";
+
+afterEach(endPeers);
+
+function open(port = 0): number {
+  const sock = net.udpOpen(port);
+  expect(sock).toBeGreaterThan(0);
+  atEnd(() => net.close(sock));
+  return sock;
+}
+
+function portOf(sock: number): number {
+  return Number(/:(\d+)$/.exec(net.localAddr(sock))?.[1]);
+}
+
+test("a datagram goes out and its answer comes back, in the declared shape", async () => {
+  const { port } = await udpPeer((data, from, socket) => socket.send(`${data}!`, from.port, from.address));
+  const NetDatagram = defineEvent("NetDatagram", { data: "string", addr: "string", port: "i32" });
+  const heard = new Inbox<[object, number]>("a datagram");
+  NetDatagram.on((e, { handle }) => heard.push([e, handle]));
+  const sock = open();
+  expect(net.on(sock, "datagram", NetDatagram)).toBe(0);
+  expect(net.localAddr(sock)).toMatch(/^0\.0\.0\.0:[1-9]\d*$/);
+  expect(net.udpSendTo(sock, "127.0.0.1", port, "grüße")).toBe(7);
+  expect(await heard.next()).toEqual([{ data: "grüße!", addr: "127.0.0.1", port }, sock]);
+});
+
+test("bytes go and come as they are, an empty datagram too", async () => {
+  const { port } = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
+  const sock = open();
+  const bytes = new Inbox<{ data: Uint8Array }>("a datagram");
+  net.on(sock, "datagram", bytes.push, { binary: true });
+  const all = Uint8Array.from({ length: 256 }, (_, index) => index);
+  expect(net.udpSendTo(sock, "127.0.0.1", port, all)).toBe(256);
+  expect(Buffer.compare((await bytes.next()).data, all)).toBe(0);
+  expect(net.udpSendTo(sock, "127.0.0.1", port, "")).toBe(0);
+  expect((await bytes.next()).data).toHaveLength(0);
+});
+
+test("two handles talk to each other, over IPv4 and over IPv6", async () => {
+  const first = open();
+  const second = open();
+  const heard = new Inbox<{ data: string; addr: string; port: number }>("a datagram");
+  net.on(second, "datagram", (e) => {
+    heard.push(e);
+    net.udpSendTo(second, e.addr, e.port, `re ${e.data}`);
+  });
+  net.on(first, "datagram", heard.push);
+  net.udpSendTo(first, "127.0.0.1", portOf(second), "four");
+  expect(await heard.next()).toEqual({ data: "four", addr: "127.0.0.1", port: portOf(first) });
+  expect(await heard.next()).toEqual({ data: "re four", addr: "127.0.0.1", port: portOf(second) });
+  const { port } = await udpPeer((data, from, socket) => socket.send(`6 ${data}`, from.port, from.address), "::1");
+  expect(net.udpSendTo(first, "::1", port, "six")).toBe(3);
+  expect(await heard.next()).toEqual({ data: "6 six", addr: "::1", port });
+});
+
+test("a paused socket keeps what comes until it is resumed", async () => {
+  const sock = open();
+  const heard = new Inbox<string>("a datagram");
+  net.on(sock, "datagram", (e) => heard.push(e.data));
+  expect(net.pause(sock)).toBe(0);
+  const peer = open();
+  for (const data of ["a", "b", "c"]) net.udpSendTo(peer, "127.0.0.1", portOf(sock), data);
+  await pause(50);
+  expect(heard.all).toEqual([]);
+  net.resume(sock);
+  expect([await heard.next(), await heard.next(), await heard.next()]).toEqual(["a", "b", "c"]);
+});
+
+test("a port that is taken is refused at once, with the cause", () => {
+  const taken = portOf(open());
+  expect(net.udpOpen(taken)).toBe(-1);
+  expect(lastError()).toMatchObject({ code: "ERR_IN_USE", step: "open", cause: { code: "EADDRINUSE" } });
+});
+
+test("a datagram that can't leave is refused or told as an error; the socket lives on", async () => {
+  const { port } = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
+  const sock = open();
+  const heard = new Inbox<unknown>("an event");
+  net.on(sock, "error", heard.push);
+  net.on(sock, "datagram", heard.push);
+  if (net.udpSendTo(sock, "127.0.0.1", port, Buffer.alloc(65_536)) >= 0) {
+    expect(await heard.next()).toMatchObject({ sock, code: "ERR_TOO_LARGE" });
+  } else {
+    expect(lastError()?.code).toBe("ERR_TOO_LARGE");
+  }
+  expect(net.udpSendTo(sock, "127.0.0.1", port, "still here")).toBe(10);
+  expect(await heard.next()).toMatchObject({ data: "still here" });
+});
+
+test("a name is not an address, and a UDP socket has no stream", () => {
+  const sock = open();
+  for (const ip of ["localhost", "", "127.0.0.1.5", "1:2", "127.0.0.1\0"]) {
+    expect(net.udpSendTo(sock, ip, 9, "x")).toBe(-1);
+    expect(lastError()).toMatchObject({ code: "ERR_ADDRESS", address: `${ip}:9` });
+  }
+  for (const port of [0, -1, 65_536, 1.5, Number.NaN, 2 ** 32 + 9]) {
+    expect(net.udpSendTo(sock, "127.0.0.1", port, "x")).toBe(-1);
+    expect(lastError()?.code).toBe("ERR_PORT");
+  }
+  expect(net.send(sock, "x")).toBe(-1);
+  expect(lastError()?.code).toBe("ERR_HANDLE");
+  expect(net.setAutoReconnect(sock, true)).toBe(-1);
+  expect(net.remoteAddr(sock)).toBe("");
+  expect(net.state(sock)).toBe("open");
+});
+
+test("a closed socket is stale", () => {
+  const sock = open();
+  expect(net.close(sock)).toBe(0);
+  expect(net.close(sock)).toBe(-1);
+  expect(net.udpSendTo(sock, "127.0.0.1", 9, "x")).toBe(-1);
+  expect(lastError()?.code).toBe("ERR_HANDLE");
+  expect(net.localAddr(sock)).toBe("");
+});

@@ -1,0 +1,192 @@
+/** What README.md and docs/ say is true: their code is checked and run, their tables are current, their links lead somewhere. */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import * as handles from "../api/handles.ts";
+import { Errors } from "../wasm/abi.gen.ts";
+import { startPeers } from "./docs/peers.ts";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const folder = join(root, "build/docs");
+const pages = [
+  ...readdirSync(root).filter((name) => name.endsWith(".md")),
+  ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name.replaceAll("\\", "/")}`),
+].sort();
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+
+interface Block {
+  name: string;
+  /** With an import it is a whole program, without one a fragment. */
+  program: boolean;
+  code: string;
+  /** The lines that it prints first, if a block of text follows it. */
+  prints: string | undefined;
+}
+
+/** The blocks of TypeScript and JavaScript of a page. */
+function blocks(page: string): Block[] {
+  const fence = /^```(ts|js)\n([\s\S]*?)^```\n(?:\s*^```text\n([\s\S]*?)^```\n)?/gm;
+  return [...read(page).matchAll(fence)].map(({ 2: code = "", 3: prints, index }) => ({
+    name: `${page.replaceAll(/[/.]/g, "-")}-${read(page).slice(0, index).split("\n").length}`,
+    program: /^import /m.test(code),
+    code,
+    prints,
+  }));
+}
+
+const all = pages.flatMap(blocks);
+const programs = all.filter((block) => block.program);
+
+/** What a fragment may take for granted. */
+const prelude = `import { defineEvent, lastError, limits, net, on, runtime, ws } from "twinwire/handles";
+declare const sock: number;
+declare const conn: number;
+declare const bytes: Uint8Array;
+`;
+
+const config = {
+  extends: "../../tsconfig.tools.json",
+  compilerOptions: { rootDir: ".", outDir: "out", noUnusedLocals: false },
+  include: ["*.ts"],
+};
+
+/** Runs a program until it ends or has printed `prints`, for 10 s at most. */
+function run(name: string, prints: string | undefined): Promise<{ out: string; err: string; code: number | null }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(folder, "out", `${name}.js`)], {
+      env: { ...process.env, NODE_OPTIONS: "" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let out = "";
+    let err = "";
+    let told = false;
+    const timer = setTimeout(() => child.kill(), 10_000);
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+      if (told || prints === undefined || out.length < prints.length) return;
+      told = true;
+      /* One that goes on for ever has said what it is shown to say. */
+      setTimeout(() => child.kill(), 500);
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      err += text;
+    });
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      resolve({ out, err, code: told && signal === "SIGTERM" ? 0 : code });
+    });
+  });
+}
+
+describe("code in the documentation", () => {
+  let complaints = "";
+
+  beforeAll(() => {
+    if (!existsSync(join(root, "dist"))) throw new Error("the package is not built: run make");
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+    for (const { name, program, code } of all)
+      writeFileSync(join(folder, `${name}.ts`), program ? code : prelude + code);
+    const { stdout, status } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", folder], { encoding: "utf8" });
+    complaints = status === 0 ? "" : stdout || "tsc could not be run";
+  }, 60_000);
+
+  test("there is some on each page for users", () => {
+    for (const page of ["README.md", "docs/handles.md", "docs/errors.md"]) {
+      expect(blocks(page).filter((block) => block.program).length).toBeGreaterThan(0);
+    }
+  });
+
+  test("has the right types", () => {
+    expect(complaints).toBe("");
+  });
+
+  test.each(programs.map(({ name }) => name))(
+    "runs: %s",
+    async (name) => {
+      const block = programs.find((it) => it.name === name);
+      const peers = await startPeers();
+      try {
+        const path = join(folder, "out", `${name}.js`);
+        const text = readFileSync(path, "utf8");
+        writeFileSync(
+          path,
+          text.replaceAll(/\b(8080|7000|7001|5000)\b/g, (port) => String(peers.ports[port])),
+        );
+        const { out, err, code } = await run(name, block?.prints);
+        expect(err).toBe("");
+        expect(out.slice(0, block?.prints?.length)).toBe(block?.prints ?? out);
+        expect(code).toBe(0);
+      } finally {
+        await peers.close();
+      }
+    },
+    30_000,
+  );
+});
+
+test("the tables are those of core-c/abi.def", () => {
+  const { stderr, status } = spawnSync(process.execPath, ["scripts/docs.mjs", "--check"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  expect(read("docs/errors.md")).toContain(Errors.ERR_RESET.todo);
+  expect(read("README.md")).toMatch(/^\| `sendBuffer` \| .* \| 1 MiB \| 2 KiB \|/m);
+});
+
+test("docs/handles.md describes every function of the door, and no other", () => {
+  const is = (value: unknown): boolean => typeof value === "function";
+  const names = (of: object, prefix: string): string[] =>
+    Object.entries(of).flatMap(([name, value]) => (is(value) ? [`${prefix}${name}`] : []));
+  const { net, ws, runtime, ...rest } = handles;
+  const exported = [...names(net, "net."), ...names(ws, "ws."), ...names(runtime, "runtime."), ...names(rest, "")];
+  const headings = read("docs/handles.md").match(/^### `.*$/gm) ?? [];
+  const described = headings.flatMap((line) => [...line.matchAll(/`([\w.]+)\(/g)].map(([, name]) => name));
+  expect(described.sort()).toEqual(exported.filter((name) => name !== "TwinwireError").sort());
+});
+
+test("every error code that a page names exists", () => {
+  const wrong = pages.flatMap((page) =>
+    (read(page).match(/ERR_[A-Z_0-9]+/g) ?? [])
+      .filter((code) => !(code in Errors))
+      .map((code) => `${page}: ${code}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+/** As GitHub makes them of headings. */
+function anchors(page: string): string[] {
+  const headings = read(page).match(/^#+ .*$/gm) ?? [];
+  return headings.map((line) =>
+    line
+      .replace(/^#+ /, "")
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+test("every link within the project leads somewhere", () => {
+  const broken = pages.flatMap((page) => {
+    const prose = read(page).replaceAll(/^```[\s\S]*?^```/gm, "");
+    return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, to = ""]) => to)
+      .filter((to) => !/^https?:/.test(to))
+      .filter((to) => {
+        const [file = "", anchor] = to.split("#");
+        const target = file === "" ? page : join(dirname(page), file);
+        if (!existsSync(join(root, target))) return true;
+        return anchor !== undefined && !anchors(target).includes(anchor);
+      })
+      .map((to) => `${page}: ${to}`);
+  });
+  expect(broken).toEqual([]);
+});

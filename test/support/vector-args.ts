@@ -1,0 +1,43 @@
+/** Arguments and results of session vectors. */
+import { parseBytes } from "../../adapters/script/index.ts";
+import { Errors } from "../../wasm/abi.gen.ts";
+import { errorName } from "./vector-events.ts";
+import { type Step, textAt } from "./vector-file.ts";
+import type { Session } from "./vector-session.ts";
+
+/** Throws if what came is not what the step expects. */
+export type Operation = (s: Session, step: Step) => void;
+
+/** The number of the handle that an argument names, or the argument itself if it is one. */
+export function handleAt(s: Session, step: Step, index: number): number {
+  const value = step[index];
+  if (typeof value === "number") return value;
+  const socket = s.port.named(textAt(step, index));
+  if (socket === undefined) throw new Error(`no handle was named ${value}`);
+  return socket.handle;
+}
+
+/** The value of an error's name. */
+export function errorValue(name: string | number | undefined): number {
+  const error = Errors[name as keyof typeof Errors];
+  if (error === undefined) throw new Error(`no error is named ${name}`);
+  return error.value;
+}
+
+/** Compares a result with argument `index`, a number or an error's name, or with `otherwise` if there is none. */
+export function expectResult(step: Step, index: number, got: number, otherwise: number): void {
+  const wanted = step[index] ?? otherwise;
+  const expected = typeof wanted === "string" ? errorValue(wanted) : wanted;
+  if (got === expected) return;
+  throw new Error(`expected ${errorName(expected) ?? expected}, got ${errorName(got) ?? got}`);
+}
+
+const parsed = new Map<string, Uint8Array>();
+
+/** The bytes that an argument stands for; not to be changed. */
+export function bytesAt(step: Step, index: number): Uint8Array {
+  const text = textAt(step, index);
+  const bytes = parsed.get(text) ?? parseBytes(text);
+  parsed.set(text, bytes);
+  return bytes;
+}

@@ -1,0 +1,116 @@
+/** What the application does: the calls of the wall. */
+import { Kind, SendFlag } from "../../wasm/abi.gen.ts";
+import { bytesAt, expectResult, handleAt, type Operation } from "./vector-args.ts";
+import { numberAt, type Step, textAt } from "./vector-file.ts";
+import type { Session } from "./vector-session.ts";
+
+const kinds: Record<string, number> = {
+  binary: SendFlag.BINARY,
+  text: SendFlag.TEXT,
+  "binary+more": SendFlag.BINARY | SendFlag.MORE,
+  "text+more": SendFlag.TEXT | SendFlag.MORE,
+  unknown: 1 << 7,
+};
+
+interface Place {
+  readonly at: number;
+  readonly size: number;
+}
+
+/** Puts bytes where the core can read them, one behind the other. */
+function place(s: Session, first: Uint8Array, second: Uint8Array): [Place, Place] {
+  const at = s.machine.put(first);
+  const behind = s.machine.put(second, first.length);
+  return [
+    { at, size: first.length },
+    { at: behind, size: second.length },
+  ];
+}
+
+function one(s: Session, step: Step, index: number): Place {
+  const bytes = bytesAt(step, index);
+  return { at: s.machine.put(bytes), size: bytes.length };
+}
+
+const encoder = new TextEncoder();
+
+function open(s: Session, step: Step, kind: Kind, errorIndex: number, call: () => number): void {
+  const handle = s.port.opening(textAt(step, 1), kind, call);
+  if (step.length > errorIndex || handle < 0) expectResult(step, errorIndex, handle, 0);
+}
+
+/** The operations by name. */
+export const calls: Record<string, Operation> = {
+  tcp: (s, step) => {
+    const { at, size } = one(s, step, 2);
+    open(s, step, Kind.TCP, 4, () => s.core.exports.tw_tcp_connect(s.core.self, at, size, numberAt(step, 3)));
+  },
+  udp: (s, step) => {
+    open(s, step, Kind.UDP, 3, () => s.core.exports.tw_udp_open(s.core.self, numberAt(step, 2)));
+  },
+  ws: (s, step) => {
+    const { at, size } = one(s, step, 2);
+    open(s, step, Kind.WS, 3, () => s.core.exports.tw_ws_open(s.core.self, at, size));
+  },
+  header: (s, step) => {
+    const [name, value] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
+    const handle = handleAt(s, step, 1);
+    const got = s.core.exports.tw_ws_header(s.core.self, handle, name.at, name.size, value.at, value.size);
+    expectResult(step, 4, got, 0);
+  },
+  protocol: (s, step) => {
+    const { at, size } = one(s, step, 2);
+    expectResult(step, 3, s.core.exports.tw_ws_protocol(s.core.self, handleAt(s, step, 1), at, size), 0);
+  },
+  send: (s, step) => {
+    const { at, size } = one(s, step, 2);
+    expectResult(step, 3, s.core.exports.tw_send(s.core.self, handleAt(s, step, 1), at, size), size);
+  },
+  "udp-send": (s, step) => {
+    const [to, data] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 4));
+    const { exports, self } = s.core;
+    const handle = handleAt(s, step, 1);
+    const got = exports.tw_udp_send_to(self, handle, to.at, to.size, numberAt(step, 3), data.at, data.size);
+    expectResult(step, 5, got, data.size);
+  },
+  "ws-send": (s, step) => {
+    const { at, size } = one(s, step, 3);
+    const flags = kinds[textAt(step, 2)];
+    if (flags === undefined) throw new Error("no such kind of message");
+    expectResult(step, 4, s.core.exports.tw_ws_send(s.core.self, handleAt(s, step, 1), flags, at, size), size);
+  },
+  ping: (s, step) => {
+    const { at, size } = one(s, step, 2);
+    expectResult(step, 3, s.core.exports.tw_ws_ping(s.core.self, handleAt(s, step, 1), at, size), size);
+  },
+  "ws-close": (s, step) => {
+    const { at, size } = one(s, step, 3);
+    const got = s.core.exports.tw_ws_close(s.core.self, handleAt(s, step, 1), numberAt(step, 2), at, size);
+    expectResult(step, 4, got, 0);
+  },
+  close: (s, step) => {
+    expectResult(step, 2, s.core.exports.tw_close(s.core.self, handleAt(s, step, 1)), 0);
+  },
+  reconnect: (s, step) => {
+    const got = s.core.exports.tw_set_auto_reconnect(s.core.self, handleAt(s, step, 1), numberAt(step, 2));
+    expectResult(step, 3, got, 0);
+  },
+  delays: (s, step) => {
+    const delays = step.slice(2).filter((value) => typeof value === "number");
+    s.machine.memory.writeU32(s.machine.scratch, delays);
+    const handle = handleAt(s, step, 1);
+    const got = s.core.exports.tw_set_reconnect_delays(s.core.self, handle, s.machine.scratch, delays.length);
+    expectResult(step, 2 + delays.length, got, 0);
+  },
+  receiving: (s, step) => {
+    const got = s.core.exports.tw_set_receiving(s.core.self, handleAt(s, step, 1), numberAt(step, 2));
+    expectResult(step, 3, got, 0);
+  },
+  bind: (s, step) => {
+    const [event, declaration] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
+    const { exports, self } = s.core;
+    const signature = exports.tw_signature(declaration.at, declaration.size);
+    const handle = handleAt(s, step, 1);
+    expectResult(step, 4, exports.tw_bind_event(self, handle, event.at, event.size, signature), 0);
+  },
+};

@@ -1,0 +1,181 @@
+/** The operations of session vectors. */
+import { createHash } from "node:crypto";
+import { AddressOf, Errors, type Limits, limitFields, MAX_ADDRESS } from "../../wasm/abi.gen.ts";
+import { bytesAt, errorValue, expectResult, handleAt, type Operation } from "./vector-args.ts";
+import { calls } from "./vector-calls.ts";
+import { errorName } from "./vector-events.ts";
+import { numberAt, type Step, textAt } from "./vector-file.ts";
+import type { Session } from "./vector-session.ts";
+
+const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 1.3 */
+const states = ["free", "connecting", "open", "closing", "waiting", "closed"];
+
+/** Compares lines. An expected one that ends in " *" matches any that begins as it does. */
+export function expectLines(got: readonly string[], expected: readonly (string | number)[], what: string): void {
+  const matches = (line: string, pattern: string): boolean =>
+    pattern.endsWith(" *") ? line.startsWith(pattern.slice(0, -2)) : line === pattern;
+  if (got.length === expected.length && got.every((line, at) => matches(line, `${expected[at]}`))) return;
+  const list = (lines: readonly (string | number)[]): string => lines.map((line) => `\n        ${line}`).join("");
+  throw new Error(`(${what})\n      expected:${list(expected)}\n      got:${list(got)}`);
+}
+
+function handshake(s: Session, name: string, headers: string, split: boolean): void {
+  const socket = s.port.named(name);
+  const stream = socket?.stream;
+  if (socket === undefined || stream === undefined) throw new Error("no such WebSocket");
+  stream.quiet = true;
+  s.script.connected(socket.handle);
+  s.settle();
+  stream.quiet = false;
+  if (!stream.upgraded) throw new Error("the client has not sent its request");
+  /* RFC 6455 4.2.2 item 5 */
+  const accept = createHash("sha1").update(`${stream.key}${GUID}`).digest("base64");
+  const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+  const answer = `${head}Sec-WebSocket-Accept: ${accept}\r\n${headers}\r\n`;
+  s.arrive(socket.handle, new TextEncoder().encode(answer), split);
+}
+
+const host: Record<string, Operation> = {
+  connected: (s, step) => s.script.connected(handleAt(s, step, 1)),
+  rx: (s, step) => s.arrive(handleAt(s, step, 1), bytesAt(step, 2), true),
+  ended: (s, step) => s.script.end(handleAt(s, step, 1)),
+  closed: (s, step) => s.script.gone(handleAt(s, step, 1), step[2] === 0 ? 0 : errorValue(step[2])),
+  written: (s, step) => s.script.finishWrite(handleAt(s, step, 1), numberAt(step, 2)),
+  datagram: (s, step) => s.script.datagram(handleAt(s, step, 1), bytesAt(step, 2), textAt(step, 3), numberAt(step, 4)),
+  time: (s, step) => s.advance(numberAt(step, 1)),
+  handshake: (s, step) => handshake(s, textAt(step, 1), `${step[2] ?? ""}`, true),
+  flush: (s) => {
+    s.hold = false;
+  },
+};
+
+const script: Record<string, Operation> = {
+  limit: (s, step) => {
+    const name = textAt(step, 1) as keyof Limits;
+    if (s.started || !(name in limitFields)) throw new Error("limits come before anything else, by their names");
+    s.limits[name] = numberAt(step, 2);
+    s.own.add(name);
+  },
+  "limits-refused": (s) => {
+    if (s.started || s.machine.need(s.limits) !== 0) throw new Error("tw_need accepts these limits");
+  },
+  take: (s, step) => {
+    const socket = s.port.find(handleAt(s, step, 1));
+    if (socket !== undefined) socket.take = step[2] === "all" ? Number.POSITIVE_INFINITY : numberAt(step, 2);
+  },
+  random: (s, step) => s.port.scriptRandom(bytesAt(step, 1)),
+  "refuse-open": (s, step) => {
+    s.port.refuseOpen = errorValue(step[1]);
+  },
+  "refuse-send": (s, step) => {
+    s.port.refuseSend = errorValue(step[1]);
+  },
+  "refuse-write": (s, step) => {
+    const socket = s.port.find(handleAt(s, step, 1));
+    if (socket !== undefined) socket.refuseWrite = errorValue(step[2]);
+  },
+  hold: (s) => {
+    s.hold = true;
+  },
+  "open-tcp": (s, step) => {
+    const name = textAt(step, 1);
+    for (const one of [
+      ["tcp", name, "h", 80],
+      ["wire", `open ${name} tcp h 80`],
+      ["connected", name],
+      ["events", `connected ${name}`],
+    ] as Step[]) {
+      runStep(s, one);
+    }
+  },
+  "open-ws": (s, step) => {
+    const name = textAt(step, 1);
+    runStep(s, ["ws", name, "ws://h/"]);
+    runStep(s, ["wire", `open ${name} tcp h 80`]);
+    handshake(s, name, "", false);
+    runStep(s, ["events", `connected ${name}`]);
+    runStep(s, ["wire"]);
+  },
+};
+
+/** A text or an error that a call answers. */
+function expectText(s: Session, step: Step, index: number, call: (to: number, room: number) => number): void {
+  const expected = textAt(step, index);
+  const got = call(s.machine.scratch, 512);
+  if (expected in Errors) {
+    expectResult(step, index, got, 0);
+    return;
+  }
+  const text = got < 0 ? `${errorName(got)}` : s.machine.memory.utf8(s.machine.scratch, got);
+  if (text !== expected) throw new Error(`got ${JSON.stringify(text)}`);
+}
+
+const expectations: Record<string, Operation> = {
+  events: (s, step) => expectLines(s.events.takeLines(), step.slice(1), "events"),
+  wire: (s, step) => expectLines(s.port.wire.takeLines(), step.slice(1), "wire"),
+  state: (s, step) => {
+    const got = s.core.exports.tw_state(s.core.self, handleAt(s, step, 1));
+    const name = got < 0 ? errorName(got) : states[got];
+    if (name !== step[2]) throw new Error(`the state is ${name}`);
+  },
+  buffered: (s, step) => expectResult(step, 2, s.core.exports.tw_buffered(s.core.self, handleAt(s, step, 1)), 0),
+  "free-blocks": (s, step) => {
+    const got = s.core.exports.tw_free_blocks(s.core.self) >>> 0;
+    if (got !== (step[1] === "all" ? s.allBlocks : step[1])) throw new Error(`${got} of ${s.allBlocks} are free`);
+  },
+  wait: (s, step) => {
+    if (s.wait() !== step[1]) throw new Error(`got ${s.wait()}`);
+  },
+  writes: (s, step) => {
+    const socket = s.port.find(handleAt(s, step, 1));
+    expectResult(step, 2, socket?.writes ?? -1, 0);
+    if (socket !== undefined) socket.writes = 0;
+  },
+  target: (s, step) => {
+    const handle = handleAt(s, step, 1);
+    expectText(s, step, 2, (to, room) => s.core.exports.tw_target(s.core.self, handle, to, room));
+  },
+  subprotocol: (s, step) => {
+    const handle = handleAt(s, step, 1);
+    expectText(s, step, 2, (to, room) => s.core.exports.tw_protocol(s.core.self, handle, to, room));
+  },
+  address: (s, step) => {
+    const handle = handleAt(s, step, 1);
+    const which = step[2] === "local" ? AddressOf.LOCAL : AddressOf.REMOTE;
+    expectText(s, step, 3, (to) => s.core.exports.tw_address(s.core.self, handle, which, to, MAX_ADDRESS));
+  },
+};
+
+/** Runs a step. Throws if it fails. */
+export function runStep(s: Session, step: Step): void {
+  const [name] = step;
+  if (!(name in script && name.startsWith("limit"))) s.core; /* makes it */
+  const moves = host[name] ?? calls[name];
+  const operation = moves ?? script[name] ?? expectations[name];
+  if (operation === undefined) throw new Error(`no operation is named ${name}`);
+  operation(s, step);
+  if (moves !== undefined) s.settle();
+  if (s.port.fault !== "") throw new Error(`the core broke the contract of the host: ${s.port.fault}`);
+}
+
+/** Fails if a case left lines unread, or if anything stays in the core once all is closed. */
+export function cleanUp(s: Session): void {
+  expectLines(s.events.takeLines(), [], "events that no step expected");
+  expectLines(s.port.wire.takeLines(), [], "wire that no step expected");
+  s.hold = false;
+  const { exports, self } = s.core;
+  for (const socket of s.port.all()) exports.tw_close(self, socket.handle);
+  s.settle();
+  s.advance(s.limits.closeTimeoutMs);
+  const left = [
+    s.port.fault,
+    exports.tw_free_blocks(self) >>> 0 === s.allBlocks ? "" : "blocks of the pool",
+    s.wait() === "forever" ? "" : "a timer",
+    s.port.all().some((socket) => socket.open) ? "a socket of the host's" : "",
+  ].filter((what) => what !== "");
+  if (left.length > 0) throw new Error(`when all was closed, there was left: ${left.join(", ")}`);
+  if (s.own.has("textPool")) return;
+  for (let index = 0; index < s.limits.sockets + s.limits.webSockets; index++) {
+    runStep(s, index < s.limits.sockets ? ["tcp", `#${index}`, "h", 80] : ["ws", `#${index}`, "ws://h/"]);
+  }
+}

@@ -1,0 +1,71 @@
+/** The ways in which a case runs. */
+import type { CoreMachine } from "./vector-core.ts";
+import type { VectorCase } from "./vector-file.ts";
+import { isLeaf, runLeaf } from "./vector-leaf.ts";
+import { cleanUp, runStep } from "./vector-ops.ts";
+import { type Mode, Session } from "./vector-session.ts";
+
+const EVERY_SPLIT = 300;
+const SOME_SPLITS = 64;
+
+const modes: readonly Mode[] = [
+  { label: "byte by byte", cut: "bytes" },
+  { label: "least events and receive buffer", small: true },
+  { label: "least events, byte by byte", small: true, cut: "bytes" },
+  { label: "dribbling writes", dribble: true },
+  { label: "clock that wraps", wrap: true },
+];
+
+/** Runs a case in all ways. What went wrong in the first that failed, or nothing. */
+export function runCase(machine: CoreMachine, one: VectorCase): string[] {
+  const whole = new Session(machine, { label: "whole" });
+  const failure = runSession(whole, one, "whole");
+  if (failure !== undefined) return [failure];
+  if (!whole.started) return [];
+  for (const mode of modes) {
+    if (!takesPart(whole, one, mode)) continue;
+    const failed = runSession(new Session(machine, mode), one, mode.label);
+    if (failed !== undefined) return [failed];
+  }
+  for (const cut of splits(whole)) {
+    const failed = runSession(new Session(machine, { label: "split", cut }), one, `split at ${cut}`);
+    if (failed !== undefined) return [failed];
+  }
+  return [];
+}
+
+function runSession(s: Session, one: VectorCase, label: string): string | undefined {
+  let at = 0;
+  try {
+    for (const step of one.steps) {
+      at++;
+      if (isLeaf(step)) runLeaf(s.machine, step);
+      else runStep(s, step);
+    }
+    if (s.started) cleanUp(s);
+    return undefined;
+  } catch (error) {
+    const step = one.steps[at - 1]?.slice(0, 4).join(" ").slice(0, 120);
+    return `${one.name}\n    run: ${label}\n    step ${at} ${step}: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+function takesPart(whole: Session, one: VectorCase, mode: Mode): boolean {
+  /* Such a case says itself what is taken when. */
+  if (mode.dribble) return !one.steps.some(([name]) => name === "take" || name === "writes");
+  if (mode.small) return !whole.own.has("recvBuffer");
+  return mode.cut === undefined || whole.arrived > 0;
+}
+
+/** Every place in what a step received; in a long one those near its ends and some between. */
+function* splits({ arrivals, arrived }: Session): Generator<number> {
+  for (const [index, from] of arrivals.entries()) {
+    const size = (arrivals[index + 1] ?? arrived) - from;
+    for (let k = 1; k < size; ) {
+      yield from + k;
+      const near = size <= 2 * EVERY_SPLIT || k < EVERY_SPLIT || size - k <= EVERY_SPLIT;
+      const stride = near ? 1 : Math.floor((size - 2 * EVERY_SPLIT) / SOME_SPLITS) + 1;
+      k = near ? k + 1 : Math.min(k + stride, Math.max(size - EVERY_SPLIT, k + 1));
+    }
+  }
+}

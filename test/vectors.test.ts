@@ -1,0 +1,25 @@
+/**
+ * The shared vectors, through WebAssembly: the files that test/c runs natively, run in the same ways, with the same
+ * lines. What the module does not export is left to the native run.
+ */
+import { describe, expect, test } from "@jest/globals";
+import { CoreMachine } from "./support/vector-core.ts";
+import { readVectors } from "./support/vector-file.ts";
+import { runCase } from "./support/vector-run.ts";
+
+const FOLDER = new URL("./vectors/", import.meta.url);
+const PATIENCE = 120_000;
+
+const machine = new CoreMachine();
+
+describe.each(readVectors(FOLDER))("$suite", ({ cases }) => {
+  test(
+    `${cases.length} cases`,
+    () => {
+      const failures = cases.flatMap((one) => runCase(machine, one));
+      expect(failures.join("\n")).toBe("");
+      expect(cases.length).toBeGreaterThan(0);
+    },
+    PATIENCE,
+  );
+});

@@ -1,0 +1,281 @@
+import { expect, test } from "@jest/globals";
+import { Errors, FOREVER, Kind, NONE, State } from "../../wasm/abi.gen.ts";
+import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
+import { Engine } from "../../wasm/engine.ts";
+import type { TwinwireError } from "../../wasm/errors.ts";
+import { FakePort } from "./fake-port.ts";
+
+const small = { sockets: 4, webSockets: 2, sendPool: 65_536, blockSize: 1024, sendBuffer: 8192, stageBuffer: 8192 };
+
+/** Notes what it is told. */
+class Ear extends Endpoint {
+  readonly heard: string[] = [];
+  readonly errors: TwinwireError[] = [];
+  readonly engine: Engine;
+  onData: (() => void) | undefined;
+
+  constructor(engine: Engine, kind: Kind = Kind.TCP) {
+    super(kind, "example:7");
+    this.engine = engine;
+  }
+
+  override connected(): void {
+    this.heard.push("connected");
+  }
+
+  override disconnected({ clean, unsent, retryMs }: Ending): void {
+    this.heard.push(`disconnected ${clean} ${unsent} ${retryMs === FOREVER ? "never" : retryMs}`);
+  }
+
+  override data(at: number, size: number, ascii: boolean): void {
+    this.heard.push(`data ${this.engine.memory.utf8(at, size)} ${ascii}`);
+    this.onData?.();
+  }
+
+  override datagram(at: number, size: number, address: string, port: number): void {
+    this.heard.push(`datagram ${this.engine.memory.utf8(at, size)} ${address} ${port}`);
+  }
+
+  override drain(): void {
+    this.heard.push("drain");
+  }
+
+  override error(make: () => TwinwireError): void {
+    this.errors.push(make());
+    this.heard.push(`error ${make().code}`);
+  }
+}
+
+function setUp(): { port: FakePort; engine: Engine; ear: Ear; handle: number } {
+  const port = new FakePort();
+  const engine = new Engine(port, small);
+  const ear = new Ear(engine);
+  const handle = engine.tcpConnect(ear, "example", 7);
+  expect(handle).toBeGreaterThan(0);
+  return { port, engine, ear, handle };
+}
+
+function connected(): ReturnType<typeof setUp> {
+  const all = setUp();
+  all.port.deliver.connected(all.handle);
+  expect(all.ear.heard.splice(0)).toEqual(["connected"]);
+  return all;
+}
+
+const turn = (): Promise<void> => Promise.resolve();
+
+test("a handle is opened through the port, and its timer is set at the end of the turn", async () => {
+  const { port, engine, ear, handle } = setUp();
+  expect(ear.handle).toBe(handle);
+  expect(port.calls).toEqual(["clock keep true", `open ${handle} ${Kind.TCP} example 7`].toSorted().reverse());
+  await turn();
+  expect(port.calls).toContain(`wake ${engine.limits.connectTimeoutMs}`);
+  expect(engine.state(handle)).toBe(State.CONNECTING);
+});
+
+test("what the port refuses at once is refused, with what the runtime reported", () => {
+  const port = new FakePort();
+  const engine = new Engine(port, small);
+  const ear = new Ear(engine);
+  port.opens = Errors.ERR_ACCESS.value;
+  port.cause = new Error("no");
+  expect(engine.tcpConnect(ear, "example", 7)).toBe(Errors.ERR_ACCESS.value);
+  expect(engine.cause).toBe(port.cause);
+  expect(ear.handle).toBe(NONE);
+  expect(engine.all()).toEqual([]);
+  port.opens = 0;
+  expect(engine.udpOpen(ear, 0)).toBeGreaterThan(0);
+  expect(engine.cause).toBe(undefined);
+});
+
+test("all that is sent in one turn leaves in one write, blocks that touch as one piece", async () => {
+  const { port, engine, handle } = connected();
+  expect(engine.send(handle, "one ")).toBe(4);
+  expect(engine.send(handle, Buffer.from("two"))).toBe(3);
+  expect(port.written).toEqual([]);
+  await turn();
+  expect(port.written).toEqual(["one two"]);
+  engine.send(handle, "x".repeat(3000));
+  await turn();
+  expect(port.written[1]?.replaceAll("|", "")).toBe("x".repeat(3000));
+  expect(port.written).toHaveLength(2);
+});
+
+test("what a listener sends leaves when all events are told, before the delivery returns", () => {
+  const { port, engine, ear, handle } = connected();
+  ear.onData = () => {
+    engine.send(handle, "re");
+    expect(port.written).toEqual([]);
+  };
+  port.receive(handle, "ping");
+  expect(ear.heard).toEqual(["data ping true"]);
+  expect(port.written).toEqual(["re"]);
+});
+
+test("bytes that the port has not written are not offered again; those it gives back are", async () => {
+  const { port, engine, handle } = connected();
+  port.takes = 0;
+  engine.send(handle, "first");
+  await turn();
+  engine.send(handle, "second");
+  await turn();
+  expect(port.written).toEqual(["first"]);
+  expect(engine.buffered(handle)).toBe(11);
+  port.takes = 3;
+  port.deliver.written(handle, 5);
+  expect(port.written).toEqual(["first", "second"]);
+  expect(engine.buffered(handle)).toBe(3);
+  port.takes = 100;
+  port.deliver.written(handle, 0);
+  expect(port.written).toEqual(["first", "second", "ond"]);
+  expect(engine.buffered(handle)).toBe(0);
+});
+
+test("drain comes on a later turn, even if the port takes all at once", async () => {
+  const { port, engine, ear, handle } = connected();
+  expect(engine.send(handle, "x".repeat(8192))).toBe(8192);
+  expect(engine.send(handle, "y")).toBe(Errors.ERR_BACKPRESSURE.value);
+  await turn();
+  expect(engine.buffered(handle)).toBe(0);
+  expect(ear.heard).toEqual([]);
+  port.turn();
+  expect(ear.heard).toEqual(["drain"]);
+});
+
+test("an argument larger than the way in is refused, whatever it is for", () => {
+  const { engine, handle } = connected();
+  const long = "€".repeat(3000);
+  expect(engine.send(handle, long)).toBe(Errors.ERR_TOO_LARGE.value);
+  expect(engine.send(handle, Buffer.alloc(8193))).toBe(Errors.ERR_TOO_LARGE.value);
+  expect(engine.tcpConnect(new Ear(engine), long, 7)).toBe(Errors.ERR_ARGUMENT.value);
+  expect(engine.wsOpen(new Ear(engine), long)).toBe(Errors.ERR_URL.value);
+  expect(engine.bindEvent(handle, long, 1)).toBe(Errors.ERR_EVENT.value);
+});
+
+test("a time-out is told on the turn of the timer, and time passes only with ticks", async () => {
+  const { port, ear } = setUp();
+  await turn();
+  port.nowMs += 9_999;
+  port.deliver.wake();
+  expect(ear.heard).toEqual([]);
+  expect(port.wakeMs).toBe(1);
+  port.nowMs += 1;
+  port.deliver.wake();
+  expect(ear.heard).toEqual(["error ERR_TIMEOUT", "disconnected false 0 never"]);
+  expect(ear.errors[0]).toMatchObject({ step: "connect", address: "example:7" });
+});
+
+test("what falls due while the application calls waits for a later turn", async () => {
+  const { port, engine, ear } = setUp();
+  await turn();
+  port.nowMs += 20_000;
+  expect(engine.tcpConnect(new Ear(engine), "example", 8)).toBeGreaterThan(0);
+  expect(ear.heard).toEqual([]);
+  port.turn();
+  expect(ear.heard).toEqual(["error ERR_TIMEOUT", "disconnected false 0 never"]);
+});
+
+test("the host's timer is touched only to make it earlier or to stop it", async () => {
+  const { port, engine, handle } = setUp();
+  await turn();
+  const wakes = (): string[] => port.calls.filter((call) => call.startsWith("wake"));
+  expect(wakes()).toEqual(["wake 10000"]);
+  port.nowMs += 10;
+  engine.tcpConnect(new Ear(engine), "example", 8);
+  await turn();
+  expect(wakes()).toHaveLength(1);
+  port.deliver.connected(handle);
+  expect(wakes()).toHaveLength(1);
+  port.nowMs += 9_990;
+  port.deliver.wake();
+  expect(wakes().at(-1)).toBe("wake 10");
+});
+
+test("the runtime's error goes to the handle whose it is", () => {
+  const { port, ear, handle } = setUp();
+  const cause = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  port.deliver.closed(handle, Errors.ERR_REFUSED.value, cause);
+  expect(ear.heard).toEqual(["error ERR_REFUSED", "disconnected false 0 never"]);
+  expect(ear.errors[0]?.cause).toBe(cause);
+  expect(ear.errors[0]?.message).toContain("connect ECONNREFUSED");
+});
+
+test("datagrams come with their sender; one that failed later is an error of a socket that lives", () => {
+  const port = new FakePort();
+  const engine = new Engine(port, small);
+  const ear = new Ear(engine, Kind.UDP);
+  const handle = engine.udpOpen(ear, 7);
+  expect(engine.udpSendTo(handle, "192.0.2.2", 9, "hi")).toBe(2);
+  expect(port.calls).toContain(`send ${handle} 192.0.2.2 9 hi`);
+  port.deliver.failed(handle, Errors.ERR_UNREACHABLE.value);
+  port.deliver.datagram(handle, 0, "2001:db8::1", 9);
+  expect(ear.heard).toEqual(["error ERR_UNREACHABLE", "datagram  2001:db8::1 9"]);
+});
+
+test("a closed handle hears its end only, and its number never comes again as it was", () => {
+  const { port, engine, ear, handle } = connected();
+  ear.onData = () => engine.close(ear);
+  port.receive(handle, "last");
+  expect(engine.find(handle)).toBe(undefined);
+  expect(ear.heard).toEqual(["data last true", "disconnected true 0 never"]);
+  port.receive(handle, "more");
+  port.turn();
+  expect(ear.heard).toHaveLength(2);
+  const next = engine.tcpConnect(new Ear(engine), "example", 7);
+  expect(next).not.toBe(handle);
+  expect(engine.find(next)?.handle).toBe(next);
+});
+
+test("handles that never opened are forgotten without a word", () => {
+  const { port, engine, ear, handle } = setUp();
+  engine.close(ear);
+  expect(engine.all()).toEqual([]);
+  port.turn();
+  expect(ear.heard).toEqual([]);
+  expect(port.calls.at(-1)).toBe("clock keep false");
+  expect(engine.state(handle)).toBe(State.FREE);
+});
+
+test("handles that keep nothing alive let the timer go too, also after they connect again", async () => {
+  const { port, engine, ear, handle } = connected();
+  engine.setAutoReconnect(handle, true);
+  expect(engine.setReconnectDelays(handle, [50])).toBe(0);
+  engine.keep(ear, false);
+  engine.keep(ear, false);
+  expect(port.calls.slice(-2)).toEqual(["clock keep false", `keep ${handle} false`]);
+  port.calls.length = 0;
+  port.deliver.ended(handle);
+  expect(ear.heard).toEqual(["disconnected true 0 50"]);
+  expect(port.wakeMs).toBe(50);
+  port.nowMs += 50;
+  port.deliver.wake();
+  expect(port.calls.slice(-3)).toEqual([`open ${handle} ${Kind.TCP} example 7`, `keep ${handle} false`, "wake 10000"]);
+});
+
+test("a listener that throws stops nothing", async () => {
+  const { port, ear, handle } = connected();
+  const thrown: unknown[] = [];
+  const real = globalThis.queueMicrotask;
+  globalThis.queueMicrotask = (call) => {
+    try {
+      call();
+    } catch (error) {
+      thrown.push(error);
+    }
+  };
+  try {
+    ear.onData = () => {
+      throw new Error("listener");
+    };
+    port.receive(handle, "one");
+    ear.onData = undefined;
+    port.receive(handle, "two");
+    port.opens = new Error("port");
+    const { engine } = ear;
+    expect(engine.tcpConnect(new Ear(engine), "example", 7)).toBe(Errors.ERR_HOST.value);
+  } finally {
+    globalThis.queueMicrotask = real;
+  }
+  expect(ear.heard).toEqual(["data one true", "data two true"]);
+  expect(thrown.map(String)).toEqual(["Error: listener", "Error: port"]);
+});
