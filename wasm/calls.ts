@@ -37,6 +37,11 @@ export abstract class Calls {
     return this.pump.endpoints.all().filter((endpoint) => !endpoint.released);
   }
 
+  /** From now on this endpoint hears of a handle of which another one heard. */
+  adopt(endpoint: Endpoint, handle: number): void {
+    this.pump.endpoints.add(endpoint, handle);
+  }
+
   /** What the runtime reported, if it is why the last call failed that opens, connects, sends a datagram or starts TLS. */
   get cause(): unknown {
     return this.pump.refusal;

@@ -193,7 +193,7 @@ export class Pump implements PortEvents {
           if (memory.eventType(record) === Event.ACCEPTED) this.#accept(handle, memory.eventDetail(record));
           continue;
         }
-          if (endpoint.released && !isFarewell(memory.eventType(record))) continue;
+        if (endpoint.released && !isFarewell(memory.eventType(record))) continue;
         try {
           dispatch(core, record, endpoint, handle === this.#causeHandle ? this.#cause : undefined);
         } catch (error) {

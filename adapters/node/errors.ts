@@ -15,6 +15,13 @@ const table: Readonly<Record<string, ErrorCode>> = {
   EADDRINUSE: "ERR_IN_USE",
   EACCES: "ERR_ACCESS",
   EPERM: "ERR_ACCESS",
+  EROFS: "ERR_ACCESS",
+  EMFILE: "ERR_LIMIT",
+  ENFILE: "ERR_LIMIT",
+  ENOENT: "ERR_NOT_FOUND",
+  ENOTDIR: "ERR_NOT_FOUND",
+  ENAMETOOLONG: "ERR_PATH",
+  EPROTO: "ERR_TLS",
   EMSGSIZE: "ERR_TOO_LARGE",
   ENOBUFS: "ERR_BACKPRESSURE",
   EAGAIN: "ERR_BACKPRESSURE",
@@ -28,6 +35,9 @@ const table: Readonly<Record<string, ErrorCode>> = {
   ESERVFAIL: "ERR_NAME_FAILED",
   ERR_SOCKET_CONNECTION_TIMEOUT: "ERR_TIMEOUT",
   ERR_SOCKET_BAD_PORT: "ERR_PORT",
+  ERR_INVALID_ARG_VALUE: "ERR_ARGUMENT",
+  ERR_INVALID_ARG_TYPE: "ERR_ARGUMENT",
+  ERR_OUT_OF_RANGE: "ERR_ARGUMENT",
 };
 
 /**
@@ -40,11 +50,18 @@ export function errorNumber(error: unknown): number {
 
 function find(error: unknown): ErrorCode | undefined {
   if (typeof error !== "object" || error === null) return undefined;
-  const { code, errors } = error as { code?: unknown; errors?: unknown };
-  if (typeof code === "string" && Object.hasOwn(table, code)) return table[code];
+  const { code, errors, syscall } = error as { code?: unknown; errors?: unknown; syscall?: unknown };
+  /* Of our own end it has no code: the address is not one of this machine. */
+  if (code === "EADDRNOTAVAIL" && syscall !== "connect") return undefined;
+  if (typeof code === "string") return Object.hasOwn(table, code) ? table[code] : byPrefix(code);
   for (const part of Array.isArray(errors) ? errors : []) {
     const found = find(part);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** OpenSSL has a code for each of its reasons. */
+function byPrefix(code: string): ErrorCode | undefined {
+  return /^ERR_(SSL|TLS)_/.test(code) ? "ERR_TLS" : undefined;
 }

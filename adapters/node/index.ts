@@ -1,11 +1,16 @@
-/** The port of Node: node:net, node:dgram, node:crypto. */
+/** The port of Node: node:net, node:tls, node:dgram, node:dns, node:crypto. */
 import { randomFillSync } from "node:crypto";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
-import type { Port, PortEvents, PortMemory, Resolution } from "../port.ts";
+import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { NodeClock } from "./clock.ts";
 import { errorNumber } from "./errors.ts";
-import { TcpSocket } from "./tcp.ts";
+import { Listener } from "./listener.ts";
+import { resolve } from "./resolve.ts";
+import { type Place, StreamSocket } from "./stream.ts";
+import { secureServer } from "./tls.ts";
 import { UdpSocket } from "./udp.ts";
+
+const STATE = Errors.ERR_STATE.value;
 
 /** Makes Node's port for a new engine. */
 export function createPort(): Port {
@@ -16,7 +21,8 @@ class NodePort implements Port {
   readonly name = "node";
   readonly clock = new NodeClock();
   cause: unknown;
-  readonly #tcp = new Map<number, TcpSocket>();
+  readonly #streams = new Map<number, StreamSocket>();
+  readonly #listeners = new Map<number, Listener>();
   readonly #udp = new Map<number, UdpSocket>();
   #deliver: PortEvents | undefined;
   #memory: PortMemory | undefined;
@@ -27,64 +33,76 @@ class NodePort implements Port {
     this.clock.attach(deliver);
   }
 
-  open(handle: number, kind: SocketKind, name: string, port: number): number {
-    this.cause = undefined;
-    if (this.#deliver === undefined || this.#memory === undefined) return Errors.ERR_STATE.value;
-    try {
-      return kind === SocketKind.UDP
-        ? this.#openUdp(handle, port, this.#deliver, this.#memory)
-        : this.#openTcp(handle, name, port, this.#deliver, this.#memory);
-    } catch (error) {
-      this.cause = error;
-      return errorNumber(error);
-    }
+  open(handle: number, kind: SocketKind, name: string, port: number, options: SocketOptions, tls?: TlsOptions): number {
+    return this.#try(() => {
+      switch (kind) {
+        case SocketKind.TCP:
+          this.#stream(handle, (place) => new StreamSocket(place, { host: name, port }, options, tls));
+          break;
+        case SocketKind.UNIX:
+          this.#stream(handle, (place) => new StreamSocket(place, { path: name }, options, tls));
+          break;
+        case SocketKind.UDP:
+          this.#udp.set(handle, new UdpSocket(this.#place(handle, this.#udp), name, port));
+          break;
+        case SocketKind.TCP_LISTENER:
+          this.#listen(handle, { host: name, port }, options, tls);
+          break;
+        case SocketKind.UNIX_LISTENER:
+          this.#listen(handle, { path: name }, options, tls);
+          break;
+      }
+      return 0;
+    });
   }
 
   write(handle: number, pieces: readonly Uint8Array[]): number {
-    return this.#tcp.get(handle)?.write(pieces) ?? Errors.ERR_STATE.value;
+    return this.#streams.get(handle)?.write(pieces) ?? STATE;
   }
 
   sendTo(handle: number, address: string, port: number, data: Uint8Array): number {
-    this.cause = undefined;
-    try {
-      return this.#udp.get(handle)?.sendTo(address, port, data) ?? Errors.ERR_STATE.value;
-    } catch (error) {
-      this.cause = error;
-      return errorNumber(error);
-    }
+    return this.#try(() => this.#udp.get(handle)?.sendTo(address, port, data) ?? STATE);
   }
 
-  shutdown(): void {}
-
-  connectUdp(): number {
-    return Errors.ERR_UNSUPPORTED.value;
+  shutdown(handle: number): void {
+    this.#streams.get(handle)?.shutdown();
   }
 
-  startTls(): number {
-    return Errors.ERR_UNSUPPORTED.value;
+  connectUdp(handle: number, address: string, port: number): number {
+    return this.#try(() => this.#udp.get(handle)?.connect(address, port) ?? STATE);
   }
 
-  tlsInfo(): undefined {}
+  startTls(handle: number, name: string, options: TlsOptions): number {
+    return this.#try(() => this.#streams.get(handle)?.startTls(name, options) ?? STATE);
+  }
 
-  resolve(): Promise<Resolution> {
-    return Promise.resolve({ error: Errors.ERR_UNSUPPORTED.value, addresses: [] });
+  tlsInfo(handle: number): TlsInfo | undefined {
+    return this.#streams.get(handle)?.tlsInfo();
+  }
+
+  resolve(host: string, family: 0 | 4 | 6): Promise<Resolution> {
+    return resolve(host, family);
   }
 
   read(handle: number, on: boolean): void {
-    (this.#tcp.get(handle) ?? this.#udp.get(handle))?.read(on);
+    (this.#streams.get(handle) ?? this.#udp.get(handle))?.read(on);
   }
 
   close(handle: number, how: Close): void {
-    const tcp = this.#tcp.get(handle);
-    this.#tcp.delete(handle);
-    if (how === Close.ABORT) tcp?.abort();
-    else tcp?.end();
-    this.#udp.get(handle)?.close();
+    const stream = this.#streams.get(handle);
+    if (stream !== undefined) {
+      this.#streams.delete(handle);
+      if (how === Close.ABORT) stream.abort();
+      else stream.end();
+      return;
+    }
+    (this.#udp.get(handle) ?? this.#listeners.get(handle))?.close();
     this.#udp.delete(handle);
+    this.#listeners.delete(handle);
   }
 
   address(handle: number, which: AddressOf): string | number {
-    return (this.#tcp.get(handle) ?? this.#udp.get(handle))?.address(which) ?? Errors.ERR_STATE.value;
+    return this.#find(handle)?.address(which) ?? STATE;
   }
 
   random(target: Uint8Array): void {
@@ -92,20 +110,51 @@ class NodePort implements Port {
   }
 
   keep(handle: number, on: boolean): void {
-    (this.#tcp.get(handle) ?? this.#udp.get(handle))?.keep(on);
+    this.#find(handle)?.keep(on);
   }
 
   isUp(): boolean {
     return true;
   }
 
-  #openTcp(handle: number, host: string, port: number, deliver: PortEvents, memory: PortMemory): number {
-    this.#tcp.set(handle, new TcpSocket(handle, host, port, deliver, memory, () => this.#tcp.delete(handle)));
-    return 0;
+  #find(handle: number): StreamSocket | UdpSocket | Listener | undefined {
+    return this.#streams.get(handle) ?? this.#udp.get(handle) ?? this.#listeners.get(handle);
   }
 
-  #openUdp(handle: number, port: number, deliver: PortEvents, memory: PortMemory): number {
-    this.#udp.set(handle, new UdpSocket(handle, port, deliver, memory, () => this.#udp.delete(handle)));
-    return 0;
+  /** What every socket is handed; `all` are those of its kind. */
+  #place(handle: number, all: Map<number, unknown>): Place {
+    if (this.#deliver === undefined || this.#memory === undefined) throw new Error("the port is not attached");
+    return { handle, deliver: this.#deliver, memory: this.#memory, forget: () => all.delete(handle) };
+  }
+
+  #stream(handle: number, make: (place: Place) => StreamSocket): StreamSocket {
+    const stream = make(this.#place(handle, this.#streams));
+    this.#streams.set(handle, stream);
+    return stream;
+  }
+
+  #listen(
+    handle: number,
+    local: { host: string; port: number } | { path: string },
+    options: SocketOptions,
+    tls?: TlsOptions,
+  ): void {
+    if (tls !== undefined) secureServer(tls); /* what is wrong with the options is known at once */
+    const path = "path" in local ? local.path : undefined;
+    const listener = new Listener(this.#place(handle, this.#listeners), local, options, (accepted, socket) =>
+      this.#stream(accepted, (place) => new StreamSocket(place, { accepted: socket, path }, options)),
+    );
+    this.#listeners.set(handle, listener);
+  }
+
+  /** Runs a call whose failure the application may ask about. */
+  #try(call: () => number): number {
+    this.cause = undefined;
+    try {
+      return call();
+    } catch (error) {
+      this.cause = error;
+      return errorNumber(error);
+    }
   }
 }

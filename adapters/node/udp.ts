@@ -1,61 +1,86 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
-import type { PortEvents, PortMemory } from "../port.ts";
 import { formatAddress } from "./address.ts";
 import { errorNumber } from "./errors.ts";
+import type { Place } from "./stream.ts";
 
 /** Bytes that may wait in the kernel's stead, sent or received, before datagrams are refused or dropped. */
 const QUEUE = 262_144;
 
 /**
  * What node:dgram calls to look a name up. Only literal addresses come here, and they need none; answering at once makes
- * `bind` and `send` do their work before they return.
+ * `bind`, `connect` and `send` do their work before they return.
  */
 function lookup(address: string, _family: unknown, done: (error: null, address: string, family: number) => void): void {
   done(null, address, isIP(address));
 }
 
 /**
- * The UDP socket of one handle over node:dgram. It is bound for IPv4. The first datagram to an IPv6 address opens a
- * second one for IPv6 at the same port; what comes back to it is delivered for the same handle.
+ * The UDP socket of one handle over node:dgram. One that is bound to no address is bound for IPv4; the first datagram to
+ * an IPv6 address opens a second one for IPv6 at the same port, and what comes back to it is delivered for the same
+ * handle.
  */
 export class UdpSocket {
-  readonly #handle: number;
-  readonly #deliver: PortEvents;
-  readonly #memory: PortMemory;
-  readonly #forget: () => void;
-  #v4: Socket | undefined;
-  #v6: Socket | undefined;
+  readonly #place: Place;
+  readonly #family: 4 | 6;
+  /** Whether the other family may have a socket too. */
+  readonly #anyAddress: boolean;
+  #main: Socket | undefined;
+  #other: Socket | undefined;
+  /** The socket that has a peer, and who that is. */
+  #connected: Socket | undefined;
+  #peer = "";
   #reading = true;
   #kept = true;
   /** Datagrams that came while reading was off. */
   #held: [Uint8Array, RemoteInfo][] = [];
   #heldSize = 0;
 
-  /**
-   * `forget` is called before the socket's last delivery.
-   *
-   * @throws the error with which binding failed.
-   */
-  constructor(handle: number, port: number, deliver: PortEvents, memory: PortMemory, forget: () => void) {
-    this.#handle = handle;
-    this.#deliver = deliver;
-    this.#memory = memory;
-    this.#forget = forget;
-    this.#v4 = this.#bind("udp4", port);
+  /** @throws the error with which binding failed. */
+  constructor(place: Place, address: string, port: number) {
+    this.#place = place;
+    this.#family = isIP(address) === 6 ? 6 : 4;
+    this.#anyAddress = address === "";
+    this.#main = this.#bind(this.#family, address, port);
   }
 
   /** As `Port.sendTo`, but what the runtime reports is thrown. */
   sendTo(address: string, port: number, data: Uint8Array): number {
-    const socket = isIP(address) === 6 ? this.#socketV6() : this.#v4;
-    if (socket === undefined) return Errors.ERR_STATE.value;
+    const toPeer = address === "";
+    const socket = toPeer ? this.#connected : this.#socketFor(address);
+    if (this.#main === undefined || (toPeer && socket === undefined)) return Errors.ERR_STATE.value;
+    if (!toPeer && this.#connected !== undefined) return Errors.ERR_ADDRESS.value;
+    if (socket === undefined) return Errors.ERR_UNREACHABLE.value;
     if (socket.getSendQueueSize() > QUEUE) return Errors.ERR_BACKPRESSURE.value;
     /* The kernel may not take it now, and the bytes are lent for this call only. */
-    socket.send(Buffer.from(data), port, address, (error) => {
-      if (error !== null && this.#v4 !== undefined) this.#deliver.failed(this.#handle, errorNumber(error), error);
-    });
+    const copy = Buffer.from(data);
+    const sent = (error: Error | null): void => {
+      if (error !== null && this.#main !== undefined) {
+        this.#place.deliver.failed(this.#place.handle, errorNumber(error), error);
+      }
+    };
+    if (toPeer) socket.send(copy, sent);
+    else socket.send(copy, port, address, sent);
     return data.length;
+  }
+
+  /** As `Port.connectUdp`, but what the runtime reports is thrown. */
+  connect(address: string, port: number): number {
+    const socket = this.#socketFor(address);
+    if (this.#main === undefined) return Errors.ERR_STATE.value;
+    if (socket === undefined) return Errors.ERR_UNREACHABLE.value;
+    this.#connected?.disconnect();
+    this.#connected = undefined;
+    /* Node does it at once and tells of it later; a failure would be an "error" but for the callback. */
+    socket.connect(port, address, () => {});
+    try {
+      this.#peer = senderOf(socket.remoteAddress());
+    } catch {
+      return Errors.ERR_UNREACHABLE.value;
+    }
+    this.#connected = socket;
+    return 0;
   }
 
   read(on: boolean): void {
@@ -64,49 +89,55 @@ export class UdpSocket {
   }
 
   close(): void {
-    this.#v4?.close();
-    this.#v6?.close();
-    this.#v4 = undefined;
-    this.#v6 = undefined;
+    this.#main?.close();
+    this.#other?.close();
+    this.#main = undefined;
+    this.#other = undefined;
+    this.#connected = undefined;
     this.#held = [];
   }
 
   address(which: AddressOf): string | number {
-    if (this.#v4 === undefined || which === AddressOf.REMOTE) return Errors.ERR_STATE.value;
-    const { address, port } = this.#v4.address();
+    const socket = this.#connected ?? this.#main;
+    if (socket === undefined) return Errors.ERR_STATE.value;
+    if (which === AddressOf.REMOTE && this.#connected === undefined) return Errors.ERR_STATE.value;
+    const { address, port } = which === AddressOf.REMOTE ? socket.remoteAddress() : socket.address();
     return formatAddress(address, port);
   }
 
   keep(on: boolean): void {
     this.#kept = on;
-    for (const socket of [this.#v4, this.#v6]) {
+    for (const socket of [this.#main, this.#other]) {
       if (on) socket?.ref();
       else socket?.unref();
     }
   }
 
-  #socketV6(): Socket | undefined {
-    if (this.#v4 === undefined || this.#v6 !== undefined) return this.#v6;
+  /** The socket from which an address can be reached. */
+  #socketFor(address: string): Socket | undefined {
+    const family = isIP(address) === 6 ? 6 : 4;
+    if (this.#main === undefined || family === this.#family) return this.#main;
+    if (this.#other !== undefined || !this.#anyAddress) return this.#other;
     try {
-      this.#v6 = this.#bind("udp6", this.#v4.address().port);
+      this.#other = this.#bind(family, "", this.#main.address().port);
     } catch {
-      /* Another socket may have the port for IPv6. */
-      this.#v6 = this.#bind("udp6", 0);
+      /* Another socket may have the port for this family. */
+      this.#other = this.#bind(family, "", 0);
     }
-    if (!this.#kept) this.#v6.unref();
-    return this.#v6;
+    if (!this.#kept) this.#other.unref();
+    return this.#other;
   }
 
-  #bind(type: "udp4" | "udp6", port: number): Socket {
-    const socket = createSocket({ type, ipv6Only: type === "udp6", lookup });
+  #bind(family: 4 | 6, address: string, port: number): Socket {
+    const socket = createSocket({ type: `udp${family}`, ipv6Only: family === 6, lookup });
     let failure: Error | undefined;
     let bound = false;
     socket.on("error", (error) => {
       failure = error;
-      if (bound) this.#failed(error);
+      if (bound) this.#failed(socket, error);
     });
-    socket.on("message", (data, from) => this.#received(data, from));
-    socket.bind({ port, exclusive: true });
+    socket.on("message", (data, from) => this.#received(socket, data, from));
+    socket.bind({ port, exclusive: true, ...(address === "" ? {} : { address }) });
     if (failure !== undefined) {
       socket.close();
       throw failure;
@@ -115,16 +146,23 @@ export class UdpSocket {
     return socket;
   }
 
-  /** A socket that fails outside a send is of no more use. */
-  #failed(error: Error): void {
-    if (this.#v4 === undefined) return;
+  /** What a peer says by ICMP ends nothing; else a socket that fails outside a send is of no more use. */
+  #failed(socket: Socket, error: Error): void {
+    if (this.#main === undefined) return;
+    const { handle, deliver, forget } = this.#place;
+    if (socket === this.#connected) {
+      deliver.failed(handle, errorNumber(error), error);
+      return;
+    }
     this.close();
-    this.#forget();
-    this.#deliver.closed(this.#handle, errorNumber(error), error);
+    forget();
+    deliver.closed(handle, errorNumber(error), error);
   }
 
-  #received(data: Uint8Array, from: RemoteInfo): void {
-    if (this.#v4 === undefined) return;
+  #received(socket: Socket, data: Uint8Array, from: RemoteInfo): void {
+    if (this.#main === undefined) return;
+    /* The kernel may hold datagrams from the time before there was a peer. */
+    if (this.#connected !== undefined && (socket !== this.#connected || senderOf(from) !== this.#peer)) return;
     if (this.#reading) this.#tell(data, from);
     else if (this.#heldSize + data.length <= QUEUE) {
       this.#heldSize += data.length;
@@ -141,12 +179,17 @@ export class UdpSocket {
   }
 
   #tell(data: Uint8Array, from: RemoteInfo): void {
-    const { received } = this.#memory;
-    if (data.length > received.length) {
-      this.#deliver.failed(this.#handle, Errors.ERR_TOO_LARGE.value);
+    const { handle, deliver, memory } = this.#place;
+    if (data.length > memory.received.length) {
+      deliver.failed(handle, Errors.ERR_TOO_LARGE.value);
       return;
     }
-    received.set(data);
-    this.#deliver.datagram(this.#handle, data.length, from.address, from.port);
+    memory.received.set(data);
+    deliver.datagram(handle, data.length, from.address, from.port);
   }
+}
+
+/** Who sent a datagram, to be compared. Node names an IPv6 zone only in some places. */
+function senderOf({ address, port }: { address: string; port: number }): string {
+  return formatAddress(address.replace(/%.*$/, ""), port);
 }

@@ -1,0 +1,93 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
+import type { SocketOptions } from "../port.ts";
+import { formatAddress } from "./address.ts";
+import { errorNumber } from "./errors.ts";
+import { keepAliveOf } from "./options.ts";
+import type { Place, StreamSocket } from "./stream.ts";
+
+/** Where a listener listens. */
+export type Local = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** A server socket of one handle over node:net. */
+export class Listener {
+  readonly #place: Place;
+  readonly #server: Server;
+  /** Makes the stream of a handle and has the port keep it. */
+  readonly #adopt: (handle: number, socket: Socket) => StreamSocket;
+  #listening = false;
+  #closed = false;
+
+  /** @throws the error with which Node refuses the options. */
+  constructor(
+    place: Place,
+    local: Local,
+    options: SocketOptions,
+    adopt: (handle: number, socket: Socket) => StreamSocket,
+  ) {
+    this.#place = place;
+    this.#adopt = adopt;
+    this.#server = createServer({
+      allowHalfOpen: true,
+      /* Nothing may come before the engine has the connection; and while it does not read, Node is to keep little. */
+      pauseOnConnect: true,
+      highWaterMark: 1,
+      noDelay: options.noDelay !== false,
+      ...keepAliveOf(options),
+    });
+    this.#server.on("listening", () => this.#opened());
+    this.#server.on("connection", (socket) => this.#connection(socket));
+    this.#server.on("error", (error) => this.#failed(error));
+    const where =
+      "path" in local ? { path: local.path } : { port: local.port, ...(local.host === "" ? {} : { host: local.host }) };
+    this.#server.listen({ ...where, ...(options.backlog === undefined ? {} : { backlog: options.backlog }) });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#server.close();
+  }
+
+  address(which: AddressOf): string | number {
+    const address = this.#server.address();
+    if (address === null || which === AddressOf.REMOTE) return Errors.ERR_STATE.value;
+    return typeof address === "string" ? address : formatAddress(address.address, address.port);
+  }
+
+  keep(on: boolean): void {
+    if (on) this.#server.ref();
+    else this.#server.unref();
+  }
+
+  #opened(): void {
+    this.#listening = true;
+    if (this.#closed) this.#server.close();
+    else this.#place.deliver.connected(this.#place.handle);
+  }
+
+  #connection(socket: Socket): void {
+    socket.on("error", () => {});
+    if (this.#closed) {
+      socket.destroy();
+      return;
+    }
+    let stream: StreamSocket | undefined;
+    const taken = this.#place.deliver.accepted(this.#place.handle, (handle) => {
+      stream = this.#adopt(handle, socket);
+    });
+    if (taken) stream?.start();
+    else socket.destroy();
+  }
+
+  #failed(error: Error): void {
+    if (this.#closed) return;
+    const { handle, deliver, forget } = this.#place;
+    if (this.#listening) {
+      deliver.failed(handle, errorNumber(error), error); /* one connection less; it still listens */
+      return;
+    }
+    this.#closed = true;
+    forget();
+    deliver.closed(handle, errorNumber(error), error);
+  }
+}

@@ -1,0 +1,301 @@
+import { connect, type Socket, type TcpSocketConnectOpts } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { type AddressOf, Errors } from "../../wasm/abi.gen.ts";
+import type { PortEvents, PortMemory, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
+import { endAddress } from "./address.ts";
+import { errorNumber } from "./errors.ts";
+import { keepAliveOf } from "./options.ts";
+import { pinError, secureServer, tlsClientOptions, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
+
+const NOTHING = Buffer.alloc(0);
+
+/** What every socket is handed. */
+export interface Place {
+  readonly handle: number;
+  readonly deliver: PortEvents;
+  readonly memory: PortMemory;
+  /** To be called before the socket's last delivery. */
+  readonly forget: () => void;
+}
+
+/** What a stream is made from: where it connects to, or what a listener has accepted. */
+export type Source =
+  | { readonly host: string; readonly port: number; readonly path?: undefined }
+  | { readonly path: string }
+  | { readonly accepted: Socket; readonly path?: string | undefined };
+
+/** Where TLS stands. */
+const Tls = { NONE: 0, SECURING: 1, SECURED: 2 } as const;
+
+/**
+ * The stream of one handle over node:net and node:tls. Where Node allows it (connections that were made here, TLS from
+ * the start) it reads straight into the core's memory; else one copy brings the bytes there.
+ */
+export class StreamSocket {
+  readonly #place: Place;
+  readonly #source: Source;
+  readonly #options: SocketOptions;
+  /** What bytes are written to and read from: the TLS socket once there is one. */
+  #socket: Socket;
+  /** The socket below one that became TLS in place. */
+  #below: Socket | undefined;
+  /** The TLS socket as such. */
+  #secure: TLSSocket | undefined;
+  #tls: (typeof Tls)[keyof typeof Tls] = Tls.NONE;
+  #pin: string | undefined;
+  /** Bytes that Node has taken and not yet written: the core lends them until then. */
+  #borrowed = 0;
+  #reading = true;
+  /** The peer's end came while reading was off. */
+  #endHeld = false;
+  #kept = true;
+  #closed = false;
+  #error: Error | undefined;
+
+  /** @throws the error with which Node refuses the options. */
+  constructor(place: Place, source: Source, options: SocketOptions, tls?: TlsOptions) {
+    this.#place = place;
+    this.#source = source;
+    this.#options = options;
+    if ("accepted" in source) {
+      this.#socket = source.accepted;
+      this.#listen(this.#socket, true);
+      return;
+    }
+    const onread = { buffer: place.memory.received, callback: (size: number) => this.#received(size) };
+    const common = { allowHalfOpen: true, autoSelectFamily: true, onread };
+    const target = source.path === undefined ? { host: source.host, port: source.port } : { path: source.path };
+    if (tls === undefined) {
+      this.#socket = connect({
+        ...(target as TcpSocketConnectOpts),
+        ...common,
+        noDelay: options.noDelay !== false,
+        ...keepAliveOf(options),
+      });
+    } else {
+      this.#secure = connectTls({ ...tlsClientOptions(tls, this.#name), ...target, ...common });
+      this.#socket = this.#secure;
+      this.#watchHandshake(this.#secure, tls);
+    }
+    this.#listen(this.#socket, false);
+    this.#socket.on("connect", () => this.#connected());
+  }
+
+  /** Lets the bytes of an accepted connection come, now that the engine knows it. */
+  start(): void {
+    if (!this.#closed && this.#reading && this.#tls === Tls.NONE) this.#socket.resume();
+  }
+
+  /** As `Port.write`. */
+  write(pieces: readonly Uint8Array[]): number {
+    const socket = this.#socket;
+    if (socket.destroyed) return 0;
+    if (this.#secure !== undefined) {
+      this.#borrowed = this.#writeAll(pieces, () => this.#written());
+      return 0;
+    }
+    const size = this.#writeAll(pieces);
+    /* Node tries the kernel first and queues only what it did not take: with nothing queued, the bytes are free. */
+    if (socket.writableLength === 0) return size;
+    this.#borrowed = size;
+    /* Written in order, so the call-back of an empty write comes when all before it is done. */
+    socket.write(NOTHING, () => this.#written());
+    return 0;
+  }
+
+  /** Ends our half: FIN, behind TLS's close_notify if there is TLS. */
+  shutdown(): void {
+    if (!this.#socket.destroyed) this.#socket.end();
+  }
+
+  /**
+   * As `Port.startTls`.
+   *
+   * @throws the error with which Node refuses the options.
+   */
+  startTls(name: string, options: TlsOptions): number {
+    if (this.#tls !== Tls.NONE || this.#socket.destroyed) return Errors.ERR_STATE.value;
+    if (this.#secure !== undefined) {
+      this.#tls = Tls.SECURING; /* it began by itself when the connection was there */
+      return 0;
+    }
+    const below = this.#socket;
+    if ("accepted" in this.#source) {
+      secureServer(options).secure(below, {
+        secured: (socket) => {
+          this.#become(socket);
+          this.#secured();
+        },
+        failed: (error) => this.#gone(error),
+      });
+    } else {
+      const socket = connectTls({ ...tlsClientOptions(options, name === "" ? this.#name : name), socket: below });
+      this.#become(socket);
+      this.#watchHandshake(socket, options);
+    }
+    this.#pin = options.pin;
+    this.#below = below;
+    this.#tls = Tls.SECURING;
+    return 0;
+  }
+
+  tlsInfo(): TlsInfo | undefined {
+    return this.#tls === Tls.SECURED && this.#secure !== undefined ? tlsInfoOf(this.#secure) : undefined;
+  }
+
+  read(on: boolean): void {
+    if (on === this.#reading) return;
+    this.#reading = on;
+    if (!on) {
+      this.#socket.pause();
+      return;
+    }
+    this.#socket.resume();
+    if (this.#endHeld) queueMicrotask(() => this.#ended());
+  }
+
+  /** Ends orderly: FIN goes out behind what was written. */
+  end(): void {
+    this.#closed = true;
+    /* Bytes that are still borrowed may not be read any more, so what Node has queued of them can't be sent. */
+    if (this.#borrowed > 0 || this.#socket.connecting) this.#socket.destroy();
+    else this.#socket.destroySoon();
+  }
+
+  /** Ends at once: RST where Node has a way to send one. */
+  abort(): void {
+    this.#closed = true;
+    const socket = this.#below ?? this.#socket;
+    const resets = this.#source.path === undefined && socket !== this.#secure;
+    if (resets && !socket.connecting && !socket.destroyed) socket.resetAndDestroy();
+    this.#socket.destroy();
+  }
+
+  address(which: AddressOf): string | number {
+    return endAddress(this.#socket, which, this.#source);
+  }
+
+  keep(on: boolean): void {
+    this.#kept = on;
+    if (on) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  /** The host that was connected to, for TLS. */
+  get #name(): string {
+    return "host" in this.#source ? this.#source.host : "";
+  }
+
+  /** `copies`: the bytes come in memory of Node's own. */
+  #listen(socket: Socket, copies: boolean): void {
+    if (copies) socket.on("data", (bytes: Buffer) => this.#copied(socket, bytes));
+    socket.on("end", () => {
+      if (socket === this.#socket) this.#ended();
+    });
+    socket.on("error", (error) => {
+      this.#error ??= error;
+    });
+    socket.on("close", () => {
+      if (socket === this.#socket && !this.#servesHandshake) this.#gone(this.#error);
+    });
+  }
+
+  /** A server's handshake, which tells of its end itself, and of why. */
+  get #servesHandshake(): boolean {
+    return this.#tls === Tls.SECURING && "accepted" in this.#source;
+  }
+
+  /** TLS takes the place of what was below. */
+  #become(socket: TLSSocket): void {
+    this.#secure = socket;
+    this.#socket = socket;
+    this.#listen(socket, true);
+    if (!this.#kept) socket.unref();
+    if (!this.#reading) socket.pause();
+  }
+
+  #watchHandshake(socket: TLSSocket, { pin }: TlsOptions): void {
+    this.#pin = pin;
+    socket.on("secureConnect", () => this.#secured());
+  }
+
+  #secured(): void {
+    if (this.#closed || this.#secure === undefined) return;
+    const error = pinError(this.#secure, this.#pin);
+    if (error === undefined) {
+      this.#tls = Tls.SECURED;
+      this.#place.deliver.secured(this.#place.handle);
+      return;
+    }
+    this.#gone(error);
+    this.#socket.destroy();
+  }
+
+  #connected(): void {
+    if (this.#closed) return;
+    if (this.#secure !== undefined) {
+      this.#secure.setNoDelay(this.#options.noDelay !== false);
+      const { keepAlive, keepAliveInitialDelay } = keepAliveOf(this.#options);
+      if (keepAlive) this.#secure.setKeepAlive(true, keepAliveInitialDelay);
+    }
+    this.#place.deliver.connected(this.#place.handle);
+  }
+
+  #received(size: number): boolean {
+    if (!this.#closed) this.#place.deliver.received(this.#place.handle, size);
+    return this.#reading;
+  }
+
+  #copied(socket: Socket, bytes: Buffer): void {
+    const { received } = this.#place.memory;
+    for (let at = 0; at < bytes.length && !this.#closed; at += received.length) {
+      /* What comes behind the last plain byte is TLS's, which reads what its socket has left. */
+      if (!this.#reading || socket !== this.#socket || this.#servesHandshake) {
+        socket.unshift(bytes.subarray(at));
+        return;
+      }
+      this.#received(bytes.copy(received, 0, at));
+    }
+  }
+
+  #ended(): void {
+    if (this.#closed) return;
+    if (this.#tls === Tls.SECURING) {
+      this.#socket.destroy(); /* half a handshake leads nowhere */
+      return;
+    }
+    this.#endHeld = !this.#reading;
+    if (this.#reading) this.#place.deliver.ended(this.#place.handle);
+  }
+
+  #gone(error: Error | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { handle, deliver, forget } = this.#place;
+    forget();
+    if (this.#tls === Tls.SECURING) deliver.closed(handle, tlsErrorNumber(error), error);
+    else deliver.closed(handle, error === undefined ? 0 : errorNumber(error), error);
+  }
+
+  #written(): void {
+    const size = this.#borrowed;
+    this.#borrowed = 0;
+    if (!this.#closed && !this.#socket.destroyed && size > 0) this.#place.deliver.written(this.#place.handle, size);
+  }
+
+  /** Writes the pieces as one; `done` is called when Node has let go of them. Returns their bytes. */
+  #writeAll(pieces: readonly Uint8Array[], done?: () => void): number {
+    const socket = this.#socket;
+    const last = pieces.length - 1;
+    let size = 0;
+    if (last > 0) socket.cork();
+    for (let index = 0; index <= last; index++) {
+      const piece = pieces[index] as Uint8Array;
+      size += piece.length;
+      if (index === last && done !== undefined) socket.write(piece, done);
+      else socket.write(piece);
+    }
+    if (last > 0) socket.uncork();
+    return size;
+  }
+}
