@@ -1,11 +1,35 @@
 /**
- * twinwire: one network engine in portable C, here as WebAssembly.
+ * twinwire: one network engine in portable C, here as WebAssembly. This is its main door: objects and promises.
+ *
+ * ```ts
+ * const conn = new TcpConnection("localhost", 7);
+ * await conn.writeAll("hello\n");
+ * console.log(await conn.read(1024));
+ * conn.close();
+ * ```
  *
  * @module
  */
 export { type ErrorCode, Errors as errors, type Limits } from "../wasm/abi.gen.ts";
 export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
 export { limits } from "../wasm/host.ts";
+export type { Pem, TlsInfo, TlsOptions } from "../wasm/socket-options.ts";
+export { Conn } from "./conn/conn.ts";
+export type { Datagram } from "./conn/datagrams.ts";
+export type {
+  ConnectOptions,
+  ServerOptions,
+  StreamOptions,
+  TlsConnectOptions,
+  TlsServerOptions,
+  UdpOptions,
+  WaitOptions,
+} from "./conn/options.ts";
+export { type ResolveOptions, resolve } from "./conn/resolve.ts";
+export { Server, TcpServer, TlsServer } from "./conn/server.ts";
+export { TcpConnection, TlsConnection } from "./conn/tcp.ts";
+export { UdpSocket } from "./conn/udp.ts";
+export type { Bytes } from "./handles/arguments.ts";
 
 /** The version of the package. */
 export const version = "0.1.0";

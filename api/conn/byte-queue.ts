@@ -55,7 +55,8 @@ export class ByteQueue {
   /** Hands out exactly `size` bytes in one piece; there must be so many. */
   takeExact(size: number): Uint8Array {
     const first = this.#first;
-    if (first === undefined || first.end - first.start >= size) return first === undefined ? newBytes(0) : this.take(size);
+    if (first === undefined || first.end - first.start >= size)
+      return first === undefined ? newBytes(0) : this.take(size);
     const joined = newBytes(size);
     for (let at = 0; at < size; ) {
       const part = this.take(size - at);

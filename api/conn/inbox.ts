@@ -60,9 +60,8 @@ export class Inbox {
   /** Reads exactly `size` bytes. */
   readExact(size: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
     if (!isSize(size)) return Promise.reject(this.#refuse(`readExact(${show(size)}): 0 to ${MAX_READ} bytes`));
-    const now = this.#readers.length === 0 && !this.#late && !signal?.aborted && this.#bytes.size >= size;
-    if (now && (size > 0 || this.#end === undefined)) return Promise.resolve(this.#used(this.#bytes.takeExact(size)));
-    return this.#wait(size, true, signal);
+    const now = this.#readers.length === 0 && !this.#late && !signal?.aborted && this.#has(size);
+    return now ? Promise.resolve(this.#used(this.#bytes.takeExact(size))) : this.#wait(size, true, signal);
   }
 
   /** Bytes have come; they lie in linear memory for as long as this lasts. */
@@ -125,7 +124,7 @@ export class Inbox {
   #serve(): void {
     for (let reader = this.#readers.first; reader !== undefined; reader = this.#readers.first) {
       const { size, exact } = reader;
-      if (exact ? this.#bytes.size >= size && !this.#atEnd() : this.#bytes.size > 0) {
+      if (exact ? this.#has(size) : this.#bytes.size > 0) {
         this.#readers.shift();
         reader.resolve(this.#used(exact ? this.#bytes.takeExact(size) : this.#bytes.take(size)));
       } else if (this.#end !== undefined) {
@@ -138,9 +137,9 @@ export class Inbox {
     }
   }
 
-  /** An exact read of nothing tells of the end like any other. */
-  #atEnd(): boolean {
-    return this.#bytes.size === 0 && this.#end !== undefined;
+  /** Whether an exact read gets what it wants. One of nothing does, unless the connection failed or was closed. */
+  #has(size: number): boolean {
+    return this.#bytes.size >= size && (size > 0 || !this.#end);
   }
 
   #finish(reader: Reader, end: TwinwireError | null): void {

@@ -1,0 +1,29 @@
+import { TwinwireError } from "../../wasm/errors.ts";
+import { show } from "../handles/arguments.ts";
+
+/** A host and a port as they stand in messages and in the doors that take one text: an IPv6 address in brackets. */
+export function joinAddress(host: string, port: number | string): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The host and the port of `"host:port"` or `"[ipv6]:port"`. The host may be empty: `":8080"`. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Takes `"host:port"` apart.
+ *
+ * @throws TwinwireError ERR_ARGUMENT for another form, ERR_PORT for a port above 65535.
+ */
+export function splitAddress(address: string): HostPort {
+  const parts = typeof address === "string" ? /^(?:\[([^\]]*:[^\]]*)\]|([^:]*)):(\d{1,9})$/.exec(address) : null;
+  if (parts === null) {
+    const reason = `an address is "host:port" or "[ipv6]:port", not ${show(address)}`;
+    throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason });
+  }
+  const port = Number(parts[3]);
+  if (port > 65_535) throw new TwinwireError("ERR_PORT", { step: "open", address });
+  return { host: parts[1] ?? parts[2] ?? "", port };
+}

@@ -1,0 +1,205 @@
+import { Errors } from "../../wasm/abi.gen.ts";
+import type { Payload } from "../../wasm/engine.ts";
+import type { TwinwireError } from "../../wasm/errors.ts";
+import { type Bytes, show, toPayload } from "../handles/arguments.ts";
+import type { Stream } from "./stream.ts";
+import { Waiter, WaitingList } from "./waiting.ts";
+
+const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
+
+/** Above this it is worth asking for room before bytes are copied in vain. */
+const LARGE = 65_536;
+
+const DONE: Promise<void> = Promise.resolve();
+const ZERO: Promise<number> = Promise.resolve(0);
+const NO_BYTES = new Uint8Array(0);
+const encoder = new TextEncoder();
+
+class Writer extends Waiter<number> {
+  readonly data: Uint8Array;
+  /** Whether it waits until all is written; else until something is. */
+  readonly all: boolean;
+  /** Whether it ends our half of the stream instead. */
+  readonly last: boolean;
+  /** Bytes that are written. */
+  at = 0;
+
+  constructor(data: Uint8Array, all: boolean, last = false) {
+    super();
+    this.data = data;
+    this.all = all;
+    this.last = last;
+  }
+}
+
+/** The sending half of a stream: calls that wait for room, in order. What is queued is the engine's. */
+export class Outbox {
+  readonly #stream: Stream;
+  readonly #writers = new WaitingList<Writer>();
+  /** Whether the engine takes bytes: not before the connection is open, nor while TLS begins. */
+  #open = false;
+  /** Why nothing can be written any more. */
+  #end: TwinwireError | undefined;
+  #late = false;
+  /** `closeWrite` was called. */
+  #finishing = false;
+  /* The same few sizes are written over and over, and a promise is not cheap. */
+  #lastSize = 0;
+  #lastPromise = ZERO;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  /** Whether calls wait here. */
+  get waiting(): boolean {
+    return this.#writers.length > 0;
+  }
+
+  /** Whether a write would be settled at once. */
+  get ready(): boolean {
+    if (this.#late || this.#end !== undefined) return true;
+    return this.#open && this.#writers.length === 0 && this.#stream.engine.room(this.#stream.handle) > 0;
+  }
+
+  /** Writes as much as fits, once anything does. */
+  write(data: string | Bytes, signal: AbortSignal | undefined): Promise<number> {
+    const size = this.#now(data, signal);
+    if (size < 0) return this.#later(data, false, signal);
+    if (size !== this.#lastSize) {
+      this.#lastSize = size;
+      this.#lastPromise = Promise.resolve(size);
+    }
+    return this.#lastPromise;
+  }
+
+  /** Writes all of it. */
+  writeAll(data: string | Bytes, signal: AbortSignal | undefined): Promise<void> {
+    return this.#now(data, signal) < 0 ? this.#later(data, true, signal).then(nothing) : DONE;
+  }
+
+  /** Ends our half of the stream behind all that is written. */
+  finish(): Promise<void> {
+    if (this.#finishing) return DONE;
+    if (this.#end !== undefined) return Promise.reject(this.#end);
+    this.#finishing = true;
+    const writer = new Writer(NO_BYTES, true, true);
+    this.#writers.add(writer);
+    this.#pump();
+    return writer.promise.then(nothing);
+  }
+
+  /** The engine takes bytes now, or (`false`) for a while does not. */
+  setOpen(open: boolean): void {
+    this.#open = open;
+    if (open) this.#pump();
+  }
+
+  /** There is room again. */
+  drain(): void {
+    this.#pump();
+  }
+
+  /** Nothing can be written any more. */
+  end(error: TwinwireError): void {
+    this.#end = error;
+    this.#open = false;
+    this.#late = false;
+    this.#writers.rejectAll(() => error);
+  }
+
+  /** A deadline passed, or (`false`) holds no more. */
+  setLate(late: boolean): void {
+    this.#late = late;
+    if (!late) return;
+    this.#writers.rejectAll((writer) => {
+      if (writer.last) this.#finishing = false;
+      return this.#deadline(writer.at);
+    });
+  }
+
+  /** Writes the whole of it if nothing stands in the way. Returns a negative number if something does. */
+  #now(data: string | Bytes, signal: AbortSignal | undefined): number {
+    if (!this.#open || this.#writers.length > 0 || this.#late || this.#finishing || signal?.aborted) return -1;
+    const { engine, handle } = this.#stream;
+    if (data instanceof Uint8Array) {
+      return data.length > LARGE && engine.room(handle) < data.length ? -1 : engine.send(handle, data);
+    }
+    const payload = toPayload(data);
+    return payload === undefined ? -1 : engine.send(handle, payload);
+  }
+
+  #later(data: string | Bytes, all: boolean, signal: AbortSignal | undefined): Promise<number> {
+    const payload = toPayload(data);
+    if (payload === undefined) {
+      return this.#reject("ERR_ARGUMENT", `what is written is text or bytes, not ${show(data)}`);
+    }
+    if (this.#end !== undefined) return Promise.reject(this.#end);
+    if (this.#finishing) return this.#reject("ERR_STATE", "our half of the stream was ended by closeWrite");
+    if (signal?.aborted) return Promise.reject(this.#aborted(signal, 0));
+    if (this.#late) return Promise.reject(this.#deadline(0));
+    const writer = new Writer(toBytes(payload), all);
+    this.#writers.add(writer);
+    writer.until(signal, () => {
+      this.#writers.remove(writer);
+      writer.reject(this.#aborted(signal, writer.at));
+      this.#pump();
+    });
+    this.#pump();
+    return writer.promise;
+  }
+
+  /** Lets those who wait have what room there is. */
+  #pump(): void {
+    while (this.#open) {
+      const writer = this.#writers.first;
+      if (writer === undefined) return;
+      const result = writer.last ? this.#shutdown() : this.#offer(writer);
+      if (result < 0) {
+        this.#writers.shift();
+        writer.reject(this.#stream.fault(result, { step: "send", detail: writer.at }));
+        continue;
+      }
+      writer.at += result;
+      const whole = writer.at === writer.data.length;
+      if (!whole && result === 0) return;
+      if (!whole && writer.all) continue;
+      this.#writers.shift();
+      writer.resolve(writer.at);
+    }
+  }
+
+  #shutdown(): number {
+    return this.#stream.engine.shutdown(this.#stream.handle);
+  }
+
+  /** Queues what fits of what is left. Returns how much that is; 0: a drain follows; or an error. */
+  #offer({ data, at }: Writer): number {
+    const { engine, handle } = this.#stream;
+    const left = data.length - at;
+    const room = Math.min(left, engine.room(handle));
+    /* With no room a part is tried all the same: that it is refused has the engine tell when it fits. */
+    const { blockSize, sendBuffer, stageBuffer } = engine.limits;
+    const size = room > 0 ? room : Math.min(left, blockSize, sendBuffer, stageBuffer);
+    const sent = engine.send(handle, size === data.length ? data : data.subarray(at, at + size));
+    return sent === BACKPRESSURE ? 0 : sent;
+  }
+
+  #reject(code: "ERR_ARGUMENT" | "ERR_STATE", reason: string): Promise<never> {
+    return Promise.reject(this.#stream.fault(code, { step: "send", reason }));
+  }
+
+  #deadline(detail: number): TwinwireError {
+    return this.#stream.fault("ERR_DEADLINE", { step: "send", detail });
+  }
+
+  #aborted(signal: AbortSignal | undefined, detail: number): TwinwireError {
+    return this.#stream.fault("ERR_ABORTED", { step: "send", detail, cause: signal?.reason });
+  }
+}
+
+function toBytes(payload: Payload): Uint8Array {
+  return typeof payload === "string" ? encoder.encode(payload) : payload;
+}
+
+function nothing(): void {}

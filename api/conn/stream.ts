@@ -1,0 +1,230 @@
+import { type AddressOf, type Deadline, type ErrorCode, Kind, NONE, State } from "../../wasm/abi.gen.ts";
+import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
+import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
+import { Deadlines } from "./deadline.ts";
+import { Inbox } from "./inbox.ts";
+import { Outbox } from "./outbox.ts";
+import { Upgrade } from "./upgrade.ts";
+import { Waiter } from "./waiting.ts";
+
+/** Where a stream stands. `gone`: the peer or an error ended it; what came before that can still be read. */
+type Phase = "opening" | "open" | "gone" | "closed";
+
+/** A stream of the promise door: what the engine tells is brought together with the calls that wait for it. */
+export class Stream extends Endpoint {
+  readonly engine: Engine;
+  readonly inbox = new Inbox(this);
+  readonly outbox = new Outbox(this);
+  readonly window: number;
+  /** The object that stands for it in the application. */
+  owner: unknown;
+  /** Called once, when it is open or has failed. */
+  onSettled: ((stream: Stream, error: TwinwireError | undefined) => void) | undefined;
+  phase: Phase = "opening";
+  /** Whether it is protected, or will be before the first byte. */
+  secure = false;
+  #opened: Waiter<void> | undefined;
+  #failure: TwinwireError | undefined;
+  #deadlines: Deadlines | undefined;
+  #upgrade: Upgrade | undefined;
+  /** Resolved when the engine has forgotten it. */
+  #closed: Waiter<void> | undefined;
+  #forgotten = false;
+  #isSetUp = false;
+
+  constructor(engine: Engine, address: string, window: number) {
+    super(Kind.TCP, address);
+    this.engine = engine;
+    this.window = window;
+  }
+
+  /** An error of this stream. `code`: also the number of one. */
+  fault(code: ErrorCode | number, facts: ErrorFacts): TwinwireError {
+    return new TwinwireError(typeof code === "number" ? errorCode(code) : code, { address: this.address, ...facts });
+  }
+
+  /** What opening it returned. */
+  begun(result: number): void {
+    if (result < 0) this.fail(this.fault(result, { step: "open", cause: this.engine.cause }));
+    else this.#setUp();
+  }
+
+  /** Takes over a handle that is open already, or about to be. */
+  taken(): void {
+    this.#setUp();
+    if (this.engine.state(this.handle) === State.OPEN) this.connected();
+  }
+
+  /** Settled once it is open, or never will be. */
+  get opened(): Promise<void> {
+    if (this.#opened === undefined) {
+      this.#opened = new Waiter();
+      /* Whoever reads or writes hears of it there. */
+      this.#opened.promise.catch(() => {});
+      if (this.phase === "open") this.#opened.resolve();
+      else if (this.phase !== "opening") this.#opened.reject(this.#failure ?? this.#closedFault("connect"));
+    }
+    return this.#opened.promise;
+  }
+
+  get closed(): Promise<void> {
+    if (this.#closed === undefined) {
+      this.#closed = new Waiter();
+      if (this.#forgotten) this.#closed.resolve();
+    }
+    return this.#closed.promise;
+  }
+
+  override connected(): void {
+    if (this.phase !== "opening") return;
+    this.phase = "open";
+    this.secure = this.tls !== undefined;
+    this.#setUp();
+    this.#opened?.resolve();
+    this.outbox.setOpen(true);
+    this.#settled(undefined);
+  }
+
+  override data(at: number, size: number): void {
+    this.inbox.received(at, size);
+  }
+
+  override drain(): void {
+    this.outbox.drain();
+  }
+
+  override ended(): void {
+    this.inbox.end(null);
+  }
+
+  override deadline(which: Deadline): void {
+    const late = this.#deadlines?.passed(which) ?? 0;
+    if (late !== 0) this.#upgrade?.giveUp(this.fault("ERR_DEADLINE", { step: "tls" }));
+  }
+
+  override secured(): void {
+    this.secure = true;
+    const upgrade = this.#upgrade;
+    this.#upgrade = undefined;
+    this.outbox.setOpen(true);
+    upgrade?.resolve();
+  }
+
+  override error(make: () => TwinwireError): void {
+    this.#failure ??= make();
+  }
+
+  override disconnected({ clean }: Ending): void {
+    this.#forget();
+    if (this.phase === "closed") return;
+    if (!this.released) this.engine.close(this);
+    const failure = this.#failure;
+    this.phase = "gone";
+    this.inbox.end(failure ?? null);
+    const code = clean ? "ERR_STATE" : "ERR_ENDED";
+    this.#stop(failure ?? this.fault(code, { step: "send", reason: "the connection has ended" }));
+  }
+
+  /** Gives it up before it is open, or in the middle of a TLS handshake. */
+  fail(error: TwinwireError): void {
+    if (this.phase === "closed" || this.phase === "gone") return;
+    this.#failure ??= error;
+    this.phase = "gone";
+    this.#leave();
+    this.inbox.end(error);
+    this.#stop(error);
+  }
+
+  /** As the application closes it. */
+  close(): void {
+    if (this.phase === "closed") return;
+    const opening = this.phase === "opening";
+    this.phase = "closed";
+    this.#leave();
+    if (opening) this.#failure = this.#closedFault("connect");
+    this.inbox.close(this.#closedFault("receive"));
+    this.#stop(this.#closedFault(opening ? "connect" : "send"));
+  }
+
+  /** As the application sets deadlines. */
+  setDeadline(which: Deadline, ms: number): void {
+    if (this.phase === "closed") throw this.#closedFault("call");
+    this.#deadlines ??= new Deadlines(this.engine, this, this.inbox, this.outbox);
+    this.#deadlines.set(which, ms, (code, reason) => this.fault(code, { reason }));
+  }
+
+  /** Whether it keeps the process alive. */
+  keep(on: boolean): void {
+    if (this.handle !== NONE && !this.released) this.engine.keep(this, on);
+  }
+
+  /** One end's address. */
+  addressOf(which: AddressOf): string {
+    const found = this.phase === "open" ? this.engine.address(this.handle, which) : undefined;
+    if (typeof found === "string") return found;
+    if (this.phase === "opening") throw this.fault("ERR_STATE", { reason: "it is not open yet: await opened first" });
+    throw this.#closedFault("call");
+  }
+
+  /** What TLS came to. */
+  get tlsInfo(): TlsInfo | undefined {
+    return this.secure && this.phase === "open" ? this.engine.tlsInfo(this.handle) : undefined;
+  }
+
+  /** Starts TLS in place. */
+  upgrade(name: string, options: TlsOptions, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#upgrade !== undefined || this.secure) {
+      return Promise.reject(this.fault("ERR_STATE", { step: "tls", reason: "TLS has begun already" }));
+    }
+    this.#upgrade = new Upgrade(this, name, options);
+    return this.#upgrade.run(signal);
+  }
+
+  /** The upgrade was refused, and the stream is as it was. */
+  upgradeRefused(): void {
+    this.#upgrade = undefined;
+  }
+
+  /** Why calls fail after `close`. */
+  #closedFault(step: "connect" | "receive" | "send" | "call"): TwinwireError {
+    const reason = this.phase === "gone" ? "the connection has ended" : "close was called";
+    return this.fault("ERR_STATE", { step, reason });
+  }
+
+  #setUp(): void {
+    if (this.#isSetUp) return;
+    this.#isSetUp = true;
+    this.engine.setHalfOpen(this.handle, true);
+    this.engine.setWindow(this.handle, this.window);
+  }
+
+  /** Has the engine close it; a connection that was open ends with `disconnected`. */
+  #leave(): void {
+    if (this.released) return;
+    const silent = this.engine.state(this.handle) !== State.OPEN;
+    if (this.handle !== NONE) this.engine.close(this);
+    if (silent) this.#forget();
+  }
+
+  #forget(): void {
+    this.#forgotten = true;
+    this.#closed?.resolve();
+  }
+
+  /** Tells all who wait, but for readers. */
+  #stop(error: TwinwireError): void {
+    this.outbox.end(error);
+    this.#opened?.reject(error);
+    this.#upgrade?.reject(error);
+    this.#upgrade = undefined;
+    this.#settled(error);
+  }
+
+  #settled(error: TwinwireError | undefined): void {
+    const tell = this.onSettled;
+    this.onSettled = undefined;
+    tell?.(this, error);
+  }
+}

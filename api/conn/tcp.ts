@@ -1,0 +1,61 @@
+import { Conn } from "./conn.ts";
+import { connectTcp, connectUnix } from "./connect.ts";
+import type { ConnectOptions, TlsConnectOptions } from "./options.ts";
+import { Stream } from "./stream.ts";
+
+/**
+ * A TCP connection.
+ *
+ * ```ts
+ * const conn = new TcpConnection("localhost", 5432);
+ * await conn.writeAll("HELLO\n");
+ * const response = await conn.read(1024);
+ * conn.close();
+ * ```
+ */
+export class TcpConnection extends Conn {
+  /**
+   * Starts a connection and returns at once; `opened` and every method tell what came of it.
+   *
+   * @param host a host name or a literal address, 1 to 253 bytes.
+   * @param port 1 to 65535.
+   * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is told by `opened`: ERR_ARGUMENT, ERR_PORT,
+   * ERR_LIMIT, ERR_NAME_NOT_FOUND, ERR_REFUSED, ERR_UNREACHABLE, ERR_TIMEOUT, ERR_ABORTED.
+   */
+  constructor(host: string, port: number, options?: ConnectOptions);
+  /** @internal */
+  constructor(stream: Stream);
+  constructor(target: string | Stream, port = 0, options: ConnectOptions = {}) {
+    super(target instanceof Stream ? target : connectTcp(target, port, options));
+  }
+
+  /** Connects to a Unix stream socket. As the constructor; ERR_PATH, ERR_NOT_FOUND, ERR_UNSUPPORTED. */
+  static unix(path: string, options: ConnectOptions = {}): TcpConnection {
+    return new TcpConnection(connectUnix(path, options));
+  }
+}
+
+/**
+ * A TCP connection that is protected by TLS from its first byte. The server's certificate is verified.
+ *
+ * ```ts
+ * const conn = new TlsConnection("example.com", 443);
+ * ```
+ */
+export class TlsConnection extends TcpConnection {
+  /**
+   * As that of `TcpConnection`; `opened` comes with the TLS handshake, and can also fail with ERR_TLS, ERR_TLS_NAME,
+   * ERR_TLS_EXPIRED, ERR_TLS_UNTRUSTED, ERR_TLS_PIN.
+   */
+  constructor(host: string, port: number, options?: TlsConnectOptions);
+  /** @internal */
+  constructor(stream: Stream);
+  constructor(target: string | Stream, port = 0, options: TlsConnectOptions = {}) {
+    super(target instanceof Stream ? target : connectTcp(target, port, options, options.tls ?? {}));
+  }
+
+  /** TLS over a Unix stream socket; `tls.servername` is the name to verify. */
+  static override unix(path: string, options: TlsConnectOptions = {}): TlsConnection {
+    return new TlsConnection(connectUnix(path, options, options.tls ?? {}));
+  }
+}

@@ -1,0 +1,209 @@
+import { AddressOf, Deadline } from "../../wasm/abi.gen.ts";
+import type { ErrorStep, TwinwireError } from "../../wasm/errors.ts";
+import { defaultEngine } from "../../wasm/host.ts";
+import { type Bytes, isInt32, show, toPayload } from "../handles/arguments.ts";
+import { joinAddress } from "./address.ts";
+import { type Datagram, Datagrams } from "./datagrams.ts";
+import { type UdpOptions, udpQueueOf, type WaitOptions } from "./options.ts";
+
+/** The largest datagram that UDP has. */
+const LARGEST = 65_535;
+
+/**
+ * A UDP socket.
+ *
+ * ```ts
+ * const socket = new UdpSocket("127.0.0.1", 0);
+ * await socket.sendTo("ping", "127.0.0.1", 5353);
+ * const { data, address } = await socket.recvFrom();
+ * ```
+ */
+export class UdpSocket {
+  readonly #datagrams: Datagrams;
+  readonly #family: 4 | 6;
+  #closed = false;
+
+  /**
+   * Binds a socket. It is ready at once; what went wrong is told by `opened` and by every method.
+   *
+   * @param host a literal local address: `"127.0.0.1"`, `"::"`; `""` for every IPv4 one.
+   * @param port 0 to 65535; 0 for any free one.
+   * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is told by `opened`: ERR_ADDRESS, ERR_PORT, ERR_IN_USE,
+   * ERR_ACCESS, ERR_UNREACHABLE for an address that is not this machine's, ERR_LIMIT.
+   */
+  constructor(host = "", port = 0, options: UdpOptions = {}) {
+    const engine = defaultEngine();
+    const known = typeof host === "string";
+    const address = known ? joinAddress(host, String(port)) : show(host);
+    this.#family = known && host.includes(":") ? 6 : 4;
+    this.#datagrams = new Datagrams(engine, address, udpQueueOf(options));
+    if (!known) this.#datagrams.stop(this.#refuse("open", `host ${show(host)}`));
+    else if (!isInt32(port)) this.#datagrams.stop(this.#datagrams.fault("ERR_PORT", { step: "open" }));
+    else this.#datagrams.begun(engine.udpBind(this.#datagrams, host, port));
+  }
+
+  /** Fulfilled if it is bound, rejected if it can't be. Nobody has to await it. */
+  get opened(): Promise<void> {
+    const { end, handle } = this.#datagrams;
+    return end === undefined || handle >= 0 ? Promise.resolve() : Promise.reject(end);
+  }
+
+  /** Its number, as `twinwire/handles` knows it; -1 if it could not be bound. */
+  get handle(): number {
+    return this.#datagrams.handle;
+  }
+
+  /** Datagrams that came while `queue` bytes waited to be received: they are lost, as with every datagram socket. */
+  get dropped(): number {
+    return this.#datagrams.dropped;
+  }
+
+  /**
+   * Sends one datagram.
+   *
+   * @param host a literal address, or a name, which is looked up for each datagram.
+   * @param port 1 to 65535.
+   * @returns its bytes; never a part.
+   * @throws TwinwireError ERR_ARGUMENT, ERR_PORT, ERR_TOO_LARGE, ERR_NAME_NOT_FOUND, ERR_DEADLINE, ERR_ABORTED, ERR_STATE
+   * once it is closed, or what the host reported.
+   */
+  async sendTo(data: string | Bytes, host: string, port: number, options: WaitOptions = {}): Promise<number> {
+    const payload = toPayload(data);
+    if (payload === undefined) throw this.#refuse("send", `a datagram is text or bytes, not ${show(data)}`);
+    if (typeof host !== "string" || host === "") throw this.#refuse("send", `host ${show(host)}`);
+    const { end } = this.#datagrams;
+    if (end !== undefined) throw end;
+    return this.#datagrams.send(payload, await this.#literal(host, options), whole(port), options.signal);
+  }
+
+  /** Sends one datagram to the peer that `connect` fixed. As `sendTo`; ERR_ADDRESS without a peer. */
+  async send(data: string | Bytes, options: WaitOptions = {}): Promise<number> {
+    const payload = toPayload(data);
+    if (payload === undefined) throw this.#refuse("send", `a datagram is text or bytes, not ${show(data)}`);
+    return this.#datagrams.send(payload, "", 0, options.signal);
+  }
+
+  /**
+   * Receives the next datagram. Waits until there is one.
+   *
+   * @param max 0 to 65535 bytes; what a larger datagram has beyond them is lost.
+   * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED, ERR_STATE once it is closed; ERR_REFUSED if an earlier
+   * datagram was sent to where nobody listens, and the host was told.
+   */
+  recvFrom(max: number = LARGEST, options: WaitOptions = {}): Promise<Datagram> {
+    if (!isInt32(max) || max < 0 || max > LARGEST) {
+      return Promise.reject(this.#refuse("receive", `recvFrom(${show(max)}): 0 to ${LARGEST} bytes`));
+    }
+    return this.#datagrams.receive(max, options.signal);
+  }
+
+  /** Whether `recvFrom` would be settled at once. */
+  get canReceive(): boolean {
+    return this.#datagrams.ready;
+  }
+
+  /**
+   * Fixes the peer: only its datagrams are heard from now on, and `send` sends to it.
+   *
+   * @param host a literal address, or a name, which is looked up once.
+   * @throws TwinwireError ERR_ARGUMENT, ERR_PORT, ERR_NAME_NOT_FOUND, ERR_ABORTED, ERR_STATE once it is closed, or what the
+   * host reported.
+   */
+  async connect(host: string, port: number, options: WaitOptions = {}): Promise<void> {
+    if (typeof host !== "string" || host === "") throw this.#refuse("connect", `host ${show(host)}`);
+    const datagrams = this.#datagrams;
+    if (datagrams.end !== undefined) throw datagrams.end;
+    const literal = await this.#literal(host, options);
+    if (datagrams.end !== undefined) throw datagrams.end;
+    const { engine, handle } = datagrams;
+    const result = engine.udpConnect(handle, literal, whole(port));
+    if (result >= 0) return;
+    throw datagrams.fault(result, { step: "connect", address: joinAddress(host, String(port)), cause: engine.cause });
+  }
+
+  /** Closes it; calls that wait are rejected with ERR_STATE. To close it again does nothing. */
+  close(): void {
+    this.#closed = true;
+    this.#datagrams.stop(this.#datagrams.fault("ERR_STATE", { reason: "close was called" }));
+  }
+
+  /**
+   * Where it is bound, as `"ip:port"` or `"[ipv6]:port"`.
+   *
+   * @throws TwinwireError ERR_STATE once it is closed; what kept it from being bound.
+   */
+  localAddr(): string {
+    return this.#datagrams.addressOf(AddressOf.LOCAL);
+  }
+
+  /** The peer that `connect` fixed. As `localAddr`; ERR_STATE without a peer. */
+  remoteAddr(): string {
+    return this.#datagrams.addressOf(AddressOf.REMOTE);
+  }
+
+  /** As that of `Conn`. */
+  setDeadline(ms: number): void {
+    this.#datagrams.setDeadline(Deadline.READ | Deadline.WRITE, ms);
+  }
+
+  /** As `setDeadline`, for receiving alone. */
+  setReadDeadline(ms: number): void {
+    this.#datagrams.setDeadline(Deadline.READ, ms);
+  }
+
+  /** As `setDeadline`, for sending alone. */
+  setWriteDeadline(ms: number): void {
+    this.#datagrams.setDeadline(Deadline.WRITE, ms);
+  }
+
+  /** Lets it keep the process alive, as it does at first. */
+  ref(): this {
+    this.#datagrams.keep(true);
+    return this;
+  }
+
+  /** Lets the process end although it is open. */
+  unref(): this {
+    this.#datagrams.keep(false);
+    return this;
+  }
+
+  /** Its datagrams, until it is closed. A loop that is left early leaves it open. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Datagram, void, undefined> {
+    for (;;) {
+      const datagram = await this.recvFrom().catch((error: TwinwireError) => this.#unlessClosed(error));
+      if (datagram === undefined) return;
+      yield datagram;
+    }
+  }
+
+  /** As `close`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** As `close`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  #unlessClosed(error: TwinwireError): undefined {
+    if (!this.#closed) throw error;
+  }
+
+  #refuse(step: ErrorStep, reason: string): TwinwireError {
+    return this.#datagrams.fault("ERR_ARGUMENT", { step, reason });
+  }
+
+  /** A literal address goes through as it is: looking up answers with itself, but on a later turn. */
+  async #literal(host: string, { signal }: WaitOptions): Promise<string> {
+    if (/^[\d.]+$|:/.test(host)) return host;
+    const [first = host] = await this.#datagrams.engine.resolve(host, { family: this.#family, signal });
+    return first;
+  }
+}
+
+/** The engine says of a number what is wrong with it; it must only be one that reaches it as it is. */
+function whole(port: number): number {
+  return isInt32(port) ? port : -1;
+}

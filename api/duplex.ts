@@ -1,0 +1,41 @@
+/**
+ * twinwire/duplex: a connection as a `Duplex` of node:stream. An entry of its own, since it alone needs that module.
+ *
+ * @module
+ */
+import { Duplex } from "node:stream";
+import type { Conn } from "./conn/conn.ts";
+
+/**
+ * The connection as a `Duplex`. The end of the stream is its `end`; to end it ends our half, and once both have ended the
+ * connection is closed. To destroy it closes the connection.
+ *
+ * ```ts
+ * pipeline(createReadStream("file"), toDuplex(conn), callback);
+ * ```
+ */
+export function toDuplex(conn: Conn): Duplex {
+  const duplex = new Duplex({
+    read(size) {
+      conn.read(Math.max(size, 1)).then(
+        (chunk) => duplex.push(chunk.length === 0 ? null : chunk),
+        (error: Error) => duplex.destroy(error),
+      );
+    },
+    write(chunk: Uint8Array, _encoding, done) {
+      conn.writeAll(chunk).then(() => done(), done);
+    },
+    writev(chunks, done) {
+      const parts = chunks.map(({ chunk }) => chunk as Uint8Array);
+      Promise.all(parts.map((part) => conn.writeAll(part))).then(() => done(), done);
+    },
+    final(done) {
+      conn.closeWrite().then(() => done(), done);
+    },
+    destroy(error, done) {
+      conn.close();
+      conn.closed.then(() => done(error));
+    },
+  });
+  return duplex;
+}
