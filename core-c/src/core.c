@@ -106,9 +106,9 @@ static tw_slot *delivery_slot(tw_core *core, int32_t handle) {
   return slot != NULL && (slot->flags & TW_SLOT_SOCKET) != 0 ? slot : NULL;
 }
 
-static void socket_gone(tw_core *core, tw_slot *slot, int32_t error) {
+static void socket_gone(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
   slot->flags &= ~(uint32_t)(TW_SLOT_SOCKET | TW_SLOT_WRITING);
-  tw_protocol_of(slot)->closed(core, slot, error);
+  tw_protocol_of(slot)->closed(core, slot, error, step);
 }
 
 /* The socket is connected and TLS is to come before the protocol. */
@@ -118,7 +118,7 @@ static void begin_tls(tw_core *core, tw_slot *slot) {
   if (error == 0)
     return; /* tw_secured or tw_closed follows */
   tw_port_close(core->host, tw_slot_handle(core, slot), TW_CLOSE_ABORT);
-  socket_gone(core, slot, error);
+  socket_gone(core, slot, error, TW_STEP_TLS);
 }
 
 uint32_t tw_connected(tw_core *core, int32_t handle) {
@@ -191,7 +191,7 @@ uint32_t tw_closed(tw_core *core, int32_t handle, int32_t error) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
   if (slot != NULL)
-    socket_gone(core, slot, error);
+    socket_gone(core, slot, error, TW_STEP_RECEIVE);
   return make_records(core);
 }
 
@@ -266,7 +266,7 @@ static void write_queued(tw_core *core, tw_slot *slot) {
     int32_t done = tw_port_write(core->host, tw_slot_handle(core, slot), spans, count);
     if (done < 0) {
       tw_port_close(core->host, tw_slot_handle(core, slot), TW_CLOSE_ABORT);
-      socket_gone(core, slot, done);
+      socket_gone(core, slot, done, TW_STEP_SEND);
       return;
     }
     if ((uint32_t)done < offered)

@@ -76,7 +76,7 @@ typedef struct tw_slot {
   int32_t listener; /* that accepted it */
   uint32_t window;  /* bytes that may be received ahead of the application; 0: any number */
   uint32_t unread;  /* bytes received and not yet consumed, if there is a window */
-  uint32_t refused; /* bytes of the send that was refused; 0: none */
+  uint32_t refused; /* bytes of the send that was refused, or that the protocol owes (tw_tx_owe); 0: none */
   int32_t error;    /* what ERROR and DISCONNECTED will say */
   uint32_t error_step;
   uint32_t error_detail;
@@ -94,11 +94,13 @@ typedef struct tw_protocol_ops {
   /* Consumes from `data` while tw_events_room is left; returns how much. */
   uint32_t (*received)(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size);
   void (*ended)(tw_core *core, tw_slot *slot);
-  void (*closed)(tw_core *core, tw_slot *slot, int32_t error); /* the socket is gone */
-  void (*flushed)(tw_core *core, tw_slot *slot);               /* CLOSING, and all that was queued is written */
-  void (*expired)(tw_core *core, tw_slot *slot);               /* its timer fired */
-  void (*close)(tw_core *core, tw_slot *slot);                 /* the application closes it (RELEASED is set) */
-  void (*retired)(tw_core *core, tw_slot *slot);               /* give back what the protocol holds for the slot */
+  /* The socket is gone. `step`: what was being done, if the connection was open. */
+  void (*closed)(tw_core *core, tw_slot *slot, int32_t error, uint32_t step);
+  void (*flushed)(tw_core *core, tw_slot *slot); /* CLOSING, and all that was queued is written */
+  void (*room)(tw_core *core, tw_slot *slot);    /* what tw_tx_owe noted fits now */
+  void (*expired)(tw_core *core, tw_slot *slot); /* its timer fired */
+  void (*close)(tw_core *core, tw_slot *slot);   /* the application closes it (RELEASED is set) */
+  void (*retired)(tw_core *core, tw_slot *slot); /* give back what the protocol holds for the slot */
 } tw_protocol_ops;
 
 /* The table of protocols by tw_kind; protocols.c. */
@@ -192,6 +194,10 @@ int32_t tw_tx_admit(tw_core *core, tw_slot *slot, uint32_t size);
 
 /* As tw_tx_admit, but a refusal is not remembered: for what the core itself wants to send. */
 bool tw_tx_fits(const tw_core *core, const tw_slot *slot, uint32_t size);
+
+/* Notes that the protocol itself has `size` bytes to send that found no free block: its `room` is called once there
+ * is. For slots that are not OPEN, whose application sends nothing. */
+void tw_tx_owe(tw_core *core, tw_slot *slot, uint32_t size);
 
 /* Queues bytes that were admitted. */
 void tw_tx_put(tw_core *core, tw_slot *slot, const void *data, uint32_t size);

@@ -12,6 +12,7 @@ static void enter(tw_core *core, tw_slot *slot, uint32_t state) {
     tw_timer_disarm(core, slot);
     break;
   case TW_STATE_CLOSING:
+    slot->refused = 0; /* the application sends no more */
     tw_timer_arm(core, slot, core->limits.closeTimeoutMs);
     break;
   case TW_STATE_WAITING:

@@ -20,6 +20,11 @@ int32_t tw_tx_admit(tw_core *core, tw_slot *slot, uint32_t size) {
   return TW_ERR_BACKPRESSURE;
 }
 
+void tw_tx_owe(tw_core *core, tw_slot *slot, uint32_t size) {
+  slot->refused = size;
+  tw_queue_push(&core->starved, tw_slot_index(core, slot));
+}
+
 uint8_t *tw_tx_extend(tw_core *core, tw_slot *slot, uint32_t size, uint32_t *got) {
   tw_queue_push(&core->dirty, tw_slot_index(core, slot));
   return tw_chain_extend(&core->tx_pool, &slot->tx, size, got);
@@ -30,11 +35,15 @@ void tw_tx_put(tw_core *core, tw_slot *slot, const void *data, uint32_t size) {
   tw_chain_append(&core->tx_pool, &slot->tx, data, size);
 }
 
-/* Raises DRAIN if the slot was refused and its send fits now; a slot that only wants blocks gets in line for them. */
+/* Raises DRAIN if the slot was refused and its send fits now, or lets its protocol send what it owes; a slot that only
+ * wants blocks gets in line for them. */
 static void wake(tw_core *core, tw_slot *slot) {
-  if (slot->refused == 0 || slot->state != TW_STATE_OPEN)
+  if (slot->refused == 0)
     return;
-  if (tw_tx_fits(core, slot, slot->refused)) {
+  if (slot->state != TW_STATE_OPEN && tw_chain_fits(&core->tx_pool, &slot->tx, slot->refused)) {
+    slot->refused = 0;
+    tw_protocol_of(slot)->room(core, slot);
+  } else if (slot->state == TW_STATE_OPEN && tw_tx_fits(core, slot, slot->refused)) {
     slot->refused = 0;
     tw_event_raise(core, slot, TW_RAISED_DRAIN);
   } else if (!tw_chain_fits(&core->tx_pool, &slot->tx, slot->refused)) {
@@ -47,8 +56,7 @@ static void wake(tw_core *core, tw_slot *slot) {
 static void wake_starved(tw_core *core) {
   while (!tw_queue_empty(&core->starved)) {
     tw_slot *slot = &core->slots[core->starved.first];
-    bool waits = slot->refused != 0 && slot->state == TW_STATE_OPEN;
-    if (waits && !tw_chain_fits(&core->tx_pool, &slot->tx, slot->refused))
+    if (slot->refused != 0 && !tw_chain_fits(&core->tx_pool, &slot->tx, slot->refused))
       return;
     tw_queue_pop(&core->starved);
     wake(core, slot);

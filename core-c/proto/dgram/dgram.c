@@ -23,9 +23,9 @@ static uint32_t no_stream(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t 
   return size;
 }
 
-static void closed(tw_core *core, tw_slot *slot, int32_t error) {
+static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
   slot->state = TW_STATE_CLOSED;
-  tw_end end = {.error = error == 0 ? TW_ERR_HOST : error, .step = TW_STEP_RECEIVE};
+  tw_end end = {.error = error == 0 ? TW_ERR_HOST : error, .step = step};
   tw_event_raise_error(core, slot, &end, TW_FOREVER);
 }
 
@@ -41,6 +41,7 @@ const tw_protocol_ops tw_dgram_protocol = {
     .ended = no_connection,
     .closed = closed,
     .flushed = no_connection,
+    .room = no_connection,
     .expired = no_connection,
     .close = app_close,
     .retired = no_connection,

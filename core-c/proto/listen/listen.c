@@ -24,7 +24,8 @@ static void nothing(tw_core *core, tw_slot *slot) {
   (void)slot;
 }
 
-static void closed(tw_core *core, tw_slot *slot, int32_t error) {
+static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
+  (void)step; /* a listener neither sends nor receives */
   tw_end end = {.error = error == 0 ? TW_ERR_HOST : error,
                 .step = slot->state == TW_STATE_CONNECTING ? TW_STEP_OPEN : TW_STEP_ACCEPT};
   end.close_code = end.error;
@@ -46,6 +47,7 @@ const tw_protocol_ops tw_listen_protocol = {
     .ended = nothing,
     .closed = closed,
     .flushed = nothing,
+    .room = nothing,
     .expired = expired,
     .close = app_close,
     .retired = nothing,

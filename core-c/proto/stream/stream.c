@@ -45,8 +45,8 @@ static void ended(tw_core *core, tw_slot *slot) {
     tw_event_raise(core, slot, TW_RAISED_ENDED);
 }
 
-static void closed(tw_core *core, tw_slot *slot, int32_t error) {
-  tw_end end = {.error = error, .step = TW_STEP_RECEIVE, .close_code = error};
+static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
+  tw_end end = {.error = error, .step = step, .close_code = error};
   if (slot->state == TW_STATE_CONNECTING) {
     end.step = tw_connect_step(slot);
     if (error == 0)
@@ -64,6 +64,11 @@ static void flushed(tw_core *core, tw_slot *slot) {
     slot->flags |= TW_SLOT_FINISHED;
     tw_socket_shutdown(core, slot);
   }
+}
+
+static void room(tw_core *core, tw_slot *slot) {
+  (void)core; /* nothing is owed: TCP sends no bytes of its own */
+  (void)slot;
 }
 
 static void expired(tw_core *core, tw_slot *slot) {
@@ -92,6 +97,7 @@ const tw_protocol_ops tw_stream_protocol = {
     .ended = ended,
     .closed = closed,
     .flushed = flushed,
+    .room = room,
     .expired = expired,
     .close = app_close,
     .retired = retired,

@@ -56,8 +56,12 @@ int32_t tw_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
   const tw_url *url = &ws->url;
   /* At most: each byte of the target escaped; 256 for all that is fixed. */
   uint32_t most = 3 * url->target_size + url->host_size + ws->headers.size + ws->protocols.size + 256;
-  if (!tw_tx_fits(core, slot, most))
+  if (most > core->limits.sendBuffer || most > (uint64_t)core->tx_pool.count * core->tx_pool.block_size)
     return TW_ERR_TOO_LARGE;
+  if (!tw_tx_fits(core, slot, most)) {
+    tw_tx_owe(core, slot, most);
+    return TW_ERR_BACKPRESSURE;
+  }
 
   tw_ws_response *response = &ws->in.response;
   *response = (tw_ws_response){.seen = 0};

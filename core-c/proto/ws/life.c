@@ -18,7 +18,7 @@ bool tw_ws_code_valid(uint32_t code) {
 static int32_t start(tw_core *core, tw_slot *slot) {
   tw_ws *ws = tw_ws_of(core, slot);
   ws->requested = ws->upgraded = ws->deaf = false;
-  ws->close_sent = ws->close_received = ws->sending = false;
+  ws->close_sent = ws->close_received = ws->close_owed = ws->sending = false;
   ws->chosen_size = 0;
   char host[TW_MAX_HOST];
   tw_chain_copy(&core->text_pool, &slot->target, ws->url.host, host, ws->url.host_size);
@@ -31,7 +31,9 @@ static void connected(tw_core *core, tw_slot *slot) {
     return;
   ws->requested = true;
   int32_t error = tw_ws_request(core, slot, ws);
-  if (error != 0)
+  if (error == TW_ERR_BACKPRESSURE)
+    ws->requested = false; /* until `room`, within connectTimeoutMs */
+  else if (error != 0)
     tw_ws_refused(core, slot, error, 0);
   else
     tw_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
@@ -49,6 +51,15 @@ void tw_ws_refused(tw_core *core, tw_slot *slot, int32_t error, uint32_t detail)
   tw_end end = {
       .error = error, .step = TW_STEP_HANDSHAKE, .detail = detail, .close_code = TW_WS_ABNORMAL, .final = final};
   tw_life_drop(core, slot, &end);
+}
+
+/* What the core itself owed the peer fits now: the request, or a close frame. */
+static void room(tw_core *core, tw_slot *slot) {
+  tw_ws *ws = tw_ws_of(core, slot);
+  if (ws->close_owed)
+    tw_ws_put_close(core, slot, ws, ws->owed_code, NULL, 0);
+  else
+    connected(core, slot);
 }
 
 /* ---- Receiving ----------------------------------------------------------------------------------------------- */
@@ -79,6 +90,7 @@ void tw_ws_fail(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t error, uint32_t
   tw_event_raise_error(core, slot, &end, tw_life_retry_ms(slot, false));
   tw_ws_put_close(core, slot, ws, code, NULL, 0);
   tw_life_closing(core, slot);
+  tw_ws_await_room(core, slot, ws);
 }
 
 void tw_ws_peer_closed(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code) {
@@ -89,6 +101,7 @@ void tw_ws_peer_closed(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code) {
   /* RFC 6455 7.1.1: the server closes the TCP connection first; CLOSING bounds the wait. */
   if (slot->state == TW_STATE_OPEN)
     tw_life_closing(core, slot);
+  tw_ws_await_room(core, slot, ws);
 }
 
 static void ended(tw_core *core, tw_slot *slot) {
@@ -111,14 +124,12 @@ static void flushed(tw_core *core, tw_slot *slot) {
   tw_life_drop(core, slot, &end);
 }
 
-static void closed(tw_core *core, tw_slot *slot, int32_t error) {
+static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
   tw_ws *ws = tw_ws_of(core, slot);
   tw_end end = closing_end(ws);
   if (slot->state != TW_STATE_CLOSING) {
     end.error = error != 0 ? error : TW_ERR_ENDED;
-    end.step = slot->state == TW_STATE_OPEN ? TW_STEP_RECEIVE
-               : ws->requested              ? TW_STEP_HANDSHAKE
-                                            : tw_connect_step(slot);
+    end.step = slot->state == TW_STATE_OPEN ? step : ws->requested ? TW_STEP_HANDSHAKE : tw_connect_step(slot);
   }
   tw_life_drop(core, slot, &end);
 }
@@ -137,6 +148,7 @@ static void begin_close(tw_core *core, tw_slot *slot, uint32_t code, const char 
   if (slot->state == TW_STATE_OPEN) {
     tw_ws_put_close(core, slot, tw_ws_of(core, slot), code, reason, reason_size);
     tw_life_closing(core, slot);
+    tw_ws_await_room(core, slot, tw_ws_of(core, slot));
   } else if (slot->state != TW_STATE_CLOSING) {
     tw_life_close(core, slot, TW_WS_ABNORMAL);
   }
@@ -157,6 +169,7 @@ const tw_protocol_ops tw_ws_protocol_ops = {
     .ended = ended,
     .closed = closed,
     .flushed = flushed,
+    .room = room,
     .expired = expired,
     .close = app_close,
     .retired = retired,

@@ -42,10 +42,19 @@ void tw_ws_put_close(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code, con
     size = 2 + reason_size;
   }
   /* Beyond the connection's cap if need be: it is the last frame, and small. */
-  if (ws->close_sent || !tw_chain_fits(&core->tx_pool, &slot->tx, tw_ws_frame_size(size)))
+  if (ws->close_sent)
+    return;
+  ws->close_owed = !tw_chain_fits(&core->tx_pool, &slot->tx, tw_ws_frame_size(size));
+  ws->owed_code = (uint16_t)code;
+  if (ws->close_owed)
     return;
   ws->close_sent = true;
   tw_ws_put_frame(core, slot, FIN | TW_WS_CLOSE, payload, size);
+}
+
+void tw_ws_await_room(tw_core *core, tw_slot *slot, const tw_ws *ws) {
+  if (ws->close_owed)
+    tw_tx_owe(core, slot, tw_ws_frame_size(2));
 }
 
 static tw_slot *open_slot(tw_core *core, int32_t handle, int32_t *error) {

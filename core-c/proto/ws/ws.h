@@ -69,6 +69,8 @@ struct tw_ws {
   bool deaf;      /* nothing more is received: the peer closed or broke the protocol */
   bool close_sent;
   bool close_received;
+  bool close_owed; /* our close frame waits for a free block */
+  uint16_t owed_code;
   bool sending;       /* our fragmented message is unfinished */
   uint32_t sent_utf8; /* its tw_utf8_scan state, if text */
   bool sending_text;
@@ -108,8 +110,11 @@ void tw_ws_put_frame(tw_core *core, tw_slot *slot, uint8_t first, const void *pa
 /* Bytes of a client's frame with a payload of `size` bytes. */
 uint32_t tw_ws_frame_size(uint32_t size);
 
-/* Queues a close frame with `code` (0: none), if there is room and none was sent. */
+/* Queues a close frame with `code` (0: none), if none was sent. Without room it is owed, and loses its reason. */
 void tw_ws_put_close(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code, const char *reason, uint32_t reason_size);
+
+/* After a move to CLOSING: gets the close frame that is owed, if any, in line for blocks. */
+void tw_ws_await_room(tw_core *core, tw_slot *slot, const tw_ws *ws);
 
 /* ---- life.c ---- */
 
