@@ -7,6 +7,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { EndpointTable } from "./endpoints.ts";
 import { routeImports } from "./imports.ts";
 import { report } from "./report.ts";
+import { atEndOfTurn } from "./turn.ts";
 
 /** What an endpoint still hears once the application has closed it. */
 function isFarewell(event: number): boolean {
@@ -142,7 +143,7 @@ export class Pump implements PortEvents {
   queueSettle(): void {
     if (this.#draining || this.#settleQueued) return;
     this.#settleQueued = true;
-    queueMicrotask(this.#settleNow);
+    atEndOfTurn(this.#settleNow);
   }
 
   /** Something may have raised events: they are told on a later turn. */

@@ -76,7 +76,7 @@ export class Listener<C extends Accepted> extends Endpoint {
     return waiter.promise;
   }
 
-  /** Where it listens. Hosts that bind at once can tell before `opened`. */
+  /** Where it listens. */
   localAddress(): string {
     if (this.#end !== undefined) throw this.#end;
     const found = this.#engine.address(this.handle, AddressOf.LOCAL);

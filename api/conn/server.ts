@@ -66,7 +66,7 @@ export abstract class Server<C extends Conn> {
   }
 
   /**
-   * Where it listens, as `"ip:port"`, `"[ipv6]:port"` or the path. Known once it is `opened`; on most hosts before.
+   * Where it listens, as `"ip:port"`, `"[ipv6]:port"` or the path. Known once it is `opened`.
    *
    * @throws TwinwireError ERR_STATE before that and once it is closed; what kept it from listening.
    */

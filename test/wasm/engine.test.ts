@@ -62,7 +62,7 @@ function connected(): ReturnType<typeof setUp> {
   return all;
 }
 
-const turn = (): Promise<void> => Promise.resolve();
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test("a handle is opened through the port, and its timer is set at the end of the turn", async () => {
   const { port, engine, ear, handle } = setUp();
@@ -99,6 +99,18 @@ test("all that is sent in one turn leaves in one write, blocks that touch as one
   await turn();
   expect(port.written[1]?.replaceAll("|", "")).toBe("x".repeat(3000));
   expect(port.written).toHaveLength(2);
+});
+
+test("sends between which promises are awaited leave in one write all the same", async () => {
+  const { port, engine, handle } = connected();
+  port.takes = Number.POSITIVE_INFINITY;
+  for (const text of ["a", "b", "c"]) {
+    engine.send(handle, text);
+    await Promise.resolve();
+  }
+  expect(port.written).toEqual([]);
+  await turn();
+  expect(port.written).toEqual(["abc"]);
 });
 
 test("what a listener sends leaves when all events are told, before the delivery returns", () => {
