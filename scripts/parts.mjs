@@ -11,7 +11,7 @@ import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
 
 const bin = (name) => join(root, "node_modules/.bin", name);
-const includeFlags = [...includes, "test/c"].map((directory) => `-I${directory}`);
+const includeFlags = [...includes, "test/c", "test/fuzz"].map((directory) => `-I${directory}`);
 const strict = ["-std=c11", ...warningFlags, "-Werror"];
 const sanitizers = [
   "-g",
@@ -42,6 +42,7 @@ export const formatter = { program: clangFormat?.path, missing: clangFormat ? un
 
 /** The tests in C: what they share, the program that runs the vectors, and what libFuzzer calls instead. */
 const cTests = () => listFiles("test/c", ".c");
+const allCTests = () => ["test/c", "test/fuzz"].flatMap((directory) => listFiles(directory, ".c"));
 const vectorProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("_fuzz.c"))];
 const fuzzProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("/main.c"))];
 
@@ -62,6 +63,14 @@ async function fuzz() {
   if (!(await compile(clang, [...sanitizers, "-fsanitize=fuzzer"], fuzzProgram(), program)))
     return { passed: 0, failed: 1 };
   return check(program, ["-seed=1", "-runs=300000", "-max_len=700", "-artifact_prefix=build/c/"], { quiet: true });
+}
+
+/** The whole core, driven by a fixed generator of calls and deliveries. */
+async function fuzzCore() {
+  const program = join(root, "build/c/fuzz-core");
+  const sources = [...coreSources(), ...listFiles("test/fuzz", ".c")];
+  if (!(await compile(gcc ?? clang, sanitizers, sources, program))) return { passed: 0, failed: 1 };
+  return check(program, ["100000"], { quiet: true });
 }
 
 function nativeTests(compiler, missing, name, flags) {
@@ -143,8 +152,8 @@ export const parts = [
     missing: formatter.missing,
     run: () => check(formatter.program, ["--dry-run", "-Werror", ...formatted()]),
   },
-  warnings("C warnings, gcc", gcc, noGcc, [], () => [...coreSources(), ...cTests()]),
-  warnings("C warnings, clang", clang, noClang, [], () => [...coreSources(), ...cTests()]),
+  warnings("C warnings, gcc", gcc, noGcc, [], () => [...coreSources(), ...allCTests()]),
+  warnings("C warnings, clang", clang, noClang, [], () => [...coreSources(), ...allCTests()]),
   warnings("C warnings, wasm32", clang, noClang, ["--target=wasm32-unknown-unknown", "-msimd128", "-Iwasm/shim"], () =>
     coreSources(),
   ),
@@ -152,7 +161,8 @@ export const parts = [
   nativeTests(gcc, noGcc, "gcc -O2", ["-O2"]),
   nativeTests(clang, noClang, "clang sanitized", sanitizers),
   nativeTests(clang, noClang, "clang -O2", ["-O2"]),
-  { name: "C fuzzing", group: "c", missing: noClang, run: fuzz },
+  { name: "C fuzzing, pure functions", group: "c", missing: noClang, run: fuzz },
+  { name: "C fuzzing, the core", group: "c", missing: gcc || clang ? undefined : "gcc", run: fuzzCore },
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
   { name: "TypeScript tests, Node", group: "js", run: () => jest([]) },
   { name: "TypeScript tests, Bun", group: "bun", onRequest: true, run: bun },
