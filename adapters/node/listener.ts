@@ -2,8 +2,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions } from "../port.ts";
 import { formatAddress } from "./address.ts";
+import { keepAliveOf } from "./connect.ts";
 import { errorNumber } from "./errors.ts";
-import { keepAliveOf } from "./options.ts";
 import type { Place, StreamSocket } from "./stream.ts";
 
 /** Where a listener listens. */

@@ -1,11 +1,11 @@
-import { connect, type Socket, type TcpSocketConnectOpts } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { type AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import type { PortEvents, PortMemory, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { endAddress } from "./address.ts";
+import { configure, connectPlain, connectSecure, type Target, upgrade } from "./connect.ts";
 import { errorNumber } from "./errors.ts";
-import { keepAliveOf } from "./options.ts";
-import { pinError, secureServer, tlsClientOptions, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
+import { pinError, plainError, secureServer, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -18,14 +18,11 @@ export interface Place {
   readonly forget: () => void;
 }
 
-/** What a stream is made from: where it connects to, or what a listener has accepted. */
-export type Source =
-  | { readonly host: string; readonly port: number; readonly path?: undefined }
-  | { readonly path: string }
-  | { readonly accepted: Socket; readonly path?: string | undefined };
+/** What a stream is made from: where it connects to, or what a listener (at a path, for Unix) has accepted. */
+export type Source = Target | { readonly accepted: Socket; readonly path?: string | undefined };
 
 /** Where TLS stands. */
-const Tls = { NONE: 0, SECURING: 1, SECURED: 2 } as const;
+type TlsState = "none" | "securing" | "secured";
 
 /**
  * The stream of one handle over node:net and node:tls. Where Node allows it (connections that were made here, TLS from
@@ -37,11 +34,11 @@ export class StreamSocket {
   readonly #options: SocketOptions;
   /** What bytes are written to and read from: the TLS socket once there is one. */
   #socket: Socket;
+  /** The same, if it is a TLS socket. */
+  #secure: TLSSocket | undefined;
   /** The socket below one that became TLS in place. */
   #below: Socket | undefined;
-  /** The TLS socket as such. */
-  #secure: TLSSocket | undefined;
-  #tls: (typeof Tls)[keyof typeof Tls] = Tls.NONE;
+  #tls: TlsState = "none";
   #pin: string | undefined;
   /** Bytes that Node has taken and not yet written: the core lends them until then. */
   #borrowed = 0;
@@ -63,27 +60,16 @@ export class StreamSocket {
       return;
     }
     const onread = { buffer: place.memory.received, callback: (size: number) => this.#received(size) };
-    const common = { allowHalfOpen: true, autoSelectFamily: true, onread };
-    const target = source.path === undefined ? { host: source.host, port: source.port } : { path: source.path };
-    if (tls === undefined) {
-      this.#socket = connect({
-        ...(target as TcpSocketConnectOpts),
-        ...common,
-        noDelay: options.noDelay !== false,
-        ...keepAliveOf(options),
-      });
-    } else {
-      this.#secure = connectTls({ ...tlsClientOptions(tls, this.#name), ...target, ...common });
-      this.#socket = this.#secure;
-      this.#watchHandshake(this.#secure, tls);
-    }
+    if (tls !== undefined) this.#secure = connectSecure(source, tls, onread);
+    this.#socket = this.#secure ?? connectPlain(source, options, onread);
     this.#listen(this.#socket, false);
     this.#socket.on("connect", () => this.#connected());
+    if (tls !== undefined) this.#watchHandshake(tls);
   }
 
   /** Lets the bytes of an accepted connection come, now that the engine knows it. */
   start(): void {
-    if (!this.#closed && this.#reading && this.#tls === Tls.NONE) this.#socket.resume();
+    if (!this.#closed && this.#reading && this.#tls === "none") this.#socket.resume();
   }
 
   /** As `Port.write`. */
@@ -114,33 +100,20 @@ export class StreamSocket {
    * @throws the error with which Node refuses the options.
    */
   startTls(name: string, options: TlsOptions): number {
-    if (this.#tls !== Tls.NONE || this.#socket.destroyed) return Errors.ERR_STATE.value;
-    if (this.#secure !== undefined) {
-      this.#tls = Tls.SECURING; /* it began by itself when the connection was there */
-      return 0;
-    }
-    const below = this.#socket;
-    if ("accepted" in this.#source) {
-      secureServer(options).secure(below, {
-        secured: (socket) => {
-          this.#become(socket);
-          this.#secured();
-        },
-        failed: (error) => this.#gone(error),
-      });
-    } else {
-      const socket = connectTls({ ...tlsClientOptions(options, name === "" ? this.#name : name), socket: below });
-      this.#become(socket);
-      this.#watchHandshake(socket, options);
-    }
-    this.#pin = options.pin;
-    this.#below = below;
-    this.#tls = Tls.SECURING;
+    if (this.#tls !== "none" || this.#socket.destroyed) return Errors.ERR_STATE.value;
+    const source = this.#source;
+    if (this.#secure === undefined) {
+      const below = this.#socket;
+      if ("accepted" in source) this.#serve(below, options);
+      else this.#become(upgrade(below, source, name, options), options);
+      this.#below = below;
+    } /* else it began by itself, as soon as the connection was there */
+    this.#tls = "securing";
     return 0;
   }
 
   tlsInfo(): TlsInfo | undefined {
-    return this.#tls === Tls.SECURED && this.#secure !== undefined ? tlsInfoOf(this.#secure) : undefined;
+    return this.#tls === "secured" && this.#secure !== undefined ? tlsInfoOf(this.#secure) : undefined;
   }
 
   read(on: boolean): void {
@@ -166,8 +139,8 @@ export class StreamSocket {
   abort(): void {
     this.#closed = true;
     const socket = this.#below ?? this.#socket;
-    const resets = this.#source.path === undefined && socket !== this.#secure;
-    if (resets && !socket.connecting && !socket.destroyed) socket.resetAndDestroy();
+    const canReset = this.#source.path === undefined && socket !== this.#secure;
+    if (canReset && !socket.connecting && !socket.destroyed) socket.resetAndDestroy();
     this.#socket.destroy();
   }
 
@@ -181,11 +154,6 @@ export class StreamSocket {
     else this.#socket.unref();
   }
 
-  /** The host that was connected to, for TLS. */
-  get #name(): string {
-    return "host" in this.#source ? this.#source.host : "";
-  }
-
   /** `copies`: the bytes come in memory of Node's own. */
   #listen(socket: Socket, copies: boolean): void {
     if (copies) socket.on("data", (bytes: Buffer) => this.#copied(socket, bytes));
@@ -196,34 +164,45 @@ export class StreamSocket {
       this.#error ??= error;
     });
     socket.on("close", () => {
-      if (socket === this.#socket && !this.#servesHandshake) this.#gone(this.#error);
+      if (socket === this.#socket && !this.#serving) this.#gone(this.#error);
     });
   }
 
-  /** A server's handshake, which tells of its end itself, and of why. */
-  get #servesHandshake(): boolean {
-    return this.#tls === Tls.SECURING && "accepted" in this.#source;
+  /** A server's handshake is under way. It tells of its end, and of why, itself. */
+  get #serving(): boolean {
+    return this.#tls === "securing" && "accepted" in this.#source;
+  }
+
+  #serve(below: Socket, options: TlsOptions): void {
+    secureServer(options).secure(below, {
+      secured: (socket) => {
+        this.#become(socket, options);
+        this.#secured();
+      },
+      failed: (error) => this.#gone(error),
+    });
   }
 
   /** TLS takes the place of what was below. */
-  #become(socket: TLSSocket): void {
+  #become(socket: TLSSocket, options: TlsOptions): void {
     this.#secure = socket;
     this.#socket = socket;
     this.#listen(socket, true);
+    this.#watchHandshake(options);
     if (!this.#kept) socket.unref();
     if (!this.#reading) socket.pause();
   }
 
-  #watchHandshake(socket: TLSSocket, { pin }: TlsOptions): void {
+  #watchHandshake({ pin }: TlsOptions): void {
     this.#pin = pin;
-    socket.on("secureConnect", () => this.#secured());
+    this.#secure?.on("secureConnect", () => this.#secured());
   }
 
   #secured(): void {
     if (this.#closed || this.#secure === undefined) return;
     const error = pinError(this.#secure, this.#pin);
     if (error === undefined) {
-      this.#tls = Tls.SECURED;
+      this.#tls = "secured";
       this.#place.deliver.secured(this.#place.handle);
       return;
     }
@@ -233,11 +212,7 @@ export class StreamSocket {
 
   #connected(): void {
     if (this.#closed) return;
-    if (this.#secure !== undefined) {
-      this.#secure.setNoDelay(this.#options.noDelay !== false);
-      const { keepAlive, keepAliveInitialDelay } = keepAliveOf(this.#options);
-      if (keepAlive) this.#secure.setKeepAlive(true, keepAliveInitialDelay);
-    }
+    if (this.#secure !== undefined) configure(this.#secure, this.#options);
     this.#place.deliver.connected(this.#place.handle);
   }
 
@@ -250,7 +225,7 @@ export class StreamSocket {
     const { received } = this.#place.memory;
     for (let at = 0; at < bytes.length && !this.#closed; at += received.length) {
       /* What comes behind the last plain byte is TLS's, which reads what its socket has left. */
-      if (!this.#reading || socket !== this.#socket || this.#servesHandshake) {
+      if (!this.#reading || socket !== this.#socket || this.#serving) {
         socket.unshift(bytes.subarray(at));
         return;
       }
@@ -260,7 +235,7 @@ export class StreamSocket {
 
   #ended(): void {
     if (this.#closed) return;
-    if (this.#tls === Tls.SECURING) {
+    if (this.#tls === "securing") {
       this.#socket.destroy(); /* half a handshake leads nowhere */
       return;
     }
@@ -273,8 +248,8 @@ export class StreamSocket {
     this.#closed = true;
     const { handle, deliver, forget } = this.#place;
     forget();
-    if (this.#tls === Tls.SECURING) deliver.closed(handle, tlsErrorNumber(error), error);
-    else deliver.closed(handle, error === undefined ? 0 : errorNumber(error), error);
+    const number = this.#tls === "securing" ? tlsErrorNumber(error) : error === undefined ? 0 : errorNumber(error);
+    deliver.closed(handle, number, plainError(error));
   }
 
   #written(): void {

@@ -75,6 +75,13 @@ export function tlsErrorNumber(error: unknown): number {
   return number === Errors.ERR_HOST.value ? Errors.ERR_TLS.value : number;
 }
 
+/** What OpenSSL says in a whole paragraph, in its own few words. */
+export function plainError(error: Error | undefined): Error | undefined {
+  const { code, reason } = (error ?? {}) as { code?: unknown; reason?: unknown };
+  if (typeof reason !== "string" || typeof code !== "string" || !code.startsWith("ERR_SSL_")) return error;
+  return Object.assign(new Error(reason, { cause: error }), { code });
+}
+
 const contexts = new WeakMap<TlsOptions, SecureContext>();
 let plainContext: SecureContext | undefined;
 

@@ -1,0 +1,47 @@
+import { connect, type OnReadOpts, type Socket } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { SocketOptions, TlsOptions } from "../port.ts";
+import { tlsClientOptions } from "./tls.ts";
+
+/** Where a stream connects to. */
+export type Target =
+  | { readonly host: string; readonly port: number; readonly path?: undefined }
+  | { readonly path: string; readonly host?: undefined };
+
+/** Where the bytes are to go that the socket reads, and what is to be called then. */
+type OnRead = OnReadOpts;
+
+/* autoSelectFamily: Happy Eyeballs, RFC 8305. */
+const common = { allowHalfOpen: true, autoSelectFamily: true } as const;
+
+/** The options of node:net that stand for `keepAlive`. */
+export function keepAliveOf({ keepAlive }: SocketOptions): { keepAlive: boolean; keepAliveInitialDelay: number } {
+  const initialDelayMs = typeof keepAlive === "object" ? keepAlive.initialDelayMs : 0;
+  return { keepAlive: Boolean(keepAlive), keepAliveInitialDelay: initialDelayMs };
+}
+
+/** A connection that begins. */
+export function connectPlain(target: Target, options: SocketOptions, onread: OnRead): Socket {
+  const how = { ...common, onread, noDelay: options.noDelay !== false, ...keepAliveOf(options) };
+  return connect(target.path === undefined ? { ...how, host: target.host, port: target.port } : { ...how, ...target });
+}
+
+/** A connection that begins and goes on with TLS by itself. */
+export function connectSecure(target: Target, tls: TlsOptions, onread: OnRead): TLSSocket {
+  const how = { ...common, onread, ...tlsClientOptions(tls, target.host ?? "") };
+  return connectTls(
+    target.path === undefined ? { ...how, host: target.host, port: target.port } : { ...how, ...target },
+  );
+}
+
+/** Puts TLS upon a connection. `name`: the server's, `""` for the one that was connected to. */
+export function upgrade(socket: Socket, target: Target, name: string, tls: TlsOptions): TLSSocket {
+  return connectTls({ ...tlsClientOptions(tls, name === "" ? (target.host ?? "") : name), socket });
+}
+
+/** Sets on a connected socket what node:tls takes no options for. */
+export function configure(socket: Socket, options: SocketOptions): void {
+  const { keepAlive, keepAliveInitialDelay } = keepAliveOf(options);
+  socket.setNoDelay(options.noDelay !== false);
+  if (keepAlive) socket.setKeepAlive(true, keepAliveInitialDelay);
+}
