@@ -8,7 +8,7 @@ export default {
   moduleNameMapper: {
     "^#host$": "<rootDir>/adapters/node/index.ts",
     "^twinwire$": "<rootDir>/api/index.ts",
-    "^twinwire/(handles)$": "<rootDir>/api/$1.ts",
+    "^twinwire/(handles|result|dial|duplex)$": "<rootDir>/api/$1.ts",
   },
   modulePathIgnorePatterns: ["<rootDir>/build/", "<rootDir>/dist/"],
 };

@@ -178,8 +178,7 @@ export class Conn {
    * connection is over.
    */
   upgradeToTLS(host = "", options: TlsOptions & WaitOptions = {}): Promise<void> {
-    const { signal, ...tls } = options;
-    return this.#stream.upgrade(host, tls, signal);
+    return this.#stream.upgrade(host, options, options.signal);
   }
 
   /** Whether `read` would be settled at once: bytes wait, or the stream is at its end. */

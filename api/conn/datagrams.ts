@@ -4,6 +4,7 @@ import type { Engine, Payload } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { joinAddress } from "./address.ts";
 import { Deadlines } from "./deadline.ts";
+import { type UdpOptions, udpQueueOf } from "./options.ts";
 import { Waiter, WaitingList } from "./waiting.ts";
 
 /** One datagram. */
@@ -20,6 +21,8 @@ export interface Datagram {
 
 /** What a datagram costs besides its bytes, so that empty ones are bounded, too. */
 const OVERHEAD = 128;
+
+const RETRY_MS = 2;
 
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
 
@@ -50,21 +53,26 @@ export class Datagrams extends Endpoint {
   readonly engine: Engine;
   /** Datagrams that came when there was no place for them. */
   dropped = 0;
+  /** Whether it has a peer. */
+  hasPeer = false;
   readonly #capacity: number;
+  readonly #onError: ((error: TwinwireError) => void) | undefined;
   readonly #receivers = new WaitingList<Receiver>();
   readonly #senders = new WaitingList<Sender>();
   readonly #deadlines: Deadlines;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #queue: Datagram[] = [];
   #queued = 0;
   #late = { reading: false, writing: false };
-  /** What the host reported since the last receive: as a socket does it, the next one is told. */
+  /** What the host reported of the peer since the last receive: as a socket does it, the next one is told. */
   #failure: TwinwireError | undefined;
   #end: TwinwireError | undefined;
 
-  constructor(engine: Engine, address: string, capacity: number) {
+  constructor(engine: Engine, address: string, options: UdpOptions) {
     super(Kind.UDP, address);
     this.engine = engine;
-    this.#capacity = capacity;
+    this.#capacity = udpQueueOf(options);
+    this.#onError = options.onError;
     this.#deadlines = new Deadlines(
       engine,
       this,
@@ -122,6 +130,7 @@ export class Datagrams extends Endpoint {
     const sender = new Sender(data, host, port);
     if (this.#senders.length === 0 && this.#sent(sender)) return sender.promise;
     this.#senders.add(sender);
+    this.#retryLater();
     sender.until(signal, () => {
       this.#senders.remove(sender);
       sender.reject(this.#aborted("send", signal));
@@ -165,8 +174,13 @@ export class Datagrams extends Endpoint {
   }
 
   override drain(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
     for (let sender = this.#senders.first; sender !== undefined; sender = this.#senders.first) {
-      if (!this.#sent(sender)) return;
+      if (!this.#sent(sender)) {
+        this.#retryLater();
+        return;
+      }
       this.#senders.shift();
     }
   }
@@ -181,6 +195,11 @@ export class Datagrams extends Endpoint {
       this.stop(error);
       return;
     }
+    /* Without a peer, what became of one datagram must not end the hearing of all others. */
+    if (!this.hasPeer) {
+      this.#onError?.(error);
+      return;
+    }
     const receiver = this.#receivers.shift();
     if (receiver === undefined) this.#failure = error;
     else receiver.reject(error);
@@ -192,8 +211,14 @@ export class Datagrams extends Endpoint {
     this.#end = error;
     if (this.handle >= 0 && !this.released) this.engine.close(this);
     this.#queue = [];
+    clearTimeout(this.#retry);
     this.#receivers.rejectAll(() => error);
     this.#senders.rejectAll(() => error);
+  }
+
+  /** Not every host says when it has room for datagrams again. */
+  #retryLater(): void {
+    this.#retry ??= setTimeout(() => this.drain(), RETRY_MS);
   }
 
   /** Sends, unless there is no room. Settles the call if it does not have to wait. */

@@ -108,8 +108,8 @@ export class Listener<C extends Accepted> extends Endpoint {
   }
 
   override error(make: () => TwinwireError): void {
-    if (this.#listening) this.#tell(make());
     this.#failure = make();
+    if (this.#listening) this.#tell(this.#failure);
   }
 
   override disconnected(_ending: Ending): void {

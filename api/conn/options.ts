@@ -51,6 +51,8 @@ export interface TlsServerOptions extends ServerOptions {
 export interface UdpOptions {
   /** Bytes that may wait to be received, 1 to 1073741824; 262144 unless this is given. What comes then is dropped. */
   readonly queue?: number | undefined;
+  /** Hears of datagrams that could not leave after all, on a socket without a peer. */
+  readonly onError?: ((error: TwinwireError) => void) | undefined;
 }
 
 /** Half a window is what is asked for anew, so that it should hold a few segments. */

@@ -4,7 +4,7 @@ import { defaultEngine } from "../../wasm/host.ts";
 import { type Bytes, isInt32, show, toPayload } from "../handles/arguments.ts";
 import { joinAddress } from "./address.ts";
 import { type Datagram, Datagrams } from "./datagrams.ts";
-import { type UdpOptions, udpQueueOf, type WaitOptions } from "./options.ts";
+import type { UdpOptions, WaitOptions } from "./options.ts";
 
 /** The largest datagram that UDP has. */
 const LARGEST = 65_535;
@@ -36,7 +36,7 @@ export class UdpSocket {
     const known = typeof host === "string";
     const address = known ? joinAddress(host, String(port)) : show(host);
     this.#family = known && host.includes(":") ? 6 : 4;
-    this.#datagrams = new Datagrams(engine, address, udpQueueOf(options));
+    this.#datagrams = new Datagrams(engine, address, options);
     if (!known) this.#datagrams.stop(this.#refuse("open", `host ${show(host)}`));
     else if (!isInt32(port)) this.#datagrams.stop(this.#datagrams.fault("ERR_PORT", { step: "open" }));
     else this.#datagrams.begun(engine.udpBind(this.#datagrams, host, port));
@@ -87,8 +87,8 @@ export class UdpSocket {
    * Receives the next datagram. Waits until there is one.
    *
    * @param max 0 to 65535 bytes; what a larger datagram has beyond them is lost.
-   * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED, ERR_STATE once it is closed; ERR_REFUSED if an earlier
-   * datagram was sent to where nobody listens, and the host was told.
+   * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED, ERR_STATE once it is closed; with a peer also what the host
+   * learned of it: ERR_REFUSED if nobody listens there.
    */
   recvFrom(max: number = LARGEST, options: WaitOptions = {}): Promise<Datagram> {
     if (!isInt32(max) || max < 0 || max > LARGEST) {
@@ -117,7 +117,10 @@ export class UdpSocket {
     if (datagrams.end !== undefined) throw datagrams.end;
     const { engine, handle } = datagrams;
     const result = engine.udpConnect(handle, literal, whole(port));
-    if (result >= 0) return;
+    if (result >= 0) {
+      datagrams.hasPeer = true;
+      return;
+    }
     throw datagrams.fault(result, { step: "connect", address: joinAddress(host, String(port)), cause: engine.cause });
   }
 

@@ -1,0 +1,11 @@
+/**
+ * twinwire/result: sockets whose calls never throw. Each returns `{ ok: true, value }` or `{ ok: false, error }`, with the
+ * error as one text that begins with its code.
+ *
+ * @module
+ */
+export { WOULD_BLOCK } from "./result/project.ts";
+export { type Err, err, type Ok, ok, type Result, unwrap } from "./result/result.ts";
+export { TcpListener } from "./result/tcp-listener.ts";
+export { TcpStream } from "./result/tcp-stream.ts";
+export { UdpSocket } from "./result/udp-socket.ts";
