@@ -6,7 +6,7 @@ import { openedEngine } from "../../wasm/host.ts";
 import { show } from "./arguments.ts";
 import type { AnyListener } from "./channel.ts";
 import { type EventType, isEventType } from "./define-event.ts";
-import type { DoorEndpoint } from "./endpoint.ts";
+import { DoorEndpoint } from "./endpoint.ts";
 import { refuse } from "./failure.ts";
 
 /** How a function without a result of its own tells that it was done, or was not; `lastError()` says why not. */
@@ -26,7 +26,7 @@ const withData: readonly string[] = ["data", "datagram", "message"];
 
 const MAX_DELAY_S = 86_400;
 
-type Found = DoorEndpoint<object> | undefined;
+type Found = Endpoint | undefined;
 
 /** Runs a call of the engine on a handle that was found, and turns its result into the door's. */
 export function call(
@@ -112,6 +112,9 @@ export function textOr(result: string | number, { address }: Endpoint): string {
 export function listen(found: Found, handle: unknown, event: unknown, target: unknown, options: unknown): Done {
   if (found === undefined) return stale(handle);
   const { address } = found;
+  if (!(found instanceof DoorEndpoint)) {
+    return refuse("ERR_EVENT", { address, reason: "its events go to the object that it belongs to" });
+  }
   if (typeof event !== "string") return refuse("ERR_EVENT", { address, reason: `event ${show(event)}` });
   if (isEventType(target)) return bind(found, event, target);
   if (typeof target !== "function") {

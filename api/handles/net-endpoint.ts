@@ -91,6 +91,3 @@ export class UdpEndpoint extends DoorEndpoint<{ sock: number }> {
     return { sock: this.handle };
   }
 }
-
-/** What `net` handles are. */
-export type NetEndpoint = TcpEndpoint | UdpEndpoint;

@@ -1,5 +1,6 @@
 /** TCP and UDP sockets as numbers and events. */
 import { AddressOf, Kind } from "../../wasm/abi.gen.ts";
+import type { Endpoint } from "../../wasm/endpoint.ts";
 import { defaultEngine, defaultPort, openedEngine } from "../../wasm/host.ts";
 import { type Bytes, isInt32, show, toPayload } from "./arguments.ts";
 import type { Done, HandleState, ListenerOptions } from "./common.ts";
@@ -7,11 +8,12 @@ import * as common from "./common.ts";
 import type { EventType, Listener } from "./define-event.ts";
 import type { NetByteEvents, NetEvents, NetListenerEvents } from "./events.ts";
 import { refuse } from "./failure.ts";
-import { type NetEndpoint, TcpEndpoint, UdpEndpoint } from "./net-endpoint.ts";
+import { TcpEndpoint, UdpEndpoint } from "./net-endpoint.ts";
 
-function find(handle: number): NetEndpoint | undefined {
+/** Sockets of whatever door: what asks for no listener works on all of them. */
+function find(handle: number): Endpoint | undefined {
   const found = openedEngine()?.find(handle);
-  return found instanceof TcpEndpoint || found instanceof UdpEndpoint ? found : undefined;
+  return found === undefined || found.kind === Kind.WS ? undefined : found;
 }
 
 /**
@@ -71,7 +73,7 @@ export function send(sock: number, data: string | Bytes): number {
   if (found === undefined) return common.stale(sock);
   const payload = toPayload(data);
   if (payload === undefined) return refuse("ERR_ARGUMENT", { step: "send", reason: `data ${show(data)}` });
-  const result = found.engine.send(sock, payload);
+  const result = defaultEngine().send(sock, payload);
   return result < 0 ? refuse(result, { step: "send", address: found.address }) : result;
 }
 
@@ -92,8 +94,9 @@ export function udpSendTo(sock: number, ip: string, port: number, data: string |
   }
   const address = `${ip}:${port}`;
   if (!isInt32(port)) return refuse("ERR_PORT", { step: "send", address });
-  const result = found.engine.udpSendTo(sock, ip, port, payload);
-  return result < 0 ? refuse(result, { step: "send", address, cause: found.engine.cause }) : result;
+  const engine = defaultEngine();
+  const result = engine.udpSendTo(sock, ip, port, payload);
+  return result < 0 ? refuse(result, { step: "send", address, cause: engine.cause }) : result;
 }
 
 /**
