@@ -111,14 +111,21 @@ static void socket_gone(tw_core *core, tw_slot *slot, int32_t error, uint32_t st
   tw_protocol_of(slot)->closed(core, slot, error, step);
 }
 
+/* The host is still to let go of a socket that is of no more use. */
+static void drop_socket(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
+  tw_port_close(core->host, tw_slot_handle(core, slot), TW_CLOSE_ABORT);
+  socket_gone(core, slot, error, step);
+}
+
+static bool securing(const tw_slot *slot) { return (slot->flags & TW_SLOT_SECURING) != 0; }
+
 /* The socket is connected and TLS is to come before the protocol. */
 static void begin_tls(tw_core *core, tw_slot *slot) {
   tw_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
   int32_t error = tw_socket_start_tls(core, slot, "", 0);
   if (error == 0)
     return; /* tw_secured or tw_closed follows */
-  tw_port_close(core->host, tw_slot_handle(core, slot), TW_CLOSE_ABORT);
-  socket_gone(core, slot, error, TW_STEP_TLS);
+  drop_socket(core, slot, error, TW_STEP_TLS);
 }
 
 uint32_t tw_connected(tw_core *core, int32_t handle) {
@@ -136,12 +143,13 @@ uint32_t tw_connected(tw_core *core, int32_t handle) {
 uint32_t tw_secured(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
-  if (slot != NULL && (slot->flags & TW_SLOT_SECURING) != 0) {
+  if (slot != NULL && securing(slot)) {
     slot->flags = (slot->flags & ~(uint32_t)TW_SLOT_SECURING) | TW_SLOT_SECURED;
     if (slot->state == TW_STATE_CONNECTING) {
       tw_protocol_of(slot)->connected(core, slot);
     } else if (slot->state == TW_STATE_OPEN) {
       tw_timer_disarm(core, slot);
+      tw_socket_update_reading(core, slot);
       tw_event_raise(core, slot, TW_RAISED_SECURED);
     }
   }
@@ -159,7 +167,9 @@ uint32_t tw_received(tw_core *core, int32_t handle, uint32_t size) {
 uint32_t tw_ended(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
-  if (slot != NULL && (slot->flags & TW_SLOT_ENDED) == 0) {
+  if (slot != NULL && securing(slot)) {
+    drop_socket(core, slot, TW_ERR_ENDED, TW_STEP_TLS); /* half a handshake leads nowhere */
+  } else if (slot != NULL && (slot->flags & TW_SLOT_ENDED) == 0) {
     slot->flags |= TW_SLOT_ENDED;
     tw_protocol_of(slot)->ended(core, slot);
   }
@@ -190,7 +200,9 @@ uint32_t tw_written(tw_core *core, int32_t handle, uint32_t size) {
 uint32_t tw_closed(tw_core *core, int32_t handle, int32_t error) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
-  if (slot != NULL)
+  if (slot != NULL && securing(slot))
+    socket_gone(core, slot, error == 0 ? TW_ERR_ENDED : error, TW_STEP_TLS);
+  else if (slot != NULL)
     socket_gone(core, slot, error, TW_STEP_RECEIVE);
   return make_records(core);
 }
@@ -265,8 +277,7 @@ static void write_queued(tw_core *core, tw_slot *slot) {
     uint32_t count = tw_chain_spans(&core->tx_pool, &slot->tx, core->arena, spans, TW_MAX_SPANS, &offered);
     int32_t done = tw_port_write(core->host, tw_slot_handle(core, slot), spans, count);
     if (done < 0) {
-      tw_port_close(core->host, tw_slot_handle(core, slot), TW_CLOSE_ABORT);
-      socket_gone(core, slot, done, TW_STEP_SEND);
+      drop_socket(core, slot, done, TW_STEP_SEND);
       return;
     }
     if ((uint32_t)done < offered)
@@ -314,7 +325,7 @@ void tw_socket_update_reading(tw_core *core, tw_slot *slot) {
   /* Once stopped it stays so until half the window is free, so that the host is not called for every byte. */
   uint32_t full = stopped ? slot->window / 2 + 1 : slot->window;
   bool stop = (slot->flags & TW_SLOT_PAUSED) != 0 || (slot->window > 0 && slot->unread >= full);
-  if (slot->state != TW_STATE_OPEN)
+  if (slot->state != TW_STATE_OPEN || securing(slot))
     stop = false; /* handshakes and ends must be read */
   if (stop == stopped)
     return;
@@ -330,7 +341,10 @@ int32_t tw_socket_connect(tw_core *core, tw_slot *slot, const char *address, uin
 
 int32_t tw_socket_start_tls(tw_core *core, tw_slot *slot, const char *name, uint32_t name_size) {
   slot->flags |= TW_SLOT_SECURING;
-  return tw_port_start_tls(core->host, tw_slot_handle(core, slot), name, name_size);
+  int32_t error = tw_port_start_tls(core->host, tw_slot_handle(core, slot), name, name_size);
+  if (error == 0)
+    tw_socket_update_reading(core, slot);
+  return error;
 }
 
 int32_t tw_socket_send_to(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port,
