@@ -104,6 +104,7 @@ export class StreamSocket {
     const source = this.#source;
     if (this.#secure === undefined) {
       const below = this.#socket;
+      below.pause(); /* what it still holds is TLS's */
       if ("accepted" in source) this.#serve(below, options);
       else this.#become(upgrade(below, source, name, options), options);
       this.#below = below;

@@ -167,8 +167,13 @@ export class SecureServer {
    */
   secure(socket: Socket, { secured, failed }: Outcome): void {
     const view: Server = Object.create(this.#server);
+    socket.allowHalfOpen = false; /* half a handshake leads nowhere */
     view.emit = (event: string, ...values: unknown[]): boolean => {
-      if (event === "secureConnection") secured(values[0] as TLSSocket);
+      if (event === "secureConnection") {
+        const secure = values[0] as TLSSocket;
+        secure.allowHalfOpen = true;
+        secured(secure);
+      }
       if (event === "tlsClientError") failed(reasonOf(values[0] as Error, values[1] as TLSSocket));
       return true;
     };
