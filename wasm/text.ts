@@ -22,7 +22,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Below this, a loop over the characters beats a call into the runtime. */
-const SHORT = 48;
+const SHORT = 20;
 
 /** A view of all of `buffer`: a `Buffer` where the runtime has one. */
 export function bytesOver(buffer: ArrayBufferLike, offset = 0, size = buffer.byteLength - offset): Uint8Array {

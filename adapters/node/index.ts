@@ -1,9 +1,9 @@
 /** The port of Node: node:net, node:dgram, node:crypto. */
-import { randomFillSync } from "node:crypto";
 import { type AddressOf, Close, Errors, Kind } from "../../wasm/abi.gen.ts";
 import type { Port, PortEvents, PortMemory } from "../port.ts";
 import { NodeClock } from "./clock.ts";
 import { errorNumber } from "./errors.ts";
+import { RandomPool } from "./random.ts";
 import { TcpSocket } from "./tcp.ts";
 import { UdpSocket } from "./udp.ts";
 
@@ -18,6 +18,7 @@ class NodePort implements Port {
   cause: unknown;
   readonly #tcp = new Map<number, TcpSocket>();
   readonly #udp = new Map<number, UdpSocket>();
+  readonly #random = new RandomPool();
   #deliver: PortEvents | undefined;
   #memory: PortMemory | undefined;
 
@@ -72,7 +73,7 @@ class NodePort implements Port {
   }
 
   random(target: Uint8Array): void {
-    randomFillSync(target);
+    this.#random.fill(target);
   }
 
   keep(handle: number, on: boolean): void {

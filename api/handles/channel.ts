@@ -26,6 +26,11 @@ export class Channel {
     return this.#bytes.length > 0;
   }
 
+  /** Whether somebody wants a message as text: declared types always do, plain functions get a binary one as bytes. */
+  wantsText(binary: boolean): boolean {
+    return this.#types.length > 0 || (!binary && this.#plain.length > 0);
+  }
+
   bind(type: EventType<never>): void {
     if (!this.#types.includes(type)) this.#types = [...this.#types, type];
   }
