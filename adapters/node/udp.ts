@@ -73,8 +73,13 @@ export class UdpSocket {
 
   address(which: AddressOf): string | number {
     if (this.#v4 === undefined || which === AddressOf.REMOTE) return Errors.ERR_STATE.value;
-    const { address, port } = this.#v4.address();
-    return formatAddress(address, port);
+    try {
+      const { address, port } = this.#v4.address();
+      return formatAddress(address, port);
+    } catch {
+      /* A runtime with this interface but its own loop, as Bun, binds a turn later. */
+      return Errors.ERR_STATE.value;
+    }
   }
 
   keep(on: boolean): void {

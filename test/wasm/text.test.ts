@@ -118,7 +118,8 @@ describe("joining", () => {
       for (const part of parts) part.fill(0);
       const bytes = joiner.take();
       expect(Buffer.compare(bytes, want)).toBe(0);
-      expect(bytes.length <= 4096 || bytes.buffer.byteLength <= bytes.length * 1.26).toBe(true);
+      /* Small ones lie in the runtime's own pool. */
+      expect(bytes.length < Buffer.poolSize || bytes.buffer.byteLength <= bytes.length * 1.26).toBe(true);
     }
   });
 
