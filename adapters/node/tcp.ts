@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import type { PortEvents, PortMemory } from "../port.ts";

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";

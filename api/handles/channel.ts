@@ -5,11 +5,14 @@ import type { EventType, Listener } from "./define-event.ts";
 /** A listener of some event; the functions of the door see to it that it is the right one. */
 export type AnyListener = Listener<never>;
 
+/* One for all: most channels of most handles have one listener or none. */
+const NONE: readonly never[] = [];
+
 /** Who listens to one event of one handle. */
 export class Channel {
-  #types: readonly EventType<never>[] = [];
-  #plain: readonly AnyListener[] = [];
-  #bytes: readonly AnyListener[] = [];
+  #types: readonly EventType<never>[] = NONE;
+  #plain: readonly AnyListener[] = NONE;
+  #bytes: readonly AnyListener[] = NONE;
 
   /** Whether a declared type is bound. */
   get typed(): boolean {
