@@ -222,6 +222,12 @@ static int op_bind(test_session *s, const test_step *step) {
   return settled_result(s, step, 4, tw_bind_event(s->core, handle, event, (uint32_t)event_size, signature), 0);
 }
 
+static int op_during(test_session *s, const test_step *step) {
+  if (step->text[1] == NULL)
+    return fail_with(s, "no operation is named");
+  return session_during(s, step);
+}
+
 static int op_hold(test_session *s, const test_step *step) {
   (void)step;
   s->hold = true;
@@ -253,6 +259,7 @@ const test_op application_ops[] = {
     {"delays", 1, 20, op_delays},
     {"receiving", 2, 3, op_receiving},
     {"bind", 3, 4, op_bind},
+    {"during", 1, -1, op_during},
     {"hold", 0, 0, op_hold},
     {"flush", 0, 0, op_flush},
     {NULL, 0, 0, NULL},

@@ -16,7 +16,9 @@ static int op_rx(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle) || !arg_bytes(s, step, 2))
     return 0;
-  session_receive(s, handle, s->scratch.data, s->scratch.size, true);
+  buffer_clear(&s->incoming);
+  buffer_append(&s->incoming, s->scratch.data, s->scratch.size);
+  session_receive(s, handle, s->incoming.data, s->incoming.size, true);
   return 1;
 }
 
@@ -82,6 +84,16 @@ static int op_time(test_session *s, const test_step *step) {
   return 1;
 }
 
+/* A host that comes late: one tick for all that fell due. */
+static int op_late(test_session *s, const test_step *step) {
+  long long ms;
+  if (!arg_number(s, step, 1, &ms))
+    return 0;
+  s->now += (uint32_t)ms;
+  session_settle(s, tw_tick(s->core, s->now));
+  return 1;
+}
+
 static int op_take(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
@@ -133,14 +145,14 @@ static int answer_handshake(test_session *s, test_sock *sock, const char *header
   snprintf(text, sizeof text, "%s%s", sock->key, guid);
   tw_sha1(text, (uint32_t)strlen(text), digest);
   tw_base64(digest, sizeof digest, accept);
-  buffer_clear(&s->scratch);
-  buffer_text(&s->scratch, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                           "Sec-WebSocket-Accept: ");
-  buffer_text(&s->scratch, accept);
-  buffer_text(&s->scratch, "\r\n");
-  buffer_text(&s->scratch, headers);
-  buffer_text(&s->scratch, "\r\n");
-  session_receive(s, sock->handle, s->scratch.data, s->scratch.size, split);
+  buffer_clear(&s->incoming);
+  buffer_text(&s->incoming, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            "Sec-WebSocket-Accept: ");
+  buffer_text(&s->incoming, accept);
+  buffer_text(&s->incoming, "\r\n");
+  buffer_text(&s->incoming, headers);
+  buffer_text(&s->incoming, "\r\n");
+  session_receive(s, sock->handle, s->incoming.data, s->incoming.size, split);
   return 1;
 }
 
@@ -216,6 +228,7 @@ const test_op host_ops[] = {
     {"written", 2, 2, op_written},
     {"datagram", 4, 4, op_datagram},
     {"time", 1, 1, op_time},
+    {"late", 1, 1, op_late},
     {"take", 2, 2, op_take},
     {"random", 1, 1, op_random},
     {"refuse-open", 1, 1, op_refuse_open},
