@@ -59,8 +59,8 @@ bool arg_handle(test_session *s, const test_step *step, int index, int32_t *hand
 }
 
 bool arg_bytes(test_session *s, const test_step *step, int index) {
-  const char *text;
-  size_t size;
+  const char *text = NULL;
+  size_t size = 0;
   if (!arg_text(s, step, index, &text, &size))
     return false;
   buffer_clear(&s->scratch);
