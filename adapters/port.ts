@@ -105,15 +105,17 @@ export interface Port {
   open(handle: number, kind: SocketKind, name: string, port: number, options: SocketOptions, tls?: TlsOptions): number;
 
   /**
-   * Writes `pieces` in order, as one write if that is possible. The array is borrowed for the call. The bytes are
-   * borrowed until they are reported as done, by the result or by `written`: a port may go on reading those that it
-   * did not report, and is offered nothing more on this socket until it has reported all of them.
+   * Writes `pieces` in order, as one write if that is possible. The array is borrowed for the call, and so are the bytes
+   * if the result says that all of them are done with. If it says fewer, the port owes one `written`: until then it may
+   * go on reading the rest, and is offered nothing more on this socket. That `written` says how many more are done with
+   * and ends the loan; what is left is offered anew.
    *
    * A port whose runtime copies, or tells how many bytes the kernel took (Bun, POSIX), returns that number and, once the
-   * socket is writable again, delivers `written(handle, 0)`: the rest is offered anew. A port whose runtime takes
-   * everything and calls back (Node) returns 0 and delivers `written(handle, all)`.
+   * socket is writable again, delivers `written(handle, 0)`. A port whose runtime takes everything and calls back (Node)
+   * returns 0 and delivers `written(handle, all)`.
    *
-   * @returns how many bytes are done with, 0 to all. A write that fails is told by `closed`.
+   * @returns how many bytes are done with, 0 to all; or an error, after which the socket is closed. An error that shows
+   * later is told by `closed`.
    */
   write(handle: number, pieces: readonly Uint8Array[]): number;
 
@@ -229,7 +231,7 @@ export interface PortEvents {
   /** The peer ended its half of the stream. */
   ended(handle: number): void;
 
-  /** `size` more bytes of the last `write` are done with; 0 asks for the rest to be offered again. */
+  /** Ends the loan of the last `write`: `size` more of its bytes are done with, and the rest is offered anew. */
   written(handle: number, size: number): void;
 
   /** The socket is gone: `error` is 0 for an orderly end. The port has forgotten the handle. */

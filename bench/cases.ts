@@ -51,7 +51,7 @@ function tcpClient(size: number, inFlight: number): EchoCase {
 
 function wsIdle(connections: number): IdleCase {
   const name = `ws-idle/${connections}`;
-  const contenders = [Contender.TWINWIRE, Contender.WS];
+  const contenders = [Contender.TWINWIRE, Contender.WS, Contender.RAW];
   return { kind: "idle", name, connections, unit: "bytes/connection", better: "less", contenders };
 }
 

@@ -22,7 +22,7 @@ export class Child {
     return new Promise<Measured>((resolve, reject) => {
       const ended = (code: number | null): void =>
         settle(() => reject(new Error(`${what}: the process ended (${code})`)));
-      const failed = (error: Error): void => settle(() => reject(error));
+      const failed = (error: Error): void => settle(() => reject(new Error(`${what}: ${error.message}`)));
       const answered = (answer: unknown): void =>
         settle(() => {
           const result = answer as Answer;

@@ -94,24 +94,25 @@ export class Flow {
     this.#connection?.send(from, count);
   }
 
-  async #after(ms: number): Promise<void> {
+  /** Waits `ms`, or for `sooner` if that comes before; a failure ends the wait. Returns whether the time ran out. */
+  async #after(ms: number, sooner?: Promise<boolean>): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
-    const passed = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
+    const passed = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(true), ms);
     });
-    await Promise.race([passed, this.#failed]).finally(() => clearTimeout(timer));
+    const waits = sooner === undefined ? [passed, this.#failed] : [passed, sooner, this.#failed];
+    return Promise.race(waits).finally(() => clearTimeout(timer));
   }
 
+  /** Sends no more, and waits until all that was sent has come back. */
   async #drained(): Promise<void> {
-    const back = new Promise<void>((resolve) => {
-      this.#allBack = resolve;
-    });
     this.#stopped = true;
     if (this.#received === this.#sent) return;
-    await Promise.race([back, this.#after(PATIENCE_MS).then(() => this.#lost())]);
-  }
-
-  #lost(): never {
-    throw new Error(`${this.#sent - this.#received} messages of ${this.#sent} did not come back`);
+    const back = new Promise<boolean>((resolve) => {
+      this.#allBack = () => resolve(false);
+    });
+    if (await this.#after(PATIENCE_MS, back)) {
+      throw new Error(`${this.#sent - this.#received} messages of ${this.#sent} did not come back`);
+    }
   }
 }

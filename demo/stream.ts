@@ -89,7 +89,8 @@ async function watch(story: Story, diary: Diary<Happening>, skip: number): Promi
   };
   const texts = await diary.until(enough, `${READINGS} readings`, 10);
   const values = texts.map(cpu);
-  const range = `${Math.min(...values)} to ${Math.max(...values)} %`;
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const range = least === most ? `${most} %` : `${least} to ${most} %`;
   story.tell(`CPU ${story.value(sparkline(values))}  ${range}, ${texts.length} readings`);
   return texts;
 }

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
-import { PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { Story } from "../demo/story.ts";
@@ -150,14 +149,19 @@ test("leaves no process behind when it is killed", async () => {
 
 describe("on a terminal", () => {
   function told(env: NodeJS.ProcessEnv): string {
-    const out = Object.assign(new PassThrough(), { isTTY: true, columns: 40 });
+    let all = "";
+    const write = (text: string): boolean => {
+      all += text;
+      return true;
+    };
+    const out = { isTTY: true, columns: 40, write };
     const story = new Story(out as unknown as NodeJS.WriteStream, env);
     story.title("title", "remark");
     story.show("under way, and far too long for one line of this terminal");
     story.tell(`it is ${story.value("done")}`);
     story.claim(true, "claim");
     story.end();
-    return String(out.read()).replaceAll("\x1b", "ESC");
+    return all.replaceAll("\x1b", "ESC");
   }
 
   test("paints, and writes over the line that is under way", () => {

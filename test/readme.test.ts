@@ -155,9 +155,7 @@ test("docs/handles.md describes every function of the door, and no other", () =>
 
 test("every error code that a page names exists", () => {
   const wrong = pages.flatMap((page) =>
-    (read(page).match(/ERR_[A-Z_0-9]+/g) ?? [])
-      .filter((code) => !(code in Errors))
-      .map((code) => `${page}: ${code}`),
+    (read(page).match(/ERR_[A-Z_0-9]+/g) ?? []).filter((code) => !(code in Errors)).map((code) => `${page}: ${code}`),
   );
   expect(wrong).toEqual([]);
 });

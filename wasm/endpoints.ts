@@ -8,15 +8,17 @@ const INDEX = 0x7fff;
 /** The endpoints by handle, and which of them keep the process alive. */
 export class EndpointTable {
   readonly #port: Port;
-  readonly #byIndex: (Endpoint | undefined)[] = [];
+  readonly #byIndex: (Endpoint | undefined)[];
   /** Those that were closed since the last sweep. */
   #leaving: Endpoint[] = [];
   #kept = 0;
   /** The endpoint for which a handle is being opened. */
   #opening: Endpoint | undefined;
 
-  constructor(port: Port) {
+  /** `places`: how many handles there can be; an array that grew in leaps would be a slow one. */
+  constructor(port: Port, places = 0) {
     this.#port = port;
+    this.#byIndex = new Array<Endpoint | undefined>(places).fill(undefined);
   }
 
   /** Whose handle it is; also that of one the application closed, until its last event. */

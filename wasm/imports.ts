@@ -23,7 +23,6 @@ interface Surroundings {
  * the port refused something.
  */
 export function routeImports(port: Port, { endpoints, core, refused, failed }: Surroundings): CoreImports {
-  const pieces: Uint8Array[] = [];
   return {
     tw_port_open(_host, handle, kind, name, nameSize, portNumber) {
       const where = core().memory.utf8(name >>> 0, nameSize);
@@ -34,14 +33,12 @@ export function routeImports(port: Port, { endpoints, core, refused, failed }: S
       return result;
     },
     tw_port_write(_host, handle, spans, count) {
-      gather(core(), spans >>> 0, count, pieces);
+      const pieces = gather(core(), spans >>> 0, count);
       try {
         return port.write(handle, pieces);
       } catch (error) {
         report(error);
         return HOST_ERROR;
-      } finally {
-        pieces.length = 0;
       }
     },
     tw_port_send_to(_host, handle, address, addressSize, portNumber, data, size) {
@@ -86,7 +83,8 @@ export function routeImports(port: Port, { endpoints, core, refused, failed }: S
 }
 
 /** The spans of a gathered write as views; blocks that lie one behind the other become one. */
-function gather({ memory, arena }: Core, spans: number, count: number, pieces: Uint8Array[]): void {
+function gather({ memory, arena }: Core, spans: number, count: number): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
   let start = 0;
   let end = 0;
   for (let index = 0; index < count; index++) {
@@ -100,6 +98,7 @@ function gather({ memory, arena }: Core, spans: number, count: number, pieces: U
     end += memory.spanSize(span);
   }
   pieces.push(memory.view(start, end - start));
+  return pieces;
 }
 
 function guard<T>(call: () => T, otherwise: T): T {

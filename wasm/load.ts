@@ -1,6 +1,7 @@
 import { ABI_HASH, type CoreExports, type CoreImports } from "./abi.gen.ts";
 import { TwinwireError } from "./errors.ts";
 import { moduleBase64 } from "./module.gen.ts";
+import { bytesOfBase64 } from "./text.ts";
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -9,7 +10,7 @@ let compiled: WebAssembly.Module | undefined;
  * the first call and kept for the process.
  */
 export function coreModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(fromBase64(moduleBase64));
+  compiled ??= new WebAssembly.Module(bytesOfBase64(moduleBase64));
   return compiled;
 }
 
@@ -31,11 +32,4 @@ export function checkAbi(hash: number): void {
   const hex = (value: number): string => value.toString(16).padStart(8, "0");
   const reason = `the core was built from definition ${hex(hash)}, this code from ${hex(ABI_HASH)}: build both anew`;
   throw new TwinwireError("ERR_UNSUPPORTED", { step: "open", reason });
-}
-
-function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
-  return bytes;
 }

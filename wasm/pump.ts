@@ -38,7 +38,7 @@ export class Pump implements PortEvents {
 
   constructor(port: Port, limits: Limits) {
     this.port = port;
-    this.endpoints = new EndpointTable(port);
+    this.endpoints = new EndpointTable(port, limits.sockets + limits.webSockets);
     this.core = createCore(
       limits,
       routeImports(port, {

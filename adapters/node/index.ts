@@ -1,10 +1,10 @@
 /** The port of Node: node:net, node:tls, node:dgram, node:dns, node:crypto. */
-import { randomFillSync } from "node:crypto";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { NodeClock } from "./clock.ts";
 import { errorNumber } from "./errors.ts";
 import { Listener } from "./listener.ts";
+import { RandomPool } from "./random.ts";
 import { resolve } from "./resolve.ts";
 import { type Place, StreamSocket } from "./stream.ts";
 import { secureServer } from "./tls.ts";
@@ -24,6 +24,7 @@ class NodePort implements Port {
   readonly #streams = new Map<number, StreamSocket>();
   readonly #listeners = new Map<number, Listener>();
   readonly #udp = new Map<number, UdpSocket>();
+  readonly #random = new RandomPool();
   #deliver: PortEvents | undefined;
   #memory: PortMemory | undefined;
 
@@ -106,7 +107,7 @@ class NodePort implements Port {
   }
 
   random(target: Uint8Array): void {
-    randomFillSync(target);
+    this.#random.fill(target);
   }
 
   keep(handle: number, on: boolean): void {

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
@@ -101,8 +102,13 @@ export class UdpSocket {
     const socket = this.#connected ?? this.#main;
     if (socket === undefined) return Errors.ERR_STATE.value;
     if (which === AddressOf.REMOTE && this.#connected === undefined) return Errors.ERR_STATE.value;
-    const { address, port } = which === AddressOf.REMOTE ? socket.remoteAddress() : socket.address();
-    return formatAddress(address, port);
+    try {
+      const { address, port } = which === AddressOf.REMOTE ? socket.remoteAddress() : socket.address();
+      return formatAddress(address, port);
+    } catch {
+      /* A runtime with this interface but its own loop, as Bun, binds a turn later. */
+      return Errors.ERR_STATE.value;
+    }
   }
 
   keep(on: boolean): void {

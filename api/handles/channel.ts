@@ -5,11 +5,14 @@ import type { EventType, Listener } from "./define-event.ts";
 /** A listener of some event; the functions of the door see to it that it is the right one. */
 export type AnyListener = Listener<never>;
 
+/* One for all: most channels of most handles have one listener or none. */
+const NONE: readonly never[] = [];
+
 /** Who listens to one event of one handle. */
 export class Channel {
-  #types: readonly EventType<never>[] = [];
-  #plain: readonly AnyListener[] = [];
-  #bytes: readonly AnyListener[] = [];
+  #types: readonly EventType<never>[] = NONE;
+  #plain: readonly AnyListener[] = NONE;
+  #bytes: readonly AnyListener[] = NONE;
 
   /** Whether a declared type is bound. */
   get typed(): boolean {
@@ -24,6 +27,11 @@ export class Channel {
   /** Whether a plain function wants bytes. */
   get bytes(): boolean {
     return this.#bytes.length > 0;
+  }
+
+  /** Whether somebody wants a message as text: declared types always do, plain functions get a binary one as bytes. */
+  wantsText(binary: boolean): boolean {
+    return this.#types.length > 0 || (!binary && this.#plain.length > 0);
   }
 
   bind(type: EventType<never>): void {

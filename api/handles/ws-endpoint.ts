@@ -38,9 +38,10 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
   }
 
   override message(at: number, size: number, flags: number): void {
-    if (this.#message === undefined) return;
-    if ((flags & WHOLE) === WHOLE) this.#whole(at, size, flags);
-    else this.#part(at, size, flags);
+    const channel = this.#message;
+    if (channel === undefined) return;
+    if ((flags & WHOLE) === WHOLE) this.#whole(channel, at, size, flags);
+    else this.#part(channel, at, size, flags);
   }
 
   override disconnected(ending: Ending): void {
@@ -67,16 +68,19 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
     return { conn: this.handle };
   }
 
-  #whole(at: number, size: number, flags: number): void {
+  #whole(channel: Channel, at: number, size: number, flags: number): void {
     const { memory } = this.engine;
     const binary = (flags & EventFlag.TEXT) === 0;
     const context = new EventContext(this.handle, binary, memory, at, size);
-    const ascii = (flags & EventFlag.ASCII) !== 0;
-    this.#tell(context, () => (ascii ? memory.ascii(at, size) : memory.utf8(at, size)));
+    let text = "";
+    if (channel.wantsText(binary)) {
+      text = (flags & EventFlag.ASCII) !== 0 ? memory.ascii(at, size) : memory.utf8(at, size);
+    }
+    tellMessage(channel, text, context);
     EventContext.expire(context);
   }
 
-  #part(at: number, size: number, flags: number): void {
+  #part(channel: Channel, at: number, size: number, flags: number): void {
     if ((flags & EventFlag.FIRST) !== 0) this.#joiner = new Joiner();
     const joiner = this.#joiner;
     if (joiner === undefined) return;
@@ -84,34 +88,32 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
     if ((flags & EventFlag.FINAL) === 0) return;
     this.#joiner = undefined;
     const bytes = joiner.take();
-    const context = new EventContext(this.handle, (flags & EventFlag.TEXT) === 0, undefined, 0, 0);
+    const binary = (flags & EventFlag.TEXT) === 0;
+    const context = new EventContext(this.handle, binary, undefined, 0, 0);
     EventContext.keep(context, bytes);
-    this.#tell(context, () => (joiner.ascii ? asciiText : utf8Text)(bytes, 0, bytes.length));
-  }
-
-  /** Tells of a message; what its text is is asked only if somebody wants it, and at most once. */
-  #tell(context: EventContext, decode: () => string): void {
-    const channel = this.#message;
-    if (channel === undefined) return;
-    let text: string | undefined;
-    if (channel.typed) {
-      text = decode();
-      const event: WsEvents["message"] = { message: text };
-      channel.tellTyped(event, context);
-    }
-    if (channel.plain) {
-      const event: WsListenerEvents["message"] = { message: context.binary ? context.bytes : (text ?? decode()) };
-      channel.tellPlain(event, context);
-    }
-    if (channel.bytes) {
-      const event: WsByteEvents["message"] = { message: context.bytes };
-      channel.tellBytes(event, context);
-    }
+    const decode = joiner.ascii ? asciiText : utf8Text;
+    tellMessage(channel, channel.wantsText(binary) ? decode(bytes, 0, bytes.length) : "", context);
   }
 
   #control(channel: Channel | undefined, at: number, size: number): void {
     if (!channel?.plain) return;
     const event: WsListenerEvents["ping"] = { conn: this.handle, data: this.engine.memory.copy(at, size) };
     channel.tellPlain(event, this.context());
+  }
+}
+
+/** Tells of a message; `text` is decoded only if somebody wants it, and at most once. */
+function tellMessage(channel: Channel, text: string, context: EventContext): void {
+  if (channel.typed) {
+    const event: WsEvents["message"] = { message: text };
+    channel.tellTyped(event, context);
+  }
+  if (channel.plain) {
+    const event: WsListenerEvents["message"] = { message: context.binary ? context.bytes : text };
+    channel.tellPlain(event, context);
+  }
+  if (channel.bytes) {
+    const event: WsByteEvents["message"] = { message: context.bytes };
+    channel.tellBytes(event, context);
   }
 }

@@ -6,7 +6,7 @@ import { type Message, VARIETY } from "../payload.ts";
 import type { Job, Measured, Ports } from "../protocol.ts";
 import { StreamChecker } from "../stream.ts";
 
-/** As EchoRun in client.ts. */
+/** As Client.echo in client.ts. */
 export async function echo(echoCase: EchoCase, job: Job): Promise<Measured> {
   const flow = new Flow(echoCase);
   const socket = await open(job.ports);

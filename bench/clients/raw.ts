@@ -9,7 +9,7 @@ import { clientFrame, serverFrame, VARIETY } from "../payload.ts";
 import type { Job, Measured, Ports } from "../protocol.ts";
 import { StreamChecker } from "../stream.ts";
 
-/** As EchoRun in client.ts. */
+/** As Client.echo in client.ts. */
 export async function echo(echoCase: EchoCase, job: Job): Promise<Measured> {
   const flow = new Flow(echoCase);
   const socket = await open(job.ports);
@@ -43,6 +43,11 @@ class RawConnection implements Connection {
   close(): void {
     this.#socket.destroy();
   }
+}
+
+/** As Client.openIdle in client.ts. */
+export function openIdle(ports: Ports): Promise<unknown> {
+  return open(ports);
 }
 
 function open(ports: Ports): Promise<Socket> {

@@ -6,7 +6,7 @@ import { type Message, VARIETY } from "../payload.ts";
 import type { Job, Measured, Ports } from "../protocol.ts";
 import { StreamChecker } from "../stream.ts";
 
-/** As EchoRun in client.ts. */
+/** As Client.echo in client.ts. */
 export async function echo(echoCase: EchoCase, job: Job): Promise<Measured> {
   const flow = new Flow(echoCase);
   const connection = echoCase.protocol === "ws" ? await wsEcho(flow, job.ports) : await netEcho(flow, job.ports);
@@ -61,7 +61,7 @@ class HandleConnection implements Connection {
   }
 }
 
-/** As IdleRun in client.ts. */
+/** As Client.openIdle in client.ts. */
 export function openIdle(ports: Ports): Promise<unknown> {
   return openWs(ports);
 }

@@ -5,7 +5,7 @@ import { type Connection, Flow } from "../flow.ts";
 import { type Message, VARIETY } from "../payload.ts";
 import type { Job, Measured, Ports } from "../protocol.ts";
 
-/** As EchoRun in client.ts. */
+/** As Client.echo in client.ts. */
 export async function echo(echoCase: EchoCase, job: Job): Promise<Measured> {
   const flow = new Flow(echoCase);
   const socket = await open(job.ports);
@@ -35,7 +35,7 @@ class WsConnection implements Connection {
   }
 }
 
-/** As IdleRun in client.ts. */
+/** As Client.openIdle in client.ts. */
 export function openIdle(ports: Ports): Promise<unknown> {
   return open(ports);
 }

@@ -29,8 +29,8 @@ const char *buffer_string(test_buffer *buffer);
  * other text stands for its own UTF-8. False if what follows "x:" is malformed. */
 bool bytes_parse(test_buffer *buffer, const char *text, size_t size);
 
-/* Appends bytes as logs show them: 'text' if they are at most 300, all printable ASCII (or CR, LF, TAB, as \r \n \t) and
- * without a run of 8 equal ones; else hex, with each such run as one: x:8105 61*128 */
+/* Appends bytes as logs show them: 'text' if they are at most 300, all printable ASCII (or CR, LF, TAB, as \r \n \t)
+ * and without a run of 8 equal ones; else hex, with each such run as one: x:8105 61*128 */
 void bytes_show(test_buffer *buffer, const uint8_t *data, size_t size);
 
 #endif

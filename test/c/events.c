@@ -70,7 +70,8 @@ static void add_message(test_session *s, test_sock *sock, const tw_event *event,
 }
 
 static const char *step_name(unsigned step) {
-  static const char *const names[] = {"none", "open", "connect", "handshake", "receive", "send", "close"};
+  static const char *const names[] = {"none", "open", "connect", "handshake", "receive",
+                                      "send", "close", "tls",     "accept"};
   return step < sizeof names / sizeof names[0] ? names[step] : "?";
 }
 
@@ -97,6 +98,18 @@ static void add_datagram(test_session *s, test_sock *sock, const tw_event *event
   snprintf(prefix, sizeof prefix, "datagram %s %.*s %u", sock->name, (int)event->detail, tw_rx_address(s->core),
            (unsigned)event->port);
   log_bytes(&s->events, prefix, data, event->size);
+}
+
+static void add_accepted(test_session *s, test_sock *sock, const tw_event *event) {
+  const test_sock *listener = script_host_sock(&s->host, (int32_t)event->detail);
+  if (listener == NULL || listener->kind != TW_KIND_LISTENER)
+    script_host_fault(&s->host, "what accepted it is no listener", sock);
+  else
+    log_line(&s->events, "accepted %s by %s", sock->name, listener->name);
+}
+
+static const char *deadline_name(uint32_t which) {
+  return which == TW_DEADLINE_READ ? "read" : which == TW_DEADLINE_WRITE ? "write" : "?";
 }
 
 void events_add(test_session *s, const tw_event *event) {
@@ -144,6 +157,18 @@ void events_add(test_session *s, const tw_event *event) {
   case TW_EVENT_ERROR:
     log_line(&s->events, "error %s %s %s %u retry %s", sock->name, code_text(event->code, code, sizeof code),
              step_name(event->step), (unsigned)event->detail, retry_text(event->retry_ms, retry, sizeof retry));
+    break;
+  case TW_EVENT_ACCEPTED:
+    add_accepted(s, sock, event);
+    break;
+  case TW_EVENT_SECURED:
+    log_line(&s->events, "secured %s", sock->name);
+    break;
+  case TW_EVENT_ENDED:
+    log_line(&s->events, "ended %s", sock->name);
+    break;
+  case TW_EVENT_DEADLINE:
+    log_line(&s->events, "deadline %s %s", sock->name, deadline_name(event->detail));
     break;
   case TW_EVENT_CLOSE:
     snprintf(prefix, sizeof prefix, "close %s %d", sock->name, (int)event->code);

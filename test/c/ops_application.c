@@ -34,16 +34,46 @@ static int op_limits_refused(test_session *s, const test_step *step) {
                                                                       : fail_with(s, "tw_init accepts these limits");
 }
 
-/* Opens what `kind` says; argument `error_index` is the error that is expected instead of a handle. */
-static int open_as(test_session *s, const test_step *step, tw_kind kind, const char *text, size_t size, int32_t port,
+/* What an open call is given. */
+typedef struct open_args {
+  const char *text;
+  size_t size;
+  int32_t port;
+} open_args;
+
+typedef int32_t open_call(tw_core *core, const open_args *args);
+
+static int32_t call_tcp(tw_core *core, const open_args *args) {
+  return tw_tcp_connect(core, args->text, (uint32_t)args->size, args->port);
+}
+static int32_t call_unix(tw_core *core, const open_args *args) {
+  return tw_unix_connect(core, args->text, (uint32_t)args->size);
+}
+static int32_t call_udp(tw_core *core, const open_args *args) { return tw_udp_open(core, args->port); }
+static int32_t call_udp_bind(tw_core *core, const open_args *args) {
+  return tw_udp_bind(core, args->text, (uint32_t)args->size, args->port);
+}
+static int32_t call_ws(tw_core *core, const open_args *args) {
+  return tw_ws_open(core, args->text, (uint32_t)args->size);
+}
+static int32_t call_listen_tcp(tw_core *core, const open_args *args) {
+  return tw_listen(core, TW_SOCKET_TCP_LISTENER, args->text, (uint32_t)args->size, args->port);
+}
+static int32_t call_listen_unix(tw_core *core, const open_args *args) {
+  return tw_listen(core, TW_SOCKET_UNIX_LISTENER, args->text, (uint32_t)args->size, args->port);
+}
+static int32_t call_listen_udp(tw_core *core, const open_args *args) {
+  return tw_listen(core, TW_SOCKET_UDP, args->text, (uint32_t)args->size, args->port);
+}
+
+/* Opens by `call` what becomes of `kind`; argument `error_index` is the error that is expected instead of a handle. */
+static int open_as(test_session *s, const test_step *step, tw_kind kind, open_call *call, const open_args *args,
                    int error_index) {
   test_sock *sock = script_host_add(&s->host, step->text[1] == NULL ? "" : step->text[1], kind);
   if (sock == NULL)
     return fail_with(s, "the handle's name is taken or too long");
   s->host.opening = sock;
-  int32_t handle = kind == TW_KIND_TCP   ? tw_tcp_connect(s->core, text, (uint32_t)size, port)
-                   : kind == TW_KIND_UDP ? tw_udp_open(s->core, port)
-                                         : tw_ws_open(s->core, text, (uint32_t)size);
+  int32_t handle = call(s->core, args);
   s->host.opening = NULL;
   if (handle >= 0)
     sock->handle = handle;
@@ -59,28 +89,55 @@ static int open_as(test_session *s, const test_step *step, tw_kind kind, const c
   return 1;
 }
 
-static int op_tcp(test_session *s, const test_step *step) {
-  const char *host;
-  size_t size;
+/* Argument `index` is a text, the next one a port. */
+static bool text_and_port(test_session *s, const test_step *step, int index, open_args *args) {
   long long port;
-  if (!arg_text(s, step, 2, &host, &size) || !arg_number(s, step, 3, &port))
+  if (!arg_text(s, step, index, &args->text, &args->size) || !arg_number(s, step, index + 1, &port))
+    return false;
+  args->port = (int32_t)port;
+  return true;
+}
+
+static int op_tcp(test_session *s, const test_step *step) {
+  open_args args;
+  return text_and_port(s, step, 2, &args) ? open_as(s, step, TW_KIND_TCP, call_tcp, &args, 4) : 0;
+}
+
+static int op_unix(test_session *s, const test_step *step) {
+  open_args args = {0};
+  if (!arg_text(s, step, 2, &args.text, &args.size))
     return 0;
-  return open_as(s, step, TW_KIND_TCP, host, size, (int32_t)port, 4);
+  return open_as(s, step, TW_KIND_TCP, call_unix, &args, 3);
+}
+
+static int op_listen(test_session *s, const test_step *step) {
+  const char *kind;
+  open_args args;
+  if (!arg_text(s, step, 2, &kind, NULL) || !text_and_port(s, step, 3, &args))
+    return 0;
+  open_call *call = strcmp(kind, "tcp") == 0    ? call_listen_tcp
+                    : strcmp(kind, "unix") == 0 ? call_listen_unix
+                                                : call_listen_udp;
+  return open_as(s, step, TW_KIND_LISTENER, call, &args, 5);
 }
 
 static int op_udp(test_session *s, const test_step *step) {
   long long port;
   if (!arg_number(s, step, 2, &port))
     return 0;
-  return open_as(s, step, TW_KIND_UDP, NULL, 0, (int32_t)port, 3);
+  return open_as(s, step, TW_KIND_UDP, call_udp, &(open_args){.port = (int32_t)port}, 3);
+}
+
+static int op_udp_bind(test_session *s, const test_step *step) {
+  open_args args;
+  return text_and_port(s, step, 2, &args) ? open_as(s, step, TW_KIND_UDP, call_udp_bind, &args, 4) : 0;
 }
 
 static int op_ws(test_session *s, const test_step *step) {
-  const char *url;
-  size_t size;
-  if (!arg_text(s, step, 2, &url, &size))
+  open_args args = {0};
+  if (!arg_text(s, step, 2, &args.text, &args.size))
     return 0;
-  return open_as(s, step, TW_KIND_WS, url, size, 0, 3);
+  return open_as(s, step, TW_KIND_WS, call_ws, &args, 3);
 }
 
 static int settled_result(test_session *s, const test_step *step, int index, int32_t got, long long otherwise) {
@@ -209,6 +266,58 @@ static int op_receiving(test_session *s, const test_step *step) {
   return settled_result(s, step, 3, tw_set_receiving(s->core, handle, (uint32_t)on), 0);
 }
 
+static int op_udp_connect(test_session *s, const test_step *step) {
+  int32_t handle;
+  open_args args;
+  if (!arg_handle(s, step, 1, &handle) || !text_and_port(s, step, 2, &args))
+    return 0;
+  int32_t got = tw_udp_connect(s->core, handle, args.text, (uint32_t)args.size, args.port);
+  return settled_result(s, step, 4, got, 0);
+}
+
+static int op_shutdown(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  return settled_result(s, step, 2, tw_shutdown(s->core, handle), 0);
+}
+
+/* The calls that take a handle and a number. */
+static int with_number(test_session *s, const test_step *step, int32_t (*call)(tw_core *, int32_t, uint32_t)) {
+  int32_t handle;
+  long long number;
+  if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &number))
+    return 0;
+  return settled_result(s, step, 3, call(s->core, handle, (uint32_t)number), 0);
+}
+
+static int op_half_open(test_session *s, const test_step *step) { return with_number(s, step, tw_set_half_open); }
+static int op_window(test_session *s, const test_step *step) { return with_number(s, step, tw_set_window); }
+static int op_consumed(test_session *s, const test_step *step) { return with_number(s, step, tw_consumed); }
+static int op_tls(test_session *s, const test_step *step) { return with_number(s, step, tw_set_tls); }
+
+static int op_deadline(test_session *s, const test_step *step) {
+  static const char *const names[] = {"none", "read", "write", "both", "unknown"};
+  int32_t handle;
+  const char *name;
+  long long ms;
+  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &name, NULL) || !arg_number(s, step, 3, &ms))
+    return 0;
+  for (uint32_t which = 0; which < sizeof names / sizeof names[0]; which++)
+    if (strcmp(names[which], name) == 0)
+      return settled_result(s, step, 4, tw_set_deadline(s->core, handle, which, (uint32_t)ms), 0);
+  return fail_with(s, "no such deadline");
+}
+
+static int op_start_tls(test_session *s, const test_step *step) {
+  int32_t handle;
+  const char *name;
+  size_t size;
+  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &name, &size))
+    return 0;
+  return settled_result(s, step, 3, tw_start_tls(s->core, handle, name, (uint32_t)size), 0);
+}
+
 static int op_bind(test_session *s, const test_step *step) {
   int32_t handle;
   const char *event;
@@ -220,6 +329,12 @@ static int op_bind(test_session *s, const test_step *step) {
     return 0;
   uint32_t signature = tw_signature(declaration, (uint32_t)size);
   return settled_result(s, step, 4, tw_bind_event(s->core, handle, event, (uint32_t)event_size, signature), 0);
+}
+
+static int op_during(test_session *s, const test_step *step) {
+  if (step->text[1] == NULL)
+    return fail_with(s, "no operation is named");
+  return session_during(s, step);
 }
 
 static int op_hold(test_session *s, const test_step *step) {
@@ -239,7 +354,11 @@ const test_op application_ops[] = {
     {"limit", 2, 2, op_limit},
     {"limits-refused", 0, 0, op_limits_refused},
     {"tcp", 3, 4, op_tcp},
+    {"unix", 2, 3, op_unix},
+    {"listen", 4, 5, op_listen},
     {"udp", 2, 3, op_udp},
+    {"udp-bind", 3, 4, op_udp_bind},
+    {"udp-connect", 3, 4, op_udp_connect},
     {"ws", 2, 3, op_ws},
     {"header", 3, 4, op_header},
     {"protocol", 2, 3, op_protocol},
@@ -252,7 +371,15 @@ const test_op application_ops[] = {
     {"reconnect", 2, 3, op_reconnect},
     {"delays", 1, 20, op_delays},
     {"receiving", 2, 3, op_receiving},
+    {"shutdown", 1, 2, op_shutdown},
+    {"half-open", 2, 3, op_half_open},
+    {"window", 2, 3, op_window},
+    {"consumed", 2, 3, op_consumed},
+    {"deadline", 3, 4, op_deadline},
+    {"tls", 2, 3, op_tls},
+    {"start-tls", 2, 3, op_start_tls},
     {"bind", 3, 4, op_bind},
+    {"during", 1, -1, op_during},
     {"hold", 0, 0, op_hold},
     {"flush", 0, 0, op_flush},
     {NULL, 0, 0, NULL},

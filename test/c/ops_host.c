@@ -12,11 +12,44 @@ static int op_connected(test_session *s, const test_step *step) {
   return 1;
 }
 
+/* A listener has a connection, which gets the name of argument 2 if the core has a place for it. */
+static int op_accepted(test_session *s, const test_step *step) {
+  int32_t listener;
+  const char *name;
+  if (!arg_handle(s, step, 1, &listener) || !arg_text(s, step, 2, &name, NULL))
+    return 0;
+  test_sock *sock = script_host_add(&s->host, name, TW_KIND_TCP);
+  if (sock == NULL)
+    return fail_with(s, "the handle's name is taken or too long");
+  int32_t handle = tw_accepted(s->core, listener);
+  if (handle >= 0)
+    script_host_open(sock, handle);
+  else
+    s->host.count--;
+  if (step->count > 3 ? expect_result(s, step, 3, handle, 0) == 0 : handle < 0)
+    return handle < 0 ? fail_with(s, "got %s", error_name(handle)) : 0;
+  session_settle(s, 0);
+  return 1;
+}
+
+static int op_secured(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  test_sock *sock = session_sock(s, handle);
+  if (sock != NULL)
+    sock->securing = false;
+  session_settle(s, tw_secured(s->core, handle));
+  return 1;
+}
+
 static int op_rx(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle) || !arg_bytes(s, step, 2))
     return 0;
-  session_receive(s, handle, s->scratch.data, s->scratch.size, true);
+  buffer_clear(&s->incoming);
+  buffer_append(&s->incoming, s->scratch.data, s->scratch.size);
+  session_receive(s, handle, s->incoming.data, s->incoming.size, true);
   return 1;
 }
 
@@ -82,6 +115,16 @@ static int op_time(test_session *s, const test_step *step) {
   return 1;
 }
 
+/* A host that comes late: one tick for all that fell due. */
+static int op_late(test_session *s, const test_step *step) {
+  long long ms;
+  if (!arg_number(s, step, 1, &ms))
+    return 0;
+  s->now += (uint32_t)ms;
+  session_settle(s, tw_tick(s->core, s->now));
+  return 1;
+}
+
 static int op_take(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
@@ -100,10 +143,17 @@ static int op_random(test_session *s, const test_step *step) {
   return 1;
 }
 
-static int op_refuse_open(test_session *s, const test_step *step) {
-  if (step->text[1] == NULL || !error_value(step->text[1], &s->host.refuse_open))
+static int refuse(test_session *s, const test_step *step, int32_t *what) {
+  if (step->text[1] == NULL || !error_value(step->text[1], what))
     return fail_with(s, "no such error");
   return 1;
+}
+
+static int op_refuse_open(test_session *s, const test_step *step) { return refuse(s, step, &s->host.refuse_open); }
+static int op_refuse_send(test_session *s, const test_step *step) { return refuse(s, step, &s->host.refuse_send); }
+static int op_refuse_tls(test_session *s, const test_step *step) { return refuse(s, step, &s->host.refuse_tls); }
+static int op_refuse_connect(test_session *s, const test_step *step) {
+  return refuse(s, step, &s->host.refuse_connect);
 }
 
 static int op_refuse_write(test_session *s, const test_step *step) {
@@ -113,12 +163,6 @@ static int op_refuse_write(test_session *s, const test_step *step) {
   test_sock *sock = session_sock(s, handle);
   if (sock == NULL || step->text[2] == NULL || !error_value(step->text[2], &sock->refuse_write))
     return fail_with(s, "no such handle or error");
-  return 1;
-}
-
-static int op_refuse_send(test_session *s, const test_step *step) {
-  if (step->text[1] == NULL || !error_value(step->text[1], &s->host.refuse_send))
-    return fail_with(s, "no such error");
   return 1;
 }
 
@@ -133,14 +177,14 @@ static int answer_handshake(test_session *s, test_sock *sock, const char *header
   snprintf(text, sizeof text, "%s%s", sock->key, guid);
   tw_sha1(text, (uint32_t)strlen(text), digest);
   tw_base64(digest, sizeof digest, accept);
-  buffer_clear(&s->scratch);
-  buffer_text(&s->scratch, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                           "Sec-WebSocket-Accept: ");
-  buffer_text(&s->scratch, accept);
-  buffer_text(&s->scratch, "\r\n");
-  buffer_text(&s->scratch, headers);
-  buffer_text(&s->scratch, "\r\n");
-  session_receive(s, sock->handle, s->scratch.data, s->scratch.size, split);
+  buffer_clear(&s->incoming);
+  buffer_text(&s->incoming, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            "Sec-WebSocket-Accept: ");
+  buffer_text(&s->incoming, accept);
+  buffer_text(&s->incoming, "\r\n");
+  buffer_text(&s->incoming, headers);
+  buffer_text(&s->incoming, "\r\n");
+  session_receive(s, sock->handle, s->incoming.data, s->incoming.size, split);
   return 1;
 }
 
@@ -210,16 +254,21 @@ static int op_open_ws(test_session *s, const test_step *step) {
 
 const test_op host_ops[] = {
     {"connected", 1, 1, op_connected},
+    {"accepted", 2, 3, op_accepted},
+    {"secured", 1, 1, op_secured},
     {"rx", 2, 2, op_rx},
     {"ended", 1, 1, op_ended},
     {"closed", 2, 2, op_closed},
     {"written", 2, 2, op_written},
     {"datagram", 4, 4, op_datagram},
     {"time", 1, 1, op_time},
+    {"late", 1, 1, op_late},
     {"take", 2, 2, op_take},
     {"random", 1, 1, op_random},
     {"refuse-open", 1, 1, op_refuse_open},
     {"refuse-send", 1, 1, op_refuse_send},
+    {"refuse-connect", 1, 1, op_refuse_connect},
+    {"refuse-tls", 1, 1, op_refuse_tls},
     {"refuse-write", 2, 2, op_refuse_write},
     {"handshake", 1, 2, op_handshake},
     {"open-tcp", 1, 1, op_open_tcp},

@@ -10,6 +10,8 @@ enum { RANDOM_SEED = 0x2545f491 };
 void script_host_forget(test_sock *sock) {
   sock->open = false;
   sock->reading = false;
+  sock->finished = false;
+  sock->securing = false;
   sock->again = false;
   sock->span_count = 0;
   sock->span_done = 0;
@@ -39,6 +41,8 @@ void script_host_reset(script_host *host) {
   host->random_state = RANDOM_SEED;
   host->refuse_open = 0;
   host->refuse_send = 0;
+  host->refuse_connect = 0;
+  host->refuse_tls = 0;
   host->dribble = false;
   host->fault[0] = '\0';
 }
@@ -83,6 +87,28 @@ void script_host_fault(script_host *host, const char *what, const test_sock *soc
     snprintf(host->fault, sizeof host->fault, "%s: %s", sock == NULL ? "an unknown handle" : sock->name, what);
 }
 
+void script_host_open(test_sock *sock, int32_t handle) {
+  script_host_forget(sock);
+  sock->handle = handle;
+  sock->open = true;
+  sock->reading = true;
+  client_stream_start(sock);
+}
+
+/* How a socket is opened: the word for the wire log, what may open it so, and whether it has a name and a port. */
+static const struct {
+  const char *word;
+  tw_kind kinds[2];
+  bool name;
+  bool port;
+} openings[] = {
+    [TW_SOCKET_TCP] = {"tcp", {TW_KIND_TCP, TW_KIND_WS}, true, true},
+    [TW_SOCKET_UDP] = {"udp", {TW_KIND_UDP, TW_KIND_UDP}, false, true},
+    [TW_SOCKET_UNIX] = {"unix", {TW_KIND_TCP, TW_KIND_TCP}, true, false},
+    [TW_SOCKET_TCP_LISTENER] = {"listen-tcp", {TW_KIND_LISTENER, TW_KIND_LISTENER}, false, true},
+    [TW_SOCKET_UNIX_LISTENER] = {"listen-unix", {TW_KIND_LISTENER, TW_KIND_LISTENER}, true, false},
+};
+
 int32_t tw_port_open(void *context, int32_t handle, uint32_t kind, const char *name, uint32_t name_size,
                      uint32_t port) {
   script_host *host = context;
@@ -93,21 +119,22 @@ int32_t tw_port_open(void *context, int32_t handle, uint32_t kind, const char *n
     script_host_fault(host, sock == NULL ? "a socket is opened for it" : "it is opened twice", sock);
     return TW_ERR_HOST;
   }
-  if (kind == TW_KIND_UDP)
-    log_line(&host->wire, "open %s udp %u", sock->name, (unsigned)port);
-  else
-    log_line(&host->wire, "open %s tcp %.*s %u", sock->name, (int)name_size, name, (unsigned)port);
-  if (kind == TW_KIND_UDP ? name_size != 0 : kind != TW_KIND_TCP || name_size == 0)
-    script_host_fault(host, "it is opened with a wrong kind or name", sock);
+  bool known = kind >= TW_SOCKET_TCP && kind <= TW_SOCKET_UNIX_LISTENER;
+  if (!known || (openings[kind].kinds[0] != sock->kind && openings[kind].kinds[1] != sock->kind) ||
+      (openings[kind].name && name_size == 0) || (!openings[kind].port && port != 0)) {
+    script_host_fault(host, "it is opened with a wrong kind, name or port", sock);
+    return TW_ERR_HOST;
+  }
+  char number[16] = "";
+  if (openings[kind].port)
+    snprintf(number, sizeof number, " %u", (unsigned)port);
+  log_line(&host->wire, "open %s %s%s%.*s%s", sock->name, openings[kind].word, name_size > 0 ? " " : "", (int)name_size,
+           name, number);
   int32_t refuse = host->refuse_open;
   host->refuse_open = 0;
   if (refuse != 0)
     return refuse;
-  script_host_forget(sock);
-  sock->handle = handle;
-  sock->open = true;
-  sock->reading = true;
-  client_stream_start(sock);
+  script_host_open(sock, handle);
   return 0;
 }
 
@@ -128,6 +155,10 @@ int32_t tw_port_write(void *context, int32_t handle, const tw_span *spans, uint3
   test_sock *sock = script_host_sock(host, handle);
   if (sock == NULL || !sock->open) {
     script_host_fault(host, "bytes are written on a socket that is not open", sock);
+    return 0;
+  }
+  if (sock->finished || sock->securing) {
+    script_host_fault(host, sock->finished ? "bytes follow the end" : "bytes are written while TLS begins", sock);
     return 0;
   }
   if (count == 0 || count > TW_MAX_SPANS) {
@@ -220,18 +251,64 @@ int32_t tw_port_send_to(void *context, int32_t handle, const char *address, uint
     return TW_ERR_HANDLE;
   }
   char prefix[TEST_NAME + TW_MAX_ADDRESS + 24];
-  snprintf(prefix, sizeof prefix, "send-to %s %.*s %u", sock->name, (int)address_size, address, (unsigned)port);
+  if (address_size == 0)
+    snprintf(prefix, sizeof prefix, "send %s", sock->name);
+  else
+    snprintf(prefix, sizeof prefix, "send-to %s %.*s %u", sock->name, (int)address_size, address, (unsigned)port);
   log_bytes(&host->wire, prefix, data, size);
   int32_t refuse = host->refuse_send;
   host->refuse_send = 0;
   return refuse != 0 ? refuse : (int32_t)size;
 }
 
+static test_sock *stream_of(script_host *host, int32_t handle, const char *fault) {
+  test_sock *sock = script_host_sock(host, handle);
+  bool stream = sock != NULL && (sock->kind == TW_KIND_TCP || sock->kind == TW_KIND_WS);
+  if (stream && sock->open && !sock->finished && !sock->securing && sock->span_count == 0)
+    return sock;
+  script_host_fault(host, fault, sock);
+  return NULL;
+}
+
+void tw_port_shutdown(void *context, int32_t handle) {
+  script_host *host = context;
+  test_sock *sock = stream_of(host, handle, "the end is told of a stream that has none, or had it, or is being written");
+  if (sock == NULL)
+    return;
+  log_line(&host->wire, "shutdown %s", sock->name);
+  sock->finished = true;
+}
+
+int32_t tw_port_connect(void *context, int32_t handle, const char *address, uint32_t address_size, uint32_t port) {
+  script_host *host = context;
+  test_sock *sock = script_host_sock(host, handle);
+  if (sock == NULL || !sock->open || sock->kind != TW_KIND_UDP) {
+    script_host_fault(host, "a peer is set on what is no open UDP socket", sock);
+    return TW_ERR_HANDLE;
+  }
+  log_line(&host->wire, "connect %s %.*s %u", sock->name, (int)address_size, address, (unsigned)port);
+  int32_t refuse = host->refuse_connect;
+  host->refuse_connect = 0;
+  return refuse;
+}
+
+int32_t tw_port_start_tls(void *context, int32_t handle, const char *name, uint32_t name_size) {
+  script_host *host = context;
+  test_sock *sock = stream_of(host, handle, "TLS is started on a stream that is not ready for it");
+  if (sock == NULL)
+    return TW_ERR_HANDLE;
+  log_line(&host->wire, "start-tls %s%s%.*s", sock->name, name_size > 0 ? " " : "", (int)name_size, name);
+  int32_t refuse = host->refuse_tls;
+  host->refuse_tls = 0;
+  sock->securing = refuse == 0;
+  return refuse;
+}
+
 void tw_port_read(void *context, int32_t handle, uint32_t on) {
   script_host *host = context;
   test_sock *sock = script_host_sock(host, handle);
-  if (sock == NULL || !sock->open) {
-    script_host_fault(host, "reading is switched on a socket that is not open", sock);
+  if (sock == NULL || !sock->open || sock->kind == TW_KIND_LISTENER || (sock->securing && on == 0)) {
+    script_host_fault(host, "reading is switched on a socket that is not open, or that must be read", sock);
     return;
   }
   log_line(&host->wire, "read %s %s", sock->name, on != 0 ? "on" : "off");

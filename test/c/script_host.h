@@ -18,6 +18,8 @@ typedef struct test_sock {
   uint32_t kind; /* tw_kind that the application opened */
   bool open;     /* the host has a socket for it */
   bool reading;
+  bool finished; /* our half was ended */
+  bool securing; /* a TLS handshake is under way */
   long long take;       /* bytes the next writes may take, or -1 for all */
   int32_t refuse_write; /* what the next tw_port_write answers */
   uint32_t writes;
@@ -54,6 +56,8 @@ typedef struct script_host {
   uint32_t random_state;
   int32_t refuse_open; /* what the next tw_port_open answers */
   int32_t refuse_send; /* what the next tw_port_send_to answers */
+  int32_t refuse_connect; /* what the next tw_port_connect answers */
+  int32_t refuse_tls;     /* what the next tw_port_start_tls answers */
   bool dribble;        /* take half of each write, the rest later */
   char fault[200];     /* how the core broke the contract, or empty */
 } script_host;
@@ -64,6 +68,9 @@ void script_host_free(script_host *host);
 
 test_sock *script_host_sock(script_host *host, int32_t handle);
 test_sock *script_host_named(script_host *host, const char *name);
+
+/* The host has a socket for the handle from now on. */
+void script_host_open(test_sock *sock, int32_t handle);
 
 /* Adds a handle that is about to be opened; NULL if the table is full or the name is taken or too long. */
 test_sock *script_host_add(script_host *host, const char *name, uint32_t kind);

@@ -31,6 +31,7 @@ void session_free(test_session *s) {
   log_free(&s->events);
   buffer_free(&s->arrivals);
   buffer_free(&s->scratch);
+  buffer_free(&s->incoming);
   buffer_free(&s->why);
   *s = (test_session){0};
 }
@@ -51,6 +52,28 @@ test_sock *session_sock(test_session *s, int32_t handle) {
   return handle == TW_NONE ? NULL : script_host_sock(&s->host, handle);
 }
 
+/* What the application's handler of the event just told does. */
+static void handle_event(test_session *s) {
+  if (s->during_count == 0)
+    return;
+  const test_step step = s->during[0];
+  s->during_count--;
+  for (int i = 0; i < s->during_count; i++)
+    s->during[i] = s->during[i + 1];
+  s->draining = true;
+  if (session_do(s, &step) != 1)
+    script_host_fault(&s->host, "(not the core's fault) what was to be done during an event failed", NULL);
+  s->draining = false;
+}
+
+int session_during(test_session *s, const test_step *step) {
+  if (s->during_count == (int)(sizeof s->during / sizeof s->during[0]))
+    return fail_with(s, "too much to do during events");
+  s->during[s->during_count++] =
+      (test_step){.count = step->count - 1, .text = step->text + 1, .size = step->size + 1, .number = step->number + 1};
+  return 1;
+}
+
 static void drain(test_session *s, uint32_t ready) {
   for (int rounds = 0; ready > 0; rounds++) {
     if (ready > s->limits.events || rounds > QUIET_AFTER) {
@@ -58,8 +81,10 @@ static void drain(test_session *s, uint32_t ready) {
                         NULL);
       return;
     }
-    for (uint32_t i = 0; i < ready; i++)
+    for (uint32_t i = 0; i < ready; i++) {
       events_add(s, &tw_events(s->core)[i]);
+      handle_event(s);
+    }
     ready = tw_pump(s->core);
   }
 }
@@ -98,6 +123,8 @@ static bool deliver_held(test_session *s, test_sock *sock) {
 }
 
 void session_settle(test_session *s, uint32_t ready) {
+  if (s->draining)
+    return;
   drain(s, ready);
   bool moved = true;
   for (int rounds = 0; moved && s->host.fault[0] == '\0'; rounds++) {
@@ -243,9 +270,12 @@ static bool clean_up(test_session *s) {
   const test_step no_events = {.count = 1, .text = events_text, .size = sizes, .number = numbers};
   const test_step no_wire = {.count = 1, .text = wire_text, .size = sizes, .number = numbers};
   events_end(s);
+  if (s->during_count > 0)
+    return fail_with(s, "no event came for what was to be done during it") != 0;
   if (!log_expect(&s->events, &no_events, &s->why) || !log_expect(&s->host.wire, &no_wire, &s->why))
     return fail_with(s, "(lines that no step expected)") != 0;
   s->hold = false;
+  s->host.refuse_open = 0;
   for (int i = 0; i < s->host.count; i++)
     tw_close(s->core, s->host.socks[i].handle);
   session_settle(s, 0);
@@ -289,6 +319,8 @@ static void reset(test_session *s, const test_mode *mode) {
   s->core = NULL;
   s->message = NULL;
   s->hold = false;
+  s->draining = false;
+  s->during_count = 0;
   s->received = 0;
   s->own_recv_buffer = false;
   s->own_text_pool = false;

@@ -31,12 +31,16 @@ typedef struct test_session {
   bool message_done;
   uint32_t now;
   uint32_t all_blocks;
+  test_step during[4]; /* what the application does in its handlers of the next events */
+  int during_count;
+  bool draining;        /* events are being handed over: calls do not flush */
   bool hold;            /* calls are not flushed */
   size_t received;      /* bytes that the case received so far */
   test_buffer arrivals; /* size_t offsets in `received` at which a step's bytes began */
   bool own_recv_buffer; /* the case set limits.recvBuffer itself */
   bool own_text_pool;
-  test_buffer scratch;
+  test_buffer scratch;  /* an argument's bytes */
+  test_buffer incoming; /* what is being received: handlers may use scratch meanwhile */
   test_buffer why;
 } test_session;
 
@@ -84,6 +88,9 @@ test_sock *session_sock(test_session *s, int32_t handle); /* NULL for none */
 
 /* Drains `ready` events, flushes, and goes on until nothing moves. */
 void session_settle(test_session *s, uint32_t ready);
+
+/* What the application does when the next event is told; its arguments are those of `step` from 1 on. */
+int session_during(test_session *s, const test_step *step);
 void session_receive(test_session *s, int32_t handle, const uint8_t *data, size_t size, bool split);
 void session_ended(test_session *s, int32_t handle);
 void session_advance(test_session *s, uint32_t ms);

@@ -1,9 +1,11 @@
 /** The ESP-IDF component, built on this machine with a stand-in for ESP-IDF's one command. */
+
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterAll, expect, test } from "@jest/globals";
 import { describeWith, findTool } from "../support/child.ts";
 
 const cmake = findTool("cmake", ["cmake"], ["--version"]);

@@ -26,7 +26,7 @@ beforeAll(() => {
 afterEach(endPeers);
 
 /** What it comes to, and that it took about `ms`: no less, and not much more. */
-async function after<T>(ms: number, what: Promise<T>): Promise<T> {
+async function taking<T>(ms: number, what: Promise<T>): Promise<T> {
   const begin = performance.now();
   const result = await what;
   const took = performance.now() - begin;
@@ -63,7 +63,7 @@ describe("patience", () => {
     await pause(50);
     const tcp = new TcpClient("127.0.0.1", port);
     const webSocket = new WsClient(`ws://127.0.0.1:${port}/`);
-    const [one, two] = await after(CONNECT_MS, Promise.all([tcp.errors.next(), webSocket.errors.next()]));
+    const [one, two] = await taking(CONNECT_MS, Promise.all([tcp.errors.next(), webSocket.errors.next()]));
     for (const { code, error } of [one, two]) expect([code, error.step]).toEqual(["ERR_TIMEOUT", "connect"]);
     expect(await tcp.disconnected.next()).toMatchObject({ clean: false, retryMs: -1 });
     expect(await webSocket.disconnected.next()).toMatchObject({ code: 1006, clean: false, retryMs: -1 });
@@ -75,7 +75,7 @@ describe("patience", () => {
   ])("a server that %s: handshakeTimeoutMs", async (_, answer) => {
     const { port } = await tcpPeer((socket) => readHead(socket, () => socket.write(answer)));
     const client = new WsClient(`ws://127.0.0.1:${port}/`);
-    const { code, error } = await after(HANDSHAKE_MS, client.errors.next());
+    const { code, error } = await taking(HANDSHAKE_MS, client.errors.next());
     expect([code, error.step]).toEqual(["ERR_TIMEOUT", "handshake"]);
     expect(await client.disconnected.next()).toMatchObject({ code: 1006, clean: false });
   });
@@ -88,14 +88,14 @@ describe("patience", () => {
       }),
     );
     const client = new WsClient(`ws://127.0.0.1:${port}/`);
-    expect((await after(HANDSHAKE_MS, client.errors.next())).code).toBe("ERR_TIMEOUT");
+    expect((await taking(HANDSHAKE_MS, client.errors.next())).code).toBe("ERR_TIMEOUT");
   });
 
   test("a server that never answers our close frame: closeTimeoutMs", async () => {
     const { client, peer, frames } = await pair();
     ws.close(client.handle, 4000, "now");
     expect(codeOf(await frames.next())).toBe(4000);
-    expect(await after(CLOSE_MS, client.disconnected.next())).toMatchObject({ code: 1006, clean: false });
+    expect(await taking(CLOSE_MS, client.disconnected.next())).toMatchObject({ code: 1006, clean: false });
     await until(() => peer.destroyed, "the end of the socket");
   });
 
@@ -103,7 +103,7 @@ describe("patience", () => {
     const { client, peer, frames } = await pair();
     peer.write(closeFrame(1001));
     expect(codeOf(await frames.next())).toBe(1001);
-    expect(await after(CLOSE_MS, client.disconnected.next())).toMatchObject({ code: 1001, clean: true });
+    expect(await taking(CLOSE_MS, client.disconnected.next())).toMatchObject({ code: 1001, clean: true });
   });
 
   test("a server that goes on after a frame that broke the protocol: closeTimeoutMs", async () => {
@@ -112,7 +112,7 @@ describe("patience", () => {
     peer.on("close", () => clearInterval(timer));
     peer.write(frame(3));
     expect((await client.errors.next()).code).toBe("ERR_WS_PROTOCOL");
-    expect(await after(CLOSE_MS, client.disconnected.next())).toMatchObject({ code: 1006, clean: false });
+    expect(await taking(CLOSE_MS, client.disconnected.next())).toMatchObject({ code: 1006, clean: false });
   });
 
   test("a reader that never reads again: close drops what is queued after closeTimeoutMs, and says how much", async () => {
@@ -125,7 +125,7 @@ describe("patience", () => {
       }
     }
     net.close(client.handle);
-    const end = await after(CLOSE_MS, client.disconnected.next());
+    const end = await taking(CLOSE_MS, client.disconnected.next());
     expect(end).toMatchObject({ clean: false, retryMs: -1 });
     expect(end.unsent).toBeGreaterThan(0);
   });

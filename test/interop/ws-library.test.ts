@@ -3,7 +3,7 @@ import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { limits, ws } from "twinwire/handles";
 import type { WebSocket } from "ws";
 import { endPeers, wsPeer } from "../support/peers.ts";
-import { Inbox } from "../support/wait.ts";
+import { Inbox, pause } from "../support/wait.ts";
 import { noise, prose, sha256, WsClient } from "./client.ts";
 
 const SIZES = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 20];
@@ -232,6 +232,21 @@ describe("backpressure", () => {
     expect(received.map((it) => it.length)).toEqual([...sent.map((it) => it.length), 0]);
     expect(sha256(...received)).toBe(sha256(...sent));
     expect(ws.bufferedAmount(client.handle)).toBe(0);
+  });
+
+  test("a client that pauses is felt by the server, and misses nothing", async () => {
+    const { client, peer } = await pair();
+    expect(ws.pause(client.handle)).toBe(0);
+    const messages = Array.from({ length: 100 }, (_, index) => noise(200_000, index));
+    for (const message of messages) peer.send(message);
+    await pause(50);
+    const held = client.messages.all.length;
+    await pause(50);
+    expect(client.messages.all.length).toBe(held);
+    expect(held).toBeLessThan(messages.length);
+    expect(peer.bufferedAmount).toBeGreaterThan(0);
+    expect(ws.resume(client.handle)).toBe(0);
+    for (const message of messages) expect(message.equals((await client.messages.next()) as Uint8Array)).toBe(true);
   });
 
   test("a message that never fits is refused for good", async () => {

@@ -43,6 +43,7 @@ const host: Record<string, Operation> = {
   written: (s, step) => s.script.finishWrite(handleAt(s, step, 1), numberAt(step, 2)),
   datagram: (s, step) => s.script.datagram(handleAt(s, step, 1), bytesAt(step, 2), textAt(step, 3), numberAt(step, 4)),
   time: (s, step) => s.advance(numberAt(step, 1)),
+  late: (s, step) => s.tick(numberAt(step, 1)),
   handshake: (s, step) => handshake(s, textAt(step, 1), `${step[2] ?? ""}`, true),
   flush: (s) => {
     s.hold = false;
@@ -73,6 +74,9 @@ const script: Record<string, Operation> = {
   "refuse-write": (s, step) => {
     const socket = s.port.find(handleAt(s, step, 1));
     if (socket !== undefined) socket.refuseWrite = errorValue(step[2]);
+  },
+  during: (s, [, ...rest]) => {
+    s.during.push(() => runStep(s, rest as unknown as Step));
   },
   hold: (s) => {
     s.hold = true;
@@ -111,6 +115,11 @@ function expectText(s: Session, step: Step, index: number, call: (to: number, ro
 }
 
 const expectations: Record<string, Operation> = {
+  whatever: (s) => {
+    s.events.takeLines();
+    s.port.wire.takeLines();
+    s.during.length = 0;
+  },
   events: (s, step) => expectLines(s.events.takeLines(), step.slice(1), "events"),
   wire: (s, step) => expectLines(s.port.wire.takeLines(), step.slice(1), "wire"),
   state: (s, step) => {
@@ -162,7 +171,9 @@ export function runStep(s: Session, step: Step): void {
 export function cleanUp(s: Session): void {
   expectLines(s.events.takeLines(), [], "events that no step expected");
   expectLines(s.port.wire.takeLines(), [], "wire that no step expected");
+  if (s.during.length > 0) throw new Error("no event came for what was to be done during it");
   s.hold = false;
+  s.port.refuseOpen = 0;
   const { exports, self } = s.core;
   for (const socket of s.port.all()) exports.tw_close(self, socket.handle);
   s.settle();

@@ -54,6 +54,9 @@ export class Session implements PortEvents {
   /** Calls are not flushed. */
   hold = false;
   allBlocks = 0;
+  /** What the application does in its handlers of the next events. */
+  readonly during: (() => void)[] = [];
+  #draining = false;
   readonly #mode: Mode;
   #core: Core | undefined;
 
@@ -130,7 +133,12 @@ export class Session implements PortEvents {
         this.port.fail(undefined, `${count} events in round ${rounds}`);
         return;
       }
-      for (let index = 0; index < count; index++) this.events.add(this.core, events + index * EventRecord.SIZE);
+      for (let index = 0; index < count; index++) {
+        this.events.add(this.core, events + index * EventRecord.SIZE);
+        this.#draining = true;
+        this.during.shift()?.();
+        this.#draining = false;
+      }
     }
   }
 
@@ -138,6 +146,7 @@ export class Session implements PortEvents {
 
   /** Flushes, and goes on until nothing moves. */
   settle(): void {
+    if (this.#draining) return;
     const { exports, self } = this.core;
     let moved = true;
     for (let rounds = 0; moved && this.port.fault === ""; rounds++) {
@@ -185,6 +194,12 @@ export class Session implements PortEvents {
       this.settle();
       if (left === 0) break;
     }
+  }
+
+  /** A host that comes late: one tick for all that fell due. */
+  tick(ms: number): void {
+    this.port.clock.nowMs += ms;
+    this.#drain(this.core.exports.tw_tick(this.core.self, this.port.clock.nowMs >>> 0));
   }
 
   /** Milliseconds to the next timer. */

@@ -6,11 +6,12 @@ import { asciiText, copyBytes, utf8Size, utf8Text, writeUtf8 } from "../../wasm/
 const samples = [
   "",
   "a",
-  "x".repeat(47),
-  "x".repeat(48),
-  "x".repeat(49),
+  "x".repeat(19),
+  "x".repeat(20),
+  "x".repeat(21),
   "x".repeat(1000),
   "é",
+  `${"x".repeat(10)}€`,
   `${"x".repeat(40)}€`,
   "😀".repeat(300),
   "\ufeffmark",
@@ -117,7 +118,8 @@ describe("joining", () => {
       for (const part of parts) part.fill(0);
       const bytes = joiner.take();
       expect(Buffer.compare(bytes, want)).toBe(0);
-      expect(bytes.length <= 4096 || bytes.buffer.byteLength <= bytes.length * 1.26).toBe(true);
+      /* Small ones lie in the runtime's own pool. */
+      expect(bytes.length < Buffer.poolSize || bytes.buffer.byteLength <= bytes.length * 1.26).toBe(true);
     }
   });
 

@@ -1,0 +1,287 @@
+/** What every adapter over real sockets has to pass: the promises of adapters/port.ts, one by one. */
+import type { Socket } from "node:net";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import type { Port, PortEvents } from "../../adapters/port.ts";
+import { AddressOf, Close, Errors, FOREVER, Kind } from "../../wasm/abi.gen.ts";
+import { atEnd, endPeers, freePort, tcpPeer, udpPeer } from "../support/peers.ts";
+import { Inbox, pause, until } from "../support/wait.ts";
+
+const HOST = "127.0.0.1";
+const ROOM = 65_536;
+
+/** Notes what a port delivers. */
+class Ear implements PortEvents {
+  readonly memory = { received: Buffer.alloc(ROOM) };
+  readonly heard = new Inbox<string>("a delivery");
+  readonly data: Buffer[] = [];
+  readonly causes: unknown[] = [];
+  /** Called inside `received`. */
+  onReceived: (() => void) | undefined;
+
+  connected(handle: number): void {
+    this.heard.push(`connected ${handle}`);
+  }
+
+  received(handle: number, size: number): void {
+    this.data.push(Buffer.from(this.memory.received.subarray(0, size)));
+    this.heard.push(`received ${handle}`);
+    this.onReceived?.();
+  }
+
+  ended(handle: number): void {
+    this.heard.push(`ended ${handle}`);
+  }
+
+  written(handle: number, size: number): void {
+    this.heard.push(`written ${handle} ${size}`);
+  }
+
+  closed(handle: number, error: number, cause?: unknown): void {
+    this.causes.push(cause);
+    this.heard.push(`closed ${handle} ${error}`);
+  }
+
+  datagram(handle: number, size: number, address: string, port: number): void {
+    const text = this.memory.received.toString("latin1", 0, size);
+    this.heard.push(`datagram ${handle} ${text} ${address} ${port}`);
+  }
+
+  failed(handle: number, error: number): void {
+    this.heard.push(`failed ${handle} ${error}`);
+  }
+
+  wake(): void {
+    this.heard.push("wake");
+  }
+
+  later(): void {
+    this.heard.push("later");
+  }
+}
+
+function attach(createPort: () => Port): { port: Port; ear: Ear } {
+  const port = createPort();
+  const ear = new Ear();
+  port.attach(ear, ear.memory);
+  return { port, ear };
+}
+
+export function portSuite(name: string, createPort: () => Port): void {
+  afterEach(endPeers);
+
+  async function pair(): Promise<{ port: Port; ear: Ear; peer: Socket; listening: number }> {
+    const accepted = new Inbox<Socket>("a connection");
+    const server = await tcpPeer(accepted.push, { allowHalfOpen: true });
+    const { port, ear } = attach(createPort);
+    expect(port.open(1, Kind.TCP, HOST, server.port)).toBe(0);
+    expect(ear.heard.all).toEqual([]);
+    expect(await ear.heard.next()).toBe("connected 1");
+    atEnd(() => port.close(1, Close.ABORT));
+    return { port, ear, peer: await accepted.next(), listening: server.port };
+  }
+
+  describe(`${name}: TCP`, () => {
+    test("bytes go out in order, as one piece or several, and come in where they should", async () => {
+      const { port, ear, peer } = await pair();
+      peer.pipe(peer);
+      const pieces = ["one ", "two ", "three"].map((it) => Buffer.from(it));
+      expect(port.write(1, pieces.slice(0, 1))).toBe(4);
+      expect(port.write(1, pieces.slice(1))).toBe(9);
+      await until(() => Buffer.concat(ear.data).length === 13, "the echo");
+      expect(Buffer.concat(ear.data).toString()).toBe("one two three");
+    });
+
+    test("bytes that the kernel does not take are borrowed until written says so", async () => {
+      const { port, ear, peer } = await pair();
+      peer.pause();
+      const piece = Buffer.alloc(8_388_608, "a");
+      const done = port.write(1, [piece]);
+      expect(done).toBeLessThan(piece.length);
+      let received = 0;
+      peer.on("data", (data: Buffer) => {
+        expect(data.equals(Buffer.alloc(data.length, "a"))).toBe(true);
+        received += data.length;
+      });
+      peer.resume();
+      let offered = done;
+      while (offered < piece.length) {
+        const [, , size] = (await ear.heard.next()).split(" ");
+        offered += Number(size);
+        if (size === "0") offered += port.write(1, [piece.subarray(offered)]);
+      }
+      piece.fill("b");
+      await until(() => received === piece.length, "all bytes");
+    });
+
+    test("reading stops and goes on, also from inside a delivery, and holds back the end", async () => {
+      const { port, ear, peer } = await pair();
+      ear.onReceived = () => port.read(1, false);
+      peer.write("a");
+      expect(await ear.heard.next()).toBe("received 1");
+      peer.write("b");
+      peer.end();
+      await pause(50);
+      expect(ear.heard.all).toHaveLength(2);
+      port.read(1, true);
+      expect(await ear.heard.next()).toBe("received 1");
+      await pause(20);
+      expect(ear.heard.all).toHaveLength(3);
+      ear.onReceived = undefined;
+      port.read(1, true);
+      expect(await ear.heard.next()).toBe("ended 1");
+      expect(Buffer.concat(ear.data).toString()).toBe("ab");
+    });
+
+    test("reading may be off before there is a connection", async () => {
+      const server = await tcpPeer((socket) => socket.write("early"));
+      const { port, ear } = attach(createPort);
+      port.open(1, Kind.TCP, HOST, server.port);
+      port.read(1, false);
+      atEnd(() => port.close(1, Close.ABORT));
+      expect(await ear.heard.next()).toBe("connected 1");
+      await pause(30);
+      expect(ear.heard.all).toHaveLength(1);
+      port.read(1, true);
+      expect(await ear.heard.next()).toBe("received 1");
+    });
+
+    test("after the peer's end bytes can still be sent", async () => {
+      const { port, ear, peer } = await pair();
+      const got: Buffer[] = [];
+      peer.on("data", (data: Buffer) => got.push(data));
+      peer.end("bye");
+      expect(await ear.heard.next()).toBe("received 1");
+      expect(await ear.heard.next()).toBe("ended 1");
+      expect(port.write(1, [Buffer.from("still here")])).toBe(10);
+      await until(() => Buffer.concat(got).toString() === "still here", "what was sent");
+    });
+
+    test("an orderly close sends what was written, then FIN; nothing is delivered afterwards", async () => {
+      const { port, ear, peer } = await pair();
+      const got: Buffer[] = [];
+      const ended = new Inbox<void>("the end");
+      peer.on("data", (data: Buffer) => got.push(data));
+      peer.on("end", () => ended.push());
+      port.write(1, [Buffer.from("last words")]);
+      port.close(1, Close.ORDERLY);
+      await ended.next();
+      expect(Buffer.concat(got).toString()).toBe("last words");
+      peer.end("too late");
+      await pause(30);
+      expect(ear.heard.all).toEqual(["connected 1"]);
+      expect(port.write(1, [Buffer.from("x")])).toBeLessThan(1);
+      expect(port.address(1, AddressOf.LOCAL)).toBe(Errors.ERR_STATE.value);
+    });
+
+    test("an abort is a reset", async () => {
+      const { port, ear, peer } = await pair();
+      const errors = new Inbox<{ code?: string }>("an error");
+      peer.on("error", errors.push);
+      port.close(1, Close.ABORT);
+      expect((await errors.next()).code).toBe("ECONNRESET");
+      expect(ear.heard.all).toEqual(["connected 1"]);
+    });
+
+    test("a close before the connection is there ends the attempt without a word", async () => {
+      const server = await tcpPeer(() => {});
+      for (const how of [Close.ORDERLY, Close.ABORT]) {
+        const { port, ear } = attach(createPort);
+        port.open(1, Kind.TCP, HOST, server.port);
+        port.close(1, how);
+        await pause(30);
+        expect(ear.heard.all).toEqual([]);
+      }
+    });
+
+    test("what fails is told with an error of the table and its cause", async () => {
+      const { port, ear, peer } = await pair();
+      peer.resetAndDestroy();
+      expect(await ear.heard.next()).toBe(`closed 1 ${Errors.ERR_RESET.value}`);
+      port.open(2, Kind.TCP, HOST, await freePort());
+      expect(await ear.heard.next()).toBe(`closed 2 ${Errors.ERR_REFUSED.value}`);
+      port.open(3, Kind.TCP, "no-such-host.invalid", 80);
+      const names = [Errors.ERR_NAME_NOT_FOUND, Errors.ERR_NAME_FAILED].map(({ value }) => `closed 3 ${value}`);
+      expect(names).toContain(await ear.heard.next());
+      for (const cause of ear.causes) expect(cause).toHaveProperty("message");
+    });
+
+    test("both ends have their addresses", async () => {
+      const { port, peer, listening } = await pair();
+      expect(port.address(1, AddressOf.REMOTE)).toBe(`${HOST}:${listening}`);
+      expect(port.address(1, AddressOf.LOCAL)).toBe(`${HOST}:${peer.remotePort}`);
+    });
+  });
+
+  describe(`${name}: UDP`, () => {
+    test("datagrams go out and come in with their sender", async () => {
+      const echo = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
+      const { port, ear } = attach(createPort);
+      expect(port.open(1, Kind.UDP, "", 0)).toBe(0);
+      expect(port.address(1, AddressOf.LOCAL)).toMatch(/:[1-9]\d*$/);
+      const bytes = Buffer.from("hello");
+      expect(port.sendTo(1, HOST, echo.port, bytes)).toBe(5);
+      bytes.fill(0);
+      expect(await ear.heard.next()).toBe(`datagram 1 hello ${HOST} ${echo.port}`);
+      port.close(1, Close.ORDERLY);
+      expect(port.sendTo(1, HOST, echo.port, bytes)).toBeLessThan(0);
+    });
+
+    test("a port that is taken is an error, at once or delivered", async () => {
+      const { port, ear } = attach(createPort);
+      port.open(1, Kind.UDP, "", 0);
+      atEnd(() => port.close(1, Close.ABORT));
+      const taken = Number(String(port.address(1, AddressOf.LOCAL)).split(":")[1]);
+      const result = port.open(2, Kind.UDP, "", taken);
+      if (result === 0) expect(await ear.heard.next()).toBe(`closed 2 ${Errors.ERR_IN_USE.value}`);
+      else expect(result).toBe(Errors.ERR_IN_USE.value);
+    });
+  });
+
+  describe(`${name}: time and chance`, () => {
+    test("wake comes once, when its time has come; a later one replaces it, and FOREVER stops it", async () => {
+      const { port, ear } = attach(createPort);
+      const start = port.clock.now();
+      port.clock.wake(10_000);
+      port.clock.wake(20);
+      expect(await ear.heard.next()).toBe("wake");
+      expect(port.clock.now() - start).toBeGreaterThan(15);
+      port.clock.wake(5);
+      port.clock.wake(FOREVER);
+      await pause(30);
+      expect(ear.heard.all).toEqual(["wake"]);
+    });
+
+    test("later comes on a later turn", async () => {
+      const { port, ear } = attach(createPort);
+      port.clock.later();
+      await Promise.resolve();
+      expect(ear.heard.all).toEqual([]);
+      expect(await ear.heard.next()).toBe("later");
+    });
+
+    test("random bytes differ, each time and each place", () => {
+      const { port } = attach(createPort);
+      const seen = new Set<string>();
+      const counts = new Array<number>(256).fill(0);
+      for (let round = 0; round < 1000; round++) {
+        const bytes = Buffer.alloc(round % 2 === 0 ? 256 : 16);
+        port.random(bytes);
+        seen.add(bytes.toString("hex"));
+        for (const byte of bytes) counts[byte] = (counts[byte] ?? 0) + 1;
+      }
+      expect(seen.size).toBe(1000);
+      /* 136,000 bytes: each value comes 531 times, give or take 23; 8 times that is beyond chance. */
+      for (const count of counts) expect(Math.abs(count - 531)).toBeLessThan(184);
+    });
+  });
+
+  test(`${name}: a handle that it does not know changes nothing`, () => {
+    const { port } = attach(createPort);
+    expect(port.write(9, [Buffer.from("x")])).toBeLessThan(0);
+    expect(port.sendTo(9, HOST, 9, Buffer.from("x"))).toBeLessThan(0);
+    expect(port.address(9, AddressOf.LOCAL)).toBe(Errors.ERR_STATE.value);
+    port.read(9, false);
+    port.keep(9, false);
+    port.close(9, Close.ABORT);
+  });
+}

@@ -1,0 +1,186 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { type Case, cases } from "../bench/cases.ts";
+import { Flow } from "../bench/flow.ts";
+import { parseOptions } from "../bench/options.ts";
+import { clientFrame, makeMessages, serverFrame, VARIETY } from "../bench/payload.ts";
+import { compare, toJson, toMarkdown, toText } from "../bench/report.ts";
+import type { CaseResult } from "../bench/session.ts";
+import { median, pairedRatios, spread } from "../bench/statistics.ts";
+import { StreamChecker } from "../bench/stream.ts";
+
+const named = (name: string): Case => {
+  const found = cases.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`there is no case ${name}`);
+  return found;
+};
+
+describe("statistics", () => {
+  test("the median is the middle, whatever the order", () => {
+    expect(median([5, 1, 9])).toBe(5);
+    expect(median([4, 1, 3, 100])).toBe(3.5);
+    expect(median([])).toBeNaN();
+  });
+
+  test("a spread tells the median and both ends", () => {
+    expect(spread([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3 });
+  });
+
+  test("ratios are of the same round, and above 1 is better whatever the unit", () => {
+    expect(pairedRatios([10, 40], [5, 10], "more")).toEqual([2, 4]);
+    expect(pairedRatios([100, 50], [200, 200], "less")).toEqual([2, 4]);
+    expect(() => pairedRatios([1], [], "more")).toThrow("paired");
+  });
+});
+
+describe("messages", () => {
+  test.each(["text", "utf8", "binary"] as const)("%s has exactly the size, and all differ", (content) => {
+    for (const size of [5, 64, 1024]) {
+      const messages = makeMessages(content, size);
+      expect(messages.map((it) => Buffer.from(it as string).length)).toEqual(Array(VARIETY).fill(size));
+      expect(new Set(messages.map((it) => Buffer.from(it as string).toString("hex"))).size).toBe(VARIETY);
+    }
+  });
+
+  test("utf8 is text that is not ASCII, text is ASCII", () => {
+    for (const it of makeMessages("utf8", 64)) expect((it as string).length).toBeLessThan(60);
+    for (const it of makeMessages("text", 64)) expect(it).toHaveLength(64);
+  });
+
+  test("frames are those of RFC 6455 5.2", () => {
+    expect(serverFrame("Hello").toString("hex")).toBe("810548656c6c6f");
+    expect(serverFrame(new Uint8Array(256)).subarray(0, 4).toString("hex")).toBe("827e0100");
+    const masked = clientFrame("Hello");
+    expect(masked.subarray(0, 2).toString("hex")).toBe("8185");
+    const key = masked.subarray(2, 6);
+    expect(String.fromCharCode(...masked.subarray(6).map((byte, at) => byte ^ (key[at % 4] as number)))).toBe("Hello");
+  });
+});
+
+/** A connection that answers by itself, as `answer` says. */
+function measure(answer: (flow: Flow, from: number, count: number) => void): Promise<unknown> {
+  const one = named("ws-client/64B/text/1");
+  if (one.kind !== "echo") throw new Error("not an echo");
+  const flow = new Flow(one);
+  const send = (from: number, count: number): void => void setImmediate(() => answer(flow, from, count));
+  const job = { case: one, contender: "ws", ports: { ws: 0, tcp: 0 }, settleMs: 10, measureMs: 30 } as const;
+  return flow.measure({ send, close: () => {} }, job);
+}
+
+describe("what comes back is checked", () => {
+  test("true echoes are counted", async () => {
+    const echoed = measure((flow, from) => flow.take(flow.messages[from % VARIETY] as string));
+    await expect(echoed).resolves.toMatchObject({ count: expect.any(Number), value: expect.any(Number) });
+  });
+
+  test("the same message over and over is found out", async () => {
+    await expect(measure((flow) => flow.take(flow.messages[0] as string))).rejects.toThrow("not what was sent");
+  });
+
+  test("a message of another length is found out at once", async () => {
+    await expect(measure((flow) => flow.take("short"))).rejects.toThrow("message 0 is not");
+  });
+
+  test("a stream is counted whatever its chunks, and a wrong byte is found out", () => {
+    const one = named("tcp-client/1KiB/binary/64");
+    if (one.kind !== "echo") throw new Error("not an echo");
+    const flow = new Flow(one);
+    const all = Buffer.concat(flow.messages as Uint8Array[]);
+    const checker = new StreamChecker(flow, flow.messages as Uint8Array[]);
+    for (let at = 0; at < all.length; at += 700) checker.take(all.subarray(at, at + 700));
+    expect(flow.received).toBe(VARIETY);
+    const wrong = new Flow(one);
+    const other = new StreamChecker(wrong, wrong.messages as Uint8Array[]);
+    for (let turn = 0; turn < 8; turn++) other.take(new Uint8Array(1024));
+    expect(wrong.received).toBeLessThan(8);
+  });
+});
+
+const measured = (value: number) => ({ value, cpuMicros: 2, count: 10 });
+const result: CaseResult = {
+  case: named("ws-client/64B/text/256"),
+  rounds: new Map([
+    ["twinwire", [measured(600), measured(900), measured(800)]],
+    ["ws", [measured(100), measured(100), measured(200)]],
+    ["node:net raw", [measured(1200), measured(900), measured(1600)]],
+  ]),
+};
+
+describe("report", () => {
+  test("the JSON has one entry a peer", () => {
+    const name = "ws-client/64B/text/256";
+    expect(toJson(compare(result))).toEqual({
+      cases: [
+        { name, unit: "msg/s", twinwire: 800, peer: 100, peerName: "ws", ratio: 6 },
+        { name, unit: "msg/s", twinwire: 800, peer: 1200, peerName: "node:net raw", ratio: 0.5 },
+      ],
+    });
+  });
+
+  test("the tables name the ratio and its spread", () => {
+    expect(toText(compare(result))).toMatch(
+      /ws-client\/64B\/text\/256 +800 +ws +100 +msg\/s +6\.00 x +\(4\.00 to 9\.00\)/,
+    );
+    const wsHelpers = { bufferutil: false, "utf-8-validate": true };
+    const machine = { cpu: "some", cores: 2, memoryGiB: 4, system: "an OS", node: "v1", twinwire: "2", ws: "3" };
+    const markdown = toMarkdown(compare(result), { ...machine, wsHelpers, server: "Bun 4" });
+    expect(markdown).toContain("bufferutil not installed, utf-8-validate installed");
+    expect(markdown).toContain("| 6.00 x | (4.00 to 9.00) |");
+  });
+
+  test("options that make no sense are refused", () => {
+    expect(() => parseOptions(["--rounds", "0"])).toThrow("--rounds");
+    expect(() => parseOptions(["--fast"])).toThrow("--fast");
+    expect(parseOptions(["--quick", "--json", "--case", "ws"])).toMatchObject({ json: true, prefix: "ws" });
+  });
+});
+
+const program = join(process.cwd(), "build/tools/bench/main.js");
+
+/** Runs the program as the leader of a process group, so that what it leaves behind can be seen. */
+async function run(...args: string[]): Promise<{ status: number; stdout: string; stderr: string; left: boolean }> {
+  if (!existsSync(program)) throw new Error("build/tools is missing: run make build first");
+  const child = spawn(process.execPath, [program, ...args], { detached: true, timeout: 40_000, killSignal: "SIGKILL" });
+  const output = { stdout: "", stderr: "" };
+  child.stdout.on("data", (chunk) => {
+    output.stdout += String(chunk);
+  });
+  child.stderr.on("data", (chunk) => {
+    output.stderr += String(chunk);
+  });
+  const [status] = await once(child, "close");
+  return { status, ...output, left: groupLives(child.pid) };
+}
+
+function groupLives(leader: number | undefined): boolean {
+  try {
+    return process.kill(-(leader ?? 0), 0);
+  } catch {
+    return false;
+  }
+}
+
+describe("a real run", () => {
+  test("prints one JSON object on stdout and leaves no process behind", async () => {
+    const { status, stdout, left } = await run("--quick", "--json", "--rounds", "1", "--case", "ws-client/64B/text/1");
+    expect(status).toBe(0);
+    expect(left).toBe(false);
+    const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
+    expect(entries.map((it) => it.peerName)).toEqual(["ws", "node:net raw"]);
+    for (const it of entries) {
+      expect(it.name).toBe("ws-client/64B/text/1");
+      expect(it.twinwire).toBeGreaterThan(100);
+      expect(it.ratio).toBeGreaterThan(0);
+    }
+  }, 45_000);
+
+  test("a case that does not exist ends with the names of those that do", async () => {
+    const { status, stdout, stderr } = await run("--case", "nothing");
+    expect(status).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("ws-client/64B/text/256");
+  }, 45_000);
+});

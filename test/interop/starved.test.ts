@@ -1,0 +1,98 @@
+/** A pool of outbound blocks as small as a microcontroller's, and peers that keep it full. */
+import type { Socket } from "node:net";
+import { afterEach, beforeAll, expect, test } from "@jest/globals";
+import { limits, net, ws } from "twinwire/handles";
+import type { WebSocket } from "ws";
+import { endPeers, tcpPeer, wsPeer } from "../support/peers.ts";
+import { Inbox, pause, until } from "../support/wait.ts";
+import { noise, sha256, TcpClient, WsClient } from "./client.ts";
+
+const CLIENTS = 32;
+
+beforeAll(() => {
+  /* 8 blocks for all. */
+  limits({ sockets: 4, webSockets: CLIENTS, blockSize: 512, sendPool: 4096, sendBuffer: 4096, closeTimeoutMs: 1500 });
+});
+afterEach(endPeers);
+
+/** A connection to a server that does not read, which holds every block there is. Reading frees them. */
+async function hog(): Promise<Socket> {
+  const accepted = new Inbox<Socket>("a connection");
+  const { port } = await tcpPeer(accepted.push);
+  const { handle } = await TcpClient.open("127.0.0.1", port);
+  const peer = await accepted.next();
+  peer.pause();
+  for (let refused = 0; refused < 3; ) {
+    let taken = false;
+    for (const size of [4096, 512]) while (net.send(handle, Buffer.alloc(size)) > 0) taken = true;
+    refused = taken ? 0 : refused + 1;
+    await pause(2);
+  }
+  expect(net.bufferedAmount(handle)).toBe(4096);
+  return peer;
+}
+
+test("more closes in one turn than there are blocks: each is clean", async () => {
+  const { url } = await wsPeer(() => {});
+  const clients = Array.from({ length: CLIENTS }, () => new WsClient(url));
+  await until(() => clients.every(({ connected }) => connected.all.length === 1), "32 connections");
+  for (const { handle } of clients) ws.close(handle, 4000, "done");
+  const ends = await Promise.all(clients.map(({ disconnected }) => disconnected.next()));
+  for (const end of ends) expect(end).toMatchObject({ code: 4000, clean: true });
+});
+
+test("we close while no block is free: the close frame goes out once there is one", async () => {
+  const { url } = await wsPeer(() => {});
+  const client = await WsClient.open(url);
+  const peer = await hog();
+  ws.close(client.handle, 4000);
+  await pause(50);
+  expect(client.disconnected.all).toEqual([]);
+  peer.resume();
+  expect(await client.disconnected.next()).toMatchObject({ code: 4000, clean: true });
+});
+
+test("the server closes while no block is free: it gets its answer once there is one", async () => {
+  const accepted = new Inbox<WebSocket>("a connection");
+  const { url } = await wsPeer(accepted.push);
+  const client = await WsClient.open(url);
+  const server = await accepted.next();
+  const ended = new Inbox<number>("the server's close");
+  server.on("close", ended.push);
+  const peer = await hog();
+  server.close(1001);
+  await pause(50);
+  peer.resume();
+  expect(await client.disconnected.next()).toMatchObject({ code: 1001, clean: true });
+  expect(await ended.next()).toBe(1001);
+});
+
+test("a WebSocket that is opened while no block is free waits for one", async () => {
+  const { url } = await wsPeer((socket) => socket.send("hello"));
+  const peer = await hog();
+  const client = new WsClient(url);
+  await pause(50);
+  expect(client.errors.all).toEqual([]);
+  peer.resume();
+  expect(await client.messages.next()).toBe("hello");
+});
+
+test("sixteen senders share eight blocks: all is sent, whole and in order", async () => {
+  const received = new Map<string, Buffer[]>();
+  const { url } = await wsPeer((socket, request) => {
+    const parts: Buffer[] = [];
+    received.set(request.url ?? "", parts);
+    socket.on("message", (data: Buffer) => parts.push(data));
+  });
+  const send = async (index: number): Promise<void> => {
+    const client = await WsClient.open(`${url}${index}`);
+    for (let count = 0; count < 50; count++) await client.send(noise(count * 37, index));
+    ws.close(client.handle);
+    expect(await client.disconnected.next()).toMatchObject({ code: 1000, clean: true });
+  };
+  await Promise.all(Array.from({ length: 16 }, (_, index) => send(index)));
+  for (let index = 0; index < 16; index++) {
+    const expected = Array.from({ length: 50 }, (_, count) => noise(count * 37, index));
+    expect(sha256(...(received.get(`/${index}`) ?? []))).toBe(sha256(...expected));
+  }
+});
