@@ -25,8 +25,8 @@ int32_t tw_buffered(tw_core *core, int32_t handle) {
 
 int32_t tw_set_receiving(tw_core *core, int32_t handle, uint32_t on) {
   tw_slot *slot = tw_slot_owned(core, handle, 0);
-  if (slot == NULL)
-    return TW_ERR_HANDLE;
+  if (slot == NULL || slot->kind == TW_KIND_LISTENER)
+    return TW_ERR_HANDLE; /* a listener receives nothing */
   if (on != 0)
     slot->flags &= ~(uint32_t)TW_SLOT_PAUSED;
   else

@@ -51,8 +51,10 @@ int32_t tw_set_tls(tw_core *core, int32_t handle, uint32_t on) {
     return TW_ERR_STATE;
   if (on != 0)
     slot->flags |= TW_SLOT_TLS;
-  else
+  else if (slot->kind != TW_KIND_WS) /* the URL said wss: it stays so */
     slot->flags &= ~(uint32_t)TW_SLOT_TLS;
+  else if ((slot->flags & TW_SLOT_TLS) != 0)
+    return TW_ERR_ARGUMENT;
   return 0;
 }
 
