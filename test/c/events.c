@@ -70,7 +70,7 @@ static void add_message(test_session *s, test_sock *sock, const tw_event *event,
 }
 
 static const char *step_name(unsigned step) {
-  static const char *const names[] = {"none", "open", "connect", "handshake", "receive",
+  static const char *const names[] = {"none", "open",  "connect", "handshake", "receive",
                                       "send", "close", "tls",     "accept"};
   return step < sizeof names / sizeof names[0] ? names[step] : "?";
 }

@@ -194,8 +194,10 @@ static int op_ws_send(test_session *s, const test_step *step) {
     uint32_t flags;
   } kinds[] = {{"binary", TW_SEND_BINARY},
                {"text", TW_SEND_TEXT},
-               {"binary+more", TW_SEND_BINARY | TW_SEND_MORE},
-               {"text+more", TW_SEND_TEXT | TW_SEND_MORE},
+               {"binary+more", TW_SEND_BINARY | TW_SEND_PART | TW_SEND_MORE},
+               {"text+more", TW_SEND_TEXT | TW_SEND_PART | TW_SEND_MORE},
+               {"binary+last", TW_SEND_BINARY | TW_SEND_PART},
+               {"text+last", TW_SEND_TEXT | TW_SEND_PART},
                {"unknown", 1u << 7}};
   int32_t handle;
   const char *kind;

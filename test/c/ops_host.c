@@ -237,6 +237,41 @@ static int op_open_tcp(test_session *s, const test_step *step) {
   return run_steps(s, steps, 4);
 }
 
+static int op_open_listener(test_session *s, const test_step *step) {
+  const char *name;
+  if (!arg_text(s, step, 1, &name, NULL))
+    return 0;
+  test_sock *sock = script_host_add(&s->host, name, TW_KIND_LISTENER);
+  if (sock == NULL)
+    return fail_with(s, "the handle's name is taken or too long");
+  s->host.opening = sock;
+  sock->handle = tw_listen(s->core, TW_SOCKET_TCP_LISTENER, "", 0, 80);
+  s->host.opening = NULL;
+  char wire[64];
+  char event[64];
+  snprintf(wire, sizeof wire, "open %s listen-tcp 80", name);
+  snprintf(event, sizeof event, "connected %s", name);
+  const char *const steps[][4] = {
+      {"wire", wire, NULL, NULL}, {"connected", name, NULL, NULL}, {"events", event, NULL, NULL}};
+  return run_steps(s, steps, 3);
+}
+
+static int op_open_accepted(test_session *s, const test_step *step) {
+  const char *listener;
+  const char *name;
+  if (!arg_text(s, step, 1, &listener, NULL) || !arg_text(s, step, 2, &name, NULL))
+    return 0;
+  char accepted[64];
+  char connected[64];
+  snprintf(accepted, sizeof accepted, "accepted %s by %s", name, listener);
+  snprintf(connected, sizeof connected, "connected %s", name);
+  const char *const steps[][4] = {{"accepted", listener, name, NULL},
+                                  {"connected", name, NULL, NULL},
+                                  {"events", accepted, connected, NULL},
+                                  {"wire", NULL, NULL, NULL}};
+  return run_steps(s, steps, 4);
+}
+
 static int op_open_ws(test_session *s, const test_step *step) {
   const char *name;
   if (!arg_text(s, step, 1, &name, NULL))
@@ -273,5 +308,7 @@ const test_op host_ops[] = {
     {"handshake", 1, 2, op_handshake},
     {"open-tcp", 1, 1, op_open_tcp},
     {"open-ws", 1, 1, op_open_ws},
+    {"open-listener", 1, 1, op_open_listener},
+    {"open-accepted", 2, 2, op_open_accepted},
     {NULL, 0, 0, NULL},
 };

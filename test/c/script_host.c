@@ -272,7 +272,8 @@ static test_sock *stream_of(script_host *host, int32_t handle, const char *fault
 
 void tw_port_shutdown(void *context, int32_t handle) {
   script_host *host = context;
-  test_sock *sock = stream_of(host, handle, "the end is told of a stream that has none, or had it, or is being written");
+  test_sock *sock =
+      stream_of(host, handle, "the end is told of a stream that has none, or had it, or is being written");
   if (sock == NULL)
     return;
   log_line(&host->wire, "shutdown %s", sock->name);

@@ -18,8 +18,8 @@ typedef struct test_sock {
   uint32_t kind; /* tw_kind that the application opened */
   bool open;     /* the host has a socket for it */
   bool reading;
-  bool finished; /* our half was ended */
-  bool securing; /* a TLS handshake is under way */
+  bool finished;        /* our half was ended */
+  bool securing;        /* a TLS handshake is under way */
   long long take;       /* bytes the next writes may take, or -1 for all */
   int32_t refuse_write; /* what the next tw_port_write answers */
   uint32_t writes;
@@ -54,12 +54,12 @@ typedef struct script_host {
   test_sock *opening; /* whose open call is running */
   test_buffer random; /* what a vector wants to be drawn next */
   uint32_t random_state;
-  int32_t refuse_open; /* what the next tw_port_open answers */
-  int32_t refuse_send; /* what the next tw_port_send_to answers */
+  int32_t refuse_open;    /* what the next tw_port_open answers */
+  int32_t refuse_send;    /* what the next tw_port_send_to answers */
   int32_t refuse_connect; /* what the next tw_port_connect answers */
   int32_t refuse_tls;     /* what the next tw_port_start_tls answers */
-  bool dribble;        /* take half of each write, the rest later */
-  char fault[200];     /* how the core broke the contract, or empty */
+  bool dribble;           /* take half of each write, the rest later */
+  char fault[200];        /* how the core broke the contract, or empty */
 } script_host;
 
 /* Makes it as new; keeps memory for the next run. */
