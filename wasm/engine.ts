@@ -34,12 +34,12 @@ export class Engine extends SocketCalls {
     return size < 0 ? Errors.ERR_MEMORY.value : exports.tw_ws_protocol(self, handle, stage, size);
   }
 
-  /** Queues a message, or with `more` a fragment of one, whole or not at all. */
-  wsSend(handle: number, data: Payload, more: boolean): number {
+  /** Queues a message whole or not at all; or, with `fragment` (`SendFlag.PART`, perhaps `MORE`), a part of one. */
+  wsSend(handle: number, data: Payload, fragment = 0): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(data);
     if (size < 0) return TOO_LARGE;
-    const flags = (typeof data === "string" ? SendFlag.TEXT : SendFlag.BINARY) | (more ? SendFlag.MORE : 0);
+    const flags = (typeof data === "string" ? SendFlag.TEXT : SendFlag.BINARY) | fragment;
     return this.sent(exports.tw_ws_send(self, handle, flags, stage, size));
   }
 

@@ -1,5 +1,5 @@
 /** WebSocket clients (RFC 6455) as numbers and events. */
-import { Kind } from "../../wasm/abi.gen.ts";
+import { Kind, SendFlag } from "../../wasm/abi.gen.ts";
 import { defaultEngine, openedEngine } from "../../wasm/host.ts";
 import { type Bytes, isInt32, show, toPayload } from "./arguments.ts";
 import type { Done, HandleState, ListenerOptions } from "./common.ts";
@@ -84,25 +84,25 @@ export function close(conn: number, code: number = NORMAL, reason = ""): Done {
  * fits), ERR_TOO_LARGE, ERR_STATE, ERR_HANDLE, ERR_ARGUMENT.
  */
 export function send(conn: number, message: string | Bytes): number {
-  return sendPart(conn, message, true);
+  return queue(conn, message, 0);
 }
 
 /**
- * Queues a fragment of a message, RFC 6455 5.4; the first one decides whether it is text. Nothing else can be sent on the
- * connection until the final one is.
+ * Queues a fragment of a message, RFC 6455 5.4; the first one decides whether it is text. Until the final one is queued,
+ * no other message can be sent on the connection: `send` answers -1, ERR_STATE.
  *
  * @returns as `send`.
  */
 export function sendFragment(conn: number, data: string | Bytes, final: boolean): number {
-  return sendPart(conn, data, Boolean(final));
+  return queue(conn, data, final ? SendFlag.PART : SendFlag.PART | SendFlag.MORE);
 }
 
-function sendPart(conn: number, data: string | Bytes, final: boolean): number {
+function queue(conn: number, data: string | Bytes, fragment: number): number {
   const found = find(conn);
   if (found === undefined) return common.stale(conn);
   const payload = toPayload(data);
   if (payload === undefined) return refuse("ERR_ARGUMENT", { step: "send", reason: `message ${show(data)}` });
-  const result = found.engine.wsSend(conn, payload, !final);
+  const result = found.engine.wsSend(conn, payload, fragment);
   return result < 0 ? refuse(result, { step: "send", address: found.address }) : result;
 }
 

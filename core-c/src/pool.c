@@ -23,12 +23,6 @@ static uint32_t block_take(tw_pool *pool) {
   return block;
 }
 
-static void block_release(tw_pool *pool, uint32_t block) {
-  pool->next[block] = pool->first_free;
-  pool->first_free = block;
-  pool->free++;
-}
-
 static uint8_t *block_bytes(const tw_pool *pool, uint32_t block) {
   return pool->bytes + (size_t)block * pool->block_size;
 }
@@ -71,25 +65,32 @@ void tw_chain_append(tw_pool *pool, tw_chain *chain, const void *data, uint32_t 
   }
 }
 
+/* Releases the blocks from the head to before `end`, which is further on in the chain. They keep their order, so that
+ * what is queued next lies in one piece again where this did. */
+static void release_until(tw_pool *pool, tw_chain *chain, uint32_t end) {
+  if (chain->head == end)
+    return;
+  uint32_t last = chain->head;
+  for (pool->free++; pool->next[last] != end; last = pool->next[last])
+    pool->free++;
+  pool->next[last] = pool->first_free;
+  pool->first_free = chain->head;
+  chain->head = end;
+}
+
 void tw_chain_consume(tw_pool *pool, tw_chain *chain, uint32_t size) {
   chain->size -= size;
-  while (chain->head != TW_NO_BLOCK) {
-    uint32_t end = chain->head == chain->tail ? chain->end : pool->block_size;
-    uint32_t here = end - chain->start;
-    if (size < here) {
-      chain->start += size;
-      return;
-    }
-    uint32_t block = chain->head;
-    chain->head = pool->next[block];
-    chain->start = 0;
-    block_release(pool, block);
-    size -= here;
-    if (chain->head == TW_NO_BLOCK) {
-      chain->tail = TW_NO_BLOCK;
-      chain->end = 0;
-    }
+  if (chain->size == 0) {
+    release_until(pool, chain, TW_NO_BLOCK);
+    tw_chain_init(chain);
+    return;
   }
+  uint32_t block = chain->head;
+  uint32_t start = chain->start + size;
+  for (; start >= pool->block_size; start -= pool->block_size)
+    block = pool->next[block];
+  release_until(pool, chain, block);
+  chain->start = start;
 }
 
 void tw_chain_clear(tw_pool *pool, tw_chain *chain) { tw_chain_consume(pool, chain, chain->size); }

@@ -7,8 +7,10 @@ import type { Session } from "./vector-session.ts";
 const kinds: Record<string, number> = {
   binary: SendFlag.BINARY,
   text: SendFlag.TEXT,
-  "binary+more": SendFlag.BINARY | SendFlag.MORE,
-  "text+more": SendFlag.TEXT | SendFlag.MORE,
+  "binary+more": SendFlag.BINARY | SendFlag.PART | SendFlag.MORE,
+  "text+more": SendFlag.TEXT | SendFlag.PART | SendFlag.MORE,
+  "binary+last": SendFlag.BINARY | SendFlag.PART,
+  "text+last": SendFlag.TEXT | SendFlag.PART,
   unknown: 1 << 7,
 };
 

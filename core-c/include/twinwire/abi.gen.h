@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what tw_abi_hash returns. */
-#define TW_ABI_HASH 0x10c0443au
+#define TW_ABI_HASH 0xe81a07c8u
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -240,7 +240,8 @@ typedef enum tw_deadline {
 typedef enum tw_send_flag {
   TW_SEND_BINARY = 0, /* a binary message */
   TW_SEND_TEXT = 1, /* a text message; the bytes must be UTF-8 */
-  TW_SEND_MORE = 2, /* a fragment: the message goes on with the next send */
+  TW_SEND_PART = 2, /* a fragment, RFC 6455 5.4: begins a message, or goes on with the one that is unfinished */
+  TW_SEND_MORE = 4, /* the message goes on with the next fragment; only with PART */
 } tw_send_flag;
 
 /* How the host is to close a socket. */
@@ -353,8 +354,8 @@ TW_STATIC_ASSERT(offsetof(tw_limits, closeTimeoutMs) == 52, "tw_limits.closeTime
   {.sockets = 1024u, \
    .webSockets = 4096u, \
    .recvBuffer = 65536u, \
-   .stageBuffer = 1048576u, \
-   .sendBuffer = 1048576u, \
+   .stageBuffer = 4194304u, \
+   .sendBuffer = 4194304u, \
    .blockSize = 16384u, \
    .sendPool = 67108864u, \
    .textPool = 2097152u, \
@@ -385,8 +386,8 @@ TW_STATIC_ASSERT(offsetof(tw_limits, closeTimeoutMs) == 52, "tw_limits.closeTime
   X(sockets, 1024u, 4u, 0u, 16384u) \
   X(webSockets, 4096u, 2u, 0u, 16384u) \
   X(recvBuffer, 65536u, 1460u, 64u, 1048576u) \
-  X(stageBuffer, 1048576u, 0u, 0u, 67108864u) \
-  X(sendBuffer, 1048576u, 2048u, 16u, 67108864u) \
+  X(stageBuffer, 4194304u, 0u, 0u, 67108864u) \
+  X(sendBuffer, 4194304u, 2048u, 16u, 67108864u) \
   X(blockSize, 16384u, 512u, 64u, 65536u) \
   X(sendPool, 67108864u, 4096u, 64u, 1073741824u) \
   X(textPool, 2097152u, 1024u, 128u, 67108864u) \

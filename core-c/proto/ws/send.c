@@ -68,13 +68,16 @@ int32_t tw_ws_send(tw_core *core, int32_t handle, uint32_t flags, const void *da
   tw_slot *slot = open_slot(core, handle, &error);
   if (error != 0)
     return error;
-  if ((flags & ~(uint32_t)(TW_SEND_TEXT | TW_SEND_MORE)) != 0)
+  bool part = (flags & TW_SEND_PART) != 0;
+  bool more = (flags & TW_SEND_MORE) != 0;
+  if ((flags & ~(uint32_t)(TW_SEND_TEXT | TW_SEND_PART | TW_SEND_MORE)) != 0 || (more && !part))
     return TW_ERR_ARGUMENT;
   if (size > core->limits.sendBuffer)
     return TW_ERR_TOO_LARGE;
 
   tw_ws *ws = tw_ws_of(core, slot);
-  bool more = (flags & TW_SEND_MORE) != 0;
+  if (ws->sending && !part)
+    return TW_ERR_STATE;
   bool text = ws->sending ? ws->sending_text : (flags & TW_SEND_TEXT) != 0;
   uint32_t utf8 = ws->sending ? ws->sent_utf8 : 0;
   if (text && (tw_utf8_scan(&utf8, data, size) >= 0 || (!more && utf8 != 0)))
