@@ -82,6 +82,7 @@ export class Outbox {
   finish(): Promise<void> {
     if (this.#finishing) return DONE;
     if (this.#end !== undefined) return Promise.reject(this.#end);
+    if (this.#late) return Promise.reject(this.#deadline(0));
     this.#finishing = true;
     const writer = new Writer(NO_BYTES, true, true);
     this.#writers.add(writer);

@@ -61,6 +61,7 @@ export async function echoPeer(): Promise<TcpPeer> {
 export async function all(socket: Socket): Promise<Buffer> {
   const parts: Buffer[] = [];
   socket.on("data", (part: Buffer) => parts.push(part));
+  socket.resume();
   await within(once(socket, "end"), "the end of the stream");
   return Buffer.concat(parts);
 }
