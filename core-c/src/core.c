@@ -132,10 +132,10 @@ uint32_t tw_connected(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
   if (slot != NULL && slot->state == TW_STATE_CONNECTING) {
-    if ((slot->flags & TW_SLOT_TLS) != 0 && slot->kind != TW_KIND_LISTENER)
-      begin_tls(core, slot);
-    else
+    if ((slot->flags & TW_SLOT_TLS) == 0 || slot->kind == TW_KIND_LISTENER)
       tw_protocol_of(slot)->connected(core, slot);
+    else if ((slot->flags & (TW_SLOT_SECURING | TW_SLOT_SECURED)) == 0)
+      begin_tls(core, slot);
   }
   return make_records(core);
 }
