@@ -35,14 +35,12 @@ export function defaultEngine(): Engine {
  * ```
  *
  * @returns all limits in force.
- * @throws TwinwireError ERR_STATE after the first open; ERR_ARGUMENT for a name that is no limit or a value outside its
+ * @throws TwinwireError ERR_STARTED after the first open; ERR_ARGUMENT for a name that is no limit or a value outside its
  * range, which the message gives.
  */
 export function limits(change?: Partial<Limits>): Readonly<Limits> {
   if (change !== undefined) {
-    if (engine !== undefined) {
-      throw new TwinwireError("ERR_STATE", { reason: "limits can be set only before the first handle is opened" });
-    }
+    if (engine !== undefined) throw new TwinwireError("ERR_STARTED");
     completeLimits(change);
     given = { ...given, ...change };
   }

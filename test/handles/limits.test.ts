@@ -87,6 +87,9 @@ test("a full table refuses with -1, and a closed handle makes room", async () =>
 
 test("after the first open limits are fixed", () => {
   const error = thrown(() => limits({ sockets: 64 }));
-  expect(error.code).toBe("ERR_STATE");
+  expect(error.code).toBe("ERR_STARTED");
+  expect(error.message).toBe(
+    "ERR_STARTED: the limits are fixed once the first handle is open; call limits() before the first open",
+  );
   expect(limits().sockets).toBe(2);
 });

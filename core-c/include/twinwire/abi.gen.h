@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what tw_abi_hash returns. */
-#define TW_ABI_HASH 0xe81a07c8u
+#define TW_ABI_HASH 0x78d6e689u
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -118,6 +118,8 @@
 #define TW_ERR_TLS_PIN (-41)
 /* bytes arrived before TLS began; to go on would let them be taken for protected ones: read all that the peer may say in the clear before you upgrade */
 #define TW_ERR_TLS_BUFFERED (-42)
+/* the limits are fixed once the first handle is open: call limits() before the first open */
+#define TW_ERR_STARTED (-43)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
@@ -162,7 +164,8 @@
   X(TW_ERR_TLS_EXPIRED, -39, "the certificate is not valid at this time", "renew it, or set this machine's clock") \
   X(TW_ERR_TLS_UNTRUSTED, -40, "no trusted authority vouches for the certificate", "give its issuer as ca") \
   X(TW_ERR_TLS_PIN, -41, "the certificate is not the pinned one", "compare the fingerprints; the peer may be another one than you think") \
-  X(TW_ERR_TLS_BUFFERED, -42, "bytes arrived before TLS began; to go on would let them be taken for protected ones", "read all that the peer may say in the clear before you upgrade")
+  X(TW_ERR_TLS_BUFFERED, -42, "bytes arrived before TLS began; to go on would let them be taken for protected ones", "read all that the peer may say in the clear before you upgrade") \
+  X(TW_ERR_STARTED, -43, "the limits are fixed once the first handle is open", "call limits() before the first open")
 
 /* What a handle is. */
 typedef enum tw_kind {
