@@ -1,9 +1,18 @@
-import { type AddressOf, Close, Errors, Kind } from "../../wasm/abi.gen.ts";
-import type { Clock, Port, PortEvents, PortMemory } from "../port.ts";
+import { type AddressOf, Close, Errors, Kind, SocketKind } from "../../wasm/abi.gen.ts";
+import type { Clock, Port, PortEvents, PortMemory, Resolution } from "../port.ts";
 import { beginsWith, joinBytes } from "./bytes.ts";
 import { ClientStream } from "./client-stream.ts";
 import { Log } from "./log.ts";
 import { forget, newSocket, type ScriptSocket } from "./socket.ts";
+
+/** How a socket is opened: the word for the wire log, what may open it so, and whether it has a name and a port. */
+const openings: Record<SocketKind, { word: string; kinds: readonly Kind[]; name: boolean; port: boolean }> = {
+  [SocketKind.TCP]: { word: "tcp", kinds: [Kind.TCP, Kind.WS], name: true, port: true },
+  [SocketKind.UDP]: { word: "udp", kinds: [Kind.UDP], name: false, port: true },
+  [SocketKind.UNIX]: { word: "unix", kinds: [Kind.TCP], name: true, port: false },
+  [SocketKind.TCP_LISTENER]: { word: "listen-tcp", kinds: [Kind.LISTENER], name: false, port: true },
+  [SocketKind.UNIX_LISTENER]: { word: "listen-unix", kinds: [Kind.LISTENER], name: true, port: false },
+};
 
 /**
  * A host without an operating system. It answers the engine as a script tells it to, writes every call down in `wire`,
@@ -25,6 +34,10 @@ export class ScriptPort implements Port {
   refuseOpen = 0;
   /** What the next `sendTo` answers; 0: it sends. */
   refuseSend = 0;
+  /** What the next `connectUdp` answers. */
+  refuseConnect = 0;
+  /** What the next `startTls` answers; 0: it starts. */
+  refuseTls = 0;
   /** What `attach` handed over. */
   engine: { deliver: PortEvents; memory: PortMemory } | undefined;
   readonly clock: Clock & { nowMs: number; wakeAt: number; laterAsked: boolean };
@@ -57,28 +70,29 @@ export class ScriptPort implements Port {
     this.engine = { deliver, memory };
   }
 
-  open(handle: number, kind: Kind, name: string, port: number): number {
+  open(handle: number, kind: SocketKind, name: string, port: number): number {
     const socket = this.#opening?.handle === -1 ? this.#opening : this.find(handle);
     if (socket === undefined || socket.open) {
       this.fail(socket, socket === undefined ? "a socket is opened for it" : "it is opened twice");
       return Errors.ERR_HOST.value;
     }
-    this.wire.line(kind === Kind.UDP ? `open ${socket.name} udp ${port}` : `open ${socket.name} tcp ${name} ${port}`);
-    if (kind === Kind.UDP ? name !== "" : kind !== Kind.TCP || name === "") this.fail(socket, "a wrong kind or name");
+    const how = openings[kind];
+    const fits = how?.kinds.some((it) => it === socket.kind) && (name !== "" || !how.name) && (port === 0 || how.port);
+    if (!fits) this.fail(socket, "it is opened with a wrong kind, name or port");
+    const words = ["open", socket.name, how?.word, ...(name === "" ? [] : [name]), ...(how?.port ? [port] : [])];
+    this.wire.line(words.join(" "));
     const refuse = this.refuseOpen;
     this.refuseOpen = 0;
-    if (refuse !== 0) return refuse;
-    forget(socket);
-    socket.handle = handle;
-    socket.open = true;
-    socket.reading = true;
-    socket.stream?.restart();
-    return 0;
+    if (refuse === 0) this.opened(socket, handle);
+    return refuse;
   }
 
   write(handle: number, pieces: readonly Uint8Array[]): number {
     const socket = this.find(handle);
     if (socket === undefined || !socket.open) return this.#refuse(socket, "bytes are written on a closed socket");
+    if (socket.finished || socket.securing) {
+      return this.#refuse(socket, socket.finished ? "bytes follow the end" : "bytes are written while TLS begins");
+    }
     if (pieces.length === 0 || pieces.some((piece) => piece.length === 0)) this.fail(socket, "an empty write");
     if (socket.lent !== undefined) return this.#refuse(socket, "bytes are written while others are pending");
     if (socket.refuseWrite !== 0) {
@@ -106,16 +120,48 @@ export class ScriptPort implements Port {
   sendTo(handle: number, address: string, port: number, data: Uint8Array): number {
     const socket = this.find(handle);
     if (socket?.kind !== Kind.UDP || !socket.open) return this.#refuse(socket, "a datagram is sent on a closed socket");
-    this.wire.bytes(`send-to ${socket.name} ${address} ${port}`, data);
+    this.wire.bytes(address === "" ? `send ${socket.name}` : `send-to ${socket.name} ${address} ${port}`, data);
     const refuse = this.refuseSend;
     this.refuseSend = 0;
     return refuse === 0 ? data.length : refuse;
   }
 
+  shutdown(handle: number): void {
+    const socket = this.#stream(handle, "the end is told of a stream that has none, or had it, or is being written");
+    if (socket === undefined) return;
+    this.wire.line(`shutdown ${socket.name}`);
+    socket.finished = true;
+  }
+
+  connectUdp(handle: number, address: string, port: number): number {
+    const socket = this.find(handle);
+    if (socket?.kind !== Kind.UDP || !socket.open) return this.#refuse(socket, "a peer is set on no open UDP socket");
+    this.wire.line(`connect ${socket.name} ${address} ${port}`);
+    const refuse = this.refuseConnect;
+    this.refuseConnect = 0;
+    return refuse;
+  }
+
+  startTls(handle: number, name: string): number {
+    const socket = this.#stream(handle, "TLS is started on a stream that is not ready for it");
+    if (socket === undefined) return Errors.ERR_HANDLE.value;
+    this.wire.line(name === "" ? `start-tls ${socket.name}` : `start-tls ${socket.name} ${name}`);
+    const refuse = this.refuseTls;
+    this.refuseTls = 0;
+    socket.securing = refuse === 0;
+    return refuse;
+  }
+
+  tlsInfo(): undefined {}
+
+  resolve(): Promise<Resolution> {
+    return Promise.resolve({ error: Errors.ERR_UNSUPPORTED.value, addresses: [] });
+  }
+
   read(handle: number, on: boolean): void {
     const socket = this.find(handle);
-    if (socket === undefined || !socket.open) {
-      this.fail(socket, "reading is switched on a closed socket");
+    if (socket === undefined || !socket.open || socket.kind === Kind.LISTENER || (socket.securing && !on)) {
+      this.fail(socket, "reading is switched on a closed socket, or one that must be read");
       return;
     }
     this.wire.line(`read ${socket.name} ${on ? "on" : "off"}`);
@@ -183,6 +229,24 @@ export class ScriptPort implements Port {
     return handle;
   }
 
+  /** From now on there is a socket for the handle. */
+  opened(socket: ScriptSocket, handle: number): void {
+    forget(socket);
+    socket.handle = handle;
+    socket.open = true;
+    socket.reading = true;
+    socket.stream?.restart();
+  }
+
+  /** Names what a listener accepts: `call` returns the handle, or an error, after which the name is free again. */
+  accepting(name: string, call: (register: (handle: number) => void) => void): void {
+    if (this.named(name) !== undefined) throw new Error(`the name ${name} is taken`);
+    const socket = newSocket(name, Kind.TCP);
+    this.#sockets.push(socket);
+    call((handle) => this.opened(socket, handle));
+    if (socket.handle === -1) this.#sockets.splice(this.#sockets.indexOf(socket), 1);
+  }
+
   /** The bytes that are drawn next. */
   scriptRandom(bytes: Uint8Array): void {
     this.#random.push(...bytes);
@@ -198,6 +262,15 @@ export class ScriptPort implements Port {
   /** Notes that the engine broke the contract. */
   fail(socket: ScriptSocket | undefined, what: string): void {
     this.fault ||= `${socket?.name ?? "an unknown handle"}: ${what}`;
+  }
+
+  /** A stream that can be ended or given TLS. */
+  #stream(handle: number, fault: string): ScriptSocket | undefined {
+    const socket = this.find(handle);
+    const isStream = socket?.kind === Kind.TCP || socket?.kind === Kind.WS;
+    if (isStream && socket.open && !socket.finished && !socket.securing && socket.lent === undefined) return socket;
+    this.fail(socket, fault);
+    return undefined;
   }
 
   #refuse(socket: ScriptSocket | undefined, what: string): number {

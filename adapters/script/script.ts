@@ -16,6 +16,22 @@ export class Script {
     this.#deliver.connected(handle);
   }
 
+  /** A listener has a connection, which gets a name if there is room for it. Returns whether there is. */
+  accepted(listener: number, name: string): boolean {
+    let taken = false;
+    this.#port.accepting(name, (register) => {
+      taken = this.#deliver.accepted(listener, register);
+    });
+    return taken;
+  }
+
+  /** The TLS handshake is done. */
+  secured(handle: number): void {
+    const socket = this.#port.find(handle);
+    if (socket !== undefined) socket.securing = false;
+    this.#deliver.secured(handle);
+  }
+
   /** Delivers bytes; holds them while reading is off. */
   receive(handle: number, bytes: Uint8Array): void {
     const socket = this.#port.find(handle);

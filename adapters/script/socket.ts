@@ -10,6 +10,10 @@ export interface ScriptSocket {
   /** The host has a socket for it. */
   open: boolean;
   reading: boolean;
+  /** Our half was ended. */
+  finished: boolean;
+  /** A TLS handshake is under way. */
+  securing: boolean;
   /** Bytes that the next writes may take. */
   take: number;
   /** What the next write answers instead of taking anything; 0: nothing. */
@@ -38,6 +42,8 @@ export function newSocket(name: string, kind: number): ScriptSocket {
     handle: -1,
     open: false,
     reading: false,
+    finished: false,
+    securing: false,
     take: Number.POSITIVE_INFINITY,
     refuseWrite: 0,
     writes: 0,
@@ -55,6 +61,8 @@ export function newSocket(name: string, kind: number): ScriptSocket {
 export function forget(socket: ScriptSocket): void {
   socket.open = false;
   socket.reading = false;
+  socket.finished = false;
+  socket.securing = false;
   socket.lent = undefined;
   socket.lentPieces = [];
   socket.handedBack = undefined;

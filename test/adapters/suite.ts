@@ -1,70 +1,13 @@
 /** What every adapter over real sockets has to pass: the promises of adapters/port.ts, one by one. */
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import type { Port, PortEvents } from "../../adapters/port.ts";
-import { AddressOf, Close, Errors, FOREVER, Kind } from "../../wasm/abi.gen.ts";
+import type { Port } from "../../adapters/port.ts";
+import { AddressOf, Close, Errors, FOREVER, SocketKind } from "../../wasm/abi.gen.ts";
 import { atEnd, endPeers, freePort, tcpPeer, udpPeer } from "../support/peers.ts";
 import { Inbox, pause, until } from "../support/wait.ts";
+import { attach, type Ear } from "./ear.ts";
 
 const HOST = "127.0.0.1";
-const ROOM = 65_536;
-
-/** Notes what a port delivers. */
-class Ear implements PortEvents {
-  readonly memory = { received: Buffer.alloc(ROOM) };
-  readonly heard = new Inbox<string>("a delivery");
-  readonly data: Buffer[] = [];
-  readonly causes: unknown[] = [];
-  /** Called inside `received`. */
-  onReceived: (() => void) | undefined;
-
-  connected(handle: number): void {
-    this.heard.push(`connected ${handle}`);
-  }
-
-  received(handle: number, size: number): void {
-    this.data.push(Buffer.from(this.memory.received.subarray(0, size)));
-    this.heard.push(`received ${handle}`);
-    this.onReceived?.();
-  }
-
-  ended(handle: number): void {
-    this.heard.push(`ended ${handle}`);
-  }
-
-  written(handle: number, size: number): void {
-    this.heard.push(`written ${handle} ${size}`);
-  }
-
-  closed(handle: number, error: number, cause?: unknown): void {
-    this.causes.push(cause);
-    this.heard.push(`closed ${handle} ${error}`);
-  }
-
-  datagram(handle: number, size: number, address: string, port: number): void {
-    const text = this.memory.received.toString("latin1", 0, size);
-    this.heard.push(`datagram ${handle} ${text} ${address} ${port}`);
-  }
-
-  failed(handle: number, error: number): void {
-    this.heard.push(`failed ${handle} ${error}`);
-  }
-
-  wake(): void {
-    this.heard.push("wake");
-  }
-
-  later(): void {
-    this.heard.push("later");
-  }
-}
-
-function attach(createPort: () => Port): { port: Port; ear: Ear } {
-  const port = createPort();
-  const ear = new Ear();
-  port.attach(ear, ear.memory);
-  return { port, ear };
-}
 
 export function portSuite(name: string, createPort: () => Port): void {
   afterEach(endPeers);
@@ -73,7 +16,7 @@ export function portSuite(name: string, createPort: () => Port): void {
     const accepted = new Inbox<Socket>("a connection");
     const server = await tcpPeer(accepted.push, { allowHalfOpen: true });
     const { port, ear } = attach(createPort);
-    expect(port.open(1, Kind.TCP, HOST, server.port)).toBe(0);
+    expect(port.open(1, SocketKind.TCP, HOST, server.port, {})).toBe(0);
     expect(ear.heard.all).toEqual([]);
     expect(await ear.heard.next()).toBe("connected 1");
     atEnd(() => port.close(1, Close.ABORT));
@@ -135,7 +78,7 @@ export function portSuite(name: string, createPort: () => Port): void {
     test("reading may be off before there is a connection", async () => {
       const server = await tcpPeer((socket) => socket.write("early"));
       const { port, ear } = attach(createPort);
-      port.open(1, Kind.TCP, HOST, server.port);
+      port.open(1, SocketKind.TCP, HOST, server.port, {});
       port.read(1, false);
       atEnd(() => port.close(1, Close.ABORT));
       expect(await ear.heard.next()).toBe("connected 1");
@@ -186,7 +129,7 @@ export function portSuite(name: string, createPort: () => Port): void {
       const server = await tcpPeer(() => {});
       for (const how of [Close.ORDERLY, Close.ABORT]) {
         const { port, ear } = attach(createPort);
-        port.open(1, Kind.TCP, HOST, server.port);
+        port.open(1, SocketKind.TCP, HOST, server.port, {});
         port.close(1, how);
         await pause(30);
         expect(ear.heard.all).toEqual([]);
@@ -197,9 +140,9 @@ export function portSuite(name: string, createPort: () => Port): void {
       const { port, ear, peer } = await pair();
       peer.resetAndDestroy();
       expect(await ear.heard.next()).toBe(`closed 1 ${Errors.ERR_RESET.value}`);
-      port.open(2, Kind.TCP, HOST, await freePort());
+      port.open(2, SocketKind.TCP, HOST, await freePort(), {});
       expect(await ear.heard.next()).toBe(`closed 2 ${Errors.ERR_REFUSED.value}`);
-      port.open(3, Kind.TCP, "no-such-host.invalid", 80);
+      port.open(3, SocketKind.TCP, "no-such-host.invalid", 80, {});
       const names = [Errors.ERR_NAME_NOT_FOUND, Errors.ERR_NAME_FAILED].map(({ value }) => `closed 3 ${value}`);
       expect(names).toContain(await ear.heard.next());
       for (const cause of ear.causes) expect(cause).toHaveProperty("message");
@@ -216,7 +159,7 @@ export function portSuite(name: string, createPort: () => Port): void {
     test("datagrams go out and come in with their sender", async () => {
       const echo = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
       const { port, ear } = attach(createPort);
-      expect(port.open(1, Kind.UDP, "", 0)).toBe(0);
+      expect(port.open(1, SocketKind.UDP, "", 0, {})).toBe(0);
       expect(port.address(1, AddressOf.LOCAL)).toMatch(/:[1-9]\d*$/);
       const bytes = Buffer.from("hello");
       expect(port.sendTo(1, HOST, echo.port, bytes)).toBe(5);
@@ -228,10 +171,10 @@ export function portSuite(name: string, createPort: () => Port): void {
 
     test("a port that is taken is an error, at once or delivered", async () => {
       const { port, ear } = attach(createPort);
-      port.open(1, Kind.UDP, "", 0);
+      port.open(1, SocketKind.UDP, "", 0, {});
       atEnd(() => port.close(1, Close.ABORT));
       const taken = Number(String(port.address(1, AddressOf.LOCAL)).split(":")[1]);
-      const result = port.open(2, Kind.UDP, "", taken);
+      const result = port.open(2, SocketKind.UDP, "", taken, {});
       if (result === 0) expect(await ear.heard.next()).toBe(`closed 2 ${Errors.ERR_IN_USE.value}`);
       else expect(result).toBe(Errors.ERR_IN_USE.value);
     });

@@ -1,5 +1,5 @@
 /** What the application does: the calls of the wall. */
-import { Kind, SendFlag } from "../../wasm/abi.gen.ts";
+import { type CoreExports, Kind, SendFlag, SocketKind } from "../../wasm/abi.gen.ts";
 import { bytesAt, expectResult, handleAt, type Operation } from "./vector-args.ts";
 import { numberAt, type Step, textAt } from "./vector-file.ts";
 import type { Session } from "./vector-session.ts";
@@ -41,6 +41,18 @@ function open(s: Session, step: Step, kind: Kind, errorIndex: number, call: () =
   if (step.length > errorIndex || handle < 0) expectResult(step, errorIndex, handle, 0);
 }
 
+const listeners: Record<string, SocketKind> = { tcp: SocketKind.TCP_LISTENER, unix: SocketKind.UNIX_LISTENER };
+const deadlines = ["none", "read", "write", "both", "unknown"];
+
+type Setter = "tw_set_receiving" | "tw_set_half_open" | "tw_set_window" | "tw_consumed" | "tw_set_tls";
+
+/** A call that takes a handle and a number. */
+function setter(name: Setter & keyof CoreExports): Operation {
+  return (s, step) => {
+    expectResult(step, 3, s.core.exports[name](s.core.self, handleAt(s, step, 1), numberAt(step, 2)), 0);
+  };
+}
+
 /** The operations by name. */
 export const calls: Record<string, Operation> = {
   tcp: (s, step) => {
@@ -49,6 +61,25 @@ export const calls: Record<string, Operation> = {
   },
   udp: (s, step) => {
     open(s, step, Kind.UDP, 3, () => s.core.exports.tw_udp_open(s.core.self, numberAt(step, 2)));
+  },
+  unix: (s, step) => {
+    const { at, size } = one(s, step, 2);
+    open(s, step, Kind.TCP, 3, () => s.core.exports.tw_unix_connect(s.core.self, at, size));
+  },
+  listen: (s, step) => {
+    const { at, size } = one(s, step, 3);
+    const kind = listeners[textAt(step, 2)] ?? SocketKind.UDP;
+    const port = numberAt(step, 4);
+    open(s, step, Kind.LISTENER, 5, () => s.core.exports.tw_listen(s.core.self, kind, at, size, port));
+  },
+  "udp-bind": (s, step) => {
+    const { at, size } = one(s, step, 2);
+    open(s, step, Kind.UDP, 4, () => s.core.exports.tw_udp_bind(s.core.self, at, size, numberAt(step, 3)));
+  },
+  "udp-connect": (s, step) => {
+    const { at, size } = one(s, step, 2);
+    const got = s.core.exports.tw_udp_connect(s.core.self, handleAt(s, step, 1), at, size, numberAt(step, 3));
+    expectResult(step, 4, got, 0);
   },
   ws: (s, step) => {
     const { at, size } = one(s, step, 2);
@@ -104,9 +135,23 @@ export const calls: Record<string, Operation> = {
     const got = s.core.exports.tw_set_reconnect_delays(s.core.self, handle, s.machine.scratch, delays.length);
     expectResult(step, 2 + delays.length, got, 0);
   },
-  receiving: (s, step) => {
-    const got = s.core.exports.tw_set_receiving(s.core.self, handleAt(s, step, 1), numberAt(step, 2));
-    expectResult(step, 3, got, 0);
+  receiving: setter("tw_set_receiving"),
+  "half-open": setter("tw_set_half_open"),
+  window: setter("tw_set_window"),
+  consumed: setter("tw_consumed"),
+  tls: setter("tw_set_tls"),
+  shutdown: (s, step) => {
+    expectResult(step, 2, s.core.exports.tw_shutdown(s.core.self, handleAt(s, step, 1)), 0);
+  },
+  deadline: (s, step) => {
+    const which = deadlines.indexOf(textAt(step, 2));
+    if (which < 0) throw new Error("no such deadline");
+    const got = s.core.exports.tw_set_deadline(s.core.self, handleAt(s, step, 1), which, numberAt(step, 3));
+    expectResult(step, 4, got, 0);
+  },
+  "start-tls": (s, step) => {
+    const { at, size } = one(s, step, 2);
+    expectResult(step, 3, s.core.exports.tw_start_tls(s.core.self, handleAt(s, step, 1), at, size), 0);
   },
   bind: (s, step) => {
     const [event, declaration] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));

@@ -25,11 +25,14 @@ export class CoreMachine {
     const none = (): never => {
       throw new Error("no core is running");
     };
-    this.#imports = routeImports(new ScriptPort(), new EndpointTable(new ScriptPort()), none);
+    this.#imports = importsOf(new ScriptPort(), none);
     this.exports = instantiate({
       tw_port_open: (...args) => this.#imports.tw_port_open(...args),
       tw_port_write: (...args) => this.#imports.tw_port_write(...args),
       tw_port_send_to: (...args) => this.#imports.tw_port_send_to(...args),
+      tw_port_shutdown: (...args) => this.#imports.tw_port_shutdown(...args),
+      tw_port_connect: (...args) => this.#imports.tw_port_connect(...args),
+      tw_port_start_tls: (...args) => this.#imports.tw_port_start_tls(...args),
       tw_port_read: (...args) => this.#imports.tw_port_read(...args),
       tw_port_close: (...args) => this.#imports.tw_port_close(...args),
       tw_port_address: (...args) => this.#imports.tw_port_address(...args),
@@ -76,7 +79,7 @@ export class CoreMachine {
       stage: this.exports.tw_stage_buffer(self) >>> 0,
       events: this.exports.tw_events(self) >>> 0,
     };
-    this.#imports = routeImports(port, new EndpointTable(port), () => core);
+    this.#imports = importsOf(port, () => core);
     return core;
   }
 
@@ -86,6 +89,11 @@ export class CoreMachine {
     this.memory.writeBytes(this.scratch + offset, bytes.length, bytes);
     return this.scratch + offset;
   }
+}
+
+function importsOf(port: ScriptPort, core: () => Core): CoreImports {
+  const nobody = (): void => {};
+  return routeImports(port, { endpoints: new EndpointTable(port), core, refused: nobody, failed: nobody });
 }
 
 function align(place: number): number {

@@ -3,7 +3,8 @@ import { Log, type ScriptPort, type ScriptSocket } from "../../adapters/script/i
 import { Errors, Event, EventFlag, FOREVER } from "../../wasm/abi.gen.ts";
 import type { Core } from "../../wasm/core.ts";
 
-const steps = ["none", "open", "connect", "handshake", "receive", "send", "close"];
+const steps = ["none", "open", "connect", "handshake", "receive", "send", "close", "tls", "accept"];
+const deadlines = ["?", "read", "write"];
 const names = new Map(Object.entries(Errors).map(([name, { value }]) => [value as number, name]));
 
 /** "ERR_RESET" for -17; undefined if there is none. */
@@ -90,6 +91,18 @@ export class EventLog {
         this.#log.line(`error ${name} ${shown} ${step} ${detail} ${retry}`);
         break;
       }
+      case Event.ACCEPTED:
+        this.#log.line(`accepted ${name} by ${this.#port.find(detail)?.name}`);
+        break;
+      case Event.SECURED:
+        this.#log.line(`secured ${name}`);
+        break;
+      case Event.ENDED:
+        this.#log.line(`ended ${name}`);
+        break;
+      case Event.DEADLINE:
+        this.#log.line(`deadline ${name} ${deadlines[detail] ?? "?"}`);
+        break;
       case Event.CLOSE:
         this.#log.bytes(`close ${name} ${code}`, bytes);
         break;

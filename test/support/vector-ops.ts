@@ -37,6 +37,11 @@ function handshake(s: Session, name: string, headers: string, split: boolean): v
 
 const host: Record<string, Operation> = {
   connected: (s, step) => s.script.connected(handleAt(s, step, 1)),
+  accepted: (s, step) => {
+    if (s.script.accepted(handleAt(s, step, 1), textAt(step, 2)) && step.length === 3) return;
+    expectResult(step, 3, s.acceptedHandle, 0);
+  },
+  secured: (s, step) => s.script.secured(handleAt(s, step, 1)),
   rx: (s, step) => s.arrive(handleAt(s, step, 1), bytesAt(step, 2), true),
   ended: (s, step) => s.script.end(handleAt(s, step, 1)),
   closed: (s, step) => s.script.gone(handleAt(s, step, 1), step[2] === 0 ? 0 : errorValue(step[2])),
@@ -71,6 +76,12 @@ const script: Record<string, Operation> = {
   "refuse-send": (s, step) => {
     s.port.refuseSend = errorValue(step[1]);
   },
+  "refuse-connect": (s, step) => {
+    s.port.refuseConnect = errorValue(step[1]);
+  },
+  "refuse-tls": (s, step) => {
+    s.port.refuseTls = errorValue(step[1]);
+  },
   "refuse-write": (s, step) => {
     const socket = s.port.find(handleAt(s, step, 1));
     if (socket !== undefined) socket.refuseWrite = errorValue(step[2]);
@@ -91,6 +102,20 @@ const script: Record<string, Operation> = {
     ] as Step[]) {
       runStep(s, one);
     }
+  },
+  "open-listener": (s, step) => {
+    const name = textAt(step, 1);
+    runStep(s, ["listen", name, "tcp", "", 80]);
+    runStep(s, ["wire", `open ${name} listen-tcp 80`]);
+    runStep(s, ["connected", name]);
+    runStep(s, ["events", `connected ${name}`]);
+  },
+  "open-accepted": (s, step) => {
+    const [listener, name] = [textAt(step, 1), textAt(step, 2)];
+    runStep(s, ["accepted", listener, name]);
+    runStep(s, ["connected", name]);
+    runStep(s, ["events", `accepted ${name} by ${listener}`, `connected ${name}`]);
+    runStep(s, ["wire"]);
   },
   "open-ws": (s, step) => {
     const name = textAt(step, 1);

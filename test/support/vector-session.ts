@@ -98,6 +98,19 @@ export class Session implements PortEvents {
     this.#drain(this.core.exports.tw_connected(this.core.self, handle));
   }
 
+  /** What `tw_accepted` answered last. */
+  acceptedHandle = 0;
+
+  accepted(listener: number, register: (handle: number) => void): boolean {
+    this.acceptedHandle = this.core.exports.tw_accepted(this.core.self, listener);
+    if (this.acceptedHandle >= 0) register(this.acceptedHandle);
+    return this.acceptedHandle >= 0;
+  }
+
+  secured(handle: number): void {
+    this.#drain(this.core.exports.tw_secured(this.core.self, handle));
+  }
+
   received(handle: number, size: number): void {
     this.#drain(this.core.exports.tw_received(this.core.self, handle, size));
   }

@@ -1,4 +1,13 @@
-import type { Clock, Port, PortEvents, PortMemory } from "../../adapters/port.ts";
+import type {
+  Clock,
+  Port,
+  PortEvents,
+  PortMemory,
+  Resolution,
+  SocketOptions,
+  TlsInfo,
+  TlsOptions,
+} from "../../adapters/port.ts";
 import { FOREVER } from "../../wasm/abi.gen.ts";
 
 /** A port whose every step the test decides. It notes what it is asked for. */
@@ -53,8 +62,21 @@ export class FakePort implements Port {
     this.deliver.later();
   }
 
-  open(handle: number, kind: number, name: string, port: number): number {
+  /** What the last `open` and `startTls` were handed besides. */
+  options: SocketOptions | undefined;
+  tls: TlsOptions | undefined;
+  info: TlsInfo | undefined;
+  /** What `resolve` comes to. */
+  resolution: Promise<Resolution> = Promise.resolve({ error: 0, addresses: ["192.0.2.1"] });
+
+  open(handle: number, kind: number, name: string, port: number, options: SocketOptions, tls?: TlsOptions): number {
+    this.options = options;
+    this.tls = tls;
     this.calls.push(`open ${handle} ${kind} ${name} ${port}`);
+    return this.#answer();
+  }
+
+  #answer(): number {
     if (typeof this.opens !== "number") throw this.opens;
     return this.opens;
   }
@@ -69,6 +91,30 @@ export class FakePort implements Port {
   sendTo(handle: number, address: string, port: number, data: Uint8Array): number {
     this.calls.push(`send ${handle} ${address} ${port} ${Buffer.from(data).toString()}`);
     return data.length;
+  }
+
+  shutdown(handle: number): void {
+    this.calls.push(`shutdown ${handle}`);
+  }
+
+  connectUdp(handle: number, address: string, port: number): number {
+    this.calls.push(`connect ${handle} ${address} ${port}`);
+    return this.#answer();
+  }
+
+  startTls(handle: number, name: string, options: TlsOptions): number {
+    this.tls = options;
+    this.calls.push(`tls ${handle} ${name}`);
+    return this.#answer();
+  }
+
+  tlsInfo(): TlsInfo | undefined {
+    return this.info;
+  }
+
+  resolve(host: string, family: number): Promise<Resolution> {
+    this.calls.push(`resolve ${host} ${family}`);
+    return this.resolution;
   }
 
   read(handle: number, on: boolean): void {
