@@ -19,16 +19,30 @@ class Writer extends Waiter<number> {
   readonly data: Uint8Array;
   /** Whether it waits until all is written; else until something is. */
   readonly all: boolean;
-  /** Whether it ends our half of the stream instead. */
-  readonly last: boolean;
   /** Bytes that are written. */
   at = 0;
 
-  constructor(data: Uint8Array, all: boolean, last = false) {
+  constructor(data: Uint8Array, all: boolean) {
     super();
     this.data = data;
     this.all = all;
-    this.last = last;
+  }
+}
+
+/** Ends our half of the stream behind what is before it. */
+class Finish extends Writer {
+  constructor() {
+    super(NO_BYTES, true);
+  }
+}
+
+/** Stands between what goes out in the clear and what does not. */
+class Gate extends Writer {
+  readonly reached: () => void;
+
+  constructor(reached: () => void) {
+    super(NO_BYTES, true);
+    this.reached = reached;
   }
 }
 
@@ -36,8 +50,10 @@ class Writer extends Waiter<number> {
 export class Outbox {
   readonly #stream: Stream;
   readonly #writers = new WaitingList<Writer>();
-  /** Whether the engine takes bytes: not before the connection is open, nor while TLS begins. */
+  /** Whether the connection is open. */
   #open = false;
+  /** The gate that has been reached: nothing passes. */
+  #gate: Gate | undefined;
   /** Why nothing can be written any more. */
   #end: TwinwireError | undefined;
   #late = false;
@@ -49,11 +65,6 @@ export class Outbox {
 
   constructor(stream: Stream) {
     this.#stream = stream;
-  }
-
-  /** Whether calls wait here. */
-  get waiting(): boolean {
-    return this.#writers.length > 0;
   }
 
   /** Whether a write would be settled at once. */
@@ -84,16 +95,38 @@ export class Outbox {
     if (this.#end !== undefined) return Promise.reject(this.#end);
     if (this.#late) return Promise.reject(this.#deadline(0));
     this.#finishing = true;
-    const writer = new Writer(NO_BYTES, true, true);
+    const writer = new Finish();
     this.#writers.add(writer);
     this.#pump();
     return writer.promise.then(nothing);
   }
 
-  /** The engine takes bytes now, or (`false`) for a while does not. */
-  setOpen(open: boolean): void {
-    this.#open = open;
-    if (open) this.#pump();
+  /**
+   * Lets nothing pass that is written from now on. `reached` is called when the engine has all that was written before;
+   * rejected if it never will be.
+   */
+  hold(reached: () => void): Promise<unknown> {
+    if (this.#end !== undefined) return Promise.reject(this.#end);
+    if (this.#finishing) return this.#reject("ERR_STATE", "our half of the stream was ended by closeWrite");
+    const gate = new Gate(reached);
+    this.#writers.add(gate);
+    this.#pump();
+    return gate.promise;
+  }
+
+  /** Lets go on what was held. */
+  release(): void {
+    if (this.#gate !== undefined) {
+      this.#gate = undefined;
+      this.#writers.shift();
+    }
+    this.#pump();
+  }
+
+  /** The connection is open. */
+  open(): void {
+    this.#open = true;
+    this.#pump();
   }
 
   /** There is room again. */
@@ -105,6 +138,7 @@ export class Outbox {
   end(error: TwinwireError): void {
     this.#end = error;
     this.#open = false;
+    this.#gate = undefined;
     this.#late = false;
     this.#writers.rejectAll(() => error);
   }
@@ -114,7 +148,7 @@ export class Outbox {
     this.#late = late;
     if (!late) return;
     this.#writers.rejectAll((writer) => {
-      if (writer.last) this.#finishing = false;
+      if (writer instanceof Finish) this.#finishing = false;
       return this.#deadline(writer.at);
     });
   }
@@ -152,10 +186,15 @@ export class Outbox {
 
   /** Lets those who wait have what room there is. */
   #pump(): void {
-    while (this.#open) {
+    while (this.#open && this.#gate === undefined) {
       const writer = this.#writers.first;
       if (writer === undefined) return;
-      const result = writer.last ? this.#shutdown() : this.#offer(writer);
+      if (writer instanceof Gate) {
+        this.#gate = writer;
+        writer.reached();
+        return;
+      }
+      const result = writer instanceof Finish ? this.#shutdown() : this.#offer(writer);
       if (result < 0) {
         this.#writers.shift();
         writer.reject(this.#stream.fault(result, { step: "send", detail: writer.at }));

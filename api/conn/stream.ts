@@ -1,7 +1,7 @@
 import { type AddressOf, type Deadline, type ErrorCode, Kind, NONE, State } from "../../wasm/abi.gen.ts";
 import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
-import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
+import { type ErrorFacts, type ErrorStep, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
 import { Deadlines } from "./deadline.ts";
 import { Inbox } from "./inbox.ts";
@@ -83,7 +83,7 @@ export class Stream extends Endpoint {
     this.secure = this.tls !== undefined;
     this.#setUp();
     this.#opened?.resolve();
-    this.outbox.setOpen(true);
+    this.outbox.open();
     this.#settled(undefined);
   }
 
@@ -108,8 +108,8 @@ export class Stream extends Endpoint {
     this.secure = true;
     const upgrade = this.#upgrade;
     this.#upgrade = undefined;
-    this.outbox.setOpen(true);
     upgrade?.resolve();
+    this.outbox.release();
   }
 
   override error(make: () => TwinwireError): void {
@@ -175,6 +175,7 @@ export class Stream extends Endpoint {
 
   /** Starts TLS in place. */
   upgrade(name: string, options: TlsOptions, signal: AbortSignal | undefined): Promise<void> {
+    if (this.phase === "closed") return Promise.reject(this.#closedFault("tls"));
     if (this.#upgrade !== undefined || this.secure) {
       return Promise.reject(this.fault("ERR_STATE", { step: "tls", reason: "TLS has begun already" }));
     }
@@ -185,10 +186,11 @@ export class Stream extends Endpoint {
   /** The upgrade was refused, and the stream is as it was. */
   upgradeRefused(): void {
     this.#upgrade = undefined;
+    this.outbox.release();
   }
 
   /** Why calls fail after `close`. */
-  #closedFault(step: "connect" | "receive" | "send" | "call"): TwinwireError {
+  #closedFault(step: ErrorStep): TwinwireError {
     const reason = this.phase === "gone" ? "the connection has ended" : "close was called";
     return this.fault("ERR_STATE", { step, reason });
   }

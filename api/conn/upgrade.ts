@@ -5,7 +5,10 @@ import { show } from "../handles/arguments.ts";
 import type { Stream } from "./stream.ts";
 import { Waiter } from "./waiting.ts";
 
-/** TLS that begins on an open stream, RFC 3207 and its like. */
+/**
+ * TLS that begins on an open stream, RFC 3207 and its like. What was written before it leaves in the clear, what is written
+ * behind it waits.
+ */
 export class Upgrade extends Waiter<void> {
   readonly #stream: Stream;
   readonly #name: string;
@@ -22,10 +25,13 @@ export class Upgrade extends Waiter<void> {
 
   /** Settled when TLS is established, was refused, or failed. */
   run(signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted) this.#refuse(this.#aborted(signal));
-    else {
+    if (typeof this.#name !== "string") {
+      this.#refuse(this.#stream.fault("ERR_ARGUMENT", { step: "tls", reason: `host ${show(this.#name)}` }));
+    } else if (signal?.aborted) {
+      this.#refuse(this.#aborted(signal));
+    } else {
       this.until(signal, () => this.giveUp(this.#aborted(signal)));
-      this.#begin().catch((error: TwinwireError) => this.#refuse(error));
+      this.#stream.outbox.hold(() => this.#begin()).catch((error: TwinwireError) => this.giveUp(error));
     }
     return this.promise;
   }
@@ -35,46 +41,36 @@ export class Upgrade extends Waiter<void> {
     super.reject(error);
   }
 
-  async #begin(): Promise<void> {
-    const stream = this.#stream;
-    if (typeof this.#name !== "string") {
-      throw stream.fault("ERR_ARGUMENT", { step: "tls", reason: `host ${show(this.#name)}` });
-    }
-    if (stream.phase === "opening") await stream.opened;
-    await this.#flushed();
-    if (this.#over) return;
-    if (stream.phase !== "open") throw stream.fault("ERR_STATE", { step: "tls", reason: "the connection has ended" });
-    /* The core knows of bytes that were not consumed; those that a readExact has put aside are known here. */
-    const result =
-      stream.inbox.size > 0 ? Errors.ERR_TLS_BUFFERED.value : stream.engine.startTls(stream, this.#name, this.#options);
-    if (result < 0) throw stream.fault(result, { step: "tls", cause: stream.engine.cause });
-    this.#begun = true;
-    stream.outbox.setOpen(false);
+  /** Ends the attempt. Half a handshake can't be taken back: then the connection ends with it. */
+  giveUp(error: TwinwireError): void {
+    if (this.#begun) this.#stream.fail(error);
+    else this.#refuse(error);
   }
 
-  /** All that was written has left. Mostly it has: the peer has answered to it. Nothing tells of it otherwise. */
-  async #flushed(): Promise<void> {
-    const stream = this.#stream;
-    while (
-      !this.#over &&
-      stream.phase === "open" &&
-      (stream.outbox.waiting || stream.engine.buffered(stream.handle) > 0)
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+  /** The engine has all that goes out in the clear. */
+  #begin(): void {
+    if (this.#over) {
+      this.#stream.outbox.release();
+      return;
     }
+    const { engine, handle, inbox } = this.#stream;
+    if (engine.buffered(handle) > 0) {
+      /* Mostly it has left: the peer has answered to it. Nothing tells of it otherwise. */
+      setTimeout(() => this.#begin(), 1);
+      return;
+    }
+    /* The core knows of bytes that were not consumed; those that a readExact has put aside are known here. */
+    const result =
+      inbox.size > 0 ? Errors.ERR_TLS_BUFFERED.value : engine.startTls(this.#stream, this.#name, this.#options);
+    if (result < 0) this.#refuse(this.#stream.fault(result, { step: "tls", cause: engine.cause }));
+    else this.#begun = true;
   }
 
   /** Nothing has happened yet: the stream lives on in the clear. */
   #refuse(error: TwinwireError): void {
     if (this.#over) return;
-    this.#stream.upgradeRefused();
     this.reject(error);
-  }
-
-  /** Ends the attempt. Half a handshake can't be taken back: then the connection ends with it. */
-  giveUp(error: TwinwireError): void {
-    if (this.#begun) this.#stream.fail(error);
-    else this.#refuse(error);
+    this.#stream.upgradeRefused();
   }
 
   #aborted(signal: AbortSignal | undefined): TwinwireError {

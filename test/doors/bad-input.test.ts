@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
-import { Conn, TcpConnection, TcpServer, TwinwireError, UdpSocket, resolve } from "twinwire";
+import { Conn, resolve, TcpConnection, TcpServer, type TwinwireError, UdpSocket } from "twinwire";
 import { atEnd, endPeers, freePort } from "../support/peers.ts";
 import { within } from "../support/wait.ts";
 import { echoPeer, facts, failure, pair, text, thrown } from "./support.ts";

@@ -15,7 +15,10 @@ afterEach(endPeers);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A server that listens, and its port. */
-async function listening(options: ServerOptions = {}, host = "127.0.0.1"): Promise<{ server: TcpServer; port: number }> {
+async function listening(
+  options: ServerOptions = {},
+  host = "127.0.0.1",
+): Promise<{ server: TcpServer; port: number }> {
   const server = new TcpServer(host, 0, options);
   atEnd(() => server.close());
   await within(server.opened, "listening");

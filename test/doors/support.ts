@@ -1,7 +1,7 @@
 /** What the tests of the object doors share. */
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import { TcpConnection, type ConnectOptions, TwinwireError } from "twinwire";
+import { type ConnectOptions, TcpConnection, TwinwireError } from "twinwire";
 import { atEnd, type TcpPeer, tcpPeer } from "../support/peers.ts";
 import { Inbox, within } from "../support/wait.ts";
 
