@@ -15,7 +15,7 @@ export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
 export { limits } from "../wasm/host.ts";
 export type { Pem, TlsInfo, TlsOptions } from "../wasm/socket-options.ts";
 export { Conn } from "./conn/conn.ts";
-export type { Datagram } from "./conn/datagrams.ts";
+export type { Datagram } from "./conn/datagram.ts";
 export type {
   ConnectOptions,
   ServerOptions,

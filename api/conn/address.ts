@@ -13,9 +13,9 @@ export interface HostPort {
 }
 
 /**
- * Takes `"host:port"` apart.
+ * Takes `"host:port"` apart. Whether the port is one is for those to say who use it.
  *
- * @throws TwinwireError ERR_ARGUMENT for another form, ERR_PORT for a port above 65535.
+ * @throws TwinwireError ERR_ARGUMENT for another form.
  */
 export function splitAddress(address: string): HostPort {
   const parts = typeof address === "string" ? /^(?:\[([^\]]*:[^\]]*)\]|([^:]*)):(\d{1,9})$/.exec(address) : null;
@@ -23,7 +23,5 @@ export function splitAddress(address: string): HostPort {
     const reason = `an address is "host:port" or "[ipv6]:port", not ${show(address)}`;
     throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason });
   }
-  const port = Number(parts[3]);
-  if (port > 65_535) throw new TwinwireError("ERR_PORT", { step: "open", address });
-  return { host: parts[1] ?? parts[2] ?? "", port };
+  return { host: parts[1] ?? parts[2] ?? "", port: Number(parts[3]) };
 }

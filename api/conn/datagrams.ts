@@ -3,21 +3,10 @@ import { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine, Payload } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { joinAddress } from "./address.ts";
+import { cut, type Datagram, Receiver, Sender } from "./datagram.ts";
 import { Deadlines } from "./deadline.ts";
 import { type UdpOptions, udpQueueOf } from "./options.ts";
-import { Waiter, WaitingList } from "./waiting.ts";
-
-/** One datagram. */
-export interface Datagram {
-  /** Its bytes, yours to keep; a `Buffer` where the runtime has one. */
-  readonly data: Uint8Array;
-  /** Whom it came from, as `"ip:port"` or `"[ipv6]:port"`. */
-  readonly address: string;
-  /** The sender's literal address, without brackets. */
-  readonly host: string;
-  /** The sender's port. */
-  readonly port: number;
-}
+import { WaitingList } from "./waiting.ts";
 
 /** What a datagram costs besides its bytes, so that empty ones are bounded, too. */
 const OVERHEAD = 128;
@@ -25,28 +14,6 @@ const OVERHEAD = 128;
 const RETRY_MS = 2;
 
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
-
-class Receiver extends Waiter<Datagram> {
-  readonly max: number;
-
-  constructor(max: number) {
-    super();
-    this.max = max;
-  }
-}
-
-class Sender extends Waiter<number> {
-  readonly data: Payload;
-  readonly host: string;
-  readonly port: number;
-
-  constructor(data: Payload, host: string, port: number) {
-    super();
-    this.data = data;
-    this.host = host;
-    this.port = port;
-  }
-}
 
 /** A UDP socket of the promise door: datagrams that wait, and calls that wait. */
 export class Datagrams extends Endpoint {
@@ -247,9 +214,4 @@ export class Datagrams extends Endpoint {
   #aborted(step: "receive" | "send", signal: AbortSignal | undefined): TwinwireError {
     return this.fault("ERR_ABORTED", { step, cause: signal?.reason });
   }
-}
-
-/** What does not fit is lost, as with every datagram socket. */
-function cut(datagram: Datagram, max: number): Datagram {
-  return datagram.data.length <= max ? datagram : { ...datagram, data: datagram.data.subarray(0, max) };
 }

@@ -3,7 +3,8 @@ import type { ErrorStep, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import { type Bytes, isInt32, show, toPayload } from "../handles/arguments.ts";
 import { joinAddress } from "./address.ts";
-import { type Datagram, Datagrams } from "./datagrams.ts";
+import type { Datagram } from "./datagram.ts";
+import { Datagrams } from "./datagrams.ts";
 import type { UdpOptions, WaitOptions } from "./options.ts";
 
 /** The largest datagram that UDP has. */
@@ -73,7 +74,8 @@ export class UdpSocket {
     if (typeof host !== "string" || host === "") throw this.#refuse("send", `host ${show(host)}`);
     const { end } = this.#datagrams;
     if (end !== undefined) throw end;
-    return this.#datagrams.send(payload, await this.#literal(host, options), whole(port), options.signal);
+    this.#checkPort("send", host, port);
+    return this.#datagrams.send(payload, await this.#literal(host, options), port, options.signal);
   }
 
   /** Sends one datagram to the peer that `connect` fixed. As `sendTo`; ERR_ADDRESS without a peer. */
@@ -113,10 +115,11 @@ export class UdpSocket {
     if (typeof host !== "string" || host === "") throw this.#refuse("connect", `host ${show(host)}`);
     const datagrams = this.#datagrams;
     if (datagrams.end !== undefined) throw datagrams.end;
+    this.#checkPort("connect", host, port);
     const literal = await this.#literal(host, options);
     if (datagrams.end !== undefined) throw datagrams.end;
     const { engine, handle } = datagrams;
-    const result = engine.udpConnect(handle, literal, whole(port));
+    const result = engine.udpConnect(handle, literal, port);
     if (result >= 0) {
       datagrams.hasPeer = true;
       return;
@@ -198,15 +201,16 @@ export class UdpSocket {
     return this.#datagrams.fault("ERR_ARGUMENT", { step, reason });
   }
 
+  /** Before a name is looked up in vain. */
+  #checkPort(step: ErrorStep, host: string, port: unknown): void {
+    if (isInt32(port) && port > 0 && port <= 65_535) return;
+    throw this.#datagrams.fault("ERR_PORT", { step, address: joinAddress(host, String(port)) });
+  }
+
   /** A literal address goes through as it is: looking up answers with itself, but on a later turn. */
   async #literal(host: string, { signal }: WaitOptions): Promise<string> {
     if (/^[\d.]+$|:/.test(host)) return host;
     const [first = host] = await this.#datagrams.engine.resolve(host, { family: this.#family, signal });
     return first;
   }
-}
-
-/** The engine says of a number what is wrong with it; it must only be one that reaches it as it is. */
-function whole(port: number): number {
-  return isInt32(port) ? port : -1;
 }

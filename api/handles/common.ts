@@ -4,7 +4,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import type { ErrorStep } from "../../wasm/errors.ts";
 import { openedEngine } from "../../wasm/host.ts";
 import { show } from "./arguments.ts";
-import type { AnyListener } from "./channel.ts";
+import { type AnyListener, type Channel, Form } from "./channel.ts";
 import { type EventType, isEventType } from "./define-event.ts";
 import { DoorEndpoint } from "./endpoint.ts";
 import { refuse } from "./failure.ts";
@@ -15,10 +15,12 @@ export type Done = 0 | -1;
 /** Where a handle stands, in the words of the specification. */
 export type HandleState = "connecting" | "open" | "closed";
 
-/** What a listener that is a plain function may ask for. */
+/** What a listener that is a plain function may ask for; one of both. */
 export interface ListenerOptions {
-  /** Data as bytes instead of text. */
+  /** Data as bytes, always. */
   binary?: boolean;
+  /** Data as text, always: a binary message is read as UTF-8, and what is not becomes U+FFFD. */
+  text?: boolean;
 }
 
 /** The events that carry data. */
@@ -111,26 +113,50 @@ export function textOr(result: string | number, { address }: Endpoint): string {
 /** Binds a declared type or a plain function to an event. */
 export function listen(found: Found, handle: unknown, event: unknown, target: unknown, options: unknown): Done {
   if (found === undefined) return stale(handle);
+  const channel = channelOf(found, event);
+  if (channel === -1) return channel;
+  if (isEventType(target)) return bind(found, channel, String(event), target);
   const { address } = found;
-  if (!(found instanceof DoorEndpoint)) {
-    return refuse("ERR_EVENT", { address, reason: "its events go to the object that it belongs to" });
-  }
-  if (typeof event !== "string") return refuse("ERR_EVENT", { address, reason: `event ${show(event)}` });
-  if (isEventType(target)) return bind(found, event, target);
   if (typeof target !== "function") {
     const reason = `"${event}" is bound to what defineEvent returned or to a function, not to ${show(target)}`;
     return refuse("ERR_ARGUMENT", { address, reason });
   }
-  const binary = withData.includes(event) && Boolean((options as ListenerOptions | undefined)?.binary);
-  if (found.listen(event, target as AnyListener, binary)) return 0;
-  return refuse("ERR_EVENT", { address, reason: `event ${show(event)}` });
+  const form = formOf(String(event), (options ?? {}) as ListenerOptions);
+  if (form === undefined)
+    return refuse("ERR_ARGUMENT", { address, reason: "data comes binary or as text, not as both" });
+  channel.add(form, target as AnyListener);
+  return 0;
 }
 
-function bind(found: DoorEndpoint<object>, event: string, type: EventType<never>): Done {
+/** Takes off what `listen` bound. */
+export function unlisten(found: Found, handle: unknown, event: unknown, target: unknown): Done {
+  if (found === undefined) return stale(handle);
+  const channel = channelOf(found, event);
+  if (channel === -1) return channel;
+  if (channel.remove(target)) return 0;
+  return refuse("ERR_ARGUMENT", { address: found.address, reason: `that does not listen to "${event}"` });
+}
+
+function channelOf(found: Endpoint, event: unknown): Channel | -1 {
+  const { address } = found;
+  if (!(found instanceof DoorEndpoint)) {
+    return refuse("ERR_EVENT", { address, reason: "its events go to the object that it belongs to" });
+  }
+  const channel = typeof event === "string" ? found.channel(event) : undefined;
+  return channel ?? refuse("ERR_EVENT", { address, reason: `event ${show(event)}` });
+}
+
+function bind(found: Endpoint, channel: Channel, event: string, type: EventType<never>): Done {
   const result = openedEngine()?.bindEvent(found.handle, event, type.signature) ?? -1;
   if (result < 0) {
-    return refuse(result, { address: found.address, reason: `event ${show(event)}, declared as ${type.declaration}` });
+    return refuse(result, { address: found.address, reason: `event "${event}", declared as ${type.declaration}` });
   }
-  found.bind(event, type);
+  channel.add(Form.TYPED, type);
   return 0;
+}
+
+function formOf(event: string, { binary, text }: ListenerOptions): Form | undefined {
+  if (binary && text) return undefined;
+  if (!withData.includes(event)) return Form.PLAIN;
+  return binary ? Form.BYTES : text ? Form.TEXT : Form.PLAIN;
 }

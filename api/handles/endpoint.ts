@@ -2,9 +2,8 @@ import { FOREVER, type Kind } from "../../wasm/abi.gen.ts";
 import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
-import { type AnyListener, Channel } from "./channel.ts";
+import { Channel, Form } from "./channel.ts";
 import { EventContext } from "./context.ts";
-import type { EventType } from "./define-event.ts";
 import type { Disconnect, Failure } from "./events.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -47,47 +46,26 @@ export abstract class DoorEndpoint<S extends object> extends Endpoint {
     }
   }
 
-  /** Binds a declared type to an event that this kind of handle has. */
-  bind(event: string, type: EventType<never>): void {
-    this.channel(event)?.bind(type);
-  }
-
-  /** Adds a plain function. Returns whether this kind of handle has the event. */
-  listen(event: string, listener: AnyListener, binary: boolean): boolean {
-    const channel = this.channel(event);
-    if (binary) channel?.listenBytes(listener);
-    else channel?.listen(listener);
-    return channel !== undefined;
-  }
-
   override connected(): void {
-    const channel = this.#connected;
-    if (channel === undefined) return;
-    const context = this.context();
-    if (channel.typed) channel.tellTyped(this.self(), context);
-    if (channel.plain) channel.tellPlain(this.self(), context);
+    this.#connected?.tell(this.context(), this.self(), this.self());
   }
 
   override disconnected({ code, clean, unsent, retryMs }: Ending): void {
-    const channel = this.#disconnected;
-    if (channel === undefined) return;
-    const context = this.context();
-    if (channel.typed) channel.tellTyped(this.self(), context);
-    if (!channel.plain) return;
     const retry = retryMs === FOREVER ? -1 : retryMs;
     const event: S & Disconnect = { ...this.self(), code: Math.max(0, code), clean, unsent, retryMs: retry };
-    channel.tellPlain(event, context);
+    this.#disconnected?.tell(this.context(), this.self(), event);
   }
 
   override drain(): void {
-    if (this.#drain?.plain) this.#drain.tellPlain(this.self(), this.context());
+    this.#drain?.tell(this.context(), undefined, this.self());
   }
 
-  override error(make: () => TwinwireError): void {
-    if (!this.#error?.plain) return;
+  override error(make: () => TwinwireError, retryMs: number): void {
+    if (!this.#error?.wants(Form.PLAIN)) return;
     const error = make();
     const event: S & Failure = { ...this.self(), code: error.code, message: error.message, error };
-    this.#error.tellPlain(event, this.context());
+    if (retryMs !== FOREVER) event.retryMs = retryMs;
+    this.#error.tell(this.context(), undefined, event);
   }
 
   /** The context of an event without bytes. */

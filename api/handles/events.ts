@@ -36,6 +36,8 @@ export interface Failure {
   message: string;
   /** The same as an error, with `step`, `address`, `detail` and `cause`. */
   error: TwinwireError;
+  /** Milliseconds to the next attempt; absent if none follows. */
+  retryMs?: number;
 }
 
 /** What plain functions get from the events of a `net` handle. */
@@ -71,7 +73,18 @@ export interface NetByteEvents {
   datagram: { data: Uint8Array; addr: string; port: number };
 }
 
+/** What plain functions get if it is not known before whether they ask for bytes. */
+export interface NetEitherEvents {
+  data: { data: string | Uint8Array };
+  datagram: { data: string | Uint8Array; addr: string; port: number };
+}
+
 /** What plain functions get that ask for bytes. */
 export interface WsByteEvents {
   message: { message: Uint8Array };
+}
+
+/** What plain functions get that ask for text. */
+export interface WsTextEvents {
+  message: { message: string };
 }

@@ -1,9 +1,12 @@
 import type { Ending } from "../../wasm/endpoint.ts";
 import { StreamText } from "../../wasm/stream-text.ts";
-import { Channel } from "./channel.ts";
+import { Channel, Form } from "./channel.ts";
 import { EventContext } from "./context.ts";
 import { DoorEndpoint } from "./endpoint.ts";
 import type { NetByteEvents, NetEvents } from "./events.ts";
+
+/** A stream and datagrams are text for all but those who ask for bytes. */
+const AS_TEXT = Form.TYPED | Form.PLAIN | Form.TEXT;
 
 /** A TCP connection of the handle door. */
 export class TcpEndpoint extends DoorEndpoint<{ sock: number }> {
@@ -21,15 +24,12 @@ export class TcpEndpoint extends DoorEndpoint<{ sock: number }> {
     const channel = this.#data;
     if (channel === undefined) return;
     const context = new EventContext(this.handle, false, this.engine.memory, at, size);
-    if (channel.typed || channel.plain) {
-      const event: NetEvents["data"] = { data: this.#text(at, size, ascii) };
-      if (channel.typed) channel.tellTyped(event, context);
-      if (channel.plain) channel.tellPlain(event, context);
-    }
-    if (channel.bytes) {
-      const event: NetByteEvents["data"] = { data: context.bytes };
-      channel.tellBytes(event, context);
-    }
+    let text: NetEvents["data"] | undefined;
+    let bytes: NetByteEvents["data"] | undefined;
+    if (channel.wants(AS_TEXT)) text = { data: this.#text(at, size, ascii) };
+    else this.#decoder = undefined; /* half a character is nothing to one who comes later */
+    if (channel.wants(Form.BYTES)) bytes = { data: context.bytes };
+    channel.tell(context, text, text, bytes);
     EventContext.expire(context);
   }
 
@@ -54,8 +54,7 @@ export class TcpEndpoint extends DoorEndpoint<{ sock: number }> {
     const channel = this.#data;
     const data = this.#decoder?.end() ?? "";
     if (data === "" || channel === undefined) return;
-    channel.tellTyped({ data }, this.context());
-    channel.tellPlain({ data }, this.context());
+    channel.tell(this.context(), { data }, { data });
   }
 }
 
@@ -64,7 +63,7 @@ export class UdpEndpoint extends DoorEndpoint<{ sock: number }> {
   #datagram: Channel | undefined;
 
   override channel(event: string): Channel | undefined {
-    if (event === "error") return super.channel(event);
+    if (event === "error" || event === "drain") return super.channel(event);
     if (event !== "datagram") return undefined;
     this.#datagram ??= new Channel();
     return this.#datagram;
@@ -75,15 +74,11 @@ export class UdpEndpoint extends DoorEndpoint<{ sock: number }> {
     if (channel === undefined) return;
     const { memory } = this.engine;
     const context = new EventContext(this.handle, false, memory, at, size);
-    if (channel.typed || channel.plain) {
-      const event: NetEvents["datagram"] = { data: memory.utf8(at, size), addr, port };
-      if (channel.typed) channel.tellTyped(event, context);
-      if (channel.plain) channel.tellPlain(event, context);
-    }
-    if (channel.bytes) {
-      const event: NetByteEvents["datagram"] = { data: context.bytes, addr, port };
-      channel.tellBytes(event, context);
-    }
+    let text: NetEvents["datagram"] | undefined;
+    let bytes: NetByteEvents["datagram"] | undefined;
+    if (channel.wants(AS_TEXT)) text = { data: memory.utf8(at, size), addr, port };
+    if (channel.wants(Form.BYTES)) bytes = { data: context.bytes, addr, port };
+    channel.tell(context, text, text, bytes);
     EventContext.expire(context);
   }
 

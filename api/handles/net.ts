@@ -6,7 +6,7 @@ import { type Bytes, isInt32, show, toPayload } from "./arguments.ts";
 import type { Done, HandleState, ListenerOptions } from "./common.ts";
 import * as common from "./common.ts";
 import type { EventType, Listener } from "./define-event.ts";
-import type { NetByteEvents, NetEvents, NetListenerEvents } from "./events.ts";
+import type { NetByteEvents, NetEitherEvents, NetEvents, NetListenerEvents } from "./events.ts";
 import { refuse } from "./failure.ts";
 import { TcpEndpoint, UdpEndpoint } from "./net-endpoint.ts";
 
@@ -101,7 +101,8 @@ export function udpSendTo(sock: number, ip: string, port: number, data: string |
 
 /**
  * Binds an event of a socket to a declared event type, or to a plain function. TCP has `connected`, `disconnected`,
- * `data`, `drain`, `error`; UDP has `datagram`, `error`. Events come on a later turn, so it may be called after opening.
+ * `data`, `drain`, `error`; UDP has `datagram`, `drain`, `error`. Events come on a later turn, so it may be called after
+ * opening.
  *
  * @returns 0, or -1: ERR_EVENT (no such event, or the type is declared otherwise), ERR_HANDLE, ERR_ARGUMENT.
  */
@@ -116,10 +117,26 @@ export function on<K extends keyof NetListenerEvents>(
   sock: number,
   event: K,
   listener: Listener<NetListenerEvents[K]>,
-  options?: ListenerOptions,
+  options?: { binary?: false; text?: boolean },
+): Done;
+export function on<K extends keyof NetByteEvents>(
+  sock: number,
+  event: K,
+  listener: Listener<NetEitherEvents[K]>,
+  options: ListenerOptions,
 ): Done;
 export function on(sock: number, event: string, target: unknown, options?: ListenerOptions): Done {
   return common.listen(find(sock), sock, event, target, options);
+}
+
+/**
+ * Takes a function or a declared event type off an event again, from the next event on; what was added more than once
+ * goes one by one, the latest first.
+ *
+ * @returns 0, or -1: ERR_ARGUMENT if it is not there, ERR_EVENT, ERR_HANDLE.
+ */
+export function off(sock: number, event: keyof NetListenerEvents, listener: EventType<never> | Listener<never>): Done {
+  return common.unlisten(find(sock), sock, event, listener);
 }
 
 /**

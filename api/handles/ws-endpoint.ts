@@ -2,7 +2,7 @@ import { EventFlag } from "../../wasm/abi.gen.ts";
 import type { Ending } from "../../wasm/endpoint.ts";
 import { Joiner } from "../../wasm/joiner.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
-import { Channel } from "./channel.ts";
+import { Channel, Form } from "./channel.ts";
 import { EventContext } from "./context.ts";
 import { DoorEndpoint } from "./endpoint.ts";
 import type { WsByteEvents, WsEvents, WsListenerEvents } from "./events.ts";
@@ -50,10 +50,10 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
   }
 
   override closing(code: number, at: number, size: number): void {
-    if (!this.#closing?.plain) return;
+    if (!this.#closing?.wants(Form.PLAIN)) return;
     const reason = this.engine.memory.utf8(at, size);
     const event: WsListenerEvents["closing"] = { conn: this.handle, code, reason };
-    this.#closing.tellPlain(event, this.context());
+    this.#closing.tell(this.context(), undefined, event);
   }
 
   override ping(at: number, size: number): void {
@@ -73,7 +73,7 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
     const binary = (flags & EventFlag.TEXT) === 0;
     const context = new EventContext(this.handle, binary, memory, at, size);
     let text = "";
-    if (channel.wantsText(binary)) {
+    if (wantsText(channel, binary)) {
       text = (flags & EventFlag.ASCII) !== 0 ? memory.ascii(at, size) : memory.utf8(at, size);
     }
     tellMessage(channel, text, context);
@@ -92,28 +92,28 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
     const context = new EventContext(this.handle, binary, undefined, 0, 0);
     EventContext.keep(context, bytes);
     const decode = joiner.ascii ? asciiText : utf8Text;
-    tellMessage(channel, channel.wantsText(binary) ? decode(bytes, 0, bytes.length) : "", context);
+    tellMessage(channel, wantsText(channel, binary) ? decode(bytes, 0, bytes.length) : "", context);
   }
 
   #control(channel: Channel | undefined, at: number, size: number): void {
-    if (!channel?.plain) return;
+    if (!channel?.wants(Form.PLAIN)) return;
     const event: WsListenerEvents["ping"] = { conn: this.handle, data: this.engine.memory.copy(at, size) };
-    channel.tellPlain(event, this.context());
+    channel.tell(this.context(), undefined, event);
   }
 }
 
-/** Tells of a message; `text` is decoded only if somebody wants it, and at most once. */
+/** Whether somebody wants a message as text: a plain function gets a binary one as bytes unless it asks for text. */
+function wantsText(channel: Channel, binary: boolean): boolean {
+  return channel.wants(binary ? Form.TYPED | Form.TEXT : Form.TYPED | Form.TEXT | Form.PLAIN);
+}
+
+/** Tells of a message; `text` is decoded only if somebody wants it, and at most once. So are bytes copied. */
 function tellMessage(channel: Channel, text: string, context: EventContext): void {
-  if (channel.typed) {
-    const event: WsEvents["message"] = { message: text };
-    channel.tellTyped(event, context);
-  }
-  if (channel.plain) {
-    const event: WsListenerEvents["message"] = { message: context.binary ? context.bytes : text };
-    channel.tellPlain(event, context);
-  }
-  if (channel.bytes) {
-    const event: WsByteEvents["message"] = { message: context.bytes };
-    channel.tellBytes(event, context);
-  }
+  let struct: WsEvents["message"] | undefined;
+  let plain: WsListenerEvents["message"] | undefined;
+  let bytes: WsByteEvents["message"] | undefined;
+  if (channel.wants(Form.TYPED | Form.TEXT)) struct = { message: text };
+  if (channel.wants(Form.PLAIN)) plain = { message: context.binary ? context.bytes : text };
+  if (channel.wants(Form.BYTES)) bytes = { message: context.bytes };
+  channel.tell(context, struct, plain, bytes);
 }

@@ -1,9 +1,16 @@
+import type { TlsOptions } from "../../wasm/socket-options.ts";
+
 /** What `ws.open` takes beside the URL. */
 export interface WsOpenOptions {
   /** Headers of the handshake request, also of those that reconnect. */
   headers?: Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
   /** Subprotocols that are offered, in order of preference. */
   protocols?: string | readonly string[];
+  /**
+   * How TLS is done, for `wss:` alone. Without it the server is verified for the URL's host, by the authorities that the
+   * host trusts.
+   */
+  tls?: TlsOptions;
 }
 
 /** Headers as pairs, or `undefined` for what are none. */

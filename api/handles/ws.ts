@@ -5,9 +5,10 @@ import { type Bytes, isInt32, show, toPayload } from "./arguments.ts";
 import type { Done, HandleState, ListenerOptions } from "./common.ts";
 import * as common from "./common.ts";
 import type { EventType, Listener } from "./define-event.ts";
-import type { WsByteEvents, WsEvents, WsListenerEvents } from "./events.ts";
+import type { WsByteEvents, WsEvents, WsListenerEvents, WsTextEvents } from "./events.ts";
 import { refuse } from "./failure.ts";
 import { WsEndpoint } from "./ws-endpoint.ts";
+import { tlsFault } from "./tls-options.ts";
 import { headerPairs, protocolNames, type WsOpenOptions } from "./ws-options.ts";
 
 /** RFC 6455 7.4.1: the purpose of the connection is fulfilled. */
@@ -26,7 +27,7 @@ function find(handle: number): WsEndpoint | undefined {
  * ws.on(conn, "message", (e) => console.log(e.message));
  * ```
  *
- * @param url `ws://host[:port][/path][?query]`; port 80 and path / are the defaults.
+ * @param url `ws://host[:port][/path][?query]` or `wss://…`; port 80 (wss: 443) and path / are the defaults.
  * @returns a handle, valid until `close`; or -1: ERR_URL, ERR_PORT, ERR_HEADER, ERR_UNSUPPORTED (wss on a host without
  * TLS), ERR_LIMIT, ERR_MEMORY, ERR_ARGUMENT.
  */
@@ -110,6 +111,9 @@ function queue(conn: number, data: string | Bytes, fragment: number): number {
  * Binds an event to a declared event type, or to a plain function: `connected`, `disconnected`, `message`, `drain`,
  * `error`, `closing`, `ping`, `pong`. Events come on a later turn, so it may be called after opening.
  *
+ * A plain function gets a message as it was sent, as text or as bytes; with `{ text: true }` always as text, as a declared
+ * type does, and with `{ binary: true }` always as bytes.
+ *
  * @returns 0, or -1: ERR_EVENT (no such event, or the type is declared otherwise), ERR_HANDLE, ERR_ARGUMENT.
  */
 export function on<K extends keyof WsEvents>(conn: number, event: K, type: EventType<WsEvents[K]>): Done;
@@ -117,7 +121,13 @@ export function on<K extends keyof WsByteEvents>(
   conn: number,
   event: K,
   listener: Listener<WsByteEvents[K]>,
-  options: { binary: true },
+  options: { binary: true; text?: false },
+): Done;
+export function on<K extends keyof WsTextEvents>(
+  conn: number,
+  event: K,
+  listener: Listener<WsTextEvents[K]>,
+  options: { text: true; binary?: false },
 ): Done;
 export function on<K extends keyof WsListenerEvents>(
   conn: number,
@@ -127,6 +137,11 @@ export function on<K extends keyof WsListenerEvents>(
 ): Done;
 export function on(conn: number, event: string, target: unknown, options?: ListenerOptions): Done {
   return common.listen(find(conn), conn, event, target, options);
+}
+
+/** As `net.off`. */
+export function off(conn: number, event: keyof WsListenerEvents, listener: EventType<never> | Listener<never>): Done {
+  return common.unlisten(find(conn), conn, event, listener);
 }
 
 /** Where a connection stands; `"connecting"` also while it waits to reconnect, `"closed"` also while it closes. */
