@@ -63,6 +63,7 @@ export const cases: readonly Case[] = [
   wsClient(64, "binary", 256),
   wsClient(1024, "text", 64),
   wsClient(64, "utf8", 256),
+  wsClient(16384, "utf8", 16),
   tcpClient(1024, 64),
   wsIdle(1000),
 ];

@@ -13,7 +13,7 @@ export const includes = ["core-c/include", "core-c"];
 export const warningFlags = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow"];
 
 /** Without it, inlining across files makes a third of the module out of copies. */
-const inlining = ["-mllvm", "-inline-threshold=25"];
+const inlining = ["-mllvm", "-inline-threshold=10"];
 
 /** -O3 and not -Os: only from -O2 on are the loops over bytes vectorised. */
 export const compileFlags = ["-std=c11", "-O3", "-flto", "-mbulk-memory", "-msimd128", ...inlining, ...warningFlags];
