@@ -1,0 +1,26 @@
+// std.net, "TcpStream": no call throws. Start it with the address of an echo server, for example
+//   node build/tools/examples/spec-003-tcp-stream.js 127.0.0.1:7
+
+import { TcpStream } from "twinwire/result";
+
+const [addr = "127.0.0.1:7"] = process.argv.slice(2);
+
+const connected = await TcpStream.connect(addr);
+if (!connected.ok) {
+  console.log(`error: ${connected.error}`);
+} else {
+  const stream = connected.value;
+  console.log(stream.local_addr(), stream.peer_addr());
+
+  const written = await stream.write([104, 101, 108, 108, 111]);
+  if (written.ok) console.log(`wrote ${written.value} bytes`);
+
+  const got = await stream.read(1024);
+  if (got.ok) console.log(Array.from(got.value));
+
+  // Nothing more has come, and in non-blocking mode nobody waits for it.
+  stream.set_nonblocking(true);
+  console.log(await stream.read(1024));
+  stream.close();
+  console.log(stream.peer_addr().ok);
+}

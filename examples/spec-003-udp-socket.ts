@@ -1,0 +1,16 @@
+// std.net, "UdpSocket": asks a server on this machine and prints what it says. Start it with its address, for example
+//   node build/tools/examples/spec-003-udp-socket.js 127.0.0.1:5353
+
+import { UdpSocket, unwrap } from "twinwire/result";
+
+const [addr = "127.0.0.1:5353"] = process.argv.slice(2);
+
+const socket = unwrap(await UdpSocket.bind("127.0.0.1:0"));
+console.log(`bound to ${unwrap(socket.local_addr())}`);
+
+const sent = await socket.send_to([112, 105, 110, 103], addr);
+if (!sent.ok) console.log(sent.error);
+
+const [data, from] = unwrap(await socket.recv_from(1500));
+console.log(`${Array.from(data)} from ${from}`);
+socket.close();
