@@ -27,7 +27,7 @@ export interface SocketOptions {
   readonly backlog?: number | undefined;
 }
 
-/** A certificate, a key or a list of authorities: PEM text, or PEM or DER bytes. */
+/** Certificates or a key in PEM, as text or bytes. One certificate may also be DER. */
 export type Pem = string | Uint8Array;
 
 /** How TLS is to be done. Without any of it: a client verifies the server by the authorities that the host trusts. */

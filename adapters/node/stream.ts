@@ -44,7 +44,8 @@ export class StreamSocket {
   /** Bytes that Node has taken and not yet written: the core lends them until then. */
   #borrowed = 0;
   #reading = true;
-  /** The peer's end came while reading was off. */
+  /** What came while reading was off: TLS that stops still hands on what it has decrypted. */
+  #held: Buffer[] = [];
   #endHeld = false;
   #kept = true;
   #closed = false;
@@ -121,12 +122,9 @@ export class StreamSocket {
   read(on: boolean): void {
     if (on === this.#reading) return;
     this.#reading = on;
-    if (!on) {
-      this.#socket.pause();
-      return;
-    }
-    this.#socket.resume();
-    if (this.#endHeld) queueMicrotask(() => this.#ended());
+    if (!on) this.#socket.pause();
+    else if (this.#held.length > 0 || this.#endHeld) queueMicrotask(() => this.#release());
+    else this.#socket.resume();
   }
 
   /** Ends orderly: FIN goes out behind what was written. */
@@ -219,8 +217,25 @@ export class StreamSocket {
   }
 
   #received(size: number): boolean {
-    if (!this.#closed) this.#place.deliver.received(this.#place.handle, size);
+    const { handle, deliver, memory } = this.#place;
+    if (this.#closed) return false;
+    if (this.#reading && this.#held.length === 0) deliver.received(handle, size);
+    else this.#held.push(Buffer.from(memory.received.subarray(0, size)));
     return this.#reading;
+  }
+
+  #release(): void {
+    const { handle, deliver, memory } = this.#place;
+    while (this.#reading && !this.#closed) {
+      const bytes = this.#held.shift();
+      if (bytes === undefined) {
+        this.#socket.resume();
+        if (this.#endHeld) this.#ended();
+        return;
+      }
+      bytes.copy(memory.received);
+      deliver.received(handle, bytes.length);
+    }
   }
 
   #copied(socket: Socket, bytes: Buffer): void {
@@ -241,8 +256,8 @@ export class StreamSocket {
       this.#socket.destroy(); /* half a handshake leads nowhere */
       return;
     }
-    this.#endHeld = !this.#reading;
-    if (this.#reading) this.#place.deliver.ended(this.#place.handle);
+    this.#endHeld = !this.#reading || this.#held.length > 0;
+    if (!this.#endHeld) this.#place.deliver.ended(this.#place.handle);
   }
 
   #gone(error: Error | undefined): void {

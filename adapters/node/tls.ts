@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { isIP, type Socket } from "node:net";
 import {
   type ConnectionOptions,
@@ -10,7 +11,7 @@ import {
   type TLSSocket,
 } from "node:tls";
 import { type ErrorCode, Errors } from "../../wasm/abi.gen.ts";
-import type { TlsInfo, TlsOptions } from "../port.ts";
+import type { Pem, TlsInfo, TlsOptions } from "../port.ts";
 import { errorNumber } from "./errors.ts";
 
 /** A handshake takes as long as the core lets it. */
@@ -105,16 +106,29 @@ function contextOf(options: TlsOptions): SecureContext {
 }
 
 function contextOptions({ ca, cert, key, passphrase, minVersion }: TlsOptions): SecureContextOptions {
-  const all = { ca, cert, key, passphrase, minVersion };
-  const given = Object.entries(all).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(
-    given.map(([name, value]) => [name, Array.isArray(value) ? value.map(asBuffer) : asBuffer(value)]),
-  );
+  const authorities = ca === undefined || Array.isArray(ca) ? (ca as readonly Pem[] | undefined) : [ca as Pem];
+  return {
+    ...(authorities === undefined ? {} : { ca: authorities.map(certificateOf) }),
+    ...(cert === undefined ? {} : { cert: certificateOf(cert) }),
+    ...(key === undefined ? {} : { key: asBuffer(key) }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(minVersion === undefined ? {} : { minVersion }),
+  };
 }
 
-/** Node takes a certificate as a string or a Buffer. */
-function asBuffer(value: unknown): unknown {
-  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;
+/**
+ * Certificates as Node takes them, in PEM. What holds none it would pass over, and then trust nobody.
+ *
+ * @throws the error with which it is no certificate.
+ */
+function certificateOf(given: Pem): string | Buffer {
+  const bytes = asBuffer(given);
+  const first = new X509Certificate(bytes);
+  return bytes.includes("-----BEGIN") ? bytes : first.toString();
+}
+
+function asBuffer(value: Pem): string | Buffer {
+  return typeof value === "string" ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
 /**

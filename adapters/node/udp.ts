@@ -8,6 +8,8 @@ import type { Place } from "./stream.ts";
 
 /** Bytes that may wait in the kernel's stead, sent or received, before datagrams are refused or dropped. */
 const QUEUE = 262_144;
+/** A queue that refused a datagram has room again at half of that, so that not every datagram that leaves is told of. */
+const ROOM = QUEUE / 2;
 
 /**
  * What node:dgram calls to look a name up. Only literal addresses come here, and they need none; answering at once makes
@@ -34,6 +36,8 @@ export class UdpSocket {
   #peer = "";
   #reading = true;
   #kept = true;
+  /** The socket that last refused a datagram, until it has room. */
+  #full: Socket | undefined;
   /** Datagrams that came while reading was off. */
   #held: [Uint8Array, RemoteInfo][] = [];
   #heldSize = 0;
@@ -53,16 +57,14 @@ export class UdpSocket {
     if (this.#main === undefined || (toPeer && socket === undefined)) return Errors.ERR_STATE.value;
     if (!toPeer && this.#connected !== undefined) return Errors.ERR_ADDRESS.value;
     if (socket === undefined) return Errors.ERR_UNREACHABLE.value;
-    if (socket.getSendQueueSize() > QUEUE) return Errors.ERR_BACKPRESSURE.value;
+    if (socket.getSendQueueSize() > QUEUE) {
+      this.#full = socket;
+      return Errors.ERR_BACKPRESSURE.value;
+    }
     /* The kernel may not take it now, and the bytes are lent for this call only. */
     const copy = Buffer.from(data);
-    const sent = (error: Error | null): void => {
-      if (error !== null && this.#main !== undefined) {
-        this.#place.deliver.failed(this.#place.handle, errorNumber(error), error);
-      }
-    };
-    if (toPeer) socket.send(copy, sent);
-    else socket.send(copy, port, address, sent);
+    if (toPeer) socket.send(copy, this.#sent);
+    else socket.send(copy, port, address, this.#sent);
     return data.length;
   }
 
@@ -95,6 +97,7 @@ export class UdpSocket {
     this.#main = undefined;
     this.#other = undefined;
     this.#connected = undefined;
+    this.#full = undefined;
     this.#held = [];
   }
 
@@ -151,6 +154,17 @@ export class UdpSocket {
     bound = true;
     return socket;
   }
+
+  /** A datagram has left, or could not. */
+  readonly #sent = (error: Error | null): void => {
+    if (this.#main === undefined) return;
+    const { handle, deliver } = this.#place;
+    if (error !== null) deliver.failed(handle, errorNumber(error), error);
+    /* What heard of the failure may have closed it. */
+    if (this.#full === undefined || this.#full.getSendQueueSize() > ROOM) return;
+    this.#full = undefined;
+    deliver.written(handle, 0);
+  };
 
   /** What a peer says by ICMP ends nothing; else a socket that fails outside a send is of no more use. */
   #failed(socket: Socket, error: Error): void {
