@@ -1,8 +1,10 @@
 import { createPort } from "../../adapters/node/index.ts";
 import { listenerSuite } from "./listener-suite.ts";
+import { peerSuite } from "./peer-suite.ts";
 import { tlsClientSuite } from "./tls-client-suite.ts";
 import { tlsServerSuite } from "./tls-server-suite.ts";
 
 listenerSuite("node", createPort);
 tlsClientSuite("node", createPort);
 tlsServerSuite("node", createPort);
+peerSuite("node", createPort);

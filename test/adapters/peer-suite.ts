@@ -1,0 +1,162 @@
+/** What every adapter has to pass of UDP sockets with an address or a peer, of look-ups, and of a socket's options. */
+import { createSocket } from "node:dgram";
+import { existsSync, readFileSync } from "node:fs";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import type { Port, SocketOptions } from "../../adapters/port.ts";
+import { AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
+import { atEnd, endPeers, tcpPeer, udpPeer } from "../support/peers.ts";
+import { Inbox, pause, until } from "../support/wait.ts";
+import { attach, FIRST_ACCEPTED, listen } from "./ear.ts";
+
+const HOST = "127.0.0.1";
+const bytes = (text: string): Buffer => Buffer.from(text);
+
+export function peerSuite(name: string, createPort: () => Port): void {
+  afterEach(endPeers);
+
+  function open(port: Port, handle: number, address: string, at = 0): number {
+    const result = port.open(handle, SocketKind.UDP, address, at, {});
+    if (result === 0) atEnd(() => port.close(handle, Close.ABORT));
+    return result;
+  }
+
+  describe(`${name}: UDP with an address`, () => {
+    test.each([HOST, "::1"])("%s", async (address) => {
+      const echo = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address), address);
+      const { port, ear } = attach(createPort);
+      expect(open(port, 1, address)).toBe(0);
+      expect(port.address(1, AddressOf.LOCAL)).toMatch(address === HOST ? /^127\.0\.0\.1:\d+$/ : /^\[::1\]:\d+$/);
+      expect(port.sendTo(1, address, echo.port, bytes("hi"))).toBe(2);
+      await ear.hears(`datagram 1 hi ${address} ${echo.port}`);
+    });
+
+    test("one that is taken, and one that is not here", async () => {
+      const { port } = attach(createPort);
+      const taken = await udpPeer(() => {});
+      expect(open(port, 1, HOST, taken.port)).toBe(Errors.ERR_IN_USE.value);
+      expect(port.cause).toHaveProperty("message");
+      expect(open(port, 2, "192.0.2.1")).toBeLessThan(0);
+    });
+
+    test("the other family is out of its reach", () => {
+      const { port } = attach(createPort);
+      open(port, 1, HOST);
+      open(port, 2, "::1");
+      expect(port.sendTo(1, "::1", 9, bytes("x"))).toBe(Errors.ERR_UNREACHABLE.value);
+      expect(port.sendTo(2, HOST, 9, bytes("x"))).toBe(Errors.ERR_UNREACHABLE.value);
+      expect(port.connectUdp(1, "::1", 9)).toBe(Errors.ERR_UNREACHABLE.value);
+    });
+  });
+
+  describe(`${name}: UDP with a peer`, () => {
+    test.each(["", HOST, "::1"])(
+      "bound to %j: it goes there, and only what comes from there is heard",
+      async (address) => {
+        const there = address === "" ? HOST : address;
+        const got = new Inbox<[string, number]>("a datagram");
+        const peer = await udpPeer((data, from) => got.push([data.toString(), from.port]), there);
+        const stranger = await udpPeer(() => {}, there);
+        const { port, ear } = attach(createPort);
+        open(port, 1, address);
+        expect(port.address(1, AddressOf.REMOTE)).toBe(Errors.ERR_STATE.value);
+        expect(port.sendTo(1, "", 0, bytes("x"))).toBe(Errors.ERR_STATE.value);
+        expect(port.connectUdp(1, there, peer.port)).toBe(0);
+        expect(port.address(1, AddressOf.REMOTE)).toBe(there === HOST ? `${HOST}:${peer.port}` : `[::1]:${peer.port}`);
+        expect(port.sendTo(1, "", 0, bytes("hello"))).toBe(5);
+        const [text, own] = await got.next();
+        expect(text).toBe("hello");
+        expect(port.address(1, AddressOf.LOCAL)).toMatch(RegExp(`:${own}$`));
+        stranger.socket.send("not for you", own, there);
+        await pause(20);
+        peer.socket.send("for you", own, there);
+        await ear.hears(`datagram 1 for you ${there} ${peer.port}`);
+        expect(ear.heard.all).toHaveLength(1);
+      },
+    );
+
+    test("what came before there was a peer is not heard", async () => {
+      const stranger = await udpPeer(() => {});
+      const peer = await udpPeer(() => {});
+      const { port, ear } = attach(createPort);
+      open(port, 1, HOST);
+      const own = Number(String(port.address(1, AddressOf.LOCAL)).split(":")[1]);
+      await new Promise<void>((resolve) => stranger.socket.send("too early", own, HOST, () => resolve()));
+      port.connectUdp(1, HOST, peer.port);
+      peer.socket.send("in time", own, HOST);
+      await ear.hears(`datagram 1 in time ${HOST} ${peer.port}`);
+      expect(ear.heard.all).toHaveLength(1);
+    });
+
+    test("nobody there: that is told, and the socket lives on", async () => {
+      const gone = createSocket("udp4");
+      await new Promise<void>((resolve) => gone.bind(0, HOST, resolve));
+      const { port, ear } = attach(createPort);
+      open(port, 1, HOST);
+      port.connectUdp(1, HOST, gone.address().port);
+      await new Promise<void>((resolve) => gone.close(resolve));
+      port.sendTo(1, "", 0, bytes("hello?"));
+      await ear.hears(`failed 1 ${Errors.ERR_REFUSED.value}`);
+      const again = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
+      expect(port.connectUdp(1, HOST, again.port)).toBe(0);
+      expect(port.sendTo(1, "", 0, bytes("hello!"))).toBe(6);
+      await ear.hears(`datagram 1 hello! ${HOST} ${again.port}`);
+    });
+  });
+
+  describe(`${name}: look-ups`, () => {
+    test("a name, its families, and literal addresses", async () => {
+      const { port } = attach(createPort);
+      expect(await port.resolve("localhost", 4)).toEqual({ error: 0, addresses: [HOST] });
+      const all = await port.resolve("localhost", 0);
+      expect(all.error).toBe(0);
+      expect([HOST, "::1"]).toEqual(expect.arrayContaining([...all.addresses]));
+      expect(await port.resolve(HOST, 0)).toEqual({ error: 0, addresses: [HOST] });
+      expect(await port.resolve("::1", 6)).toEqual({ error: 0, addresses: ["::1"] });
+    });
+
+    test("a name that does not exist", async () => {
+      const { port } = attach(createPort);
+      const { error, addresses, cause } = await port.resolve("no-such-host.invalid", 0);
+      expect([Errors.ERR_NAME_NOT_FOUND.value, Errors.ERR_NAME_FAILED.value]).toContain(error);
+      expect(addresses).toEqual([]);
+      expect(cause).toHaveProperty("message");
+    });
+  });
+
+  /** The timer that Linux has set for the connection from a local port: "02" is that of keepalive. */
+  function timerOf(port: Port, handle: number): string | undefined {
+    const own = Number(String(port.address(handle, AddressOf.LOCAL)).split(":")[1]);
+    const peer = Number(String(port.address(handle, AddressOf.REMOTE)).split(":")[1]);
+    const hex = (it: number): string => it.toString(16).toUpperCase().padStart(4, "0");
+    const lines = readFileSync("/proc/net/tcp", "utf8").split("\n");
+    const line = lines.find(
+      (it) => it.includes(`:${hex(own)} `) && it.includes(`:${hex(peer)} `) && localOf(it) === hex(own),
+    );
+    return line?.trim().split(/ +/)[5]?.slice(0, 2);
+  }
+
+  (existsSync("/proc/net/tcp") ? describe : describe.skip)(`${name}: keepalive`, () => {
+    test.each<[SocketOptions, string]>([
+      [{}, "00"],
+      [{ keepAlive: false }, "00"],
+      [{ keepAlive: true }, "02"],
+      [{ keepAlive: { initialDelayMs: 5000 } }, "02"],
+    ])("of connections made and accepted, %j", async (options, timer) => {
+      const server = await tcpPeer(() => {});
+      const { port, ear } = attach(createPort);
+      port.open(1, SocketKind.TCP, HOST, server.port, options);
+      atEnd(() => port.close(1, Close.ABORT));
+      await ear.hears("connected 1");
+      await until(() => timerOf(port, 1) === timer, `timer ${timer}`);
+      const at = await listen(port, ear, 2, { options });
+      port.open(3, SocketKind.TCP, HOST, at, {});
+      atEnd(() => port.close(3, Close.ABORT));
+      await ear.hears(`accepted ${FIRST_ACCEPTED} by 2`);
+      await until(() => timerOf(port, FIRST_ACCEPTED) === timer, `timer ${timer}`);
+    });
+  });
+}
+
+function localOf(line: string): string | undefined {
+  return line.trim().split(/ +/)[1]?.split(":")[1];
+}
