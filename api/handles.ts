@@ -7,6 +7,7 @@
 export type { ErrorCode, Limits } from "../wasm/abi.gen.ts";
 export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
 export { limits } from "../wasm/host.ts";
+export type { Pem, TlsOptions } from "../wasm/socket-options.ts";
 export type { Bytes } from "./handles/arguments.ts";
 export type { Done, HandleState, ListenerOptions } from "./handles/common.ts";
 export type { EventContext } from "./handles/context.ts";

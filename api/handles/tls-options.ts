@@ -4,30 +4,55 @@ import { show } from "./arguments.ts";
 /** A SHA-256 fingerprint: 32 bytes in hex. */
 const FINGERPRINT = /^[0-9a-f]{2}(:?[0-9a-f]{2}){31}$/i;
 
+type Loose = { readonly [K in keyof TlsOptions]: unknown };
+
 /**
  * What is wrong with options for TLS, or `undefined`. What only the host can tell, as whether a key fits its certificate,
  * it tells when the handle is opened.
  */
 export function tlsFault(tls: unknown): string | undefined {
   if (typeof tls !== "object" || tls === null) return `tls is an object, not ${show(tls)}`;
-  const { servername, passphrase, alpn, pin, minVersion, rejectUnauthorized }: { [K in keyof TlsOptions]: unknown } = tls;
-  if (!isTextOrNone(servername)) return `tls.servername is a name, not ${show(servername)}`;
-  if (!isTextOrNone(passphrase)) return "tls.passphrase is a text";
-  if (alpn !== undefined && !(Array.isArray(alpn) && alpn.every((it) => typeof it === "string" && it !== ""))) {
-    return `tls.alpn is an array of names, not ${show(alpn)}`;
-  }
-  if (pin !== undefined && !(typeof pin === "string" && FINGERPRINT.test(pin))) {
-    return `tls.pin is a SHA-256 fingerprint in hex, 64 digits, not ${show(pin)}`;
-  }
-  if (minVersion !== undefined && minVersion !== "TLSv1.2" && minVersion !== "TLSv1.3") {
-    return `tls.minVersion is "TLSv1.2" or "TLSv1.3", not ${show(minVersion)}`;
-  }
-  if (rejectUnauthorized !== undefined && typeof rejectUnauthorized !== "boolean") {
-    return `tls.rejectUnauthorized is true or false, not ${show(rejectUnauthorized)}`;
-  }
-  return undefined;
+  const wrong = Object.entries(rules).find(([name, rule]) => {
+    const value = (tls as Loose)[name as keyof TlsOptions];
+    return value !== undefined && !rule.test(value);
+  });
+  return wrong === undefined ? undefined : `tls.${wrong[0]} is ${wrong[1].text}`;
 }
 
-function isTextOrNone(value: unknown): boolean {
-  return value === undefined || typeof value === "string";
+interface Rule {
+  readonly text: string;
+  readonly test: (value: unknown) => boolean;
 }
+
+const isText = (value: unknown): value is string => typeof value === "string";
+const isFlag = (value: unknown): boolean => typeof value === "boolean";
+
+/* To a runtime, an empty list of authorities may mean its own list. */
+const isPem = (value: unknown): boolean =>
+  isText(value) ? value.includes("-----BEGIN ") : value instanceof Uint8Array && value.length > 0;
+
+const pem: Rule = { text: "PEM text, or PEM or DER bytes", test: isPem };
+const text: Rule = { text: "a text", test: isText };
+const flag: Rule = { text: "true or false", test: isFlag };
+
+const rules: Readonly<Record<keyof TlsOptions, Rule>> = {
+  ca: {
+    text: `${pem.text}, or an array of such`,
+    test: (value) => (Array.isArray(value) ? value.length > 0 && value.every(isPem) : isPem(value)),
+  },
+  cert: pem,
+  key: pem,
+  passphrase: text,
+  servername: text,
+  alpn: {
+    text: "an array of names",
+    test: (value) => Array.isArray(value) && value.every((name) => isText(name) && name !== ""),
+  },
+  rejectUnauthorized: flag,
+  requestCert: flag,
+  pin: {
+    text: "a SHA-256 fingerprint: 64 hex digits, with or without colons",
+    test: (value) => isText(value) && FINGERPRINT.test(value),
+  },
+  minVersion: { text: '"TLSv1.2" or "TLSv1.3"', test: (value) => value === "TLSv1.2" || value === "TLSv1.3" },
+};

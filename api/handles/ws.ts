@@ -8,8 +8,7 @@ import type { EventType, Listener } from "./define-event.ts";
 import type { WsByteEvents, WsEvents, WsListenerEvents, WsTextEvents } from "./events.ts";
 import { refuse } from "./failure.ts";
 import { WsEndpoint } from "./ws-endpoint.ts";
-import { tlsFault } from "./tls-options.ts";
-import { headerPairs, protocolNames, type WsOpenOptions } from "./ws-options.ts";
+import { checkOptions, type WsOpenOptions } from "./ws-options.ts";
 
 /** RFC 6455 7.4.1: the purpose of the connection is fulfilled. */
 const NORMAL = 1000;
@@ -34,19 +33,14 @@ function find(handle: number): WsEndpoint | undefined {
 export function open(url: string | URL, options: WsOpenOptions = {}): number {
   const text = url instanceof URL ? url.href : url;
   if (typeof text !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `url ${show(url)}` });
-  const headers = headerPairs(options?.headers);
-  const protocols = protocolNames(options?.protocols);
   /* A query may hold a secret, and addresses end up in logs. */
   const address = text.split("?", 1)[0];
-  if (headers === undefined || protocols === undefined) {
-    return refuse("ERR_ARGUMENT", {
-      step: "open",
-      address,
-      reason: "headers are names with texts, protocols are texts",
-    });
-  }
+  const checked = checkOptions(text, options);
+  if (typeof checked === "string") return refuse("ERR_ARGUMENT", { step: "open", address, reason: checked });
+  const { headers, protocols, tls } = checked;
   const engine = defaultEngine();
   const endpoint = new WsEndpoint(engine, Kind.WS, address ?? "");
+  if (tls !== undefined) engine.setTls(endpoint, tls);
   const handle = engine.wsOpen(endpoint, text);
   if (handle < 0) return refuse(handle, { step: "open", address, cause: engine.cause });
   let result = 0;
@@ -140,8 +134,10 @@ export function on(conn: number, event: string, target: unknown, options?: Liste
 }
 
 /** As `net.off`. */
-export function off(conn: number, event: keyof WsListenerEvents, listener: EventType<never> | Listener<never>): Done {
-  return common.unlisten(find(conn), conn, event, listener);
+export function off<K extends keyof WsEvents>(conn: number, event: K, type: EventType<WsEvents[K]>): Done;
+export function off(conn: number, event: keyof WsListenerEvents, listener: Listener<never>): Done;
+export function off(conn: number, event: string, target: unknown): Done {
+  return common.unlisten(find(conn), conn, event, target);
 }
 
 /** Where a connection stands; `"connecting"` also while it waits to reconnect, `"closed"` also while it closes. */
