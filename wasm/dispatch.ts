@@ -1,4 +1,4 @@
-import { type Deadline, Event, EventFlag } from "./abi.gen.ts";
+import { type Deadline, Event, EventFlag, FOREVER } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { errorCode, stepName, TwinwireError } from "./errors.ts";
@@ -63,15 +63,16 @@ function dispatchError({ memory }: Core, record: number, endpoint: Endpoint, cau
   const code = errorCode(memory.eventCode(record));
   const step = stepName(memory.eventStep(record));
   const detail = memory.eventDetail(record);
+  const retryMs = memory.eventRetryMs(record);
   const { address } = endpoint;
-  endpoint.error(() => new TwinwireError(code, { step, address, detail, cause }));
+  endpoint.error(() => new TwinwireError(code, { step, address, detail, cause }), retryMs);
 }
 
 /** Tells of a failure that the port reports of a socket that lives on. */
 export function dispatchFailure(endpoint: Endpoint, error: number, cause: unknown): void {
   const { address } = endpoint;
   try {
-    endpoint.error(() => new TwinwireError(errorCode(error), { step: "send", address, cause }));
+    endpoint.error(() => new TwinwireError(errorCode(error), { step: "send", address, cause }), FOREVER);
   } catch (thrown) {
     report(thrown);
   }

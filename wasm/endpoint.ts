@@ -79,8 +79,11 @@ export abstract class Endpoint {
   /** What was refused fits now. */
   drain(): void {}
 
-  /** An attempt or a connection failed. Making the error costs a stack trace, so it is made when asked for. */
-  error(_make: () => TwinwireError): void {}
+  /**
+   * An attempt or a connection failed. Making the error costs a stack trace, so it is made when asked for. `retryMs`:
+   * milliseconds to the next attempt, or `FOREVER`.
+   */
+  error(_make: () => TwinwireError, _retryMs: number): void {}
 
   /** The peer's close frame came: its code, 1005 for none, and its reason. */
   closing(_code: number, _at: number, _size: number): void {}

@@ -238,6 +238,22 @@ test("a refused connection is an error with code, step, address and cause, then 
   expect(net.state(sock)).toBe("closed");
 });
 
+test("a failed attempt says when the next one comes, and the last one that none does", async () => {
+  const sock = connect(await freePort());
+  net.setAutoReconnect(sock, true);
+  net.setReconnectDelays(sock, [0.02, 0.03]);
+  const errors = new Inbox<{ code: string; retryMs?: number }>("error");
+  net.on(sock, "error", errors.push);
+  const started = performance.now();
+  expect(await errors.next()).toMatchObject({ code: "ERR_REFUSED", retryMs: 20 });
+  expect(await errors.next()).toMatchObject({ code: "ERR_REFUSED", retryMs: 30 });
+  expect(await errors.next()).toMatchObject({ code: "ERR_REFUSED", retryMs: 30 });
+  expect(performance.now() - started).toBeGreaterThan(48);
+  const once = new Inbox<object>("error");
+  net.on(connect(await freePort()), "error", once.push);
+  expect(Object.keys(await once.next())).toEqual(["sock", "code", "message", "error"]);
+});
+
 test("a name that does not exist is told as such", async () => {
   const sock = connect(80, "no-such-host.invalid");
   const errors = new Inbox<{ code: string }>("error");

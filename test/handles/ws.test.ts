@@ -219,11 +219,13 @@ test("headers and subprotocols reach the server, and its choice comes back", asy
 test("a refused handshake is told with its status, and the query stays out of the message", async () => {
   const { port } = await tcpPeer((socket) => socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
   const conn = open(`ws://127.0.0.1:${port}/chat?token=secret`);
+  ws.setAutoReconnect(conn, true);
   const errors = new Inbox<{ message: string; code: string; error: object }>("error");
   ws.on(conn, "error", errors.push);
   const failure = await errors.next();
   expect(failure.code).toBe("ERR_WS_REFUSED");
   expect(failure.error).toMatchObject({ step: "handshake", detail: 403, address: `ws://127.0.0.1:${port}/chat` });
+  expect(failure).not.toHaveProperty("retryMs");
   expect(failure.message).toContain("403");
   expect(failure.message).not.toContain("secret");
 });
