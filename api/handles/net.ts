@@ -135,8 +135,10 @@ export function on(sock: number, event: string, target: unknown, options?: Liste
  *
  * @returns 0, or -1: ERR_ARGUMENT if it is not there, ERR_EVENT, ERR_HANDLE.
  */
-export function off(sock: number, event: keyof NetListenerEvents, listener: EventType<never> | Listener<never>): Done {
-  return common.unlisten(find(sock), sock, event, listener);
+export function off<K extends keyof NetEvents>(sock: number, event: K, type: EventType<NetEvents[K]>): Done;
+export function off(sock: number, event: keyof NetListenerEvents, listener: Listener<never>): Done;
+export function off(sock: number, event: string, target: unknown): Done {
+  return common.unlisten(find(sock), sock, event, target);
 }
 
 /**
