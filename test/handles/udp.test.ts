@@ -1,7 +1,10 @@
-import { afterEach, expect, test } from "@jest/globals";
+import { Socket } from "node:dgram";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, test } from "@jest/globals";
 import { defineEvent, lastError, net } from "twinwire/handles";
+import { findTool, startChild } from "../support/child.ts";
 import { atEnd, endPeers, udpPeer } from "../support/peers.ts";
-import { Inbox, pause, until } from "../support/wait.ts";
+import { Inbox, pause, until, within } from "../support/wait.ts";
 
 afterEach(endPeers);
 
@@ -124,4 +127,87 @@ test("a closed socket is stale", async () => {
   expect(net.udpSendTo(sock, "127.0.0.1", 9, "x")).toBe(-1);
   expect(lastError()?.code).toBe("ERR_HANDLE");
   expect(net.localAddr(sock)).toBe("");
+});
+
+describe("backpressure", () => {
+  /** Has every queue say that so many bytes wait, in this order; the last one is said again and again. */
+  function script(...sizes: number[]): void {
+    const { getSendQueueSize } = Socket.prototype;
+    atEnd(() => {
+      Socket.prototype.getSendQueueSize = getSendQueueSize;
+    });
+    Socket.prototype.getSendQueueSize = () => (sizes.length > 1 ? sizes.shift() : sizes[0]) ?? 0;
+  }
+
+  const FULL = 262_145;
+  const HALF = 131_072;
+
+  test("a full queue refuses a datagram, and drain comes once, when half of it has left", async () => {
+    const received = new Inbox<string>("a datagram");
+    const { port } = await udpPeer((data) => received.push(String(data)));
+    const sock = await open();
+    const heard = new Inbox<unknown>("an event");
+    net.on(sock, "drain", heard.push);
+    const send = (data: string): number => net.udpSendTo(sock, "127.0.0.1", port, data);
+    script(0, 0, 0, FULL, FULL, HALF + 1, HALF, 0);
+    expect([send("a"), send("b"), send("c")]).toEqual([1, 1, 1]);
+    expect(send("d")).toBe(-1);
+    expect(lastError()).toMatchObject({ code: "ERR_BACKPRESSURE", step: "send", address: `127.0.0.1:${port}` });
+    expect(send("e")).toBe(-1);
+    expect(heard.all).toEqual([]);
+    expect(await heard.next()).toEqual({ sock });
+    expect(send("f")).toBe(1);
+    for (const data of ["a", "b", "c", "f"]) expect(await received.next()).toBe(data);
+    await pause(20);
+    expect(heard.all).toHaveLength(1);
+  });
+
+  test("a socket that is closed with a full queue says nothing any more", async () => {
+    const { port } = await udpPeer(() => {});
+    const sock = await open();
+    const heard: unknown[] = [];
+    net.on(sock, "drain", () => heard.push("drain"));
+    script(0, FULL, 0);
+    expect(net.udpSendTo(sock, "127.0.0.1", port, "a")).toBe(1);
+    expect(net.udpSendTo(sock, "127.0.0.1", port, "b")).toBe(-1);
+    net.close(sock);
+    await pause(20);
+    expect(heard).toEqual([]);
+  });
+
+  /* What a kernel takes at once never waits: this has Node put all that is sent in one turn into its queue. */
+  const queueing = "--test-udp-no-try-send";
+  const { program: node } = findTool("node", [process.execPath], [queueing, "-e", ""]);
+
+  (node === undefined ? test.skip : test)(
+    "a program that heeds drain sends all, whatever the queue holds",
+    async () => {
+      const { port } = await udpPeer(() => {});
+      const door = fileURLToPath(new URL("../../dist/api/handles.js", import.meta.url));
+      const program = `import { lastError, net } from ${JSON.stringify(door)};
+      const sock = net.udpOpen(0);
+      const data = new Uint8Array(50_000);
+      let [sent, refused, drained] = [0, 0, 0];
+      function pump() {
+        for (; sent < 60; sent++) {
+          if (net.udpSendTo(sock, "127.0.0.1", ${port}, data) >= 0) continue;
+          if (lastError().code !== "ERR_BACKPRESSURE") throw lastError();
+          refused++;
+          return;
+        }
+        console.log(sent, refused > 3, drained === refused);
+        net.close(sock);
+      }
+      net.on(sock, "drain", () => {
+        drained++;
+        pump();
+      });
+      pump();`;
+      const child = startChild(process.execPath, [queueing, "--input-type=module", "-e", program]);
+      expect(await within(child.ended, "the end")).toBe(0);
+      await until(() => child.lines.all.length > 0, "what it prints");
+      expect(child.lines.all).toEqual(["60 true true"]);
+      expect(child.errors.all).toEqual([]);
+    },
+  );
 });
