@@ -1,4 +1,4 @@
-import { type Deadline, Event, EventFlag, FOREVER } from "./abi.gen.ts";
+import { type Deadline, Event, EventFlag, FOREVER, Kind } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { errorCode, stepName, TwinwireError } from "./errors.ts";
@@ -70,9 +70,10 @@ function dispatchError({ memory }: Core, record: number, endpoint: Endpoint, cau
 
 /** Tells of a failure that the port reports of a socket that lives on. */
 export function dispatchFailure(endpoint: Endpoint, error: number, cause: unknown): void {
-  const { address } = endpoint;
+  const { address, kind } = endpoint;
+  const step = kind === Kind.LISTENER ? "accept" : "send";
   try {
-    endpoint.error(() => new TwinwireError(errorCode(error), { step: "send", address, cause }), FOREVER);
+    endpoint.error(() => new TwinwireError(errorCode(error), { step, address, cause }), FOREVER);
   } catch (thrown) {
     report(thrown);
   }

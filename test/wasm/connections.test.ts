@@ -1,0 +1,382 @@
+/** What the engine does of listeners, TLS, windows and deadlines. */
+import { expect, test } from "@jest/globals";
+import { Deadline, Errors, FOREVER, Kind, NONE, SocketKind, State } from "../../wasm/abi.gen.ts";
+import { Endpoint } from "../../wasm/endpoint.ts";
+import { Engine } from "../../wasm/engine.ts";
+import type { TwinwireError } from "../../wasm/errors.ts";
+import { FakePort } from "./fake-port.ts";
+
+const small = { sockets: 4, webSockets: 2, sendPool: 65_536, blockSize: 1024, sendBuffer: 8192, stageBuffer: 8192 };
+const ROOM = 8192;
+
+/** Notes what it is told. */
+class Ear extends Endpoint {
+  readonly heard: string[] = [];
+  readonly errors: TwinwireError[] = [];
+  /** What becomes of the connections that it accepts. */
+  onAccepted: (handle: number) => Endpoint | undefined = () => undefined;
+
+  constructor(kind: Kind = Kind.TCP, address = "example:7") {
+    super(kind, address);
+  }
+
+  override connected(): void {
+    this.heard.push("connected");
+  }
+
+  override disconnected(): void {
+    this.heard.push("disconnected");
+  }
+
+  override data(_at: number, size: number): void {
+    this.heard.push(`data ${size}`);
+  }
+
+  override error(make: () => TwinwireError): void {
+    this.errors.push(make());
+    this.heard.push(`error ${make().code} ${make().step}`);
+  }
+
+  override accepted(handle: number): Endpoint | undefined {
+    this.heard.push(`accepted ${handle}`);
+    return this.onAccepted(handle);
+  }
+
+  override secured(): void {
+    this.heard.push("secured");
+  }
+
+  override ended(): void {
+    this.heard.push("ended");
+  }
+
+  override deadline(which: Deadline): void {
+    this.heard.push(`deadline ${which}`);
+  }
+}
+
+function engine(): { port: FakePort; it: Engine } {
+  const port = new FakePort();
+  return { port, it: new Engine(port, small) };
+}
+
+function listening(): { port: FakePort; it: Engine; listener: Ear } {
+  const { port, it } = engine();
+  const listener = new Ear(Kind.LISTENER);
+  const handle = it.listen(listener, SocketKind.TCP_LISTENER, "127.0.0.1", 0);
+  expect(handle).toBeGreaterThan(0);
+  port.deliver.connected(handle);
+  expect(listener.heard.splice(0)).toEqual(["connected"]);
+  return { port, it, listener };
+}
+
+/** What the port is told that a listener accepted; the handle, 0 for none. */
+function accept(port: FakePort, listener: Ear): number {
+  let registered = 0;
+  const taken = port.deliver.accepted(listener.handle, (handle) => {
+    registered = handle;
+  });
+  expect(taken).toBe(registered > 0);
+  return registered;
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("every kind of socket is opened by its kind, with its name, port and options", () => {
+  const { port, it } = engine();
+  const opened = (open: (ear: Ear) => number): string => {
+    const ear = new Ear();
+    ear.options = { noDelay: false };
+    expect(open(ear)).toBe(ear.handle);
+    expect(port.options).toBe(ear.options);
+    it.close(ear);
+    return (port.calls.findLast((call) => call.startsWith("open ")) ?? "").replace(/ \d+/, "");
+  };
+  expect(opened((ear) => it.tcpConnect(ear, "h", 1))).toBe(`open ${SocketKind.TCP} h 1`);
+  expect(opened((ear) => it.unixConnect(ear, "/ü"))).toBe(`open ${SocketKind.UNIX} /ü 0`);
+  expect(opened((ear) => it.listen(ear, SocketKind.TCP_LISTENER, "", 0))).toBe(`open ${SocketKind.TCP_LISTENER}  0`);
+  expect(opened((ear) => it.listen(ear, SocketKind.UNIX_LISTENER, "/s", 0))).toBe(
+    `open ${SocketKind.UNIX_LISTENER} /s 0`,
+  );
+  expect(opened((ear) => it.udpBind(ear, "::1", 7))).toBe(`open ${SocketKind.UDP} ::1 7`);
+  expect(opened((ear) => it.udpOpen(ear, 7))).toBe(`open ${SocketKind.UDP}  7`);
+});
+
+test("what is too long is refused as what it is", () => {
+  const { it } = engine();
+  const long = "x".repeat(10_000);
+  expect(it.tcpConnect(new Ear(), long, 1)).toBe(Errors.ERR_ARGUMENT.value);
+  expect(it.unixConnect(new Ear(), long)).toBe(Errors.ERR_PATH.value);
+  expect(it.listen(new Ear(), SocketKind.UNIX_LISTENER, long, 0)).toBe(Errors.ERR_PATH.value);
+  expect(it.listen(new Ear(), SocketKind.TCP_LISTENER, long, 0)).toBe(Errors.ERR_ARGUMENT.value);
+  expect(it.udpBind(new Ear(), long, 0)).toBe(Errors.ERR_ADDRESS.value);
+  expect(it.wsOpen(new Ear(), long)).toBe(Errors.ERR_URL.value);
+  const ear = new Ear(Kind.UDP);
+  it.udpOpen(ear, 0);
+  expect(it.udpConnect(ear.handle, long, 1)).toBe(Errors.ERR_ADDRESS.value);
+});
+
+test("an accepted connection gets the endpoint that its listener gives it", () => {
+  const { port, it, listener } = listening();
+  const connection = new Ear();
+  listener.onAccepted = () => connection;
+  const handle = accept(port, listener);
+  expect(handle).toBeGreaterThan(0);
+  expect(connection.handle).toBe(handle);
+  expect(it.find(handle)).toBe(connection);
+  expect(listener.heard).toEqual([`accepted ${handle}`]);
+  expect(connection.heard).toEqual(["connected"]);
+  port.receive(handle, "abc");
+  expect(connection.heard).toEqual(["connected", "data 3"]);
+});
+
+test("a connection that its listener does not want is closed", () => {
+  const { port, it, listener } = listening();
+  const handle = accept(port, listener);
+  expect(port.calls).toContain(`close ${handle} 1`);
+  expect(it.all()).toEqual([listener]);
+});
+
+test("a full table drops the connection, and the listener hears why", () => {
+  const { port, listener } = listening();
+  listener.onAccepted = () => new Ear();
+  for (let index = 0; index < 3; index++) expect(accept(port, listener)).toBeGreaterThan(0);
+  listener.heard.length = 0;
+  expect(accept(port, listener)).toBe(0);
+  expect(listener.heard).toEqual(["error ERR_LIMIT accept"]);
+});
+
+test("a closed listener accepts nothing", () => {
+  const { port, it, listener } = listening();
+  it.close(listener);
+  expect(accept(port, listener)).toBe(0);
+  expect(listener.heard).toEqual(["disconnected"]);
+});
+
+test("what a port tells of a listener that lives on is an error of accepting", () => {
+  const { port, listener } = listening();
+  port.deliver.failed(listener.handle, Errors.ERR_LIMIT.value, new Error("EMFILE"));
+  expect(listener.heard).toEqual(["error ERR_LIMIT accept"]);
+  expect(listener.errors[0]?.message).toContain("EMFILE");
+});
+
+test("TLS that is asked for before opening is handed over with it, and begins when connected", () => {
+  const { port, it } = engine();
+  const ear = new Ear();
+  const tls = { servername: "example" };
+  expect(it.setTls(ear, tls)).toBe(0);
+  const handle = it.tcpConnect(ear, "h", 443);
+  expect(port.tls).toBe(tls);
+  port.deliver.connected(handle);
+  expect(port.calls).toContain(`tls ${handle} `);
+  expect(port.tls).toBe(tls);
+  expect(ear.heard).toEqual([]);
+  port.deliver.secured(handle);
+  expect(ear.heard).toEqual(["connected"]);
+});
+
+test("TLS that is asked for after opening begins when connected", () => {
+  const { port, it } = engine();
+  const ear = new Ear();
+  const handle = it.tcpConnect(ear, "h", 443);
+  expect(port.tls).toBe(undefined);
+  const tls = { servername: "example" };
+  expect(it.setTls(ear, tls)).toBe(0);
+  port.deliver.connected(handle);
+  expect(port.tls).toBe(tls);
+  port.deliver.secured(handle);
+  expect(it.setTls(ear, tls)).toBe(Errors.ERR_STATE.value);
+});
+
+test("accepted connections have the TLS options of their listener, unless they bring their own", () => {
+  const { port, it, listener } = listening();
+  const tls = { cert: "listener's" };
+  expect(it.setTls(listener, tls)).toBe(0);
+  const connection = new Ear();
+  listener.onAccepted = () => connection;
+  const handle = accept(port, listener);
+  expect(port.tls).toBe(tls);
+  expect(connection.heard).toEqual([]);
+  port.deliver.secured(handle);
+  expect(connection.heard).toEqual(["connected"]);
+  const other = new Ear();
+  other.tls = { cert: "its own" };
+  listener.onAccepted = () => other;
+  accept(port, listener);
+  expect(port.tls).toBe(other.tls);
+});
+
+test("why TLS could not begin is told with what the runtime reported", () => {
+  const { port, it } = engine();
+  const ear = new Ear();
+  const handle = it.tcpConnect(ear, "h", 443);
+  it.setTls(ear, {});
+  port.opens = Errors.ERR_ARGUMENT.value;
+  port.cause = new Error("no certificate");
+  port.deliver.connected(handle);
+  expect(ear.heard).toEqual(["error ERR_ARGUMENT tls", "disconnected"]);
+  expect(ear.errors[0]?.cause).toBe(port.cause);
+  expect(port.calls).toContain(`close ${handle} 1`);
+});
+
+test("TLS in place: its options are kept if it begins, and only then", () => {
+  const { port, it } = engine();
+  const ear = new Ear();
+  const handle = it.tcpConnect(ear, "h", 25);
+  expect(it.startTls(ear, "", {})).toBe(Errors.ERR_STATE.value);
+  expect(ear.tls).toBe(undefined);
+  port.deliver.connected(handle);
+  port.opens = Errors.ERR_UNSUPPORTED.value;
+  expect(it.startTls(ear, "name", {})).toBe(Errors.ERR_UNSUPPORTED.value);
+  expect(ear.tls).toBe(undefined);
+  port.opens = 0;
+  const tls = { alpn: ["smtp"] };
+  expect(it.startTls(ear, "name", tls)).toBe(0);
+  expect(port.calls).toContain(`tls ${handle} name`);
+  expect(port.tls).toBe(tls);
+  expect(it.startTls(ear, "x".repeat(10_000), tls)).toBe(Errors.ERR_ARGUMENT.value);
+  port.deliver.secured(handle);
+  expect(ear.heard).toEqual(["connected", "secured"]);
+});
+
+test("wss: is TLS, ws: is not, whatever options there are", () => {
+  const { port, it } = engine();
+  const tls = { ca: "x" };
+  const secure = new Ear(Kind.WS);
+  secure.tls = tls;
+  port.deliver.connected(it.wsOpen(secure, "WSS://h/"));
+  expect(port.tls).toBe(tls);
+  const plain = new Ear(Kind.WS);
+  plain.tls = tls;
+  it.wsOpen(plain, "ws://h/");
+  expect(port.tls).toBe(undefined);
+});
+
+test("room is what a send takes", async () => {
+  const { port, it } = engine();
+  const ear = new Ear();
+  port.takes = 0;
+  port.deliver.connected(it.tcpConnect(ear, "h", 1));
+  expect(it.room(ear.handle)).toBe(ROOM);
+  expect(it.send(ear.handle, Buffer.alloc(5000))).toBe(5000);
+  expect(it.room(ear.handle)).toBe(ROOM - 5000);
+  expect(it.send(ear.handle, Buffer.alloc(ROOM - 5000 + 1))).toBe(Errors.ERR_BACKPRESSURE.value);
+  expect(it.send(ear.handle, Buffer.alloc(ROOM - 5000))).toBe(ROOM - 5000);
+  expect(it.room(ear.handle)).toBe(0);
+  await turn();
+});
+
+test("the end of our half leaves at the end of the turn, behind what was sent", async () => {
+  const { port, it } = engine();
+  const ear = new Ear();
+  const handle = it.tcpConnect(ear, "h", 1);
+  port.deliver.connected(handle);
+  expect(it.setHalfOpen(handle, true)).toBe(0);
+  it.send(handle, "bye");
+  expect(it.shutdown(handle)).toBe(0);
+  expect(port.calls).not.toContain(`shutdown ${handle}`);
+  await turn();
+  expect(port.written).toEqual(["bye"]);
+  expect(port.calls).toContain(`shutdown ${handle}`);
+  expect(it.send(handle, "x")).toBe(Errors.ERR_STATE.value);
+});
+
+test("the peer's end is told of a half-open stream", () => {
+  const { port, it } = engine();
+  const ear = new Ear();
+  const handle = it.tcpConnect(ear, "h", 1);
+  port.deliver.connected(handle);
+  it.setHalfOpen(handle, true);
+  port.deliver.ended(handle);
+  expect(ear.heard).toEqual(["connected", "ended"]);
+  expect(it.state(handle)).toBe(State.OPEN);
+});
+
+test("a full window stops the socket, until bytes are used up", () => {
+  const { port, it } = engine();
+  const ear = new Ear();
+  const handle = it.tcpConnect(ear, "h", 1);
+  port.deliver.connected(handle);
+  expect(it.setWindow(handle, 4)).toBe(0);
+  port.receive(handle, "abcd");
+  expect(port.calls.at(-1)).toBe(`read ${handle} false`);
+  expect(it.consumed(handle, 2)).toBe(0);
+  expect(port.calls.at(-1)).toBe(`read ${handle} true`);
+});
+
+test("a deadline counts from now, not from the last delivery", async () => {
+  const { port, it } = engine();
+  const ear = new Ear();
+  const handle = it.tcpConnect(ear, "h", 1);
+  port.deliver.connected(handle);
+  await turn();
+  port.nowMs += 500;
+  expect(it.setDeadline(handle, Deadline.READ, 100)).toBe(0);
+  await turn();
+  expect(port.wakeMs).toBe(100);
+  port.nowMs += 99;
+  port.deliver.wake();
+  expect(ear.heard).toEqual(["connected"]);
+  port.nowMs += 1;
+  port.deliver.wake();
+  expect(ear.heard).toEqual(["connected", `deadline ${Deadline.READ}`]);
+  it.setDeadline(handle, Deadline.WRITE, 100);
+  it.setDeadline(handle, Deadline.WRITE, 0);
+  await turn();
+  port.nowMs += 1000;
+  port.deliver.later?.();
+  expect(ear.heard).toHaveLength(2);
+});
+
+test("a peer of a UDP socket is passed on, and refused with its cause", () => {
+  const { port, it } = engine();
+  const ear = new Ear(Kind.UDP);
+  const handle = it.udpOpen(ear, 0);
+  expect(it.udpConnect(handle, "192.0.2.1", 9)).toBe(0);
+  expect(port.calls).toContain(`connect ${handle} 192.0.2.1 9`);
+  expect(it.udpSendTo(handle, "", 0, "x")).toBe(1);
+  expect(port.calls).toContain(`send ${handle}  0 x`);
+  port.opens = Errors.ERR_UNREACHABLE.value;
+  port.cause = new Error("ENETUNREACH");
+  expect(it.udpConnect(handle, "192.0.2.1", 9)).toBe(Errors.ERR_UNREACHABLE.value);
+  expect(it.cause).toBe(port.cause);
+});
+
+test("a look-up gives addresses, or an error with its cause", async () => {
+  const { port, it } = engine();
+  expect(await it.resolve("example", { family: 4 })).toEqual(["192.0.2.1"]);
+  expect(port.calls).toContain("resolve example 4");
+  const cause = new Error("getaddrinfo");
+  port.resolution = Promise.resolve({ error: Errors.ERR_NAME_NOT_FOUND.value, addresses: [], cause });
+  const wrong = { code: "ERR_NAME_NOT_FOUND", step: "resolve", address: "example", cause };
+  await expect(it.resolve("example")).rejects.toMatchObject(wrong);
+});
+
+test.each(["", "a b", "a\0b", "a\nb", "x".repeat(254), 7 as unknown as string])("%j is no host", async (host) => {
+  const { port, it } = engine();
+  await expect(it.resolve(host)).rejects.toMatchObject({ code: "ERR_ARGUMENT", step: "resolve" });
+  expect(port.calls).toEqual([]);
+});
+
+test("a look-up can be given up, before and while it runs", async () => {
+  const { port, it } = engine();
+  port.resolution = new Promise(() => {});
+  const reason = new Error("enough");
+  await expect(it.resolve("example", { signal: AbortSignal.abort(reason) })).rejects.toMatchObject({
+    code: "ERR_ABORTED",
+    cause: reason,
+  });
+  const controller = new AbortController();
+  const running = it.resolve("example", { signal: controller.signal });
+  controller.abort(reason);
+  await expect(running).rejects.toMatchObject({ code: "ERR_ABORTED", cause: reason });
+});
+
+test("an endpoint that was never open has no TLS and no handle", () => {
+  const { it } = engine();
+  const ear = new Ear();
+  expect(ear.handle).toBe(NONE);
+  expect(it.tlsInfo(ear.handle)).toBe(undefined);
+  expect(it.setDeadline(NONE, Deadline.READ, 1)).toBe(Errors.ERR_HANDLE.value);
+  expect(FOREVER).toBe(0xffffffff);
+});
