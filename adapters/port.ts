@@ -168,7 +168,10 @@ export interface Port {
    */
   close(handle: number, how: Close): void;
 
-  /** One end's address as `"ip:port"` or `"[ipv6]:port"`, or an error. */
+  /**
+   * One end's address as `"ip:port"` or `"[ipv6]:port"`, or an error. Of a Unix socket only the end that listens has one,
+   * its path; the other has `""`.
+   */
   address(handle: number, which: AddressOf): string | number;
 
   /** Fills `target` (1 to 256 bytes, borrowed for the call) from a cryptographically secure generator. */

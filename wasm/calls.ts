@@ -1,5 +1,5 @@
 import type { Port, TlsInfo } from "../adapters/port.ts";
-import { type AddressOf, type Deadline, Errors, type Limits, MAX_ADDRESS, State } from "./abi.gen.ts";
+import { type AddressOf, type Deadline, Errors, type Limits, MAX_ADDRESS, MAX_PATH, State } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { completeLimits } from "./limits.ts";
@@ -101,10 +101,10 @@ export abstract class Calls {
     return size < 0 ? 0 : this.core.exports.tw_signature(this.core.stage, size) >>> 0;
   }
 
-  /** One end's address, or an error number. */
+  /** One end's address, a path of a Unix socket, or an error number. */
   address(handle: number, which: AddressOf): string | number {
     const { exports, memory, self, stage } = this.core;
-    const size = exports.tw_address(self, handle, which, stage, MAX_ADDRESS);
+    const size = exports.tw_address(self, handle, which, stage, Math.max(MAX_ADDRESS, MAX_PATH));
     return size < 0 ? size : memory.utf8(stage, size);
   }
 

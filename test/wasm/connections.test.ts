@@ -137,6 +137,30 @@ test("a connection that its listener does not want is closed", () => {
   expect(it.all()).toEqual([listener]);
 });
 
+test("a listener that throws costs only that connection", () => {
+  const { port, it, listener } = listening();
+  const thrown: unknown[] = [];
+  const real = globalThis.queueMicrotask;
+  globalThis.queueMicrotask = (call) => {
+    try {
+      call();
+    } catch (error) {
+      thrown.push(error);
+    }
+  };
+  try {
+    listener.onAccepted = () => {
+      throw new Error("not this one");
+    };
+    const handle = accept(port, listener);
+    expect(port.calls).toContain(`close ${handle} 1`);
+  } finally {
+    globalThis.queueMicrotask = real;
+  }
+  expect(it.all()).toEqual([listener]);
+  expect(thrown.map(String)).toEqual(["Error: not this one"]);
+});
+
 test("a full table drops the connection, and the listener hears why", () => {
   const { port, listener } = listening();
   listener.onAccepted = () => new Ear();
