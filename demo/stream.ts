@@ -13,8 +13,10 @@ const EARLY = 20;
 type Happening =
   | { readonly kind: "connected" }
   | { readonly kind: "lost"; readonly code: number; readonly retryMs: number }
-  | { readonly kind: "failed"; readonly why: string }
+  | { readonly kind: "failed"; readonly code: string; readonly retryMs: number }
   | { readonly kind: "reading"; readonly text: string };
+type Kind = Happening["kind"];
+type Of<K extends Kind> = Entry<Extract<Happening, { readonly kind: K }>>;
 
 /** Readings of a sensor arrive over a WebSocket; its server is killed and comes back at the same port. */
 export async function stream(story: Story): Promise<void> {
@@ -28,8 +30,8 @@ export async function stream(story: Story): Promise<void> {
   ws.setReconnectDelays(conn, SCHEDULE);
   ws.on(conn, "connected", () => diary.add({ kind: "connected" }));
   ws.on(conn, "disconnected", ({ code, retryMs }) => diary.add({ kind: "lost", code, retryMs }));
-  ws.on(conn, "error", ({ code }) => diary.add({ kind: "failed", why: code }));
-  ws.on(conn, "message", ({ message }) => diary.add({ kind: "reading", text: String(message) }));
+  ws.on(conn, "error", ({ code, retryMs = -1 }) => diary.add({ kind: "failed", code, retryMs }));
+  ws.on(conn, "message", ({ message }) => diary.add({ kind: "reading", text: message }), { text: true });
 
   try {
     await happened(diary, "connected", 1);
@@ -40,20 +42,19 @@ export async function stream(story: Story): Promise<void> {
     if (!checkReadings(story, first, server)) return;
 
     const lost = await happened(diary, "lost", 1);
-    story.tell(`disconnected, close code ${lost.kind === "lost" ? lost.code : ""}; ${next(0)}`);
-    const attempts = [lost.at];
+    story.tell(`disconnected, close code ${lost.code}; ${next(lost)}`);
+    const attempts: Attempt[] = [lost];
     for (let attempt = 1; attempt < SCHEDULE.length; attempt++) {
       /* The first error tells of the connection that was lost. */
-      const failed = await waiting(story, happened(diary, "failed", attempt + 1), attempts, SCHEDULE[attempt - 1]);
-      attempts.push(failed.at);
-      story.tell(`${failed.kind === "failed" ? failed.why : ""}, as nobody listens; ${next(attempt)}`);
+      const failed = await waiting(story, happened(diary, "failed", attempt + 1), attempts);
+      attempts.push(failed);
+      story.tell(`${failed.code}, as nobody listens; ${next(failed)}`);
     }
     server = await Peer.start("sensor-server", `${port}`);
     story.tell(`process ${server.pid} serves the same port again`);
-    const again = await waiting(story, happened(diary, "connected", 2), attempts, SCHEDULE.at(-1));
-    attempts.push(again.at);
+    const again = await waiting(story, happened(diary, "connected", 2), attempts);
     story.tell(`connected again; the handle is still ${conn}`);
-    checkSchedule(story, attempts);
+    checkSchedule(story, attempts, again.at);
 
     const second = await watch(story, diary, first.length);
     ws.close(conn);
@@ -65,13 +66,20 @@ export async function stream(story: Story): Promise<void> {
   }
 }
 
-function next(attempt: number): string {
-  return `next attempt in ${SCHEDULE[attempt]} s`;
+/** What failed, when, and when the next attempt comes. */
+interface Attempt {
+  readonly at: number;
+  readonly retryMs: number;
+}
+
+function next({ retryMs }: Attempt): string {
+  return `next attempt in ${retryMs / 1000} s`;
 }
 
 /** Waits for the `count`-th happening of a kind. */
-function happened(diary: Diary<Happening>, kind: Happening["kind"], count: number): Promise<Entry<Happening>> {
-  return diary.until((all) => all.filter((it) => it.kind === kind)[count - 1], `${kind} (${count})`, 10);
+function happened<K extends Kind>(diary: Diary<Happening>, kind: K, count: number): Promise<Of<K>> {
+  const isKind = (it: Entry<Happening>): it is Of<K> => it.kind === kind;
+  return diary.until((all) => all.filter(isKind)[count - 1], `${kind} (${count})`, 10);
 }
 
 function readings(entries: readonly Happening[]): string[] {
@@ -108,8 +116,9 @@ function checkReadings(story: Story, got: readonly string[], server: Peer): bool
 }
 
 /** Shows how long it still is until the next attempt. */
-async function waiting<T>(story: Story, wait: Promise<T>, attempts: readonly number[], seconds = 0): Promise<T> {
-  const due = (attempts.at(-1) ?? 0) + seconds * 1000;
+async function waiting<T>(story: Story, wait: Promise<T>, attempts: readonly Attempt[]): Promise<T> {
+  const { at, retryMs } = attempts.at(-1) ?? { at: 0, retryMs: 0 };
+  const due = at + retryMs;
   const timer = setInterval(() => {
     const left = Math.max(0, due - performance.now()) / 1000;
     story.show(`the next attempt is ${left.toFixed(1)} s away`);
@@ -121,11 +130,11 @@ async function waiting<T>(story: Story, wait: Promise<T>, attempts: readonly num
   }
 }
 
-function checkSchedule(story: Story, attempts: readonly number[]): void {
-  const waits = attempts.slice(1).map((at, index) => at - (attempts[index] ?? 0));
+function checkSchedule(story: Story, attempts: readonly Attempt[], connectedAt: number): void {
+  const waits = attempts.map(({ at }, index) => (attempts[index + 1]?.at ?? connectedAt) - at);
   const right = waits.every((ms, index) => {
     const wanted = (SCHEDULE[index] ?? 0) * 1000;
-    return ms > wanted - EARLY && ms < wanted + LATE;
+    return attempts[index]?.retryMs === wanted && ms > wanted - EARLY && ms < wanted + LATE;
   });
   const said = waits.map((ms) => (ms / 1000).toFixed(2)).join(", ");
   story.claim(
