@@ -126,7 +126,7 @@ export interface Port {
    * `address` is `""` on a socket that `connectUdp` has given a peer: it goes there.
    *
    * @returns `data.length`, ERR_BACKPRESSURE, or another error; never a part. An error that only shows later is
-   * delivered with `failed`.
+   * delivered with `failed`. After ERR_BACKPRESSURE the port owes one `written(handle, 0)`, when there is room again.
    */
   sendTo(handle: number, address: string, port: number, data: Uint8Array): number;
 

@@ -4,19 +4,22 @@ import { show } from "./arguments.ts";
 /** A SHA-256 fingerprint: 32 bytes in hex. */
 const FINGERPRINT = /^[0-9a-f]{2}(:?[0-9a-f]{2}){31}$/i;
 
-type Loose = { readonly [K in keyof TlsOptions]: unknown };
-
 /**
  * What is wrong with options for TLS, or `undefined`. What only the host can tell, as whether a key fits its certificate,
  * it tells when the handle is opened.
  */
 export function tlsFault(tls: unknown): string | undefined {
   if (typeof tls !== "object" || tls === null) return `tls is an object, not ${show(tls)}`;
-  const wrong = Object.entries(rules).find(([name, rule]) => {
-    const value = (tls as Loose)[name as keyof TlsOptions];
-    return value !== undefined && !rule.test(value);
-  });
-  return wrong === undefined ? undefined : `tls.${wrong[0]} is ${wrong[1].text}`;
+  for (const [name, value] of Object.entries(tls)) {
+    /* A check that was asked for under a wrong name must not be left out in silence. */
+    if (!isName(name)) return `there is no tls.${name}; there are ${Object.keys(rules).join(", ")}`;
+    if (value !== undefined && !rules[name].test(value)) return `tls.${name} is ${rules[name].text}`;
+  }
+  return undefined;
+}
+
+function isName(name: string): name is keyof TlsOptions {
+  return Object.hasOwn(rules, name);
 }
 
 interface Rule {
@@ -31,7 +34,7 @@ const isFlag = (value: unknown): boolean => typeof value === "boolean";
 const isPem = (value: unknown): boolean =>
   isText(value) ? value.includes("-----BEGIN ") : value instanceof Uint8Array && value.length > 0;
 
-const pem: Rule = { text: "PEM text, or PEM or DER bytes", test: isPem };
+const pem: Rule = { text: "PEM, as text or bytes", test: isPem };
 const text: Rule = { text: "a text", test: isText };
 const flag: Rule = { text: "true or false", test: isFlag };
 

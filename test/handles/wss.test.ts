@@ -232,6 +232,7 @@ test("options that are none are refused at once, and leave no handle behind", ()
       refused({ [name]: value }, `tls.${name} is PEM`);
   }
   refused({ ca: [] }, "tls.ca");
+  for (const name of ["pins", "rejectUnauthorised", "toString"]) refused({ [name]: true }, `there is no tls.${name};`);
   const junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
   for (const tls of [{ cert: junk }, { key: junk }, { cert: pki.good.cert, key: pki.client.key }]) {
     refused(tls, "TLS options");
