@@ -1,0 +1,36 @@
+/** The port to copy: it must type-check, load, and refuse what it has not got as the contract says. */
+import { expect, test } from "@jest/globals";
+import { createPort } from "../../adapters/template/index.ts";
+import { Errors, FOREVER, SocketKind } from "../../wasm/abi.gen.ts";
+import { Endpoint } from "../../wasm/endpoint.ts";
+import { Engine } from "../../wasm/engine.ts";
+import { attach } from "./ear.ts";
+
+const UNSUPPORTED = Errors.ERR_UNSUPPORTED.value;
+
+test("an engine runs on it, and every open is refused", async () => {
+  const engine = new Engine(createPort());
+  const ear = new (class extends Endpoint {})(1, "h:1");
+  expect(engine.tcpConnect(ear, "h", 1)).toBe(UNSUPPORTED);
+  expect(engine.unixConnect(ear, "/s")).toBe(UNSUPPORTED);
+  expect(engine.udpBind(ear, "", 0)).toBe(UNSUPPORTED);
+  expect(engine.listen(ear, SocketKind.TCP_LISTENER, "", 0)).toBe(UNSUPPORTED);
+  expect(engine.wsOpen(ear, "ws://h/")).toBe(UNSUPPORTED);
+  await expect(engine.resolve("h")).rejects.toMatchObject({ code: "ERR_UNSUPPORTED" });
+  expect(engine.all()).toEqual([]);
+});
+
+test("its time and its random bytes are real", async () => {
+  const { port, ear } = attach(createPort);
+  port.clock.wake(1);
+  expect(await ear.heard.next()).toBe("wake");
+  port.clock.wake(1);
+  port.clock.wake(FOREVER);
+  port.clock.later();
+  expect(await ear.heard.next()).toBe("later");
+  const one = new Uint8Array(16);
+  const other = new Uint8Array(16);
+  port.random(one);
+  port.random(other);
+  expect(one).not.toEqual(other);
+});
