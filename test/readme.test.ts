@@ -139,7 +139,7 @@ test("the tables are those of core-c/abi.def", () => {
   expect(stderr).toBe("");
   expect(status).toBe(0);
   expect(read("docs/errors.md")).toContain(Errors.ERR_RESET.todo);
-  expect(read("README.md")).toMatch(/^\| `sendBuffer` \| .* \| 1 MiB \| 2 KiB \|/m);
+  expect(read("README.md")).toMatch(/^\| `sendBuffer` \| .* \| 4 MiB \| 2 KiB \|/m);
 });
 
 test("docs/handles.md describes every function of the door, and no other", () => {
