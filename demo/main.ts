@@ -1,7 +1,7 @@
 /**
  * The demo. Real peers in processes of their own, on this machine only; every claim that it prints is checked.
  *
- *   node main.js [chapter ...]     all chapters, or those that are named: stream, round-trips, backpressure
+ *   node main.js [chapter ...]     all chapters, or those that are named: stream, round-trips, tls, backpressure
  *
  * The exit code is 0 if all claims hold, else 1.
  */
@@ -9,12 +9,14 @@ import { backpressure } from "./backpressure.ts";
 import { roundTrips } from "./round-trips.ts";
 import { Story } from "./story.ts";
 import { stream } from "./stream.ts";
+import { tls } from "./tls.ts";
 
 const LIMIT_S = 28;
 
 const chapters = [
   { name: "stream", title: "A sensor stream that outlives its server", run: stream },
   { name: "round-trips", title: "TCP and UDP, there and back", run: roundTrips },
+  { name: "tls", title: "TLS, from the first byte and in the middle", run: tls },
   { name: "backpressure", title: "A peer that does not keep up", run: backpressure },
 ];
 

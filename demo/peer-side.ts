@@ -2,7 +2,7 @@
 import type { Order, Word } from "./peer.ts";
 
 /** Where a peer can be told to do wrong, so that a test sees the demo notice it: TWINWIRE_DEMO_LIE. */
-export type Lie = "reading" | "tcp" | "udp" | "bytes";
+export type Lie = "reading" | "tcp" | "udp" | "tls" | "starttls" | "bytes";
 
 /** Whether this process is to tell a lie. */
 export function lies(lie: Lie): boolean {

@@ -58,7 +58,7 @@ export class Peer {
     return ready?.kind === "ready" ? ready.ports : [];
   }
 
-  /** The texts that it says it has sent. */
+  /** The texts that it says it has sent, or has heard. */
   get sent(): string[] {
     return this.told.entries.flatMap((word) => (word.kind === "sent" ? [word.text] : []));
   }

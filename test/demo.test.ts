@@ -76,7 +76,15 @@ test("tells the whole story in order, in time, and every claim holds", async () 
     /^2\. TCP and UDP/m,
     /✓ TCP: \d+ lines came back as they went$/m,
     /✓ UDP: \d+ datagrams came back/m,
-    /^3\. A peer that does not keep up$/m,
+    /^3\. TLS, from the first byte/m,
+    /TLS {2}localhost:\d+, TLSv1\.\d with \w+$/m,
+    /✓ TLS: .* came back as it went$/m,
+    /✓ TLS: the certificate is the demo authority's, for localhost$/m,
+    /127\.0\.0\.1:\d+, the same server: ERR_TLS_NAME$/m,
+    /✓ TLS: a certificate for another name is refused$/m,
+    /✓ STARTTLS: isTLS\(\) was false, is true; the handle is the same$/m,
+    /✓ STARTTLS: what followed arrived protected$/m,
+    /^4\. A peer that does not keep up$/m,
     /net\.send took .* then said -1/m,
     /✓ net\.send: -1 queued nothing/m,
     /the peer begins to read; drain after/m,
@@ -87,7 +95,7 @@ test("tells the whole story in order, in time, and every claim holds", async () 
     /the peer begins to read; drain after/m,
     /✓ the peer has all [\d,]+ bytes in \d+ messages, SHA-256 equal$/m,
     /✓ ws\.send: \d+ times -1/m,
-    /^11 of 11 claims hold\. /m,
+    /^16 of 16 claims hold\. /m,
   ];
   let rest = out;
   for (const line of story) {
@@ -107,6 +115,8 @@ test.each([
   ["reading", "stream", /✗ 20 readings, .*: reading 5 is /],
   ["tcp", "round-trips", /✗ TCP: /],
   ["udp", "round-trips", /✗ UDP: /],
+  ["tls", "tls", /✗ TLS: .* came back as it went: /],
+  ["starttls", "tls", /✗ STARTTLS: isTLS.*: ERR_TLS$/m],
   ["bytes", "backpressure", /✗ the peer has all \S+ bytes, .*✗ the peer has all \S+ bytes in /s],
 ])(
   "notices when a peer lies: %s",
@@ -121,7 +131,7 @@ test.each([
 
 test("knows its chapters", async () => {
   const { code, err } = await run(["tables"]);
-  expect(err).toContain('no chapter "tables"; there are stream, round-trips, backpressure');
+  expect(err).toContain('no chapter "tables"; there are stream, round-trips, tls, backpressure');
   expect(code).toBe(2);
 }, 45_000);
 
