@@ -3,10 +3,11 @@ import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts
 import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { NodeClock } from "./clock.ts";
 import { errorNumber } from "./errors.ts";
+import type { Place } from "./inbound.ts";
 import { Listener } from "./listener.ts";
 import { RandomPool } from "./random.ts";
 import { resolve } from "./resolve.ts";
-import { type Place, StreamSocket } from "./stream.ts";
+import { StreamSocket } from "./stream.ts";
 import { secureServer } from "./tls.ts";
 import { UdpSocket } from "./udp.ts";
 

@@ -4,7 +4,8 @@ import type { SocketOptions } from "../port.ts";
 import { formatAddress } from "./address.ts";
 import { keepAliveOf } from "./connect.ts";
 import { errorNumber } from "./errors.ts";
-import type { Place, StreamSocket } from "./stream.ts";
+import type { Place } from "./inbound.ts";
+import type { StreamSocket } from "./stream.ts";
 
 /** Where a listener listens. */
 export type Local = { readonly host: string; readonly port: number } | { readonly path: string };

@@ -2,22 +2,14 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { type AddressOf, Errors } from "../../wasm/abi.gen.ts";
-import type { PortEvents, PortMemory, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
+import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { endAddress } from "./address.ts";
 import { configure, connectPlain, connectSecure, type Target, upgrade } from "./connect.ts";
 import { errorNumber } from "./errors.ts";
+import { Inbound, type Place } from "./inbound.ts";
 import { pinError, plainError, secureServer, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
 
 const NOTHING = Buffer.alloc(0);
-
-/** What every socket is handed. */
-export interface Place {
-  readonly handle: number;
-  readonly deliver: PortEvents;
-  readonly memory: PortMemory;
-  /** To be called before the socket's last delivery. */
-  readonly forget: () => void;
-}
 
 /** What a stream is made from: where it connects to, or what a listener (at a path, for Unix) has accepted. */
 export type Source = Target | { readonly accepted: Socket; readonly path?: string | undefined };
@@ -33,6 +25,7 @@ export class StreamSocket {
   readonly #place: Place;
   readonly #source: Source;
   readonly #options: SocketOptions;
+  readonly #inbound: Inbound;
   /** What bytes are written to and read from: the TLS socket once there is one. */
   #socket: Socket;
   /** The same, if it is a TLS socket. */
@@ -43,10 +36,6 @@ export class StreamSocket {
   #pin: string | undefined;
   /** Bytes that Node has taken and not yet written: the core lends them until then. */
   #borrowed = 0;
-  #reading = true;
-  /** What came while reading was off: TLS that stops still hands on what it has decrypted. */
-  #held: Buffer[] = [];
-  #endHeld = false;
   #kept = true;
   #closed = false;
   #error: Error | undefined;
@@ -58,12 +47,14 @@ export class StreamSocket {
     this.#options = options;
     if ("accepted" in source) {
       this.#socket = source.accepted;
+      this.#inbound = new Inbound(place, this.#socket);
       this.#listen(this.#socket, true);
       return;
     }
-    const onread = { buffer: place.memory.received, callback: (size: number) => this.#received(size) };
+    const onread = { buffer: place.memory.received, callback: (size: number) => this.#inbound.received(size) };
     if (tls !== undefined) this.#secure = connectSecure(source, tls, onread);
     this.#socket = this.#secure ?? connectPlain(source, options, onread);
+    this.#inbound = new Inbound(place, this.#socket);
     this.#listen(this.#socket, false);
     this.#socket.on("connect", () => this.#connected());
     if (tls !== undefined) this.#watchHandshake(tls);
@@ -71,7 +62,7 @@ export class StreamSocket {
 
   /** Lets the bytes of an accepted connection come, now that the engine knows it. */
   start(): void {
-    if (!this.#closed && this.#reading && this.#tls === "none") this.#socket.resume();
+    if (!this.#closed && this.#inbound.reading && this.#tls === "none") this.#socket.resume();
   }
 
   /** As `Port.write`. */
@@ -106,7 +97,6 @@ export class StreamSocket {
     const source = this.#source;
     if (this.#secure === undefined) {
       const below = this.#socket;
-      below.pause(); /* what it still holds is TLS's */
       if ("accepted" in source) this.#serve(below, options);
       else this.#become(upgrade(below, source, name, options), options);
       this.#below = below;
@@ -120,16 +110,12 @@ export class StreamSocket {
   }
 
   read(on: boolean): void {
-    if (on === this.#reading) return;
-    this.#reading = on;
-    if (!on) this.#socket.pause();
-    else if (this.#held.length > 0 || this.#endHeld) queueMicrotask(() => this.#release());
-    else this.#socket.resume();
+    this.#inbound.read(on);
   }
 
   /** Ends orderly: FIN goes out behind what was written. */
   end(): void {
-    this.#closed = true;
+    this.#close();
     /* Bytes that are still borrowed may not be read any more, so what Node has queued of them can't be sent. */
     if (this.#borrowed > 0 || this.#socket.connecting) this.#socket.destroy();
     else this.#socket.destroySoon();
@@ -137,7 +123,7 @@ export class StreamSocket {
 
   /** Ends at once: RST where Node has a way to send one. */
   abort(): void {
-    this.#closed = true;
+    this.#close();
     const socket = this.#below ?? this.#socket;
     const canReset = this.#source.path === undefined && socket !== this.#secure;
     if (canReset && !socket.connecting && !socket.destroyed) socket.resetAndDestroy();
@@ -156,7 +142,7 @@ export class StreamSocket {
 
   /** `copies`: the bytes come in memory of Node's own. */
   #listen(socket: Socket, copies: boolean): void {
-    if (copies) socket.on("data", (bytes: Buffer) => this.#copied(socket, bytes));
+    if (copies) socket.on("data", (bytes: Buffer) => this.#inbound.copied(socket, bytes));
     socket.on("end", () => {
       if (socket === this.#socket) this.#ended();
     });
@@ -174,7 +160,9 @@ export class StreamSocket {
   }
 
   #serve(below: Socket, options: TlsOptions): void {
-    secureServer(options).secure(below, {
+    const server = secureServer(options);
+    this.#inbound.from(undefined);
+    server.secure(below, {
       secured: (socket) => {
         this.#become(socket, options);
         this.#secured();
@@ -190,7 +178,7 @@ export class StreamSocket {
     this.#listen(socket, true);
     this.#watchHandshake(options);
     if (!this.#kept) socket.unref();
-    if (!this.#reading) socket.pause();
+    this.#inbound.from(socket);
   }
 
   #watchHandshake({ pin }: TlsOptions): void {
@@ -216,57 +204,28 @@ export class StreamSocket {
     this.#place.deliver.connected(this.#place.handle);
   }
 
-  #received(size: number): boolean {
-    const { handle, deliver, memory } = this.#place;
-    if (this.#closed) return false;
-    if (this.#reading && this.#held.length === 0) deliver.received(handle, size);
-    else this.#held.push(Buffer.from(memory.received.subarray(0, size)));
-    return this.#reading;
-  }
-
-  #release(): void {
-    const { handle, deliver, memory } = this.#place;
-    while (this.#reading && !this.#closed) {
-      const bytes = this.#held.shift();
-      if (bytes === undefined) {
-        this.#socket.resume();
-        if (this.#endHeld) this.#ended();
-        return;
-      }
-      bytes.copy(memory.received);
-      deliver.received(handle, bytes.length);
-    }
-  }
-
-  #copied(socket: Socket, bytes: Buffer): void {
-    const { received } = this.#place.memory;
-    for (let at = 0; at < bytes.length && !this.#closed; at += received.length) {
-      /* What comes behind the last plain byte is TLS's, which reads what its socket has left. */
-      if (!this.#reading || socket !== this.#socket || this.#serving) {
-        socket.unshift(bytes.subarray(at));
-        return;
-      }
-      this.#received(bytes.copy(received, 0, at));
-    }
-  }
-
   #ended(): void {
     if (this.#closed) return;
     if (this.#tls === "securing") {
       this.#socket.destroy(); /* half a handshake leads nowhere */
       return;
     }
-    this.#endHeld = !this.#reading || this.#held.length > 0;
-    if (!this.#endHeld) this.#place.deliver.ended(this.#place.handle);
+    this.#inbound.ended();
   }
 
   #gone(error: Error | undefined): void {
     if (this.#closed) return;
-    this.#closed = true;
+    this.#close();
     const { handle, deliver, forget } = this.#place;
     forget();
     const number = this.#tls === "securing" ? tlsErrorNumber(error) : error === undefined ? 0 : errorNumber(error);
     deliver.closed(handle, number, plainError(error));
+  }
+
+  /** Nothing is delivered any more. */
+  #close(): void {
+    this.#closed = true;
+    this.#inbound.close();
   }
 
   #written(): void {

@@ -181,6 +181,7 @@ export class SecureServer {
    */
   secure(socket: Socket, { secured, failed }: Outcome): void {
     const view: Server = Object.create(this.#server);
+    socket.pause(); /* what it still holds is TLS's */
     socket.allowHalfOpen = false; /* half a handshake leads nowhere */
     view.emit = (event: string, ...values: unknown[]): boolean => {
       if (event === "secureConnection") {

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import { formatAddress } from "./address.ts";
 import { errorNumber } from "./errors.ts";
-import type { Place } from "./stream.ts";
+import type { Place } from "./inbound.ts";
 
 /** Bytes that may wait in the kernel's stead, sent or received, before datagrams are refused or dropped. */
 const QUEUE = 262_144;

@@ -127,6 +127,17 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
       }
     });
 
+    test("options that make no sense leave a connection as it is", async () => {
+      const peer = await tcpPeer((socket) => socket.pipe(socket));
+      const { port, ear } = attach(createPort);
+      port.open(1, SocketKind.TCP, HOST, peer.port, {});
+      await ear.hears("connected 1");
+      expect(port.startTls(1, "", { ca: "no pem" })).toBe(Errors.ERR_ARGUMENT.value);
+      await writeAll(port, ear, 1, Buffer.from("plain"));
+      await until(() => ear.text === "plain", "the echo");
+      port.close(1, Close.ABORT);
+    });
+
     test("bytes are borrowed until they are reported, whoever is slow", async () => {
       const { ca, good } = certificates();
       const peers = new Inbox<TLSSocket>("a connection");

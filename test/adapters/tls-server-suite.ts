@@ -117,6 +117,17 @@ export function tlsServerSuite(name: string, createPort: () => Port): void {
       expect(ear.heard.all).toHaveLength(2);
     });
 
+    test("options that make no sense leave a connection as it is", async () => {
+      const { port, ear } = attach(createPort);
+      const at = await listen(port, ear, 1);
+      ear.onAccepted = (handle) => ear.heard.push(`answer ${port.startTls(handle, "", { cert: "no pem", key: "" })}`);
+      const client = plainClient(at);
+      client.write("plain");
+      await ear.hears(`received ${FIRST_ACCEPTED}`);
+      expect(ear.heard.all).toContain(`answer ${Errors.ERR_ARGUMENT.value}`);
+      expect(ear.text).toBe("plain");
+    });
+
     test("TLS upon a connection that has talked in the clear", async () => {
       const tls = certificates().good;
       const { port, ear } = attach(createPort);

@@ -1,0 +1,95 @@
+import type { Socket } from "node:net";
+import type { PortEvents, PortMemory } from "../port.ts";
+
+/** What every socket is handed. */
+export interface Place {
+  readonly handle: number;
+  readonly deliver: PortEvents;
+  readonly memory: PortMemory;
+  /** To be called before the socket's last delivery. */
+  readonly forget: () => void;
+}
+
+/** What a stream receives, on its way to the core: nothing is handed on while reading is off, nothing is lost. */
+export class Inbound {
+  readonly #place: Place;
+  /** From where bytes are coming now; none while TLS begins that has no socket yet. */
+  #socket: Socket | undefined;
+  #reading = true;
+  #closed = false;
+  /** What came while reading was off: TLS that stops still hands on what it has decrypted. */
+  #held: Buffer[] = [];
+  #endHeld = false;
+
+  constructor(place: Place, socket: Socket) {
+    this.#place = place;
+    this.#socket = socket;
+  }
+
+  get reading(): boolean {
+    return this.#reading;
+  }
+
+  /** From now on bytes come from this socket. What another one still hands on is pushed back into it. */
+  from(socket: Socket | undefined): void {
+    this.#socket = socket;
+    if (!this.#reading) socket?.pause();
+  }
+
+  read(on: boolean): void {
+    if (on === this.#reading) return;
+    this.#reading = on;
+    if (!on) this.#socket?.pause();
+    else if (this.#held.length > 0 || this.#endHeld) queueMicrotask(() => this.#release());
+    else this.#socket?.resume();
+  }
+
+  /** Nobody wants anything any more. */
+  close(): void {
+    this.#closed = true;
+    this.#held = [];
+  }
+
+  /** `size` bytes lie in the core's memory. Returns whether there should come more. */
+  received(size: number): boolean {
+    const { handle, deliver, memory } = this.#place;
+    if (this.#closed) return false;
+    if (this.#reading && this.#held.length === 0) deliver.received(handle, size);
+    else this.#held.push(Buffer.from(memory.received.subarray(0, size)));
+    return this.#reading;
+  }
+
+  /** Bytes came in memory of Node's own. */
+  copied(socket: Socket, bytes: Buffer): void {
+    const { received } = this.#place.memory;
+    for (let at = 0; at < bytes.length && !this.#closed; at += received.length) {
+      /* What comes behind the last plain byte is TLS's, which reads what its socket has left. */
+      if (!this.#reading || socket !== this.#socket) {
+        socket.unshift(bytes.subarray(at));
+        return;
+      }
+      this.received(bytes.copy(received, 0, at));
+    }
+  }
+
+  /** The peer ended its half. */
+  ended(): void {
+    if (this.#closed) return;
+    this.#endHeld = !this.#reading || this.#held.length > 0;
+    if (!this.#endHeld) this.#place.deliver.ended(this.#place.handle);
+  }
+
+  #release(): void {
+    const { handle, deliver, memory } = this.#place;
+    while (this.#reading && !this.#closed) {
+      const bytes = this.#held.shift();
+      if (bytes === undefined) {
+        this.#socket?.resume();
+        if (this.#endHeld) this.ended();
+        return;
+      }
+      bytes.copy(memory.received);
+      deliver.received(handle, bytes.length);
+    }
+  }
+}
