@@ -5,11 +5,14 @@ export type Content = "text" | "utf8" | "binary";
 export const Contender = { TWINWIRE: "twinwire", WS: "ws", RAW: "node:net raw", NET: "node:net" } as const;
 export type Contender = (typeof Contender)[keyof typeof Contender];
 
+/** How it is spoken. `ws` and `tcp`: handles and events; `conn`: objects and promises over TCP. */
+export type Protocol = "ws" | "tcp" | "conn";
+
 /** A message received sends the next one, `inFlight` are on their way. */
 export interface EchoCase {
   readonly kind: "echo";
   readonly name: string;
-  readonly protocol: "ws" | "tcp";
+  readonly protocol: Protocol;
   /** Bytes of a message. */
   readonly size: number;
   readonly content: Content;
@@ -23,6 +26,7 @@ export interface EchoCase {
 export interface IdleCase {
   readonly kind: "idle";
   readonly name: string;
+  readonly protocol: Protocol;
   readonly connections: number;
   readonly unit: "bytes/connection";
   readonly better: "less";
@@ -49,10 +53,21 @@ function tcpClient(size: number, inFlight: number): EchoCase {
   return { kind: "echo", protocol: "tcp", name, size, content, inFlight, unit: "msg/s", better: "more", contenders };
 }
 
-function wsIdle(connections: number): IdleCase {
-  const name = `ws-idle/${connections}`;
-  const contenders = [Contender.TWINWIRE, Contender.WS, Contender.RAW];
-  return { kind: "idle", name, connections, unit: "bytes/connection", better: "less", contenders };
+function tcpConn(size: number, inFlight: number): EchoCase {
+  return { ...tcpClient(size, inFlight), protocol: "conn", name: `tcp-conn/${sizeName(size)}/binary/${inFlight}` };
+}
+
+function idle(protocol: Protocol, name: string, contenders: readonly Contender[]): IdleCase {
+  const connections = 1000;
+  return {
+    kind: "idle",
+    protocol,
+    name: `${name}/${connections}`,
+    connections,
+    unit: "bytes/connection",
+    better: "less",
+    contenders,
+  };
 }
 
 /** What is measured, as what/size/content/in flight. */
@@ -65,5 +80,14 @@ export const cases: readonly Case[] = [
   wsClient(64, "utf8", 256),
   wsClient(16384, "utf8", 16),
   tcpClient(1024, 64),
-  wsIdle(1000),
+  tcpConn(64, 1),
+  tcpConn(65536, 1),
+  tcpConn(64, 64),
+  idle("ws", "ws-idle", [Contender.TWINWIRE, Contender.WS, Contender.RAW]),
+  idle("conn", "tcp-idle", [Contender.TWINWIRE, Contender.NET]),
 ];
+
+/** Whether it is left out where time is short. */
+export function isExtra({ name }: Case): boolean {
+  return name === "tcp-conn/64B/binary/64";
+}

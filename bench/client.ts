@@ -19,8 +19,14 @@ const clients: Record<Contender, () => Promise<Client>> = {
   [Contender.NET]: () => import("./clients/net.ts"),
 };
 
+/** twinwire's doors have a file each. */
+function load({ contender, case: { protocol } }: Job): Promise<Client> {
+  const isConn = contender === Contender.TWINWIRE && protocol === "conn";
+  return isConn ? import("./clients/twinwire-conn.ts") : clients[contender]();
+}
+
 async function run(job: Job): Promise<Measured> {
-  const client = await clients[job.contender]();
+  const client = await load(job);
   if (job.case.kind === "echo") return client.echo(job.case, job);
   if (client.openIdle === undefined) throw new Error(`${job.contender} takes no part in ${job.case.name}`);
   return measureIdle(job.case, job, client.openIdle);

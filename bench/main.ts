@@ -1,5 +1,5 @@
 /** `make bench`: measures twinwire beside its peers. */
-import { cases } from "./cases.ts";
+import { cases, isExtra } from "./cases.ts";
 import { describeMachine } from "./machine.ts";
 import { type Options, parseOptions, usage } from "./options.ts";
 import { type Comparison, compare, describe, notes, toJson, toText } from "./report.ts";
@@ -12,7 +12,8 @@ function say(text: string): void {
 }
 
 async function bench(options: Options): Promise<void> {
-  const chosen = cases.filter((one) => one.name.startsWith(options.prefix));
+  const named = cases.filter((one) => one.name.startsWith(options.prefix));
+  const chosen = options.quick && options.prefix === "" ? named.filter((one) => !isExtra(one)) : named;
   if (chosen.length === 0) {
     throw new Error(`no case begins with ${options.prefix}; there are\n  ${cases.map((one) => one.name).join("\n  ")}`);
   }

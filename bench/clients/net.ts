@@ -2,6 +2,7 @@
 import { connect, type Socket } from "node:net";
 import type { EchoCase } from "../cases.ts";
 import { type Connection, Flow } from "../flow.ts";
+import { Gatherer } from "../gatherer.ts";
 import { type Message, VARIETY } from "../payload.ts";
 import type { Job, Measured, Ports } from "../protocol.ts";
 import { StreamChecker } from "../stream.ts";
@@ -10,11 +11,21 @@ import { StreamChecker } from "../stream.ts";
 export async function echo(echoCase: EchoCase, job: Job): Promise<Measured> {
   const flow = new Flow(echoCase);
   const socket = await open(job.ports);
-  const checker = new StreamChecker(flow, flow.messages as readonly Uint8Array[]);
+  const { messages } = flow as { messages: readonly Uint8Array[] };
+  /* A reader of exact sizes has each message in one piece, so it is gathered here, too. */
+  const taker =
+    echoCase.protocol === "conn"
+      ? new Gatherer(echoCase.size, (message) => flow.take(message))
+      : new StreamChecker(flow, messages);
   socket.on("error", (error) => flow.fail(error));
   socket.on("close", () => flow.fail(new Error("the connection ended")));
-  socket.on("data", (chunk) => checker.take(chunk));
-  return flow.measure(new NetConnection(socket, flow.messages), job);
+  socket.on("data", (chunk) => {
+    /* What one chunk brings about goes out in one write. */
+    socket.cork();
+    taker.take(chunk);
+    socket.uncork();
+  });
+  return flow.measure(new NetConnection(socket, messages), job);
 }
 
 class NetConnection implements Connection {
@@ -37,6 +48,11 @@ class NetConnection implements Connection {
   close(): void {
     this.#socket.destroy();
   }
+}
+
+/** As Client.openIdle in client.ts. */
+export function openIdle(ports: Ports): Promise<unknown> {
+  return open(ports);
 }
 
 function open(ports: Ports): Promise<Socket> {
