@@ -163,9 +163,9 @@ int32_t tw_udp_send_to(tw_core *core, int32_t handle, const char *address, uint3
                        const void *data, uint32_t size);
 
 /* Queues a message, or with TW_SEND_PART a fragment of one (RFC 6455 5.4), whole or not at all. `flags`: tw_send_flag;
- * the kind of a continuing fragment is that of the first, its TEXT bit is ignored. Between the fragments of a message no
- * other message can be sent: ERR_STATE. Returns the payload's `size`, or an error as tw_send; ERR_WS_UTF8 for text that
- * is not UTF-8. */
+ * the kind of a continuing fragment is that of the first, its TEXT bit is ignored. Between the fragments of a message
+ * no other message can be sent: ERR_STATE. Returns the payload's `size`, or an error as tw_send; ERR_WS_UTF8 for text
+ * that is not UTF-8. */
 int32_t tw_ws_send(tw_core *core, int32_t handle, uint32_t flags, const void *data, uint32_t size);
 
 /* Queues a ping with a payload of 0..TW_MAX_CONTROL bytes. Returns `size` or an error. */
