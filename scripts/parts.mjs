@@ -88,6 +88,7 @@ function nativeTests(compiler, missing, name, flags) {
   };
 }
 
+/** Another toolchain's module: its imports and exports by the build, its behaviour by the shared vectors. */
 function otherToolchain(toolchain) {
   let missing;
   try {
@@ -100,16 +101,21 @@ function otherToolchain(toolchain) {
     name: `wasm by ${toolchain.name}`,
     group: "wasm",
     missing,
-    run: () => check(process.execPath, ["wasm/build/build.mjs", file], { env: { TOOLCHAIN: toolchain.name } }),
+    async run() {
+      const built = await check(process.execPath, ["wasm/build/build.mjs", file], { env: { TOOLCHAIN: toolchain.name } });
+      if (built.failed > 0) return built;
+      const vectors = await jest(["test/vectors.test.ts"], { TWINWIRE_CORE: join(root, file) });
+      return { ...vectors, passed: vectors.passed + built.passed };
+    },
   };
 }
 
-async function jest(args) {
+async function jest(args, env = {}) {
   const report = join(root, "build/jest.json");
   mkdirSync(dirname(report), { recursive: true });
   rmSync(report, { force: true });
   const { status } = await run(bin("jest"), ["--json", `--outputFile=${report}`, ...args], {
-    env: { NODE_OPTIONS: "--experimental-vm-modules", NODE_NO_WARNINGS: "1" },
+    env: { NODE_OPTIONS: "--experimental-vm-modules", NODE_NO_WARNINGS: "1", ...env },
   });
   if (!existsSync(report)) return { passed: 0, failed: 1 };
   const result = JSON.parse(readFileSync(report, "utf8"));

@@ -19,8 +19,8 @@ export function coreModule(): WebAssembly.Module {
  *
  * @throws TwinwireError ERR_UNSUPPORTED if module and TypeScript were made from different definitions.
  */
-export function instantiate(imports: CoreImports): CoreExports {
-  const { exports } = new WebAssembly.Instance(coreModule(), { env: { ...imports } });
+export function instantiate(imports: CoreImports, module = coreModule()): CoreExports {
+  const { exports } = new WebAssembly.Instance(module, { env: { ...imports } });
   const core = exports as unknown as CoreExports;
   checkAbi(core.tw_abi_hash() >>> 0);
   return core;
