@@ -102,7 +102,9 @@ function otherToolchain(toolchain) {
     group: "wasm",
     missing,
     async run() {
-      const built = await check(process.execPath, ["wasm/build/build.mjs", file], { env: { TOOLCHAIN: toolchain.name } });
+      const built = await check(process.execPath, ["wasm/build/build.mjs", file], {
+        env: { TOOLCHAIN: toolchain.name },
+      });
       if (built.failed > 0) return built;
       const vectors = await jest(["test/vectors.test.ts"], { TWINWIRE_CORE: join(root, file) });
       return { ...vectors, passed: vectors.passed + built.passed };
