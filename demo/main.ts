@@ -33,7 +33,11 @@ const overdue = setTimeout(() => {
   process.exit(story.end());
 }, LIMIT_S * 1000);
 
-story.title("twinwire", `on Node ${process.versions.node}: one network engine in C, here as WebAssembly`);
+const { bun, node } = process.versions;
+story.title(
+  "twinwire",
+  `on ${bun === undefined ? `Node ${node}` : `Bun ${bun}`}: one network engine in C, here as WebAssembly`,
+);
 let number = 0;
 for (const { name, title, run } of chapters) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import * as handles from "../api/handles.ts";
+import * as main from "../api/index.ts";
 import { Errors } from "../wasm/abi.gen.ts";
 import { startPeers } from "./docs/peers.ts";
 
@@ -19,6 +20,7 @@ const pages = [
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
 interface Block {
+  page: string;
   name: string;
   /** With an import it is a whole program, without one a fragment. */
   program: boolean;
@@ -31,6 +33,7 @@ interface Block {
 function blocks(page: string): Block[] {
   const fence = /^```(ts|js)\n([\s\S]*?)^```\n(?:\s*^```text\n([\s\S]*?)^```\n)?/gm;
   return [...read(page).matchAll(fence)].map(({ 2: code = "", 3: prints, index }) => ({
+    page,
     name: `${page.replaceAll(/[/.]/g, "-")}-${read(page).slice(0, index).split("\n").length}`,
     program: /^import /m.test(code),
     code,
@@ -41,12 +44,18 @@ function blocks(page: string): Block[] {
 const all = pages.flatMap(blocks);
 const programs = all.filter((block) => block.program);
 
-/** What a fragment may take for granted. */
-const prelude = `import { defineEvent, lastError, limits, net, on, runtime, ws } from "twinwire/handles";
+/** What a fragment may take for granted, by page. */
+const connections = `import { type Conn, TcpConnection, TcpServer, TlsConnection, TlsServer, UdpSocket } from "twinwire";
+declare const conn: Conn;
+declare const bytes: Uint8Array;
+`;
+const handlesPrelude = `import { defineEvent, lastError, limits, net, on, runtime, ws } from "twinwire/handles";
 declare const sock: number;
 declare const conn: number;
 declare const bytes: Uint8Array;
 `;
+
+const preludeOf = (page: string): string => (page === "docs/connections.md" ? connections : handlesPrelude);
 
 const config = {
   extends: "../../tsconfig.tools.json",
@@ -91,14 +100,14 @@ describe("code in the documentation", () => {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
-    for (const { name, program, code } of all)
-      writeFileSync(join(folder, `${name}.ts`), program ? code : prelude + code);
+    for (const { page, name, program, code } of all)
+      writeFileSync(join(folder, `${name}.ts`), program ? code : preludeOf(page) + code);
     const { stdout, status } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", folder], { encoding: "utf8" });
     complaints = status === 0 ? "" : stdout || "tsc could not be run";
   }, 60_000);
 
   test("there is some on each page for users", () => {
-    for (const page of ["README.md", "docs/handles.md", "docs/errors.md"]) {
+    for (const page of ["README.md", "docs/handles.md", "docs/connections.md", "docs/errors.md"]) {
       expect(blocks(page).filter((block) => block.program).length).toBeGreaterThan(0);
     }
   });
@@ -151,6 +160,13 @@ test("docs/handles.md describes every function of the door, and no other", () =>
   const headings = read("docs/handles.md").match(/^### `.*$/gm) ?? [];
   const described = headings.flatMap((line) => [...line.matchAll(/`([\w.]+)\(/g)].map(([, name]) => name));
   expect(described.sort()).toEqual(exported.filter((name) => name !== "TwinwireError").sort());
+});
+
+test("docs/connections.md names everything that the main door exports, and every method", () => {
+  const page = read("docs/connections.md");
+  const members = [main.Conn, main.Server, main.UdpSocket].flatMap((it) => Object.getOwnPropertyNames(it.prototype));
+  const names = [...members, "TcpConnection", "TlsConnection", "TcpServer", "TlsServer", "UdpSocket", "resolve"];
+  expect(names.filter((name) => name !== "constructor" && !new RegExp(`\\b${name}\\b`).test(page))).toEqual([]);
 });
 
 test("every error code that a page names exists", () => {
