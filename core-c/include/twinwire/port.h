@@ -32,9 +32,9 @@ int32_t tw_port_open(void *host, int32_t handle, uint32_t kind, const char *name
  * anew. A host that keeps no pointers delivers tw_written with 0 once the socket is writable. */
 int32_t tw_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t count);
 
-/* Sends one datagram to the literal `address` (`address_size` bytes of text) and `port`, or, with an empty address, to the
- * peer that tw_port_connect fixed. The bytes are borrowed for the call. Returns `size`, never a part; TW_ERR_BACKPRESSURE,
- * after which the host owes one tw_written with 0 when there is room; or another error. */
+/* Sends one datagram to the literal `address` (`address_size` bytes of text) and `port`, or, with an empty address, to
+ * the peer that tw_port_connect fixed. The bytes are borrowed for the call. Returns `size`, never a part;
+ * TW_ERR_BACKPRESSURE, after which the host owes one tw_written with 0 when there is room; or another error. */
 int32_t tw_port_send_to(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
                         const void *data, uint32_t size);
 
