@@ -16,8 +16,8 @@ import type { Conn } from "./conn/conn.ts";
  */
 export function toDuplex(conn: Conn): Duplex {
   const duplex = new Duplex({
-    read(size) {
-      conn.read(Math.max(size, 1)).then(
+    read() {
+      conn.read().then(
         (chunk) => duplex.push(chunk.length === 0 ? null : chunk),
         (error: Error) => duplex.destroy(error),
       );

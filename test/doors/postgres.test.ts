@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Postgres, PostgresError, type PostgresOptions } from "../../examples/postgres.ts";
 import { type Child, describeWith, findTool, startChild } from "../support/child.ts";
@@ -117,6 +118,17 @@ describeWith(tool, "PostgreSQL", (program) => {
     expect([(broken as PostgresError).code, (broken as Error).message]).toEqual(["22012", "division by zero"]);
     expect(after.tag).toBe("INSERT 0 1");
     await postgres.close();
+  });
+
+  test("the program", async () => {
+    const file = fileURLToPath(new URL("../../build/tools/examples/postgres-demo.js", import.meta.url));
+    const authority = join(folder, "ca.pem");
+    writeFileSync(authority, ca);
+    const args = [file, "localhost", String(options.port), "twinwire", password, authority];
+    const { ended, lines, errors } = startChild(process.execPath, args);
+    expect(await within(ended, "the end of the program")).toBe(0);
+    expect(errors.all).toEqual([]);
+    expect(lines.all).toEqual(["TLSv1.3", "[ 'two', 'greeting', 'nothing' ] [ [ '2', 'Grüße', null ] ]"]);
   });
 
   test("what must not work does not", async () => {

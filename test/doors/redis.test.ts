@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Redis, RedisError } from "../../examples/redis.ts";
 import { describeWith, findTool, startChild } from "../support/child.ts";
@@ -86,6 +87,14 @@ describeWith(findTool("redis-server", ["redis-server"], ["--version"]), "Redis",
       await redis.set("over", "a path");
       expect(await redis.get("over")).toBe("a path");
     });
+  });
+
+  test("the program", async () => {
+    const file = fileURLToPath(new URL("../../build/tools/examples/redis-demo.js", import.meta.url));
+    const { ended, lines, errors } = startChild(process.execPath, [file, "127.0.0.1", String(port)]);
+    expect(await within(ended, "the end of the program")).toBe(0);
+    expect(errors.all).toEqual([]);
+    expect(lines.all).toEqual(["Grüße", "1000 answers", "ERR unknown command 'NO-SUCH-COMMAND'"]);
   });
 
   test("many clients at once, and one that is closed in the middle", async () => {
