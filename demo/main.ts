@@ -27,6 +27,8 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
+/* Whoever reads it has read enough: `make demo | head`. */
+process.stdout.on("error", () => process.exit(1));
 const story = new Story(process.stdout, process.env);
 const overdue = setTimeout(() => {
   story.claim(false, `the demo ends within ${LIMIT_S} s`);
