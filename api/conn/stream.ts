@@ -9,6 +9,9 @@ import { Outbox } from "./outbox.ts";
 import { Upgrade } from "./upgrade.ts";
 import { Waiter } from "./waiting.ts";
 
+/* Connections that are open have this in common, so that none keeps a promise of its own. */
+const OPEN: Promise<void> = Promise.resolve();
+
 /** Where a stream stands. `gone`: the peer or an error ended it; what came before that can still be read. */
 type Phase = "opening" | "open" | "gone" | "closed";
 
@@ -33,6 +36,7 @@ export class Stream extends Endpoint {
   #closed: Waiter<void> | undefined;
   #forgotten = false;
   #isSetUp = false;
+  #wasOpened = false;
 
   constructor(engine: Engine, address: string, window: number) {
     super(Kind.TCP, address);
@@ -59,12 +63,12 @@ export class Stream extends Endpoint {
 
   /** Settled once it is open, or never will be. */
   get opened(): Promise<void> {
+    if (this.#wasOpened) return OPEN;
     if (this.#opened === undefined) {
       this.#opened = new Waiter();
       /* Whoever reads or writes hears of it there. */
       this.#opened.promise.catch(() => {});
-      if (this.phase === "open") this.#opened.resolve();
-      else if (this.phase !== "opening") this.#opened.reject(this.#failure ?? this.#closedFault("connect"));
+      if (this.phase !== "opening") this.#opened.reject(this.#failure ?? this.#closedFault("connect"));
     }
     return this.#opened.promise;
   }
@@ -82,7 +86,9 @@ export class Stream extends Endpoint {
     this.phase = "open";
     this.secure = this.tls !== undefined;
     this.#setUp();
+    this.#wasOpened = true;
     this.#opened?.resolve();
+    this.#opened = undefined;
     this.outbox.open();
     this.#settled(undefined);
   }
