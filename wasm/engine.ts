@@ -28,6 +28,20 @@ export class Engine extends SocketCalls {
     return exports.tw_ws_header(self, handle, stage, nameSize, stage + nameSize, valueSize);
   }
 
+  /** Adds an Authorization header by RFC 7617. */
+  wsBasicAuth(handle: number, user: string, password: string): number {
+    const { exports, self, stage } = this.core;
+    const userSize = this.stage(user);
+    const passwordSize = userSize < 0 ? -1 : this.stage(password, userSize);
+    if (passwordSize < 0) return Errors.ERR_HEADER.value;
+    return exports.tw_ws_basic_auth(self, handle, stage, userSize, stage + userSize, passwordSize);
+  }
+
+  /** Takes off what `wsHeader` and `wsBasicAuth` have added. */
+  wsClearHeaders(handle: number): number {
+    return this.core.exports.tw_ws_clear_headers(this.core.self, handle);
+  }
+
   wsProtocol(handle: number, name: string): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(name);

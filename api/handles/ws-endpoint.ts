@@ -1,11 +1,14 @@
-import { EventFlag } from "../../wasm/abi.gen.ts";
+import { EventFlag, FOREVER, Kind } from "../../wasm/abi.gen.ts";
 import type { Ending } from "../../wasm/endpoint.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import type { TwinwireError } from "../../wasm/errors.ts";
 import { Joiner } from "../../wasm/joiner.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
 import { Channel, Form } from "./channel.ts";
 import { EventContext } from "./context.ts";
 import { DoorEndpoint } from "./endpoint.ts";
 import type { WsByteEvents, WsEvents, WsListenerEvents } from "./events.ts";
+import type { WsRequest } from "./ws-request.ts";
 
 const WHOLE = EventFlag.FIRST | EventFlag.FINAL;
 
@@ -17,6 +20,12 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
   #pong: Channel | undefined;
   /** The parts of the message that is coming in. */
   #joiner: Joiner | undefined;
+  readonly #request: WsRequest;
+
+  constructor(engine: Engine, address: string, request: WsRequest) {
+    super(engine, Kind.WS, address);
+    this.#request = request;
+  }
 
   override channel(event: string): Channel | undefined {
     switch (event) {
@@ -46,7 +55,13 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
 
   override disconnected(ending: Ending): void {
     this.#joiner = undefined;
+    if (ending.retryMs !== FOREVER) this.#request.renew(this.engine, this.handle);
     super.disconnected(ending);
+  }
+
+  override error(make: () => TwinwireError, retryMs: number): void {
+    if (retryMs !== FOREVER) this.#request.renew(this.engine, this.handle);
+    super.error(make, retryMs);
   }
 
   override closing(code: number, at: number, size: number): void {

@@ -1,10 +1,18 @@
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import { tlsFault } from "./tls-options.ts";
 
+/** Names with values, as an object or as pairs; a `Headers` object is such. */
+export type WsHeaders = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
+
 /** What `ws.open` takes beside the URL. */
 export interface WsOpenOptions {
-  /** Headers of the handshake request, also of those that reconnect. */
-  headers?: Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
+  /**
+   * Headers of the handshake request. A function is called for each attempt anew, right after the last one failed or
+   * the connection dropped, so that a token can be a fresh one.
+   */
+  headers?: WsHeaders | (() => WsHeaders);
+  /** Who asks: an `Authorization: Basic` header, RFC 7617. At most 255 bytes each; a user has no colon. */
+  auth?: { readonly user: string; readonly password: string };
   /** Subprotocols that are offered, in order of preference. */
   protocols?: string | readonly string[];
   /**
@@ -16,7 +24,11 @@ export interface WsOpenOptions {
 
 /** The same, checked and in one form. */
 export interface CheckedOptions {
-  readonly headers: readonly (readonly [string, string])[];
+  /** Those of the next attempt; `undefined` if the application's function gave none that are right. */
+  readonly headers: () => readonly (readonly [string, string])[] | undefined;
+  /** Whether they may differ from attempt to attempt. */
+  readonly fresh: boolean;
+  readonly auth: { readonly user: string; readonly password: string } | undefined;
   readonly protocols: readonly string[];
   readonly tls: TlsOptions | undefined;
 }
@@ -24,14 +36,25 @@ export interface CheckedOptions {
 /** Checks the options; a text says what is wrong with them. */
 export function checkOptions(url: string, options: unknown): CheckedOptions | string {
   const given = (options ?? {}) as { [K in keyof WsOpenOptions]: unknown };
-  const headers = headerPairs(given.headers);
-  if (headers === undefined) return "headers are names with texts";
+  const source = given.headers;
+  const fresh = typeof source === "function";
+  const fixed = fresh ? undefined : headerPairs(source);
+  if (!fresh && fixed === undefined) return "headers are names with texts";
+  const headers = fresh ? () => headerPairs(source()) : () => fixed;
+  const { auth } = given;
+  if (auth !== undefined && !isAuth(auth)) return "auth has a user and a password, both texts";
   const protocols = protocolNames(given.protocols);
   if (protocols === undefined) return "protocols are texts";
-  if (given.tls === undefined) return { headers, protocols, tls: undefined };
+  const checked = { headers, fresh, auth, protocols };
+  if (given.tls === undefined) return { ...checked, tls: undefined };
   /* To connect in the clear what was to be protected would be worse than to refuse. */
   if (!/^wss:/i.test(url)) return "tls is for wss: only";
-  return tlsFault(given.tls) ?? { headers, protocols, tls: given.tls as TlsOptions };
+  return tlsFault(given.tls) ?? { ...checked, tls: given.tls as TlsOptions };
+}
+
+function isAuth(auth: unknown): auth is { user: string; password: string } {
+  const { user, password } = (auth ?? {}) as { user?: unknown; password?: unknown };
+  return typeof user === "string" && typeof password === "string";
 }
 
 /** Headers as pairs, or `undefined` for what are none. */

@@ -1,5 +1,5 @@
 /** WebSocket clients (RFC 6455) as numbers and events. */
-import { Kind, SendFlag } from "../../wasm/abi.gen.ts";
+import { SendFlag } from "../../wasm/abi.gen.ts";
 import { defaultEngine, openedEngine } from "../../wasm/host.ts";
 import { type Bytes, isInt32, show, toPayload } from "./arguments.ts";
 import type { Done, HandleState, ListenerOptions } from "./common.ts";
@@ -9,6 +9,7 @@ import type { WsByteEvents, WsEvents, WsListenerEvents, WsTextEvents } from "./e
 import { refuse } from "./failure.ts";
 import { WsEndpoint } from "./ws-endpoint.ts";
 import { checkOptions, type WsOpenOptions } from "./ws-options.ts";
+import { WsRequest } from "./ws-request.ts";
 
 /** RFC 6455 7.4.1: the purpose of the connection is fulfilled. */
 const NORMAL = 1000;
@@ -34,22 +35,17 @@ export function open(url: string | URL, options: WsOpenOptions = {}): number {
   const text = url instanceof URL ? url.href : url;
   if (typeof text !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `url ${show(url)}` });
   /* A query may hold a secret, and addresses end up in logs. */
-  const address = text.split("?", 1)[0];
+  const [address = ""] = text.split("?", 1);
   const checked = checkOptions(text, options);
   if (typeof checked === "string") return refuse("ERR_ARGUMENT", { step: "open", address, reason: checked });
-  const { headers, protocols, tls } = checked;
+  const { tls } = checked;
   const engine = defaultEngine();
-  const endpoint = new WsEndpoint(engine, Kind.WS, address ?? "");
+  const request = new WsRequest(checked, address);
+  const endpoint = new WsEndpoint(engine, address, request);
   if (tls !== undefined) engine.setTls(endpoint, tls);
   const handle = engine.wsOpen(endpoint, text);
   if (handle < 0) return refuse(handle, { step: "open", address, cause: engine.cause });
-  let result = 0;
-  for (const [name, value] of headers) {
-    if (result >= 0) result = engine.wsHeader(handle, name, value);
-  }
-  for (const name of protocols) {
-    if (result >= 0) result = engine.wsProtocol(handle, name);
-  }
+  const result = request.begin(engine, handle);
   if (result >= 0) return handle;
   engine.close(endpoint);
   return refuse(result, { step: "open", address });

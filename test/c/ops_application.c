@@ -158,6 +158,24 @@ static int op_header(test_session *s, const test_step *step) {
   return settled_result(s, step, 4, got, 0);
 }
 
+static int op_basic_auth(test_session *s, const test_step *step) {
+  int32_t handle;
+  const char *user;
+  size_t user_size;
+  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &user, &user_size) || !arg_bytes(s, step, 3))
+    return 0;
+  int32_t got = tw_ws_basic_auth(s->core, handle, user, (uint32_t)user_size, (const char *)s->scratch.data,
+                                 (uint32_t)s->scratch.size);
+  return settled_result(s, step, 4, got, 0);
+}
+
+static int op_clear_headers(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  return settled_result(s, step, 2, tw_ws_clear_headers(s->core, handle), 0);
+}
+
 static int op_protocol(test_session *s, const test_step *step) {
   int32_t handle;
   const char *name;
@@ -363,6 +381,8 @@ const test_op application_ops[] = {
     {"udp-connect", 3, 4, op_udp_connect},
     {"ws", 2, 3, op_ws},
     {"header", 3, 4, op_header},
+    {"basic-auth", 3, 4, op_basic_auth},
+    {"clear-headers", 1, 2, op_clear_headers},
     {"protocol", 2, 3, op_protocol},
     {"send", 2, 3, op_send},
     {"udp-send", 4, 5, op_udp_send},

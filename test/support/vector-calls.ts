@@ -91,6 +91,15 @@ export const calls: Record<string, Operation> = {
     const got = s.core.exports.tw_ws_header(s.core.self, handle, name.at, name.size, value.at, value.size);
     expectResult(step, 4, got, 0);
   },
+  "basic-auth": (s, step) => {
+    const [user, password] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
+    const handle = handleAt(s, step, 1);
+    const got = s.core.exports.tw_ws_basic_auth(s.core.self, handle, user.at, user.size, password.at, password.size);
+    expectResult(step, 4, got, 0);
+  },
+  "clear-headers": (s, step) => {
+    expectResult(step, 2, s.core.exports.tw_ws_clear_headers(s.core.self, handleAt(s, step, 1)), 0);
+  },
   protocol: (s, step) => {
     const { at, size } = one(s, step, 2);
     expectResult(step, 3, s.core.exports.tw_ws_protocol(s.core.self, handleAt(s, step, 1), at, size), 0);

@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what tw_abi_hash returns. */
-#define TW_ABI_HASH 0x78d6e689u
+#define TW_ABI_HASH 0xc7102f8du
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -29,6 +29,8 @@
 #define TW_MAX_ADDRESS 64
 /* bytes of a host name, RFC 1035 2.3.4 in text form */
 #define TW_MAX_HOST 253
+/* bytes of a user name or a password, RFC 7617 */
+#define TW_MAX_CREDENTIAL 255
 /* bytes of a Unix socket's path: sun_path less its NUL */
 #define TW_MAX_PATH 107
 /* pieces in one gathered write */
@@ -299,6 +301,19 @@ typedef struct tw_span {
 TW_STATIC_ASSERT(sizeof(tw_span) == 8, "tw_span");
 TW_STATIC_ASSERT(offsetof(tw_span, data) == 0, "tw_span.data");
 TW_STATIC_ASSERT(offsetof(tw_span, size) == 4, "tw_span.size");
+
+/* What a handle has done since it was opened; connecting again goes on counting. */
+typedef struct tw_stats {
+  uint64_t received; /* bytes that its socket delivered, handshakes and frame headers included; of a UDP socket: the payloads of its datagrams */
+  uint64_t sent; /* bytes that its socket took, counted in the same way */
+  uint32_t connects; /* connections that became usable: 1, and 1 more for each time it came back; a listener: those it accepted; UDP: 0 */
+  uint32_t refused; /* sends that were refused with ERR_BACKPRESSURE */
+} tw_stats;
+TW_STATIC_ASSERT(sizeof(tw_stats) == 24, "tw_stats");
+TW_STATIC_ASSERT(offsetof(tw_stats, received) == 0, "tw_stats.received");
+TW_STATIC_ASSERT(offsetof(tw_stats, sent) == 8, "tw_stats.sent");
+TW_STATIC_ASSERT(offsetof(tw_stats, connects) == 16, "tw_stats.connects");
+TW_STATIC_ASSERT(offsetof(tw_stats, refused) == 20, "tw_stats.refused");
 
 /* A parsed ws: or wss: URL: offsets into the text that was parsed. */
 typedef struct tw_url {

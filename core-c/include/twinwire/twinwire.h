@@ -150,6 +150,15 @@ int32_t tw_ws_open(tw_core *core, const char *url, uint32_t url_size);
 int32_t tw_ws_header(tw_core *core, int32_t handle, const char *name, uint32_t name_size, const char *value,
                      uint32_t value_size);
 
+/* Adds "Authorization: Basic ..." to the handshake request, RFC 7617: `user` without a colon, neither with a control,
+ * at most TW_MAX_CREDENTIAL bytes each. Returns as tw_ws_header. */
+int32_t tw_ws_basic_auth(tw_core *core, int32_t handle, const char *user, uint32_t user_size, const char *password,
+                         uint32_t password_size);
+
+/* Takes all headers off that tw_ws_header and tw_ws_basic_auth have added, so that the next attempt of a handle that
+ * reconnects can have others. Returns 0, ERR_HANDLE or ERR_STATE. */
+int32_t tw_ws_clear_headers(tw_core *core, int32_t handle);
+
 /* Offers a subprotocol, in order of preference; a token that was not offered before. RFC 6455 4.1 item 10. */
 int32_t tw_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_t name_size);
 
@@ -186,6 +195,10 @@ int32_t tw_state(tw_core *core, int32_t handle);
 
 /* Bytes queued and not yet written, frame headers included; or ERR_HANDLE. */
 int32_t tw_buffered(tw_core *core, int32_t handle);
+
+/* Writes what a handle has done so far to `stats` (aligned as a tw_stats). Answers also for a handle whose last event is
+ * just being drained. Returns 0 or ERR_HANDLE. */
+int32_t tw_stats_of(tw_core *core, int32_t handle, tw_stats *stats);
 
 /* Flow control: stops (0) or resumes (1) receiving on a handle, down to the socket. Returns 0 or ERR_HANDLE. */
 int32_t tw_set_receiving(tw_core *core, int32_t handle, uint32_t on);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "proto/ws/ws.h"
+#include "src/base64.h"
 #include "src/bytes.h"
 #include "src/life.h"
 
@@ -94,6 +95,39 @@ int32_t tw_ws_header(tw_core *core, int32_t handle, const char *name, uint32_t n
   tw_chain_append(&core->text_pool, headers, value, value_size);
   tw_chain_append(&core->text_pool, headers, "\r\n", 2);
   return 0;
+}
+
+static bool is_credential(const char *text, uint32_t size, bool colon) {
+  if (size > TW_MAX_CREDENTIAL)
+    return false;
+  for (uint32_t i = 0; i < size; i++)
+    if ((uint8_t)text[i] < ' ' || text[i] == 0x7f || (!colon && text[i] == ':'))
+      return false;
+  return true;
+}
+
+int32_t tw_ws_basic_auth(tw_core *core, int32_t handle, const char *user, uint32_t user_size, const char *password,
+                         uint32_t password_size) {
+  static const char scheme[] = "Basic ";
+  enum { SCHEME = sizeof scheme - 1, PAIR = 2 * TW_MAX_CREDENTIAL + 1 };
+  if (!is_credential(user, user_size, false) || !is_credential(password, password_size, true))
+    return tw_slot_owned(core, handle, TW_KIND_WS) == NULL ? TW_ERR_HANDLE : TW_ERR_HEADER;
+  char pair[PAIR];
+  char value[SCHEME + TW_BASE64_SIZE(PAIR)];
+  memcpy(pair, user, user_size);
+  pair[user_size] = ':'; /* RFC 7617 2 */
+  memcpy(pair + user_size + 1, password, password_size);
+  memcpy(value, scheme, SCHEME);
+  uint32_t size = tw_base64(pair, user_size + 1 + password_size, value + SCHEME);
+  return tw_ws_header(core, handle, "Authorization", 13, value, SCHEME + size);
+}
+
+int32_t tw_ws_clear_headers(tw_core *core, int32_t handle) {
+  int32_t error;
+  tw_slot *slot = unopened_slot(core, handle, &error);
+  if (error == 0)
+    tw_chain_clear(&core->text_pool, &tw_ws_of(core, slot)->headers);
+  return error;
 }
 
 int32_t tw_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_t name_size) {
