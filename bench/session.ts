@@ -16,12 +16,6 @@ export interface CaseResult {
 }
 
 /**
- * The young generation grows by leaps of megabytes with whatever has been allocated, and never with what connections
- * keep: where memory is measured, all have the same small one.
- */
-const MEMORY_FLAGS = ["--expose-gc", "--max-semi-space-size=1"];
-
-/**
  * Measures one case. Each contender has a process of its own, and they take turns: A B C, B C A, C A B. The first round
  * warms up and does not count.
  */
@@ -30,7 +24,7 @@ export async function runCase(one: Case, ports: Ports, pace: Pace, flags: readon
   const children = new Map<Contender, Child>();
   /* What a connection leaves behind must not count as spared by the next round, so memory is measured in new ones. */
   const start = (contender: Contender): Child => {
-    const child = new Child(one.kind === "idle" ? [...flags, ...MEMORY_FLAGS] : flags);
+    const child = new Child(one.kind === "idle" ? [...flags, "--expose-gc"] : flags);
     children.set(contender, child);
     return child;
   };

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { type Case, cases } from "../bench/cases.ts";
+import { type Case, cases, isExtra } from "../bench/cases.ts";
 import { Flow } from "../bench/flow.ts";
+import { Gatherer } from "../bench/gatherer.ts";
 import { parseOptions } from "../bench/options.ts";
 import { clientFrame, makeMessages, serverFrame, VARIETY } from "../bench/payload.ts";
 import { compare, toJson, toMarkdown, toText } from "../bench/report.ts";
@@ -99,6 +100,36 @@ describe("what comes back is checked", () => {
   });
 });
 
+describe("messages of one size out of a stream", () => {
+  test.each([1, 7, 64, 65, 200, 6400])("come whole and in order in chunks of %i", (chunk) => {
+    const messages = makeMessages("binary", 64) as Uint8Array[];
+    const all = Buffer.concat(messages);
+    const got: Buffer[] = [];
+    const gatherer = new Gatherer(64, (message) => got.push(Buffer.from(message)));
+    for (let at = 0; at < all.length; at += chunk) gatherer.take(all.subarray(at, at + chunk));
+    expect(got.map((it) => it.toString("hex"))).toEqual(messages.map((it) => Buffer.from(it).toString("hex")));
+  });
+
+  test("one that is not whole is not handed on", () => {
+    const got: Uint8Array[] = [];
+    new Gatherer(64, (message) => got.push(message)).take(new Uint8Array(127));
+    expect(got).toHaveLength(1);
+  });
+});
+
+test("a quick run has WebSocket and both doors of TCP, and memory", () => {
+  const quick = cases.filter((one) => !isExtra(one)).map((one) => one.name);
+  expect(quick).toEqual(
+    expect.arrayContaining([
+      "ws-client/64B/text/256",
+      "tcp-conn/64B/binary/1",
+      "tcp-conn/64KiB/binary/1",
+      "tcp-idle/1000",
+    ]),
+  );
+  expect(quick.length).toBeLessThan(cases.length);
+});
+
 const measured = (value: number) => ({ value, cpuMicros: 2, count: 10 });
 const result: CaseResult = {
   case: named("ws-client/64B/text/256"),
@@ -174,6 +205,21 @@ describe("a real run", () => {
       expect(it.name).toBe("ws-client/64B/text/1");
       expect(it.twinwire).toBeGreaterThan(100);
       expect(it.ratio).toBeGreaterThan(0);
+    }
+  }, 45_000);
+
+  test("the door of promises is measured beside node:net", async () => {
+    const { status, stdout } = await run("--quick", "--json", "--rounds", "1", "--case", "tcp-conn/64");
+    expect(status).toBe(0);
+    const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
+    expect(entries.map((it) => it.name)).toEqual([
+      "tcp-conn/64B/binary/1",
+      "tcp-conn/64KiB/binary/1",
+      "tcp-conn/64B/binary/64",
+    ]);
+    for (const it of entries) {
+      expect(it.peerName).toBe("node:net");
+      expect(it.twinwire).toBeGreaterThan(100);
     }
   }, 45_000);
 
