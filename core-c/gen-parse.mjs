@@ -4,7 +4,7 @@ export class DefinitionError extends Error {
   name = "DefinitionError";
 }
 
-export const FIELD_BYTES = { u8: 1, u16: 2, u32: 4, i8: 1, i16: 2, i32: 4 };
+export const FIELD_BYTES = { u8: 1, u16: 2, u32: 4, u64: 8, i8: 1, i16: 2, i32: 4 };
 const VALUE_TYPES = ["u32", "i32", "ptr"];
 const LIMIT_KEYS = ["host", "esp32", "min", "max"];
 const CONSTANT = /^[A-Z][A-Z0-9_]*$/;

@@ -1,7 +1,22 @@
-import { EventRecord, Span } from "./abi.gen.ts";
+import { EventRecord, Span, Stats as StatsRecord } from "./abi.gen.ts";
 import { asciiText, bytesOver, copyBytes, utf8Text, writeUtf8 } from "./text.ts";
 
 const PAGE = 65536;
+
+/** What a handle has done since it was opened. Connecting again goes on counting. */
+export interface Stats {
+  /** Bytes that came, handshakes and frame headers included, TLS's own not; of UDP: the payloads of its datagrams. */
+  readonly received: number;
+  /** Bytes that the host took to send, counted in the same way. */
+  readonly sent: number;
+  /** Connections that became usable: 1, and 1 more for each time it came back; a listener's: those it accepted. */
+  readonly connects: number;
+  /** Sends that found no room (ERR_BACKPRESSURE). */
+  readonly refused: number;
+}
+
+/** That of a handle that could not be opened. */
+export const NO_STATS: Stats = { received: 0, sent: 0, connects: 0, refused: 0 };
 
 /** Makes a memory at least `size` bytes large. To be done before the first `Memory` is made of it: views detach. */
 export function growMemory(memory: WebAssembly.Memory, size: number): void {
@@ -93,6 +108,21 @@ export class Memory {
   /** How many bytes a span has. */
   spanSize(span: number): number {
     return this.#u32[(span + Span.size) >>> 2] as number;
+  }
+
+  /** A record of what a handle has done. */
+  stats(record: number): Stats {
+    return {
+      received: this.#wide(record + StatsRecord.received),
+      sent: this.#wide(record + StatsRecord.sent),
+      connects: this.#u32[(record + StatsRecord.connects) >>> 2] as number,
+      refused: this.#u32[(record + StatsRecord.refused) >>> 2] as number,
+    };
+  }
+
+  /** A number of 64 bits; exact up to 2 to the 53rd. */
+  #wide(at: number): number {
+    return (this.#u32[at >>> 2] as number) + (this.#u32[(at >>> 2) + 1] as number) * 2 ** 32;
   }
 
   /** Text of bytes that the core has seen to be below 128. */

@@ -69,6 +69,14 @@ int32_t tw_set_reconnect_delays(tw_core *core, int32_t handle, const uint32_t *d
   return 0;
 }
 
+int32_t tw_stats_of(tw_core *core, int32_t handle, tw_stats *stats) {
+  tw_slot *slot = tw_slot_find(core, handle);
+  if (slot == NULL)
+    return TW_ERR_HANDLE;
+  *stats = slot->stats;
+  return 0;
+}
+
 typedef struct event_binding {
   uint8_t kind;
   uint8_t name_size;

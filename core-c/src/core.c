@@ -89,7 +89,9 @@ static uint32_t make_records(tw_core *core) {
       core->rx_at = core->rx_end; /* closed in the meantime: nobody wants the rest */
       break;
     }
-    core->rx_at += tw_protocol_of(slot)->received(core, slot, core->rx + core->rx_at, core->rx_end - core->rx_at);
+    uint32_t took = tw_protocol_of(slot)->received(core, slot, core->rx + core->rx_at, core->rx_end - core->rx_at);
+    core->rx_at += took;
+    slot->stats.received += took;
     tw_events_collect(core);
   }
   return core->event_count;
@@ -217,6 +219,7 @@ uint32_t tw_datagram(tw_core *core, int32_t handle, uint32_t size, uint32_t addr
     event->size = size;
     event->detail = address_size;
     event->port = (uint16_t)port;
+    slot->stats.received += size;
   }
   return make_records(core);
 }

@@ -85,6 +85,7 @@ typedef struct tw_slot {
   uint32_t end_flags;
   uint32_t end_unsent;
   uint32_t end_retry_ms;
+  tw_stats stats;
 } tw_slot;
 
 /* A protocol's answers to what happens on a slot of its kind. */

@@ -39,6 +39,8 @@ int32_t tw_life_open(tw_core *core, tw_slot *slot) {
 }
 
 void tw_life_ready(tw_core *core, tw_slot *slot) {
+  if (slot->kind != TW_KIND_LISTENER) /* which counts what it accepts */
+    slot->stats.connects++;
   enter(core, slot, TW_STATE_OPEN);
   tw_event_raise(core, slot, TW_RAISED_CONNECTED);
 }

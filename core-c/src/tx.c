@@ -15,6 +15,7 @@ int32_t tw_tx_admit(tw_core *core, tw_slot *slot, uint32_t size) {
   if (size > core->limits.sendBuffer || size > pool_bytes)
     return TW_ERR_TOO_LARGE;
   slot->refused = size;
+  slot->stats.refused++;
   if (!tw_chain_fits(&core->tx_pool, &slot->tx, size))
     tw_queue_push(&core->starved, tw_slot_index(core, slot));
   return TW_ERR_BACKPRESSURE;
@@ -64,6 +65,7 @@ static void wake_starved(tw_core *core) {
 }
 
 void tw_tx_wrote(tw_core *core, tw_slot *slot, uint32_t size) {
+  slot->stats.sent += size;
   tw_chain_consume(&core->tx_pool, &slot->tx, size);
   wake(core, slot);
   wake_starved(core);

@@ -41,6 +41,23 @@ static int op_buffered(test_session *s, const test_step *step) {
   return expect_result(s, step, 2, tw_buffered(s->core, handle), 0);
 }
 
+static int op_stats(test_session *s, const test_step *step) {
+  tw_stats got = {0};
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  int32_t result = tw_stats_of(s->core, handle, &got);
+  if (step->count == 3)
+    return expect_result(s, step, 2, result, 0);
+  if (result < 0)
+    return fail_with(s, "got %s", error_name(result));
+  const uint64_t values[] = {got.received, got.sent, got.connects, got.refused};
+  for (int i = 0; i < 4; i++)
+    if (!expect_result(s, step, 2 + i, (long long)values[i], 0))
+      return 0;
+  return 1;
+}
+
 static int op_free_blocks(test_session *s, const test_step *step) {
   uint32_t got = tw_free_blocks(s->core);
   if (step->text[1] == NULL)
@@ -108,10 +125,17 @@ static int op_address(test_session *s, const test_step *step) {
 }
 
 const test_op expect_ops[] = {
-    {"events", 0, -1, op_events},    {"wire", 0, -1, op_wire},
-    {"whatever", 0, 0, op_whatever}, {"state", 2, 2, op_state},
-    {"buffered", 2, 2, op_buffered}, {"free-blocks", 1, 1, op_free_blocks},
-    {"wait", 1, 1, op_wait},         {"writes", 2, 2, op_writes},
-    {"target", 2, 2, op_target},     {"subprotocol", 2, 2, op_subprotocol},
-    {"address", 3, 3, op_address},   {NULL, 0, 0, NULL},
+    {"events", 0, -1, op_events},
+    {"wire", 0, -1, op_wire},
+    {"whatever", 0, 0, op_whatever},
+    {"state", 2, 2, op_state},
+    {"buffered", 2, 2, op_buffered},
+    {"free-blocks", 1, 1, op_free_blocks},
+    {"wait", 1, 1, op_wait},
+    {"writes", 2, 2, op_writes},
+    {"target", 2, 2, op_target},
+    {"subprotocol", 2, 2, op_subprotocol},
+    {"address", 3, 3, op_address},
+    {"stats", 2, 5, op_stats},
+    {NULL, 0, 0, NULL},
 };

@@ -153,6 +153,14 @@ const expectations: Record<string, Operation> = {
     if (name !== step[2]) throw new Error(`the state is ${name}`);
   },
   buffered: (s, step) => expectResult(step, 2, s.core.exports.tw_buffered(s.core.self, handleAt(s, step, 1)), 0),
+  stats: (s, step) => {
+    const { memory, scratch } = s.machine;
+    const result = s.core.exports.tw_stats_of(s.core.self, handleAt(s, step, 1), scratch);
+    if (step.length === 3) return expectResult(step, 2, result, 0);
+    if (result < 0) throw new Error(`got ${errorName(result)}`);
+    const { received, sent, connects, refused } = memory.stats(scratch);
+    for (const [index, got] of [received, sent, connects, refused].entries()) expectResult(step, 2 + index, got, 0);
+  },
   "free-blocks": (s, step) => {
     const got = s.core.exports.tw_free_blocks(s.core.self) >>> 0;
     if (got !== (step[1] === "all" ? s.allBlocks : step[1])) throw new Error(`${got} of ${s.allBlocks} are free`);

@@ -101,7 +101,11 @@ int32_t tw_udp_send_to(tw_core *core, int32_t handle, const char *address, uint3
   if (size > MAX_DATAGRAM)
     return TW_ERR_TOO_LARGE;
   int32_t sent = tw_socket_send_to(core, slot, address, address_size, (uint32_t)port, data, size);
-  if (sent == TW_ERR_BACKPRESSURE)
+  if (sent == TW_ERR_BACKPRESSURE) {
     slot->refused = 1; /* nothing is queued: any write the host reports makes room */
+    slot->stats.refused++;
+  } else if (sent > 0) {
+    slot->stats.sent += (uint32_t)sent;
+  }
   return sent;
 }

@@ -87,6 +87,7 @@ int32_t tw_accepted(tw_core *core, int32_t listener) {
   }
   slot->listener = listener;
   slot->flags = TW_SLOT_SOCKET | TW_SLOT_ACCEPTED | (from->flags & (TW_SLOT_TLS | TW_SLOT_UNIX));
+  from->stats.connects++;
   tw_life_accepted(core, slot);
   tw_event_raise(core, slot, TW_RAISED_ACCEPTED);
   return tw_slot_handle(core, slot);
