@@ -189,8 +189,25 @@ export interface Port {
    */
   readonly cause?: unknown;
 
+  /** Where what happens to handles is published for those who watch the process; absent where there is no such place. */
+  readonly diagnostics?: DiagnosticsHost;
+
   /** The host's time. */
   readonly clock: Clock;
+}
+
+/** Named channels, as those of `node:diagnostics_channel`. */
+export interface DiagnosticsHost {
+  /** The channel of a name, always the same one. */
+  channel(name: string): DiagnosticsChannel;
+}
+
+/** A channel that anybody in the process may subscribe to. */
+export interface DiagnosticsChannel {
+  /** Whether anybody listens now: asked before a message is made. */
+  readonly hasSubscribers: boolean;
+  /** Hands a message to those who listen, at once. */
+  publish(message: unknown): void;
 }
 
 /** Time and turns. A scripted host has its own. */

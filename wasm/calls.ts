@@ -1,9 +1,9 @@
 import type { Port, TlsInfo } from "../adapters/port.ts";
 import { type AddressOf, type Deadline, Errors, type Limits, MAX_ADDRESS, MAX_PATH, State } from "./abi.gen.ts";
-import type { Core } from "./core.ts";
+import { type Core, readStats } from "./core.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { completeLimits } from "./limits.ts";
-import type { Memory } from "./memory.ts";
+import type { Memory, Stats } from "./memory.ts";
 import { Pump } from "./pump.ts";
 import { type ResolveOptions, resolve } from "./resolve.ts";
 
@@ -61,6 +61,11 @@ export abstract class Calls {
 
   buffered(handle: number): number {
     return this.core.exports.tw_buffered(this.core.self, handle);
+  }
+
+  /** What a handle has done; also one of which the last word is just being told. `undefined` for a stale number. */
+  stats(handle: number): Stats | undefined {
+    return readStats(this.core, handle);
   }
 
   setReceiving(handle: number, on: boolean): number {

@@ -1,7 +1,7 @@
 import { type CoreExports, type CoreImports, LIMITS_SIZE, type Limits, limitFields } from "./abi.gen.ts";
 import { TwinwireError } from "./errors.ts";
 import { instantiate } from "./load.ts";
-import { growMemory, Memory, writeNumbers } from "./memory.ts";
+import { growMemory, Memory, type Stats, writeNumbers } from "./memory.ts";
 
 const ALIGN = 64;
 
@@ -51,6 +51,12 @@ export function createCore(limits: Limits, imports: CoreImports): Core {
     stage: exports.tw_stage_buffer(self) >>> 0,
     events: exports.tw_events(self) >>> 0,
   };
+}
+
+/** What a handle has done since it was opened; `undefined` for a stale number. */
+export function readStats({ exports, memory, self, stage }: Core, handle: number): Stats | undefined {
+  const place = (stage + 7) & ~7;
+  return exports.tw_stats_of(self, handle, place) < 0 ? undefined : memory.stats(place);
 }
 
 function align(place: number): number {

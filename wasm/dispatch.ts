@@ -1,13 +1,21 @@
 import { type Deadline, Event, EventFlag, FOREVER, Kind } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Diagnostics } from "./diagnostics.ts";
+import type { Ending, Endpoint } from "./endpoint.ts";
 import { errorCode, stepName, TwinwireError } from "./errors.ts";
 import { report } from "./report.ts";
+
+/** What records are read and told with. */
+export interface Surroundings {
+  readonly core: Core;
+  readonly diagnostics: Diagnostics;
+}
 
 /**
  * Hands the record at `record` to its endpoint. `cause` is what the runtime reported in the delivery that made it.
  */
-export function dispatch(core: Core, record: number, endpoint: Endpoint, cause: unknown): void {
+export function dispatch(around: Surroundings, record: number, endpoint: Endpoint, cause: unknown): void {
+  const { core } = around;
   const { memory } = core;
   const size = memory.eventSize(record);
   const at = core.arena + memory.eventData(record);
@@ -22,21 +30,17 @@ export function dispatch(core: Core, record: number, endpoint: Endpoint, cause: 
       endpoint.datagram(at, size, memory.ascii(core.sender, memory.eventDetail(record)), memory.eventPort(record));
       break;
     case Event.CONNECTED:
+      around.diagnostics.connected(endpoint);
       endpoint.connected();
       break;
     case Event.DISCONNECTED:
-      endpoint.disconnected({
-        code: memory.eventCode(record),
-        clean: (memory.eventFlags(record) & EventFlag.CLEAN) !== 0,
-        unsent: memory.eventDetail(record),
-        retryMs: memory.eventRetryMs(record),
-      });
+      dispatchEnd(around, record, endpoint);
       break;
     case Event.DRAIN:
       endpoint.drain();
       break;
     case Event.ERROR:
-      dispatchError(core, record, endpoint, cause);
+      dispatchError(around, record, endpoint, cause);
       break;
     case Event.SECURED:
       endpoint.secured();
@@ -59,22 +63,50 @@ export function dispatch(core: Core, record: number, endpoint: Endpoint, cause: 
   }
 }
 
-function dispatchError({ memory }: Core, record: number, endpoint: Endpoint, cause: unknown): void {
+function dispatchEnd({ core: { memory }, diagnostics }: Surroundings, record: number, endpoint: Endpoint): void {
+  const ending: Ending = {
+    code: memory.eventCode(record),
+    clean: (memory.eventFlags(record) & EventFlag.CLEAN) !== 0,
+    unsent: memory.eventDetail(record),
+    retryMs: memory.eventRetryMs(record),
+  };
+  diagnostics.disconnected(endpoint, ending);
+  endpoint.disconnected(ending);
+}
+
+function dispatchError(around: Surroundings, record: number, endpoint: Endpoint, cause: unknown): void {
+  const { memory } = around.core;
   const code = errorCode(memory.eventCode(record));
   const step = stepName(memory.eventStep(record));
   const detail = memory.eventDetail(record);
-  const retryMs = memory.eventRetryMs(record);
   const { address } = endpoint;
-  endpoint.error(() => new TwinwireError(code, { step, address, detail, cause }), retryMs);
+  const make = (): TwinwireError => new TwinwireError(code, { step, address, detail, cause });
+  tellError(around, endpoint, make, memory.eventRetryMs(record));
 }
 
 /** Tells of a failure that the port reports of a socket that lives on. */
-export function dispatchFailure(endpoint: Endpoint, error: number, cause: unknown): void {
+export function dispatchFailure(around: Surroundings, endpoint: Endpoint, error: number, cause: unknown): void {
   const { address, kind } = endpoint;
   const step = kind === Kind.LISTENER ? "accept" : "send";
   try {
-    endpoint.error(() => new TwinwireError(errorCode(error), { step, address, cause }), FOREVER);
+    tellError(around, endpoint, () => new TwinwireError(errorCode(error), { step, address, cause }), FOREVER);
   } catch (thrown) {
     report(thrown);
   }
+}
+
+/** All who ask for the error get the same one. */
+function tellError(
+  { diagnostics }: Surroundings,
+  endpoint: Endpoint,
+  make: () => TwinwireError,
+  retryMs: number,
+): void {
+  let error: TwinwireError | undefined;
+  const once = (): TwinwireError => {
+    error ??= make();
+    return error;
+  };
+  diagnostics.error(endpoint, once, retryMs);
+  endpoint.error(once, retryMs);
 }

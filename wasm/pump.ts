@@ -2,6 +2,7 @@ import type { Port, PortEvents } from "../adapters/port.ts";
 import { Event, EventRecord, type Limits, MAX_ADDRESS, NONE } from "./abi.gen.ts";
 import { Alarm } from "./alarm.ts";
 import { type Core, createCore } from "./core.ts";
+import { Diagnostics } from "./diagnostics.ts";
 import { dispatch, dispatchFailure } from "./dispatch.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EndpointTable } from "./endpoints.ts";
@@ -22,6 +23,7 @@ export class Pump implements PortEvents {
   readonly core: Core;
   readonly port: Port;
   readonly endpoints: EndpointTable;
+  readonly diagnostics: Diagnostics;
   /** What the runtime reported when the port last refused something. */
   refusal: unknown;
   readonly #alarm: Alarm;
@@ -54,6 +56,7 @@ export class Pump implements PortEvents {
         },
       }),
     );
+    this.diagnostics = new Diagnostics(this.core, port.diagnostics);
     this.#alarm = new Alarm(port.clock);
     port.attach(this, { received: this.core.memory.view(this.core.received, limits.recvBuffer) });
   }
@@ -112,7 +115,7 @@ export class Pump implements PortEvents {
     const endpoint = this.endpoints.find(handle);
     if (endpoint === undefined) return;
     this.#begin();
-    dispatchFailure(endpoint, error, cause);
+    dispatchFailure(this, endpoint, error, cause);
     this.#drain(this.core.exports.tw_pump(this.core.self));
   }
 
@@ -196,7 +199,7 @@ export class Pump implements PortEvents {
         }
         if (endpoint.released && !isFarewell(memory.eventType(record))) continue;
         try {
-          dispatch(core, record, endpoint, handle === this.#causeHandle ? this.#cause : undefined);
+          dispatch(this, record, endpoint, handle === this.#causeHandle ? this.#cause : undefined);
         } catch (error) {
           report(error);
         }

@@ -1,4 +1,5 @@
-/** The port of Node: node:net, node:tls, node:dgram, node:dns, node:crypto. */
+/** The port of Node: node:net, node:tls, node:dgram, node:dns, node:crypto, node:diagnostics_channel. */
+import { channel } from "node:diagnostics_channel";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { NodeClock } from "./clock.ts";
@@ -21,6 +22,7 @@ export function createPort(): Port {
 class NodePort implements Port {
   readonly name = "node";
   readonly clock = new NodeClock();
+  readonly diagnostics = { channel };
   cause: unknown;
   readonly #streams = new Map<number, StreamSocket>();
   readonly #listeners = new Map<number, Listener>();

@@ -1,6 +1,7 @@
 import { AddressOf, Deadline, Kind } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { openedEngine } from "../../wasm/host.ts";
+import type { Stats } from "../../wasm/memory.ts";
 import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
 import { type Bytes, show } from "../handles/arguments.ts";
 import { type StreamOptions, type WaitOptions, windowOf } from "./options.ts";
@@ -135,6 +136,11 @@ export class Conn {
   /** This end's address. As `remoteAddr`. */
   localAddr(): string {
     return this.#stream.addressOf(AddressOf.LOCAL);
+  }
+
+  /** Bytes received and sent (TLS's own not counted), connections, sends that found no room. Also when it is over. */
+  stats(): Stats {
+    return this.#stream.stats;
   }
 
   /** Whether it is protected by TLS; of a `TlsConnection`, from the start. */

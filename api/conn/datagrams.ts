@@ -2,6 +2,7 @@ import { type AddressOf, type Deadline, type ErrorCode, Errors, Kind, State } fr
 import { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine, Payload } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
+import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import { joinAddress } from "./address.ts";
 import { cut, type Datagram, Receiver, Sender } from "./datagram.ts";
 import { Deadlines } from "./deadline.ts";
@@ -34,6 +35,7 @@ export class Datagrams extends Endpoint {
   /** What the host reported of the peer since the last receive: as a socket does it, the next one is told. */
   #failure: TwinwireError | undefined;
   #end: TwinwireError | undefined;
+  #lastStats: Stats | undefined;
 
   constructor(engine: Engine, address: string, options: UdpOptions) {
     super(Kind.UDP, address);
@@ -119,6 +121,11 @@ export class Datagrams extends Endpoint {
     });
   }
 
+  /** What it has done; once it has ended, all that it did. */
+  get stats(): Stats {
+    return this.#lastStats ?? this.engine.stats(this.handle) ?? NO_STATS;
+  }
+
   keep(on: boolean): void {
     if (this.#end === undefined) this.engine.keep(this, on);
   }
@@ -176,6 +183,7 @@ export class Datagrams extends Endpoint {
   stop(error: TwinwireError): void {
     if (this.#end !== undefined) return;
     this.#end = error;
+    this.#lastStats = this.stats;
     if (this.handle >= 0 && !this.released) this.engine.close(this);
     this.#queue = [];
     clearTimeout(this.#retry);

@@ -2,6 +2,7 @@ import { type AddressOf, type Deadline, type ErrorCode, Kind, NONE, State } from
 import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, type ErrorStep, errorCode, TwinwireError } from "../../wasm/errors.ts";
+import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
 import { Deadlines } from "./deadline.ts";
 import { Inbox } from "./inbox.ts";
@@ -37,6 +38,7 @@ export class Stream extends Endpoint {
   #forgotten = false;
   #isSetUp = false;
   #wasOpened = false;
+  #lastStats: Stats | undefined;
 
   constructor(engine: Engine, address: string, window: number) {
     super(Kind.TCP, address);
@@ -123,6 +125,7 @@ export class Stream extends Endpoint {
   }
 
   override disconnected({ clean }: Ending): void {
+    this.#lastStats = this.engine.stats(this.handle);
     this.#forget();
     if (this.phase === "closed") return;
     if (!this.released) this.engine.close(this);
@@ -172,6 +175,11 @@ export class Stream extends Endpoint {
     if (typeof found === "string") return found;
     if (this.phase === "opening") throw this.fault("ERR_STATE", { reason: "it is not open yet: await opened first" });
     throw this.#closedFault("call");
+  }
+
+  /** What it has done; at the end, and from then on, all that it did. */
+  get stats(): Stats {
+    return this.#lastStats ?? this.engine.stats(this.handle) ?? NO_STATS;
   }
 
   /** What TLS came to. */

@@ -1,6 +1,7 @@
 import { AddressOf, Deadline } from "../../wasm/abi.gen.ts";
 import type { ErrorStep, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
+import type { Stats } from "../../wasm/memory.ts";
 import { type Bytes, isInt32, show, toPayload } from "../handles/arguments.ts";
 import { joinAddress } from "./address.ts";
 import type { Datagram } from "./datagram.ts";
@@ -145,6 +146,11 @@ export class UdpSocket {
   /** The peer that `connect` fixed. As `localAddr`; ERR_STATE without a peer. */
   remoteAddr(): string {
     return this.#datagrams.addressOf(AddressOf.REMOTE);
+  }
+
+  /** What it has done since it was bound: datagrams by the bytes of their payloads. `connects` is 0. */
+  stats(): Stats {
+    return this.#datagrams.stats;
   }
 
   /** As that of `Conn`. */

@@ -3,6 +3,7 @@ import type { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { ErrorStep } from "../../wasm/errors.ts";
 import { openedEngine } from "../../wasm/host.ts";
+import type { Stats } from "../../wasm/memory.ts";
 import { show } from "./arguments.ts";
 import { type AnyListener, type Channel, Form } from "./channel.ts";
 import { type EventType, isEventType } from "./define-event.ts";
@@ -85,6 +86,13 @@ export function bufferedAmount(found: Found, handle: unknown): number {
   const engine = openedEngine();
   if (found === undefined || engine === undefined) return stale(handle);
   return engine.buffered(found.handle);
+}
+
+export function stats(found: Found, handle: unknown): Stats | undefined {
+  const engine = openedEngine();
+  if (found !== undefined && engine !== undefined) return engine.stats(found.handle);
+  stale(handle);
+  return undefined;
 }
 
 export function state(found: Found): HandleState {

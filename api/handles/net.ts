@@ -2,6 +2,7 @@
 import { AddressOf, Kind } from "../../wasm/abi.gen.ts";
 import type { Endpoint } from "../../wasm/endpoint.ts";
 import { defaultEngine, defaultPort, openedEngine } from "../../wasm/host.ts";
+import type { Stats } from "../../wasm/memory.ts";
 import { type Bytes, isInt32, show, toPayload } from "./arguments.ts";
 import type { Done, HandleState, ListenerOptions } from "./common.ts";
 import * as common from "./common.ts";
@@ -173,6 +174,14 @@ export function localAddr(sock: number): string {
 /** Bytes that are queued and not yet written, or -1: ERR_HANDLE. */
 export function bufferedAmount(sock: number): number {
   return common.bufferedAmount(find(sock), sock);
+}
+
+/**
+ * What the socket has done since it was opened: bytes received and sent, connections, sends that found no room.
+ * Reconnecting goes on counting. `undefined` for a stale number: ERR_HANDLE.
+ */
+export function stats(sock: number): Stats | undefined {
+  return common.stats(find(sock), sock);
 }
 
 /** Stops receiving; the peer feels it. Returns 0, or -1: ERR_HANDLE. */
