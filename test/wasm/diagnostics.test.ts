@@ -10,7 +10,7 @@ import { FakePort } from "./fake-port.ts";
 const small = { sockets: 4, webSockets: 2, sendPool: 65_536, blockSize: 1024, sendBuffer: 8192, stageBuffer: 8192 };
 
 class Channels implements DiagnosticsHost {
-  readonly told: [string, Record<string, unknown>][] = [];
+  readonly told: [string, { error?: unknown }][] = [];
   readonly subscribed = new Set<string>();
   throws: Error | undefined;
 
@@ -23,7 +23,7 @@ class Channels implements DiagnosticsHost {
       },
       publish(message) {
         if (!subscribed.has(name)) throw new Error(`${name} has no subscriber`);
-        told.push([name, message as Record<string, unknown>]);
+        told.push([name, message as { error?: unknown }]);
         const error = thrown();
         if (error !== undefined) throw error;
       },
@@ -86,7 +86,7 @@ test("a connection's life is told, with what it has done so far", () => {
       { ...about, stats, code: Errors.ERR_RESET.value, clean: false, unsent: 0, retryMs: 1000 },
     ],
   ]);
-  expect(told[0]?.[1]["error"]).toBe(error); /* the same one, not another */
+  expect(told[0]?.[1].error).toBe(error); /* the same one, not another */
 });
 
 test("the last word on a handle that was closed is told, too; no attempt follows: -1", () => {
