@@ -196,8 +196,8 @@ int32_t tw_state(tw_core *core, int32_t handle);
 /* Bytes queued and not yet written, frame headers included; or ERR_HANDLE. */
 int32_t tw_buffered(tw_core *core, int32_t handle);
 
-/* Writes what a handle has done so far to `stats` (aligned as a tw_stats). Answers also for a handle whose last event is
- * just being drained. Returns 0 or ERR_HANDLE. */
+/* Writes what a handle has done so far to `stats` (aligned as a tw_stats). Answers also for a handle whose last event
+ * is just being drained. Returns 0 or ERR_HANDLE. */
 int32_t tw_stats_of(tw_core *core, int32_t handle, tw_stats *stats);
 
 /* Flow control: stops (0) or resumes (1) receiving on a handle, down to the socket. Returns 0 or ERR_HANDLE. */
