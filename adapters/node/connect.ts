@@ -36,9 +36,7 @@ export function connectSecure(target: Target, tls: TlsOptions, onread: OnRead): 
 
 /** Puts TLS upon a connection. `name`: the server's, `""` for the one that was connected to. */
 export function upgrade(socket: Socket, target: Target, name: string, tls: TlsOptions): TLSSocket {
-  const options = tlsClientOptions(tls, name === "" ? (target.host ?? "") : name);
-  socket.pause(); /* what it still holds is TLS's */
-  return connectTls({ ...options, socket });
+  return connectTls({ ...tlsClientOptions(tls, name === "" ? (target.host ?? "") : name), socket });
 }
 
 /** Sets on a connected socket what node:tls takes no options for. */

@@ -21,18 +21,22 @@ export class Inbound {
   #held: Buffer[] = [];
   #endHeld = false;
 
-  constructor(place: Place, socket: Socket) {
+  constructor(place: Place) {
     this.#place = place;
-    this.#socket = socket;
   }
 
   get reading(): boolean {
     return this.#reading;
   }
 
-  /** From now on bytes come from this socket. What another one still hands on is pushed back into it. */
-  from(socket: Socket | undefined): void {
+  /**
+   * From now on bytes come from this socket, or for a while from none: what its predecessor still has is not for the
+   * core. `copies`: they come in memory of Node's own.
+   */
+  from(socket: Socket | undefined, copies: boolean): void {
+    this.#socket?.off("data", this.#copied);
     this.#socket = socket;
+    if (copies) socket?.on("data", this.#copied);
     if (!this.#reading) socket?.pause();
   }
 
@@ -54,22 +58,9 @@ export class Inbound {
   received(size: number): boolean {
     const { handle, deliver, memory } = this.#place;
     if (this.#closed) return false;
-    if (this.#reading && this.#held.length === 0) deliver.received(handle, size);
+    if (this.#reading) deliver.received(handle, size);
     else this.#held.push(Buffer.from(memory.received.subarray(0, size)));
     return this.#reading;
-  }
-
-  /** Bytes came in memory of Node's own. */
-  copied(socket: Socket, bytes: Buffer): void {
-    const { received } = this.#place.memory;
-    for (let at = 0; at < bytes.length && !this.#closed; at += received.length) {
-      /* What comes behind the last plain byte is TLS's, which reads what its socket has left. */
-      if (!this.#reading || socket !== this.#socket) {
-        socket.unshift(bytes.subarray(at));
-        return;
-      }
-      this.received(bytes.copy(received, 0, at));
-    }
   }
 
   /** The peer ended its half. */
@@ -78,6 +69,19 @@ export class Inbound {
     this.#endHeld = !this.#reading || this.#held.length > 0;
     if (!this.#endHeld) this.#place.deliver.ended(this.#place.handle);
   }
+
+  readonly #copied = (bytes: Buffer): void => {
+    const { received } = this.#place.memory;
+    const socket = this.#socket;
+    for (let at = 0; at < bytes.length && !this.#closed; at += received.length) {
+      /* What comes behind the last plain byte is TLS's, which reads what its socket has left. */
+      if (!this.#reading || socket !== this.#socket) {
+        socket?.unshift(bytes.subarray(at));
+        return;
+      }
+      this.received(bytes.copy(received, 0, at));
+    }
+  };
 
   #release(): void {
     const { handle, deliver, memory } = this.#place;

@@ -45,16 +45,15 @@ export class StreamSocket {
     this.#place = place;
     this.#source = source;
     this.#options = options;
+    this.#inbound = new Inbound(place);
     if ("accepted" in source) {
       this.#socket = source.accepted;
-      this.#inbound = new Inbound(place, this.#socket);
       this.#listen(this.#socket, true);
       return;
     }
     const onread = { buffer: place.memory.received, callback: (size: number) => this.#inbound.received(size) };
     if (tls !== undefined) this.#secure = connectSecure(source, tls, onread);
     this.#socket = this.#secure ?? connectPlain(source, options, onread);
-    this.#inbound = new Inbound(place, this.#socket);
     this.#listen(this.#socket, false);
     this.#socket.on("connect", () => this.#connected());
     if (tls !== undefined) this.#watchHandshake(tls);
@@ -142,7 +141,7 @@ export class StreamSocket {
 
   /** `copies`: the bytes come in memory of Node's own. */
   #listen(socket: Socket, copies: boolean): void {
-    if (copies) socket.on("data", (bytes: Buffer) => this.#inbound.copied(socket, bytes));
+    this.#inbound.from(socket, copies);
     socket.on("end", () => {
       if (socket === this.#socket) this.#ended();
     });
@@ -161,7 +160,7 @@ export class StreamSocket {
 
   #serve(below: Socket, options: TlsOptions): void {
     const server = secureServer(options);
-    this.#inbound.from(undefined);
+    this.#inbound.from(undefined, false);
     server.secure(below, {
       secured: (socket) => {
         this.#become(socket, options);
@@ -178,7 +177,6 @@ export class StreamSocket {
     this.#listen(socket, true);
     this.#watchHandshake(options);
     if (!this.#kept) socket.unref();
-    this.#inbound.from(socket);
   }
 
   #watchHandshake({ pin }: TlsOptions): void {
@@ -205,12 +203,8 @@ export class StreamSocket {
   }
 
   #ended(): void {
-    if (this.#closed) return;
-    if (this.#tls === "securing") {
-      this.#socket.destroy(); /* half a handshake leads nowhere */
-      return;
-    }
-    this.#inbound.ended();
+    /* Half a handshake leads nowhere: Node closes the socket. */
+    if (this.#tls !== "securing") this.#inbound.ended();
   }
 
   #gone(error: Error | undefined): void {

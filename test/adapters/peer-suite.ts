@@ -148,6 +148,10 @@ export function peerSuite(name: string, createPort: () => Port): void {
       atEnd(() => port.close(1, Close.ABORT));
       await ear.hears("connected 1");
       await until(() => timerOf(port, 1) === timer, `timer ${timer}`);
+      port.open(4, SocketKind.TCP, HOST, server.port, options, {});
+      atEnd(() => port.close(4, Close.ABORT));
+      await ear.hears("connected 4");
+      await until(() => timerOf(port, 4) === timer, `timer ${timer} beneath TLS`);
       const at = await listen(port, ear, 2, { options });
       port.open(3, SocketKind.TCP, HOST, at, {});
       atEnd(() => port.close(3, Close.ABORT));

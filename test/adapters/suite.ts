@@ -116,6 +116,23 @@ export function portSuite(name: string, createPort: () => Port): void {
       expect(port.address(1, AddressOf.LOCAL)).toBe(Errors.ERR_STATE.value);
     });
 
+    test("an orderly close reads no byte any more that is still borrowed", async () => {
+      const { port, peer } = await pair();
+      peer.pause();
+      const piece = Buffer.alloc(8_388_608, "a");
+      expect(port.write(1, [piece])).toBeLessThan(piece.length);
+      port.close(1, Close.ORDERLY);
+      piece.fill("b");
+      const got: Buffer[] = [];
+      const ended = new Inbox<void>("the end");
+      peer.on("data", (data: Buffer) => got.push(data));
+      peer.on("close", () => ended.push());
+      peer.resume();
+      peer.on("end", () => peer.end());
+      await ended.next();
+      expect(Buffer.concat(got).includes("b")).toBe(false);
+    });
+
     test("an abort is a reset", async () => {
       const { port, ear, peer } = await pair();
       const errors = new Inbox<{ code?: string }>("an error");

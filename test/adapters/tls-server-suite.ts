@@ -63,6 +63,19 @@ export function tlsServerSuite(name: string, createPort: () => Port): void {
       expect(ear.text).toBe("the other half");
     });
 
+    test("their half of TLS ends first, ours afterwards", async () => {
+      const { port, ear, at } = await serve(certificates().good);
+      ear.onReceived = undefined;
+      const { socket, said } = call(at, { allowHalfOpen: true });
+      socket.end("question");
+      expect(await said.next()).toBe("secure");
+      await ear.hears(`ended ${FIRST_ACCEPTED}`);
+      await pause(20);
+      await writeAll(port, ear, FIRST_ACCEPTED, Buffer.from("answer"));
+      port.shutdown(FIRST_ACCEPTED);
+      expect([await said.next(), await said.next()]).toEqual(["answer", "end"]);
+    });
+
     test.each<[string, ErrorCode, (at: number) => unknown]>([
       ["speaks in the clear", "ERR_TLS", (at) => plainClient(at).write("GET / HTTP/1.1\r\n\r\n")],
       ["goes without a word", "ERR_ENDED", (at) => plainClient(at).end()],
@@ -126,6 +139,24 @@ export function tlsServerSuite(name: string, createPort: () => Port): void {
       await ear.hears(`received ${FIRST_ACCEPTED}`);
       expect(ear.heard.all).toContain(`answer ${Errors.ERR_ARGUMENT.value}`);
       expect(ear.text).toBe("plain");
+    });
+
+    /* With room for no more than the clear text, what came behind it is pushed back to where TLS finds it. */
+    test.each([65_536, 8])("TLS right behind bytes in the clear, with room for %d", async (room) => {
+      const tls = certificates().good;
+      const { port, ear } = attach(createPort, room);
+      const at = await listen(port, ear, 1);
+      ear.onReceived = (handle, data) => {
+        ear.onReceived = undefined;
+        if (data.toString() === "STARTTLS") port.startTls(handle, "", tls);
+      };
+      const plain = plainClient(at);
+      await new Promise((resolve) => plain.once("connect", resolve));
+      plain.write("STARTTLS");
+      if (room > 8) await ear.hears(`received ${FIRST_ACCEPTED}`);
+      const { said } = call(at, { socket: plain });
+      expect(await said.next()).toBe("secure");
+      await ear.hears(`secured ${FIRST_ACCEPTED}`);
     });
 
     test("TLS upon a connection that has talked in the clear", async () => {
