@@ -25,6 +25,8 @@ export interface SocketOptions {
   readonly keepAlive?: boolean | { readonly initialDelayMs: number } | undefined;
   /** A listener's connections that may wait to be accepted; the host's own default unless this is given. */
   readonly backlog?: number | undefined;
+  /** Whether bytes may be delivered by `PortEvents.given`. Never for what the core has to read. */
+  readonly takesBytes?: boolean | undefined;
 }
 
 /** Certificates or a key in PEM, as text or bytes. One certificate may also be DER. */
@@ -247,6 +249,13 @@ export interface PortEvents {
    * returns. Whether reading goes on may have changed: `read` is called from inside.
    */
   received(handle: number, size: number): void;
+
+  /**
+   * As `received`, but the bytes (1 to `memory.received.length`) are in memory of the runtime's own, and the port gives them
+   * away: it neither reads nor writes them any more. On sockets with `takesBytes` this spares two copies; on all others it
+   * is as if the port had copied them.
+   */
+  given(handle: number, bytes: Uint8Array): void;
 
   /** The peer ended its half of the stream. */
   ended(handle: number): void;

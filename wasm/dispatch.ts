@@ -9,6 +9,8 @@ import { report } from "./report.ts";
 export interface Surroundings {
   readonly core: Core;
   readonly diagnostics: Diagnostics;
+  /** The bytes of the delivery that is under way, if the port gave them away. */
+  readonly ownBytes: Uint8Array | undefined;
 }
 
 /**
@@ -24,7 +26,8 @@ export function dispatch(around: Surroundings, record: number, endpoint: Endpoin
       endpoint.message(at, size, memory.eventFlags(record));
       break;
     case Event.DATA:
-      endpoint.data(at, size, (memory.eventFlags(record) & EventFlag.ASCII) !== 0);
+      if (around.ownBytes !== undefined) endpoint.given(part(around.ownBytes, at - core.received, size));
+      else endpoint.data(at, size, (memory.eventFlags(record) & EventFlag.ASCII) !== 0);
       break;
     case Event.DATAGRAM:
       endpoint.datagram(at, size, memory.ascii(core.sender, memory.eventDetail(record)), memory.eventPort(record));
@@ -61,6 +64,11 @@ export function dispatch(around: Surroundings, record: number, endpoint: Endpoin
       endpoint.pong(at, size);
       break;
   }
+}
+
+/** What a record tells of, as a rule all of it. */
+function part(bytes: Uint8Array, start: number, size: number): Uint8Array {
+  return size === bytes.length ? bytes : bytes.subarray(start, start + size);
 }
 
 function dispatchEnd({ core: { memory }, diagnostics }: Surroundings, record: number, endpoint: Endpoint): void {

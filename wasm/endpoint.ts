@@ -39,6 +39,9 @@ export abstract class Endpoint {
   /** How TLS is done on it; a listener's is that of the connections it accepts. Only the engine sets it (`setTls`). */
   tls: TlsOptions | undefined;
 
+  /** Whether it takes bytes that the port gives away, by `given`. */
+  readonly takesBytes: boolean = false;
+
   constructor(kind: Kind, address: string) {
     this.kind = kind;
     this.address = address;
@@ -69,6 +72,9 @@ export abstract class Endpoint {
 
   /** Bytes of a TCP stream. `ascii`: each is below 128. */
   data(_at: number, _size: number, _ascii: boolean): void {}
+
+  /** As `data`: bytes that are the endpoint's to keep. Only if it `takesBytes`. */
+  given(_bytes: Uint8Array): void {}
 
   /** A datagram, and from whom. */
   datagram(_at: number, _size: number, _address: string, _port: number): void {}

@@ -23,6 +23,8 @@ export class Pump implements PortEvents {
   readonly core: Core;
   readonly port: Port;
   readonly endpoints: EndpointTable;
+  /** The bytes of the delivery that is under way, if the port gave them away. */
+  ownBytes: Uint8Array | undefined;
   readonly diagnostics: Diagnostics;
   /** What the runtime reported when the port last refused something. */
   refusal: unknown;
@@ -85,6 +87,15 @@ export class Pump implements PortEvents {
   received(handle: number, size: number): void {
     this.#begin();
     this.#drain(this.core.exports.tw_received(this.core.self, handle, size));
+  }
+
+  given(handle: number, bytes: Uint8Array): void {
+    this.#begin();
+    /* Where the core only counts them, what its own buffer holds is of no meaning. */
+    if (this.endpoints.find(handle)?.takesBytes) this.ownBytes = bytes;
+    else this.core.memory.writeBytes(this.core.received, bytes.length, bytes);
+    this.#drain(this.core.exports.tw_received(this.core.self, handle, bytes.length));
+    this.ownBytes = undefined;
   }
 
   ended(handle: number): void {

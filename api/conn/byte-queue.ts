@@ -4,6 +4,9 @@ import { newBytes } from "../../wasm/text.ts";
 /** Small pieces are gathered in blocks, so that a peer who sends byte by byte costs no more than its bytes. */
 const LARGEST_BLOCK = 16_384;
 
+/** From here on, a block of its own costs less than a copy. */
+const LARGE = 4_096;
+
 interface Block {
   readonly bytes: Uint8Array;
   /** What has been handed out ends here. */
@@ -29,16 +32,14 @@ export class ByteQueue {
 
   /** Copies bytes in from linear memory. */
   push(memory: Memory, at: number, size: number): void {
-    const last = this.#last;
-    if (last === undefined) {
-      this.#first = { bytes: memory.copy(at, size), start: 0, end: size, next: undefined };
-      this.#last = this.#first;
-    } else {
-      const block = last.bytes.length - last.end >= size ? last : this.#grow(last, size);
-      block.bytes.set(memory.view(at, size), block.end);
-      block.end += size;
-    }
-    this.#size += size;
+    if (this.#last === undefined) this.#append(memory.copy(at, size), size);
+    else this.#gather(this.#last, memory.view(at, size));
+  }
+
+  /** Takes bytes over. Small ones are gathered all the same. */
+  give(bytes: Uint8Array): void {
+    if (this.#last === undefined || bytes.length >= LARGE) this.#append(bytes, bytes.length);
+    else this.#gather(this.#last, bytes);
   }
 
   /** Hands out 1 to `max` bytes; there must be some. */
@@ -72,12 +73,23 @@ export class ByteQueue {
     this.#size = 0;
   }
 
-  #grow(last: Block, size: number): Block {
-    const room = Math.max(size, Math.min(this.#size, LARGEST_BLOCK));
-    const block: Block = { bytes: newBytes(room), start: 0, end: 0, next: undefined };
-    last.next = block;
+  #append(bytes: Uint8Array, size: number): Block {
+    const block: Block = { bytes, start: 0, end: size, next: undefined };
+    if (this.#last === undefined) this.#first = block;
+    else this.#last.next = block;
     this.#last = block;
+    this.#size += size;
     return block;
+  }
+
+  /** Copies bytes behind those of the last block, or into a new one that has room for some more. */
+  #gather(last: Block, bytes: Uint8Array): void {
+    const size = bytes.length;
+    const room = last.bytes.length - last.end;
+    const block = room >= size ? last : this.#append(newBytes(Math.max(size, Math.min(this.#size, LARGEST_BLOCK))), 0);
+    block.bytes.set(bytes, block.end);
+    block.end += size;
+    this.#size += size;
   }
 
   #leave(block: Block): void {

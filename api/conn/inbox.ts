@@ -67,20 +67,16 @@ export class Inbox {
   /** Bytes have come; they lie in linear memory for as long as this lasts. */
   received(at: number, size: number): void {
     const { memory } = this.#stream.engine;
-    let from = at;
-    const end = at + size;
-    if (this.#bytes.size === 0) {
-      for (let reader = this.#readers.first; reader !== undefined && from < end; reader = this.#readers.first) {
-        if (reader.exact && reader.size > end - from) break;
-        const part = Math.min(reader.size, end - from);
-        this.#readers.shift();
-        reader.resolve(memory.copy(from, part));
-        from += part;
-      }
-      if (from > at) this.#consumed(from - at);
-    }
-    if (from === end) return;
-    this.#bytes.push(memory, from, end - from);
+    if (this.#readers.length > 0) this.given(memory.copy(at, size));
+    else this.#bytes.push(memory, at, size);
+  }
+
+  /** Bytes have come that are ours to keep and to hand on. */
+  given(bytes: Uint8Array): void {
+    const rest = this.#bytes.size === 0 ? this.#handOut(bytes) : bytes;
+    if (rest.length < bytes.length) this.#consumed(bytes.length - rest.length);
+    if (rest.length === 0) return;
+    this.#bytes.give(rest);
     if (this.#readers.length > 0) this.#serve();
   }
 
@@ -118,6 +114,20 @@ export class Inbox {
     /* Others may be before it; if not, an exact read makes room for what it waits for, or learns of the end. */
     if (exact) this.#serve();
     return reader.promise;
+  }
+
+  /** Gives waiting calls what has just come, without a detour. Returns what is left. */
+  #handOut(bytes: Uint8Array): Uint8Array {
+    let at = 0;
+    for (let reader = this.#readers.first; reader !== undefined && at < bytes.length; reader = this.#readers.first) {
+      const left = bytes.length - at;
+      if (reader.exact && reader.size > left) break;
+      const end = at + Math.min(reader.size, left);
+      this.#readers.shift();
+      reader.resolve(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
+      at = end;
+    }
+    return at === 0 ? bytes : bytes.subarray(at);
   }
 
   /** Gives waiting calls what there is. */

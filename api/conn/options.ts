@@ -79,7 +79,7 @@ export function udpQueueOf({ queue = DEFAULT_QUEUE }: UdpOptions): number {
 
 /** What the port is to be told of sockets. */
 export function socketOptions({ noDelay, keepAlive, backlog }: ServerOptions): SocketOptions {
-  return { noDelay, keepAlive, backlog };
+  return { noDelay, keepAlive, backlog, takesBytes: true };
 }
 
 function checked(name: string, value: unknown, most: number): number {

@@ -18,6 +18,7 @@ type Phase = "opening" | "open" | "gone" | "closed";
 
 /** A stream of the promise door: what the engine tells is brought together with the calls that wait for it. */
 export class Stream extends Endpoint {
+  override readonly takesBytes = true;
   readonly engine: Engine;
   readonly inbox = new Inbox(this);
   readonly outbox = new Outbox(this);
@@ -99,6 +100,10 @@ export class Stream extends Endpoint {
     this.inbox.received(at, size);
   }
 
+  override given(bytes: Uint8Array): void {
+    this.inbox.given(bytes);
+  }
+
   override drain(): void {
     this.outbox.drain();
   }
@@ -129,11 +134,10 @@ export class Stream extends Endpoint {
     this.#forget();
     if (this.phase === "closed") return;
     if (!this.released) this.engine.close(this);
-    const failure = this.#failure;
     this.phase = "gone";
-    this.inbox.end(failure ?? null);
+    this.inbox.end(this.#failure ?? null);
     const code = clean ? "ERR_STATE" : "ERR_ENDED";
-    this.#stop(failure ?? this.fault(code, { step: "send", reason: "the connection has ended" }));
+    this.#stop(this.#failure ?? this.fault(code, { step: "send", reason: "the connection has ended" }));
   }
 
   /** Gives it up before it is open, or in the middle of a TLS handshake. */

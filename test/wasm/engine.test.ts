@@ -101,6 +101,38 @@ test("all that is sent in one turn leaves in one write, blocks that touch as one
   expect(port.written).toHaveLength(2);
 });
 
+test("bytes that the port gives away go on as they are to those who take them, as a copy to all others", () => {
+  const { port, engine, ear, handle } = connected();
+  port.deliver.given(handle, Buffer.from("copied"));
+  expect(ear.heard).toEqual(["data copied true"]);
+  class Taker extends Endpoint {
+    override readonly takesBytes = true;
+    readonly taken: Uint8Array[] = [];
+    override given(bytes: Uint8Array): void {
+      this.taken.push(bytes);
+    }
+    override data(): void {
+      this.taken.push(Buffer.from("a copy"));
+    }
+  }
+  const taker = new Taker(Kind.TCP, "example:7");
+  const taking = engine.tcpConnect(taker, "example", 7);
+  port.deliver.connected(taking);
+  engine.setWindow(taking, 10);
+  const gift = Buffer.from("a gift");
+  port.deliver.given(taking, gift);
+  expect(taker.taken).toHaveLength(1);
+  expect(taker.taken[0]).toBe(gift);
+  port.calls.length = 0;
+  port.deliver.given(taking, Buffer.from("more"));
+  expect(port.calls).toContain(`read ${taking} false`);
+  port.receive(taking, "as ever");
+  expect(taker.taken.map(String)).toEqual(["a gift", "more", "a copy"]);
+  engine.close(taker);
+  port.deliver.given(taking, gift);
+  expect(taker.taken).toHaveLength(3);
+});
+
 test("sends between which promises are awaited leave in one write all the same", async () => {
   const { port, engine, handle } = connected();
   port.takes = Number.POSITIVE_INFINITY;
