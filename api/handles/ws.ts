@@ -1,6 +1,7 @@
 /** WebSocket clients (RFC 6455) as numbers and events. */
 import { SendFlag } from "../../wasm/abi.gen.ts";
 import { defaultEngine, openedEngine } from "../../wasm/host.ts";
+import type { Stats } from "../../wasm/memory.ts";
 import { type Bytes, isInt32, show, toPayload } from "./arguments.ts";
 import type { Done, HandleState, ListenerOptions } from "./common.ts";
 import * as common from "./common.ts";
@@ -175,6 +176,11 @@ export function setReconnectDelays(conn: number, seconds: readonly number[]): Do
 /** Bytes that are queued and not yet written, frame headers included; or -1: ERR_HANDLE. */
 export function bufferedAmount(conn: number): number {
   return common.bufferedAmount(find(conn), conn);
+}
+
+/** As `net.stats`. */
+export function stats(conn: number): Stats | undefined {
+  return common.stats(find(conn), conn);
 }
 
 /** The subprotocol that the server chose; `""` if it chose none. */
