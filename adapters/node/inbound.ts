@@ -13,6 +13,8 @@ export interface Place {
 /** What a stream receives, on its way to the core: nothing is handed on while reading is off, nothing is lost. */
 export class Inbound {
   readonly #place: Place;
+  /** Whether bytes in Node's own memory may be given away. */
+  readonly #gives: boolean;
   /** From where bytes are coming now; none while TLS begins that has no socket yet. */
   #socket: Socket | undefined;
   #reading = true;
@@ -21,8 +23,9 @@ export class Inbound {
   #held: Buffer[] = [];
   #endHeld = false;
 
-  constructor(place: Place) {
+  constructor(place: Place, gives: boolean) {
     this.#place = place;
+    this.#gives = gives;
   }
 
   get reading(): boolean {
@@ -71,15 +74,17 @@ export class Inbound {
   }
 
   readonly #copied = (bytes: Buffer): void => {
-    const { received } = this.#place.memory;
+    const { handle, deliver, memory } = this.#place;
+    const room = memory.received.length;
     const socket = this.#socket;
-    for (let at = 0; at < bytes.length && !this.#closed; at += received.length) {
+    for (let at = 0; at < bytes.length && !this.#closed; at += room) {
       /* What comes behind the last plain byte is TLS's, which reads what its socket has left. */
       if (!this.#reading || socket !== this.#socket) {
         socket?.unshift(bytes.subarray(at));
         return;
       }
-      this.received(bytes.copy(received, 0, at));
+      if (this.#gives) deliver.given(handle, bytes.length <= room ? bytes : bytes.subarray(at, at + room));
+      else deliver.received(handle, bytes.copy(memory.received, 0, at));
     }
   };
 

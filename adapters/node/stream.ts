@@ -45,7 +45,7 @@ export class StreamSocket {
     this.#place = place;
     this.#source = source;
     this.#options = options;
-    this.#inbound = new Inbound(place);
+    this.#inbound = new Inbound(place, options.takesBytes === true);
     if ("accepted" in source) {
       this.#socket = source.accepted;
       this.#listen(this.#socket, true);

@@ -56,6 +56,17 @@ export class Ear implements PortEvents {
     this.onReceived?.(handle, data);
   }
 
+  /** Bytes that the port gave away. */
+  bytesGiven = 0;
+
+  given(handle: number, bytes: Uint8Array): void {
+    if (bytes.length === 0 || bytes.length > this.memory.received.length)
+      this.heard.push(`a wrong size ${bytes.length}`);
+    this.bytesGiven += bytes.length;
+    this.memory.received.set(bytes);
+    this.received(handle, bytes.length);
+  }
+
   ended(handle: number): void {
     this.heard.push(`ended ${handle}`);
   }

@@ -118,27 +118,32 @@ export function listenerSuite(name: string, createPort: () => Port): void {
       again.close();
     });
 
-    test("nothing is lost of what comes early, in pieces, or while reading is off", async () => {
-      const { port, ear } = attach(createPort, 1000);
-      const listening = await listen(port, ear, 1);
-      ear.onAccepted = (handle) => port.read(handle, false);
-      const sent = Buffer.alloc(MIB);
-      for (let at = 0; at < MIB; at += 4) sent.writeUInt32LE(at, at);
-      const client = new Client(listening);
-      client.socket.end(sent);
-      await ear.hears(`accepted ${FIRST_ACCEPTED} by 1`);
-      await pause(30);
-      expect(ear.data).toEqual([]);
-      /* Now and then it stops, from inside a delivery. */
-      ear.onReceived = (handle) => {
-        if (ear.data.length % 50 !== 0) return;
-        port.read(handle, false);
-        setImmediate(() => port.read(handle, true));
-      };
-      port.read(FIRST_ACCEPTED, true);
-      await ear.hears(`ended ${FIRST_ACCEPTED}`);
-      expect(Buffer.concat(ear.data).equals(sent)).toBe(true);
-    });
+    test.each([{}, { takesBytes: true }])(
+      "nothing is lost of what comes early, in pieces, or while reading is off, %j",
+      async (options) => {
+        const { port, ear } = attach(createPort, 1000);
+        const listening = await listen(port, ear, 1, { options });
+        ear.onAccepted = (handle) => port.read(handle, false);
+        const sent = Buffer.alloc(MIB);
+        for (let at = 0; at < MIB; at += 4) sent.writeUInt32LE(at, at);
+        const client = new Client(listening);
+        client.socket.end(sent);
+        await ear.hears(`accepted ${FIRST_ACCEPTED} by 1`);
+        await pause(30);
+        expect(ear.data).toEqual([]);
+        /* Now and then it stops, from inside a delivery. */
+        ear.onReceived = (handle) => {
+          if (ear.data.length % 50 !== 0) return;
+          port.read(handle, false);
+          setImmediate(() => port.read(handle, true));
+        };
+        port.read(FIRST_ACCEPTED, true);
+        await ear.hears(`ended ${FIRST_ACCEPTED}`);
+        expect(Buffer.concat(ear.data).equals(sent)).toBe(true);
+        expect(ear.heard.all.filter((line) => line.startsWith("a wrong"))).toEqual([]);
+        if (options.takesBytes !== true) expect(ear.bytesGiven).toBe(0);
+      },
+    );
 
     test("bytes that the kernel does not take are borrowed until they are reported", async () => {
       const { port, ear } = attach(createPort);

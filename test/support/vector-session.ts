@@ -115,6 +115,8 @@ export class Session implements PortEvents {
     this.#drain(this.core.exports.tw_received(this.core.self, handle, size));
   }
 
+  given(): void {}
+
   ended(handle: number): void {
     this.#drain(this.core.exports.tw_ended(this.core.self, handle));
   }
