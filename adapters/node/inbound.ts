@@ -40,7 +40,6 @@ export class Inbound {
     this.#socket?.off("data", this.#copied);
     this.#socket = socket;
     if (copies) socket?.on("data", this.#copied);
-    if (!this.#reading) socket?.pause();
   }
 
   read(on: boolean): void {

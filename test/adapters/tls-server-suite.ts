@@ -157,6 +157,7 @@ export function tlsServerSuite(name: string, createPort: () => Port): void {
       const { said } = call(at, { socket: plain });
       expect(await said.next()).toBe("secure");
       await ear.hears(`secured ${FIRST_ACCEPTED}`);
+      expect(ear.text).toBe("STARTTLS");
     });
 
     test("TLS upon a connection that has talked in the clear", async () => {
