@@ -126,7 +126,7 @@ int32_t tw_target(tw_core *core, int32_t handle, char *text, uint32_t capacity) 
     return TW_ERR_HANDLE;
   uint32_t size = slot->target.size < capacity ? slot->target.size : capacity;
   tw_chain_copy(&core->text_pool, &slot->target, 0, text, size);
-  if (slot->kind == TW_KIND_WS || (slot->flags & TW_SLOT_UNIX) != 0)
+  if (slot->kind == TW_KIND_WS || (slot->flags & (TW_SLOT_UNIX | TW_SLOT_ACCEPTED)) != 0)
     return (int32_t)size;
   char digits[10];
   size = append(text, size, capacity, ":", 1);

@@ -250,7 +250,10 @@ uint32_t tw_wait(tw_core *core) {
   if (core->timers.count == 0)
     return TW_FOREVER;
   uint64_t due = core->timers.due[core->timers.heap[0]];
-  return due <= core->now ? 0 : (uint32_t)(due - core->now);
+  if (due <= core->now)
+    return 0;
+  uint64_t wait = due - core->now;
+  return wait < TW_FOREVER ? (uint32_t)wait : TW_FOREVER - 1; /* the longest wait that is not "no timer" */
 }
 
 void tw_timer_arm(tw_core *core, tw_slot *slot, uint32_t ms) {

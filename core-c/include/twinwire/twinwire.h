@@ -200,7 +200,8 @@ int32_t tw_buffered(tw_core *core, int32_t handle);
  * is just being drained. Returns 0 or ERR_HANDLE. */
 int32_t tw_stats_of(tw_core *core, int32_t handle, tw_stats *stats);
 
-/* Flow control: stops (0) or resumes (1) receiving on a handle, down to the socket. Returns 0 or ERR_HANDLE. */
+/* Flow control: stops (0) or resumes (1) receiving on a handle, down to the socket; not on a listener. Returns 0 or
+ * ERR_HANDLE. */
 int32_t tw_set_receiving(tw_core *core, int32_t handle, uint32_t on);
 
 /* ---- Calls for streams that are read and written in turn (TCP, Unix; not WebSockets) ---- */
@@ -221,7 +222,7 @@ int32_t tw_consumed(tw_core *core, int32_t handle, uint32_t size);
 int32_t tw_set_deadline(tw_core *core, int32_t handle, uint32_t which, uint32_t ms);
 
 /* Asks for TLS from the start: CONNECTED comes when it is established; on a listener, for each accepted connection. To
- * be called right after opening. Returns 0, ERR_STATE or ERR_HANDLE. */
+ * be called right after opening. `wss:` cannot do without: ERR_ARGUMENT. Returns 0, ERR_STATE or ERR_HANDLE. */
 int32_t tw_set_tls(tw_core *core, int32_t handle, uint32_t on);
 
 /* Starts TLS on an open stream in place (STARTTLS). `name`: the server's name to verify. All that was queued must have
@@ -245,12 +246,13 @@ int32_t tw_set_reconnect_delays(tw_core *core, int32_t handle, const uint32_t *d
  * ERR_HANDLE. */
 int32_t tw_bind_event(tw_core *core, int32_t handle, const char *name, uint32_t name_size, uint32_t signature);
 
-/* One end's address as "ip:port". Returns its bytes, at most `capacity` (TW_MAX_ADDRESS suffices), or an error:
- * ERR_STATE while there is no socket. */
+/* One end's address as "ip:port", or a Unix socket's path. Returns its bytes, at most `capacity` (TW_MAX_ADDRESS
+ * suffices, TW_MAX_PATH for Unix sockets), or an error: ERR_STATE while there is no socket. */
 int32_t tw_address(tw_core *core, int32_t handle, uint32_t which, char *text, uint32_t capacity);
 
-/* What the handle was opened for: "host:port", or the URL. For error messages. Returns its bytes, at most `capacity`,
- * or ERR_HANDLE. Answers also for a handle whose last event is just being drained. */
+/* What the handle was opened for: "host:port", a path or the URL; nothing for an accepted one. For error messages.
+ * Returns its bytes, at most `capacity`, or ERR_HANDLE. Answers also for a handle whose last event is just being
+ * drained. */
 int32_t tw_target(tw_core *core, int32_t handle, char *text, uint32_t capacity);
 
 /* The subprotocol that the server chose. Returns its bytes, 0 for none, or an error. */
