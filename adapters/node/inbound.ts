@@ -17,10 +17,11 @@ export class Inbound {
   readonly #gives: boolean;
   /** From where bytes are coming now; none while TLS begins that has no socket yet. */
   #socket: Socket | undefined;
+  #listener: ((bytes: Buffer) => void) | undefined;
   #reading = true;
   #closed = false;
   /** What came while reading was off: TLS that stops still hands on what it has decrypted. */
-  #held: Buffer[] = [];
+  #held: Buffer[] | undefined;
   #endHeld = false;
 
   constructor(place: Place, gives: boolean) {
@@ -37,23 +38,25 @@ export class Inbound {
    * core. `copies`: they come in memory of Node's own.
    */
   from(socket: Socket | undefined, copies: boolean): void {
-    this.#socket?.off("data", this.#copied);
+    if (this.#listener !== undefined) this.#socket?.off("data", this.#listener);
     this.#socket = socket;
-    if (copies) socket?.on("data", this.#copied);
+    if (!copies) return;
+    this.#listener ??= (bytes) => this.#copied(bytes);
+    socket?.on("data", this.#listener);
   }
 
   read(on: boolean): void {
     if (on === this.#reading) return;
     this.#reading = on;
     if (!on) this.#socket?.pause();
-    else if (this.#held.length > 0 || this.#endHeld) queueMicrotask(() => this.#release());
+    else if (this.#held !== undefined || this.#endHeld) queueMicrotask(() => this.#release());
     else this.#socket?.resume();
   }
 
   /** Nobody wants anything any more. */
   close(): void {
     this.#closed = true;
-    this.#held = [];
+    this.#held = undefined;
   }
 
   /** `size` bytes lie in the core's memory. Returns whether there should come more. */
@@ -61,18 +64,18 @@ export class Inbound {
     const { handle, deliver, memory } = this.#place;
     if (this.#closed) return false;
     if (this.#reading) deliver.received(handle, size);
-    else this.#held.push(Buffer.from(memory.received.subarray(0, size)));
+    else this.#hold(Buffer.from(memory.received.subarray(0, size)));
     return this.#reading;
   }
 
   /** The peer ended its half. */
   ended(): void {
     if (this.#closed) return;
-    this.#endHeld = !this.#reading || this.#held.length > 0;
+    this.#endHeld = !this.#reading || this.#held !== undefined;
     if (!this.#endHeld) this.#place.deliver.ended(this.#place.handle);
   }
 
-  readonly #copied = (bytes: Buffer): void => {
+  #copied(bytes: Buffer): void {
     const { handle, deliver, memory } = this.#place;
     const room = memory.received.length;
     const socket = this.#socket;
@@ -85,13 +88,19 @@ export class Inbound {
       if (this.#gives) deliver.given(handle, bytes.length <= room ? bytes : bytes.subarray(at, at + room));
       else deliver.received(handle, bytes.copy(memory.received, 0, at));
     }
-  };
+  }
+
+  #hold(bytes: Buffer): void {
+    this.#held ??= [];
+    this.#held.push(bytes);
+  }
 
   #release(): void {
     const { handle, deliver, memory } = this.#place;
     while (this.#reading && !this.#closed) {
-      const bytes = this.#held.shift();
+      const bytes = this.#held?.shift();
       if (bytes === undefined) {
+        this.#held = undefined;
         this.#socket?.resume();
         if (this.#endHeld) this.ended();
         return;

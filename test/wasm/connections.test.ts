@@ -102,6 +102,24 @@ test("every kind of socket is opened by its kind, with its name, port and option
   expect(opened((ear) => it.udpOpen(ear, 7))).toBe(`open ${SocketKind.UDP}  7`);
 });
 
+test("a socket that is opened again has the options and the TLS of the first", async () => {
+  const { port, it } = engine();
+  const ear = new Ear();
+  ear.options = { keepAlive: true };
+  it.setTls(ear, { servername: "example" });
+  const handle = it.tcpConnect(ear, "h", 443);
+  it.setAutoReconnect(handle, true);
+  port.options = undefined;
+  port.tls = undefined;
+  port.deliver.closed(handle, Errors.ERR_REFUSED.value);
+  await turn();
+  port.nowMs += 1000;
+  port.deliver.wake();
+  expect(port.calls.filter((call) => call.startsWith("open"))).toHaveLength(2);
+  expect(port.options).toBe(ear.options);
+  expect(port.tls).toBe(ear.tls);
+});
+
 test("what is too long is refused as what it is", () => {
   const { it } = engine();
   const long = "x".repeat(10_000);
