@@ -2,6 +2,7 @@ import type { Port } from "../adapters/port.ts";
 import { type AddressOf, type Close, type CoreImports, Errors, type SocketKind, Span } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { EndpointTable } from "./endpoints.ts";
+import type { Reading } from "./reading.ts";
 import { report } from "./report.ts";
 
 const HOST_ERROR = Errors.ERR_HOST.value;
@@ -9,6 +10,7 @@ const HOST_ERROR = Errors.ERR_HOST.value;
 /** What the imports need of the engine around them. */
 interface Surroundings {
   readonly endpoints: EndpointTable;
+  readonly reading: Reading;
   /** Exists only after it was made with the imports. */
   readonly core: () => Core;
   /** Takes what the runtime reported when the port refused something. */
@@ -22,7 +24,7 @@ interface Surroundings {
  * middle of a call. `core` is asked for, as it is made with the imports; `refused` takes what the runtime reported when
  * the port refused something.
  */
-export function routeImports(port: Port, { endpoints, core, refused, failed }: Surroundings): CoreImports {
+export function routeImports(port: Port, { endpoints, reading, core, refused, failed }: Surroundings): CoreImports {
   return {
     tw_port_open(_host, handle, kind, name, nameSize, portNumber) {
       const where = core().memory.utf8(name >>> 0, nameSize);
@@ -65,7 +67,7 @@ export function routeImports(port: Port, { endpoints, core, refused, failed }: S
       return result;
     },
     tw_port_read(_host, handle, on) {
-      guard(() => port.read(handle, on !== 0), undefined);
+      guard(() => reading.set(handle, on !== 0), undefined);
     },
     tw_port_close(_host, handle, how) {
       guard(() => port.close(handle, how as Close), undefined);

@@ -7,6 +7,7 @@ import { dispatch, dispatchFailure } from "./dispatch.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EndpointTable } from "./endpoints.ts";
 import { routeImports } from "./imports.ts";
+import { Reading } from "./reading.ts";
 import { report } from "./report.ts";
 import { atEndOfTurn } from "./turn.ts";
 
@@ -29,6 +30,7 @@ export class Pump implements PortEvents {
   /** What the runtime reported when the port last refused something. */
   refusal: unknown;
   readonly #alarm: Alarm;
+  readonly #reading: Reading;
   /** The time of the last tick. */
   #nowMs = -1;
   #draining = false;
@@ -43,10 +45,12 @@ export class Pump implements PortEvents {
   constructor(port: Port, limits: Limits) {
     this.port = port;
     this.endpoints = new EndpointTable(port, limits.sockets + limits.webSockets);
+    this.#reading = new Reading(port);
     this.core = createCore(
       limits,
       routeImports(port, {
         endpoints: this.endpoints,
+        reading: this.#reading,
         core: () => this.core,
         refused: (cause) => {
           this.refusal = cause;
@@ -86,7 +90,7 @@ export class Pump implements PortEvents {
 
   received(handle: number, size: number): void {
     this.#begin();
-    this.#drain(this.core.exports.tw_received(this.core.self, handle, size));
+    this.#receive(handle, size);
   }
 
   given(handle: number, bytes: Uint8Array): void {
@@ -94,7 +98,7 @@ export class Pump implements PortEvents {
     /* Where the core only counts them, what its own buffer holds is of no meaning. */
     if (this.endpoints.find(handle)?.takesBytes) this.ownBytes = bytes;
     else this.core.memory.writeBytes(this.core.received, bytes.length, bytes);
-    this.#drain(this.core.exports.tw_received(this.core.self, handle, bytes.length));
+    this.#receive(handle, bytes.length);
     this.ownBytes = undefined;
   }
 
@@ -180,6 +184,12 @@ export class Pump implements PortEvents {
     if (waiting > 0) this.#tell(waiting);
     const due = this.#tick();
     if (due > 0) this.#tell(due);
+  }
+
+  #receive(handle: number, size: number): void {
+    this.#reading.hold(handle);
+    this.#drain(this.core.exports.tw_received(this.core.self, handle, size));
+    this.#reading.release();
   }
 
   #tick(): number {

@@ -7,6 +7,7 @@ import { EndpointTable } from "../../wasm/endpoints.ts";
 import { routeImports } from "../../wasm/imports.ts";
 import { instantiate } from "../../wasm/load.ts";
 import { growMemory, Memory } from "../../wasm/memory.ts";
+import { Reading } from "../../wasm/reading.ts";
 
 const SCRATCH = 1 << 20;
 const POISON = 0xa5;
@@ -101,7 +102,8 @@ export class CoreMachine {
 
 function importsOf(port: ScriptPort, core: () => Core): CoreImports {
   const nobody = (): void => {};
-  return routeImports(port, { endpoints: new EndpointTable(port), core, refused: nobody, failed: nobody });
+  const [endpoints, reading] = [new EndpointTable(port), new Reading(port)];
+  return routeImports(port, { endpoints, reading, core, refused: nobody, failed: nobody });
 }
 
 function align(place: number): number {

@@ -133,6 +133,23 @@ test("bytes that the port gives away go on as they are to those who take them, a
   expect(taker.taken).toHaveLength(3);
 });
 
+test("a window that is full and empty again within a delivery stops nothing", () => {
+  const { port, engine, ear, handle } = connected();
+  engine.setWindow(handle, 4);
+  const reads = (): string[] => port.calls.splice(0).filter((call) => call.startsWith("read"));
+  ear.onData = () => engine.consumed(handle, 8);
+  port.receive(handle, "12345678");
+  expect(reads()).toEqual([]);
+  ear.onData = undefined;
+  port.receive(handle, "12345678");
+  expect(reads()).toEqual([`read ${handle} false`]);
+  engine.consumed(handle, 8);
+  expect(reads()).toEqual([`read ${handle} true`]);
+  ear.onData = () => engine.close(ear);
+  port.receive(handle, "12345678");
+  expect(reads().at(-1)).not.toBe(`read ${handle} true`);
+});
+
 test("sends between which promises are awaited leave in one write all the same", async () => {
   const { port, engine, handle } = connected();
   port.takes = Number.POSITIVE_INFINITY;
