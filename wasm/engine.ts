@@ -17,7 +17,7 @@ export class Engine extends SocketCalls {
   wsOpen(endpoint: Endpoint, url: string): number {
     const { exports, self, stage } = this.core;
     endpoint.tls = /^wss:/i.test(url) ? (endpoint.tls ?? {}) : undefined;
-    return this.open(endpoint, url, Errors.ERR_URL.value, (size) => exports.tw_ws_open(self, stage, size));
+    return this.open(endpoint, url, Errors.ERR_URL.value, (size) => exports.tw_ws_connect(self, stage, size));
   }
 
   wsHeader(handle: number, name: string, value: string): number {
@@ -54,13 +54,13 @@ export class Engine extends SocketCalls {
     const size = this.stage(data);
     if (size < 0) return TOO_LARGE;
     const flags = (typeof data === "string" ? SendFlag.TEXT : SendFlag.BINARY) | fragment;
-    return this.sent(exports.tw_ws_send(self, handle, flags, stage, size));
+    return this.sent(exports.tw_ws_send_message(self, handle, flags, stage, size));
   }
 
   wsPing(handle: number, data: Payload): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(data);
-    return size < 0 ? TOO_LARGE : this.sent(exports.tw_ws_ping(self, handle, stage, size));
+    return size < 0 ? TOO_LARGE : this.sent(exports.tw_ws_send_ping(self, handle, stage, size));
   }
 
   /** Starts a WebSocket's close handshake; the number is stale from now on, and the endpoint hears of its end. */
@@ -69,7 +69,7 @@ export class Engine extends SocketCalls {
     this.pump.touchClock();
     const size = this.stage(reason);
     if (size < 0) return ARGUMENT;
-    return this.left(endpoint, exports.tw_ws_close(self, endpoint.handle, code, stage, size));
+    return this.left(endpoint, exports.tw_ws_start_close(self, endpoint.handle, code, stage, size));
   }
 
   /** The subprotocol that the server chose, or an error number. */

@@ -54,7 +54,7 @@ static int32_t call_udp_bind(tw_core *core, const open_args *args) {
   return tw_udp_bind(core, args->text, (uint32_t)args->size, args->port);
 }
 static int32_t call_ws(tw_core *core, const open_args *args) {
-  return tw_ws_open(core, args->text, (uint32_t)args->size);
+  return tw_ws_connect(core, args->text, (uint32_t)args->size);
 }
 static int32_t call_listen_tcp(tw_core *core, const open_args *args) {
   return tw_listen(core, TW_SOCKET_TCP_LISTENER, args->text, (uint32_t)args->size, args->port);
@@ -224,7 +224,8 @@ static int op_ws_send(test_session *s, const test_step *step) {
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
     if (strcmp(kinds[i].name, kind) == 0) {
       uint32_t size = (uint32_t)s->scratch.size;
-      return settled_result(s, step, 4, tw_ws_send(s->core, handle, kinds[i].flags, s->scratch.data, size), size);
+      return settled_result(s, step, 4, tw_ws_send_message(s->core, handle, kinds[i].flags, s->scratch.data, size),
+                            size);
     }
   return fail_with(s, "no such kind of message");
 }
@@ -234,7 +235,7 @@ static int op_ping(test_session *s, const test_step *step) {
   if (!arg_handle(s, step, 1, &handle) || !arg_bytes(s, step, 2))
     return 0;
   uint32_t size = (uint32_t)s->scratch.size;
-  return settled_result(s, step, 3, tw_ws_ping(s->core, handle, s->scratch.data, size), size);
+  return settled_result(s, step, 3, tw_ws_send_ping(s->core, handle, s->scratch.data, size), size);
 }
 
 static int op_ws_close(test_session *s, const test_step *step) {
@@ -242,7 +243,8 @@ static int op_ws_close(test_session *s, const test_step *step) {
   long long code;
   if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &code) || !arg_bytes(s, step, 3))
     return 0;
-  int32_t got = tw_ws_close(s->core, handle, (uint32_t)code, (const char *)s->scratch.data, (uint32_t)s->scratch.size);
+  int32_t got =
+      tw_ws_start_close(s->core, handle, (uint32_t)code, (const char *)s->scratch.data, (uint32_t)s->scratch.size);
   return settled_result(s, step, 4, got, 0);
 }
 

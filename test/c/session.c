@@ -303,7 +303,7 @@ static bool fill_tables(test_session *s) {
     bool ws = i >= s->limits.sockets;
     test_sock *sock = script_host_add(&s->host, name, ws ? TW_KIND_WS : TW_KIND_TCP);
     s->host.opening = sock;
-    int32_t handle = ws ? tw_ws_open(s->core, "ws://h/", 7) : tw_tcp_connect(s->core, "h", 1, 80);
+    int32_t handle = ws ? tw_ws_connect(s->core, "ws://h/", 7) : tw_tcp_connect(s->core, "h", 1, 80);
     s->host.opening = NULL;
     if (handle < 0)
       return fail_with(s, "when all was closed, place %u of the tables is still taken: %s", (unsigned)i,

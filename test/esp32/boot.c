@@ -57,5 +57,5 @@ int main(void) {
   tw_core *core = tw_init(arena, sizeof arena, &limits, NULL);
   if (core == NULL)
     return 1;
-  return tw_ws_open(core, "ws://192.168.1.10:8080/stream", 29) == TW_ERR_NETWORK_DOWN ? 0 : 2;
+  return tw_ws_connect(core, "ws://192.168.1.10:8080/stream", 29) == TW_ERR_NETWORK_DOWN ? 0 : 2;
 }

@@ -259,14 +259,14 @@ static void open_one(fuzz *f) {
     remember(f, tw_unix_connect(f->core, "/s", 2));
     break;
   default:
-    remember(f, tw_ws_open(f->core, url, (uint32_t)strlen(url)));
+    remember(f, tw_ws_connect(f->core, url, (uint32_t)strlen(url)));
     break;
   }
 }
 
 static void close_one(fuzz *f, int32_t handle) {
   int32_t result =
-      fuzz_range(&f->input, 2) == 0 ? tw_ws_close(f->core, handle, 3000, "why", 3) : tw_close(f->core, handle);
+      fuzz_range(&f->input, 2) == 0 ? tw_ws_start_close(f->core, handle, 3000, "why", 3) : tw_close(f->core, handle);
   fuzz_handle *one = known(f, handle);
   if (result == 0 && one != NULL)
     one->closed = true;
@@ -286,13 +286,13 @@ static void send_one(fuzz *f, int32_t handle) {
     result = tw_send(f->core, handle, bytes, size);
     break;
   case 1:
-    result = tw_ws_ping(f->core, handle, bytes, size % 140);
+    result = tw_ws_send_ping(f->core, handle, bytes, size % 140);
     break;
   case 2:
     result = tw_udp_send_to(f->core, handle, "::1", 3, 53, bytes, size);
     break;
   default:
-    result = tw_ws_send(f->core, handle, fuzz_range(&f->input, 5), bytes, size);
+    result = tw_ws_send_message(f->core, handle, fuzz_range(&f->input, 5), bytes, size);
     break;
   }
   if (result < 0)
@@ -373,7 +373,7 @@ static void finish(fuzz *f, uint32_t blocks) {
   for (uint32_t i = 0; i < SOCKETS; i++)
     fuzz_check(tw_tcp_connect(f->core, "host", 4, 80) > 0, "a socket's slot or its text is lost");
   for (uint32_t i = 0; i < WEB_SOCKETS; i++)
-    fuzz_check(tw_ws_open(f->core, "ws://h/", 7) > 0, "a WebSocket's slot or its text is lost");
+    fuzz_check(tw_ws_connect(f->core, "ws://h/", 7) > 0, "a WebSocket's slot or its text is lost");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -83,7 +83,7 @@ export const calls: Record<string, Operation> = {
   },
   ws: (s, step) => {
     const { at, size } = one(s, step, 2);
-    open(s, step, Kind.WS, 3, () => s.core.exports.tw_ws_open(s.core.self, at, size));
+    open(s, step, Kind.WS, 3, () => s.core.exports.tw_ws_connect(s.core.self, at, size));
   },
   header: (s, step) => {
     const [name, value] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
@@ -119,15 +119,15 @@ export const calls: Record<string, Operation> = {
     const { at, size } = one(s, step, 3);
     const flags = kinds[textAt(step, 2)];
     if (flags === undefined) throw new Error("no such kind of message");
-    expectResult(step, 4, s.core.exports.tw_ws_send(s.core.self, handleAt(s, step, 1), flags, at, size), size);
+    expectResult(step, 4, s.core.exports.tw_ws_send_message(s.core.self, handleAt(s, step, 1), flags, at, size), size);
   },
   ping: (s, step) => {
     const { at, size } = one(s, step, 2);
-    expectResult(step, 3, s.core.exports.tw_ws_ping(s.core.self, handleAt(s, step, 1), at, size), size);
+    expectResult(step, 3, s.core.exports.tw_ws_send_ping(s.core.self, handleAt(s, step, 1), at, size), size);
   },
   "ws-close": (s, step) => {
     const { at, size } = one(s, step, 3);
-    const got = s.core.exports.tw_ws_close(s.core.self, handleAt(s, step, 1), numberAt(step, 2), at, size);
+    const got = s.core.exports.tw_ws_start_close(s.core.self, handleAt(s, step, 1), numberAt(step, 2), at, size);
     expectResult(step, 4, got, 0);
   },
   close: (s, step) => {

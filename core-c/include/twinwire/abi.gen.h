@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what tw_abi_hash returns. */
-#define TW_ABI_HASH 0xc7102f8du
+#define TW_ABI_HASH 0xa171a5f1u
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -241,7 +241,7 @@ typedef enum tw_deadline {
   TW_DEADLINE_WRITE = 2, /* for sending */
 } tw_deadline;
 
-/* How tw_ws_send frames its bytes. */
+/* How tw_ws_send_message frames its bytes. */
 typedef enum tw_send_flag {
   TW_SEND_BINARY = 0, /* a binary message */
   TW_SEND_TEXT = 1, /* a text message; the bytes must be UTF-8 */

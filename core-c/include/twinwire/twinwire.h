@@ -13,7 +13,7 @@
  *
  *   static tw_limits limits = TW_LIMITS_HOST;
  *   tw_core *core = tw_init(malloc(tw_need(&limits)), tw_need(&limits), &limits, &my_host);
- *   int32_t ws = tw_ws_open(core, "ws://127.0.0.1:8080/", 20);
+ *   int32_t ws = tw_ws_connect(core, "ws://127.0.0.1:8080/", 20);
  *   // the host's loop delivers; after each delivery:
  *   for (uint32_t n = tw_received(core, ws, got); n > 0; n = tw_pump(core))
  *     for (uint32_t i = 0; i < n; i++) on_event(&tw_events(core)[i]);
@@ -139,10 +139,10 @@ int32_t tw_unix_connect(tw_core *core, const char *path, uint32_t path_size);
 int32_t tw_listen(tw_core *core, uint32_t kind, const char *name, uint32_t name_size, int32_t port);
 
 /* Starts a WebSocket connection, RFC 6455 4.1. `url`: ws://host[:port][/path][?query], at most 64 KiB and bounded by
- * limits.textPool. Returns a handle, valid until tw_close or tw_ws_close; or ERR_URL, ERR_UNSUPPORTED (wss on a host
- * without TLS), ERR_LIMIT, ERR_MEMORY, or what the host answered. Events: CONNECTED, MESSAGE, PING, PONG, CLOSE, DRAIN,
- * ERROR, DISCONNECTED. */
-int32_t tw_ws_open(tw_core *core, const char *url, uint32_t url_size);
+ * limits.textPool. Returns a handle, valid until tw_close or tw_ws_start_close; or ERR_URL, ERR_UNSUPPORTED (wss on a
+ * host without TLS), ERR_LIMIT, ERR_MEMORY, or what the host answered. Events: CONNECTED, MESSAGE, PING, PONG, CLOSE,
+ * DRAIN, ERROR, DISCONNECTED. */
+int32_t tw_ws_connect(tw_core *core, const char *url, uint32_t url_size);
 
 /* Adds a header to the handshake request, this one and those of later reconnects. To be called before CONNECTED.
  * `name` is an RFC 9110 token and none of those that the handshake itself writes; `value` has no control but TAB.
@@ -175,15 +175,15 @@ int32_t tw_udp_send_to(tw_core *core, int32_t handle, const char *address, uint3
  * the kind of a continuing fragment is that of the first, its TEXT bit is ignored. Between the fragments of a message
  * no other message can be sent: ERR_STATE. Returns the payload's `size`, or an error as tw_send; ERR_WS_UTF8 for text
  * that is not UTF-8. */
-int32_t tw_ws_send(tw_core *core, int32_t handle, uint32_t flags, const void *data, uint32_t size);
+int32_t tw_ws_send_message(tw_core *core, int32_t handle, uint32_t flags, const void *data, uint32_t size);
 
 /* Queues a ping with a payload of 0..TW_MAX_CONTROL bytes. Returns `size` or an error. */
-int32_t tw_ws_ping(tw_core *core, int32_t handle, const void *data, uint32_t size);
+int32_t tw_ws_send_ping(tw_core *core, int32_t handle, const void *data, uint32_t size);
 
 /* Starts the close handshake: `code` 1000 or 3000..4999, or 0 for none; `reason` 0..TW_MAX_REASON bytes of UTF-8 (none
  * without a code). Ends reconnecting. The handle ends with its DISCONNECTED event, within closeTimeoutMs.
  * Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
-int32_t tw_ws_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size);
+int32_t tw_ws_start_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size);
 
 /* Closes any handle and ends reconnecting. What is queued is still written, within closeTimeoutMs. A WebSocket is
  * closed with 1000. The number is stale at once for every call but tw_state; if the connection had been open, its

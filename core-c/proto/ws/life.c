@@ -175,7 +175,7 @@ const tw_protocol_ops tw_ws_protocol_ops = {
     .retired = retired,
 };
 
-int32_t tw_ws_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size) {
+int32_t tw_ws_start_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size) {
   tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;

@@ -8,7 +8,7 @@
 
 enum { MAX_URL = 65535 };
 
-int32_t tw_ws_open(tw_core *core, const char *text, uint32_t size) {
+int32_t tw_ws_connect(tw_core *core, const char *text, uint32_t size) {
   tw_url url;
   if (size > MAX_URL)
     return TW_ERR_URL;

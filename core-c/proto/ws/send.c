@@ -63,7 +63,7 @@ static tw_slot *open_slot(tw_core *core, int32_t handle, int32_t *error) {
   return slot;
 }
 
-int32_t tw_ws_send(tw_core *core, int32_t handle, uint32_t flags, const void *data, uint32_t size) {
+int32_t tw_ws_send_message(tw_core *core, int32_t handle, uint32_t flags, const void *data, uint32_t size) {
   int32_t error;
   tw_slot *slot = open_slot(core, handle, &error);
   if (error != 0)
@@ -94,7 +94,7 @@ int32_t tw_ws_send(tw_core *core, int32_t handle, uint32_t flags, const void *da
   return (int32_t)size;
 }
 
-int32_t tw_ws_ping(tw_core *core, int32_t handle, const void *data, uint32_t size) {
+int32_t tw_ws_send_ping(tw_core *core, int32_t handle, const void *data, uint32_t size) {
   int32_t error;
   tw_slot *slot = open_slot(core, handle, &error);
   if (error != 0)
