@@ -9,7 +9,7 @@ int32_t tw_close(tw_core *core, int32_t handle) {
   if (slot == NULL)
     return TW_ERR_HANDLE;
   slot->flags |= TW_SLOT_RELEASED;
-  tw_protocol_of(slot)->close(core, slot);
+  slot->protocol->close(core, slot);
   return 0;
 }
 

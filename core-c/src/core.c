@@ -7,7 +7,9 @@
 #include "twinwire/port.h"
 
 enum { TIMERS_PER_SLOT = 3 }; /* its life, and a deadline for each direction */
-enum { TEXT_BLOCK = 64 };     /* a URL or a header line takes one or two; an idle connection should waste little */
+enum {
+  TEXT_BLOCK = TW_READER_STATE
+}; /* a URL or a header line takes one or two; an idle connection should waste little */
 
 uint32_t tw_abi_hash(void) { return TW_ABI_HASH; }
 
@@ -89,9 +91,12 @@ static uint32_t make_records(tw_core *core) {
       core->rx_at = core->rx_end; /* closed in the meantime: nobody wants the rest */
       break;
     }
-    uint32_t took = tw_protocol_of(slot)->received(core, slot, core->rx + core->rx_at, core->rx_end - core->rx_at);
+    uint8_t *data = core->rx + core->rx_at;
+    uint32_t size = core->rx_end - core->rx_at;
+    uint32_t took = slot->reader != NULL ? slot->reader->received(core, slot, data, size)
+                                         : slot->protocol->received(core, slot, data, size);
     core->rx_at += took;
-    slot->stats.received += took;
+    slot->stats.received += core->rx_again ? 0 : took;
     tw_events_collect(core);
   }
   return core->event_count;
@@ -109,8 +114,10 @@ static tw_slot *delivery_slot(tw_core *core, int32_t handle) {
 }
 
 static void socket_gone(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
+  if (error == 0 && slot->reader != NULL)
+    slot->reader->ended(core, slot);
   slot->flags &= ~(uint32_t)(TW_SLOT_SOCKET | TW_SLOT_WRITING);
-  tw_protocol_of(slot)->closed(core, slot, error, step);
+  slot->protocol->closed(core, slot, error, step);
 }
 
 /* The host is still to let go of a socket that is of no more use. */
@@ -124,20 +131,39 @@ static bool securing(const tw_slot *slot) { return (slot->flags & TW_SLOT_SECURI
 /* The socket is connected and TLS is to come before the protocol. */
 static void begin_tls(tw_core *core, tw_slot *slot) {
   tw_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
-  int32_t error = tw_socket_start_tls(core, slot, "", 0);
+  char name[TW_MAX_HOST];
+  if (slot->tunnel != NULL) /* empty would be the name of the proxy */
+    tw_chain_copy(&core->text_pool, &slot->proxy, slot->proxy_host_size, name, slot->proxy_target_size);
+  int32_t error = tw_socket_start_tls(core, slot, name, slot->proxy_target_size);
   if (error == 0)
     return; /* tw_secured or tw_closed follows */
   drop_socket(core, slot, error, TW_STEP_TLS);
+}
+
+/* Connected to the target, if through a tunnel. */
+static void reached(tw_core *core, tw_slot *slot) {
+  if ((slot->flags & TW_SLOT_TLS) == 0 || slot->kind == TW_KIND_LISTENER)
+    slot->protocol->connected(core, slot);
+  else if ((slot->flags & (TW_SLOT_SECURING | TW_SLOT_SECURED)) == 0)
+    begin_tls(core, slot);
+}
+
+void tw_socket_tunneled(tw_core *core, tw_slot *slot) {
+  slot->flags = (slot->flags & ~(uint32_t)TW_SLOT_TUNNELING) | TW_SLOT_TUNNELED;
+  reached(core, slot);
 }
 
 uint32_t tw_connected(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
   if (slot != NULL && slot->state == TW_STATE_CONNECTING) {
-    if ((slot->flags & TW_SLOT_TLS) == 0 || slot->kind == TW_KIND_LISTENER)
-      tw_protocol_of(slot)->connected(core, slot);
-    else if ((slot->flags & (TW_SLOT_SECURING | TW_SLOT_SECURED)) == 0)
-      begin_tls(core, slot);
+    if (slot->tunnel == NULL) {
+      reached(core, slot);
+    } else if ((slot->flags & (TW_SLOT_TUNNELING | TW_SLOT_TUNNELED)) == 0) {
+      slot->flags |= TW_SLOT_TUNNELING;
+      tw_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
+      slot->tunnel(core, slot);
+    }
   }
   return make_records(core);
 }
@@ -148,7 +174,7 @@ uint32_t tw_secured(tw_core *core, int32_t handle) {
   if (slot != NULL && securing(slot)) {
     slot->flags = (slot->flags & ~(uint32_t)TW_SLOT_SECURING) | TW_SLOT_SECURED;
     if (slot->state == TW_STATE_CONNECTING) {
-      tw_protocol_of(slot)->connected(core, slot);
+      slot->protocol->connected(core, slot);
     } else if (slot->state == TW_STATE_OPEN) {
       tw_timer_disarm(core, slot);
       tw_socket_update_reading(core, slot);
@@ -158,13 +184,18 @@ uint32_t tw_secured(tw_core *core, int32_t handle) {
   return make_records(core);
 }
 
-uint32_t tw_received(tw_core *core, int32_t handle, uint32_t size) {
+static uint32_t take_in(tw_core *core, int32_t handle, uint32_t size, bool again) {
   begin_records(core);
   core->rx_handle = handle;
   core->rx_at = 0;
   core->rx_end = size < core->limits.recvBuffer ? size : core->limits.recvBuffer;
+  core->rx_again = again;
   return make_records(core);
 }
+
+uint32_t tw_received(tw_core *core, int32_t handle, uint32_t size) { return take_in(core, handle, size, false); }
+
+uint32_t tw_unread(tw_core *core, int32_t handle, uint32_t size) { return take_in(core, handle, size, true); }
 
 uint32_t tw_ended(tw_core *core, int32_t handle) {
   begin_records(core);
@@ -173,7 +204,10 @@ uint32_t tw_ended(tw_core *core, int32_t handle) {
     drop_socket(core, slot, TW_ERR_ENDED, TW_STEP_TLS); /* half a handshake leads nowhere */
   } else if (slot != NULL && (slot->flags & TW_SLOT_ENDED) == 0) {
     slot->flags |= TW_SLOT_ENDED;
-    tw_protocol_of(slot)->ended(core, slot);
+    if (slot->reader != NULL)
+      slot->reader->ended(core, slot);
+    if ((slot->flags & TW_SLOT_SOCKET) != 0)
+      slot->protocol->ended(core, slot);
   }
   return make_records(core);
 }
@@ -183,7 +217,7 @@ static void tell_flushed(tw_core *core, tw_slot *slot) {
   if (slot->tx.size > 0 || (slot->flags & TW_SLOT_SOCKET) == 0)
     return;
   if (slot->state == TW_STATE_CLOSING || (slot->flags & TW_SLOT_SHUTDOWN) != 0)
-    tw_protocol_of(slot)->flushed(core, slot);
+    slot->protocol->flushed(core, slot);
 }
 
 uint32_t tw_written(tw_core *core, int32_t handle, uint32_t size) {
@@ -233,7 +267,7 @@ uint32_t tw_tick(tw_core *core, uint32_t now_ms) {
     tw_slot *slot = &core->slots[timer % core->slot_count];
     switch (timer / core->slot_count) {
     case 0:
-      tw_protocol_of(slot)->expired(core, slot);
+      slot->protocol->expired(core, slot);
       break;
     case TW_DEADLINE_READ:
       tw_event_raise(core, slot, TW_RAISED_READ_DEADLINE);
@@ -271,6 +305,8 @@ void tw_deadline_arm(tw_core *core, tw_slot *slot, uint32_t which, uint32_t ms) 
 }
 
 uint32_t tw_connect_step(const tw_slot *slot) {
+  if ((slot->flags & TW_SLOT_TUNNELING) != 0)
+    return TW_STEP_PROXY;
   return (slot->flags & TW_SLOT_SECURING) != 0 ? TW_STEP_TLS : TW_STEP_CONNECT;
 }
 
@@ -304,11 +340,20 @@ uint32_t tw_flush(tw_core *core) {
 /* What a socket that was there before has left behind. */
 enum {
   NEW_SOCKET_CLEARS = TW_SLOT_WRITING | TW_SLOT_ENDED | TW_SLOT_STOPPED | TW_SLOT_SHUTDOWN | TW_SLOT_FINISHED |
-                      TW_SLOT_SECURING | TW_SLOT_SECURED
+                      TW_SLOT_SECURING | TW_SLOT_SECURED | TW_SLOT_TUNNELING | TW_SLOT_TUNNELED
 };
 
 int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
                        uint32_t port) {
+  char proxy[TW_MAX_HOST];
+  if (slot->tunnel != NULL) {
+    tw_chain_copy(&core->text_pool, &slot->proxy, 0, proxy, slot->proxy_host_size);
+    kind = TW_SOCKET_TCP;
+    name = proxy;
+    name_size = slot->proxy_host_size;
+    port = slot->proxy_port;
+  }
+  tw_reader_end(core, slot);
   int32_t error = tw_port_open(core->host, tw_slot_handle(core, slot), kind, name, name_size, port);
   if (error < 0)
     return error;

@@ -39,14 +39,16 @@ enum {
   TW_SLOT_PAUSED = 32,    /* the application wants no more bytes for now */
   TW_SLOT_ENDED = 64,     /* the peer ended its half */
   TW_SLOT_STOPPED = 128,  /* the host has been told not to read */
-  TW_SLOT_HALF_OPEN = 256,  /* the peer's end does not end the connection */
-  TW_SLOT_SHUTDOWN = 512,   /* the application sends no more */
-  TW_SLOT_FINISHED = 1024,  /* ... and the host has been told so */
-  TW_SLOT_TLS = 2048,       /* TLS is wanted */
-  TW_SLOT_SECURING = 4096,  /* the TLS handshake is under way */
-  TW_SLOT_SECURED = 8192,   /* it is done */
-  TW_SLOT_UNIX = 16384,     /* a Unix socket: the target is a path */
-  TW_SLOT_ACCEPTED = 32768, /* it came from a listener: it cannot be connected again */
+  TW_SLOT_HALF_OPEN = 256,   /* the peer's end does not end the connection */
+  TW_SLOT_SHUTDOWN = 512,    /* the application sends no more */
+  TW_SLOT_FINISHED = 1024,   /* ... and the host has been told so */
+  TW_SLOT_TLS = 2048,        /* TLS is wanted */
+  TW_SLOT_SECURING = 4096,   /* the TLS handshake is under way */
+  TW_SLOT_SECURED = 8192,    /* it is done */
+  TW_SLOT_UNIX = 16384,      /* a Unix socket: the target is a path */
+  TW_SLOT_ACCEPTED = 32768,  /* it came from a listener: it cannot be connected again */
+  TW_SLOT_TUNNELING = 65536, /* a proxy is being asked for a tunnel */
+  TW_SLOT_TUNNELED = 131072, /* it has opened one */
 };
 
 /* Why an attempt or a connection ended. */
@@ -59,11 +61,18 @@ typedef struct tw_end {
   bool final;         /* do not connect again, whatever the setting */
 } tw_end;
 
+typedef struct tw_slot tw_slot;
+typedef struct tw_protocol_ops tw_protocol_ops;
+typedef struct tw_reader_ops tw_reader_ops;
+
 /* One handle: a socket, or the place of one. */
-typedef struct tw_slot {
-  uint16_t generation; /* of the handle; never 0 once used */
-  uint8_t kind;        /* tw_kind, 0: free */
-  uint8_t state;       /* tw_state */
+struct tw_slot {
+  const tw_protocol_ops *protocol; /* what it speaks: opening it decides, so an unused protocol is not linked */
+  const tw_reader_ops *reader;     /* who reads in its place, or NULL */
+  tw_chain reader_state;           /* one block of the text pool */
+  uint16_t generation;             /* of the handle; never 0 once used */
+  uint8_t kind;                    /* tw_kind, 0: free */
+  uint8_t state;                   /* tw_state */
   uint32_t flags;
   uint32_t raised;
   uint16_t port; /* of the target */
@@ -85,11 +94,19 @@ typedef struct tw_slot {
   uint32_t end_flags;
   uint32_t end_unsent;
   uint32_t end_retry_ms;
+  void (*tunnel)(tw_core *core, tw_slot *slot); /* asks a proxy for one once the socket is connected; NULL: no proxy */
+  tw_chain proxy;                               /* the proxy's host, the target's host, credentials, in the text pool */
+  uint8_t proxy_host_size;
+  uint8_t proxy_target_size;
+  uint16_t proxy_port;
+  uint8_t sending;       /* tw_http_sending: the body that is being sent */
+  uint64_t sending_left; /* bytes that Content-Length still promises */
+  uint32_t web_socket;   /* 1 + its place in core->web_sockets; 0: none */
   tw_stats stats;
-} tw_slot;
+};
 
 /* A protocol's answers to what happens on a slot of its kind. */
-typedef struct tw_protocol_ops {
+struct tw_protocol_ops {
   int32_t (*start)(tw_core *core, tw_slot *slot);  /* begin an attempt: open the socket. 0 or an error */
   void (*connected)(tw_core *core, tw_slot *slot); /* the socket is connected */
   /* Consumes from `data` while tw_events_room is left; returns how much. */
@@ -102,12 +119,15 @@ typedef struct tw_protocol_ops {
   void (*expired)(tw_core *core, tw_slot *slot); /* its timer fired */
   void (*close)(tw_core *core, tw_slot *slot);   /* the application closes it (RELEASED is set) */
   void (*retired)(tw_core *core, tw_slot *slot); /* give back what the protocol holds for the slot */
-} tw_protocol_ops;
+};
 
-/* The table of protocols by tw_kind; protocols.c. */
-const tw_protocol_ops *tw_protocol_of(const tw_slot *slot);
+/* Reads a stream's bytes in place of its protocol for a while: a proxy's answer, an HTTP message. */
+struct tw_reader_ops {
+  uint32_t (*received)(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size); /* as a protocol's */
+  void (*ended)(tw_core *core, tw_slot *slot); /* the stream ended orderly; the protocol hears of it next */
+};
 
-/* Takes what protocols keep beside the slots. */
+/* Takes what protocols keep beside the slots; protocols.c. */
 void tw_protocols_lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena);
 
 typedef struct tw_ws tw_ws; /* proto/ws/ws.h */
@@ -125,7 +145,9 @@ struct tw_core {
   tw_pool tx_pool;
   tw_pool text_pool;
   tw_slot *slots;     /* limits.sockets of them, then limits.webSockets */
-  tw_ws *web_sockets; /* beside the slots from limits.sockets on */
+  tw_ws *web_sockets; /* limits.webSockets of them, tw_ws_take */
+  uint32_t free_ws;   /* the first free one, and the first never used */
+  uint32_t fresh_ws;
   uint32_t slot_count;
   uint32_t free_socket; /* first free slot of each range, and the first never used */
   uint32_t free_web_socket;
@@ -141,6 +163,7 @@ struct tw_core {
   int32_t rx_handle; /* whose bytes lie in rx, and which of them are left */
   uint32_t rx_at;
   uint32_t rx_end;
+  bool rx_again; /* they were handed out before: tw_unread */
   uint32_t random_left;
   uint8_t random[256];
 };
@@ -150,7 +173,7 @@ struct tw_core {
 void tw_slots_init(tw_core *core);
 
 /* Takes a free slot of the kind's range. NULL: none is left. */
-tw_slot *tw_slot_take(tw_core *core, uint32_t kind);
+tw_slot *tw_slot_take(tw_core *core, uint32_t kind, const tw_protocol_ops *protocol);
 
 /* The slot of a handle in any state, or NULL if the number is stale or foreign. */
 tw_slot *tw_slot_find(tw_core *core, int32_t handle);
@@ -212,7 +235,22 @@ void tw_tx_wrote(tw_core *core, tw_slot *slot, uint32_t size);
 /* Drops what is queued; returns how much that was. */
 uint32_t tw_tx_drop(tw_core *core, tw_slot *slot);
 
+/* ---- reader.c ---- */
+
+enum { TW_READER_STATE = 64 }; /* bytes of a reader's state: a block of the text pool */
+
+/* From now on `reader` reads the stream. Returns its state, all zero, aligned for any member; NULL: no memory. */
+void *tw_reader_begin(tw_core *core, tw_slot *slot, const tw_reader_ops *reader);
+
+void *tw_reader_state(const tw_core *core, const tw_slot *slot);
+
+/* The protocol reads again. Does nothing if nobody else did. */
+void tw_reader_end(tw_core *core, tw_slot *slot);
+
 /* ---- core.c: the port, for protocols ---- */
+
+/* The proxy has opened the tunnel: what follows is as if the socket had just been connected to the target. */
+void tw_socket_tunneled(tw_core *core, tw_slot *slot);
 
 int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
                        uint32_t port);

@@ -31,7 +31,7 @@ void tw_life_accepted(tw_core *core, tw_slot *slot) { enter(core, slot, TW_STATE
 
 int32_t tw_life_open(tw_core *core, tw_slot *slot) {
   enter(core, slot, TW_STATE_CONNECTING);
-  int32_t error = tw_protocol_of(slot)->start(core, slot);
+  int32_t error = slot->protocol->start(core, slot);
   if (error == 0)
     return tw_slot_handle(core, slot);
   tw_slot_discard(core, slot);
@@ -54,6 +54,7 @@ uint32_t tw_life_retry_ms(const tw_slot *slot, bool final) {
 }
 
 void tw_life_drop(tw_core *core, tw_slot *slot, const tw_end *end) {
+  tw_reader_end(core, slot);
   tw_socket_close(core, slot, end->clean ? TW_CLOSE_ORDERLY : TW_CLOSE_ABORT);
   tw_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
   tw_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
@@ -84,7 +85,7 @@ void tw_life_expired(tw_core *core, tw_slot *slot, const tw_end *timeout) {
     return;
   }
   enter(core, slot, TW_STATE_CONNECTING);
-  int32_t error = tw_protocol_of(slot)->start(core, slot);
+  int32_t error = slot->protocol->start(core, slot);
   if (error == 0)
     return;
   tw_end end = {.error = error, .step = TW_STEP_OPEN, .close_code = timeout->close_code};

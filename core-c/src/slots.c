@@ -11,7 +11,7 @@ enum { INDEX_BITS = 15 };
 static bool is_web_socket(const tw_core *core, uint32_t index) { return index >= core->limits.sockets; }
 
 void tw_slots_init(tw_core *core) {
-  core->free_socket = core->free_web_socket = NO_SLOT;
+  core->free_socket = core->free_web_socket = core->free_ws = NO_SLOT;
   core->fresh_web_socket = core->limits.sockets;
   if (core->slot_count > 0)
     memset(core->slots, 0, core->slot_count * sizeof *core->slots);
@@ -32,7 +32,7 @@ static uint32_t take_index(tw_core *core, uint32_t kind) {
                             : range_take(&core->free_socket, &core->fresh_socket, core->limits.sockets, core->slots);
 }
 
-tw_slot *tw_slot_take(tw_core *core, uint32_t kind) {
+tw_slot *tw_slot_take(tw_core *core, uint32_t kind, const tw_protocol_ops *protocol) {
   uint32_t index = take_index(core, kind);
   if (index == NO_SLOT) {
     tw_slots_sweep(core); /* those that only wait for their last records to be read */
@@ -42,8 +42,13 @@ tw_slot *tw_slot_take(tw_core *core, uint32_t kind) {
     return NULL;
   tw_slot *slot = &core->slots[index];
   uint16_t generation = (uint16_t)(slot->generation + 1u);
-  *slot = (tw_slot){
-      .generation = generation == 0 ? 1 : generation, .kind = (uint8_t)kind, .delay_count = 1, .delays_ms = {1000}};
+  *slot = (tw_slot){.generation = generation == 0 ? 1 : generation,
+                    .kind = (uint8_t)kind,
+                    .protocol = protocol,
+                    .delay_count = 1,
+                    .delays_ms = {1000}};
+  tw_chain_init(&slot->reader_state);
+  tw_chain_init(&slot->proxy);
   tw_chain_init(&slot->target);
   tw_chain_init(&slot->tx);
   return slot;
@@ -90,7 +95,9 @@ static void give_back(tw_core *core, tw_slot *slot) {
   tw_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
   tw_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
   tw_tx_drop(core, slot);
-  tw_protocol_of(slot)->retired(core, slot);
+  tw_reader_end(core, slot);
+  tw_chain_clear(&core->text_pool, &slot->proxy);
+  slot->protocol->retired(core, slot);
 }
 
 void tw_slot_discard(tw_core *core, tw_slot *slot) {

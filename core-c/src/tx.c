@@ -43,7 +43,10 @@ static void wake(tw_core *core, tw_slot *slot) {
     return;
   if (slot->state != TW_STATE_OPEN && tw_chain_fits(&core->tx_pool, &slot->tx, slot->refused)) {
     slot->refused = 0;
-    tw_protocol_of(slot)->room(core, slot);
+    if ((slot->flags & TW_SLOT_TUNNELING) != 0)
+      slot->tunnel(core, slot);
+    else
+      slot->protocol->room(core, slot);
   } else if (slot->state == TW_STATE_OPEN && tw_tx_fits(core, slot, slot->refused)) {
     slot->refused = 0;
     tw_event_raise(core, slot, TW_RAISED_DRAIN);

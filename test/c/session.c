@@ -23,6 +23,9 @@ static const tw_limits default_limits = {
     .connectTimeoutMs = 10000,
     .handshakeTimeoutMs = 10000,
     .closeTimeoutMs = 5000,
+    .maxLine = 4096,
+    .maxFields = 64,
+    .maxFragments = 1024,
 };
 
 void session_free(test_session *s) {

@@ -43,6 +43,9 @@ static const tw_limits limits = {
     .connectTimeoutMs = 100,
     .handshakeTimeoutMs = 100,
     .closeTimeoutMs = 100,
+    .maxLine = 200,
+    .maxFields = 8,
+    .maxFragments = 6,
 };
 
 static fuzz_handle *known(fuzz *f, int32_t handle) {

@@ -24,6 +24,9 @@ const defaults: Limits = {
   connectTimeoutMs: 10_000,
   handshakeTimeoutMs: 10_000,
   closeTimeoutMs: 5000,
+  maxLine: 4096,
+  maxFields: 64,
+  maxFragments: 1024,
 };
 
 /** One way to run a case; every way must leave the same lines. */

@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what tw_abi_hash returns. */
-#define TW_ABI_HASH 0xa171a5f1u
+#define TW_ABI_HASH 0x5eebd7b7u
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -122,6 +122,22 @@
 #define TW_ERR_TLS_BUFFERED (-42)
 /* the limits are fixed once the first handle is open: call limits() before the first open */
 #define TW_ERR_STARTED (-43)
+/* the peer's HTTP body is larger than may be received: raise the bound if the peer is trusted */
+#define TW_ERR_BODY_TOO_LARGE (-44)
+/* the HTTP message has a transfer coding that is not known: ask for an answer that is not compressed in transfer */
+#define TW_ERR_HTTP_CODING (-45)
+/* the peer speaks another major version of HTTP: check that an HTTP/1.1 server or client is at the other end */
+#define TW_ERR_HTTP_VERSION (-46)
+/* the bytes of the body are not as many as Content-Length said: give the length that the body has, or none */
+#define TW_ERR_HTTP_LENGTH (-47)
+/* the proxy did not open the tunnel: see the status in detail; 407 asks for credentials */
+#define TW_ERR_PROXY (-48)
+/* a compressed message is malformed: the peer must be mended */
+#define TW_ERR_WS_DEFLATE (-49)
+/* the peer answered no ping in time: the peer or the path to it is dead; connect again */
+#define TW_ERR_HEARTBEAT (-50)
+/* the redirects lead nowhere, or are more than allowed: raise the number, or ask the last address */
+#define TW_ERR_REDIRECT (-51)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
@@ -167,13 +183,21 @@
   X(TW_ERR_TLS_UNTRUSTED, -40, "no trusted authority vouches for the certificate", "give its issuer as ca") \
   X(TW_ERR_TLS_PIN, -41, "the certificate is not the pinned one", "compare the fingerprints; the peer may be another one than you think") \
   X(TW_ERR_TLS_BUFFERED, -42, "bytes arrived before TLS began; to go on would let them be taken for protected ones", "read all that the peer may say in the clear before you upgrade") \
-  X(TW_ERR_STARTED, -43, "the limits are fixed once the first handle is open", "call limits() before the first open")
+  X(TW_ERR_STARTED, -43, "the limits are fixed once the first handle is open", "call limits() before the first open") \
+  X(TW_ERR_BODY_TOO_LARGE, -44, "the peer's HTTP body is larger than may be received", "raise the bound if the peer is trusted") \
+  X(TW_ERR_HTTP_CODING, -45, "the HTTP message has a transfer coding that is not known", "ask for an answer that is not compressed in transfer") \
+  X(TW_ERR_HTTP_VERSION, -46, "the peer speaks another major version of HTTP", "check that an HTTP/1.1 server or client is at the other end") \
+  X(TW_ERR_HTTP_LENGTH, -47, "the bytes of the body are not as many as Content-Length said", "give the length that the body has, or none") \
+  X(TW_ERR_PROXY, -48, "the proxy did not open the tunnel", "see the status in detail; 407 asks for credentials") \
+  X(TW_ERR_WS_DEFLATE, -49, "a compressed message is malformed", "the peer must be mended") \
+  X(TW_ERR_HEARTBEAT, -50, "the peer answered no ping in time", "the peer or the path to it is dead; connect again") \
+  X(TW_ERR_REDIRECT, -51, "the redirects lead nowhere, or are more than allowed", "raise the number, or ask the last address")
 
 /* What a handle is. */
 typedef enum tw_kind {
   TW_KIND_TCP = 1, /* a TCP stream */
   TW_KIND_UDP = 2, /* a UDP socket */
-  TW_KIND_WS = 3, /* a WebSocket client */
+  TW_KIND_WS = 3, /* a WebSocket, client or server */
   TW_KIND_LISTENER = 4, /* a server socket, TCP or Unix */
 } tw_kind;
 
@@ -206,6 +230,7 @@ typedef enum tw_step {
   TW_STEP_CLOSE = 6, /* closing */
   TW_STEP_TLS = 7, /* the TLS handshake */
   TW_STEP_ACCEPT = 8, /* accepting */
+  TW_STEP_PROXY = 9, /* asking the proxy for a tunnel */
 } tw_step;
 
 /* What the core tells the application. */
@@ -224,6 +249,10 @@ typedef enum tw_event_type {
   TW_EVENT_SECURED = 12, /* tw_start_tls is done: what follows is protected */
   TW_EVENT_ENDED = 13, /* the peer ended its half of a stream that tw_set_half_open keeps open */
   TW_EVENT_DEADLINE = 14, /* a deadline passed. detail: Deadline bits */
+  TW_EVENT_HTTP_HEAD = 15, /* a part of the head of the message that tw_http_read awaits, or of the answer to a WebSocket handshake: data, size; the bytes as they came, from the start line to the empty line. flags FIRST, FINAL; with FINAL: code: the status of a response, detail: HttpFlag bits */
+  TW_EVENT_HTTP_BODY = 16, /* a part of the body: data, size; chunked framing is taken off. flags FIRST, FINAL, ASCII */
+  TW_EVENT_HTTP_TRAILER = 17, /* a part of the trailer section: data, size, as in HTTP_HEAD. flags FIRST, FINAL */
+  TW_EVENT_HTTP_END = 18, /* the message is over. code: 0, or the error; detail: with an error in a request, the status to answer it with */
 } tw_event_type;
 
 /* Bits in the flags of an event. */
@@ -233,6 +262,7 @@ typedef enum tw_event_flag {
   TW_FLAG_TEXT = 4, /* MESSAGE: text, checked to be UTF-8; absent: binary */
   TW_FLAG_ASCII = 8, /* MESSAGE, DATA: every byte of this part is below 128 */
   TW_FLAG_CLEAN = 16, /* DISCONNECTED: an orderly end (WebSocket: both close frames exchanged; TCP: the stream ended without error) */
+  TW_FLAG_COMPRESSED = 32, /* MESSAGE: its bytes are compressed as negotiated (RFC 7692); text is not checked to be UTF-8 yet */
 } tw_event_flag;
 
 /* Which deadline. */
@@ -247,7 +277,52 @@ typedef enum tw_send_flag {
   TW_SEND_TEXT = 1, /* a text message; the bytes must be UTF-8 */
   TW_SEND_PART = 2, /* a fragment, RFC 6455 5.4: begins a message, or goes on with the one that is unfinished */
   TW_SEND_MORE = 4, /* the message goes on with the next fragment; only with PART */
+  TW_SEND_COMPRESSED = 8, /* the bytes are compressed as negotiated (RFC 7692 7.2.1): the caller has seen to it that text is UTF-8 */
 } tw_send_flag;
+
+/* What tw_http_read awaits. */
+typedef enum tw_http_read_type {
+  TW_HTTP_READ_REQUEST = 0, /* a request */
+  TW_HTTP_READ_RESPONSE = 1, /* a response */
+  TW_HTTP_READ_NO_BODY = 2, /* RESPONSE: to a HEAD request, RFC 9112 6.3 item 1 */
+  TW_HTTP_READ_TUNNEL = 4, /* RESPONSE: to a CONNECT request, RFC 9112 6.3 item 2 */
+} tw_http_read_type;
+
+/* What a received head says of its message. */
+typedef enum tw_http_flag {
+  TW_HTTP_KEEP_ALIVE = 1, /* the connection can carry another message after this one */
+  TW_HTTP_BODY = 2, /* a body follows, which may turn out empty */
+  TW_HTTP_CHUNKED = 4, /* it is chunked */
+  TW_HTTP_UNTIL_CLOSE = 8, /* it ends with the connection */
+  TW_HTTP_CONTINUE = 16, /* the client waits for 100 (Continue) before it sends the body */
+  TW_HTTP_UPGRADE = 32, /* what follows HTTP_END is no longer HTTP, if it is a response (101, or 2xx to CONNECT); a request asks for that */
+  TW_HTTP_HTTP_1_0 = 64, /* the message's version is 1.0 */
+} tw_http_flag;
+
+/* How tw_http_send frames a message. */
+typedef enum tw_http_send_type {
+  TW_HTTP_SEND_PART = 1, /* more of the body follows by tw_http_send_body; chunked, unless a Content-Length field is given */
+  TW_HTTP_SEND_HEAD_ONLY = 2, /* the response to HEAD, or a 304: Content-Length may describe a body that is not sent */
+  TW_HTTP_SEND_CLOSE = 4, /* this is the last message: adds Connection: close */
+  TW_HTTP_SEND_UNTIL_CLOSE = 8, /* PART: no framing, the body ends with the connection; for a peer of HTTP/1.0 */
+} tw_http_send_type;
+
+/* What tw_http_send_body is given. */
+typedef enum tw_http_body {
+  TW_HTTP_BODY_LAST = 1, /* the body ends here */
+} tw_http_body;
+
+/* How a WebSocket behaves. */
+typedef enum tw_ws_option {
+  TW_WS_OPTION_NO_AUTO_PONG = 1, /* pings are told and not answered */
+  TW_WS_OPTION_REPORT_HEAD = 2, /* the head of the answer to the handshake is told by HTTP_HEAD, also of one that refuses */
+} tw_ws_option;
+
+/* Parameters of permessage-deflate, RFC 7692 7.1, in one word: server_max_window_bits (9..15) in bits 0 to 3, client_max_window_bits (9..15) in bits 4 to 7, and these. 0: no compression. */
+typedef enum tw_deflate {
+  TW_DEFLATE_SERVER_NO_CONTEXT_TAKEOVER = 256, /* the server compresses each message by itself */
+  TW_DEFLATE_CLIENT_NO_CONTEXT_TAKEOVER = 512, /* the client compresses each message by itself */
+} tw_deflate;
 
 /* How the host is to close a socket. */
 typedef enum tw_close_type {
@@ -266,6 +341,7 @@ typedef enum tw_url_flag {
   TW_URL_SECURE = 1, /* wss: */
   TW_URL_IPV6 = 2, /* the host is an IPv6 literal */
   TW_URL_DEFAULT_PORT = 4, /* the port is the scheme's default and stays out of the Host header */
+  TW_URL_UNIX = 8, /* ws+unix: the host is the path of a Unix socket */
 } tw_url_flag;
 
 /* One event. data is an offset from the start of the arena; the bytes are borrowed: valid until the next delivery. */
@@ -336,8 +412,8 @@ TW_STATIC_ASSERT(offsetof(tw_url, reserved) == 20, "tw_url.reserved");
 
 /* Everything that bounds the core's memory and patience. Fixed once tw_init has run. */
 typedef struct tw_limits {
-  uint32_t sockets; /* TCP and UDP sockets at once */
-  uint32_t webSockets; /* WebSockets at once */
+  uint32_t sockets; /* TCP and UDP sockets at once, and the WebSockets that they became */
+  uint32_t webSockets; /* WebSockets at once, client and server */
   uint32_t recvBuffer; /* bytes read at once; one buffer serves every socket */
   uint32_t stageBuffer; /* bytes of the buffer a host without shared pointers fills for a send; 0 where C passes its own */
   uint32_t sendBuffer; /* outbound bytes one connection may have waiting, frame headers included */
@@ -350,8 +426,11 @@ typedef struct tw_limits {
   uint32_t connectTimeoutMs; /* ms from open to connected, name lookup included */
   uint32_t handshakeTimeoutMs; /* ms from TCP connected to WebSocket open */
   uint32_t closeTimeoutMs; /* ms a close may take before the socket is dropped */
+  uint32_t maxLine; /* bytes of a received HTTP start line or field line */
+  uint32_t maxFields; /* fields of a received HTTP head or trailer section */
+  uint32_t maxFragments; /* frames of a received WebSocket message */
 } tw_limits;
-TW_STATIC_ASSERT(sizeof(tw_limits) == 56, "tw_limits");
+TW_STATIC_ASSERT(sizeof(tw_limits) == 68, "tw_limits");
 TW_STATIC_ASSERT(offsetof(tw_limits, sockets) == 0, "tw_limits.sockets");
 TW_STATIC_ASSERT(offsetof(tw_limits, webSockets) == 4, "tw_limits.webSockets");
 TW_STATIC_ASSERT(offsetof(tw_limits, recvBuffer) == 8, "tw_limits.recvBuffer");
@@ -366,11 +445,14 @@ TW_STATIC_ASSERT(offsetof(tw_limits, maxHead) == 40, "tw_limits.maxHead");
 TW_STATIC_ASSERT(offsetof(tw_limits, connectTimeoutMs) == 44, "tw_limits.connectTimeoutMs");
 TW_STATIC_ASSERT(offsetof(tw_limits, handshakeTimeoutMs) == 48, "tw_limits.handshakeTimeoutMs");
 TW_STATIC_ASSERT(offsetof(tw_limits, closeTimeoutMs) == 52, "tw_limits.closeTimeoutMs");
+TW_STATIC_ASSERT(offsetof(tw_limits, maxLine) == 56, "tw_limits.maxLine");
+TW_STATIC_ASSERT(offsetof(tw_limits, maxFields) == 60, "tw_limits.maxFields");
+TW_STATIC_ASSERT(offsetof(tw_limits, maxFragments) == 64, "tw_limits.maxFragments");
 
 /* The defaults of a host with an operating system, and those of an ESP32: initialisers of a tw_limits. */
 #define TW_LIMITS_HOST \
-  {.sockets = 1024u, \
-   .webSockets = 4096u, \
+  {.sockets = 8192u, \
+   .webSockets = 8192u, \
    .recvBuffer = 65536u, \
    .stageBuffer = 4194304u, \
    .sendBuffer = 4194304u, \
@@ -382,7 +464,10 @@ TW_STATIC_ASSERT(offsetof(tw_limits, closeTimeoutMs) == 52, "tw_limits.closeTime
    .maxHead = 16384u, \
    .connectTimeoutMs = 10000u, \
    .handshakeTimeoutMs = 10000u, \
-   .closeTimeoutMs = 5000u}
+   .closeTimeoutMs = 5000u, \
+   .maxLine = 8192u, \
+   .maxFields = 128u, \
+   .maxFragments = 131072u}
 #define TW_LIMITS_ESP32 \
   {.sockets = 4u, \
    .webSockets = 2u, \
@@ -397,12 +482,15 @@ TW_STATIC_ASSERT(offsetof(tw_limits, closeTimeoutMs) == 52, "tw_limits.closeTime
    .maxHead = 2048u, \
    .connectTimeoutMs = 10000u, \
    .handshakeTimeoutMs = 10000u, \
-   .closeTimeoutMs = 5000u}
+   .closeTimeoutMs = 5000u, \
+   .maxLine = 1024u, \
+   .maxFields = 32u, \
+   .maxFragments = 1024u}
 
 /* Every limit: X(field, host, esp32, min, max) */
 #define TW_LIMITS_LIST(X) \
-  X(sockets, 1024u, 4u, 0u, 16384u) \
-  X(webSockets, 4096u, 2u, 0u, 16384u) \
+  X(sockets, 8192u, 4u, 0u, 16384u) \
+  X(webSockets, 8192u, 2u, 0u, 16384u) \
   X(recvBuffer, 65536u, 1460u, 64u, 1048576u) \
   X(stageBuffer, 4194304u, 0u, 0u, 67108864u) \
   X(sendBuffer, 4194304u, 2048u, 16u, 67108864u) \
@@ -414,7 +502,10 @@ TW_STATIC_ASSERT(offsetof(tw_limits, closeTimeoutMs) == 52, "tw_limits.closeTime
   X(maxHead, 16384u, 2048u, 128u, 1048576u) \
   X(connectTimeoutMs, 10000u, 10000u, 1u, 86400000u) \
   X(handshakeTimeoutMs, 10000u, 10000u, 1u, 86400000u) \
-  X(closeTimeoutMs, 5000u, 5000u, 1u, 86400000u)
+  X(closeTimeoutMs, 5000u, 5000u, 1u, 86400000u) \
+  X(maxLine, 8192u, 1024u, 64u, 1048576u) \
+  X(maxFields, 128u, 32u, 1u, 65535u) \
+  X(maxFragments, 131072u, 1024u, 1u, 2147483647u)
 
 /* tw_signature of each event declaration that an application may bind. */
 #define TW_EVENT_SIG_NetConnected 0x29b2d4b3u /* NetConnected{sock:i32} */

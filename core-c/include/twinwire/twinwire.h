@@ -71,6 +71,11 @@ uint32_t tw_connected(tw_core *core, int32_t handle);
  * the host leaves the buffer alone until then. The core may change them (it unmasks in place). */
 uint32_t tw_received(tw_core *core, int32_t handle, uint32_t size);
 
+/* `size` bytes (1..recvBuffer) in tw_rx_buffer are given to a stream once more: DATA had handed them out, and they are
+ * to go another way now (tw_http_read, tw_ws_accept). Otherwise as tw_received; the statistics do not count them twice.
+ */
+uint32_t tw_unread(tw_core *core, int32_t handle, uint32_t size);
+
 /* The peer ended its half of the stream. */
 uint32_t tw_ended(tw_core *core, int32_t handle);
 
@@ -118,6 +123,15 @@ uint32_t tw_wait(tw_core *core);
  * (ERR_NETWORK_DOWN before an interface has an address). Events: CONNECTED, DATA, DRAIN, ERROR, DISCONNECTED. */
 int32_t tw_tcp_connect(tw_core *core, const char *host, uint32_t host_size, int32_t port);
 
+/* As tw_tcp_connect and tw_ws_connect, through the HTTP proxy at `proxy` and `proxy_port`: it is asked to CONNECT to
+ * the target (RFC 9110 9.3.6), on each attempt anew. TLS is with the target, through the tunnel. `credentials`:
+ * "user:pass" for Proxy-Authorization: Basic, at most 2 * TW_MAX_CREDENTIAL + 1 bytes, or empty. An answer other than
+ * 2xx is ERR_PROXY with the status in detail. */
+int32_t tw_tcp_connect_via(tw_core *core, const char *host, uint32_t host_size, int32_t port, const char *proxy,
+                           uint32_t proxy_size, int32_t proxy_port, const char *credentials, uint32_t credentials_size);
+int32_t tw_ws_connect_via(tw_core *core, const char *url, uint32_t url_size, const char *proxy, uint32_t proxy_size,
+                          int32_t proxy_port, const char *credentials, uint32_t credentials_size);
+
 /* Opens a UDP socket on the local `port`, 0 for any free one. Returns a handle or an error. Event: DATAGRAM, ERROR. */
 int32_t tw_udp_open(tw_core *core, int32_t port);
 
@@ -138,10 +152,10 @@ int32_t tw_unix_connect(tw_core *core, const char *path, uint32_t path_size);
  * of its own. */
 int32_t tw_listen(tw_core *core, uint32_t kind, const char *name, uint32_t name_size, int32_t port);
 
-/* Starts a WebSocket connection, RFC 6455 4.1. `url`: ws://host[:port][/path][?query], at most 64 KiB and bounded by
- * limits.textPool. Returns a handle, valid until tw_close or tw_ws_start_close; or ERR_URL, ERR_UNSUPPORTED (wss on a
- * host without TLS), ERR_LIMIT, ERR_MEMORY, or what the host answered. Events: CONNECTED, MESSAGE, PING, PONG, CLOSE,
- * DRAIN, ERROR, DISCONNECTED. */
+/* Starts a WebSocket connection, RFC 6455 4.1. `url`: ws://host[:port][/path][?query], wss:, or ws+unix:/socket/path
+ * with :/path?query behind it, at most 64 KiB and bounded by limits.textPool. Returns a handle, valid until tw_close or
+ * tw_ws_start_close; or ERR_URL, ERR_UNSUPPORTED (wss on a host without TLS), ERR_LIMIT, ERR_MEMORY, or what the host
+ * answered. Events: CONNECTED, MESSAGE, PING, PONG, CLOSE, DRAIN, ERROR, DISCONNECTED. */
 int32_t tw_ws_connect(tw_core *core, const char *url, uint32_t url_size);
 
 /* Adds a header to the handshake request, this one and those of later reconnects. To be called before CONNECTED.
@@ -162,6 +176,76 @@ int32_t tw_ws_clear_headers(tw_core *core, int32_t handle);
 /* Offers a subprotocol, in order of preference; a token that was not offered before. RFC 6455 4.1 item 10. */
 int32_t tw_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_t name_size);
 
+/* How the WebSocket behaves from now on: `options` (tw_ws_option bits); messages it receives may have `max_message`
+ * bytes (compressed ones: as they come; 0: limits.maxMessage) in `max_fragments` frames (0: limits.maxFragments).
+ * Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
+int32_t tw_ws_set_options(tw_core *core, int32_t handle, uint32_t options, uint32_t max_message,
+                          uint32_t max_fragments);
+
+/* Offers permessage-deflate (RFC 7692) with these parameters (tw_deflate) in the handshakes to come; 0 offers nothing,
+ * as at first. A server may answer with smaller windows. To be called before CONNECTED. Returns 0, ERR_ARGUMENT,
+ * ERR_HANDLE or ERR_STATE. */
+int32_t tw_ws_set_deflate(tw_core *core, int32_t handle, uint32_t deflate);
+
+/* What was agreed upon: 0: no compression, else tw_deflate parameters. The core marks and passes compressed messages;
+ * the host's library compresses and inflates them. Returns that or an error. */
+int32_t tw_ws_deflate(tw_core *core, int32_t handle);
+
+/* Sends a ping when nothing came for `interval_ms`, and drops the connection with ERR_HEARTBEAT when nothing comes for
+ * `timeout_ms` after it. While receiving is stopped, silence is not the peer's. 0 for `interval_ms`: none, as at first.
+ * Also for the connections to come, if it reconnects. Returns 0, ERR_ARGUMENT (a timeout of 0) or ERR_HANDLE. */
+int32_t tw_ws_set_heartbeat(tw_core *core, int32_t handle, uint32_t interval_ms, uint32_t timeout_ms);
+
+/* ---- Serving WebSockets ---- */
+
+/* Judges the head of a request (whole, as HTTP_HEAD gave it) as an opening handshake, RFC 6455 4.2.1. Returns the
+ * status to answer it with: 101, 400, 405 (not GET), 426 (no WebSocket, or another version: answer with Upgrade:
+ * websocket and Sec-WebSocket-Version: 13). */
+int32_t tw_ws_judge(const char *head, uint32_t head_size);
+
+/* Answers the opening handshake in `head` on the open TCP connection `handle` by 101 and makes that handle a WebSocket,
+ * at once: its next events are MESSAGE and so on. The connection is accepted, its tw_http_read has come to HTTP_END,
+ * nothing that was sent on it is half done. `protocol` (may be empty) is one that the head offers. `fields`:
+ * `field_count` pairs of name and value, each text ended by NUL, added to the answer. `deflate`: parameters that are
+ * accepted if the client offers compression (tw_deflate), or 0. Bytes that came behind the head go to tw_unread
+ * afterwards. Returns 0; ERR_WS_HANDSHAKE if tw_ws_judge does not say 101, ERR_ARGUMENT, ERR_HEADER, ERR_LIMIT
+ * (webSockets), ERR_BACKPRESSURE or ERR_TOO_LARGE, ERR_STATE or ERR_HANDLE. */
+int32_t tw_ws_accept(tw_core *core, int32_t handle, const char *head, uint32_t head_size, const char *protocol,
+                     uint32_t protocol_size, const char *fields, uint32_t fields_size, uint32_t field_count,
+                     uint32_t deflate);
+
+/* Queues one message on `count` WebSockets that tw_ws_accept made, each whole or not at all; the frame is made once.
+ * `handles` is overwritten: each by `size`, or the error as from tw_ws_send_message. `flags`: TEXT, BINARY, COMPRESSED.
+ * Returns how many took it; or ERR_ARGUMENT or ERR_WS_UTF8, with nothing sent and `handles` as they were. */
+int32_t tw_ws_broadcast(tw_core *core, int32_t *handles, uint32_t count, uint32_t flags, const void *data,
+                        uint32_t size);
+
+/* ---- HTTP/1.1, RFC 9112, on an open stream ---- */
+
+/* Takes the bytes that come next on a TCP or Unix stream as one HTTP message of at most `max_body` bytes of body.
+ * `flags`: tw_http_read. Events: HTTP_HEAD, HTTP_BODY and HTTP_TRAILER in parts, and HTTP_END, after which the stream's
+ * bytes are DATA again: a further message has to be asked for, and what has come of it already goes to tw_unread.
+ * Bodies, not heads, count for the window (tw_set_window). An interim response (1xx) is a message of its own. After an
+ * error in HTTP_END the rest of what comes is dropped, while answers can still be sent. Returns 0, ERR_STATE (not open,
+ * or a message is being read), ERR_ARGUMENT, ERR_MEMORY or ERR_HANDLE. */
+int32_t tw_http_read(tw_core *core, int32_t handle, uint32_t flags, uint32_t max_body);
+
+/* Queues the head of a message and its body, or with PART the first part of it, whole or not at all. `status`: 100..599
+ * for a response; 0: a request. `head` holds texts that are each ended by NUL: for a response its reason (may be
+ * empty), for a request method and target; then `field_count` pairs of name and value. Content-Length is added where
+ * one is due; Transfer-Encoding is the core's alone (ERR_HEADER). `flags`: tw_http_send. Returns the bytes queued (head
+ * included), ERR_HEADER (a text has a byte that may not stand there, or there are more or fewer than announced),
+ * ERR_ARGUMENT, ERR_HTTP_LENGTH, ERR_BACKPRESSURE, ERR_TOO_LARGE, ERR_STATE or ERR_HANDLE. */
+int32_t tw_http_send(tw_core *core, int32_t handle, uint32_t flags, uint32_t status, const char *head,
+                     uint32_t head_size, uint32_t field_count, const void *body, uint32_t body_size);
+
+/* Queues the next part of a body that tw_http_send began with PART, whole or not at all. `flags`: tw_http_body. With
+ * LAST a chunked body can have `trailer_count` trailer fields, pairs as in tw_http_send. Returns `size`,
+ * ERR_HTTP_LENGTH (more, or with LAST fewer, than Content-Length said), ERR_HEADER, ERR_BACKPRESSURE, ERR_TOO_LARGE,
+ * ERR_STATE or ERR_HANDLE. */
+int32_t tw_http_send_body(tw_core *core, int32_t handle, uint32_t flags, const void *data, uint32_t size,
+                          const char *trailers, uint32_t trailers_size, uint32_t trailer_count);
+
 /* Queues `size` bytes on an open TCP connection, whole or not at all. Returns `size`, ERR_BACKPRESSURE (DRAIN follows
  * once they fit), ERR_TOO_LARGE (they never will), ERR_STATE or ERR_HANDLE. The bytes are copied. */
 int32_t tw_send(tw_core *core, int32_t handle, const void *data, uint32_t size);
@@ -179,6 +263,9 @@ int32_t tw_ws_send_message(tw_core *core, int32_t handle, uint32_t flags, const 
 
 /* Queues a ping with a payload of 0..TW_MAX_CONTROL bytes. Returns `size` or an error. */
 int32_t tw_ws_send_ping(tw_core *core, int32_t handle, const void *data, uint32_t size);
+
+/* Queues a pong that answers no ping, RFC 6455 5.5.3. As tw_ws_send_ping. */
+int32_t tw_ws_send_pong(tw_core *core, int32_t handle, const void *data, uint32_t size);
 
 /* Starts the close handshake: `code` 1000 or 3000..4999, or 0 for none; `reason` 0..TW_MAX_REASON bytes of UTF-8 (none
  * without a code). Ends reconnecting. The handle ends with its DISCONNECTED event, within closeTimeoutMs.
@@ -204,17 +291,18 @@ int32_t tw_stats_of(tw_core *core, int32_t handle, tw_stats *stats);
  * ERR_HANDLE. */
 int32_t tw_set_receiving(tw_core *core, int32_t handle, uint32_t on);
 
-/* ---- Calls for streams that are read and written in turn (TCP, Unix; not WebSockets) ---- */
+/* ---- Calls for streams that are read and written in turn ---- */
 
 /* With `on`, the peer's end raises ENDED and leaves our half open until tw_shutdown or tw_close. Off at first: an end
  * then closes the connection. Returns 0 or ERR_HANDLE. */
 int32_t tw_set_half_open(tw_core *core, int32_t handle, uint32_t on);
 
-/* Receives at most about `size` bytes ahead of tw_consumed (and at most one recvBuffer more), 0: without bound, as at
- * first. Beyond that the socket is not read, and TCP slows the peer down. Returns 0 or ERR_HANDLE. */
+/* Receives at most about `size` bytes (of a WebSocket: of messages) ahead of tw_consumed, and at most one recvBuffer
+ * more; 0: without bound, as at first. Beyond that the socket is not read, and TCP slows the peer down. Returns 0 or
+ * ERR_HANDLE. */
 int32_t tw_set_window(tw_core *core, int32_t handle, uint32_t size);
 
-/* `size` bytes of DATA have been used up. Returns 0 or ERR_HANDLE. */
+/* `size` bytes of DATA, HTTP_BODY or MESSAGE have been used up. Returns 0 or ERR_HANDLE. */
 int32_t tw_consumed(tw_core *core, int32_t handle, uint32_t size);
 
 /* Sets the deadline for reading, writing or both (tw_deadline bits) to `ms` from the last tick; 0 clears it. When it

@@ -58,7 +58,7 @@ int32_t tw_udp_bind(tw_core *core, const char *address, uint32_t address_size, i
     return TW_ERR_ADDRESS;
   if (port < 0 || port > TW_MAX_PORT)
     return TW_ERR_PORT;
-  tw_slot *slot = tw_slot_take(core, TW_KIND_UDP);
+  tw_slot *slot = tw_slot_take(core, TW_KIND_UDP, &tw_dgram_protocol);
   if (slot == NULL)
     return TW_ERR_LIMIT;
   slot->port = (uint16_t)port;

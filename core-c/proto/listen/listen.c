@@ -1,5 +1,6 @@
 #include "proto/listen/listen.h"
 
+#include "proto/stream/stream.h"
 #include "src/life.h"
 
 static int32_t start(tw_core *core, tw_slot *slot) {
@@ -63,7 +64,7 @@ int32_t tw_listen(tw_core *core, uint32_t kind, const char *name, uint32_t name_
     return TW_ERR_ARGUMENT;
   if (port < 0 || port > TW_MAX_PORT)
     return TW_ERR_PORT;
-  tw_slot *slot = tw_slot_take(core, TW_KIND_LISTENER);
+  tw_slot *slot = tw_slot_take(core, TW_KIND_LISTENER, &tw_listen_protocol);
   if (slot == NULL)
     return TW_ERR_LIMIT;
   slot->port = (uint16_t)port;
@@ -79,7 +80,7 @@ int32_t tw_accepted(tw_core *core, int32_t listener) {
   tw_slot *from = tw_slot_owned(core, listener, TW_KIND_LISTENER);
   if (from == NULL || from->state != TW_STATE_OPEN)
     return TW_ERR_HANDLE;
-  tw_slot *slot = tw_slot_take(core, TW_KIND_TCP);
+  tw_slot *slot = tw_slot_take(core, TW_KIND_TCP, &tw_stream_protocol);
   if (slot == NULL) {
     tw_end end = {.error = TW_ERR_LIMIT, .step = TW_STEP_ACCEPT};
     tw_event_raise_error(core, from, &end, TW_FOREVER);

@@ -104,7 +104,7 @@ const tw_protocol_ops tw_stream_protocol = {
 };
 
 static int32_t open_stream(tw_core *core, const char *target, uint32_t size, uint16_t port, uint32_t flags) {
-  tw_slot *slot = tw_slot_take(core, TW_KIND_TCP);
+  tw_slot *slot = tw_slot_take(core, TW_KIND_TCP, &tw_stream_protocol);
   if (slot == NULL)
     return TW_ERR_LIMIT;
   slot->port = port;

@@ -1,10 +1,33 @@
 #include "src/life.h"
 
+#include <string.h>
+
 #include "proto/ws/ws.h"
 #include "src/utf8.h"
 
-tw_ws *tw_ws_of(const tw_core *core, const tw_slot *slot) {
-  return &core->web_sockets[tw_slot_index(core, slot) - core->limits.sockets];
+tw_ws *tw_ws_of(const tw_core *core, const tw_slot *slot) { return &core->web_sockets[slot->web_socket - 1]; }
+
+tw_ws *tw_ws_take(tw_core *core, tw_slot *slot) {
+  uint32_t place = core->free_ws;
+  if (place != TW_WS_NONE)
+    core->free_ws = core->web_sockets[place].next_free;
+  else if (core->fresh_ws < core->limits.webSockets)
+    place = core->fresh_ws++;
+  else
+    return NULL;
+  slot->web_socket = place + 1;
+  tw_ws *ws = &core->web_sockets[place];
+  memset(ws, 0, sizeof *ws);
+  tw_chain_init(&ws->headers);
+  tw_chain_init(&ws->protocols);
+  return ws;
+}
+
+static void give_back(tw_core *core, tw_slot *slot) {
+  tw_ws *ws = tw_ws_of(core, slot);
+  ws->next_free = core->free_ws;
+  core->free_ws = slot->web_socket - 1;
+  slot->web_socket = 0;
 }
 
 bool tw_ws_code_valid(uint32_t code) {
@@ -157,9 +180,12 @@ static void begin_close(tw_core *core, tw_slot *slot, uint32_t code, const char 
 static void app_close(tw_core *core, tw_slot *slot) { begin_close(core, slot, TW_WS_NORMAL, NULL, 0); }
 
 static void retired(tw_core *core, tw_slot *slot) {
+  if (slot->web_socket == 0)
+    return;
   tw_ws *ws = tw_ws_of(core, slot);
   tw_chain_clear(&core->text_pool, &ws->headers);
   tw_chain_clear(&core->text_pool, &ws->protocols);
+  give_back(core, slot);
 }
 
 const tw_protocol_ops tw_ws_protocol_ops = {

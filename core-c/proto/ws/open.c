@@ -15,14 +15,15 @@ int32_t tw_ws_connect(tw_core *core, const char *text, uint32_t size) {
   int32_t error = tw_url_parse(text, size, &url);
   if (error != 0)
     return error;
-  tw_slot *slot = tw_slot_take(core, TW_KIND_WS);
+  tw_slot *slot = tw_slot_take(core, TW_KIND_WS, &tw_ws_protocol_ops);
   if (slot == NULL)
     return TW_ERR_LIMIT;
-  tw_ws *ws = tw_ws_of(core, slot);
-  memset(ws, 0, sizeof *ws);
+  tw_ws *ws = tw_ws_take(core, slot);
+  if (ws == NULL) {
+    tw_slot_discard(core, slot);
+    return TW_ERR_LIMIT;
+  }
   ws->url = url;
-  tw_chain_init(&ws->headers);
-  tw_chain_init(&ws->protocols);
   slot->port = url.port;
   if ((url.flags & TW_URL_SECURE) != 0)
     slot->flags |= TW_SLOT_TLS;

@@ -31,6 +31,8 @@ enum {
   TW_WS_TOO_BIG = 1009,
 };
 
+#define TW_WS_NONE UINT32_MAX /* ends the list of free states */
+
 /* What the answer to the handshake has said so far. */
 typedef struct tw_ws_response {
   tw_head head;
@@ -59,6 +61,7 @@ typedef struct tw_ws_receiver {
 } tw_ws_receiver;
 
 struct tw_ws {
+  uint32_t next_free;
   tw_url url;         /* offsets into the slot's target */
   tw_chain headers;   /* lines that the application adds to the request, in the text pool */
   tw_chain protocols; /* subprotocols offered, "a, b" */
@@ -83,7 +86,11 @@ struct tw_ws {
 
 extern const tw_protocol_ops tw_ws_protocol_ops;
 
+/* The state of a slot that has one. */
 tw_ws *tw_ws_of(const tw_core *core, const tw_slot *slot);
+
+/* Gives the slot a state, all zero. NULL: none is left. It goes back when the slot retires. */
+tw_ws *tw_ws_take(tw_core *core, tw_slot *slot);
 
 /* ---- handshake.c ---- */
 
