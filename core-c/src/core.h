@@ -282,6 +282,9 @@ void tw_deadline_arm(tw_core *core, tw_slot *slot, uint32_t which, uint32_t ms);
 /* Appends to a chain of the text pool; false, with nothing changed, if it does not fit. */
 bool tw_text_put(tw_core *core, tw_chain *chain, const void *text, uint32_t size);
 
+/* Whether so many bytes fit into a new chain of the text pool. */
+bool tw_text_fits(const tw_core *core, uint32_t size);
+
 /* Whether a name or an address may go to the host's resolver: what no resolver takes is refused here. */
 bool tw_text_is_host(const char *host, uint32_t size);
 

@@ -8,6 +8,12 @@ bool tw_text_put(tw_core *core, tw_chain *chain, const void *text, uint32_t size
   return true;
 }
 
+bool tw_text_fits(const tw_core *core, uint32_t size) {
+  tw_chain none;
+  tw_chain_init(&none);
+  return tw_chain_fits(&core->text_pool, &none, size);
+}
+
 uint32_t tw_text_decimal(char *to, uint32_t number) {
   char digits[10];
   uint32_t count = 0;

@@ -79,8 +79,31 @@ static uint32_t parse_scheme(const char *url, uint32_t size, bool *secure) {
   return size >= 5 && tw_bytes_equal_nocase(url, 5, "ws://", 5) ? 5 : 0;
 }
 
+/* ws+unix:/path/of/socket:/target, with or without // before the path. No registered scheme: what programs use. */
+static int32_t parse_unix(const char *url, uint32_t size, uint32_t start, tw_url *out) {
+  if (size - start >= 3 && url[start] == '/' && url[start + 1] == '/' && url[start + 2] == '/')
+    start += 2;
+  uint32_t end = start;
+  while (end < size && url[end] != ':')
+    end++;
+  if (end == start || end - start > TW_MAX_PATH)
+    return TW_ERR_URL;
+  for (uint32_t i = start; i < size; i++)
+    if (is_refused(url[i]))
+      return TW_ERR_URL;
+  uint32_t target = end < size ? end + 1 : size;
+  *out = (tw_url){.host = start,
+                  .host_size = end - start,
+                  .target = target,
+                  .target_size = size - target,
+                  .flags = TW_URL_UNIX | TW_URL_DEFAULT_PORT};
+  return 0;
+}
+
 int32_t tw_url_parse(const char *url, uint32_t size, tw_url *out) {
   bool secure;
+  if (size >= 8 && tw_bytes_equal_nocase(url, 8, "ws+unix:", 8))
+    return parse_unix(url, size, 8, out);
   uint32_t start = parse_scheme(url, size, &secure);
   if (start == 0)
     return TW_ERR_URL;

@@ -12,8 +12,14 @@ int32_t tw_set_half_open(tw_core *core, int32_t handle, uint32_t on) {
   return 0;
 }
 
+/* Streams, and what is messages over streams. */
+static tw_slot *windowed(tw_core *core, int32_t handle) {
+  tw_slot *slot = tw_slot_owned(core, handle, 0);
+  return slot != NULL && (slot->kind == TW_KIND_TCP || slot->kind == TW_KIND_WS) ? slot : NULL;
+}
+
 int32_t tw_set_window(tw_core *core, int32_t handle, uint32_t size) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_TCP);
+  tw_slot *slot = windowed(core, handle);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   slot->window = size;
@@ -22,7 +28,7 @@ int32_t tw_set_window(tw_core *core, int32_t handle, uint32_t size) {
 }
 
 int32_t tw_consumed(tw_core *core, int32_t handle, uint32_t size) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_TCP);
+  tw_slot *slot = windowed(core, handle);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   slot->unread -= size < slot->unread ? size : slot->unread;

@@ -6,7 +6,6 @@
 #include "src/url.h"
 
 enum { SEEN_UPGRADE = 1, SEEN_CONNECTION = 2, SEEN_ACCEPT = 4, SEEN_PROTOCOL = 8 };
-enum { KEY_TEXT = 24, ACCEPT_TEXT = 28 }; /* Base64 of 16 and of 20 bytes */
 
 static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 1.3 */
 
@@ -39,6 +38,10 @@ static void put_target(tw_core *core, tw_slot *slot, const tw_url *url) {
 }
 
 static void put_host(tw_core *core, tw_slot *slot, const tw_url *url) {
+  if ((url->flags & TW_URL_UNIX) != 0) {
+    PUT("localhost");
+    return;
+  }
   char port[10];
   bool bracketed = (url->flags & TW_URL_IPV6) != 0;
   if (bracketed)
@@ -56,6 +59,8 @@ int32_t tw_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
   const tw_url *url = &ws->url;
   /* At most: each byte of the target escaped; 256 for all that is fixed. */
   uint32_t most = 3 * url->target_size + url->host_size + ws->headers.size + ws->protocols.size + 256;
+  if (ws->offered != 0)
+    most += TW_WS_DEFLATE_TEXT;
   if (most > core->limits.sendBuffer || most > (uint64_t)core->tx_pool.count * core->tx_pool.block_size)
     return TW_ERR_TOO_LARGE;
   if (!tw_tx_fits(core, slot, most)) {
@@ -75,8 +80,14 @@ int32_t tw_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
   PUT(" HTTP/1.1\r\nHost: ");
   put_host(core, slot, url);
   PUT("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
-  tw_tx_put(core, slot, response->key, KEY_TEXT);
+  tw_tx_put(core, slot, response->key, TW_WS_KEY_TEXT);
   PUT("\r\nSec-WebSocket-Version: 13\r\n");
+  if (ws->offered != 0) {
+    char offer[TW_WS_DEFLATE_TEXT];
+    PUT("Sec-WebSocket-Extensions: ");
+    tw_tx_put(core, slot, offer, tw_ws_deflate_offer(ws->offered, offer));
+    PUT("\r\n");
+  }
   if (ws->protocols.size > 0) {
     PUT("Sec-WebSocket-Protocol: ");
     put_chain(core, slot, &ws->protocols, 0, ws->protocols.size);
@@ -89,16 +100,20 @@ int32_t tw_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
 
 /* ---- The answer ---------------------------------------------------------------------------------------------- */
 
-static bool accept_right(const tw_ws_response *response) {
+void tw_ws_accept_text(const char *key, char *accept) {
   struct tw_sha1_state sha1;
   uint8_t digest[20];
-  char expected[ACCEPT_TEXT];
   tw_sha1_init(&sha1);
-  tw_sha1_update(&sha1, response->key, KEY_TEXT);
+  tw_sha1_update(&sha1, key, TW_WS_KEY_TEXT);
   tw_sha1_update(&sha1, magic, sizeof magic - 1);
   tw_sha1_final(&sha1, digest);
-  tw_base64(digest, sizeof digest, expected);
-  return response->value_size == ACCEPT_TEXT && memcmp(response->value, expected, ACCEPT_TEXT) == 0;
+  tw_base64(digest, sizeof digest, accept);
+}
+
+static bool accept_right(const tw_ws_response *response) {
+  char expected[TW_WS_ACCEPT_TEXT];
+  tw_ws_accept_text(response->key, expected);
+  return response->value_size == sizeof expected && memcmp(response->value, expected, sizeof expected) == 0;
 }
 
 /* Whether a comma-separated list has the token, RFC 9110 5.6.1. */
@@ -146,6 +161,19 @@ static bool choose_protocol(const tw_core *core, tw_ws *ws, const tw_ws_response
   return tw_ws_offers(core, ws, response->value, response->value_size, &ws->chosen_at);
 }
 
+/* RFC 6455 11.3.2: may come more than once; nothing but the one extension that was offered may be in it, and once. */
+static bool take_extensions(tw_ws *ws, const tw_ws_response *response) {
+  if (response->value_size == 0)
+    return true;
+  if (ws->offered == 0 || ws->deflate != 0 || response->value_size > sizeof response->value)
+    return false;
+  int32_t agreed = tw_ws_deflate_answered(ws->offered, response->value, response->value_size);
+  if (agreed < 0)
+    return false;
+  ws->deflate = (uint16_t)agreed;
+  return true;
+}
+
 static bool name_is(const tw_ws_response *response, const char *name, uint32_t size) {
   return response->name_size == size && memcmp(response->name, name, size) == 0;
 }
@@ -169,7 +197,7 @@ static bool take_field(tw_core *core, tw_ws *ws, tw_ws_response *response) {
     return !again && accept_right(response);
   }
   if (NAME_IS("sec-websocket-extensions"))
-    return size == 0; /* none was offered */
+    return take_extensions(ws, response);
   if (NAME_IS("sec-websocket-protocol")) {
     bool again = (response->seen & SEEN_PROTOCOL) != 0; /* RFC 6455 11.3.4 */
     response->seen |= SEEN_PROTOCOL;
@@ -220,60 +248,74 @@ static void trim_value(tw_ws_response *response) {
   }
 }
 
+/* One token of the head. Returns 0 to go on, or what is wrong. */
+static int32_t take_token(tw_core *core, tw_ws *ws, tw_ws_response *response, const tw_head_token *token) {
+  const bool matters = !is_interim(response) && response->status == 101;
+  switch (token->type) {
+  case TW_HEAD_STATUS:
+    response->status = token->number;
+    return token->number == 101 && token->minor == 0 ? TW_ERR_WS_HANDSHAKE : 0;
+  case TW_HEAD_NAME:
+    take_name(response, token);
+    return 0;
+  case TW_HEAD_VALUE:
+    take_value(response, token);
+    return 0;
+  case TW_HEAD_FIELD_END: {
+    trim_value(response);
+    bool right = !matters || take_field(core, ws, response);
+    response->name_size = response->value_size = 0;
+    return right ? 0 : TW_ERR_WS_HANDSHAKE;
+  }
+  case TW_HEAD_END:
+    return !matters || complete(ws, response) ? 0 : TW_ERR_WS_HANDSHAKE;
+  default:
+    return 0;
+  }
+}
+
+/* Tells a piece of the head, for those who want to know what else the server said. */
+static void tell_head(tw_core *core, const tw_slot *slot, tw_ws_response *response, const uint8_t *data, uint32_t size,
+                      bool whole) {
+  tw_event *event = tw_event_make(core, slot, TW_EVENT_HTTP_HEAD);
+  event->data = (uint32_t)(data - core->arena);
+  event->size = size;
+  event->flags = (uint16_t)((response->told ? 0 : TW_FLAG_FIRST) | (whole ? TW_FLAG_FINAL : 0));
+  event->code = whole ? response->status : 0;
+  response->told = true;
+}
+
 uint32_t tw_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
   tw_ws_response *response = &ws->in.response;
+  const bool report = (ws->options & TW_WS_OPTION_REPORT_HEAD) != 0;
   uint32_t at = 0;
-  for (;;) {
+  int32_t error = 0;
+  tw_head_token token = {.type = TW_HEAD_REASON};
+  while (error == 0 && token.type != TW_HEAD_NEED && token.type != TW_HEAD_END) {
     size_t used;
-    tw_head_token token;
-    int32_t error = tw_head_next(&response->head, data + at, size - at, &used, &token);
+    error = tw_head_next(&response->head, data + at, size - at, &used, &token);
     at += (uint32_t)used;
-    if (error != 0) {
-      tw_ws_refused(core, slot, error, response->status);
-      return size;
-    }
-    bool right = true;
-    switch (token.type) {
-    case TW_HEAD_STATUS:
-      response->status = token.number;
-      if (is_interim(response))
-        break;
-      if (token.number != 101) {
-        tw_ws_refused(core, slot, TW_ERR_WS_REFUSED, token.number);
-        return size;
-      }
-      right = token.minor >= 1;
-      break;
-    case TW_HEAD_NAME:
-      take_name(response, &token);
-      break;
-    case TW_HEAD_VALUE:
-      take_value(response, &token);
-      break;
-    case TW_HEAD_FIELD_END:
-      trim_value(response);
-      right = is_interim(response) || take_field(core, ws, response);
-      response->name_size = response->value_size = 0;
-      break;
-    case TW_HEAD_END:
-      if (is_interim(response)) {
-        tw_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
-        break;
-      }
-      right = complete(ws, response);
-      if (right) {
-        tw_ws_ready(core, slot, ws);
-        return at;
-      }
-      break;
-    case TW_HEAD_NEED:
-      return at;
-    default:
-      break;
-    }
-    if (!right) {
-      tw_ws_refused(core, slot, TW_ERR_WS_HANDSHAKE, response->status);
-      return size;
-    }
+    if (error == 0)
+      error = take_token(core, ws, response, &token);
+    /* What else a refusal says is of interest only to those who asked for it. */
+    if (error == 0 && token.type == TW_HEAD_STATUS && response->status != 101 && !is_interim(response) && !report)
+      error = TW_ERR_WS_REFUSED;
   }
+  const bool whole = error == 0 && token.type == TW_HEAD_END;
+  if (report && at > 0)
+    tell_head(core, slot, response, data, at, whole);
+  if (whole && is_interim(response)) {
+    tw_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
+    response->told = false;
+    return at;
+  }
+  if (whole && response->status != 101)
+    error = TW_ERR_WS_REFUSED;
+  if (error != 0) {
+    tw_ws_refused(core, slot, error, response->status);
+    return size;
+  }
+  if (whole)
+    tw_ws_ready(core, slot, ws);
+  return at;
 }

@@ -43,9 +43,11 @@ static int32_t start(tw_core *core, tw_slot *slot) {
   ws->requested = ws->upgraded = ws->deaf = false;
   ws->close_sent = ws->close_received = ws->close_owed = ws->sending = false;
   ws->chosen_size = 0;
+  ws->deflate = 0;
   char host[TW_MAX_HOST];
   tw_chain_copy(&core->text_pool, &slot->target, ws->url.host, host, ws->url.host_size);
-  return tw_socket_open(core, slot, TW_SOCKET_TCP, host, ws->url.host_size, ws->url.port);
+  uint32_t kind = (slot->flags & TW_SLOT_UNIX) != 0 ? TW_SOCKET_UNIX : TW_SOCKET_TCP;
+  return tw_socket_open(core, slot, kind, host, ws->url.host_size, ws->url.port);
 }
 
 static void connected(tw_core *core, tw_slot *slot) {
@@ -66,6 +68,22 @@ void tw_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws) {
   ws->upgraded = true;
   ws->in.receiver = (tw_ws_receiver){.header_size = 0};
   tw_life_ready(core, slot);
+  tw_ws_heartbeat_begin(core, slot, ws);
+}
+
+void tw_ws_init(const tw_core *core, tw_ws *ws) {
+  ws->max_message = core->limits.maxMessage;
+  ws->max_fragments = core->limits.maxFragments;
+}
+
+void tw_ws_adopt(tw_core *core, tw_slot *slot, tw_ws *ws) {
+  tw_ws_init(core, ws);
+  ws->server = ws->requested = ws->upgraded = true;
+  slot->kind = TW_KIND_WS;
+  slot->protocol = &tw_ws_protocol_ops;
+  slot->flags &= ~(uint32_t)TW_SLOT_HALF_OPEN;
+  slot->unread = 0;
+  tw_socket_update_reading(core, slot);
 }
 
 void tw_ws_refused(tw_core *core, tw_slot *slot, int32_t error, uint32_t detail) {
@@ -89,6 +107,7 @@ static void room(tw_core *core, tw_slot *slot) {
 
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
   tw_ws *ws = tw_ws_of(core, slot);
+  ws->heard = true;
   if (ws->upgraded)
     return tw_ws_frames(core, slot, ws, data, size);
   if (ws->requested)
@@ -107,6 +126,7 @@ static tw_end closing_end(const tw_ws *ws) {
 
 void tw_ws_fail(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t error, uint32_t code) {
   ws->deaf = true;
+  tw_queue_push(&core->dirty, tw_slot_index(core, slot));
   if (slot->state != TW_STATE_OPEN)
     return; /* closing anyway; the end is bounded */
   tw_end end = {.error = error, .step = TW_STEP_RECEIVE, .detail = code};
@@ -121,10 +141,11 @@ void tw_ws_peer_closed(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code) {
   ws->close_received = true;
   ws->close_code = (uint16_t)code;
   tw_ws_put_close(core, slot, ws, code == TW_WS_NO_STATUS ? 0 : code, NULL, 0);
-  /* RFC 6455 7.1.1: the server closes the TCP connection first; CLOSING bounds the wait. */
+  /* RFC 6455 7.1.1: the server closes the TCP connection first (flushed); CLOSING bounds the wait. */
   if (slot->state == TW_STATE_OPEN)
     tw_life_closing(core, slot);
   tw_ws_await_room(core, slot, ws);
+  tw_queue_push(&core->dirty, tw_slot_index(core, slot)); /* the flush tells even if nothing is left to write */
 }
 
 static void ended(tw_core *core, tw_slot *slot) {
@@ -140,11 +161,24 @@ static void ended(tw_core *core, tw_slot *slot) {
   }
 }
 
+/* A server whose peer broke the protocol ends its half and reads on: closing at once, with bytes unread, would be a
+ * reset that can overtake the close frame. */
+static void linger(tw_core *core, tw_slot *slot) {
+  if ((slot->flags & TW_SLOT_FINISHED) != 0)
+    return;
+  slot->flags |= TW_SLOT_FINISHED;
+  tw_socket_shutdown(core, slot);
+}
+
 static void flushed(tw_core *core, tw_slot *slot) {
-  if ((slot->flags & TW_SLOT_ENDED) == 0)
-    return; /* the peer's close frame or its end is still to come */
-  tw_end end = closing_end(tw_ws_of(core, slot));
-  tw_life_drop(core, slot, &end);
+  const tw_ws *ws = tw_ws_of(core, slot);
+  bool over = (slot->flags & TW_SLOT_ENDED) != 0 || (ws->server && ws->close_sent && ws->close_received);
+  if (over) {
+    tw_end end = closing_end(ws);
+    tw_life_drop(core, slot, &end);
+  } else if (ws->server && ws->deaf && ws->close_sent) {
+    linger(core, slot);
+  } /* else the peer's close frame or its end is still to come */
 }
 
 static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
@@ -158,7 +192,11 @@ static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
 }
 
 static void expired(tw_core *core, tw_slot *slot) {
-  const tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = tw_ws_of(core, slot);
+  if (slot->state == TW_STATE_OPEN) {
+    tw_ws_heartbeat(core, slot, ws);
+    return;
+  }
   tw_end timeout = closing_end(ws);
   if (slot->state == TW_STATE_CONNECTING) {
     timeout.error = TW_ERR_TIMEOUT;

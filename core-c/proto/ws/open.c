@@ -23,10 +23,13 @@ int32_t tw_ws_connect(tw_core *core, const char *text, uint32_t size) {
     tw_slot_discard(core, slot);
     return TW_ERR_LIMIT;
   }
+  tw_ws_init(core, ws);
   ws->url = url;
   slot->port = url.port;
   if ((url.flags & TW_URL_SECURE) != 0)
     slot->flags |= TW_SLOT_TLS;
+  if ((url.flags & TW_URL_UNIX) != 0)
+    slot->flags |= TW_SLOT_UNIX;
   if (!tw_text_put(core, &slot->target, text, size)) {
     tw_slot_discard(core, slot);
     return TW_ERR_MEMORY;
@@ -121,6 +124,20 @@ int32_t tw_ws_basic_auth(tw_core *core, int32_t handle, const char *user, uint32
   memcpy(value, scheme, SCHEME);
   uint32_t size = tw_base64(pair, user_size + 1 + password_size, value + SCHEME);
   return tw_ws_header(core, handle, "Authorization", 13, value, SCHEME + size);
+}
+
+int32_t tw_ws_set_options(tw_core *core, int32_t handle, uint32_t options, uint32_t max_message,
+                          uint32_t max_fragments) {
+  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+  if (slot == NULL)
+    return TW_ERR_HANDLE;
+  if ((options & ~(uint32_t)(TW_WS_OPTION_NO_AUTO_PONG | TW_WS_OPTION_REPORT_HEAD)) != 0 || max_message > INT32_MAX)
+    return TW_ERR_ARGUMENT;
+  tw_ws *ws = tw_ws_of(core, slot);
+  ws->options = (uint8_t)options;
+  ws->max_message = max_message == 0 ? core->limits.maxMessage : max_message;
+  ws->max_fragments = max_fragments == 0 ? core->limits.maxFragments : max_fragments;
+  return 0;
 }
 
 int32_t tw_ws_clear_headers(tw_core *core, int32_t handle) {

@@ -2,16 +2,21 @@
 
 #include "proto/ws/ws.h"
 #include "src/bytes.h"
+#include "src/mask.h"
 #include "src/utf8.h"
 
-enum { FIN = 0x80, RESERVED = 0x70, OPCODE = 0x0F, CONTROL = 0x08, MASKED = 0x80, LENGTH = 0x7F };
+enum { RESERVED = 0x70, OPCODE = 0x0F, CONTROL = 0x08, MASKED = 0x80, LENGTH = 0x7F, KEY_SIZE = 4 };
 
 static uint8_t opcode_of(const tw_ws_receiver *in) { return in->header[0] & OPCODE; }
 static bool is_control(const tw_ws_receiver *in) { return (in->header[0] & CONTROL) != 0; }
-static bool is_final(const tw_ws_receiver *in) { return (in->header[0] & FIN) != 0; }
+static bool is_final(const tw_ws_receiver *in) { return (in->header[0] & TW_WS_FIN) != 0; }
 
-static bool first_byte_right(const tw_ws_receiver *in) {
-  if ((in->header[0] & RESERVED) != 0)
+static bool is_compressed(const tw_ws_receiver *in) { return (in->header[0] & TW_WS_RSV1) != 0; }
+
+static bool first_byte_right(const tw_ws *ws, const tw_ws_receiver *in) {
+  uint8_t meant =
+      ws->deflate == 0 || is_control(in) || opcode_of(in) == TW_WS_CONTINUATION ? 0 : TW_WS_RSV1; /* RFC 7692 6 */
+  if ((in->header[0] & RESERVED & ~meant) != 0)
     return false; /* RFC 6455 5.2: no extension gave them a meaning */
   switch (opcode_of(in)) {
   case TW_WS_CONTINUATION:
@@ -28,21 +33,30 @@ static bool first_byte_right(const tw_ws_receiver *in) {
   }
 }
 
-static bool second_byte_right(const tw_ws_receiver *in) {
-  if ((in->header[1] & MASKED) != 0)
-    return false; /* RFC 6455 5.1: a server masks no frame */
+static bool second_byte_right(const tw_ws *ws, const tw_ws_receiver *in) {
+  if (((in->header[1] & MASKED) != 0) != ws->server)
+    return false; /* RFC 6455 5.1: a client masks every frame, a server none */
   return !is_control(in) || (in->header[1] & LENGTH) <= TW_MAX_CONTROL;
 }
 
 static uint32_t header_size(const tw_ws_receiver *in) {
+  uint32_t key = (in->header[1] & MASKED) != 0 ? KEY_SIZE : 0;
   switch (in->header[1] & LENGTH) {
   case 126:
-    return 4;
+    return 4 + key;
   case 127:
-    return 10;
+    return 10 + key;
   default:
-    return 2;
+    return 2 + key;
   }
+}
+
+/* Takes the mask off the next `size` bytes of the payload. */
+static void unmask(const tw_ws *ws, tw_ws_receiver *in, uint8_t *data, uint32_t size) {
+  if (!ws->server)
+    return;
+  tw_mask_copy(data, data, size, in->header + header_size(in) - KEY_SIZE, in->phase);
+  in->phase = (uint8_t)((in->phase + size) & 3);
 }
 
 /* RFC 6455 5.2: the most significant bit is 0, and the shortest form that holds a length must be used. */
@@ -74,9 +88,14 @@ static void tell_part(tw_core *core, tw_slot *slot, tw_ws_receiver *in, const ui
   tw_event *event = tw_event_make(core, slot, TW_EVENT_MESSAGE);
   event->data = (uint32_t)(data - core->arena);
   event->size = size;
-  event->flags = (uint16_t)((in->told ? 0 : TW_FLAG_FIRST) | (final ? TW_FLAG_FINAL : 0) |
-                            (in->text ? TW_FLAG_TEXT : 0) | (ascii ? TW_FLAG_ASCII : 0));
+  event->flags =
+      (uint16_t)((in->told ? 0 : TW_FLAG_FIRST) | (final ? TW_FLAG_FINAL : 0) | (in->text ? TW_FLAG_TEXT : 0) |
+                 (ascii ? TW_FLAG_ASCII : 0) | (in->compressed ? TW_FLAG_COMPRESSED : 0));
   in->told = true;
+  if (slot->window > 0) {
+    slot->unread += size;
+    tw_socket_update_reading(core, slot);
+  }
 }
 
 static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
@@ -84,7 +103,7 @@ static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
   in->payload_left -= size;
   bool final = in->payload_left == 0 && is_final(in);
   bool ascii = false;
-  if (in->text && slot->state == TW_STATE_OPEN) {
+  if (in->text && !in->compressed && slot->state == TW_STATE_OPEN) {
     ascii = in->utf8 == 0 && tw_ascii_prefix(data, size) == size;
     int32_t bad = ascii ? -1 : tw_utf8_scan(&in->utf8, data, size);
     if (bad >= 0 || (final && in->utf8 != 0)) { /* RFC 6455 8.1 */
@@ -136,8 +155,9 @@ static void take_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t 
     return;
   /* A peer that lets our buffer fill up reads no pong; those it is owed then are left out, so that pings can't grow
    * anything. RFC 6455 5.5.3 asks for the latest only. */
-  if (opcode == TW_WS_PING && tw_tx_fits(core, slot, tw_ws_frame_size(size)))
-    tw_ws_put_frame(core, slot, FIN | TW_WS_PONG, data, size);
+  bool answer = opcode == TW_WS_PING && (ws->options & TW_WS_OPTION_NO_AUTO_PONG) == 0;
+  if (answer && tw_tx_fits(core, slot, tw_ws_frame_size(ws, size)))
+    tw_ws_put_frame(core, slot, ws, TW_WS_FIN | TW_WS_PONG, data, size);
   tw_event *event = tw_event_make(core, slot, opcode == TW_WS_PING ? TW_EVENT_PING : TW_EVENT_PONG);
   event->data = (uint32_t)(data - core->arena);
   event->size = size;
@@ -145,22 +165,19 @@ static void take_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t 
 
 /* A control frame's payload is collected if it comes in pieces; its event points to the collection, so nothing further
  * may be received before that event has been drained. */
-static uint32_t collect_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
+static void collect_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
   tw_ws_receiver *in = &ws->in.receiver;
-  if (in->control_size == 0 && size >= in->payload_left) {
-    uint32_t whole = in->payload_left;
-    take_control(core, slot, ws, data, whole);
-    return whole;
+  if (in->control_size == 0 && size == in->payload_left) {
+    take_control(core, slot, ws, data, size);
+    return;
   }
-  uint32_t part = size < in->payload_left ? size : in->payload_left;
-  memcpy(in->control + in->control_size, data, part);
-  in->control_size = (uint8_t)(in->control_size + part);
-  in->payload_left -= part;
+  memcpy(in->control + in->control_size, data, size);
+  in->control_size = (uint8_t)(in->control_size + size);
+  in->payload_left -= size;
   if (in->payload_left == 0) {
     take_control(core, slot, ws, in->control, in->control_size);
     tw_events_seal(core);
   }
-  return part;
 }
 
 /* The header is whole and its parts are right. `data` is where the payload will begin. */
@@ -172,20 +189,24 @@ static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t
     return;
   }
   if (!is_control(in)) {
-    uint32_t before = opcode_of(in) == TW_WS_CONTINUATION ? in->message_size : 0;
-    if (length > core->limits.maxMessage - before) {
+    bool goes_on = opcode_of(in) == TW_WS_CONTINUATION;
+    uint32_t before = goes_on ? in->message_size : 0;
+    in->fragments = goes_on ? in->fragments + 1 : 1;
+    if (before > ws->max_message || length > ws->max_message - before || in->fragments > ws->max_fragments) {
       tw_ws_fail(core, slot, ws, TW_ERR_WS_TOO_BIG, TW_WS_TOO_BIG);
       return;
     }
     if (!in->in_message) {
       in->in_message = true;
       in->text = opcode_of(in) == TW_WS_TEXT;
+      in->compressed = is_compressed(in);
       in->told = false;
       in->utf8 = 0;
     }
     in->message_size = before + (uint32_t)length;
   }
   in->in_payload = true;
+  in->phase = 0;
   in->payload_left = (uint32_t)length;
   if (length > 0)
     return;
@@ -199,7 +220,9 @@ static uint32_t take_header(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8
   tw_ws_receiver *in = &ws->in.receiver;
   for (uint32_t at = 0; at < size;) {
     in->header[in->header_size++] = data[at++];
-    bool right = in->header_size == 1 ? first_byte_right(in) : in->header_size == 2 ? second_byte_right(in) : true;
+    bool right = in->header_size == 1   ? first_byte_right(ws, in)
+                 : in->header_size == 2 ? second_byte_right(ws, in)
+                                        : true;
     if (!right) {
       tw_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
       return at;
@@ -218,13 +241,15 @@ uint32_t tw_ws_frames(tw_core *core, tw_slot *slot, tw_ws *ws, uint8_t *data, ui
   while (at < size && !ws->deaf && tw_events_room(core) > 0) {
     if (!in->in_payload) {
       at += take_header(core, slot, ws, data + at, size - at);
-    } else if (is_control(in)) {
-      at += collect_control(core, slot, ws, data + at, size - at);
-    } else {
-      uint32_t part = size - at < in->payload_left ? size - at : in->payload_left;
-      take_data(core, slot, ws, data + at, part);
-      at += part;
+      continue;
     }
+    uint32_t part = size - at < in->payload_left ? size - at : in->payload_left;
+    unmask(ws, in, data + at, part);
+    if (is_control(in))
+      collect_control(core, slot, ws, data + at, part);
+    else
+      take_data(core, slot, ws, data + at, part);
+    at += part;
   }
   return ws->deaf ? size : at;
 }

@@ -3,28 +3,40 @@
 #include "src/mask.h"
 #include "src/utf8.h"
 
-enum { FIN = 0x80, MASKED = 0x80, KEY_SIZE = 4 };
+enum { MASKED = 0x80, KEY_SIZE = 4 };
 
-static uint32_t header_size(uint32_t size) { return (size < 126 ? 2u : size <= UINT16_MAX ? 4u : 10u) + KEY_SIZE; }
-
-uint32_t tw_ws_frame_size(uint32_t size) { return header_size(size) + size; }
-
-void tw_ws_put_frame(tw_core *core, tw_slot *slot, uint8_t first, const void *payload, uint32_t size) {
-  uint8_t header[10 + KEY_SIZE];
-  uint32_t at = header_size(size);
-  uint8_t *key = header + at - KEY_SIZE;
+uint32_t tw_ws_frame_header(uint8_t header[10], uint8_t first, uint32_t size) {
   header[0] = first;
   if (size < 126) {
-    header[1] = (uint8_t)(MASKED | size);
-  } else if (size <= UINT16_MAX) {
-    header[1] = MASKED | 126;
-    tw_store_be16(header + 2, (uint16_t)size);
-  } else {
-    header[1] = MASKED | 127;
-    tw_store_be64(header + 2, size);
+    header[1] = (uint8_t)size;
+    return 2;
   }
+  if (size <= UINT16_MAX) {
+    header[1] = 126;
+    tw_store_be16(header + 2, (uint16_t)size);
+    return 4;
+  }
+  header[1] = 127;
+  tw_store_be64(header + 2, size);
+  return 10;
+}
+
+uint32_t tw_ws_frame_size(const tw_ws *ws, uint32_t size) {
+  return (size < 126 ? 2u : size <= UINT16_MAX ? 4u : 10u) + (ws->server ? 0 : KEY_SIZE) + size;
+}
+
+void tw_ws_put_frame(tw_core *core, tw_slot *slot, const tw_ws *ws, uint8_t first, const void *payload, uint32_t size) {
+  uint8_t header[10 + KEY_SIZE];
+  uint32_t at = tw_ws_frame_header(header, first, size);
+  if (ws->server) { /* RFC 6455 5.1: a server masks no frame */
+    tw_tx_put(core, slot, header, at);
+    tw_tx_put(core, slot, payload, size);
+    return;
+  }
+  uint8_t *key = header + at;
+  header[1] |= MASKED;
   tw_random_bytes(core, key, KEY_SIZE); /* RFC 6455 5.3: a fresh key a frame, from a strong source */
-  tw_tx_put(core, slot, header, at);
+  tw_tx_put(core, slot, header, at + KEY_SIZE);
   const uint8_t *from = payload;
   for (uint32_t done = 0, got; done < size; done += got) {
     uint8_t *to = tw_tx_extend(core, slot, size - done, &got);
@@ -44,17 +56,17 @@ void tw_ws_put_close(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code, con
   /* Beyond the connection's cap if need be: it is the last frame, and small. */
   if (ws->close_sent)
     return;
-  ws->close_owed = !tw_chain_fits(&core->tx_pool, &slot->tx, tw_ws_frame_size(size));
+  ws->close_owed = !tw_chain_fits(&core->tx_pool, &slot->tx, tw_ws_frame_size(ws, size));
   ws->owed_code = (uint16_t)code;
   if (ws->close_owed)
     return;
   ws->close_sent = true;
-  tw_ws_put_frame(core, slot, FIN | TW_WS_CLOSE, payload, size);
+  tw_ws_put_frame(core, slot, ws, TW_WS_FIN | TW_WS_CLOSE, payload, size);
 }
 
 void tw_ws_await_room(tw_core *core, tw_slot *slot, const tw_ws *ws) {
   if (ws->close_owed)
-    tw_tx_owe(core, slot, tw_ws_frame_size(2));
+    tw_tx_owe(core, slot, tw_ws_frame_size(ws, 2));
 }
 
 static tw_slot *open_slot(tw_core *core, int32_t handle, int32_t *error) {
@@ -70,7 +82,8 @@ int32_t tw_ws_send_message(tw_core *core, int32_t handle, uint32_t flags, const 
     return error;
   bool part = (flags & TW_SEND_PART) != 0;
   bool more = (flags & TW_SEND_MORE) != 0;
-  if ((flags & ~(uint32_t)(TW_SEND_TEXT | TW_SEND_PART | TW_SEND_MORE)) != 0 || (more && !part))
+  bool compressed = (flags & TW_SEND_COMPRESSED) != 0;
+  if ((flags & ~(uint32_t)(TW_SEND_TEXT | TW_SEND_PART | TW_SEND_MORE | TW_SEND_COMPRESSED)) != 0 || (more && !part))
     return TW_ERR_ARGUMENT;
   if (size > core->limits.sendBuffer)
     return TW_ERR_TOO_LARGE;
@@ -78,32 +91,47 @@ int32_t tw_ws_send_message(tw_core *core, int32_t handle, uint32_t flags, const 
   tw_ws *ws = tw_ws_of(core, slot);
   if (ws->sending && !part)
     return TW_ERR_STATE;
+  if (compressed && ws->deflate == 0)
+    return TW_ERR_ARGUMENT;
   bool text = ws->sending ? ws->sending_text : (flags & TW_SEND_TEXT) != 0;
   uint32_t utf8 = ws->sending ? ws->sent_utf8 : 0;
-  if (text && (tw_utf8_scan(&utf8, data, size) >= 0 || (!more && utf8 != 0)))
+  bool plain = ws->sending ? !ws->sending_compressed : !compressed;
+  if (text && plain && (tw_utf8_scan(&utf8, data, size) >= 0 || (!more && utf8 != 0)))
     return TW_ERR_WS_UTF8;
-  error = tw_tx_admit(core, slot, tw_ws_frame_size(size));
+  error = tw_tx_admit(core, slot, tw_ws_frame_size(ws, size));
   if (error != 0)
     return error;
 
-  uint8_t opcode = ws->sending ? TW_WS_CONTINUATION : text ? TW_WS_TEXT : TW_WS_BINARY;
-  tw_ws_put_frame(core, slot, more ? opcode : opcode | FIN, data, size);
+  uint8_t first = ws->sending ? TW_WS_CONTINUATION : text ? TW_WS_TEXT : TW_WS_BINARY;
+  if (compressed && !ws->sending)
+    first |= TW_WS_RSV1; /* RFC 7692 6: on the first frame of a message only */
+  tw_ws_put_frame(core, slot, ws, more ? first : first | TW_WS_FIN, data, size);
+  ws->sending_compressed = !plain;
   ws->sending = more;
   ws->sending_text = text;
   ws->sent_utf8 = utf8;
   return (int32_t)size;
 }
 
-int32_t tw_ws_send_ping(tw_core *core, int32_t handle, const void *data, uint32_t size) {
+static int32_t send_control(tw_core *core, int32_t handle, uint8_t opcode, const void *data, uint32_t size) {
   int32_t error;
   tw_slot *slot = open_slot(core, handle, &error);
   if (error != 0)
     return error;
   if (size > TW_MAX_CONTROL)
     return TW_ERR_ARGUMENT;
-  error = tw_tx_admit(core, slot, tw_ws_frame_size(size));
+  tw_ws *ws = tw_ws_of(core, slot);
+  error = tw_tx_admit(core, slot, tw_ws_frame_size(ws, size));
   if (error != 0)
     return error;
-  tw_ws_put_frame(core, slot, FIN | TW_WS_PING, data, size);
+  tw_ws_put_frame(core, slot, ws, TW_WS_FIN | opcode, data, size);
   return (int32_t)size;
+}
+
+int32_t tw_ws_send_ping(tw_core *core, int32_t handle, const void *data, uint32_t size) {
+  return send_control(core, handle, TW_WS_PING, data, size);
+}
+
+int32_t tw_ws_send_pong(tw_core *core, int32_t handle, const void *data, uint32_t size) {
+  return send_control(core, handle, TW_WS_PONG, data, size);
 }

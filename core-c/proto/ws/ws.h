@@ -1,16 +1,24 @@
-/* ws.h: the WebSocket client, RFC 6455. One tw_ws lies beside each WebSocket's slot.
+/* ws.h: WebSockets, RFC 6455, client and server. A slot that is one has a tw_ws (tw_ws_take).
  *
+ *   open.c       what the application says before the handshake
  *   handshake.c  the request, and what the response must say       RFC 6455 4.1
+ *   accept.c     the other side of it                              RFC 6455 4.2
+ *   deflate.c    agreeing on compression                           RFC 7692 7
  *   receive.c    frames in                                         RFC 6455 5
  *   send.c       frames out                                        RFC 6455 5, 6.1
- *   life.c       opening, closing, failing                         RFC 6455 7 */
+ *   broadcast.c  one frame out to many
+ *   life.c       opening, closing, failing                         RFC 6455 7
+ *   heartbeat.c  whether the peer still lives */
 #ifndef TW_PROTO_WS_H
 #define TW_PROTO_WS_H
 
 #include "proto/http1/head.h"
 #include "src/core.h"
 
-/* RFC 6455 5.2 */
+/* RFC 6455 5.2: bits of a frame's first byte */
+enum { TW_WS_FIN = 0x80, TW_WS_RSV1 = 0x40 };
+
+/* RFC 6455 5.2: opcodes */
 enum {
   TW_WS_CONTINUATION = 0x0,
   TW_WS_TEXT = 0x1,
@@ -41,19 +49,23 @@ typedef struct tw_ws_response {
   uint8_t seen;       /* TW_WS_SEEN_ bits */
   uint8_t name_size;  /* more than fits: the name is none that matters */
   uint8_t value_size; /* more than fits: the value is none that is right */
+  bool told;          /* a part of its head has been given to the application */
   char name[24];
   char value[96];
 } tw_ws_response;
 
 /* The frame and the message that are being received. */
 typedef struct tw_ws_receiver {
-  uint8_t header[10];
+  uint8_t header[14];
   uint8_t header_size;  /* bytes of it that are there */
   uint8_t control_size; /* bytes of control[] that are there */
   bool in_payload;
   bool in_message;       /* a data message has begun and its final frame has not ended */
   bool text;             /* it is text */
+  bool compressed;       /* it is compressed: what its text says is not known here */
   bool told;             /* a part of it has been given to the application */
+  uint8_t phase;         /* place in the mask of the payload's next byte */
+  uint32_t fragments;    /* frames of the message so far */
   uint32_t payload_left; /* bytes of the frame still to come */
   uint32_t message_size; /* payload bytes of the message, this frame's included */
   uint32_t utf8;         /* state of tw_utf8_scan */
@@ -67,6 +79,7 @@ struct tw_ws {
   tw_chain protocols; /* subprotocols offered, "a, b" */
   uint32_t chosen_at; /* the one the server chose, in `protocols` */
   uint32_t chosen_size;
+  bool server;    /* our side accepted: the peer masks, we do not */
   bool requested; /* the request is queued: what comes is the answer */
   bool upgraded;  /* the handshake is done: frames flow */
   bool deaf;      /* nothing more is received: the peer closed or broke the protocol */
@@ -77,7 +90,17 @@ struct tw_ws {
   bool sending;       /* our fragmented message is unfinished */
   uint32_t sent_utf8; /* its tw_utf8_scan state, if text */
   bool sending_text;
+  bool sending_compressed;
   uint16_t close_code; /* that the peer sent */
+  uint16_t offered;    /* tw_deflate parameters that our handshakes offer */
+  uint16_t deflate;    /* those agreed upon */
+  uint8_t options;     /* tw_ws_option bits */
+  bool heard;          /* bytes came since the heartbeat's timer was set */
+  bool asked;          /* by a ping, and the timer waits for a sign of life */
+  uint32_t max_message;
+  uint32_t max_fragments;
+  uint32_t heartbeat_ms; /* 0: none */
+  uint32_t patience_ms;
   union {
     tw_ws_response response;
     tw_ws_receiver receiver;
@@ -104,6 +127,11 @@ bool tw_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32
  * failed, or wants more. */
 uint32_t tw_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size);
 
+enum { TW_WS_KEY_TEXT = 24, TW_WS_ACCEPT_TEXT = 28 }; /* Base64 of 16 and of 20 bytes */
+
+/* What a server proves that it read the key with: the TW_WS_ACCEPT_TEXT bytes of Sec-WebSocket-Accept. RFC 6455 1.3 */
+void tw_ws_accept_text(const char *key, char *accept);
+
 /* ---- receive.c ---- */
 
 /* Takes in frames while there is room for events. Returns how much was consumed. */
@@ -111,11 +139,14 @@ uint32_t tw_ws_frames(tw_core *core, tw_slot *slot, tw_ws *ws, uint8_t *data, ui
 
 /* ---- send.c ---- */
 
-/* Queues a frame whose admission the caller has seen to. `first`: FIN and opcode. */
-void tw_ws_put_frame(tw_core *core, tw_slot *slot, uint8_t first, const void *payload, uint32_t size);
+/* Queues a frame whose admission the caller has seen to. `first`: FIN, RSV1 and opcode. */
+void tw_ws_put_frame(tw_core *core, tw_slot *slot, const tw_ws *ws, uint8_t first, const void *payload, uint32_t size);
 
-/* Bytes of a client's frame with a payload of `size` bytes. */
-uint32_t tw_ws_frame_size(uint32_t size);
+/* Bytes of our frame with a payload of `size` bytes. */
+uint32_t tw_ws_frame_size(const tw_ws *ws, uint32_t size);
+
+/* Writes the header of a frame, without a mask; returns its 2, 4 or 10 bytes. */
+uint32_t tw_ws_frame_header(uint8_t header[10], uint8_t first, uint32_t size);
 
 /* Queues a close frame with `code` (0: none), if none was sent. Without room it is owed, and loses its reason. */
 void tw_ws_put_close(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code, const char *reason, uint32_t reason_size);
@@ -123,7 +154,42 @@ void tw_ws_put_close(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code, con
 /* After a move to CLOSING: gets the close frame that is owed, if any, in line for blocks. */
 void tw_ws_await_room(tw_core *core, tw_slot *slot, const tw_ws *ws);
 
+/* ---- deflate.c ---- */
+
+enum { TW_WS_DEFLATE_TEXT = 128 }; /* bytes that hold any offer and any answer */
+
+/* Whether it is a word of tw_deflate that can be offered or accepted. */
+bool tw_ws_deflate_valid(uint32_t deflate);
+
+/* Writes the value of Sec-WebSocket-Extensions that offers these parameters; returns its bytes. */
+uint32_t tw_ws_deflate_offer(uint32_t deflate, char *text);
+
+/* The server's answer to that offer. Returns what is agreed upon, 0 if the answer takes up nothing, or
+ * ERR_WS_HANDSHAKE. */
+int32_t tw_ws_deflate_answered(uint32_t offered, const char *text, uint32_t size);
+
+/* Writes the answer to the chosen offer; returns its bytes. */
+uint32_t tw_ws_deflate_answer(uint32_t agreed, char *text);
+
+/* Chooses the first of a client's offers in one field value that goes with `accepted`. Returns what is agreed upon, or
+ * 0. */
+uint32_t tw_ws_deflate_choose(uint32_t accepted, const char *text, uint32_t size);
+
+/* ---- heartbeat.c ---- */
+
+/* The connection is open: the first interval begins. */
+void tw_ws_heartbeat_begin(tw_core *core, tw_slot *slot, tw_ws *ws);
+
+/* The timer of an open connection fired. */
+void tw_ws_heartbeat(tw_core *core, tw_slot *slot, tw_ws *ws);
+
 /* ---- life.c ---- */
+
+/* The limits at first. */
+void tw_ws_init(const tw_core *core, tw_ws *ws);
+
+/* An open stream, with what was written to it, becomes a WebSocket's server side. */
+void tw_ws_adopt(tw_core *core, tw_slot *slot, tw_ws *ws);
 
 /* The response was right: frames flow from now on. */
 void tw_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws);

@@ -1,0 +1,259 @@
+/* accept.c: the server's side of the handshake, RFC 6455 4.2. The head was checked by the HTTP parser and is whole. */
+#include <string.h>
+
+#include "proto/http1/fields.h"
+#include "proto/ws/ws.h"
+#include "src/base64.h"
+#include "src/bytes.h"
+
+enum { OK = 101, BAD = 400, NOT_GET = 405, NOT_THIS = 426 };
+
+typedef struct text {
+  const char *at;
+  uint32_t size;
+} text;
+
+/* What the head says, and what has been answered so far if it is not 101. */
+typedef struct opening {
+  uint16_t status;
+  bool upgrade;    /* Upgrade: websocket */
+  bool connection; /* Connection: Upgrade */
+  uint8_t hosts;
+  uint8_t keys;
+  uint8_t versions;
+  text key;
+  text version;
+  bool offered;     /* the subprotocol that was looked for */
+  uint32_t deflate; /* what was agreed upon */
+} opening;
+
+static bool same(text a, const char *b) { return tw_bytes_equal_nocase(a.at, a.size, b, tw_text_length(b)); }
+
+/* The next element of a comma-separated list, RFC 9110 5.6.1. False: none is left. */
+static bool next_element(text *list, text *element) {
+  const char *end = list->at + list->size;
+  const char *from = list->at;
+  while (from < end && (*from == ',' || *from == ' ' || *from == '\t'))
+    from++;
+  const char *to = from;
+  while (to < end && *to != ',')
+    to++;
+  *list = (text){to, (uint32_t)(end - to)};
+  while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
+    to--;
+  *element = (text){from, (uint32_t)(to - from)};
+  return element->size > 0;
+}
+
+static bool list_has(text list, const char *token) {
+  text element;
+  while (next_element(&list, &element))
+    if (same(element, token))
+      return true;
+  return false;
+}
+
+/* Case matters in the name of a subprotocol. */
+static bool offers(text list, text protocol) {
+  text element;
+  while (next_element(&list, &element))
+    if (element.size == protocol.size && memcmp(element.at, protocol.at, element.size) == 0)
+      return true;
+  return false;
+}
+
+/* RFC 6455 4.1 item 7: Base64 of 16 bytes. */
+static bool is_key(text key) {
+  if (key.size != TW_WS_KEY_TEXT || key.at[22] != '=' || key.at[23] != '=')
+    return false;
+  for (uint32_t i = 0; i < 22; i++) {
+    uint8_t c = (uint8_t)key.at[i];
+    if (!tw_is_letter(c) && !tw_is_digit(c) && c != '+' && c != '/')
+      return false;
+  }
+  return true;
+}
+
+static void take_field(opening *out, text name, text value, text protocol, uint32_t accepted) {
+  if (same(name, "host")) {
+    out->hosts++;
+  } else if (same(name, "upgrade")) {
+    out->upgrade |= list_has(value, "websocket");
+  } else if (same(name, "connection")) {
+    out->connection |= list_has(value, "upgrade");
+  } else if (same(name, "sec-websocket-key")) {
+    out->keys++;
+    out->key = value;
+  } else if (same(name, "sec-websocket-version")) {
+    out->versions++;
+    out->version = value;
+  } else if (same(name, "sec-websocket-protocol")) {
+    out->offered |= offers(value, protocol);
+  } else if (same(name, "sec-websocket-extensions") && accepted != 0 && out->deflate == 0) {
+    out->deflate = tw_ws_deflate_choose(accepted, value.at, value.size);
+  }
+}
+
+static text trimmed(const tw_head_token *token) {
+  text value = {(const char *)token->data, (uint32_t)token->size};
+  while (value.size > 0 && (value.at[value.size - 1] == ' ' || value.at[value.size - 1] == '\t'))
+    value.size--;
+  return value;
+}
+
+static uint16_t verdict(const opening *said) {
+  if (!said->upgrade)
+    return NOT_THIS;
+  if (said->versions == 1 && !same(said->version, "13"))
+    return NOT_THIS; /* RFC 6455 4.4 */
+  bool right = said->connection && said->hosts == 1 && said->versions == 1 && said->keys == 1 && is_key(said->key);
+  return right ? OK : BAD;
+}
+
+static opening read_head(const char *head, uint32_t size, text protocol, uint32_t accepted) {
+  opening said = {.status = BAD};
+  tw_head parser;
+  text name = {NULL, 0};
+  text value = {"", 0};
+  const uint8_t *at = (const uint8_t *)head;
+  tw_head_init(&parser, TW_HEAD_REQUEST, size);
+  for (;;) {
+    size_t used;
+    tw_head_token token;
+    if (tw_head_next(&parser, at, size - (size_t)(at - (const uint8_t *)head), &used, &token) != 0)
+      return said;
+    at += used;
+    switch (token.type) {
+    case TW_HEAD_METHOD:
+      if (token.size != 3 || memcmp(token.data, "GET", 3) != 0) {
+        said.status = NOT_GET;
+        return said;
+      }
+      break;
+    case TW_HEAD_VERSION:
+      if (token.minor == 0)
+        return said; /* RFC 6455 4.2.1 item 1: HTTP/1.1 or higher */
+      break;
+    case TW_HEAD_NAME:
+      name = (text){(const char *)token.data, (uint32_t)token.size};
+      value = (text){"", 0};
+      break;
+    case TW_HEAD_VALUE:
+      value = trimmed(&token);
+      break;
+    case TW_HEAD_FIELD_END:
+      take_field(&said, name, value, protocol, accepted);
+      break;
+    case TW_HEAD_END:
+      said.status = verdict(&said);
+      return said;
+    case TW_HEAD_NEED:
+      return said; /* not whole */
+    default:
+      break;
+    }
+  }
+}
+
+int32_t tw_ws_judge(const char *head, uint32_t head_size) {
+  return read_head(head, head_size, (text){"", 0}, 0).status;
+}
+
+/* ---- The answer ---------------------------------------------------------------------------------------------- */
+
+#define PUT(text) tw_tx_put(core, slot, text, sizeof(text) - 1)
+
+/* Fields that the answer writes itself. */
+static bool is_reserved(const tw_field *field) {
+  text name = {field->name, field->name_size};
+  return same(name, "upgrade") || same(name, "connection") || same(name, "content-length") ||
+         same(name, "transfer-encoding") || same(name, "sec-websocket-accept") ||
+         same(name, "sec-websocket-protocol") || same(name, "sec-websocket-extensions");
+}
+
+static bool fields_right(const char *fields, uint32_t size, uint32_t count) {
+  if (!tw_fields_valid(fields, size, count))
+    return false;
+  const char *at = fields;
+  tw_field field;
+  while (tw_field_next(&at, fields + size, &field))
+    if (is_reserved(&field))
+      return false;
+  return true;
+}
+
+static void put_fields(tw_core *core, tw_slot *slot, const char *fields, uint32_t size) {
+  const char *at = fields;
+  tw_field field;
+  while (tw_field_next(&at, fields + size, &field)) {
+    tw_tx_put(core, slot, field.name, field.name_size);
+    PUT(": ");
+    tw_tx_put(core, slot, field.value, field.value_size);
+    PUT("\r\n");
+  }
+}
+
+static int32_t stream_ready(tw_core *core, int32_t handle, tw_slot **out) {
+  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_TCP);
+  if (slot == NULL)
+    return TW_ERR_HANDLE;
+  const uint32_t wrong = TW_SLOT_SHUTDOWN | TW_SLOT_SECURING | TW_SLOT_ENDED;
+  bool idle = slot->state == TW_STATE_OPEN && slot->reader == NULL && slot->sending == 0 && (slot->flags & wrong) == 0;
+  *out = slot;
+  return idle && (slot->flags & TW_SLOT_ACCEPTED) != 0 ? 0 : TW_ERR_STATE;
+}
+
+int32_t tw_ws_accept(tw_core *core, int32_t handle, const char *head, uint32_t head_size, const char *protocol,
+                     uint32_t protocol_size, const char *fields, uint32_t fields_size, uint32_t field_count,
+                     uint32_t deflate) {
+  tw_slot *slot;
+  int32_t error = stream_ready(core, handle, &slot);
+  if (error != 0)
+    return error;
+  if (!tw_ws_deflate_valid(deflate))
+    return TW_ERR_ARGUMENT;
+  opening said = read_head(head, head_size, (text){protocol, protocol_size}, deflate);
+  if (said.status != OK)
+    return TW_ERR_WS_HANDSHAKE;
+  if (protocol_size > 0 && !said.offered)
+    return TW_ERR_ARGUMENT; /* RFC 6455 4.2.2 item 5: one that the client asked for */
+  if (!fields_right(fields, fields_size, field_count))
+    return TW_ERR_HEADER;
+  enum { FIXED = 256 };
+  if (protocol_size > core->limits.sendBuffer || fields_size > core->limits.sendBuffer / 4)
+    return TW_ERR_TOO_LARGE;
+  error = tw_tx_admit(core, slot, protocol_size + 3 * fields_size + TW_WS_DEFLATE_TEXT + FIXED);
+  if (error != 0)
+    return error;
+  if (protocol_size > 0 && !tw_text_fits(core, protocol_size))
+    return TW_ERR_MEMORY;
+  tw_ws *ws = tw_ws_take(core, slot);
+  if (ws == NULL)
+    return TW_ERR_LIMIT;
+  if (protocol_size > 0) {
+    tw_text_put(core, &ws->protocols, protocol, protocol_size);
+    ws->chosen_size = protocol_size;
+  }
+  ws->deflate = (uint16_t)said.deflate;
+
+  char accept[TW_WS_ACCEPT_TEXT];
+  tw_ws_accept_text(said.key.at, accept);
+  PUT("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+  tw_tx_put(core, slot, accept, sizeof accept);
+  PUT("\r\n");
+  if (protocol_size > 0) {
+    PUT("Sec-WebSocket-Protocol: ");
+    tw_tx_put(core, slot, protocol, protocol_size);
+    PUT("\r\n");
+  }
+  if (said.deflate != 0) {
+    char agreed[TW_WS_DEFLATE_TEXT];
+    PUT("Sec-WebSocket-Extensions: ");
+    tw_tx_put(core, slot, agreed, tw_ws_deflate_answer(said.deflate, agreed));
+    PUT("\r\n");
+  }
+  put_fields(core, slot, fields, fields_size);
+  PUT("\r\n");
+  tw_ws_adopt(core, slot, ws);
+  return 0;
+}
