@@ -7,6 +7,7 @@ export type ErrorStep =
   | "tls"
   | "handshake"
   | "accept"
+  | "proxy"
   | "receive"
   | "send"
   | "close"
@@ -43,6 +44,7 @@ const steps: Record<Step, ErrorStep> = {
   [Step.CLOSE]: "close",
   [Step.TLS]: "tls",
   [Step.ACCEPT]: "accept",
+  [Step.PROXY]: "proxy",
 };
 
 const doing: Record<ErrorStep, string> = {
