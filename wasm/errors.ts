@@ -53,6 +53,7 @@ const doing: Record<ErrorStep, string> = {
   tls: "TLS with",
   handshake: "the handshake with",
   accept: "accepting at",
+  proxy: "asking the proxy for a tunnel to",
   receive: "receiving from",
   send: "sending to",
   close: "closing",

@@ -18,9 +18,9 @@ function thrown(call: () => unknown): TwinwireError {
 }
 
 test("without an argument it tells the limits in force", () => {
-  expect(limits()).toMatchObject({ sockets: 1024, webSockets: 4096, closeTimeoutMs: 5000 });
+  expect(limits()).toMatchObject({ sockets: 8192, webSockets: 8192, closeTimeoutMs: 5000 });
   expect(net.isUp()).toBe(true);
-  expect(limits({}).sockets).toBe(1024);
+  expect(limits({}).sockets).toBe(8192);
 });
 
 test("a limit that is none, or out of its range, is refused by a message that tells what is allowed", () => {
@@ -37,7 +37,7 @@ test("a limit that is none, or out of its range, is refused by a message that te
   for (const wrong of [7, "sockets", null]) {
     expect(thrown(() => limits(JSON.parse(JSON.stringify(wrong)))).code).toBe("ERR_ARGUMENT");
   }
-  expect(limits().sockets).toBe(1024);
+  expect(limits().sockets).toBe(8192);
 });
 
 test("limits add up until the first open, and a larger sendBuffer has a larger way in", () => {
