@@ -25,6 +25,15 @@ export abstract class Calls {
     this.memory = this.core.memory;
   }
 
+  /**
+   * Bytes that `data` has told go another way now: to `httpRead`, or to a WebSocket that `wsAccept` made. They are
+   * delivered once more as soon as this turn's code is done, before anything else is; until then they may not change.
+   * `done` is called when what they made has been told.
+   */
+  unread(handle: number, bytes: Uint8Array, done?: () => void): void {
+    this.pump.unread(handle, bytes, done);
+  }
+
   /** The endpoint that the application owns by this number. */
   find(handle: number): Endpoint | undefined {
     if (typeof handle !== "number") return undefined;
@@ -141,14 +150,24 @@ export abstract class Calls {
     return memory.writeBytes(stage + offset, room, data);
   }
 
+  /** As `stage`, for text of which each character is one byte. -1 also for text that has others. */
+  protected stageLatin1(text: string, offset: number): number {
+    const { memory, stage } = this.core;
+    return memory.writeLatin1(stage + offset, this.limits.stageBuffer - offset, text);
+  }
+
   /** Opens a handle by `call`, which takes its text from the stage buffer; `tooLong` is what a text is that has no room. */
   protected open(endpoint: Endpoint, text: string, tooLong: number, call: (size: number) => number): number {
+    const size = this.stage(text);
+    return size < 0 ? tooLong : this.openStaged(endpoint, () => call(size));
+  }
+
+  /** Opens a handle by `call`, whose arguments are in the stage buffer. */
+  protected openStaged(endpoint: Endpoint, call: () => number): number {
     const { exports, self } = this.core;
     this.pump.touchClock();
     this.pump.refusal = undefined;
-    const size = this.stage(text);
-    if (size < 0) return tooLong;
-    const result = this.pump.endpoints.opening(endpoint, () => call(size));
+    const result = this.pump.endpoints.opening(endpoint, call);
     if (result < 0) return result;
     if (endpoint.tls !== undefined) exports.tw_set_tls(self, result, 1);
     this.pump.queueSettle();

@@ -63,6 +63,20 @@ export function dispatch(around: Surroundings, record: number, endpoint: Endpoin
     case Event.PONG:
       endpoint.pong(at, size);
       break;
+    case Event.HTTP_HEAD: {
+      const status = memory.eventCode(record);
+      endpoint.httpHead(at, size, memory.eventFlags(record), status, memory.eventDetail(record));
+      break;
+    }
+    case Event.HTTP_BODY:
+      endpoint.httpBody(at, size, memory.eventFlags(record));
+      break;
+    case Event.HTTP_TRAILER:
+      endpoint.httpTrailer(at, size, memory.eventFlags(record));
+      break;
+    case Event.HTTP_END:
+      endpoint.httpEnd(memory.eventCode(record), memory.eventDetail(record));
+      break;
   }
 }
 

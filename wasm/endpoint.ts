@@ -39,8 +39,8 @@ export abstract class Endpoint {
   /** How TLS is done on it; a listener's is that of the connections it accepts. Only the engine sets it (`setTls`). */
   tls: TlsOptions | undefined;
 
-  /** Whether it takes bytes that the port gives away, by `given`. */
-  readonly takesBytes: boolean = false;
+  /** Whether it takes bytes that the port gives away, by `given`. Not while the core reads HTTP for it. */
+  takesBytes = false;
 
   constructor(kind: Kind, address: string) {
     this.kind = kind;
@@ -78,6 +78,21 @@ export abstract class Endpoint {
 
   /** A datagram, and from whom. */
   datagram(_at: number, _size: number, _address: string, _port: number): void {}
+
+  /**
+   * A part of the head of the message that `httpRead` awaits, or of the answer to a WebSocket handshake. `flags`:
+   * `EventFlag`; with `FINAL`, `code` is the status of a response, and `what` are `HttpFlag` bits.
+   */
+  httpHead(_at: number, _size: number, _flags: number, _code: number, _what: number): void {}
+
+  /** A part of its body, without framing; `flags`: `EventFlag`. */
+  httpBody(_at: number, _size: number, _flags: number): void {}
+
+  /** A part of its trailer section; `flags`: `EventFlag`. */
+  httpTrailer(_at: number, _size: number, _flags: number): void {}
+
+  /** The message is over. `error`: 0, or the number of one; then `status` is what to answer a request with. */
+  httpEnd(_error: number, _status: number): void {}
 
   /** A WebSocket message or a part of one; `flags`: `EventFlag`. */
   message(_at: number, _size: number, _flags: number): void {}

@@ -1,5 +1,5 @@
 import { EventRecord, Span, Stats as StatsRecord } from "./abi.gen.ts";
-import { asciiText, bytesOver, copyBytes, utf8Text, writeUtf8 } from "./text.ts";
+import { asciiText, bytesOver, copyBytes, latin1Text, utf8Text, writeLatin1, writeUtf8 } from "./text.ts";
 
 const PAGE = 65536;
 
@@ -130,6 +130,11 @@ export class Memory {
     return asciiText(this.bytes, at, at + size);
   }
 
+  /** Text of bytes that are a character each. */
+  latin1(at: number, size: number): string {
+    return latin1Text(this.bytes, at, at + size);
+  }
+
   /** Text of UTF-8; what is not UTF-8 becomes U+FFFD. */
   utf8(at: number, size: number): string {
     return utf8Text(this.bytes, at, at + size);
@@ -150,6 +155,11 @@ export class Memory {
     return writeUtf8(this.bytes, at, room, text);
   }
 
+  /** Writes text of which each character is one byte. Returns its bytes, or -1 if some are not, or for want of room. */
+  writeLatin1(at: number, room: number, text: string): number {
+    return writeLatin1(this.bytes, at, room, text);
+  }
+
   /** Writes bytes. Returns their number, or -1 if they are more than `room`. */
   writeBytes(at: number, room: number, bytes: Uint8Array): number {
     if (bytes.length > room) return -1;
@@ -160,5 +170,10 @@ export class Memory {
   /** Writes 32-bit numbers to a place that is divisible by 4. */
   writeU32(at: number, values: readonly number[]): void {
     this.#u32.set(values, at >>> 2);
+  }
+
+  /** A copy of 32-bit numbers at a place that is divisible by 4. */
+  readI32(at: number, count: number): Int32Array {
+    return this.#i32.slice(at >>> 2, (at >>> 2) + count);
   }
 }

@@ -10,6 +10,7 @@ import { routeImports } from "./imports.ts";
 import { Reading } from "./reading.ts";
 import { report } from "./report.ts";
 import { atEndOfTurn } from "./turn.ts";
+import { Unread } from "./unread.ts";
 
 /** What an endpoint still hears once the application has closed it. */
 function isFarewell(event: number): boolean {
@@ -38,6 +39,9 @@ export class Pump implements PortEvents {
   #laterQueued = false;
   /** Records that a tick outside a delivery made: they wait for the next turn. */
   #waiting = 0;
+  /** What `unread` is to deliver. */
+  readonly #unread: Unread;
+  #unreadQueued = false;
   /** The runtime's error in the delivery or the call that is under way, and whose it is. */
   #cause: unknown;
   #causeHandle: number = NONE;
@@ -62,6 +66,7 @@ export class Pump implements PortEvents {
         },
       }),
     );
+    this.#unread = new Unread(this.core, limits.recvBuffer, (ready) => this.#tell(ready));
     this.diagnostics = new Diagnostics(this.core, port.diagnostics);
     this.#alarm = new Alarm(port.clock);
     port.attach(this, { received: this.core.memory.view(this.core.received, limits.recvBuffer) });
@@ -89,7 +94,7 @@ export class Pump implements PortEvents {
   }
 
   received(handle: number, size: number): void {
-    this.#begin();
+    this.#begin(size);
     this.#receive(handle, size);
   }
 
@@ -120,7 +125,7 @@ export class Pump implements PortEvents {
   }
 
   datagram(handle: number, size: number, address: string, port: number): void {
-    this.#begin();
+    this.#begin(size);
     const { exports, memory, self, sender } = this.core;
     const addressSize = memory.writeText(sender, MAX_ADDRESS, address);
     if (addressSize > 0) this.#drain(exports.tw_datagram(self, handle, size, addressSize, port));
@@ -147,6 +152,14 @@ export class Pump implements PortEvents {
     this.endpoints.sweep((handle) => this.core.exports.tw_state(this.core.self, handle) < 0);
   }
 
+  /** Delivers bytes once more, when what is going on is done; before the next delivery in any case. */
+  unread(handle: number, bytes: Uint8Array, done: (() => void) | undefined): void {
+    this.#unread.add(handle, bytes, done);
+    if (this.#draining || this.#unreadQueued) return;
+    this.#unreadQueued = true;
+    queueMicrotask(this.#unreadNow);
+  }
+
   /**
    * To be called before a call that starts a timer: without it, the timer would count from the last delivery. What falls
    * due here waits for a later turn.
@@ -171,19 +184,25 @@ export class Pump implements PortEvents {
     this.port.clock.later();
   }
 
+  readonly #unreadNow = (): void => {
+    this.#unreadQueued = false;
+    if (this.#unread.waiting && !this.#draining) this.#drain(0);
+  };
+
   readonly #settleNow = (): void => {
     this.#settleQueued = false;
     this.#settle();
   };
 
-  /** Before a delivery: what still waits is told, and the core learns the time. */
-  #begin(): void {
+  /** Before a delivery, of which `size` bytes lie in the core's buffer: what waits is told, the core learns the time. */
+  #begin(size = 0): void {
     this.#cause = undefined;
     const waiting = this.#waiting;
     this.#waiting = 0;
     if (waiting > 0) this.#tell(waiting);
     const due = this.#tick();
     if (due > 0) this.#tell(due);
+    if (this.#unread.waiting) this.#unread.runBefore(size);
   }
 
   #receive(handle: number, size: number): void {
@@ -201,6 +220,7 @@ export class Pump implements PortEvents {
 
   #drain(ready: number): void {
     if (ready > 0) this.#tell(ready);
+    if (this.#unread.waiting) this.#unread.run();
     this.#settle();
   }
 

@@ -6,11 +6,29 @@ import type { Endpoint } from "./endpoint.ts";
 const TOO_LARGE = Errors.ERR_TOO_LARGE.value;
 const ARGUMENT = Errors.ERR_ARGUMENT.value;
 
+/** An HTTP proxy that is asked for a tunnel. */
+export interface ProxyServer {
+  readonly host: string;
+  readonly port: number;
+  /** `"user:password"`, or `""`. */
+  readonly credentials: string;
+}
+
 /** The calls of streams, listeners and UDP sockets. See `Engine`. */
 export abstract class SocketCalls extends Calls {
   tcpConnect(endpoint: Endpoint, host: string, port: number): number {
     const { exports, self, stage } = this.core;
     return this.open(endpoint, host, ARGUMENT, (size) => exports.tw_tcp_connect(self, stage, size, port));
+  }
+
+  /** As `tcpConnect`, through an HTTP proxy. */
+  tcpConnectVia(endpoint: Endpoint, host: string, port: number, proxy: ProxyServer): number {
+    const { exports, self, stage } = this.core;
+    const size = this.stage(host);
+    if (size < 0) return ARGUMENT;
+    return this.openVia(endpoint, size, proxy, (via, viaSize, credentials, credentialsSize) =>
+      exports.tw_tcp_connect_via(self, stage, size, port, via, viaSize, proxy.port, credentials, credentialsSize),
+    );
   }
 
   /** Connects to a Unix stream socket. */
@@ -103,6 +121,20 @@ export abstract class SocketCalls extends Calls {
   setTls(endpoint: Endpoint, options: TlsOptions): number {
     endpoint.tls = options;
     return endpoint.handle === NONE ? 0 : this.core.exports.tw_set_tls(this.core.self, endpoint.handle, 1);
+  }
+
+  /** Opens a handle through a proxy, whose texts are put behind the `size` bytes that are in the stage buffer. */
+  protected openVia(
+    endpoint: Endpoint,
+    size: number,
+    { host, credentials }: ProxyServer,
+    call: (host: number, hostSize: number, credentials: number, credentialsSize: number) => number,
+  ): number {
+    const { stage } = this.core;
+    const hostSize = this.stage(host, size);
+    const credentialsSize = hostSize < 0 ? -1 : this.stage(credentials, size + hostSize);
+    if (credentialsSize < 0) return ARGUMENT;
+    return this.openStaged(endpoint, () => call(stage + size, hostSize, stage + size + hostSize, credentialsSize));
   }
 
   /** Starts TLS on an open stream in place. `name` is the server's to verify; `""`: the one that was connected to. */

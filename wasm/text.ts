@@ -8,6 +8,7 @@ interface RuntimeBuffer extends Uint8Array {
   latin1Slice(start: number, end: number): string;
   utf8Slice(start: number, end: number): string;
   utf8Write(text: string, start: number, room: number): number;
+  latin1Write(text: string, start: number, room: number): number;
   copy(target: Uint8Array, targetStart: number, start: number, end: number): number;
 }
 
@@ -24,6 +25,8 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Below this, a loop over the characters beats a call into the runtime. */
 const SHORT = 20;
+
+const ONE_BYTE = /^[\0-\xff]*$/;
 
 /** A view of all of `buffer`: a `Buffer` where the runtime has one. */
 export function bytesOver(buffer: ArrayBufferLike, offset = 0, size = buffer.byteLength - offset): Uint8Array {
@@ -53,6 +56,14 @@ export function asciiText(bytes: Uint8Array, start: number, end: number): string
 export function utf8Text(bytes: Uint8Array, start: number, end: number): string {
   if (BufferClass !== undefined) return (bytes as RuntimeBuffer).utf8Slice(start, end);
   return decoder.decode(bytes.subarray(start, end));
+}
+
+/** Text of bytes that are a character each, as Fetch reads fields. */
+export function latin1Text(bytes: Uint8Array, start: number, end: number): string {
+  if (BufferClass !== undefined) return (bytes as RuntimeBuffer).latin1Slice(start, end);
+  let text = "";
+  for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at] as number);
+  return text;
 }
 
 /** The bytes that a base64 text stands for. */
@@ -86,4 +97,22 @@ export function writeUtf8(bytes: Uint8Array, at: number, room: number, text: str
   if (length * 3 > room && utf8Size(text) > room) return -1;
   if (BufferClass !== undefined) return (bytes as RuntimeBuffer).utf8Write(text, at, room);
   return encoder.encodeInto(text, bytes.subarray(at, at + room)).written;
+}
+
+/**
+ * Writes `text`, of which each character must be one byte, to `at`.
+ *
+ * @returns how many bytes it took, or -1 if `room` is too small or a character is above U+00FF; then the bytes there are
+ * not defined.
+ */
+export function writeLatin1(bytes: Uint8Array, at: number, room: number, text: string): number {
+  const { length } = text;
+  if (length > room) return -1;
+  /* Text is mostly ASCII, and as UTF-8 that takes a byte a character: one pass both writes and proves it. */
+  if (length * 3 <= room && writeUtf8(bytes, at, room, text) === length) return length;
+  /* To write a wider character as its low byte could make a line break of it. */
+  if (!ONE_BYTE.test(text)) return -1;
+  if (BufferClass !== undefined) return (bytes as RuntimeBuffer).latin1Write(text, at, room);
+  for (let index = 0; index < length; index++) bytes[at + index] = text.charCodeAt(index);
+  return length;
 }

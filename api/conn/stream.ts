@@ -18,7 +18,7 @@ type Phase = "opening" | "open" | "gone" | "closed";
 
 /** A stream of the promise door: what the engine tells is brought together with the calls that wait for it. */
 export class Stream extends Endpoint {
-  override readonly takesBytes = true;
+  override takesBytes = true;
   readonly engine: Engine;
   readonly inbox = new Inbox(this);
   readonly outbox = new Outbox(this);
