@@ -13,18 +13,24 @@ static bool is_web_socket(const tw_core *core, uint32_t index) { return index >=
 void tw_slots_init(tw_core *core) {
   core->free_socket = core->free_web_socket = core->free_ws = NO_SLOT;
   core->fresh_web_socket = core->limits.sockets;
-  if (core->slot_count > 0)
-    memset(core->slots, 0, core->slot_count * sizeof *core->slots);
+}
+
+/* Whether the slot was ever taken. The others have never been written to, so that room for many costs nothing. */
+static bool is_known(const tw_core *core, uint32_t index) {
+  return index < core->fresh_socket || (is_web_socket(core, index) && index < core->fresh_web_socket);
 }
 
 /* Each range has its own free list, so that neither kind can starve the other. */
-static uint32_t range_take(uint32_t *first_free, uint32_t *fresh, uint32_t end, const tw_slot *slots) {
+static uint32_t range_take(uint32_t *first_free, uint32_t *fresh, uint32_t end, tw_slot *slots) {
   if (*first_free != NO_SLOT) {
     uint32_t index = *first_free;
     *first_free = slots[index].next_free;
     return index;
   }
-  return *fresh < end ? (*fresh)++ : NO_SLOT;
+  if (*fresh == end)
+    return NO_SLOT;
+  memset(&slots[*fresh], 0, sizeof *slots);
+  return (*fresh)++;
 }
 
 static uint32_t take_index(tw_core *core, uint32_t kind) {
@@ -64,7 +70,7 @@ tw_slot *tw_slot_find(tw_core *core, int32_t handle) {
   if (handle <= 0)
     return NULL;
   uint32_t index = (uint32_t)handle & INDEX_MASK;
-  if (index >= core->slot_count)
+  if (!is_known(core, index))
     return NULL;
   tw_slot *slot = &core->slots[index];
   if (slot->kind == 0 || slot->generation != (uint32_t)handle >> INDEX_BITS)
