@@ -4,8 +4,8 @@ import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts
 import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { BunClock } from "./clock.ts";
 import { errorNumber } from "./errors.ts";
-import type { Place } from "./place.ts";
 import { Listener } from "./listener.ts";
+import type { Place } from "./place.ts";
 import { RandomPool } from "./random.ts";
 import { resolve } from "./resolve.ts";
 import type { BunPlace } from "./runtime.ts";
@@ -138,12 +138,7 @@ class BunPort implements Port {
     return stream;
   }
 
-  #listen(
-    handle: number,
-    local: BunPlace,
-    options: SocketOptions,
-    tls?: TlsOptions,
-  ): void {
+  #listen(handle: number, local: BunPlace, options: SocketOptions, tls?: TlsOptions): void {
     if (tls !== undefined) serverSide(tls); /* what is wrong with the options is known at once */
     const path = "unix" in local ? local.unix : undefined;
     const listener = new Listener(this.#place(handle, this.#listeners), local, (accepted, socket) =>

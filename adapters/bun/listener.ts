@@ -33,7 +33,12 @@ export class Listener {
       queueMicrotask(() => this.#listen([local]));
     } else if (local.hostname === "") {
       /* The first takes both families. It is missing where there is no IPv6. */
-      queueMicrotask(() => this.#listen([{ ...local, hostname: "::" }, { ...local, hostname: "0.0.0.0" }]));
+      queueMicrotask(() =>
+        this.#listen([
+          { ...local, hostname: "::" },
+          { ...local, hostname: "0.0.0.0" },
+        ]),
+      );
     } else if (isIP(local.hostname) !== 0) queueMicrotask(() => this.#listen([local]));
     else void this.#find(local);
   }

@@ -60,8 +60,8 @@ export interface BunHandlers<Data> {
   /** The peer has ended its half. */
   end?(socket: BunSocket<Data>): void;
   close?(socket: BunSocket<Data>, error?: Error): void;
-  /** `done`: there is TLS, whatever its certificate is worth. */
-  handshake?(socket: BunSecureSocket<Data>, done: boolean, error: Error | null): void;
+  /** Not trusted: the handshake failed, or there is TLS with a certificate that fails a check. */
+  handshake?(socket: BunSecureSocket<Data>, trusted: boolean, error: Error | null): void;
 }
 
 /** How TLS is to be done. */

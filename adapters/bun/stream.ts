@@ -6,7 +6,7 @@ import { errorNumber } from "./errors.ts";
 import { Inbound } from "./inbound.ts";
 import type { Place } from "./place.ts";
 import { Bun, type BunHandlers, type BunPlace, type BunSecureSocket, type BunSocket } from "./runtime.ts";
-import { clientSide, plainError, type Side, serverSide, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
+import { clientSide, isVerdict, plainError, type Side, serverSide, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
 
 /** Pieces of a write that are fewer bytes than this go out as one: to copy them costs less than to ask the kernel twice. */
 const JOINED = 65_536;
@@ -28,7 +28,7 @@ const connecting: BunHandlers<StreamSocket> = { ...plainHandlers, open: (socket)
 const covered: BunHandlers<StreamSocket> = { drain() {} };
 const securing: BunHandlers<StreamSocket> = {
   ...plainHandlers,
-  handshake: (socket, done, error) => socket.data.shaken(socket, done, error),
+  handshake: (socket, trusted, error) => socket.data.shaken(socket, trusted, error),
 };
 
 /** The stream of one handle over Bun's sockets. */
@@ -46,6 +46,10 @@ export class StreamSocket {
   /** Bun did not take all: `written` is owed. */
   #full = false;
   #kept = true;
+  /** Our half has ended. */
+  #finished = false;
+  /** That of the peer has, and that was told or is about to be. */
+  #ended = false;
   #closed = false;
   /** A call of the port is under way: what Bun calls back meanwhile has to wait. */
   #called = true;
@@ -81,6 +85,7 @@ export class StreamSocket {
 
   /** Ends our half: FIN, behind TLS's close_notify if there is TLS. */
   shutdown(): void {
+    this.#finished = true;
     this.#call((socket) => socket.shutdown());
   }
 
@@ -180,14 +185,16 @@ export class StreamSocket {
 
   /** Bun: the peer ended its half. Half a handshake leads nowhere: Bun ends that itself. */
   ended(socket: BunSocket<unknown>): void {
-    if (socket !== this.#socket || this.#closed || this.#isSecuring) return;
+    if (socket !== this.#socket || this.#closed || this.#isSecuring || this.#ended) return;
+    this.#ended = true;
     this.#inbound.after(() => this.#place.deliver.ended(this.#place.handle));
   }
 
   /** Bun: TLS has begun, or can't. */
-  shaken(socket: BunSecureSocket<StreamSocket>, done: boolean, error: Error | null): void {
+  shaken(socket: BunSecureSocket<StreamSocket>, trusted: boolean, error: Error | null): void {
     const side = this.#side;
     if (this.#closed || side === undefined || socket !== this.#socket) return;
+    const done = trusted || isVerdict(error);
     const wrong = done ? side.refuses(socket) : (error ?? undefined);
     if (done && wrong === undefined) {
       this.#secure = socket;
@@ -203,8 +210,11 @@ export class StreamSocket {
   gone(socket: BunSocket<unknown>, error: Error | undefined): void {
     if (socket !== this.#socket || this.#closed) return;
     if (this.#called) queueMicrotask(() => this.gone(socket, error));
-    else if (error === undefined && !this.#isSecuring) this.#inbound.after(() => this.#finish(undefined));
-    else this.#finish(error);
+    else if (error !== undefined || this.#isSecuring) this.#finish(error);
+    else {
+      if (this.#finished) this.ended(socket); /* behind our own end Bun passes over theirs */
+      this.#inbound.after(() => this.#finish(undefined));
+    }
   }
 
   get #isSecuring(): boolean {

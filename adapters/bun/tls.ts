@@ -53,12 +53,21 @@ class OptionsError extends Error {
 export function tlsErrorNumber(error: unknown): number {
   if (error instanceof PinError) return Errors.ERR_TLS_PIN.value;
   const { code, errno } = (error ?? {}) as { code?: unknown; errno?: unknown };
-  const name = typeof code === "string" ? table[code] : undefined;
+  const name = typeof code === "string" && Object.hasOwn(table, code) ? table[code] : undefined;
   if (name !== undefined) return Errors[name].value;
   /* That of the system has a number; this is Bun's word for an end in the middle. */
-  if (error === undefined || (code === "ECONNRESET" && errno === undefined)) return Errors.ERR_ENDED.value;
+  if (error === undefined || (code === "ECONNRESET" && !errno)) return Errors.ERR_ENDED.value;
   const number = errorNumber(error);
   return number === Errors.ERR_HOST.value ? Errors.ERR_TLS.value : number;
+}
+
+/**
+ * Whether this is only what a certificate is worth. Bun tells it as if the handshake had failed, also where it was asked to
+ * refuse nothing; TLS is there all the same.
+ */
+export function isVerdict(error: Error | null): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === "string" && Object.hasOwn(table, code);
 }
 
 /** What BoringSSL says with its numbers and places, in its own few words. */
@@ -157,7 +166,8 @@ export function serverSide(options: TlsOptions): Side {
   if (cert === undefined || key === undefined) throw new OptionsError("a server needs cert and key");
   const asks = options.requestCert === true;
   const wrong = (socket: BunSecureSocket<unknown>): Error | undefined => {
-    if (socket.getPeerX509Certificate() === undefined) return new NoCertificateError("the client showed no certificate");
+    if (socket.getPeerX509Certificate() === undefined)
+      return new NoCertificateError("the client showed no certificate");
     const error = socket.getAuthorizationError();
     if (error === null) return undefined;
     const { code } = error as { code?: unknown };
