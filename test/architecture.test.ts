@@ -52,6 +52,8 @@ describe("TypeScript", () => {
         .filter((it) => it.isDirectory())
         .map((it) => it.name)
     : [];
+  /** What runtimes with Node's modules share. It is no adapter: nothing there makes a port for the engine. */
+  const shared = "node-api";
 
   test("the scanner sees every form of import", () => {
     expect(lines(imports("wasm/host.ts"))).toContain("wasm/host.ts imports #host");
@@ -80,10 +82,18 @@ describe("TypeScript", () => {
     const builtin = /^(node|bun|jsr|deno):|^bun$/;
     const allowed = (it: Import) =>
       inside(it.to, `adapters/${name}`) ||
+      inside(it.to, `adapters/${shared}`) ||
       it.to === "adapters/port.ts" ||
       it.to === "wasm/abi.gen.ts" ||
       builtin.test(it.to);
     expect(lines(importsOf(`adapters/${name}`).filter((it) => !allowed(it)))).toEqual([]);
+  });
+
+  test("what adapters share is no adapter", () => {
+    const makers = adapters.filter((name) => existsSync(join(root, `adapters/${name}/index.ts`)));
+    expect(makers).toEqual(adapters.filter((name) => name !== shared));
+    const found = files(`adapters/${shared}`, ".ts").filter((path) => /\bcreatePort\b/.test(read(path)));
+    expect(found).toEqual([]);
   });
 
   test("the port knows the shared numbers alone", () => {

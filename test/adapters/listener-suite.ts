@@ -20,8 +20,10 @@ class Client {
   got = Buffer.alloc(0);
 
   constructor(where: number | string) {
-    this.socket = typeof where === "number" ? connect(where, HOST) : connect(where);
-    this.socket.allowHalfOpen = true;
+    const options = { allowHalfOpen: true };
+    this.socket = connect(
+      typeof where === "number" ? { ...options, port: where, host: HOST } : { ...options, path: where },
+    );
     this.socket.on("data", (data: Buffer) => {
       this.got = Buffer.concat([this.got, data]);
     });

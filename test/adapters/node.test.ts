@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { errorNumber } from "../../adapters/node/errors.ts";
 import { createPort } from "../../adapters/node/index.ts";
+import { errorNumber } from "../../adapters/node-api/errors.ts";
 import { type ErrorCode, Errors } from "../../wasm/abi.gen.ts";
 import { portSuite } from "./suite.ts";
 

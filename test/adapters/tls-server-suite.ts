@@ -6,11 +6,12 @@ import type { Port, TlsOptions } from "../../adapters/port.ts";
 import { Close, type ErrorCode, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import { describeWith, findTool, startChild } from "../support/child.ts";
 import { atEnd, endPeers } from "../support/peers.ts";
-import { Inbox, pause } from "../support/wait.ts";
+import { Inbox, pause, until } from "../support/wait.ts";
 import { attach, type Ear, FIRST_ACCEPTED, listen, writeAll } from "./ear.ts";
 import { certificates, HOST, inFiles, nameOf, plainClient } from "./tls-support.ts";
 
-export function tlsServerSuite(name: string, createPort: () => Port): void {
+/** `returnsBytes`: what was read already can be given back to the socket, for TLS to find there. */
+export function tlsServerSuite(name: string, createPort: () => Port, { returnsBytes = true } = {}): void {
   afterEach(endPeers);
 
   describe(`${name}: a TLS server`, () => {
@@ -142,23 +143,40 @@ export function tlsServerSuite(name: string, createPort: () => Port): void {
     });
 
     /* With room for no more than the clear text, what came behind it is pushed back to where TLS finds it. */
-    test.each([65_536, 8])("TLS right behind bytes in the clear, with room for %d", async (room) => {
-      const tls = certificates().good;
-      const { port, ear } = attach(createPort, room);
-      const at = await listen(port, ear, 1);
-      ear.onReceived = (handle, data) => {
-        ear.onReceived = undefined;
-        if (data.toString() === "STARTTLS") port.startTls(handle, "", tls);
-      };
-      const plain = plainClient(at);
-      await new Promise((resolve) => plain.once("connect", resolve));
-      plain.write("STARTTLS");
-      if (room > 8) await ear.hears(`received ${FIRST_ACCEPTED}`);
-      const { said } = call(at, { socket: plain });
-      expect(await said.next()).toBe("secure");
-      await ear.hears(`secured ${FIRST_ACCEPTED}`);
-      expect(ear.text).toBe("STARTTLS");
-    });
+    test.each(returnsBytes ? [65_536, 8] : [65_536])(
+      "TLS right behind bytes in the clear, with room for %d",
+      async (room) => {
+        const tls = certificates().good;
+        const { port, ear } = attach(createPort, room);
+        const at = await listen(port, ear, 1);
+        ear.onReceived = (handle, data) => {
+          ear.onReceived = undefined;
+          if (data.toString() === "STARTTLS") port.startTls(handle, "", tls);
+        };
+        const plain = plainClient(at);
+        await new Promise((resolve) => plain.once("connect", resolve));
+        plain.write("STARTTLS");
+        if (room > 8) await ear.hears(`received ${FIRST_ACCEPTED}`);
+        const { said } = call(at, { socket: plain });
+        expect(await said.next()).toBe("secure");
+        await ear.hears(`secured ${FIRST_ACCEPTED}`);
+        expect(ear.text).toBe("STARTTLS");
+      },
+    );
+
+    /* What is not pushed back may not become part of what TLS protects. */
+    if (!returnsBytes)
+      test("TLS is refused while bytes wait that came before it", async () => {
+        const { port, ear } = attach(createPort, 8);
+        const at = await listen(port, ear, 1);
+        ear.onReceived = (handle) => {
+          ear.onReceived = undefined;
+          ear.heard.push(`answer ${port.startTls(handle, "", certificates().good)}`);
+        };
+        plainClient(at).write("STARTTLS and more");
+        await until(() => ear.text === "STARTTLS and more", "all of it, in the clear");
+        expect(ear.heard.all).toContain(`answer ${Errors.ERR_TLS_BUFFERED.value}`);
+      });
 
     test("TLS upon a connection that has talked in the clear", async () => {
       const tls = certificates().good;

@@ -1,0 +1,101 @@
+import type { Place } from "./place.ts";
+
+/**
+ * What a stream receives, on its way to the core. Bun hands on up to half a MiB at once, in memory that is ours then; the
+ * core is handed as much as fits, and may stop reading in between. What is left waits here, and behind it the end.
+ */
+export class Inbound {
+  readonly #place: Place;
+  /** Whether Bun's memory may be given away. */
+  readonly #gives: boolean;
+  #reading = true;
+  #closed = false;
+  #handing = false;
+  /** What remains of the bytes that were handed on last. */
+  #rest: Buffer | undefined;
+  /** What came behind it. */
+  #queue: Buffer[] | undefined;
+  /** What is to be told once all bytes were handed on: the end, and that the socket is gone. */
+  #ends: (() => void)[] | undefined;
+
+  constructor(place: Place, gives: boolean) {
+    this.#place = place;
+    this.#gives = gives;
+  }
+
+  get reading(): boolean {
+    return this.#reading;
+  }
+
+  /** Whether bytes wait here. */
+  get holds(): boolean {
+    return this.#rest !== undefined || this.#queue !== undefined;
+  }
+
+  read(on: boolean): void {
+    this.#reading = on;
+    if (on && !this.#handing && (this.holds || this.#ends !== undefined)) queueMicrotask(() => this.#release());
+  }
+
+  /** Nobody wants anything any more. */
+  close(): void {
+    this.#closed = true;
+    this.#rest = undefined;
+    this.#queue = undefined;
+    this.#ends = undefined;
+  }
+
+  /** Bytes have come. */
+  take(bytes: Buffer): void {
+    if (this.#handing || !this.#reading || this.holds) {
+      this.#queue ??= [];
+      this.#queue.push(bytes);
+      return;
+    }
+    this.#hand(bytes);
+    if (this.holds || this.#ends !== undefined) this.#release();
+  }
+
+  /** Has something told behind all that came, as long as reading is on. */
+  after(tell: () => void): void {
+    if (this.#reading && !this.#handing && !this.holds && this.#ends === undefined) {
+      tell();
+      return;
+    }
+    this.#ends ??= [];
+    this.#ends.push(tell);
+  }
+
+  /** Hands bytes on, until reading is stopped. */
+  #hand(bytes: Buffer): void {
+    const { handle, deliver, memory } = this.#place;
+    const room = memory.received.length;
+    let next: Buffer | undefined = bytes;
+    this.#handing = true;
+    while (next !== undefined && this.#reading && !this.#closed) {
+      const part: Buffer = next.length <= room ? next : next.subarray(0, room);
+      this.#rest = part === next ? undefined : next.subarray(room);
+      if (this.#gives) deliver.given(handle, part);
+      else {
+        memory.received.set(part);
+        deliver.received(handle, part.length);
+      }
+      next = this.#rest;
+    }
+    this.#handing = false;
+  }
+
+  #release(): void {
+    while (this.#reading && !this.#closed && this.holds) {
+      const next = this.#rest ?? this.#queue?.shift();
+      if (this.#queue?.length === 0) this.#queue = undefined;
+      if (next !== undefined) this.#hand(next);
+    }
+    while (this.#reading && !this.#closed && !this.holds) {
+      const tell = this.#ends?.shift();
+      if (this.#ends?.length === 0) this.#ends = undefined;
+      if (tell === undefined) return;
+      tell();
+    }
+  }
+}

@@ -1,0 +1,277 @@
+import { Buffer } from "node:buffer";
+import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
+import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
+import { endAddress } from "./address.ts";
+import { errorNumber } from "./errors.ts";
+import { Inbound } from "./inbound.ts";
+import type { Place } from "./place.ts";
+import { Bun, type BunHandlers, type BunPlace, type BunSecureSocket, type BunSocket } from "./runtime.ts";
+import { clientSide, isVerdict, plainError, type Side, serverSide, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
+
+/** Pieces of a write that are fewer bytes than this go out as one: to copy them costs less than to ask the kernel twice. */
+const JOINED = 65_536;
+const joined = Buffer.allocUnsafeSlow(JOINED);
+
+/** What a stream is made from: where it connects to, or what a listener (at a path, for Unix) accepted. */
+export type Source = BunPlace | { readonly accepted: BunSocket<StreamSocket>; readonly path: string | undefined };
+
+/** What a connection calls, for all of them: whose it is stands in its `data`. */
+export const plainHandlers = {
+  data: (socket, bytes) => socket.data?.received(socket, bytes),
+  drain: (socket) => socket.data?.drained(socket),
+  end: (socket) => socket.data?.ended(socket),
+  close: (socket, error) => socket.data?.gone(socket, error),
+} as const satisfies BunHandlers<StreamSocket | undefined>;
+
+const connecting: BunHandlers<StreamSocket> = { ...plainHandlers, open: (socket) => socket.data.opened(socket) };
+/** What TLS is put upon: Bun would hand on all that came as it came. */
+const covered: BunHandlers<StreamSocket> = { drain() {} };
+const securing: BunHandlers<StreamSocket> = {
+  ...plainHandlers,
+  handshake: (socket, trusted, error) => socket.data.shaken(socket, trusted, error),
+};
+
+/** The stream of one handle over Bun's sockets. */
+export class StreamSocket {
+  readonly #place: Place;
+  readonly #source: Source;
+  readonly #options: SocketOptions;
+  readonly #inbound: Inbound;
+  /** What bytes are written to and come from: TLS once there is some. There is none until it is connected. */
+  #socket: BunSocket<StreamSocket> | undefined;
+  /** The same, once the handshake is done. */
+  #secure: BunSecureSocket<StreamSocket> | undefined;
+  /** TLS, begun or done. */
+  #side: Side | undefined;
+  /** Bun did not take all: `written` is owed. */
+  #full = false;
+  #kept = true;
+  /** Our half has ended. */
+  #finished = false;
+  /** That of the peer has, and that was told or is about to be. */
+  #ended = false;
+  #closed = false;
+  /** A call of the port is under way: what Bun calls back meanwhile has to wait. */
+  #called = true;
+
+  /** @throws the error with which Bun refuses the options. */
+  constructor(place: Place, source: Source, options: SocketOptions, tls?: TlsOptions) {
+    this.#place = place;
+    this.#source = source;
+    this.#options = options;
+    this.#inbound = new Inbound(place, options.takesBytes === true);
+    if ("accepted" in source) {
+      this.#socket = source.accepted;
+      source.accepted.data = this;
+      this.#configure(source.accepted);
+    } else {
+      if (tls !== undefined) clientSide(tls, ""); /* what is wrong with the options is known at once */
+      const connection = Bun.connect({ ...source, allowHalfOpen: true, data: this, socket: connecting });
+      connection.catch((error: unknown) => this.#finish(error as Error));
+    }
+    this.#called = false;
+  }
+
+  /** As `Port.write`. */
+  write(pieces: readonly Uint8Array[]): number {
+    const socket = this.#socket;
+    if (socket === undefined) return 0;
+    this.#called = true;
+    const [size, all] = pieces.length === 1 ? writeOne(socket, pieces[0] as Uint8Array) : writeAll(socket, pieces);
+    this.#called = false;
+    this.#full = size < all;
+    return size;
+  }
+
+  /** Ends our half: FIN, behind TLS's close_notify if there is TLS. */
+  shutdown(): void {
+    this.#finished = true;
+    this.#call((socket) => socket.shutdown());
+  }
+
+  /**
+   * As `Port.startTls`.
+   *
+   * @throws the error with which Bun refuses the options.
+   */
+  startTls(name: string, options: TlsOptions): number {
+    const below = this.#socket;
+    if (this.#side !== undefined || below === undefined) return Errors.ERR_STATE.value;
+    const source = this.#source;
+    const host = "hostname" in source ? source.hostname : "";
+    const side = "accepted" in source ? serverSide(options) : clientSide(options, name === "" ? host : name);
+    /* There is no way back for what has been read: it would be missing from TLS, or pass for what TLS protects. */
+    if (this.#inbound.holds) return Errors.ERR_TLS_BUFFERED.value;
+    this.#called = true;
+    if (!this.#inbound.reading) below.resume();
+    const [raw, secure] = below.upgradeTLS({ data: this, tls: side.tls, socket: securing });
+    if (!("accepted" in source)) raw.reload({ socket: covered });
+    if (!this.#kept) secure.unref();
+    this.#side = side;
+    this.#socket = secure;
+    this.#called = false;
+    return 0;
+  }
+
+  tlsInfo(): TlsInfo | undefined {
+    if (this.#secure === undefined || this.#side === undefined) return undefined;
+    return tlsInfoOf(this.#secure, this.#side);
+  }
+
+  read(on: boolean): void {
+    if (on === this.#inbound.reading) return;
+    this.#inbound.read(on);
+    if (this.#isSecuring) return;
+    this.#call((socket) => (on ? socket.resume() : socket.pause()));
+  }
+
+  /** Ends orderly: FIN goes out behind what was written. Bun holds none of the core's bytes. */
+  end(): void {
+    this.#close();
+    const socket = this.#socket;
+    if (this.#secure === undefined) socket?.end();
+    else {
+      socket?.shutdown();
+      socket?.close(); /* TLS would wait for the peer's word, which may never come */
+    }
+  }
+
+  /** Ends at once: RST. */
+  abort(): void {
+    this.#close();
+    this.#socket?.terminate();
+  }
+
+  address(which: AddressOf): string | number {
+    const source = this.#source;
+    if ("unix" in source) return which === AddressOf.REMOTE ? source.unix : "";
+    if ("accepted" in source && source.path !== undefined) return which === AddressOf.LOCAL ? source.path : "";
+    return this.#socket === undefined ? Errors.ERR_STATE.value : endAddress(this.#socket, which);
+  }
+
+  keep(on: boolean): void {
+    this.#kept = on;
+    if (on) this.#socket?.ref();
+    else this.#socket?.unref();
+  }
+
+  /** Bun: it is connected. */
+  opened(socket: BunSocket<StreamSocket>): void {
+    if (this.#called) {
+      queueMicrotask(() => this.opened(socket));
+      return;
+    }
+    if (this.#closed) {
+      socket.terminate();
+      return;
+    }
+    this.#socket = socket;
+    this.#configure(socket);
+    if (!this.#inbound.reading) socket.pause();
+    this.#place.deliver.connected(this.#place.handle);
+  }
+
+  /** Bun: bytes have come. */
+  received(socket: BunSocket<unknown>, bytes: Buffer): void {
+    if (socket === this.#socket && !this.#closed) this.#inbound.take(bytes);
+  }
+
+  /** Bun: it may be written to. */
+  drained(socket: BunSocket<unknown>): void {
+    if (!this.#full || socket !== this.#socket || this.#closed) return;
+    this.#full = false;
+    this.#place.deliver.written(this.#place.handle, 0);
+  }
+
+  /** Bun: the peer ended its half. Half a handshake leads nowhere: Bun ends that itself. */
+  ended(socket: BunSocket<unknown>): void {
+    if (socket !== this.#socket || this.#closed || this.#isSecuring || this.#ended) return;
+    this.#ended = true;
+    this.#inbound.after(() => this.#place.deliver.ended(this.#place.handle));
+  }
+
+  /** Bun: TLS has begun, or can't. */
+  shaken(socket: BunSecureSocket<StreamSocket>, trusted: boolean, error: Error | null): void {
+    const side = this.#side;
+    if (this.#closed || side === undefined || socket !== this.#socket) return;
+    const done = trusted || isVerdict(error);
+    const wrong = done ? side.refuses(socket) : (error ?? undefined);
+    if (done && wrong === undefined) {
+      this.#secure = socket;
+      if (!this.#inbound.reading) socket.pause();
+      this.#place.deliver.secured(this.#place.handle);
+      return;
+    }
+    this.#finish(wrong);
+    socket.terminate();
+  }
+
+  /** Bun: it is gone. */
+  gone(socket: BunSocket<unknown>, error: Error | undefined): void {
+    if (socket !== this.#socket || this.#closed) return;
+    if (this.#called) queueMicrotask(() => this.gone(socket, error));
+    else if (error !== undefined || this.#isSecuring) this.#finish(error);
+    else {
+      if (this.#finished) this.ended(socket); /* behind our own end Bun passes over theirs */
+      this.#inbound.after(() => this.#finish(undefined));
+    }
+  }
+
+  get #isSecuring(): boolean {
+    return this.#side !== undefined && this.#secure === undefined;
+  }
+
+  #configure(socket: BunSocket<StreamSocket>): void {
+    const { noDelay, keepAlive } = this.#options;
+    if (noDelay === false) socket.setNoDelay(false); /* Bun has it on */
+    if (keepAlive) socket.setKeepAlive(true, keepAlive === true ? 0 : keepAlive.initialDelayMs);
+    if (!this.#kept) socket.unref();
+  }
+
+  #call(call: (socket: BunSocket<StreamSocket>) => void): void {
+    if (this.#socket === undefined) return;
+    this.#called = true;
+    call(this.#socket);
+    this.#called = false;
+  }
+
+  /** The last delivery. */
+  #finish(error: Error | undefined): void {
+    if (this.#closed) return;
+    const number = this.#isSecuring ? tlsErrorNumber(error) : error === undefined ? 0 : errorNumber(error);
+    this.#close();
+    const { handle, deliver, forget } = this.#place;
+    forget();
+    deliver.closed(handle, number, plainError(error));
+  }
+
+  /** Nothing is delivered any more. */
+  #close(): void {
+    this.#closed = true;
+    this.#inbound.close();
+  }
+}
+
+function writeOne(socket: BunSocket<StreamSocket>, piece: Uint8Array): [number, number] {
+  return [Math.max(0, socket.write(piece)), piece.length];
+}
+
+/** Writes the pieces, as one if they are small. Returns how many bytes were taken, and of how many. */
+function writeAll(socket: BunSocket<StreamSocket>, pieces: readonly Uint8Array[]): [number, number] {
+  const all = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (all <= JOINED) {
+    let at = 0;
+    for (const piece of pieces) {
+      joined.set(piece, at);
+      at += piece.length;
+    }
+    return [Math.max(0, socket.write(joined.subarray(0, all))), all];
+  }
+  let size = 0;
+  for (const piece of pieces) {
+    const taken = Math.max(0, socket.write(piece));
+    size += taken;
+    if (taken < piece.length) break;
+  }
+  return [size, all];
+}
