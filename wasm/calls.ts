@@ -1,4 +1,4 @@
-import type { Port, TlsInfo } from "../adapters/port.ts";
+import type { DeflateHost, Port, TlsInfo } from "../adapters/port.ts";
 import { type AddressOf, type Deadline, Errors, type Limits, MAX_ADDRESS, MAX_PATH, State } from "./abi.gen.ts";
 import { type Core, readStats } from "./core.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -54,6 +54,11 @@ export abstract class Calls {
   /** What the runtime reported, if it is why the last call failed that opens, connects, sends a datagram or starts TLS. */
   get cause(): unknown {
     return this.pump.refusal;
+  }
+
+  /** The host's library for raw DEFLATE, or `undefined` where there is none. */
+  get deflateHost(): DeflateHost | undefined {
+    return this.pump.port.deflate;
   }
 
   /** Closes any handle; the number is stale from now on. */

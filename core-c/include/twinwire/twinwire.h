@@ -268,9 +268,9 @@ int32_t tw_ws_send_ping(tw_core *core, int32_t handle, const void *data, uint32_
 int32_t tw_ws_send_pong(tw_core *core, int32_t handle, const void *data, uint32_t size);
 
 /* Starts the close handshake: `code` is one that may be sent (RFC 6455 7.4: 1000..1003, 1007..1014, 3000..4999; the
- * ones below 3000 but 1000 are for libraries and servers), or 0 for none; `reason` 0..TW_MAX_REASON bytes of UTF-8 (none
- * without a code). Ends reconnecting. The number is stale at once; the peer's answer is told by CLOSE, and the handle
- * ends with its DISCONNECTED event, within closeTimeoutMs. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
+ * ones below 3000 but 1000 are for libraries and servers), or 0 for none; `reason` 0..TW_MAX_REASON bytes of UTF-8
+ * (none without a code). Ends reconnecting. The number is stale at once; the peer's answer is told by CLOSE, and the
+ * handle ends with its DISCONNECTED event, within closeTimeoutMs. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
 int32_t tw_ws_start_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size);
 
 /* Closes any handle and ends reconnecting. What is queued is still written, within closeTimeoutMs. A WebSocket is
