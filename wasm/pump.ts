@@ -220,7 +220,10 @@ export class Pump implements PortEvents {
 
   #drain(ready: number): void {
     if (ready > 0) this.#tell(ready);
-    if (this.#unread.waiting) this.#unread.run();
+    if (this.#unread.waiting) {
+      this.ownBytes = undefined;
+      this.#unread.run();
+    }
     this.#settle();
   }
 
