@@ -76,7 +76,8 @@ uint32_t tw_received(tw_core *core, int32_t handle, uint32_t size);
  */
 uint32_t tw_unread(tw_core *core, int32_t handle, uint32_t size);
 
-/* The peer ended its half of the stream. */
+/* The peer ended its half of the stream. Told once more, it is the end of what tw_unread has given back: for a
+ * tw_http_read that was asked for later. */
 uint32_t tw_ended(tw_core *core, int32_t handle);
 
 /* `size` more bytes of the last tw_port_write are done with; 0 asks for the rest to be offered again. */
