@@ -36,7 +36,7 @@ for (const { name, passed, failed, seconds, left } of rows) {
 }
 const missing = rows.filter((row) => row.left || row.skipped > 0);
 if (missing.length > 0) {
-  console.log("\nLeft out, for want of a tool:");
+  console.log("\nLeft out, for want of a tool or of what a host has not got (docs/hosts.md):");
   for (const row of missing) console.log(`  ${row.name}: ${row.missing ?? `${row.skipped} tests, see above`}`);
 }
 
