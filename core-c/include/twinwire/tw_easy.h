@@ -563,7 +563,8 @@ void tw_easy_release(tw_easy *easy);
  * called from a listener. */
 void tw_easy_tell(tw_easy *easy, uint32_t count);
 
-/* Ticks, and tells what is due. */
+/* Ticks, and tells what is due. To be called before the first delivery of each turn of the loop: what waits from before
+ * would be lost otherwise. */
 void tw_easy_turn(tw_easy *easy);
 
 /* Writes what was queued. Returns whether events wait, so that the next turn must come without waiting. */
@@ -571,6 +572,9 @@ bool tw_easy_flush(tw_easy *easy);
 
 /* Tells the listeners of "error" of a failure that a socket survives (a datagram that could not be sent after all). */
 void tw_easy_failed(tw_easy *easy, int32_t handle, int32_t error, uint32_t step);
+
+/* Notes `error` for tw_last_error and returns -1. */
+int32_t tw_easy_refuse(int32_t error);
 
 /* Whether a listener is being called. */
 bool tw_easy_telling(const tw_easy *easy);
