@@ -7,6 +7,7 @@
 #define TEST_SCRIPT_HOST_H
 
 #include "log.h"
+#include "tap.h"
 #include "twinwire/twinwire.h"
 
 enum { TEST_SOCKS = 64, TEST_NAME = 16 };
@@ -48,6 +49,7 @@ typedef struct test_sock {
 
 typedef struct script_host {
   const uint8_t *arena;
+  test_tap tap;
   test_log wire;
   test_sock socks[TEST_SOCKS];
   int count;

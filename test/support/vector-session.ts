@@ -13,7 +13,7 @@ const defaults: Limits = {
   sockets: 4,
   webSockets: 4,
   recvBuffer: 4096,
-  stageBuffer: 262_144,
+  stageBuffer: 4096,
   sendBuffer: 65_536,
   blockSize: 512,
   sendPool: 131_072,
