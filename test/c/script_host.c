@@ -160,6 +160,8 @@ static void written(script_host *host, test_sock *sock, const uint8_t *data, siz
 
 int32_t tw_port_write(void *context, int32_t handle, const tw_span *spans, uint32_t count) {
   script_host *host = context;
+  for (uint32_t i = 0; i < count; i++)
+    tap_import(host, "write", handle, i, count, host->arena + spans[i].data, spans[i].size);
   test_sock *sock = script_host_sock(host, handle);
   if (sock == NULL || !sock->open) {
     script_host_fault(host, "bytes are written on a socket that is not open", sock);
@@ -190,7 +192,6 @@ int32_t tw_port_write(void *context, int32_t handle, const tw_span *spans, uint3
     buffer_append(&sock->pending, host->arena + spans[i].data, spans[i].size);
   }
   size_t total = sock->pending.size;
-  tap_import(host, "write", handle, count, 0, sock->pending.data, total);
   if (sock->again && (total < before.size || memcmp(sock->pending.data, before.data, before.size) != 0))
     script_host_fault(host, "bytes that were handed back are not offered again", sock);
   buffer_free(&before);

@@ -10,7 +10,7 @@
 #include "tap.h"
 #include "twinwire/twinwire.h"
 
-enum { TEST_SOCKS = 64, TEST_NAME = 16 };
+enum { TEST_SOCKS = 128, TEST_NAME = 16 };
 
 /* A handle that a vector named. It keeps its number after close. */
 typedef struct test_sock {

@@ -307,6 +307,8 @@ static bool fill_tables(test_session *s) {
     s->host.opening = sock;
     int32_t handle = ws ? tw_ws_connect(s->core, "ws://h/", 7) : tw_tcp_connect(s->core, "h", 1, 80);
     s->host.opening = NULL;
+    const uint32_t opened = (uint32_t)handle;
+    tap_add(&s->host.tap, "opened", &opened, 1, "", 0);
     if (handle < 0)
       return fail_with(s, "when all was closed, place %u of the tables is still taken: %s", (unsigned)i,
                        error_name(handle)) != 0;

@@ -66,7 +66,7 @@ export class Session implements PortEvents {
     this.port = new ScriptPort(mode.wrap ? 0xffffffff - 499 : 1_000_000);
     this.port.dribble = mode.dribble ?? false;
     this.script = new Script(this.port);
-    this.events = new EventLog(this.port);
+    this.events = new EventLog(this.port, machine.tap);
   }
 
   /** The core; made at the first call. */
