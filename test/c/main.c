@@ -144,12 +144,15 @@ int main(int count, char **args) {
     }
   }
   char why[1024] = "";
-  if (leaf_random(why, sizeof why) == 1) {
+  bool good = leaf_random(why, sizeof why) == 1;
+  if (good) {
     r.passed++;
   } else {
     r.failed++;
-    printf("  FAIL random tests of the leaves: %s\n", why);
+    printf("  FAIL random input to the leaves: %s\n", why);
   }
+  if (r.digests)
+    printf("case %s %016d random input: the leaves\n", good ? "passed" : "failed", 0);
   session_free(&r.session);
   printf("%llu runs\n", r.runs);
   printf("%d passed, %d failed\n", r.passed, r.failed);

@@ -120,7 +120,13 @@ export const calls: Record<string, Operation> = {
     const { at, size } = one(s, step, 3);
     const flags = kinds[textAt(step, 2)];
     if (flags === undefined) throw new Error("no such kind of message");
-    expectResult(s, step, 4, s.core.exports.tw_ws_send_message(s.core.self, handleAt(s, step, 1), flags, at, size), size);
+    expectResult(
+      s,
+      step,
+      4,
+      s.core.exports.tw_ws_send_message(s.core.self, handleAt(s, step, 1), flags, at, size),
+      size,
+    );
   },
   ping: (s, step) => {
     const { at, size } = one(s, step, 2);

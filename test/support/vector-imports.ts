@@ -11,7 +11,10 @@ interface Running {
 
 /** Imports that tell `tap` and then do what `running()` says. */
 export function tapImports(tap: Tap, running: () => Running): CoreImports {
-  const bytes = (at: number, size: number): Uint8Array => running().core().memory.view(at >>> 0, size);
+  const bytes = (at: number, size: number): Uint8Array =>
+    running()
+      .core()
+      .memory.view(at >>> 0, size);
   return {
     tw_port_open(host, handle, kind, name, nameSize, port) {
       tap.add("open", [handle, kind, port], bytes(name, nameSize));

@@ -51,8 +51,8 @@ uint32_t __umodsi3(uint32_t number, uint32_t by) {
 
 int32_t __divsi3(int32_t number, int32_t by) {
   uint32_t rest;
-  uint32_t quotient = divide32(number < 0 ? 0U - (uint32_t)number : (uint32_t)number,
-                               by < 0 ? 0U - (uint32_t)by : (uint32_t)by, &rest);
+  uint32_t quotient =
+      divide32(number < 0 ? 0U - (uint32_t)number : (uint32_t)number, by < 0 ? 0U - (uint32_t)by : (uint32_t)by, &rest);
   return (int32_t)((number < 0) != (by < 0) ? 0U - quotient : quotient);
 }
 
