@@ -43,13 +43,14 @@ uint32_t tw_need(const tw_limits *limits);
 
 /* Makes a core in `arena` (`size` >= tw_need(limits), aligned to 16). `limits` is copied. The arena stays the core's
  * until the host stops using the core; there is nothing to tear down. Returns NULL if size or a limit is wrong. `host`
- * is handed back in every call of port.h. */
+ * is handed back in every call of port.h. The core lies at the start of the arena: offsets count from it, too. */
 tw_core *tw_init(void *arena, uint32_t size, const tw_limits *limits, void *host);
 
 /* ---- Buffers that the core lends: fixed places in the arena --------------------------------------------------------
  */
 
-/* limits.recvBuffer bytes, into which the host reads before tw_received and tw_datagram. */
+/* limits.recvBuffer bytes, into which the host reads before tw_received and tw_datagram; and one more, which is the
+ * application's side's: what came can be terminated. */
 uint8_t *tw_rx_buffer(tw_core *core);
 
 /* TW_MAX_ADDRESS bytes, into which the host writes a datagram's sender before tw_datagram. */
