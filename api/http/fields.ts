@@ -59,6 +59,8 @@ export function toHeaders(fields: readonly string[]): Headers {
 export class FieldText {
   text = "";
   count = 0;
+  /** Whether a Connection field of the application says that this is the last message. */
+  closes = false;
   readonly #names = new Set<string>();
 
   /** Takes over what the application gave. Values that may not be sent are for the core to refuse. */
@@ -76,7 +78,9 @@ export class FieldText {
   add(name: string, value: string): void {
     this.text += `${name}\0${value}\0`;
     this.count += 1;
-    this.#names.add(name.toLowerCase());
+    const lower = name.toLowerCase();
+    this.#names.add(lower);
+    if (lower === "connection" && /(?:^|,)\s*close\s*(?:,|$)/i.test(value)) this.closes = true;
   }
 
   /** Adds a field unless the application gave it. `name` in lower case. */

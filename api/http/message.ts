@@ -20,6 +20,10 @@ export class Message {
   flags = 0;
   headWhole = false;
   over = false;
+  /** Of a request: a response has begun. */
+  answered = false;
+  /** Of a request that asks for 100 (Continue): whether that was sent. */
+  continued = false;
   error: TwinwireError | undefined;
   /** Of the trailer section. */
   trailerText = "";

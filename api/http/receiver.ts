@@ -33,8 +33,6 @@ export class Receiver implements HttpEndpoint, BodySource {
   feeding = false;
   /** The last request whose head was whole: how it is answered depends on it. */
   request: Message | undefined;
-  /** Sends 100 (Continue). */
-  onWanted: (() => void) | undefined;
   /** Hears of interim responses. */
   onInterim: ((message: Message) => void) | undefined;
   /** Called when a message is over: the stream can carry another one, or not. */
@@ -90,7 +88,7 @@ export class Receiver implements HttpEndpoint, BodySource {
     message.endHead(status, what, this);
     if (!message.isResponse) this.request = message;
     if ((what & HttpFlag.BODY) !== 0) this.#setAlarm("all", this.#expected?.timeoutMs ?? 0);
-    if (message.whole && (what & HttpFlag.CONTINUE) !== 0) this.onWanted?.();
+    if (message.whole) this.#sendContinue(message);
     if (!message.whole && !message.isInterim) this.#resolve(message);
   }
 
@@ -152,7 +150,13 @@ export class Receiver implements HttpEndpoint, BodySource {
   }
 
   wanted(): void {
-    if (this.#message?.has(HttpFlag.CONTINUE)) this.onWanted?.();
+    if (this.#message !== undefined) this.#sendContinue(this.#message);
+  }
+
+  /** A response to the last request begins. */
+  answered(): void {
+    if (this.request !== undefined) this.request.answered = true;
+    this.request = undefined;
   }
 
   abandoned(): void {
@@ -262,6 +266,14 @@ export class Receiver implements HttpEndpoint, BodySource {
     }
     this.#give(error);
     if (message !== undefined) this.onOver?.(message);
+  }
+
+  /** RFC 9110 10.1.1: the client sends the body once it is asked to. It goes before whatever else waits to be sent. */
+  #sendContinue(message: Message): void {
+    if (!message.has(HttpFlag.CONTINUE) || message.answered || message.continued) return;
+    message.continued = true;
+    const { engine, handle } = this.#stream;
+    engine.httpSend(handle, 0, 100, "Continue\0", 0, "");
   }
 
   /** Gives a message to who waits for it, if it is ready. */
