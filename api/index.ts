@@ -32,6 +32,7 @@ export { Server, TcpServer, TlsServer } from "./conn/server.ts";
 export { TcpConnection, TlsConnection } from "./conn/tcp.ts";
 export { UdpSocket } from "./conn/udp.ts";
 export type { Bytes } from "./handles/arguments.ts";
+export { type TraceLine, type TraceSink, trace } from "./trace.ts";
 
 /** The version of the package. */
 export const version = "0.1.0";

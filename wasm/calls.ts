@@ -6,6 +6,7 @@ import { completeLimits } from "./limits.ts";
 import type { Memory, Stats } from "./memory.ts";
 import { Pump } from "./pump.ts";
 import { type ResolveOptions, resolve } from "./resolve.ts";
+import type { TraceSink } from "./trace/tracer.ts";
 
 /** What is sent: text goes out as UTF-8. */
 export type Payload = string | Uint8Array;
@@ -49,6 +50,12 @@ export abstract class Calls {
   /** From now on this endpoint hears of a handle of which another one heard. */
   adopt(endpoint: Endpoint, handle: number): void {
     this.pump.endpoints.add(endpoint, handle);
+  }
+
+  /** Has what passes the wall written down: of one handle, or of all. Returns what ends it. */
+  trace(sink: TraceSink, only?: number): () => void {
+    const { core, port, tracing } = this.pump;
+    return tracing.begin(core, sink, () => port.clock.now(), only);
   }
 
   /** What the runtime reported, if it is why the last call failed that opens, connects, sends a datagram or starts TLS. */
