@@ -27,11 +27,32 @@ export type {
   UdpOptions,
   WaitOptions,
 } from "./conn/options.ts";
+export type { ProxyOption } from "./conn/proxy.ts";
 export { type ResolveOptions, resolve } from "./conn/resolve.ts";
 export { Server, TcpServer, TlsServer } from "./conn/server.ts";
 export { TcpConnection, TlsConnection } from "./conn/tcp.ts";
 export { UdpSocket } from "./conn/udp.ts";
 export type { Bytes } from "./handles/arguments.ts";
+export type { Body as HttpBody } from "./http/body.ts";
+export { http } from "./http/http.ts";
+export type { IncomingRequest } from "./http/receive.ts";
+export type { IncomingResponse } from "./http/request.ts";
+export type { HttpCloseOptions, HttpHandler, HttpServer, ServeOptions } from "./http/serve.ts";
+export type {
+  BodyInput,
+  Headers as HttpHeaders,
+  HeadersInput,
+  HttpConn,
+  HttpReply,
+  HttpRequest,
+  HttpRequestOptions,
+  HttpResponse,
+  HttpServerRequest,
+  HttpServerResponse,
+  HttpStreamRequest,
+  Json,
+  ReadRequestOptions,
+} from "./http/types.ts";
 export { type TraceLine, type TraceSink, trace } from "./trace.ts";
 
 /** The version of the package. */

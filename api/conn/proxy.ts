@@ -110,7 +110,8 @@ function parse(text: string): URL | undefined {
   }
 }
 
-function decode(text: string): string {
+/** What a part of a URL stands for. */
+export function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

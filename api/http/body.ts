@@ -11,6 +11,8 @@ export interface BodySource {
   consumed(size: number): void;
   /** Somebody wants it: the peer may wait to hear that. */
   wanted(): void;
+  /** Somebody waits for the next part. */
+  awaited(): void;
   /** Nobody wants the rest of it. */
   abandoned(): void;
   fault(reason: string): TwinwireError;
@@ -153,6 +155,7 @@ export class Body implements AsyncIterable<Uint8Array> {
     if (this.#ended) return Promise.resolve(DONE);
     const reader = new Waiter<IteratorResult<Uint8Array>>();
     this.#readers.add(reader);
+    this.#source.awaited();
     return reader.promise;
   }
 

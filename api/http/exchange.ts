@@ -11,6 +11,8 @@ export class Exchange {
   readonly stream: Stream;
   readonly receiver: Receiver;
   readonly sender: Sender;
+  /** Whether the last message is being sent, or has been. */
+  ending = false;
 
   constructor(stream: Stream) {
     this.stream = stream;

@@ -35,6 +35,8 @@ export class Receiver implements HttpEndpoint, BodySource {
   request: Message | undefined;
   /** Hears of interim responses. */
   onInterim: ((message: Message) => void) | undefined;
+  /** Called when the peer ends its half, or the stream is over. */
+  onPeerEnd: (() => void) | undefined;
   /** Called when a message is over: the stream can carry another one, or not. */
   onOver: ((message: Message) => void) | undefined;
   readonly #stream: Stream;
@@ -58,6 +60,11 @@ export class Receiver implements HttpEndpoint, BodySource {
     return message !== undefined && (!message.over || (message.body !== undefined && !bodyEnds.isOver(message.body)));
   }
 
+  /** Whether anything of the message that is awaited has come. */
+  get begun(): boolean {
+    return this.#message?.begun ?? false;
+  }
+
   /** Waits for the next message. A wait that is given up leaves it to the next call. */
   receive(expected: Expected): Promise<Message> {
     const refusal = this.#refusal(expected);
@@ -77,6 +84,12 @@ export class Receiver implements HttpEndpoint, BodySource {
     return waiter.promise;
   }
 
+  /** Takes what is left of a body, for nobody. */
+  async skip(): Promise<void> {
+    const body = this.#message?.body;
+    while (body !== undefined && (await body.next()) !== undefined);
+  }
+
   httpHead(at: number, size: number, flags: number, status: number, what: number): void {
     const message = this.#message;
     if (message === undefined) return;
@@ -87,7 +100,8 @@ export class Receiver implements HttpEndpoint, BodySource {
     }
     message.endHead(status, what, this);
     if (!message.isResponse) this.request = message;
-    if ((what & HttpFlag.BODY) !== 0) this.#setAlarm("all", this.#expected?.timeoutMs ?? 0);
+    this.#alarm?.clear();
+    if (message.whole && (what & HttpFlag.BODY) !== 0) this.awaited();
     if (message.whole) this.#sendContinue(message);
     if (!message.whole && !message.isInterim) this.#resolve(message);
   }
@@ -100,8 +114,8 @@ export class Receiver implements HttpEndpoint, BodySource {
       message.takeBody(memory, at, size, flags);
       if (size > 0) this.consumed(size);
     } else if (size > 0 && message.body !== undefined) {
+      this.#alarm?.clear();
       bodyEnds.push(message.body, memory.copy(at, size));
-      this.#setAlarm("all", this.#expected?.timeoutMs ?? 0);
     }
   }
 
@@ -131,11 +145,16 @@ export class Receiver implements HttpEndpoint, BodySource {
     this.#kept += size;
   }
 
+  peerEnded(): void {
+    this.onPeerEnd?.();
+  }
+
   /** The stream is over. */
   ended(error: TwinwireError): void {
     this.#alarm?.stop();
     if (this.#message?.over === false) this.#fail(error);
     this.#broken ??= error;
+    this.onPeerEnd?.();
   }
 
   /** The application's deadline passed. */
@@ -151,6 +170,10 @@ export class Receiver implements HttpEndpoint, BodySource {
 
   wanted(): void {
     if (this.#message !== undefined) this.#sendContinue(this.#message);
+  }
+
+  awaited(): void {
+    this.#setAlarm("all", this.#expected?.timeoutMs ?? 0);
   }
 
   /** A response to the last request begins. */

@@ -47,11 +47,12 @@ export async function respond(conn: HttpConn, response: HttpReply, options?: Wai
 
 /** As `respond`. `last`: the connection carries no other message. */
 export function reply(
-  { stream, receiver, sender }: Exchange,
+  exchange: Exchange,
   { status = 200, headers, body, json, trailers }: HttpReply,
   signal: AbortSignal | undefined,
   last = false,
 ): Promise<void> {
+  const { stream, receiver, sender } = exchange;
   const { request } = receiver;
   const fields = new FieldText().addAll(headers);
   const interim = status < 200;
@@ -79,7 +80,9 @@ export function reply(
   else if (closes && !fields.closes) flags |= HttpSend.CLOSE;
   const start = `${reasonOf(status)}\0`;
   const sent = sender.send({ status, start, fields, flags, body: content, trailers, signal });
-  return closes ? sent.then(() => stream.outbox.finish()) : sent;
+  if (!closes) return sent;
+  exchange.ending = true;
+  return sent.then(() => stream.outbox.finish());
 }
 
 /** A body as it is sent. */
