@@ -54,6 +54,15 @@ export type {
   ReadRequestOptions,
 } from "./http/types.ts";
 export { type TraceLine, type TraceSink, trace } from "./trace.ts";
+export type { HandshakeResponse, HeadersOption, WebSocketOptions } from "./websocket/client-options.ts";
+export type { DeflateOptions } from "./websocket/deflate.ts";
+export type { CloseEventLike, ErrorEventLike, MessageEventLike, WebSocketEventMap } from "./websocket/events.ts";
+export type { CloseInfo } from "./websocket/link.ts";
+export type { WebSocketMessage } from "./websocket/mailbox.ts";
+export type { ReconnectEvent, ReconnectOptions } from "./websocket/schedule.ts";
+export type { BinaryType } from "./websocket/session.ts";
+export type { Sendable } from "./websocket/surface.ts";
+export { WebSocket } from "./websocket/websocket.ts";
 
 /** The version of the package. */
 export const version = "0.1.0";

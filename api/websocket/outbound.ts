@@ -1,9 +1,8 @@
-import { Errors } from "../../wasm/abi.gen.ts";
+import { type ErrorCode, Errors } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
-import { utf8Size } from "../../wasm/text.ts";
 import { WaitingList } from "../conn/waiting.ts";
 import type { Link } from "./link.ts";
-import { Fragments, type Outgoing, type Piece, Whole } from "./outgoing.ts";
+import { type Fragments, type Outgoing, type Piece, Whole } from "./outgoing.ts";
 
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
 const TOO_LARGE = Errors.ERR_TOO_LARGE.value;
@@ -108,16 +107,16 @@ export class Outbound {
     const before = fragments.size;
     const given = fragments.give(data, final);
     if (this.#items.includes(fragments)) this.#queued += fragments.size - before;
-    else if (before === 0 && !fragments.begun) this.add(fragments);
+    else if (!fragments.isOver) this.add(fragments);
     this.#run();
     return given;
   }
 
   /** An item can't be sent; what was sent of it can't be taken back. */
-  failed(item: Outgoing, cause: unknown): void {
+  failed(item: Outgoing, cause: unknown, code: ErrorCode = "ERR_HOST"): void {
     if (!this.#items.includes(item)) return;
     this.#items = this.#items.filter((it) => it !== item);
-    this.#giveUp(item, new TwinwireError("ERR_HOST", { step: "send", cause }));
+    this.#giveUp(item, new TwinwireError(code, { step: "send", cause }));
     if (item.begun) this.#link?.abandon();
     this.#run();
   }
@@ -132,14 +131,8 @@ export class Outbound {
   }
 
   /** It will not be sent: it only counts. */
-  lose(data: string | Uint8Array | number): void {
-    this.#lost += typeof data === "number" ? data : typeof data === "string" ? utf8Size(data) : data.length;
-  }
-
-  /** The message of which fragments are being given, if it is the last thing that waits. */
-  get openFragments(): Fragments | undefined {
-    const last = this.#items.at(-1);
-    return last instanceof Fragments && !last.complete && last.manual ? last : undefined;
+  lose(size: number): void {
+    this.#lost += size;
   }
 
   /** Fulfilled once nothing waits. */

@@ -1,6 +1,6 @@
 import { SendFlag } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
-import { copyBytes, utf8Bytes, utf8Size } from "../../wasm/text.ts";
+import { utf8Bytes, utf8Size } from "../../wasm/text.ts";
 import { Waiter } from "../conn/waiting.ts";
 import type { Link } from "./link.ts";
 import type { Outbound } from "./outbound.ts";
@@ -63,7 +63,7 @@ export class Whole implements Outgoing {
       this.#size = data.size;
       return;
     }
-    this.#data = typeof data === "string" || !copy ? data : copyBytes(data, 0, data.length);
+    this.#data = typeof data === "string" || !copy ? data : new Uint8Array(data);
     this.#size = sizeOf(data);
   }
 
@@ -166,22 +166,24 @@ interface Chunk {
 
 /** A message that is given fragment by fragment. What is sent behind it waits until it is whole. */
 export class Fragments implements Outgoing {
-  /** Whether the application gives its fragments by `sendFragment`. */
-  readonly manual: boolean;
-  /** Whether its last fragment was given. */
-  complete = false;
   begun = false;
   #text: boolean | undefined;
   #chunks: Chunk[] = [];
   #size = 0;
   #error: TwinwireError | undefined;
 
-  constructor(manual: boolean) {
-    this.manual = manual;
-  }
-
   get size(): number {
     return this.#size;
+  }
+
+  /** Whether it was given up. */
+  get isOver(): boolean {
+    return this.#error !== undefined;
+  }
+
+  /** What its first fragment was; `undefined` without one. */
+  get isText(): boolean | undefined {
+    return this.#text;
   }
 
   /** Gives a fragment. Settled when it was handed over. To be followed by `Outbound.changed`. */
@@ -192,10 +194,9 @@ export class Fragments implements Outgoing {
       return waiter.promise;
     }
     this.#text ??= typeof data === "string";
-    const mine = typeof data === "string" ? data : copyBytes(data, 0, data.length);
+    const mine = typeof data === "string" ? data : new Uint8Array(data);
     this.#chunks.push({ data: mine, final, waiter });
     this.#size += sizeOf(mine);
-    this.complete = final;
     return waiter.promise;
   }
 
