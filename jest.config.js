@@ -1,14 +1,21 @@
+/** The runtime that jest runs on: its adapter is the one under test. */
+const host = ["bun", "deno"].find((name) => name in process.versions) ?? "node";
+
 export default {
   testMatch: ["<rootDir>/test/**/*.test.ts"],
+  // Each host's own suite runs on that host.
+  testPathIgnorePatterns: ["bun", "deno", "node"]
+    .filter((name) => name !== host)
+    .map((name) => `<rootDir>/test/adapters/${name}(-\\w+)?\\.test\\.ts$`),
   testEnvironment: "node",
   testTimeout: 15_000,
   extensionsToTreatAsEsm: [".ts"],
   transform: { "\\.ts$": "babel-jest" },
   // What package.json resolves to dist/, the tests take from its sources.
   moduleNameMapper: {
-    "^#host$": "<rootDir>/adapters/node/index.ts",
+    "^#host$": `<rootDir>/adapters/${host}/index.ts`,
     "^twinwire$": "<rootDir>/api/index.ts",
     "^twinwire/(handles|result|dial|duplex)$": "<rootDir>/api/$1.ts",
   },
-  modulePathIgnorePatterns: ["<rootDir>/build/", "<rootDir>/dist/"],
+  modulePathIgnorePatterns: ["<rootDir>/build/", "<rootDir>/dist/", "<rootDir>/scripts/runtimes/"],
 };

@@ -7,11 +7,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
 import { toolchains } from "../wasm/build/toolchains.mjs";
+import { targetParts } from "./parts-targets.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
 
 const bin = (name) => join(root, "node_modules/.bin", name);
-const includeFlags = [...includes, "test/c", "test/fuzz"].map((directory) => `-I${directory}`);
+const includeFlags = [...includes, "test/c", "test/fuzz", "test/targets"].map((directory) => `-I${directory}`);
 const strict = ["-std=c11", ...warningFlags, "-Werror"];
 const sanitizers = [
   "-g",
@@ -42,7 +43,7 @@ export const formatter = { program: clangFormat?.path, missing: clangFormat ? un
 
 /** The tests in C: what they share, the program that runs the vectors, and what libFuzzer calls instead. */
 const cTests = () => listFiles("test/c", ".c");
-const allCTests = () => ["test/c", "test/fuzz"].flatMap((directory) => listFiles(directory, ".c"));
+const allCTests = () => [...cTests(), ...listFiles("test/fuzz", ".c"), "test/targets/files_embedded.c"];
 const vectorProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("_fuzz.c"))];
 const fuzzProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("/main.c"))];
 
@@ -130,19 +131,17 @@ async function jest(args, env = {}) {
   };
 }
 
-/** The tests that say something about a runtime, each in a process of its own, against dist/ as users import it. */
+/**
+ * The same tests in Bun, each file with globals of its own, two processes at a time. They take the package from dist/, as
+ * users do. Left out are the suites that are another host's.
+ */
 async function bun() {
-  const total = { passed: 0, failed: 0, skipped: 0 };
-  const suites = listFiles("test", ".test.ts").filter((path) => !/^test\/(architecture|build)\./.test(path));
-  for (const suite of suites) {
-    const { status, lines } = await run(bin("bun"), ["test", "--timeout=15000", suite], { quiet: true });
-    const count = (word) =>
-      Number(lines.map((line) => RegExp(`^ *(\\d+) ${word}$`).exec(line)?.[1]).find(Boolean) ?? 0);
-    total.passed += count("pass");
-    total.skipped += count("skip");
-    total.failed += Math.max(count("fail"), status === 0 ? 0 : 1);
-  }
-  return total;
+  const others = ["node", "deno"].map((host) => `--path-ignore-patterns=test/adapters/${host}*.test.ts`);
+  const args = ["test", "--parallel=2", "--timeout=15000", "--only-failures", ...others, "./test"];
+  const { status, lines } = await run(bin("bun"), args);
+  const last = (word) => lines.map((line) => RegExp(`^ *(\\d+) ${word}$`).exec(line)?.[1]).findLast(Boolean);
+  const [passed, failed, skipped] = ["pass", "fail", "skip"].map((word) => Number(last(word) ?? 0));
+  return { passed, failed: status === 0 && passed > 0 ? failed : Math.max(failed, 1), skipped };
 }
 
 const noGcc = gcc ? undefined : "gcc";
@@ -172,12 +171,7 @@ export const parts = [
   { name: "C fuzzing, pure functions", group: "c", missing: noClang, run: fuzz },
   { name: "C fuzzing, the core", group: "c", missing: gcc || clang ? undefined : "gcc", run: fuzzCore },
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
+  ...targetParts,
   { name: "TypeScript tests, Node", group: "js", run: () => jest([]) },
-  { name: "TypeScript tests, Bun", group: "bun", onRequest: true, run: bun },
-];
-
-/** The shared vectors alone, in C and through WebAssembly. */
-export const vectorParts = [
-  nativeTests(gcc ?? clang, gcc || clang ? undefined : "gcc", "vectors", ["-O1"]),
-  { name: "vectors through WebAssembly", group: "js", run: () => jest(["test/vectors.test.ts"]) },
+  { name: "TypeScript tests, Bun", group: "bun", run: bun },
 ];

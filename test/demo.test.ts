@@ -59,7 +59,7 @@ beforeAll(() => {
 test("tells the whole story in order, in time, and every claim holds", async () => {
   const { code, out, err, seconds } = await run();
   const story = [
-    /^twinwire on Node/,
+    /^twinwire on (Node|Bun|Deno) \d/,
     /^1\. A sensor stream/m,
     /serves ws:\/\/127\.0\.0\.1:(\d+)\/sensors$/m,
     /connected; handle (\d+)$/m,

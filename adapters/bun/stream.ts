@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
-import { endAddress } from "./address.ts";
+import { endAddress, formatAddress } from "./address.ts";
 import { errorNumber } from "./errors.ts";
 import { Inbound } from "./inbound.ts";
 import type { Place } from "./place.ts";
@@ -67,7 +67,7 @@ export class StreamSocket {
     } else {
       if (tls !== undefined) clientSide(tls, ""); /* what is wrong with the options is known at once */
       const connection = Bun.connect({ ...source, allowHalfOpen: true, data: this, socket: connecting });
-      connection.catch((error: unknown) => this.#finish(error as Error));
+      connection.catch((error: unknown) => this.#finish(connectError(error as Error, source)));
     }
     this.#called = false;
   }
@@ -250,6 +250,14 @@ export class StreamSocket {
     this.#closed = true;
     this.#inbound.close();
   }
+}
+
+/** Bun's "Failed to connect", with what failed and where. */
+function connectError(error: Error, source: BunPlace): Error {
+  const { code } = error as { code?: unknown };
+  if (code === undefined || error.message !== "Failed to connect") return error;
+  const where = "unix" in source ? source.unix : formatAddress(source.hostname, source.port);
+  return Object.assign(new Error(`connect ${code} ${where}`, { cause: error }), { code, syscall: "connect" });
 }
 
 function writeOne(socket: BunSocket<StreamSocket>, piece: Uint8Array): [number, number] {

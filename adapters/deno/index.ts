@@ -4,5 +4,5 @@ import type { Port } from "../port.ts";
 
 /** Makes Deno's port for a new engine. */
 export function createPort(): Port {
-  return new NodeApiPort("deno");
+  return new NodeApiPort({ name: "deno", readsInPlace: false });
 }

@@ -20,9 +20,9 @@ export function keepAliveOf({ keepAlive }: SocketOptions): { keepAlive: boolean;
   return { keepAlive: Boolean(keepAlive), keepAliveInitialDelay: initialDelayMs };
 }
 
-/** A connection that begins. */
-export function connectPlain(target: Target, options: SocketOptions, onread: OnRead): Socket {
-  const how = { ...common, onread, noDelay: options.noDelay !== false, ...keepAliveOf(options) };
+/** A connection that begins. Without `onread` its bytes come as "data". */
+export function connectPlain(target: Target, options: SocketOptions, onread: OnRead | undefined): Socket {
+  const how = { ...common, ...(onread && { onread }), noDelay: options.noDelay !== false, ...keepAliveOf(options) };
   return connect(target.path === undefined ? { ...how, host: target.host, port: target.port } : { ...how, ...target });
 }
 

@@ -6,6 +6,8 @@ import { channel } from "node:diagnostics_channel";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { NodeClock } from "./clock.ts";
+import type { Target } from "./connect.ts";
+import { deflate } from "./deflate.ts";
 import { errorNumber } from "./errors.ts";
 import type { Place } from "./inbound.ts";
 import { Listener } from "./listener.ts";
@@ -17,21 +19,31 @@ import { UdpSocket } from "./udp.ts";
 
 const STATE = Errors.ERR_STATE.value;
 
+/** In what a runtime that has Node's modules differs from the others. */
+export interface Traits {
+  readonly name: string;
+  /** Whether a plain connection reads straight into the core's memory, and can become TLS nevertheless. */
+  readonly readsInPlace: boolean;
+}
+
 /** The port of one runtime over Node's modules. */
 export class NodeApiPort implements Port {
   readonly name: string;
   readonly clock = new NodeClock();
   readonly diagnostics = { channel };
+  readonly deflate = deflate;
   cause: unknown;
   readonly #streams = new Map<number, StreamSocket>();
   readonly #listeners = new Map<number, Listener>();
   readonly #udp = new Map<number, UdpSocket>();
   readonly #random = new RandomPool();
+  readonly #traits: Traits;
   #deliver: PortEvents | undefined;
   #memory: PortMemory | undefined;
 
-  constructor(name: string) {
-    this.name = name;
+  constructor(traits: Traits) {
+    this.name = traits.name;
+    this.#traits = traits;
   }
 
   attach(deliver: PortEvents, memory: PortMemory): void {
@@ -44,10 +56,10 @@ export class NodeApiPort implements Port {
     return this.#try(() => {
       switch (kind) {
         case SocketKind.TCP:
-          this.#stream(handle, (place) => new StreamSocket(place, { host: name, port }, options, tls));
+          this.#stream(handle, (place) => this.#connection(place, { host: name, port }, options, tls));
           break;
         case SocketKind.UNIX:
-          this.#stream(handle, (place) => new StreamSocket(place, { path: name }, options, tls));
+          this.#stream(handle, (place) => this.#connection(place, { path: name }, options, tls));
           break;
         case SocketKind.UDP:
           this.#udp.set(handle, new UdpSocket(this.#place(handle, this.#udp), name, port));
@@ -138,6 +150,10 @@ export class NodeApiPort implements Port {
     const stream = make(this.#place(handle, this.#streams));
     this.#streams.set(handle, stream);
     return stream;
+  }
+
+  #connection(place: Place, target: Target, options: SocketOptions, tls?: TlsOptions): StreamSocket {
+    return new StreamSocket(place, { ...target, readsInPlace: this.#traits.readsInPlace }, options, tls);
   }
 
   #listen(

@@ -12,14 +12,16 @@ import { pinError, plainError, secureServer, tlsErrorNumber, tlsInfoOf } from ".
 const NOTHING = Buffer.alloc(0);
 
 /** What a stream is made from: where it connects to, or what a listener (at a path, for Unix) has accepted. */
-export type Source = Target | { readonly accepted: Socket; readonly path?: string | undefined };
+export type Source =
+  | (Target & { readonly readsInPlace: boolean })
+  | { readonly accepted: Socket; readonly path?: string | undefined };
 
 /** Where TLS stands. */
 type TlsState = "none" | "securing" | "secured";
 
 /**
- * The stream of one handle over node:net and node:tls. Where Node allows it (connections that were made here, TLS from
- * the start) it reads straight into the core's memory; else one copy brings the bytes there.
+ * The stream of one handle over node:net and node:tls. Where the runtime allows it (connections that were made here, TLS
+ * from the start) it reads straight into the core's memory; else one copy brings the bytes there.
  */
 export class StreamSocket {
   readonly #place: Place;
@@ -52,9 +54,10 @@ export class StreamSocket {
       return;
     }
     const onread = { buffer: place.memory.received, callback: (size: number) => this.#inbound.received(size) };
+    const inPlace = tls !== undefined || source.readsInPlace;
     if (tls !== undefined) this.#secure = connectSecure(source, tls, onread);
-    this.#socket = this.#secure ?? connectPlain(source, options, onread);
-    this.#listen(this.#socket, false);
+    this.#socket = this.#secure ?? connectPlain(source, options, inPlace ? onread : undefined);
+    this.#listen(this.#socket, !inPlace);
     this.#socket.on("connect", () => this.#connected());
     if (tls !== undefined) this.#watchHandshake(tls);
   }

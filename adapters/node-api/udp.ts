@@ -5,6 +5,7 @@ import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import { formatAddress } from "./address.ts";
 import { errorNumber } from "./errors.ts";
 import type { Place } from "./inbound.ts";
+import { SendQueue, type Sent } from "./send-queue.ts";
 
 /** Bytes that may wait in the kernel's stead, sent or received, before datagrams are refused or dropped. */
 const QUEUE = 262_144;
@@ -36,6 +37,7 @@ export class UdpSocket {
   #peer = "";
   #reading = true;
   #kept = true;
+  readonly #queue = new SendQueue();
   /** The socket that last refused a datagram, until it has room. */
   #full: Socket | undefined;
   /** Datagrams that came while reading was off. */
@@ -57,14 +59,15 @@ export class UdpSocket {
     if (this.#main === undefined || (toPeer && socket === undefined)) return Errors.ERR_STATE.value;
     if (!toPeer && this.#connected !== undefined) return Errors.ERR_ADDRESS.value;
     if (socket === undefined) return Errors.ERR_UNREACHABLE.value;
-    if (socket.getSendQueueSize() > QUEUE) {
+    if (this.#queue.size(socket) > QUEUE) {
       this.#full = socket;
       return Errors.ERR_BACKPRESSURE.value;
     }
     /* The kernel may not take it now, and the bytes are lent for this call only. */
     const copy = Buffer.from(data);
-    if (toPeer) socket.send(copy, this.#sent);
-    else socket.send(copy, port, address, this.#sent);
+    const sent = this.#queue.watch(socket, copy.length, this.#sent);
+    if (toPeer) socket.send(copy, sent);
+    else socket.send(copy, port, address, sent);
     return data.length;
   }
 
@@ -156,12 +159,12 @@ export class UdpSocket {
   }
 
   /** A datagram has left, or could not. */
-  readonly #sent = (error: Error | null): void => {
+  readonly #sent: Sent = (error) => {
     if (this.#main === undefined) return;
     const { handle, deliver } = this.#place;
     if (error !== null) deliver.failed(handle, errorNumber(error), error);
     /* What heard of the failure may have closed it. */
-    if (this.#full === undefined || this.#full.getSendQueueSize() > ROOM) return;
+    if (this.#full === undefined || this.#queue.size(this.#full) > ROOM) return;
     this.#full = undefined;
     deliver.written(handle, 0);
   };

@@ -1,6 +1,7 @@
 import { Errors } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
+import { atEndOfTurn } from "../../wasm/turn.ts";
 import { show } from "../handles/arguments.ts";
 import type { Stream } from "./stream.ts";
 import { Waiter } from "./waiting.ts";
@@ -47,16 +48,18 @@ export class Upgrade extends Waiter<void> {
     else this.#refuse(error);
   }
 
-  /** The engine has all that goes out in the clear. */
-  #begin(): void {
+  /** The engine has all that goes out in the clear. `again`: it had not left at the end of that turn. */
+  #begin(again = false): void {
     if (this.#over) {
       this.#stream.outbox.release();
       return;
     }
     const { engine, handle, inbox } = this.#stream;
     if (engine.buffered(handle) > 0) {
-      /* Mostly it has left: the peer has answered to it. Nothing tells of it otherwise. */
-      setTimeout(() => this.#begin(), 1);
+      /* Mostly it leaves at the end of this turn, so that TLS begins before the peer can answer with it. If not, nothing
+         tells of it. */
+      if (again) setTimeout(() => this.#begin(true), 1);
+      else atEndOfTurn(() => this.#begin(true));
       return;
     }
     /* The core knows of bytes that were not consumed; those that a readExact has put aside are known here. */

@@ -58,7 +58,7 @@ function isAuth(auth: unknown): auth is { user: string; password: string } {
 }
 
 /** Headers as pairs, or `undefined` for what are none. */
-function headerPairs(headers: unknown): [string, string][] | undefined {
+export function headerPairs(headers: unknown): [string, string][] | undefined {
   if (headers === undefined) return [];
   if (typeof headers !== "object" || headers === null) return undefined;
   const entries: unknown[] = Symbol.iterator in headers ? [...(headers as Iterable<unknown>)] : Object.entries(headers);
@@ -71,7 +71,7 @@ function isPair(entry: unknown): entry is [string, string] {
 }
 
 /** Subprotocols as a list, or `undefined` for what are none. */
-function protocolNames(protocols: unknown): string[] | undefined {
+export function protocolNames(protocols: unknown): string[] | undefined {
   if (protocols === undefined) return [];
   if (typeof protocols === "string") return [protocols];
   if (!Array.isArray(protocols) || !protocols.every((name) => typeof name === "string")) return undefined;

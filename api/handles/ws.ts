@@ -63,10 +63,15 @@ export function open(url: string | URL, options: WsOpenOptions = {}): number {
 export function close(conn: number, code: number = NORMAL, reason = ""): Done {
   const found = find(conn);
   if (found === undefined) return common.stale(conn);
-  if (!isInt32(code) || code <= 0 || typeof reason !== "string") {
+  if (!mayClose(code) || typeof reason !== "string") {
     return refuse("ERR_ARGUMENT", { step: "close", address: found.address, reason: `code ${show(code)}` });
   }
   return common.call(found, conn, "close", (engine) => engine.wsClose(found, code, reason));
+}
+
+/** The codes that are an application's, RFC 6455 7.4.2; the others say what a library or a server has found. */
+function mayClose(code: unknown): boolean {
+  return isInt32(code) && (code === NORMAL || (code >= 3000 && code <= 4999));
 }
 
 /**

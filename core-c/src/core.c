@@ -27,7 +27,7 @@ static bool limits_valid(const tw_limits *limits) {
 /* Lays everything out behind the core itself. With arena->base NULL nothing but arena->used is written. */
 static void lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena) {
   uint32_t slots = limits->sockets + limits->webSockets;
-  core->rx = tw_arena_take(arena, limits->recvBuffer, 1);
+  core->rx = tw_arena_take(arena, limits->recvBuffer + 1, 1);
   core->rx_address = tw_arena_take(arena, TW_MAX_ADDRESS, 1);
   core->stage = tw_arena_take(arena, limits->stageBuffer, 1);
   core->events = tw_arena_take(arena, limits->events, sizeof *core->events);

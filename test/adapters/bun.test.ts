@@ -1,4 +1,94 @@
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { errorNumber } from "../../adapters/bun/errors.ts";
 import { createPort } from "../../adapters/bun/index.ts";
+import type { Port } from "../../adapters/port.ts";
+import { Close, type ErrorCode, Errors, SocketKind } from "../../wasm/abi.gen.ts";
+import { attach, type Ear } from "./ear.ts";
 import { portSuite } from "./suite.ts";
 
 portSuite("bun", createPort);
+
+describe("bun: UDP that the system does not take", () => {
+  type Sends = { send: (data: Uint8Array, port: number, address: string) => boolean };
+  type Options = { socket: { drain: (socket: Sends) => void; error: (error: Error) => void } };
+  const { Bun } = globalThis as unknown as { Bun: { udpSocket: (options: Options) => Promise<Sends> } };
+  const { udpSocket } = Bun;
+  afterEach(() => {
+    Bun.udpSocket = udpSocket;
+  });
+
+  /** A port whose only UDP socket answers as Bun does when the system's buffer is full; no loopback ever is. */
+  function full(): { port: Port; ear: Ear; socket: () => Sends; handlers: () => Options["socket"] } {
+    let [made, options]: [Sends | undefined, Options | undefined] = [undefined, undefined];
+    Bun.udpSocket = (given) => {
+      options = given;
+      const promise = udpSocket(given);
+      void promise.then((socket) => {
+        made = socket;
+      });
+      return promise;
+    };
+    const { port, ear } = attach(createPort);
+    expect(port.open(1, SocketKind.UDP, "", 0, {})).toBe(0);
+    return {
+      port,
+      ear,
+      socket: () => made as Sends,
+      handlers: () => (options as Options).socket,
+    };
+  }
+
+  test("a datagram is refused, and room is told once", async () => {
+    const { port, ear, socket, handlers } = full();
+    await Promise.resolve();
+    const send = (): number => port.sendTo(1, "127.0.0.1", 9, Buffer.from("x"));
+    const real = socket().send;
+    socket().send = () => false;
+    expect([send(), send()]).toEqual([Errors.ERR_BACKPRESSURE.value, Errors.ERR_BACKPRESSURE.value]);
+    socket().send = real;
+    handlers().drain(socket());
+    handlers().drain(socket());
+    expect(ear.heard.all).toEqual(["written 1 0"]);
+    expect(send()).toBe(1);
+    port.close(1, Close.ORDERLY);
+  });
+
+  test("one that is closed in between hears nothing", async () => {
+    const { port, ear, socket, handlers } = full();
+    await Promise.resolve();
+    socket().send = () => false;
+    expect(port.sendTo(1, "127.0.0.1", 9, Buffer.from("x"))).toBe(Errors.ERR_BACKPRESSURE.value);
+    port.close(1, Close.ORDERLY);
+    handlers().drain(socket());
+    expect(ear.heard.all).toEqual([]);
+  });
+
+  test("what a stranger says by ICMP is nobody's, other errors are told", () => {
+    const { port, ear, handlers } = full();
+    handlers().error(Object.assign(new Error("nobody there"), { code: "ECONNREFUSED", errqueue: true }));
+    handlers().error(Object.assign(new Error("no buffers"), { code: "ENOBUFS" }));
+    expect(ear.heard.all).toEqual([`failed 1 ${Errors.ERR_BACKPRESSURE.value}`]);
+    port.close(1, Close.ORDERLY);
+  });
+});
+
+test("what Bun reports is an error of the table", () => {
+  const code = (error: unknown): ErrorCode | undefined =>
+    (Object.keys(Errors) as ErrorCode[]).find((it) => Errors[it].value === errorNumber(error));
+  const failed = (name: string, more = {}): Error => Object.assign(new Error(name), { code: name, ...more });
+  expect(code(failed("ECONNREFUSED"))).toBe("ERR_REFUSED");
+  expect(code(failed("EPIPE"))).toBe("ERR_RESET");
+  expect(code(failed("ENOTFOUND"))).toBe("ERR_NAME_NOT_FOUND");
+  expect(code(failed("EADDRNOTAVAIL", { syscall: "connect" }))).toBe("ERR_UNREACHABLE");
+  expect(code(failed("EADDRNOTAVAIL", { syscall: "listen" }))).toBe("ERR_HOST");
+  for (const error of [
+    failed("EWHAT"),
+    new Error("plain"),
+    null,
+    undefined,
+    "ECONNREFUSED",
+    { code: 7 },
+    { code: "toString" },
+  ])
+    expect(code(error)).toBe("ERR_HOST");
+});

@@ -2,6 +2,7 @@
 import { createSocket } from "node:dgram";
 import { afterEach, expect, test } from "@jest/globals";
 import { type TwinwireError, type UdpOptions, UdpSocket } from "twinwire";
+import { differs } from "../support/host.ts";
 import { atEnd, endPeers, udpPeer } from "../support/peers.ts";
 import { Inbox, pause, until, within } from "../support/wait.ts";
 import { facts, failure, pattern, text, thrown } from "./support.ts";
@@ -171,9 +172,11 @@ test("a datagram that could not leave ends nothing", async () => {
   const errors = new Inbox<TwinwireError>("an error");
   const { socket, port } = open("127.0.0.1", { onError: errors.push });
   /* A broadcast address needs SO_BROADCAST: the system refuses it. */
-  await socket.sendTo("x", "127.255.255.255", 9).catch(() => {});
+  const sent = socket.sendTo("x", "127.255.255.255", 9);
+  if (differs("udp-error-at-once")) expect((await failure(sent)).code).toBe("ERR_ACCESS");
+  else await sent.catch(() => {});
   await pause(20);
-  expect(errors.all.map(({ code }) => code)).toEqual(["ERR_ACCESS"]);
+  expect(errors.all.map(({ code }) => code)).toEqual(differs("udp-error-at-once") ? [] : ["ERR_ACCESS"]);
   await socket.sendTo("to myself", "127.0.0.1", port);
   expect(text((await within(socket.recvFrom(), "its own")).data)).toBe("to myself");
 });

@@ -2,6 +2,7 @@
 import dns from "node:dns";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { net } from "twinwire/handles";
+import { differs } from "../support/host.ts";
 import { endPeers, freePort, reachable, tcpPeer } from "../support/peers.ts";
 import { TcpClient } from "./client.ts";
 
@@ -29,7 +30,8 @@ afterAll(() => {
 });
 afterEach(endPeers);
 
-const bothFamilies = reachable.some(([address]) => address === "::1") ? test : test.skip;
+const canTell = reachable.some(([address]) => address === "::1") && !differs("own-lookup");
+const bothFamilies = canTell ? test : test.skip;
 
 bothFamilies.each([
   ["127.0.0.1", ["::1", "127.0.0.1"]],

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { lastError, limits, net, ws } from "twinwire/handles";
 import { portFrom, startChild } from "../support/child.ts";
+import { differs } from "../support/host.ts";
 import { atEnd, endPeers, rawWsPeer, readHead, switching, tcpPeer, wsPeer } from "../support/peers.ts";
 import { Inbox, pause, until } from "../support/wait.ts";
 import { opened, TcpClient, WsClient } from "./client.ts";
@@ -56,7 +57,8 @@ describe("patience", () => {
       });`;
     const child = startChild(process.execPath, ["-e", program]);
     const port = await portFrom(child.lines, /^(\d+)$/);
-    for (let count = 0; count < 4; count++) {
+    const fillers = differs("backlog") ? 600 : 4;
+    for (let count = 0; count < fillers; count++) {
       const filler = connect(port, "127.0.0.1").on("error", () => {});
       atEnd(() => filler.destroy());
     }

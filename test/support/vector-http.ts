@@ -66,6 +66,7 @@ export const httpCalls: Record<string, Operation> = {
   "http-read": (s, step) => {
     const { exports, self } = s.core;
     expectResult(
+      s,
       step,
       4,
       exports.tw_http_read(self, handleAt(s, step, 1), flagsAt(step, 2, reads), numberAt(step, 3)),
@@ -85,7 +86,7 @@ export const httpCalls: Record<string, Operation> = {
       body.at,
       body.size,
     );
-    expectResult(step, 7, got, Math.max(got, 0));
+    expectResult(s, step, 7, got, Math.max(got, 0));
   },
   "http-body": (s, step) => {
     const trailers = step.length > 4 ? textsAt(step, 4) : new Uint8Array(0);
@@ -100,7 +101,7 @@ export const httpCalls: Record<string, Operation> = {
       behind.size,
       step.length > 5 ? numberAt(step, 5) : 0,
     );
-    expectResult(step, 6, got, data.size);
+    expectResult(s, step, 6, got, data.size);
   },
   unread: (s, step) => s.unread(handleAt(s, step, 1), bytesAt(step, 2)),
 };

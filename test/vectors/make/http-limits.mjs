@@ -274,7 +274,7 @@ const reading = [
       ["http-read", "a", "request", 0],
       ["ended", "a"],
       ["events", "http-end a ERR_ENDED 0"],
-      ["http-send", "a", "none", 204, "", 0, ""],
+      ["http-send", "a", "none", 204, "x:00", 0, ""],
       ["wire", "write a 'HTTP/1.1 204 \\r\\n\\r\\n'"],
     ],
   },

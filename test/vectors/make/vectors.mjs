@@ -8,8 +8,10 @@ import { httpChunked } from "./http-chunked.mjs";
 import { httpLimits } from "./http-limits.mjs";
 import { httpRequest } from "./http-request.mjs";
 import { httpResponse } from "./http-response.mjs";
+import { httpWrite } from "./http-write.mjs";
 import { ip } from "./ip.mjs";
 import { mask } from "./mask.mjs";
+import { proxy } from "./proxy.mjs";
 import { sha1 } from "./sha1.mjs";
 import { signature } from "./signature.mjs";
 import { url } from "./url.mjs";
@@ -37,6 +39,8 @@ for (const make of [
   httpResponse,
   httpChunked,
   httpLimits,
+  httpWrite,
+  proxy,
 ]) {
   const vectors = make();
   writeFileSync(new URL(`../${vectors.suite}.json`, import.meta.url), render(vectors));
