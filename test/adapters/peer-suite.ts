@@ -30,6 +30,43 @@ export function peerSuite(name: string, createPort: () => Port): void {
       await ear.hears(`datagram 1 hi ${address} ${echo.port}`);
     });
 
+    test("both families by one handle", async () => {
+      const echoes = await Promise.all(
+        [HOST, "::1"].map((address) =>
+          udpPeer((data, from, socket) => socket.send(data, from.port, from.address), address),
+        ),
+      );
+      const { port, ear } = attach(createPort);
+      expect(open(port, 1, "")).toBe(0);
+      for (const [index, address] of [HOST, "::1"].entries()) {
+        const echo = echoes[index] as { port: number };
+        expect(port.sendTo(1, address, echo.port, bytes("hi"))).toBe(2);
+        await ear.hears(`datagram 1 hi ${address} ${echo.port}`);
+      }
+      expect(port.address(1, AddressOf.LOCAL)).toMatch(/^0\.0\.0\.0:\d+$/);
+    });
+
+    test("what comes while reading is off is heard later, in order, but not without bounds", async () => {
+      const peer = await udpPeer(() => {});
+      const { port, ear } = attach(createPort);
+      open(port, 1, HOST);
+      const own = Number(String(port.address(1, AddressOf.LOCAL)).split(":")[1]);
+      const send = (text: string): Promise<void> =>
+        new Promise((resolve) => peer.socket.send(text, own, HOST, () => resolve()));
+      port.read(1, false);
+      for (const text of ["one", "two"]) await send(text);
+      for (let count = 0; count < 100; count++) await send("x".repeat(10_000));
+      await pause(30);
+      expect(ear.heard.all).toEqual([]);
+      port.read(1, true);
+      await ear.hears(`datagram 1 two ${HOST} ${peer.port}`);
+      expect(ear.heard.all[0]).toBe(`datagram 1 one ${HOST} ${peer.port}`);
+      await pause(30);
+      expect(ear.heard.all.length).toBeLessThan(100);
+      await send("after");
+      await ear.hears(`datagram 1 after ${HOST} ${peer.port}`);
+    });
+
     test("one that is taken, and one that is not here", async () => {
       const { port } = attach(createPort);
       const taken = await udpPeer(() => {});
