@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import { formatAddress } from "./address.ts";
 import { errorNumber } from "./errors.ts";
-import type { Place } from "./inbound.ts";
+import type { Place } from "./place.ts";
 import { SendQueue, type Sent } from "./send-queue.ts";
 
 /** Bytes that may wait in the kernel's stead, sent or received, before datagrams are refused or dropped. */
