@@ -7,6 +7,6 @@ import { tlsServerSuite } from "./tls-server-suite.ts";
 
 listenerSuite("bun", createPort);
 tlsClientSuite("bun", createPort);
-tlsServerSuite("bun", createPort, { returnsBytes: false });
+tlsServerSuite("bun", createPort);
 peerSuite("bun", createPort);
 processSuite("bun", createPort);

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Port } from "../../adapters/port.ts";
 import { type Child, startChild } from "../support/child.ts";
-import { host } from "../support/host.ts";
+import { deafPeer } from "../support/deaf.ts";
+import { differs, host } from "../support/host.ts";
 import { atEnd, endPeers, tcpPeer } from "../support/peers.ts";
 import { pause, within } from "../support/wait.ts";
 
@@ -71,6 +72,19 @@ export function processSuite(name: string, createPort: () => Port): void {
       expect(child.process.exitCode).toBe(null);
       child.process.kill("SIGUSR2");
       await ends(child, "open");
+    });
+
+    test("an attempt that is given up lets the process end", async () => {
+      const program = `on.connected = on.closed = () => console.log("an end");
+        port.open(1, SocketKind.TCP, "127.0.0.1", peer, {});
+        setTimeout(() => { port.close(1, 1); console.log("done"); }, 100);`;
+      const child = start(program, await deafPeer());
+      if (!differs("attempt-given-up")) await ends(child, "done");
+      else {
+        expect(await child.lines.next()).toBe("done");
+        await pause(500);
+        expect([child.process.exitCode, child.lines.all]).toEqual([null, ["done"]]);
+      }
     });
 
     test("so does the time that it waits for, unless that is not kept", async () => {
