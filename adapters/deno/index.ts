@@ -5,6 +5,12 @@ import { readBeneath } from "./beneath.ts";
 
 /** Makes Deno's port for a new engine. */
 export function createPort(): Port {
-  /* TLS in place hears nothing where the connection beneath it reads into a buffer of ours. */
-  return new NodeApiPort({ name: "deno", readsInPlace: false, afterRead: readBeneath });
+  return new NodeApiPort({
+    name: "deno",
+    /* TLS in place hears nothing where the connection beneath it reads into a buffer of ours. */
+    readsInPlace: false,
+    /* Datagrams that are sent in one turn leave in the opposite order. */
+    queuesDatagrams: false,
+    afterRead: readBeneath,
+  });
 }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Port, SocketOptions } from "../../adapters/port.ts";
 import { AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
+import { differs } from "../support/host.ts";
 import { atEnd, endPeers, tcpPeer, udpPeer } from "../support/peers.ts";
 import { Inbox, pause, until } from "../support/wait.ts";
 import { attach, FIRST_ACCEPTED, listen } from "./ear.ts";
@@ -132,7 +133,7 @@ export function peerSuite(name: string, createPort: () => Port): void {
       port.connectUdp(1, HOST, gone.address().port);
       await new Promise<void>((resolve) => gone.close(resolve));
       port.sendTo(1, "", 0, bytes("hello?"));
-      await ear.hears(`failed 1 ${Errors.ERR_REFUSED.value}`);
+      if (!differs("udp-silent")) await ear.hears(`failed 1 ${Errors.ERR_REFUSED.value}`);
       const again = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
       expect(port.connectUdp(1, HOST, again.port)).toBe(0);
       expect(port.sendTo(1, "", 0, bytes("hello!"))).toBe(6);
