@@ -88,6 +88,8 @@ static void drop_connections(tw_lwip *port) {
   }
 }
 
+void tw_lwip_suspect(tw_lwip *port) { atomic_store(&port->suspect, true); }
+
 static void watch_network(tw_lwip *port) {
   tw_network now = tw_network_look();
   tw_network before = port->network;
@@ -384,7 +386,7 @@ static void serve_all(tw_lwip *port, const watch *on) {
 uint32_t tw_lwip_turn(tw_lwip *port, uint32_t ms) {
   tw_easy_turn(port->easy);
   uint32_t now = tw_lwip_now(port);
-  if (port->network.address == 0 || now - port->watched >= WATCH_MS)
+  if (atomic_exchange(&port->suspect, false) || port->network.address == 0 || now - port->watched >= WATCH_MS)
     watch_network(port);
   if (tw_easy_flush(port->easy))
     ms = 0;

@@ -126,8 +126,10 @@ void tw_esp_stop(void) {
 static void on_ip_event(void *ctx, esp_event_base_t base, int32_t id, void *data) {
   (void)ctx, (void)base, (void)id, (void)data;
   take_gate();
-  if (atomic_load(&it.phase) >= RUNNING)
+  if (atomic_load(&it.phase) >= RUNNING) {
+    tw_lwip_suspect(&it.port);
     wake();
+  }
   give_gate();
 }
 
