@@ -2,8 +2,9 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { coreSources, includes, root } from "../wasm/build/project.mjs";
+import { includes, root } from "../wasm/build/project.mjs";
 import { capture } from "./capture.mjs";
+import { deviceSources } from "./targets.mjs";
 
 const flags = ["-std=c11", "-Os", "-ffunction-sections", "-fdata-sections", "-fstack-usage", "-fcallgraph-info=su"];
 
@@ -40,7 +41,7 @@ export async function compilerOf({ prefix }) {
 }
 
 /** Compiles each source to an object with a section a function; also writes its stack use and calls (.ci). */
-export async function compile(processor, sources = coreSources(), more = []) {
+export async function compile(processor, sources = deviceSources(), more = []) {
   mkdirSync(join(root, folder(processor)), { recursive: true });
   const headers = includes.map((directory) => `-I${directory}`);
   const objects = sources.map((source) => `${folder(processor)}/${source.replace(/\.c$/, "").replaceAll("/", "-")}.o`);

@@ -14,9 +14,16 @@ const include = [...includes, "test/c", "test/targets"].map((directory) => `-I${
 const runner = () => listFiles("test/c", ".c").filter((path) => !path.endsWith("_fuzz.c"));
 const withFiles = () => [...coreSources(), ...runner()];
 
+/** The core as a device has it: with what core-c/small does in less code. */
+export function deviceSources() {
+  const small = listFiles("core-c/small", ".c");
+  const replaced = small.map((path) => path.replace("/small/", "/src/"));
+  return [...coreSources().filter((path) => !replaced.includes(path)), ...small];
+}
+
 /** A device has no files: the image holds the vectors. */
 const withoutFiles = (...more) => [
-  ...coreSources(),
+  ...deviceSources(),
   ...runner().filter((path) => path !== "test/c/files.c"),
   "test/targets/files_embedded.c",
   embeddedVectors(),
@@ -119,7 +126,7 @@ const devices = [
 /** A program without an operating system, on one of the devices. It is linked with what it uses of the core. */
 export function imageOf(name, program, sources) {
   const device = devices.find((one) => one.name === name);
-  const all = () => [...sources, ...coreSources(), ...device.startUp()];
+  const all = () => [...sources, ...deviceSources(), ...device.startUp()];
   return inC({ ...device, file: `${folder}/${program}-${name}`, flags: [...device.flags, ...apart], sources: all });
 }
 
