@@ -43,7 +43,8 @@ export const formatter = { program: clangFormat?.path, missing: clangFormat ? un
 
 /** The tests in C: what they share, the program that runs the vectors, and what libFuzzer calls instead. */
 const cTests = () => listFiles("test/c", ".c");
-const allCTests = () => [...cTests(), ...listFiles("test/fuzz", ".c"), "test/targets/files_embedded.c"];
+const forDevices = () => [...listFiles("core-c/small", ".c"), "test/targets/files_embedded.c"];
+const allCTests = () => [...cTests(), ...listFiles("test/fuzz", ".c"), ...forDevices()];
 const vectorProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("_fuzz.c"))];
 const fuzzProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("/main.c"))];
 
