@@ -6,7 +6,6 @@ import { channel } from "node:diagnostics_channel";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { NodeClock } from "./clock.ts";
-import type { Target } from "./connect.ts";
 import { deflate } from "./deflate.ts";
 import { errorNumber } from "./errors.ts";
 import { Listener } from "./listener.ts";
