@@ -1,9 +1,21 @@
 /** What a message is made of. `utf8`: text of which most characters are not ASCII. */
 export type Content = "text" | "utf8" | "binary";
 
-/** Who takes part. `raw`: node:net with WebSocket frames that were made beforehand; it decodes nothing. */
-export const Contender = { TWINWIRE: "twinwire", WS: "ws", RAW: "node:net raw", NET: "node:net" } as const;
+/**
+ * Who takes part. `raw`: node:net with WebSocket frames that were made beforehand; it decodes nothing. `web`: the WebSocket
+ * that the runtime itself has.
+ */
+export const Contender = {
+  TWINWIRE: "twinwire",
+  WS: "ws",
+  RAW: "node:net raw",
+  NET: "node:net",
+  WEB: "WebSocket",
+} as const;
 export type Contender = (typeof Contender)[keyof typeof Contender];
+
+/** What the contenders run on. */
+export type Runtime = "node" | "bun";
 
 /** How it is spoken. `ws` and `tcp`: handles and events; `conn`: objects and promises over TCP. */
 export type Protocol = "ws" | "tcp" | "conn";
@@ -12,6 +24,7 @@ export type Protocol = "ws" | "tcp" | "conn";
 export interface EchoCase {
   readonly kind: "echo";
   readonly name: string;
+  readonly runtime: Runtime;
   readonly protocol: Protocol;
   /** Bytes of a message. */
   readonly size: number;
@@ -26,6 +39,7 @@ export interface EchoCase {
 export interface IdleCase {
   readonly kind: "idle";
   readonly name: string;
+  readonly runtime: Runtime;
   readonly protocol: Protocol;
   readonly connections: number;
   readonly unit: "bytes/connection";
@@ -43,14 +57,21 @@ function sizeName(size: number): string {
 function wsClient(size: number, content: Content, inFlight: number): EchoCase {
   const name = `ws-client/${sizeName(size)}/${content}/${inFlight}`;
   const contenders = [Contender.TWINWIRE, Contender.WS, Contender.RAW];
-  return { kind: "echo", protocol: "ws", name, size, content, inFlight, unit: "msg/s", better: "more", contenders };
+  const [unit, better, runtime] = ["msg/s", "more", "node"] as const;
+  return { kind: "echo", protocol: "ws", name, runtime, size, content, inFlight, unit, better, contenders };
+}
+
+/** The same on another runtime, beside the WebSocket that it has. */
+function onRuntime(runtime: Runtime, it: EchoCase): EchoCase {
+  return { ...it, runtime, name: `${runtime}/${it.name}`, contenders: [Contender.TWINWIRE, Contender.WEB] };
 }
 
 function tcpClient(size: number, inFlight: number): EchoCase {
   const name = `tcp-client/${sizeName(size)}/binary/${inFlight}`;
   const contenders = [Contender.TWINWIRE, Contender.NET];
   const content = "binary";
-  return { kind: "echo", protocol: "tcp", name, size, content, inFlight, unit: "msg/s", better: "more", contenders };
+  const [unit, better, runtime] = ["msg/s", "more", "node"] as const;
+  return { kind: "echo", protocol: "tcp", name, runtime, size, content, inFlight, unit, better, contenders };
 }
 
 function tcpConn(size: number, inFlight: number): EchoCase {
@@ -61,6 +82,7 @@ function idle(protocol: Protocol, name: string, contenders: readonly Contender[]
   const connections = 1000;
   return {
     kind: "idle",
+    runtime: "node",
     protocol,
     name: `${name}/${connections}`,
     connections,
@@ -85,6 +107,8 @@ export const cases: readonly Case[] = [
   tcpConn(64, 64),
   idle("ws", "ws-idle", [Contender.TWINWIRE, Contender.WS, Contender.RAW]),
   idle("conn", "tcp-idle", [Contender.TWINWIRE, Contender.NET]),
+  onRuntime("bun", wsClient(64, "text", 256)),
+  onRuntime("bun", wsClient(64, "text", 1)),
 ];
 
 /** Whether it is left out where time is short. */

@@ -17,6 +17,7 @@ const clients: Record<Contender, () => Promise<Client>> = {
   [Contender.WS]: () => import("./clients/ws.ts"),
   [Contender.RAW]: () => import("./clients/raw.ts"),
   [Contender.NET]: () => import("./clients/net.ts"),
+  [Contender.WEB]: () => import("./clients/web.ts"),
 };
 
 /** twinwire's doors have a file each. */

@@ -88,15 +88,20 @@ static void drop_connections(tw_lwip *port) {
   }
 }
 
-static void watch_network(tw_lwip *port) {
+void tw_lwip_suspect(tw_lwip *port) { atomic_store(&port->suspect, true); }
+
+/* Returns whether it can be woken only from now on: who tried before was not heard. */
+static bool watch_network(tw_lwip *port) {
   tw_network now = tw_network_look();
   tw_network before = port->network;
   port->network = now;
   port->watched = tw_lwip_now(port);
   if (before.address != 0 && (now.interface != before.interface || now.address != before.address))
     drop_connections(port);
-  if (now.address != 0 && atomic_load(&port->wake_fd) < 0)
-    open_wake(port);
+  if (now.address == 0 || atomic_load(&port->wake_fd) >= 0)
+    return false;
+  open_wake(port);
+  return atomic_load(&port->wake_fd) >= 0;
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------------------------- */
@@ -382,12 +387,13 @@ static void serve_all(tw_lwip *port, const watch *on) {
 }
 
 uint32_t tw_lwip_turn(tw_lwip *port, uint32_t ms) {
+  bool open = tw_easy_open_handles(port->easy) > 0;
   tw_easy_turn(port->easy);
   uint32_t now = tw_lwip_now(port);
-  if (port->network.address == 0 || now - port->watched >= WATCH_MS)
-    watch_network(port);
-  if (tw_easy_flush(port->easy))
-    ms = 0;
+  if (atomic_exchange(&port->suspect, false) || port->network.address == 0 || now - port->watched >= WATCH_MS)
+    ms = watch_network(port) ? 0 : ms;
+  if (tw_easy_flush(port->easy) || (open && tw_easy_open_handles(port->easy) == 0))
+    ms = 0; /* that the last handle has just gone is news, too */
   watch on;
   uint32_t wait = wait_for(port, &on, ms);
   if (on.highest < 0)

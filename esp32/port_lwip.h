@@ -58,7 +58,8 @@ typedef struct tw_lwip {
   tw_lookup *lookups;      /* as many */
   uint32_t count;
   tw_network network;
-  uint32_t watched; /* ms; when the network was last looked at */
+  uint32_t watched;   /* ms; when the network was last looked at */
+  atomic_bool suspect; /* the network is to be looked at */
   /* A UDP socket that sends to itself: what makes select return when another task has something to say. */
   _Atomic int wake_fd;
   uint16_t wake_port;
@@ -75,6 +76,9 @@ void tw_lwip_stop(tw_lwip *port);
 /* One turn: time, network, sockets. Waits for sockets at most `ms`. Returns 0, or, if there was no socket to wait for,
  * for how many ms the caller may wait instead. */
 uint32_t tw_lwip_turn(tw_lwip *port, uint32_t ms);
+
+/* The network may have changed: the next turn looks. May be called from any task. */
+void tw_lwip_suspect(tw_lwip *port);
 
 /* Makes a turn that waits return. May be called from any task that may call lwIP's sockets. */
 void tw_lwip_wake(tw_lwip *port);

@@ -223,6 +223,18 @@ describe("a real run", () => {
     }
   }, 45_000);
 
+  test("in Bun it is measured beside the WebSocket that Bun has", async () => {
+    const { status, stdout, left } = await run("--quick", "--json", "--rounds", "1", "--case", "bun/");
+    expect([status, left]).toEqual([0, false]);
+    const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
+    expect(entries.map((it) => it.name)).toEqual(["bun/ws-client/64B/text/256", "bun/ws-client/64B/text/1"]);
+    for (const it of entries) {
+      expect(it.peerName).toBe("WebSocket");
+      expect(it.twinwire).toBeGreaterThan(100);
+      expect(it.ratio).toBeGreaterThan(0);
+    }
+  }, 45_000);
+
   test("a case that does not exist ends with the names of those that do", async () => {
     const { status, stdout, stderr } = await run("--case", "nothing");
     expect(status).toBe(1);

@@ -4,8 +4,8 @@ import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import { formatAddress } from "./address.ts";
 import { errorNumber } from "./errors.ts";
-import type { Place } from "./inbound.ts";
-import { SendQueue, type Sent } from "./send-queue.ts";
+import type { Place } from "./place.ts";
+import { OwnQueue, RuntimeQueue, type SendQueue, type Sent } from "./send-queue.ts";
 
 /** Bytes that may wait in the kernel's stead, sent or received, before datagrams are refused or dropped. */
 const QUEUE = 262_144;
@@ -37,9 +37,9 @@ export class UdpSocket {
   #peer = "";
   #reading = true;
   #kept = true;
-  readonly #queue = new SendQueue();
-  /** The socket that last refused a datagram, until it has room. */
-  #full: Socket | undefined;
+  readonly #queues = new Map<Socket, SendQueue>();
+  /** The queue that last refused a datagram, until it has room. */
+  #full: SendQueue | undefined;
   /** Datagrams that came while reading was off. */
   #held: [Uint8Array, RemoteInfo][] = [];
   #heldSize = 0;
@@ -59,15 +59,14 @@ export class UdpSocket {
     if (this.#main === undefined || (toPeer && socket === undefined)) return Errors.ERR_STATE.value;
     if (!toPeer && this.#connected !== undefined) return Errors.ERR_ADDRESS.value;
     if (socket === undefined) return Errors.ERR_UNREACHABLE.value;
-    if (this.#queue.size(socket) > QUEUE) {
-      this.#full = socket;
+    const queue = this.#queueOf(socket);
+    if (queue.size > QUEUE) {
+      this.#full = queue;
       return Errors.ERR_BACKPRESSURE.value;
     }
     /* The kernel may not take it now, and the bytes are lent for this call only. */
     const copy = Buffer.from(data);
-    const sent = this.#queue.watch(socket, copy.length, this.#sent);
-    if (toPeer) socket.send(copy, sent);
-    else socket.send(copy, port, address, sent);
+    queue.send(copy, toPeer ? undefined : { address, port }, this.#sent);
     return data.length;
   }
 
@@ -125,6 +124,15 @@ export class UdpSocket {
     }
   }
 
+  #queueOf(socket: Socket): SendQueue {
+    let queue = this.#queues.get(socket);
+    if (queue === undefined) {
+      queue = this.#place.traits.queuesDatagrams ? new RuntimeQueue(socket) : new OwnQueue(socket);
+      this.#queues.set(socket, queue);
+    }
+    return queue;
+  }
+
   /** The socket from which an address can be reached. */
   #socketFor(address: string): Socket | undefined {
     const family = isIP(address) === 6 ? 6 : 4;
@@ -164,7 +172,7 @@ export class UdpSocket {
     const { handle, deliver } = this.#place;
     if (error !== null) deliver.failed(handle, errorNumber(error), error);
     /* What heard of the failure may have closed it. */
-    if (this.#full === undefined || this.#queue.size(this.#full) > ROOM) return;
+    if (this.#full === undefined || this.#full.size > ROOM) return;
     this.#full = undefined;
     deliver.written(handle, 0);
   };

@@ -149,14 +149,17 @@ static int32_t check_proxy(const proxy_of *proxy) {
   return colon ? 0 : TW_ERR_ARGUMENT;
 }
 
-/* Whether it may stand in a request line. */
+/* Whether it may stand in a request line; a zone means something here only. */
 static bool is_target(const char *host, uint32_t size) {
   uint32_t state = TW_HOST_START;
+  bool zone = false;
   if (!tw_text_is_host(host, size))
     return false;
-  for (uint32_t i = 0; i < size; i++)
+  for (uint32_t i = 0; i < size; i++) {
     state = tw_host_take(state, (uint8_t)host[i]);
-  return state == TW_HOST_NAME || tw_ip_family(host, size) == 6;
+    zone = zone || host[i] == '%';
+  }
+  return state == TW_HOST_NAME || (!zone && tw_ip_family(host, size) == 6);
 }
 
 /* Keeps what each attempt needs: the proxy's host, the target's, the credentials in base64. */

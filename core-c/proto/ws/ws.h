@@ -51,7 +51,7 @@ typedef struct tw_ws_response {
   uint8_t value_size; /* more than fits: the value is none that is right */
   bool told;          /* a part of its head has been given to the application */
   char name[24];
-  char value[96];
+  char value[160];
 } tw_ws_response;
 
 /* The frame and the message that are being received. */

@@ -1,0 +1,273 @@
+import { broken, received, whole } from "./http-step.mjs";
+import { lineOf } from "./show.mjs";
+
+const good = whole("request", 0);
+const bad = broken("request", "ERR_HTTP", 400);
+const unknownCoding = broken("request", "ERR_HTTP_CODING", 501);
+const otherVersion = broken("request", "ERR_HTTP_VERSION", 505);
+
+const GET = "GET / HTTP/1.1\r\n";
+const HOST = "GET / HTTP/1.1\r\nHost: h\r\n";
+const POST = "POST / HTTP/1.1\r\nHost: h\r\n";
+
+/** A field behind a good request line and Host. */
+const field = (name, flags, line) => good(name, flags, `${HOST}${line}\r\n\r\n`);
+const badField = (name, text) => bad(name, `${HOST}${text}`);
+const host = (value) => good(`Host: ${value}`, "keep-alive", `${GET}Host: ${value}\r\n\r\n`);
+const badHost = (value) => bad(`Host: ${value}`, `${GET}Host: ${value}\r\n‖\r\n`);
+const target = (line) => good(line, "keep-alive", `${line} HTTP/1.1\r\nHost: h\r\n\r\n`);
+const badTarget = (line) => bad(`refused: ${line}`, `${line} HTTP/1.1\r\n‖Host: h\r\n\r\n`);
+const length = (value) => bad(`Content-Length: ${value}`, `${POST}Content-Length: ${value}\r\n‖\r\nhello`);
+const coding = (value) => bad(`Transfer-Encoding: ${value}`, `${POST}Transfer-Encoding: ${value}\r\n‖\r\n`);
+const body = (name, fields, size, flags = "keep-alive+body") => {
+  const head = `${POST}${fields}\r\n\r\n`;
+  const events = [lineOf(`head a 0 ${flags}`, head), lineOf("body a", "x".repeat(size)), "http-end a", "data a 'GET'"];
+  return received(name, "request", `${head}${"x".repeat(size)}GET`, events);
+};
+
+const lines = [
+  good("the least of HTTP/1.1", "keep-alive", `${HOST}\r\n‖more`),
+  good("the least of HTTP/1.0", "http-1.0", "GET / HTTP/1.0\r\n\r\n‖more"),
+  good("a minor version to come is 1.1", "keep-alive", "GET / HTTP/1.9\r\nHost: h\r\n\r\n"),
+  good("methods are tokens, and case matters", "keep-alive", "m-~!#$%&'*+.^_`|9 / HTTP/1.1\r\nHost: h\r\n\r\n"),
+  received("an empty line before the request line is skipped, RFC 9112 2.2", "request", `\r\n${HOST}\r\n`, [
+    lineOf("head a 0 keep-alive", `${HOST}\r\n`),
+    "http-end a",
+  ]),
+  bad("two empty lines before it", `\r\n‖\r\n${HOST}\r\n`),
+  bad("a bare LF before it", `‖\n${HOST}\r\n`),
+  bad("a space before it", `‖ ${HOST}\r\n`),
+  bad("a bare LF behind it", "GET / HTTP/1.1‖\nHost: h\r\n\r\n"),
+  bad("a bare CR behind it", "GET / HTTP/1.1\r‖Host: h\r\n\r\n"),
+  bad("two spaces before the target", "GET ‖ / HTTP/1.1\r\n"),
+  bad("two spaces behind the target", "GET / ‖ HTTP/1.1\r\n"),
+  bad("a tab for a space", "GET‖\t/ HTTP/1.1\r\n"),
+  bad("no version, as in HTTP/0.9", "GET /‖\r\n"),
+  bad("no target", "GET HTTP/1.1‖\r\n"),
+  bad("a method that is no token", "GET‖(/ HTTP/1.1\r\n"),
+  bad("a NUL in the method", "G‖\0ET / HTTP/1.1\r\n"),
+  bad("a NUL in the target", "GET /‖\0 HTTP/1.1\r\n"),
+  bad("UTF-8 in the target", "GET /‖é HTTP/1.1\r\n"),
+  bad("the version in lower case", "GET / ‖http/1.1\r\n"),
+  bad("a version of one digit", "GET / HTTP/1‖\r\n"),
+  bad("a version of two digits behind the point", "GET / HTTP/1.1‖1\r\n"),
+  bad("a version with a space behind", "GET / HTTP/1.1‖ \r\n"),
+  bad("TLS on a port in the clear", "‖\u0016\u0003\u0001"),
+  otherVersion("HTTP/2.0", "GET / HTTP/2.‖0\r\nHost: h\r\n\r\n"),
+  otherVersion("HTTP/0.9", "GET / HTTP/0.‖9\r\n\r\n"),
+  otherVersion("HTTP/2's preface", "PRI * HTTP/2.‖0\r\n\r\nSM\r\n\r\n"),
+];
+
+const targets = [
+  target("GET /"),
+  target("GET /a/b?c=d&e=%20;f"),
+  target("GET /?"),
+  target("GET //"),
+  target("GET /[]{}|^`\\"),
+  target("GET http://a"),
+  target("GET http://a/"),
+  target("GET http://a?q"),
+  target("GET http://a:80/b"),
+  target("GET http://a:/b"),
+  target("GET https://[::1]:443/"),
+  target("GET http://[2001:db8::1]"),
+  target("GET HTTP://a.b-c_d~e/"),
+  target("GET x+y-z.1://a/"),
+  target("OPTIONS *"),
+  target("OPTIONS /"),
+  good("CONNECT a:443", "keep-alive+upgrade", "CONNECT a:443 HTTP/1.1\r\nHost: h\r\n\r\n‖\u0016\u0003"),
+  good("CONNECT [::1]:443", "keep-alive+upgrade", "CONNECT [::1]:443 HTTP/1.1\r\nHost: h\r\n\r\n"),
+  badTarget("GET *"),
+  badTarget("OPTIONS **"),
+  badTarget("OPTIONS */"),
+  badTarget("GET a"),
+  badTarget("GET a:80"),
+  badTarget("GET ?q"),
+  badTarget("GET /a#b"),
+  badTarget('GET /"'),
+  badTarget("GET /<"),
+  badTarget("GET />"),
+  badTarget("GET http:/a"),
+  badTarget("GET http:a"),
+  badTarget("GET http://"),
+  badTarget("GET http:///a"),
+  badTarget("GET http://:80/"),
+  badTarget("GET http://u@a/"),
+  badTarget("GET http://u:p@a/"),
+  badTarget("GET http://a:b/"),
+  badTarget("GET http://a:8x/"),
+  badTarget("GET http://a#b"),
+  badTarget("GET http://a\\b/"),
+  badTarget("GET http://[::1/"),
+  badTarget("GET http://[::1]x/"),
+  badTarget("GET http://[x]/"),
+  badTarget("GET 1http://a/"),
+  badTarget("GET ht_tp://a/"),
+  badTarget("CONNECT /"),
+  badTarget("CONNECT a"),
+  badTarget("CONNECT a:"),
+  badTarget("CONNECT :80"),
+  badTarget("CONNECT a:80/"),
+  badTarget("CONNECT a:8x"),
+  badTarget("CONNECT http://a:80"),
+  badTarget("CONNECT u@a:80"),
+  badTarget("CONNECT *"),
+  bad("CONNECT in lower case is another method", "connect a:443 HTTP/1.1\r\n‖Host: h\r\n\r\n"),
+  bad("CONNECT with a body", "CONNECT a:443 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n‖x"),
+  bad("CONNECT with chunks", "CONNECT a:443 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n‖0\r\n\r\n"),
+  good(
+    "CONNECT with an empty body",
+    "keep-alive+upgrade",
+    "CONNECT a:443 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
+  ),
+];
+
+const fields = [
+  field("a field", "keep-alive", "X: y"),
+  field("an empty value", "keep-alive", "X:"),
+  field("whitespace about a value", "keep-alive", "X: \t y z \t"),
+  field("any byte of a value but controls", "keep-alive", 'X: !"#(),/:;<=>?@[\\]{}é\t~'),
+  field("a name with every kind of character", "keep-alive", "!#$%&'*+-.^_`|~09azAZ: y"),
+  badField("a space before the colon", "X‖ : y\r\n\r\n"),
+  badField("a tab before the colon", "X‖\t: y\r\n\r\n"),
+  badField("a space before the name", "‖ X: y\r\n\r\n"),
+  badField("a line that goes on, RFC 9112 5.2", "X: y\r\n‖ z\r\n\r\n"),
+  badField("a line that goes on behind a tab", "X: y\r\n‖\tz\r\n\r\n"),
+  badField("a bare LF behind a value", "X: y‖\nY: z\r\n\r\n"),
+  badField("a bare CR in a value", "X: y\r‖z\r\n\r\n"),
+  badField("a bare LF for the empty line", "X: y\r\n‖\n"),
+  badField("a CR alone for the empty line", "X: y\r\n\r‖X"),
+  badField("no colon", "X‖\r\n\r\n"),
+  badField("no name", "‖: y\r\n\r\n"),
+  badField("a name that is no token", "X‖(): y\r\n\r\n"),
+  badField("UTF-8 in a name", "X‖é: y\r\n\r\n"),
+  badField("a NUL in a name", "X‖\0: y\r\n\r\n"),
+  badField("a NUL in a value", "X: y‖\0\r\n\r\n"),
+  badField("an ESC in a value", "X: ‖\x1b[31m\r\n\r\n"),
+  badField("a DEL in a value", "X: ‖\x7f\r\n\r\n"),
+];
+
+const hosts = [
+  host("h"),
+  host("example.org:80"),
+  host("a.b-c_d~e"),
+  host("192.0.2.1:8080"),
+  host("[::1]"),
+  host("[2001:db8::1]:443"),
+  host("h:"),
+  host("%41"),
+  host("h \t"),
+  good("an empty Host, RFC 9110 7.2", "keep-alive", `${GET}Host:\r\n\r\n`),
+  good("names of fields are in any case", "keep-alive", `${GET}hOST: h\r\n\r\n`),
+  good("HTTP/1.0 needs no Host", "http-1.0", "GET / HTTP/1.0\r\nX: y\r\n\r\n"),
+  bad("no Host, RFC 9112 3.2", `${GET}\r\n‖`),
+  bad("no Host but a field that begins so", `${GET}Hosts: h\r\nHos: h\r\n\r\n‖`),
+  bad("two Hosts", `${HOST}Host: h\r\n‖\r\n`),
+  bad("two Hosts that differ", `${HOST}X: y\r\nhost: i\r\n‖\r\n`),
+  bad("two Hosts in HTTP/1.0", "GET / HTTP/1.0\r\nHost: h\r\nHost: h\r\n‖\r\n"),
+  badHost("a b"),
+  badHost("a, b"),
+  badHost("a/b"),
+  badHost("a@b"),
+  badHost("a?b"),
+  badHost("a#b"),
+  badHost("a\\b"),
+  badHost("http://a"),
+  badHost(":80"),
+  badHost("a:b"),
+  badHost("a:80:80"),
+  badHost("[::1"),
+  badHost("[::1]a"),
+  badHost("[g]"),
+  badHost("é"),
+];
+
+const bodies = [
+  body("five bytes", "Content-Length: 5", 5),
+  body("whitespace about the length", "Content-Length: \t5 \t", 5),
+  body("leading zeros", "Content-Length: 00000000000000000000005", 5),
+  body("the name in another case", "CONTENT-length: 5", 5),
+  body("a GET may have one", "Content-Length: 1", 1),
+  good("Content-Length: 0", "keep-alive", `${POST}Content-Length: 0\r\n\r\n‖GET`),
+  good("a POST without a length has no body, RFC 9112 6.3", "keep-alive", `${POST}\r\n‖hello`),
+  length("5, 5"),
+  length("5,5"),
+  length("5;"),
+  length("+5"),
+  length("-5"),
+  length("0x5"),
+  length("5.0"),
+  length("5 5"),
+  length("5a"),
+  length("a"),
+  length("５"),
+  length('"5"'),
+  length(","),
+  bad("an empty Content-Length", `${POST}Content-Length:\r\n‖\r\n`),
+  bad("two Content-Lengths", `${POST}Content-Length: 5\r\nContent-Length: 6\r\n‖\r\n`),
+  bad("two Content-Lengths that agree", `${POST}Content-Length: 5\r\ncontent-length: 5\r\n‖\r\nhello`),
+  bad("Content-Length, then Transfer-Encoding", `${POST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n‖\r\n`),
+  bad("Transfer-Encoding, then Content-Length", `${POST}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n‖\r\n`),
+  bad("Transfer-Encoding in HTTP/1.0, RFC 9112 6.1", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n‖\r\n"),
+  coding("chunked, chunked"),
+  coding("chunked,"),
+  coding(",chunked"),
+  coding("chunked, gzip"),
+  bad("an empty Transfer-Encoding", `${POST}Transfer-Encoding:\r\n‖\r\n`),
+  bad("chunked twice, in two fields", `${POST}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n‖\r\n`),
+  bad("chunked is not last, in two fields", `${POST}Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n‖\r\n`),
+  bad("a control before the coding", `${POST}Transfer-Encoding: ‖\u000bchunked\r\n\r\n`),
+  ...[
+    "gzip, chunked",
+    "gzip",
+    "identity",
+    "xchunked",
+    "chunkedx",
+    "chunk",
+    "chunked;q=1",
+    '"chunked"',
+    "chu nked",
+    "chunked x",
+  ].map((value) =>
+    unknownCoding(`Transfer-Encoding: ${value}`, `${POST}Transfer-Encoding: ${value}\r\n‖\r\n0\r\n\r\n`),
+  ),
+];
+
+const persistence = [
+  field("Connection: close", "none", "Connection: close"),
+  field("Connection: Close", "none", "connection:Close"),
+  field("close among others", "none", "Connection: a, close ,b"),
+  field("close in a second field", "none", "Connection: a\r\nConnection: close"),
+  field("closed is another word", "keep-alive", "Connection: closed"),
+  field("close x is another word", "keep-alive", "Connection: close x, xclose"),
+  field("empty elements of a list are skipped", "none", "Connection: , ,close,"),
+  field("close outweighs keep-alive", "none", "Connection: keep-alive, close"),
+  good("keep-alive in HTTP/1.0", "keep-alive+http-1.0", "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"),
+  good("close outweighs keep-alive in HTTP/1.0", "http-1.0", "GET / HTTP/1.0\r\nConnection: close, keep-alive\r\n\r\n"),
+  field("Connection: upgrade with Upgrade", "keep-alive+upgrade", "Connection: Upgrade\r\nUpgrade: websocket"),
+  field("the same in the other order", "keep-alive+upgrade", "Upgrade: websocket\r\nConnection: x, upgrade"),
+  field("Upgrade alone is for others, RFC 9110 7.8", "keep-alive", "Upgrade: websocket"),
+  field("Connection: upgrade alone", "keep-alive", "Connection: upgrade"),
+  field("an empty Upgrade", "keep-alive", "Connection: upgrade\r\nUpgrade:"),
+  good("HTTP/1.0 cannot ask for an upgrade", "http-1.0", "GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
+  body("Expect: 100-continue", "Expect: 100-continue\r\nContent-Length: 5", 5, "keep-alive+body+continue"),
+  body("Expect: 100-Continue", "Content-Length: 5\r\nEXPECT: 100-Continue", 5, "keep-alive+body+continue"),
+  body("another expectation", "Expect: 100-continue-x\r\nContent-Length: 5", 5),
+  field("no body to be waited for", "keep-alive", "Expect: 100-continue"),
+  received(
+    "HTTP/1.0 cannot expect, RFC 9110 10.1.1",
+    "request",
+    "POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx",
+    [
+      "head a 0 body+http-1.0 'POST / HTTP/1.0\\r\\nExpect: 100-continue\\r\\nContent-Length: 1\\r\\n\\r\\n'",
+      "body a 'x'",
+      "http-end a",
+    ],
+  ),
+];
+
+export const httpRequest = () => ({
+  suite: "http-request",
+  source: "RFC 9112 2 to 6 and 9, RFC 9110 5, 7, 8.6, 9.3.6, 10.1.1",
+  cases: [...lines, ...targets, ...fields, ...hosts, ...bodies, ...persistence],
+});
