@@ -83,7 +83,7 @@ export class Outbound {
     if (link !== undefined && this.#items.length === 0 && !link.compresses(data)) {
       const result = link.engine.wsSend(link.handle, data);
       if (result >= 0) {
-        this.#took(result);
+        this.took(result);
         return;
       }
     }
@@ -155,7 +155,8 @@ export class Outbound {
     return Math.min(this.#given, left < 0 ? 0 : left);
   }
 
-  #took(size: number): void {
+  /** The engine has taken so many bytes of a message, from here or from a broadcast. */
+  took(size: number): void {
     this.#given = this.#inEngine() === 0 ? size : this.#given + size;
   }
 
@@ -196,7 +197,7 @@ export class Outbound {
 
   #hand(link: Link, { data, flags, size }: Piece): number {
     const result = link.engine.wsSend(link.handle, data, flags);
-    if (result >= 0) this.#took(size);
+    if (result >= 0) this.took(size);
     return result;
   }
 
