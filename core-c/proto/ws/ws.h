@@ -95,12 +95,12 @@ struct tw_ws {
   uint16_t offered;    /* tw_deflate parameters that our handshakes offer */
   uint16_t deflate;    /* those agreed upon */
   uint8_t options;     /* tw_ws_option bits */
-  bool heard;          /* bytes came since the heartbeat's timer was set */
   bool asked;          /* by a ping, and the timer waits for a sign of life */
   uint32_t max_message;
   uint32_t max_fragments;
   uint32_t heartbeat_ms; /* 0: none */
   uint32_t patience_ms;
+  uint32_t heard_at; /* ms: when bytes came last, or the heartbeat began */
   union {
     tw_ws_response response;
     tw_ws_receiver receiver;
@@ -182,6 +182,9 @@ void tw_ws_heartbeat_begin(tw_core *core, tw_slot *slot, tw_ws *ws);
 
 /* The timer of an open connection fired. */
 void tw_ws_heartbeat(tw_core *core, tw_slot *slot, tw_ws *ws);
+
+/* Bytes came. */
+void tw_ws_heartbeat_heard(tw_core *core, tw_slot *slot, tw_ws *ws);
 
 /* ---- open.c ---- */
 
