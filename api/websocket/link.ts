@@ -79,6 +79,11 @@ export class Link extends Endpoint implements Sink {
     return new TwinwireError(typeof code === "number" ? errorCode(code) : code, { address: this.address, ...facts });
   }
 
+  /** Whether we are the server. */
+  get isServer(): boolean {
+    return this.#options.server;
+  }
+
   /** What was agreed upon: `Deflate` parameters, or 0. */
   get deflate(): number {
     return this.handle === NONE ? 0 : Math.max(0, this.engine.deflate(this.handle));
