@@ -125,8 +125,11 @@ export class Body implements AsyncIterable<Uint8Array> {
 
   /** Gives up the rest of it: a client's connection is closed, a server's takes no further request. */
   cancel(): void {
+    if (this.#ended && this.#parts.length === 0) return;
+    this.#parts = [];
+    this.#error ??= this.#source.fault("the body was given up");
     if (this.#ended) return;
-    this.#end({}, this.#source.fault("the body was given up"));
+    this.#end({}, this.#error);
     this.#source.abandoned();
   }
 

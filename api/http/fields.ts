@@ -8,6 +8,9 @@ export interface Head {
   readonly fields: string[];
 }
 
+/** A name and its value. */
+export type Pair = readonly [string, string];
+
 /** Takes a head, or a trailer section, apart. The core has checked it, so every line of it is a field, and ends by CR LF. */
 export function splitHead(text: string, hasLine: boolean): Head {
   let at = 0;
@@ -63,15 +66,9 @@ export class FieldText {
   closes = false;
   readonly #names = new Set<string>();
 
-  /** Takes over what the application gave. Values that may not be sent are for the core to refuse. */
+  /** Takes over what the application gave. Bytes that may not be sent are for the core to refuse. */
   addAll(headers: HeadersInput | undefined): this {
-    if (headers === undefined || headers === null) return this;
-    if (typeof headers !== "object") throw refusal(`headers are names with texts, not ${show(headers)}`);
-    if (isIterable(headers)) {
-      for (const pair of headers) this.#addGiven(pair[0], pair[1]);
-    } else {
-      for (const name of Object.keys(headers)) this.#addGiven(name, headers[name]);
-    }
+    for (const [name, value] of pairsOf(headers)) this.add(name, value);
     return this;
   }
 
@@ -93,18 +90,32 @@ export class FieldText {
   has(name: string): boolean {
     return this.#names.has(name);
   }
+}
 
-  #addGiven(name: unknown, value: unknown): void {
-    if (value === undefined) return;
-    if (typeof name !== "string" || (typeof value !== "string" && typeof value !== "number")) {
-      throw refusal(`the value of header ${show(name)} is a text or a number, not ${show(value)}`);
-    }
-    /* A line break between several of them, as toHeaders makes it: they are sent one by one. */
-    if (name.length === 10 && name.toLowerCase() === "set-cookie" && typeof value === "string") {
-      for (const one of value.split("\n")) this.add(name, one);
-    } else {
-      this.add(name, `${value}`);
-    }
+/**
+ * Fields that the application gave, as pairs.
+ *
+ * @throws TwinwireError ERR_HEADER for what is neither text nor a number.
+ */
+export function pairsOf(headers: HeadersInput | undefined): Pair[] {
+  const pairs: Pair[] = [];
+  if (headers === undefined || headers === null) return pairs;
+  if (typeof headers !== "object") throw refusal(`headers are names with texts, not ${show(headers)}`);
+  if (isIterable(headers)) for (const [name, value] of headers) addPair(pairs, name, value);
+  else for (const name of Object.keys(headers)) addPair(pairs, name, headers[name]);
+  return pairs;
+}
+
+function addPair(pairs: Pair[], name: unknown, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof name !== "string" || (typeof value !== "string" && typeof value !== "number")) {
+    throw refusal(`the value of header ${show(name)} is a text or a number, not ${show(value)}`);
+  }
+  /* A line break between several of them, as toHeaders makes it: they are sent one by one. */
+  if (typeof value === "string" && name.length === 10 && name.toLowerCase() === "set-cookie") {
+    for (const one of value.split("\n")) pairs.push([name, one]);
+  } else {
+    pairs.push([name, `${value}`]);
   }
 }
 

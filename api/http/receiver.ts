@@ -163,6 +163,12 @@ export class Receiver implements HttpEndpoint, BodySource {
     this.#give(error);
   }
 
+  /** RFC 9112 9.6: behind the message that is being answered, nothing is a request. */
+  isLast(): void {
+    const reason = "the response before said that the connection ends";
+    this.#broken ??= this.#stream.fault("ERR_UNEXPECTED_EOF", { step: "receive", reason });
+  }
+
   consumed(size: number): void {
     const { engine, handle } = this.#stream;
     engine.consumed(handle, size);

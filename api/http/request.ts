@@ -3,13 +3,13 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { show } from "../handles/arguments.ts";
 import { exchange, type Plan } from "./attempt.ts";
 import type { Body } from "./body.ts";
-import { toHeaders } from "./fields.ts";
+import { pairsOf, toHeaders } from "./fields.ts";
 import { fromText, toText } from "./json.ts";
 import type { Message } from "./message.ts";
 import { bodyBound, checked, duration, MAX_WHOLE, NO_BOUND } from "./numbers.ts";
 import { contentOf, isParts } from "./respond.ts";
 import type { Parts } from "./sender.ts";
-import { type Order, pairsOf, redirected, routeOf, urlOf } from "./target.ts";
+import { type Order, redirected, routeOf, urlOf } from "./target.ts";
 import type { Headers, HttpRequest, HttpRequestOptions, HttpResponse, HttpStreamRequest } from "./types.ts";
 
 const TIMEOUT_MS = 300_000;

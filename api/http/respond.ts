@@ -79,10 +79,18 @@ export function reply(
   if (endless) flags = HttpSend.UNTIL_CLOSE;
   else if (closes && !fields.closes) flags |= HttpSend.CLOSE;
   const start = `${reasonOf(status)}\0`;
-  const sent = sender.send({ status, start, fields, flags, body: content, trailers, signal });
+  let sent = sender.send({ status, start, fields, flags, body: content, trailers, signal });
+  /* The client must not take what it has for all of it. */
+  if (sender.busy) sent = sent.catch((error: unknown) => abandon(exchange, error));
   if (!closes) return sent;
   exchange.ending = true;
+  receiver.isLast();
   return sent.then(() => stream.outbox.finish());
+}
+
+function abandon({ stream, sender }: Exchange, error: unknown): never {
+  if (sender.broken) stream.close();
+  throw error;
 }
 
 /** A body as it is sent. */

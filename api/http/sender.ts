@@ -36,6 +36,8 @@ export interface Outgoing {
 
 /** The HTTP messages that a stream sends, one after the other. Framing is the core's. */
 export class Sender {
+  /** Whether a message is not whole, and perhaps never will be: nothing else can be sent. */
+  broken = false;
   readonly #stream: Stream;
   /** Settled when the message that is being sent in parts is whole. */
   #turn: Promise<unknown> | undefined;
@@ -91,16 +93,10 @@ export class Sender {
   }
 
   async #sendParts(message: Outgoing): Promise<void> {
-    let begun = false;
-    try {
-      await this.#sendHead(message);
-      begun = true;
-      await this.#sendBody(message);
-    } catch (error) {
-      /* The peer must not take what it has for all of it. */
-      if (begun) this.#stream.close();
-      throw error;
-    }
+    await this.#sendHead(message);
+    this.broken = true;
+    await this.#sendBody(message);
+    this.broken = false;
   }
 
   #sendHead({ status, start, fields, flags, body, signal }: Outgoing): Promise<void> {

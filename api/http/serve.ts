@@ -104,7 +104,8 @@ export class HttpServer {
       const session = new Session(conn, this.#handler, this.#options);
       this.#sessions.add(session);
       if (this.#closing) session.stop();
-      session.run().then(() => this.#ended(session));
+      /* A handler may never be done; its connection is over all the same. */
+      Promise.race([session.run(), conn.closed]).then(() => this.#ended(session));
     }
   }
 

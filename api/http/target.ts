@@ -1,15 +1,15 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import { decode, hostOf, portOf, proxyFor } from "../conn/proxy.ts";
 import { show } from "../handles/arguments.ts";
-import { FieldText } from "./fields.ts";
+import { FieldText, type Pair } from "./fields.ts";
 import type { Route } from "./pool.ts";
-import type { HeadersInput, HttpRequestOptions } from "./types.ts";
+import type { HttpRequestOptions } from "./types.ts";
 
 /** A request on its way, perhaps not to its first address. */
 export interface Order {
   readonly method: string;
   readonly url: URL;
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: readonly Pair[];
   /** Whether it has a body. */
   readonly hasBody: boolean;
   /** Of the body, if it is not among the headers. */
@@ -30,14 +30,6 @@ export function urlOf(text: unknown, base?: URL): URL {
   }
   if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
   throw new TwinwireError("ERR_URL", { step: "open", reason: `url ${show(text)}: an http: or https: URL is wanted` });
-}
-
-/** The application's headers as pairs. @throws TwinwireError ERR_HEADER */
-export function pairsOf(headers: HeadersInput | undefined): [string, string][] {
-  const texts = new FieldText().addAll(headers).text.split("\0");
-  const pairs: [string, string][] = [];
-  for (let at = 0; at + 1 < texts.length; at += 2) pairs.push([texts[at] as string, texts[at + 1] as string]);
-  return pairs;
 }
 
 /** Where to connect for it. */

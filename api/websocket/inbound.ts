@@ -6,6 +6,14 @@ import type { Codec } from "./deflate.ts";
 
 const WHOLE = EventFlag.FIRST | EventFlag.FINAL;
 
+/** Bytes of messages that are received ahead of those who read them. */
+export const WINDOW = 65_536;
+
+/** RFC 6455 7.4.1: what a connection is closed with whose messages are broken. RFC 7692 leaves that to us. */
+export function closeCodeOf(code: ErrorCode): number {
+  return code === "ERR_WS_TOO_BIG" ? 1009 : 1007;
+}
+
 /** A message that is whole, out of the core's memory and inflated. */
 export interface Message {
   readonly bytes: Uint8Array;
@@ -56,9 +64,14 @@ export class Inbound {
     this.#codec = codec;
   }
 
+  /** Whether a part is all of a message. */
+  static isWhole(flags: number): boolean {
+    return (flags & (WHOLE | EventFlag.COMPRESSED)) === WHOLE;
+  }
+
   /** Whether a part is all of a message that could be told at once, from where it lies. */
   isDirect(flags: number): boolean {
-    return (flags & (WHOLE | EventFlag.COMPRESSED)) === WHOLE && this.#queue.length === 0 && !this.#held;
+    return Inbound.isWhole(flags) && this.#queue.length === 0 && !this.#held;
   }
 
   /** A part has come. */
@@ -110,6 +123,11 @@ export class Inbound {
     this.#joiner = undefined;
     this.#ended = true;
     this.#pump();
+  }
+
+  /** Gives back what inflating took. */
+  close(): void {
+    this.#codec?.close();
   }
 
   /** Nothing is told any more but what `after` was given. */

@@ -6,15 +6,10 @@ import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { Codec, type Coded, type Compression } from "./deflate.ts";
-import { Inbound, type Message, type Sink } from "./inbound.ts";
+import { closeCodeOf, Inbound, type Message, type Sink, WINDOW } from "./inbound.ts";
 
-/** RFC 6455 7.4.1 and 7.1.5: codes of the library's own. */
+/** RFC 6455 7.1.5 */
 const ABNORMAL = 1006;
-const INVALID_DATA = 1007;
-const TOO_BIG = 1009;
-
-/** Bytes of messages that are received ahead of those who read them. */
-export const WINDOW = 65_536;
 
 /** How a connection ended. */
 export interface CloseInfo {
@@ -171,9 +166,9 @@ export class Link extends Endpoint implements Sink {
     else this.#owner.linkMessage(((flags & EventFlag.ASCII) !== 0 ? asciiText : utf8Text)(bytes, 0, length), credit);
   }
 
-  /** As `Sink`: RFC 7692 leaves the code to us; that of a message that is too big is 1009, of one that is wrong 1007. */
+  /** As `Sink`. */
   broken(code: ErrorCode, cause: unknown): void {
-    this.fail(this.fault(code, { step: "receive", cause }), code === "ERR_WS_TOO_BIG" ? TOO_BIG : INVALID_DATA);
+    this.fail(this.fault(code, { step: "receive", cause }), closeCodeOf(code));
   }
 
   /** So many bytes of messages are used up. */
