@@ -234,7 +234,11 @@ const lives = [
       ["connected", "a"],
       ["wire", "open a tcp p 3128"],
       ["rx", "a", `${OK}\r\nx`],
-      ["events", ...failure("ERR_TLS_BUFFERED", 0)],
+      [
+        "events",
+        "error a ERR_TLS_BUFFERED proxy 0 retry never",
+        `disconnected a ERR_TLS_BUFFERED unsent ${REQUEST.length} retry never`,
+      ],
       ["wire", "close a abort"],
     ],
   },
