@@ -194,8 +194,56 @@ export interface Port {
   /** Where what happens to handles is published for those who watch the process; absent where there is no such place. */
   readonly diagnostics?: DiagnosticsHost;
 
+  /** The host's own library for raw DEFLATE; absent where there is none: then compression is refused. */
+  readonly deflate?: DeflateHost;
+
   /** The host's time. */
   readonly clock: Clock;
+}
+
+/** Raw DEFLATE (RFC 1951), message by message, as permessage-deflate has it (RFC 7692 7.2). */
+export interface DeflateHost {
+  /** What compresses the messages of one connection. */
+  compressor(options: CompressorOptions): Compressor;
+  /** What inflates those of its peer. */
+  decompressor(options: DecompressorOptions): Decompressor;
+}
+
+/** How messages are inflated. */
+export interface DecompressorOptions {
+  /** The binary logarithm of the window, 9 to 15. */
+  readonly windowBits: number;
+  /** Whether the window is kept from message to message. Without it nothing may be held between messages. */
+  readonly takeover: boolean;
+}
+
+/** How messages are compressed. */
+export interface CompressorOptions extends DecompressorOptions {
+  /** 1 (fast) to 9 (small); the library's own default unless this is given. */
+  readonly level?: number | undefined;
+  /** Memory for the library's state, 1 to 9; its own default unless this is given. */
+  readonly memLevel?: number | undefined;
+}
+
+/** Takes the bytes, the caller's to keep, or an error number and what the library reported. */
+export type Transformed = (result: Uint8Array | number, cause?: unknown) => void;
+
+/** One call at a time: the next comes when `done` was called, which happens on a later turn, never inside the call. */
+export interface Compressor {
+  /** Compresses a message, flushed to a byte boundary, without the 00 00 FF FF at its end. `data` is borrowed until `done`. */
+  compress(data: Uint8Array, done: Transformed): void;
+  /** It is of no more use. `done` is not called any more. */
+  close(): void;
+}
+
+/** As `Compressor`. */
+export interface Decompressor {
+  /**
+   * Inflates a message, behind which 00 00 FF FF is to be thought. It stops as soon as there are more than `most` bytes,
+   * with ERR_WS_TOO_BIG; ERR_WS_DEFLATE for what is no DEFLATE. After an error it is of no more use.
+   */
+  inflate(data: Uint8Array, most: number, done: Transformed): void;
+  close(): void;
 }
 
 /** Named channels, as those of `node:diagnostics_channel`. */

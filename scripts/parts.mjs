@@ -7,11 +7,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
 import { toolchains } from "../wasm/build/toolchains.mjs";
+import { targetParts } from "./parts-targets.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
 
 const bin = (name) => join(root, "node_modules/.bin", name);
-const includeFlags = [...includes, "test/c", "test/fuzz"].map((directory) => `-I${directory}`);
+const includeFlags = [...includes, "test/c", "test/fuzz", "test/targets"].map((directory) => `-I${directory}`);
 const strict = ["-std=c11", ...warningFlags, "-Werror"];
 const sanitizers = [
   "-g",
@@ -42,7 +43,7 @@ export const formatter = { program: clangFormat?.path, missing: clangFormat ? un
 
 /** The tests in C: what they share, the program that runs the vectors, and what libFuzzer calls instead. */
 const cTests = () => listFiles("test/c", ".c");
-const allCTests = () => ["test/c", "test/fuzz"].flatMap((directory) => listFiles(directory, ".c"));
+const allCTests = () => [...cTests(), ...listFiles("test/fuzz", ".c"), "test/targets/files_embedded.c"];
 const vectorProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("_fuzz.c"))];
 const fuzzProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("/main.c"))];
 
@@ -173,12 +174,7 @@ export const parts = [
   { name: "C fuzzing, pure functions", group: "c", missing: noClang, run: fuzz },
   { name: "C fuzzing, the core", group: "c", missing: gcc || clang ? undefined : "gcc", run: fuzzCore },
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
+  ...targetParts,
   { name: "TypeScript tests, Node", group: "js", run: () => jest([]) },
   { name: "TypeScript tests, Bun", group: "bun", missing: noBun, run: bun },
-];
-
-/** The shared vectors alone, in C and through WebAssembly. */
-export const vectorParts = [
-  nativeTests(gcc ?? clang, gcc || clang ? undefined : "gcc", "vectors", ["-O1"]),
-  { name: "vectors through WebAssembly", group: "js", run: () => jest(["test/vectors.test.ts"]) },
 ];

@@ -1,21 +1,19 @@
 // Runs every part of the tests, then prints a table and, last, "N passed, M failed".
 //
 //   node scripts/test.mjs            all of them
-//   node scripts/test.mjs lint c     only these groups: build, lint, c, wasm, js, bun; or vectors
+//   node scripts/test.mjs lint c     only these groups: build, lint, c, wasm, targets, js, bun
 //
 // A part whose tools are not installed is left out and named. With CI=true that is a failure.
 
-import { parts, vectorParts } from "./parts.mjs";
+import { parts } from "./parts.mjs";
 
 const groups = process.argv.slice(2);
-const unknown = groups.filter((it) => it !== "vectors" && !parts.some((part) => part.group === it));
+const unknown = groups.filter((it) => !parts.some((part) => part.group === it));
 if (unknown.length > 0) {
   console.error(`no such group: ${unknown.join(", ")}`);
   process.exit(2);
 }
-const chosen = groups.includes("vectors")
-  ? vectorParts
-  : parts.filter((part) => (groups.length === 0 ? !part.onRequest : groups.includes(part.group)));
+const chosen = parts.filter((part) => (groups.length === 0 ? !part.onRequest : groups.includes(part.group)));
 const mustRunAll = process.env.CI === "true";
 
 const rows = [];

@@ -1,4 +1,4 @@
-import type { Port, TlsInfo } from "../adapters/port.ts";
+import type { DeflateHost, Port, TlsInfo } from "../adapters/port.ts";
 import { type AddressOf, type Deadline, Errors, type Limits, MAX_ADDRESS, MAX_PATH, State } from "./abi.gen.ts";
 import { type Core, readStats } from "./core.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -6,6 +6,7 @@ import { completeLimits } from "./limits.ts";
 import type { Memory, Stats } from "./memory.ts";
 import { Pump } from "./pump.ts";
 import { type ResolveOptions, resolve } from "./resolve.ts";
+import type { TraceSink } from "./trace/tracer.ts";
 
 /** What is sent: text goes out as UTF-8. */
 export type Payload = string | Uint8Array;
@@ -51,9 +52,20 @@ export abstract class Calls {
     this.pump.endpoints.add(endpoint, handle);
   }
 
+  /** Has what passes the wall written down: of one handle, or of all. Returns what ends it. */
+  trace(sink: TraceSink, only?: number): () => void {
+    const { core, port, tracing } = this.pump;
+    return tracing.begin(core, sink, () => port.clock.now(), only);
+  }
+
   /** What the runtime reported, if it is why the last call failed that opens, connects, sends a datagram or starts TLS. */
   get cause(): unknown {
     return this.pump.refusal;
+  }
+
+  /** The host's library for raw DEFLATE, or `undefined` where there is none. */
+  get deflateHost(): DeflateHost | undefined {
+    return this.pump.port.deflate;
   }
 
   /** Closes any handle; the number is stale from now on. */

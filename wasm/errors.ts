@@ -22,6 +22,8 @@ export interface ErrorFacts {
   address?: string | undefined;
   /** A number that belongs to the error: an HTTP status, a close code, or 0. */
   detail?: number | undefined;
+  /** The HTTP status to answer a request with, or 0. */
+  status?: number | undefined;
   /** What exactly was wrong, where that is more than the table says. */
   reason?: string | undefined;
   /** The error that the runtime reported. */
@@ -93,6 +95,8 @@ export class TwinwireError extends Error {
   readonly address: string;
   /** An HTTP status (`ERR_WS_REFUSED`), a WebSocket close code, or 0. */
   readonly detail: number;
+  /** Of a request that can't be read: the HTTP status to answer it with. Else 0: there is nothing to answer. */
+  readonly status: number;
 
   constructor(code: ErrorCode, facts: ErrorFacts = {}) {
     super(describe(code, facts), facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -100,6 +104,7 @@ export class TwinwireError extends Error {
     this.step = facts.step ?? "call";
     this.address = facts.address ?? "";
     this.detail = facts.detail ?? 0;
+    this.status = facts.status ?? 0;
   }
 
   static {

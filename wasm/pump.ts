@@ -9,6 +9,7 @@ import { EndpointTable } from "./endpoints.ts";
 import { routeImports } from "./imports.ts";
 import { Reading } from "./reading.ts";
 import { report } from "./report.ts";
+import { Tracing } from "./trace/tracing.ts";
 import { atEndOfTurn } from "./turn.ts";
 import { Unread } from "./unread.ts";
 
@@ -39,6 +40,7 @@ export class Pump implements PortEvents {
   #laterQueued = false;
   /** Records that a tick outside a delivery made: they wait for the next turn. */
   #waiting = 0;
+  readonly tracing = new Tracing();
   /** What `unread` is to deliver. */
   readonly #unread: Unread;
   #unreadQueued = false;
@@ -64,6 +66,7 @@ export class Pump implements PortEvents {
           this.#cause = cause;
           this.#causeHandle = handle;
         },
+        tracing: this.tracing,
       }),
     );
     this.#unread = new Unread(this.core, limits.recvBuffer, (ready) => this.#tell(ready));
@@ -220,7 +223,10 @@ export class Pump implements PortEvents {
 
   #drain(ready: number): void {
     if (ready > 0) this.#tell(ready);
-    if (this.#unread.waiting) this.#unread.run();
+    if (this.#unread.waiting) {
+      this.ownBytes = undefined;
+      this.#unread.run();
+    }
     this.#settle();
   }
 
@@ -235,10 +241,13 @@ export class Pump implements PortEvents {
         const handle = memory.eventHandle(record);
         const endpoint = this.endpoints.find(handle);
         if (endpoint === undefined) {
-          if (memory.eventType(record) === Event.ACCEPTED) this.#accept(handle, memory.eventDetail(record));
+          if (memory.eventType(record) !== Event.ACCEPTED) continue;
+          this.tracing.tracer?.told(record);
+          this.#accept(handle, memory.eventDetail(record));
           continue;
         }
         if (endpoint.released && !isFarewell(memory.eventType(record))) continue;
+        this.tracing.tracer?.told(record);
         try {
           dispatch(this, record, endpoint, handle === this.#causeHandle ? this.#cause : undefined);
         } catch (error) {

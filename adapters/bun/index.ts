@@ -1,6 +1,7 @@
 /** The port of Bun: Bun.connect, Bun.listen, Bun.udpSocket and their TLS; node: only for what Bun has nowhere else. */
 import { channel } from "node:diagnostics_channel";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
+import { deflate } from "../node-api/deflate.ts";
 import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { BunClock } from "./clock.ts";
 import { errorNumber } from "./errors.ts";
@@ -24,6 +25,7 @@ class BunPort implements Port {
   readonly name = "bun";
   readonly clock = new BunClock();
   readonly diagnostics = { channel };
+  readonly deflate = deflate;
   cause: unknown;
   readonly #streams = new Map<number, StreamSocket>();
   readonly #listeners = new Map<number, Listener>();

@@ -6,6 +6,7 @@ import { channel } from "node:diagnostics_channel";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { NodeClock } from "./clock.ts";
+import { deflate } from "./deflate.ts";
 import { errorNumber } from "./errors.ts";
 import { Listener } from "./listener.ts";
 import type { Place, Traits } from "./place.ts";
@@ -22,6 +23,7 @@ export class NodeApiPort implements Port {
   readonly name: string;
   readonly clock = new NodeClock();
   readonly diagnostics = { channel };
+  readonly deflate = deflate;
   cause: unknown;
   readonly #streams = new Map<number, StreamSocket>();
   readonly #listeners = new Map<number, Listener>();

@@ -93,9 +93,12 @@ export class Script {
 
   #deliverHeld(socket: ScriptSocket): boolean {
     if (!socket.open || !socket.reading) return false;
-    const held = socket.held.shift();
-    if (held !== undefined) this.#arrive(socket.handle, held);
-    else if (socket.heldEnd) {
+    if (socket.held.length > 0) {
+      const held = joinBytes(socket.held.splice(0));
+      const room = this.#port.engine?.memory.received.length ?? held.length;
+      if (held.length > room) socket.held.push(held.subarray(room));
+      this.#arrive(socket.handle, held.subarray(0, room));
+    } else if (socket.heldEnd) {
       socket.heldEnd = false;
       this.#deliver.ended(socket.handle);
     } else return false;

@@ -42,6 +42,12 @@ export class ByteQueue {
     else this.#gather(this.#last, bytes);
   }
 
+  /** Shows 1 to `max` of the first bytes, which stay; there must be some. */
+  peek(max: number): Uint8Array {
+    const { bytes, start, end } = this.#first as Block;
+    return bytes.subarray(start, Math.min(end, start + max));
+  }
+
   /** Hands out 1 to `max` bytes; there must be some. */
   take(max: number): Uint8Array {
     const block = this.#first as Block;

@@ -11,6 +11,9 @@ import { WebStreams } from "./web-streams.ts";
 /** What iteration and streams read at once. */
 const CHUNK = 65_536;
 
+/** What stands behind a connection: for the doors that take it over. @internal */
+export let streamOf: (conn: Conn) => Stream;
+
 /**
  * A stream of bytes in both directions: TCP, TLS or Unix. `TcpConnection`, `TlsConnection` and servers make it.
  *
@@ -22,6 +25,10 @@ const CHUNK = 65_536;
 export class Conn {
   readonly #stream: Stream;
   #streams: WebStreams | undefined;
+
+  static {
+    streamOf = (conn) => conn.#stream;
+  }
 
   /** @internal */
   constructor(stream: Stream) {

@@ -48,6 +48,44 @@ export class Inbox {
     return this.#late || (this.#readers.length === 0 && (this.#bytes.size > 0 || this.#end !== undefined));
   }
 
+  /** Whether the deadline has passed. */
+  get isLate(): boolean {
+    return this.#late;
+  }
+
+  /** Whether a read waits. */
+  get isAwaited(): boolean {
+    return this.#readers.length > 0;
+  }
+
+  /** Whether nothing comes behind what is there. */
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /**
+   * Lends 1 to `max` of the bytes that wait, to be offered to the core once more; there must be some. They count as
+   * consumed: what the core hands out again is counted anew. `settle` follows.
+   */
+  lend(max: number): Uint8Array {
+    const bytes = this.#bytes.peek(max);
+    const unreported = bytes.length - this.#reported;
+    this.#reported = Math.max(0, -unreported);
+    if (unreported > 0) this.#consumed(unreported);
+    return bytes;
+  }
+
+  /** Of `size` bytes that were lent, the last `kept` go on waiting. */
+  settle(size: number, kept: number): void {
+    const used = size - kept;
+    if (used > 0 && used <= this.#bytes.size) this.#bytes.take(used);
+  }
+
+  /** All the bytes that wait. */
+  takeAll(): Uint8Array {
+    return this.#used(this.#bytes.takeExact(this.#bytes.size));
+  }
+
   /** Reads 1 to `max` bytes, or none at the end of the stream. */
   read(max: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
     if (!isSize(max) || max === 0) return Promise.reject(this.#refuse(`read(${show(max)}): 1 to ${MAX_READ} bytes`));

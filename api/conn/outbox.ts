@@ -46,6 +46,17 @@ class Gate extends Writer {
   }
 }
 
+/** Something that is not bytes is queued, whole or not at all. */
+class Call extends Writer {
+  /** Returns what the engine does: ERR_BACKPRESSURE has it called again when there is room. */
+  readonly run: () => number;
+
+  constructor(run: () => number) {
+    super(NO_BYTES, true);
+    this.run = run;
+  }
+}
+
 /** The sending half of a stream: calls that wait for room, in order. What is queued is the engine's. */
 export class Outbox {
   readonly #stream: Stream;
@@ -87,6 +98,19 @@ export class Outbox {
   /** Writes all of it. */
   writeAll(data: string | Bytes, signal: AbortSignal | undefined): Promise<void> {
     return this.#now(data, signal) < 0 ? this.#later(data, true, signal).then(nothing) : DONE;
+  }
+
+  /**
+   * Has `run` queue something in order with what is written. It is called until it returns something else than
+   * ERR_BACKPRESSURE, each time that there is room.
+   */
+  call(run: () => number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#free && !signal?.aborted) {
+      const result = run();
+      if (result >= 0) return DONE;
+      if (result !== BACKPRESSURE) return Promise.reject(this.#stream.fault(result, { step: "send" }));
+    }
+    return this.#enqueue(new Call(run), signal).then(nothing);
   }
 
   /** Ends our half of the stream behind all that is written. */
@@ -153,9 +177,14 @@ export class Outbox {
     });
   }
 
+  /** Whether nothing stands in the way. */
+  get #free(): boolean {
+    return this.#open && this.#writers.length === 0 && !this.#late && !this.#finishing;
+  }
+
   /** Writes the whole of it if nothing stands in the way. Returns a negative number if something does. */
   #now(data: string | Bytes, signal: AbortSignal | undefined): number {
-    if (!this.#open || this.#writers.length > 0 || this.#late || this.#finishing || signal?.aborted) return -1;
+    if (!this.#free || signal?.aborted) return -1;
     const { engine, handle } = this.#stream;
     if (data instanceof Uint8Array) {
       return data.length > LARGE && engine.room(handle) < data.length ? -1 : engine.send(handle, data);
@@ -169,11 +198,14 @@ export class Outbox {
     if (payload === undefined) {
       return this.#reject("ERR_ARGUMENT", `what is written is text or bytes, not ${show(data)}`);
     }
+    return this.#enqueue(new Writer(toBytes(payload), all), signal);
+  }
+
+  #enqueue(writer: Writer, signal: AbortSignal | undefined): Promise<number> {
     if (this.#end !== undefined) return Promise.reject(this.#end);
     if (this.#finishing) return this.#reject("ERR_STATE", "our half of the stream was ended by closeWrite");
     if (signal?.aborted) return Promise.reject(this.#aborted(signal, 0));
     if (this.#late) return Promise.reject(this.#deadline(0));
-    const writer = new Writer(toBytes(payload), all);
     this.#writers.add(writer);
     writer.until(signal, () => {
       this.#writers.remove(writer);
@@ -194,7 +226,8 @@ export class Outbox {
         writer.reached();
         return;
       }
-      const result = writer instanceof Finish ? this.#shutdown() : this.#offer(writer);
+      const result = this.#perform(writer);
+      if (result === BACKPRESSURE) return;
       if (result < 0) {
         this.#writers.shift();
         writer.reject(this.#stream.fault(result, { step: "send", detail: writer.at }));
@@ -202,18 +235,19 @@ export class Outbox {
       }
       writer.at += result;
       const whole = writer.at === writer.data.length;
-      if (!whole && result === 0) return;
       if (!whole && writer.all) continue;
       this.#writers.shift();
       writer.resolve(writer.at);
     }
   }
 
-  #shutdown(): number {
-    return this.#stream.engine.shutdown(this.#stream.handle);
+  /** Returns how much of it was done; ERR_BACKPRESSURE: a drain follows; or another error. */
+  #perform(writer: Writer): number {
+    if (writer instanceof Call) return Math.min(writer.run(), 0);
+    return writer instanceof Finish ? this.#stream.engine.shutdown(this.#stream.handle) : this.#offer(writer);
   }
 
-  /** Queues what fits of what is left. Returns how much that is; 0: a drain follows; or an error. */
+  /** Queues what fits of what is left. Returns how much that is, or an error. */
   #offer({ data, at }: Writer): number {
     const { engine, handle } = this.#stream;
     const left = data.length - at;
@@ -221,8 +255,7 @@ export class Outbox {
     /* With no room a part is tried all the same: that it is refused has the engine tell when it fits. */
     const { blockSize, sendBuffer, stageBuffer } = engine.limits;
     const size = room > 0 ? room : Math.min(left, blockSize, sendBuffer, stageBuffer);
-    const sent = engine.send(handle, size === data.length ? data : data.subarray(at, at + size));
-    return sent === BACKPRESSURE ? 0 : sent;
+    return engine.send(handle, size === data.length ? data : data.subarray(at, at + size));
   }
 
   #reject(code: "ERR_ARGUMENT" | "ERR_STATE", reason: string): Promise<never> {

@@ -1,10 +1,11 @@
-import { type AddressOf, type Deadline, type ErrorCode, Kind, NONE, State } from "../../wasm/abi.gen.ts";
+import { type AddressOf, Deadline, type ErrorCode, Kind, NONE, State } from "../../wasm/abi.gen.ts";
 import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, type ErrorStep, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
 import { Deadlines } from "./deadline.ts";
+import type { HttpEndpoint } from "./http-endpoint.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
 import { Upgrade } from "./upgrade.ts";
@@ -27,6 +28,8 @@ export class Stream extends Endpoint {
   owner: unknown;
   /** Called once, when it is open or has failed. */
   onSettled: ((stream: Stream, error: TwinwireError | undefined) => void) | undefined;
+  /** Who takes its bytes as HTTP, if anybody does. */
+  http: HttpEndpoint | undefined;
   phase: Phase = "opening";
   /** Whether it is protected, or will be before the first byte. */
   secure = false;
@@ -97,11 +100,28 @@ export class Stream extends Endpoint {
   }
 
   override data(at: number, size: number): void {
-    this.inbox.received(at, size);
+    if (this.http?.feeding) this.http.keep(size);
+    else this.inbox.received(at, size);
   }
 
   override given(bytes: Uint8Array): void {
     this.inbox.given(bytes);
+  }
+
+  override httpHead(at: number, size: number, flags: number, status: number, what: number): void {
+    this.http?.httpHead(at, size, flags, status, what);
+  }
+
+  override httpBody(at: number, size: number, flags: number): void {
+    this.http?.httpBody(at, size, flags);
+  }
+
+  override httpTrailer(at: number, size: number): void {
+    this.http?.httpTrailer(at, size);
+  }
+
+  override httpEnd(error: number, status: number): void {
+    this.http?.httpEnd(error, status);
   }
 
   override drain(): void {
@@ -110,11 +130,13 @@ export class Stream extends Endpoint {
 
   override ended(): void {
     this.inbox.end(null);
+    this.http?.peerEnded();
   }
 
   override deadline(which: Deadline): void {
     const late = this.#deadlines?.passed(which) ?? 0;
     if (late !== 0) this.#upgrade?.giveUp(this.fault("ERR_DEADLINE", { step: "tls" }));
+    if ((late & Deadline.READ) !== 0) this.http?.late(this.fault("ERR_DEADLINE", { step: "receive" }));
   }
 
   override secured(): void {
@@ -159,6 +181,20 @@ export class Stream extends Endpoint {
     if (opening) this.#failure = this.#closedFault("connect");
     this.inbox.close(this.#closedFault("receive"));
     this.#stop(this.#closedFault(opening ? "connect" : "send"));
+  }
+
+  /**
+   * Its handle is another endpoint's now, and it is over. Returns what came and was not read, which goes there.
+   */
+  handOver(reason: string): Uint8Array {
+    const rest = this.inbox.takeAll();
+    const error = this.fault("ERR_STATE", { reason });
+    this.#failure ??= error;
+    this.phase = "gone";
+    this.#forget();
+    this.inbox.end(error);
+    this.#stop(error);
+    return rest;
   }
 
   /** As the application sets deadlines. */
@@ -235,6 +271,7 @@ export class Stream extends Endpoint {
 
   /** Tells all who wait, but for readers. */
   #stop(error: TwinwireError): void {
+    this.http?.ended(error);
     this.outbox.end(error);
     this.#opened?.reject(error);
     this.#upgrade?.reject(error);

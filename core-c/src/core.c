@@ -27,7 +27,7 @@ static bool limits_valid(const tw_limits *limits) {
 /* Lays everything out behind the core itself. With arena->base NULL nothing but arena->used is written. */
 static void lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena) {
   uint32_t slots = limits->sockets + limits->webSockets;
-  core->rx = tw_arena_take(arena, limits->recvBuffer, 1);
+  core->rx = tw_arena_take(arena, limits->recvBuffer + 1, 1);
   core->rx_address = tw_arena_take(arena, TW_MAX_ADDRESS, 1);
   core->stage = tw_arena_take(arena, limits->stageBuffer, 1);
   core->events = tw_arena_take(arena, limits->events, sizeof *core->events);
@@ -200,13 +200,14 @@ uint32_t tw_unread(tw_core *core, int32_t handle, uint32_t size) { return take_i
 uint32_t tw_ended(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
-  if (slot != NULL && securing(slot)) {
+  bool again = slot != NULL && (slot->flags & TW_SLOT_ENDED) != 0;
+  if (slot != NULL && (slot->flags & (TW_SLOT_SECURING | TW_SLOT_TUNNELING)) != 0) {
     drop_socket(core, slot, TW_ERR_ENDED, TW_STEP_TLS); /* half a handshake leads nowhere */
-  } else if (slot != NULL && (slot->flags & TW_SLOT_ENDED) == 0) {
+  } else if (slot != NULL) {
     slot->flags |= TW_SLOT_ENDED;
     if (slot->reader != NULL)
       slot->reader->ended(core, slot);
-    if ((slot->flags & TW_SLOT_SOCKET) != 0)
+    if (!again && (slot->flags & TW_SLOT_SOCKET) != 0)
       slot->protocol->ended(core, slot);
   }
   return make_records(core);
@@ -359,6 +360,7 @@ int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *
     return error;
   slot->flags = (slot->flags & ~(uint32_t)NEW_SOCKET_CLEARS) | TW_SLOT_SOCKET;
   slot->unread = 0;
+  slot->sending = 0;
   return 0;
 }
 

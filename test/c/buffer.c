@@ -111,8 +111,10 @@ bool bytes_parse(test_buffer *buffer, const char *text, size_t size) {
       for (at++; at < size && text[at] >= '0' && text[at] <= '9'; at++)
         times = times * 10 + (size_t)(text[at] - '0');
     }
-    for (size_t i = 0; i < times; i++)
-      buffer_append(buffer, &byte, 1);
+    buffer_reserve(buffer, times);
+    if (times > 0)
+      memset(buffer->data + buffer->size, byte, times);
+    buffer->size += times;
   }
   return true;
 }

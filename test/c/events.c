@@ -32,7 +32,13 @@ void events_end(test_session *s) {
 }
 
 static bool all_ascii(const uint8_t *data, size_t size) {
-  for (size_t i = 0; i < size; i++)
+  size_t i = 0;
+  for (uint32_t word; size - i >= sizeof word; i += sizeof word) {
+    memcpy(&word, data + i, sizeof word);
+    if ((word & 0x80808080) != 0)
+      return false;
+  }
+  for (; i < size; i++)
     if (data[i] > 127)
       return false;
   return true;
@@ -123,6 +129,9 @@ void events_add(test_session *s, const tw_event *event) {
     return;
   }
   const uint8_t *data = s->memory + event->data;
+  const uint32_t numbers[] = {(uint32_t)event->handle, event->type,     event->flags, (uint32_t)event->code,
+                              event->detail,           event->retry_ms, event->step,  event->port};
+  tap_add(&s->host.tap, "event", numbers, sizeof numbers / sizeof numbers[0], data, event->size);
   char prefix[TEST_NAME + 32];
   char code[16];
   char retry[16];

@@ -1,6 +1,12 @@
-/* vectors FILE|FOLDER...: runs vector files against the core. Prints a line for each file, each failing case with what
- * was expected and what came, and last "N passed, M failed". Exit status 1 if a case failed, 2 if a file is unreadable.
- * -v names every case as it runs. */
+/* vectors [OPTION] FILE|FOLDER...: runs vector files against the core. Prints a line for each file, each failing case
+ * with what was expected and what came, and last "N passed, M failed". Exit status 1 if a case failed, 2 if a file is
+ * unreadable.
+ *
+ *   -v        names every case as it runs
+ *   -d        says of every case what came of it, with a digest of all that passed the wall (tap.h)
+ *   -t NAME   shows what passes the wall in the cases of that name
+ *
+ * Without arguments, which a device has not got: -d test/vectors. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +19,8 @@ typedef struct runner {
   test_session session;
   const char *path;
   bool verbose;
+  bool digests;
+  const char *shown; /* the name of the cases to show, or NULL */
   bool broken;
   int passed;
   int failed;
@@ -20,7 +28,9 @@ typedef struct runner {
 } runner;
 
 static bool run_mode(runner *r, const test_case *one, const test_mode *mode) {
+  const uint32_t how[] = {(uint32_t)mode->pieces, (uint32_t)mode->split, mode->small, mode->dribble, mode->wrap};
   r->runs++;
+  tap_add(&r->session.host.tap, "run", how, sizeof how / sizeof how[0], "", 0);
   if (session_run(&r->session, one, mode))
     return true;
   printf("  FAIL %s: %s\n    run: %s", r->path, one->name, mode->label);
@@ -86,10 +96,17 @@ static void on_case(void *context, const test_case *one) {
     printf("  %s\n", one->name);
     fflush(stdout);
   }
-  if (run_case(r, one))
+  test_tap *tap = &r->session.host.tap;
+  tap_start(tap);
+  tap->shown = r->shown != NULL && strcmp(one->name, r->shown) == 0;
+  bool good = run_case(r, one);
+  if (good)
     r->passed++;
   else
     r->failed++;
+  if (r->digests)
+    printf("case %s %08lx%08lx %s: %s\n", good ? "passed" : "failed", (unsigned long)tap->digest[0],
+           (unsigned long)tap->digest[1], r->path, one->name);
 }
 
 static void on_file(void *context, const char *path, test_buffer *text) {
@@ -109,21 +126,33 @@ static void on_file(void *context, const char *path, test_buffer *text) {
 
 int main(int count, char **args) {
   static runner r;
+  static char *on_a_device[] = {"", "-d", "test/vectors"};
+  if (count < 2) {
+    count = 3;
+    args = on_a_device;
+  }
   for (int i = 1; i < count; i++) {
     if (strcmp(args[i], "-v") == 0) {
       r.verbose = true;
+    } else if (strcmp(args[i], "-d") == 0) {
+      r.digests = true;
+    } else if (strcmp(args[i], "-t") == 0 && i + 1 < count) {
+      r.shown = args[++i];
     } else if (!files_each(args[i], on_file, &r)) {
       fprintf(stderr, "%s: cannot be read\n", args[i]);
       r.broken = true;
     }
   }
   char why[1024] = "";
-  if (leaf_random(why, sizeof why) == 1) {
+  bool good = leaf_random(why, sizeof why) == 1;
+  if (good) {
     r.passed++;
   } else {
     r.failed++;
-    printf("  FAIL random tests of the leaves: %s\n", why);
+    printf("  FAIL random input to the leaves: %s\n", why);
   }
+  if (r.digests)
+    printf("case %s %016d random input: the leaves\n", good ? "passed" : "failed", 0);
   session_free(&r.session);
   printf("%llu runs\n", r.runs);
   printf("%d passed, %d failed\n", r.passed, r.failed);

@@ -80,6 +80,8 @@ static void show_result(test_buffer *out, long long result) {
 
 int expect_result(test_session *s, const test_step *step, int index, long long got, long long otherwise) {
   long long expected = otherwise;
+  const uint32_t result = (uint32_t)got;
+  tap_add(&s->host.tap, "result", &result, 1, "", 0);
   if (index < step->count) {
     int32_t error;
     if (step->text[index] != NULL && strcmp(step->text[index], "any") == 0)

@@ -75,6 +75,8 @@ static int open_as(test_session *s, const test_step *step, tw_kind kind, open_ca
   s->host.opening = sock;
   int32_t handle = call(s->core, args);
   s->host.opening = NULL;
+  const uint32_t opened = (uint32_t)handle;
+  tap_add(&s->host.tap, "opened", &opened, 1, "", 0);
   if (handle >= 0)
     sock->handle = handle;
   else

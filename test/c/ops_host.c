@@ -247,6 +247,8 @@ static int op_open_listener(test_session *s, const test_step *step) {
   s->host.opening = sock;
   sock->handle = tw_listen(s->core, TW_SOCKET_TCP_LISTENER, "", 0, 80);
   s->host.opening = NULL;
+  const uint32_t opened = (uint32_t)sock->handle;
+  tap_add(&s->host.tap, "opened", &opened, 1, "", 0);
   char wire[64];
   char event[64];
   snprintf(wire, sizeof wire, "open %s listen-tcp 80", name);

@@ -95,6 +95,13 @@ void script_host_open(test_sock *sock, int32_t handle) {
   client_stream_start(sock);
 }
 
+/* An import that the core called, its arguments and its bytes. */
+static void tap_import(script_host *host, const char *what, int32_t handle, uint32_t first, uint32_t second,
+                       const void *data, size_t size) {
+  const uint32_t numbers[] = {(uint32_t)handle, first, second};
+  tap_add(&host->tap, what, numbers, 3, data, size);
+}
+
 /* How a socket is opened: the word for the wire log, what may open it so, and whether it has a name and a port. */
 static const struct {
   const char *word;
@@ -112,6 +119,7 @@ static const struct {
 int32_t tw_port_open(void *context, int32_t handle, uint32_t kind, const char *name, uint32_t name_size,
                      uint32_t port) {
   script_host *host = context;
+  tap_import(host, "open", handle, kind, port, name, name_size);
   test_sock *sock = script_host_sock(host, handle);
   if (host->opening != NULL && host->opening->handle == TW_NONE)
     sock = host->opening;
@@ -152,6 +160,8 @@ static void written(script_host *host, test_sock *sock, const uint8_t *data, siz
 
 int32_t tw_port_write(void *context, int32_t handle, const tw_span *spans, uint32_t count) {
   script_host *host = context;
+  for (uint32_t i = 0; i < count; i++)
+    tap_import(host, "write", handle, i, count, host->arena + spans[i].data, spans[i].size);
   test_sock *sock = script_host_sock(host, handle);
   if (sock == NULL || !sock->open) {
     script_host_fault(host, "bytes are written on a socket that is not open", sock);
@@ -245,6 +255,8 @@ void script_host_hand_back(test_sock *sock) {
 int32_t tw_port_send_to(void *context, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
                         const void *data, uint32_t size) {
   script_host *host = context;
+  tap_import(host, "to", handle, port, 0, address, address_size);
+  tap_import(host, "send", handle, 0, 0, data, size);
   test_sock *sock = script_host_sock(host, handle);
   if (sock == NULL || !sock->open || sock->kind != TW_KIND_UDP) {
     script_host_fault(host, "a datagram is sent on a socket that is not open", sock);
@@ -272,6 +284,7 @@ static test_sock *stream_of(script_host *host, int32_t handle, const char *fault
 
 void tw_port_shutdown(void *context, int32_t handle) {
   script_host *host = context;
+  tap_import(host, "shutdown", handle, 0, 0, "", 0);
   test_sock *sock =
       stream_of(host, handle, "the end is told of a stream that has none, or had it, or is being written");
   if (sock == NULL)
@@ -282,6 +295,7 @@ void tw_port_shutdown(void *context, int32_t handle) {
 
 int32_t tw_port_connect(void *context, int32_t handle, const char *address, uint32_t address_size, uint32_t port) {
   script_host *host = context;
+  tap_import(host, "connect", handle, port, 0, address, address_size);
   test_sock *sock = script_host_sock(host, handle);
   if (sock == NULL || !sock->open || sock->kind != TW_KIND_UDP) {
     script_host_fault(host, "a peer is set on what is no open UDP socket", sock);
@@ -295,6 +309,7 @@ int32_t tw_port_connect(void *context, int32_t handle, const char *address, uint
 
 int32_t tw_port_start_tls(void *context, int32_t handle, const char *name, uint32_t name_size) {
   script_host *host = context;
+  tap_import(host, "tls", handle, 0, 0, name, name_size);
   test_sock *sock = stream_of(host, handle, "TLS is started on a stream that is not ready for it");
   if (sock == NULL)
     return TW_ERR_HANDLE;
@@ -307,6 +322,7 @@ int32_t tw_port_start_tls(void *context, int32_t handle, const char *name, uint3
 
 void tw_port_read(void *context, int32_t handle, uint32_t on) {
   script_host *host = context;
+  tap_import(host, "read", handle, on, 0, "", 0);
   test_sock *sock = script_host_sock(host, handle);
   if (sock == NULL || !sock->open || sock->kind == TW_KIND_LISTENER || (sock->securing && on == 0)) {
     script_host_fault(host, "reading is switched on a socket that is not open, or that must be read", sock);
@@ -318,6 +334,7 @@ void tw_port_read(void *context, int32_t handle, uint32_t on) {
 
 void tw_port_close(void *context, int32_t handle, uint32_t how) {
   script_host *host = context;
+  tap_import(host, "close", handle, how, 0, "", 0);
   test_sock *sock = script_host_sock(host, handle);
   if (sock == NULL || !sock->open) {
     script_host_fault(host, "a socket is closed that is not open", sock);
@@ -329,6 +346,7 @@ void tw_port_close(void *context, int32_t handle, uint32_t how) {
 
 int32_t tw_port_address(void *context, int32_t handle, uint32_t which, char *text, uint32_t capacity) {
   script_host *host = context;
+  tap_import(host, "address", handle, which, capacity, "", 0);
   test_sock *sock = script_host_sock(host, handle);
   if (sock == NULL || !sock->open)
     return TW_ERR_STATE;
@@ -353,6 +371,7 @@ static uint8_t random_byte(script_host *host) {
 void tw_port_random(void *context, void *data, uint32_t size) {
   script_host *host = context;
   uint8_t *out = data;
+  tap_import(host, "random", 0, size, 0, "", 0);
   if (size == 0 || size > 256)
     script_host_fault(host, "random bytes are drawn in a size outside 1 to 256", host->opening);
   uint32_t scripted = host->random.size < size ? (uint32_t)host->random.size : size;

@@ -7,9 +7,10 @@
 #define TEST_SCRIPT_HOST_H
 
 #include "log.h"
+#include "tap.h"
 #include "twinwire/twinwire.h"
 
-enum { TEST_SOCKS = 64, TEST_NAME = 16 };
+enum { TEST_SOCKS = 128, TEST_NAME = 16 };
 
 /* A handle that a vector named. It keeps its number after close. */
 typedef struct test_sock {
@@ -48,6 +49,7 @@ typedef struct test_sock {
 
 typedef struct script_host {
   const uint8_t *arena;
+  test_tap tap;
   test_log wire;
   test_sock socks[TEST_SOCKS];
   int count;

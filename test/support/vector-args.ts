@@ -25,7 +25,8 @@ export function errorValue(name: string | number | undefined): number {
 }
 
 /** Compares a result with argument `index`, a number or an error's name, or with `otherwise` if there is none. */
-export function expectResult(step: Step, index: number, got: number, otherwise: number): void {
+export function expectResult(s: Session, step: Step, index: number, got: number, otherwise: number): void {
+  s.machine.tap.add("result", [got]);
   const wanted = step[index] ?? otherwise;
   if (wanted === "any") return;
   const expected = typeof wanted === "string" ? errorValue(wanted) : wanted;

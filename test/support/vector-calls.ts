@@ -38,7 +38,8 @@ const encoder = new TextEncoder();
 
 function open(s: Session, step: Step, kind: Kind, errorIndex: number, call: () => number): void {
   const handle = s.port.opening(textAt(step, 1), kind, call);
-  if (step.length > errorIndex || handle < 0) expectResult(step, errorIndex, handle, 0);
+  s.machine.tap.add("opened", [handle]);
+  if (step.length > errorIndex || handle < 0) expectResult(s, step, errorIndex, handle, 0);
 }
 
 const listeners: Record<string, SocketKind> = { tcp: SocketKind.TCP_LISTENER, unix: SocketKind.UNIX_LISTENER };
@@ -49,7 +50,7 @@ type Setter = "tw_set_receiving" | "tw_set_half_open" | "tw_set_window" | "tw_co
 /** A call that takes a handle and a number. */
 function setter(name: Setter & keyof CoreExports): Operation {
   return (s, step) => {
-    expectResult(step, 3, s.core.exports[name](s.core.self, handleAt(s, step, 1), numberAt(step, 2)), 0);
+    expectResult(s, step, 3, s.core.exports[name](s.core.self, handleAt(s, step, 1), numberAt(step, 2)), 0);
   };
 }
 
@@ -79,7 +80,7 @@ export const calls: Record<string, Operation> = {
   "udp-connect": (s, step) => {
     const { at, size } = one(s, step, 2);
     const got = s.core.exports.tw_udp_connect(s.core.self, handleAt(s, step, 1), at, size, numberAt(step, 3));
-    expectResult(step, 4, got, 0);
+    expectResult(s, step, 4, got, 0);
   },
   ws: (s, step) => {
     const { at, size } = one(s, step, 2);
@@ -89,60 +90,66 @@ export const calls: Record<string, Operation> = {
     const [name, value] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
     const handle = handleAt(s, step, 1);
     const got = s.core.exports.tw_ws_header(s.core.self, handle, name.at, name.size, value.at, value.size);
-    expectResult(step, 4, got, 0);
+    expectResult(s, step, 4, got, 0);
   },
   "basic-auth": (s, step) => {
     const [user, password] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
     const handle = handleAt(s, step, 1);
     const got = s.core.exports.tw_ws_basic_auth(s.core.self, handle, user.at, user.size, password.at, password.size);
-    expectResult(step, 4, got, 0);
+    expectResult(s, step, 4, got, 0);
   },
   "clear-headers": (s, step) => {
-    expectResult(step, 2, s.core.exports.tw_ws_clear_headers(s.core.self, handleAt(s, step, 1)), 0);
+    expectResult(s, step, 2, s.core.exports.tw_ws_clear_headers(s.core.self, handleAt(s, step, 1)), 0);
   },
   protocol: (s, step) => {
     const { at, size } = one(s, step, 2);
-    expectResult(step, 3, s.core.exports.tw_ws_protocol(s.core.self, handleAt(s, step, 1), at, size), 0);
+    expectResult(s, step, 3, s.core.exports.tw_ws_protocol(s.core.self, handleAt(s, step, 1), at, size), 0);
   },
   send: (s, step) => {
     const { at, size } = one(s, step, 2);
-    expectResult(step, 3, s.core.exports.tw_send(s.core.self, handleAt(s, step, 1), at, size), size);
+    expectResult(s, step, 3, s.core.exports.tw_send(s.core.self, handleAt(s, step, 1), at, size), size);
   },
   "udp-send": (s, step) => {
     const [to, data] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 4));
     const { exports, self } = s.core;
     const handle = handleAt(s, step, 1);
     const got = exports.tw_udp_send_to(self, handle, to.at, to.size, numberAt(step, 3), data.at, data.size);
-    expectResult(step, 5, got, data.size);
+    expectResult(s, step, 5, got, data.size);
   },
   "ws-send": (s, step) => {
     const { at, size } = one(s, step, 3);
     const flags = kinds[textAt(step, 2)];
     if (flags === undefined) throw new Error("no such kind of message");
-    expectResult(step, 4, s.core.exports.tw_ws_send_message(s.core.self, handleAt(s, step, 1), flags, at, size), size);
+    expectResult(
+      s,
+      step,
+      4,
+      s.core.exports.tw_ws_send_message(s.core.self, handleAt(s, step, 1), flags, at, size),
+      size,
+    );
   },
   ping: (s, step) => {
     const { at, size } = one(s, step, 2);
-    expectResult(step, 3, s.core.exports.tw_ws_send_ping(s.core.self, handleAt(s, step, 1), at, size), size);
+    expectResult(s, step, 3, s.core.exports.tw_ws_send_ping(s.core.self, handleAt(s, step, 1), at, size), size);
   },
   "ws-close": (s, step) => {
     const { at, size } = one(s, step, 3);
     const got = s.core.exports.tw_ws_start_close(s.core.self, handleAt(s, step, 1), numberAt(step, 2), at, size);
-    expectResult(step, 4, got, 0);
+    expectResult(s, step, 4, got, 0);
   },
   close: (s, step) => {
-    expectResult(step, 2, s.core.exports.tw_close(s.core.self, handleAt(s, step, 1)), 0);
+    expectResult(s, step, 2, s.core.exports.tw_close(s.core.self, handleAt(s, step, 1)), 0);
   },
   reconnect: (s, step) => {
     const got = s.core.exports.tw_set_auto_reconnect(s.core.self, handleAt(s, step, 1), numberAt(step, 2));
-    expectResult(step, 3, got, 0);
+    expectResult(s, step, 3, got, 0);
   },
   delays: (s, step) => {
     const delays = step.slice(2).filter((value) => typeof value === "number");
     s.machine.memory.writeU32(s.machine.scratch, delays);
     const handle = handleAt(s, step, 1);
     const got = s.core.exports.tw_set_reconnect_delays(s.core.self, handle, s.machine.scratch, delays.length);
-    expectResult(step, 2 + delays.length, got, 0);
+    expectResult(s, step, 2 + delays.length, got, 0);
   },
   receiving: setter("tw_set_receiving"),
   "half-open": setter("tw_set_half_open"),
@@ -150,23 +157,23 @@ export const calls: Record<string, Operation> = {
   consumed: setter("tw_consumed"),
   tls: setter("tw_set_tls"),
   shutdown: (s, step) => {
-    expectResult(step, 2, s.core.exports.tw_shutdown(s.core.self, handleAt(s, step, 1)), 0);
+    expectResult(s, step, 2, s.core.exports.tw_shutdown(s.core.self, handleAt(s, step, 1)), 0);
   },
   deadline: (s, step) => {
     const which = deadlines.indexOf(textAt(step, 2));
     if (which < 0) throw new Error("no such deadline");
     const got = s.core.exports.tw_set_deadline(s.core.self, handleAt(s, step, 1), which, numberAt(step, 3));
-    expectResult(step, 4, got, 0);
+    expectResult(s, step, 4, got, 0);
   },
   "start-tls": (s, step) => {
     const { at, size } = one(s, step, 2);
-    expectResult(step, 3, s.core.exports.tw_start_tls(s.core.self, handleAt(s, step, 1), at, size), 0);
+    expectResult(s, step, 3, s.core.exports.tw_start_tls(s.core.self, handleAt(s, step, 1), at, size), 0);
   },
   bind: (s, step) => {
     const [event, declaration] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
     const { exports, self } = s.core;
     const signature = exports.tw_signature(declaration.at, declaration.size);
     const handle = handleAt(s, step, 1);
-    expectResult(step, 4, exports.tw_bind_event(self, handle, event.at, event.size, signature), 0);
+    expectResult(s, step, 4, exports.tw_bind_event(self, handle, event.at, event.size, signature), 0);
   },
 };

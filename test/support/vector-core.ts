@@ -8,6 +8,8 @@ import { routeImports } from "../../wasm/imports.ts";
 import { instantiate } from "../../wasm/load.ts";
 import { growMemory, Memory } from "../../wasm/memory.ts";
 import { Reading } from "../../wasm/reading.ts";
+import { tapImports } from "./vector-imports.ts";
+import { Tap } from "./vector-tap.ts";
 
 const SCRATCH = 1 << 20;
 const POISON = 0xa5;
@@ -21,31 +23,22 @@ function moduleUnderTest(): WebAssembly.Module | undefined {
 /** The module, and a place in its memory for arguments. */
 export class CoreMachine {
   readonly exports: CoreExports;
+  /** Told all that passes the wall. */
+  readonly tap = new Tap();
   /** `SCRATCH` bytes for the arguments of calls. */
   readonly scratch: number;
   memory: Memory;
   readonly #record: number;
   readonly #arena: number;
-  #imports: CoreImports;
+  #running: { imports: CoreImports; core: () => Core };
   #room = 0;
 
   constructor() {
     const none = (): never => {
       throw new Error("no core is running");
     };
-    this.#imports = importsOf(new ScriptPort(), none);
-    const imports: CoreImports = {
-      tw_port_open: (...args) => this.#imports.tw_port_open(...args),
-      tw_port_write: (...args) => this.#imports.tw_port_write(...args),
-      tw_port_send_to: (...args) => this.#imports.tw_port_send_to(...args),
-      tw_port_shutdown: (...args) => this.#imports.tw_port_shutdown(...args),
-      tw_port_connect: (...args) => this.#imports.tw_port_connect(...args),
-      tw_port_start_tls: (...args) => this.#imports.tw_port_start_tls(...args),
-      tw_port_read: (...args) => this.#imports.tw_port_read(...args),
-      tw_port_close: (...args) => this.#imports.tw_port_close(...args),
-      tw_port_address: (...args) => this.#imports.tw_port_address(...args),
-      tw_port_random: (...args) => this.#imports.tw_port_random(...args),
-    };
+    this.#running = { imports: importsOf(new ScriptPort(), none), core: none };
+    const imports = tapImports(this.tap, () => this.#running);
     this.exports = instantiate(imports, moduleUnderTest());
     this.#record = align(Number(this.exports.__heap_base.value));
     this.scratch = align(this.#record + LIMITS_SIZE);
@@ -88,7 +81,7 @@ export class CoreMachine {
       stage: this.exports.tw_stage_buffer(self) >>> 0,
       events: this.exports.tw_events(self) >>> 0,
     };
-    this.#imports = importsOf(port, () => core);
+    this.#running = { imports: importsOf(port, () => core), core: () => core };
     return core;
   }
 

@@ -2,6 +2,7 @@
 import { Log, type ScriptPort, type ScriptSocket } from "../../adapters/script/index.ts";
 import { Errors, Event, EventFlag, FOREVER } from "../../wasm/abi.gen.ts";
 import type { Core } from "../../wasm/core.ts";
+import type { Tap } from "./vector-tap.ts";
 
 const steps = ["none", "open", "connect", "handshake", "receive", "send", "close", "tls", "accept"];
 const deadlines = ["?", "read", "write"];
@@ -24,13 +25,15 @@ interface Message {
 /** The lines of a run's events. */
 export class EventLog {
   readonly #port: ScriptPort;
+  readonly #tap: Tap;
   readonly #log = new Log();
   readonly #messages = new Map<ScriptSocket, Message>();
   /** Whose message is the last thing told. */
   #current: ScriptSocket | undefined;
 
-  constructor(port: ScriptPort) {
+  constructor(port: ScriptPort, tap: Tap) {
     this.#port = port;
+    this.#tap = tap;
   }
 
   /** The lines so far; it then has none. An incomplete message has a line only if it has bytes. */
@@ -50,19 +53,21 @@ export class EventLog {
     }
     const flags = memory.eventFlags(record);
     const bytes = memory.view(core.arena + memory.eventData(record), memory.eventSize(record));
+    const type = memory.eventType(record);
+    const code = memory.eventCode(record);
+    const detail = memory.eventDetail(record);
+    const retryMs = memory.eventRetryMs(record) >>> 0;
+    const [step, port] = [memory.eventStep(record), memory.eventPort(record)];
+    this.#tap.add("event", [handle, type, flags, code, detail, retryMs, step, port], bytes);
     if ((flags & EventFlag.ASCII) !== 0 && !isAscii(bytes)) {
       this.#port.fail(socket, "the ASCII flag is set on other bytes");
     }
     const { name } = socket;
-    const type = memory.eventType(record);
     if (type === Event.MESSAGE) {
       this.#addMessage(socket, flags, bytes);
       return;
     }
     this.#pause();
-    const code = memory.eventCode(record);
-    const detail = memory.eventDetail(record);
-    const retryMs = memory.eventRetryMs(record) >>> 0;
     const retry = `retry ${retryMs === FOREVER ? "never" : retryMs}`;
     const shown = errorName(code) ?? `${code}`;
     switch (type) {
@@ -80,15 +85,14 @@ export class EventLog {
         break;
       case Event.DATAGRAM: {
         const sender = memory.utf8(core.sender, detail);
-        this.#log.bytes(`datagram ${name} ${sender} ${memory.eventPort(record)}`, bytes);
+        this.#log.bytes(`datagram ${name} ${sender} ${port}`, bytes);
         break;
       }
       case Event.DRAIN:
         this.#log.line(`drain ${name}`);
         break;
       case Event.ERROR: {
-        const step = steps[memory.eventStep(record)];
-        this.#log.line(`error ${name} ${shown} ${step} ${detail} ${retry}`);
+        this.#log.line(`error ${name} ${shown} ${steps[step]} ${detail} ${retry}`);
         break;
       }
       case Event.ACCEPTED:

@@ -12,6 +12,8 @@ export interface VectorCase {
 
 /** A file of cases. */
 export interface VectorFile {
+  /** The file's name. */
+  readonly name: string;
   readonly suite: string;
   readonly source: string;
   readonly cases: readonly VectorCase[];
@@ -22,7 +24,7 @@ export function readVectors(folder: URL): VectorFile[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
     .sort()
-    .map((name) => JSON.parse(readFileSync(new URL(name, folder), "utf8")) as VectorFile);
+    .map((name) => ({ ...JSON.parse(readFileSync(new URL(name, folder), "utf8")), name }) as VectorFile);
 }
 
 /** What a step's argument must be. */

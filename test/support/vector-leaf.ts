@@ -79,8 +79,13 @@ const leaves: Record<string, Leaf> = {
 };
 
 /** Whether a step is one of a pure function's. */
-export function isLeaf([name]: Step): boolean {
-  return name in leaves || inside.includes(name);
+export function isLeaf(step: Step): boolean {
+  return step[0] in leaves || isInside(step);
+}
+
+/** Whether a step calls what the module does not export. */
+export function isInside([name]: Step): boolean {
+  return inside.includes(name);
 }
 
 /** Runs it. Throws if it fails. */

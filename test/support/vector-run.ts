@@ -1,7 +1,7 @@
 /** The ways in which a case runs. */
 import type { CoreMachine } from "./vector-core.ts";
 import type { VectorCase } from "./vector-file.ts";
-import { isLeaf, runLeaf } from "./vector-leaf.ts";
+import { isInside, isLeaf, runLeaf } from "./vector-leaf.ts";
 import { cleanUp, runStep } from "./vector-ops.ts";
 import { type Mode, Session } from "./vector-session.ts";
 
@@ -16,25 +16,45 @@ const modes: readonly Mode[] = [
   { label: "clock that wraps", wrap: true },
 ];
 
-/** Runs a case in all ways. What went wrong in the first that failed, or nothing. */
-export function runCase(machine: CoreMachine, one: VectorCase): string[] {
-  const whole = new Session(machine, { label: "whole" });
-  const failure = runSession(whole, one, "whole");
-  if (failure !== undefined) return [failure];
-  if (!whole.started) return [];
-  for (const mode of modes) {
-    if (!takesPart(whole, one, mode)) continue;
-    const failed = runSession(new Session(machine, mode), one, mode.label);
-    if (failed !== undefined) return [failed];
-  }
-  for (const cut of splits(whole)) {
-    const failed = runSession(new Session(machine, { label: "split", cut }), one, `split at ${cut}`);
-    if (failed !== undefined) return [failed];
-  }
-  return [];
+/** What came of a case. */
+export interface Outcome {
+  readonly name: string;
+  /** What went wrong in the first way that failed. */
+  readonly failure: string | undefined;
+  /** A digest of all that passed the wall. */
+  readonly digest: string;
+  /** Some of it calls what the module does not export. */
+  readonly inside: boolean;
 }
 
-function runSession(s: Session, one: VectorCase, label: string): string | undefined {
+/** Runs a case in all ways. */
+export function runCase(machine: CoreMachine, one: VectorCase): Outcome {
+  machine.tap.start();
+  const failure = runAll(machine, one);
+  return { name: one.name, failure, digest: `${machine.tap}`, inside: one.steps.some(isInside) };
+}
+
+function runAll(machine: CoreMachine, one: VectorCase): string | undefined {
+  const whole = new Session(machine, { label: "whole" });
+  const failure = runSession(whole, one, { label: "whole" });
+  if (failure !== undefined || !whole.started) return failure;
+  for (const mode of modes) {
+    if (!takesPart(whole, one, mode)) continue;
+    const failed = runSession(new Session(machine, mode), one, mode);
+    if (failed !== undefined) return failed;
+  }
+  for (const cut of splits(whole)) {
+    const mode = { label: `split at ${cut}`, cut };
+    const failed = runSession(new Session(machine, mode), one, mode);
+    if (failed !== undefined) return failed;
+  }
+  return undefined;
+}
+
+function runSession(s: Session, one: VectorCase, mode: Mode): string | undefined {
+  const { label, cut, small, dribble, wrap } = mode;
+  const pieces = cut === undefined ? [0, 0] : cut === "bytes" ? [1, 0] : [2, cut];
+  s.machine.tap.add("run", [...pieces, Number(small ?? false), Number(dribble ?? false), Number(wrap ?? false)]);
   let at = 0;
   try {
     for (const step of one.steps) {

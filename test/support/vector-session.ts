@@ -13,7 +13,7 @@ const defaults: Limits = {
   sockets: 4,
   webSockets: 4,
   recvBuffer: 4096,
-  stageBuffer: 262_144,
+  stageBuffer: 4096,
   sendBuffer: 65_536,
   blockSize: 512,
   sendPool: 131_072,
@@ -69,7 +69,7 @@ export class Session implements PortEvents {
     this.port = new ScriptPort(mode.wrap ? 0xffffffff - 499 : 1_000_000);
     this.port.dribble = mode.dribble ?? false;
     this.script = new Script(this.port);
-    this.events = new EventLog(this.port);
+    this.events = new EventLog(this.port, machine.tap);
   }
 
   /** The core; made at the first call. */

@@ -43,13 +43,14 @@ uint32_t tw_need(const tw_limits *limits);
 
 /* Makes a core in `arena` (`size` >= tw_need(limits), aligned to 16). `limits` is copied. The arena stays the core's
  * until the host stops using the core; there is nothing to tear down. Returns NULL if size or a limit is wrong. `host`
- * is handed back in every call of port.h. */
+ * is handed back in every call of port.h. The core lies at the start of the arena: offsets count from it, too. */
 tw_core *tw_init(void *arena, uint32_t size, const tw_limits *limits, void *host);
 
 /* ---- Buffers that the core lends: fixed places in the arena --------------------------------------------------------
  */
 
-/* limits.recvBuffer bytes, into which the host reads before tw_received and tw_datagram. */
+/* limits.recvBuffer bytes, into which the host reads before tw_received and tw_datagram; and one more, which is the
+ * application's side's: what came can be terminated. */
 uint8_t *tw_rx_buffer(tw_core *core);
 
 /* TW_MAX_ADDRESS bytes, into which the host writes a datagram's sender before tw_datagram. */
@@ -76,7 +77,8 @@ uint32_t tw_received(tw_core *core, int32_t handle, uint32_t size);
  */
 uint32_t tw_unread(tw_core *core, int32_t handle, uint32_t size);
 
-/* The peer ended its half of the stream. */
+/* The peer ended its half of the stream. Told once more, it is the end of what tw_unread has given back: for a
+ * tw_http_read that was asked for later. */
 uint32_t tw_ended(tw_core *core, int32_t handle);
 
 /* `size` more bytes of the last tw_port_write are done with; 0 asks for the rest to be offered again. */
@@ -267,9 +269,10 @@ int32_t tw_ws_send_ping(tw_core *core, int32_t handle, const void *data, uint32_
 /* Queues a pong that answers no ping, RFC 6455 5.5.3. As tw_ws_send_ping. */
 int32_t tw_ws_send_pong(tw_core *core, int32_t handle, const void *data, uint32_t size);
 
-/* Starts the close handshake: `code` 1000 or 3000..4999, or 0 for none; `reason` 0..TW_MAX_REASON bytes of UTF-8 (none
- * without a code). Ends reconnecting. The handle ends with its DISCONNECTED event, within closeTimeoutMs.
- * Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
+/* Starts the close handshake: `code` is one that may be sent (RFC 6455 7.4: 1000..1003, 1007..1014, 3000..4999; the
+ * ones below 3000 but 1000 are for libraries and servers), or 0 for none; `reason` 0..TW_MAX_REASON bytes of UTF-8
+ * (none without a code). Ends reconnecting. The number is stale at once; the peer's answer is told by CLOSE, and the
+ * handle ends with its DISCONNECTED event, within closeTimeoutMs. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
 int32_t tw_ws_start_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size);
 
 /* Closes any handle and ends reconnecting. What is queued is still written, within closeTimeoutMs. A WebSocket is

@@ -101,8 +101,11 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
       return expect(head, byte, SP, PROTOCOL);
     return part(token, TW_HEAD_TARGET, data, target_run(data, size));
   case PROTOCOL: /* RFC 9112 2.3: case-sensitive; RFC 9110 2.5: any minor version of HTTP/1 is understood */
-    if (byte != "HTTP/1."[head->at])
+    if (byte != "HTTP/1."[head->at]) {
+      if (head->at == 5 && tw_is_digit(byte))
+        head->error = TW_ERR_HTTP_VERSION;
       return 0;
+    }
     if (++head->at == 7)
       head->state = MINOR;
     return 1;
@@ -142,6 +145,11 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
   case LINE_START: /* whitespace here would be obs-fold, RFC 9112 5.2, or what 2.2 forbids after the first line */
     if (byte == CR)
       return expect(head, byte, CR, END_LF);
+    if (head->fields_left == 0) {
+      head->error = TW_ERR_HEAD_TOO_LARGE;
+      return 0;
+    }
+    head->fields_left--;
     head->state = NAME;
     return part(token, TW_HEAD_NAME, data, token_run(data, size));
   case NAME:
@@ -175,8 +183,20 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
 }
 
 void tw_head_init(tw_head *head, tw_head_kind kind, uint32_t max_bytes) {
-  *head =
-      (tw_head){.left = max_bytes, .kind = (uint8_t)kind, .state = kind == TW_HEAD_REQUEST ? REQUEST_START : PROTOCOL};
+  static const uint8_t first[] = {
+      [TW_HEAD_RESPONSE] = PROTOCOL, [TW_HEAD_REQUEST] = REQUEST_START, [TW_HEAD_TRAILERS] = LINE_START};
+  *head = (tw_head){.left = max_bytes, .kind = (uint8_t)kind, .state = first[kind]};
+  tw_head_bound(head, UINT32_MAX, UINT32_MAX);
+}
+
+void tw_head_bound(tw_head *head, uint32_t max_line, uint32_t max_fields) {
+  head->line_left = head->max_line = max_line;
+  head->fields_left = max_fields;
+}
+
+/* Whether the byte behind which it stands ended a line. */
+static bool at_line_start(const tw_head *head) {
+  return head->state == LINE_START || head->state == METHOD_START || head->state == END;
 }
 
 int32_t tw_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *used, tw_head_token *token) {
@@ -188,12 +208,17 @@ int32_t tw_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *us
   if (head->error != 0)
     return head->error;
   while (i < limit && token->type == TW_HEAD_NEED) {
-    size_t taken = advance(head, data + i, limit - i, token);
+    size_t most = limit - i < head->line_left ? limit - i : head->line_left;
+    if (most == 0)
+      break;
+    size_t taken = advance(head, data + i, most, token);
     if (taken == 0) {
-      head->error = TW_ERR_HTTP;
+      if (head->error == 0)
+        head->error = TW_ERR_HTTP;
       break;
     }
     i += taken;
+    head->line_left = at_line_start(head) ? head->max_line : head->line_left - (uint32_t)taken;
   }
   if (token->type == TW_HEAD_NEED && head->error == 0 && i < size)
     head->error = TW_ERR_HEAD_TOO_LARGE;

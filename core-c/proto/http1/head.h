@@ -15,6 +15,7 @@
  *
  * Response: STATUS REASON* (NAME+ VALUE* FIELD_END)* END.
  * Request:  METHOD+ TARGET+ VERSION (NAME+ VALUE* FIELD_END)* END.
+ * Trailers: (NAME+ VALUE* FIELD_END)* END.
  *
  * Strict: what RFC 9112 calls malformed is refused at the first byte that proves it, leniency that RFC 9112 offers is
  * not taken (bare LF, obs-fold, whitespace around names or before the colon). The one exception is an empty line
@@ -25,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum tw_head_kind { TW_HEAD_RESPONSE, TW_HEAD_REQUEST } tw_head_kind;
+typedef enum tw_head_kind { TW_HEAD_RESPONSE, TW_HEAD_REQUEST, TW_HEAD_TRAILERS } tw_head_kind;
 
 typedef enum tw_head_type {
   TW_HEAD_NEED,      /* all input is consumed, more is wanted */
@@ -50,8 +51,11 @@ typedef struct tw_head_token {
 
 /* Private. */
 typedef struct tw_head {
-  uint32_t left; /* bytes the head may still have */
-  int16_t error; /* the error that ended it, or 0 */
+  uint32_t left;        /* bytes the head may still have */
+  uint32_t line_left;   /* bytes its line may still have */
+  uint32_t max_line;    /* bytes of a line */
+  uint32_t fields_left; /* fields that may still come */
+  int16_t error;        /* the error that ended it, or 0 */
   uint16_t number;
   uint8_t kind;
   uint8_t state;
@@ -62,9 +66,13 @@ typedef struct tw_head {
 /* Makes ready for one head of at most `max_bytes`, its empty line included. */
 void tw_head_init(tw_head *head, tw_head_kind kind, uint32_t max_bytes);
 
-/* Consumes bytes of [data, data + size), sets *used and fills *token. Returns 0; or TW_ERR_HTTP or
- * TW_ERR_HEAD_TOO_LARGE, with *used the index of the byte that proved it and no token; the error is final. After END
- * no more is consumed. */
+/* Bounds its lines to `max_line` bytes, line ends included, and its fields to `max_fields`. Right after tw_head_init,
+ * which leaves both unbounded. */
+void tw_head_bound(tw_head *head, uint32_t max_line, uint32_t max_fields);
+
+/* Consumes bytes of [data, data + size), sets *used and fills *token. Returns 0; or TW_ERR_HTTP,
+ * TW_ERR_HTTP_VERSION (not HTTP/1) or TW_ERR_HEAD_TOO_LARGE, with *used the index of the byte that proved it and no
+ * token; the error is final. After END no more is consumed. */
 int32_t tw_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *used, tw_head_token *token);
 
 #endif

@@ -103,16 +103,25 @@ const tw_protocol_ops tw_stream_protocol = {
     .retired = retired,
 };
 
-static int32_t open_stream(tw_core *core, const char *target, uint32_t size, uint16_t port, uint32_t flags) {
+tw_slot *tw_stream_make(tw_core *core, const char *target, uint32_t size, uint16_t port, int32_t *error) {
   tw_slot *slot = tw_slot_take(core, TW_KIND_TCP, &tw_stream_protocol);
+  *error = TW_ERR_LIMIT;
   if (slot == NULL)
-    return TW_ERR_LIMIT;
+    return NULL;
   slot->port = port;
+  *error = TW_ERR_MEMORY;
+  if (tw_text_put(core, &slot->target, target, size))
+    return slot;
+  tw_slot_discard(core, slot);
+  return NULL;
+}
+
+static int32_t open_stream(tw_core *core, const char *target, uint32_t size, uint16_t port, uint32_t flags) {
+  int32_t error;
+  tw_slot *slot = tw_stream_make(core, target, size, port, &error);
+  if (slot == NULL)
+    return error;
   slot->flags = flags;
-  if (!tw_text_put(core, &slot->target, target, size)) {
-    tw_slot_discard(core, slot);
-    return TW_ERR_MEMORY;
-  }
   return tw_life_open(core, slot);
 }
 

@@ -6,4 +6,7 @@
 
 extern const tw_protocol_ops tw_stream_protocol;
 
+/* A stream for this target that does not connect yet (tw_life_open). NULL: *error says why. */
+tw_slot *tw_stream_make(tw_core *core, const char *target, uint32_t size, uint16_t port, int32_t *error);
+
 #endif

@@ -243,7 +243,7 @@ int32_t tw_ws_start_close(tw_core *core, int32_t handle, uint32_t code, const ch
   tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  if (code != 0 && code != TW_WS_NORMAL && (code < 3000 || code > 4999))
+  if (code != 0 && !tw_ws_code_valid(code))
     return TW_ERR_ARGUMENT;
   if (reason_size > (code == 0 ? 0 : TW_MAX_REASON) || !tw_utf8_valid(reason, reason_size))
     return TW_ERR_ARGUMENT;

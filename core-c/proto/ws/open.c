@@ -8,20 +8,19 @@
 
 enum { MAX_URL = 65535 };
 
-int32_t tw_ws_connect(tw_core *core, const char *text, uint32_t size) {
+tw_slot *tw_ws_make(tw_core *core, const char *text, uint32_t size, int32_t *error) {
   tw_url url;
-  if (size > MAX_URL)
-    return TW_ERR_URL;
-  int32_t error = tw_url_parse(text, size, &url);
-  if (error != 0)
-    return error;
+  *error = size > MAX_URL ? TW_ERR_URL : tw_url_parse(text, size, &url);
+  if (*error != 0)
+    return NULL;
+  *error = TW_ERR_LIMIT;
   tw_slot *slot = tw_slot_take(core, TW_KIND_WS, &tw_ws_protocol_ops);
   if (slot == NULL)
-    return TW_ERR_LIMIT;
+    return NULL;
   tw_ws *ws = tw_ws_take(core, slot);
   if (ws == NULL) {
     tw_slot_discard(core, slot);
-    return TW_ERR_LIMIT;
+    return NULL;
   }
   tw_ws_init(core, ws);
   ws->url = url;
@@ -30,11 +29,17 @@ int32_t tw_ws_connect(tw_core *core, const char *text, uint32_t size) {
     slot->flags |= TW_SLOT_TLS;
   if ((url.flags & TW_URL_UNIX) != 0)
     slot->flags |= TW_SLOT_UNIX;
-  if (!tw_text_put(core, &slot->target, text, size)) {
-    tw_slot_discard(core, slot);
-    return TW_ERR_MEMORY;
-  }
-  return tw_life_open(core, slot);
+  *error = TW_ERR_MEMORY;
+  if (tw_text_put(core, &slot->target, text, size))
+    return slot;
+  tw_slot_discard(core, slot);
+  return NULL;
+}
+
+int32_t tw_ws_connect(tw_core *core, const char *text, uint32_t size) {
+  int32_t error;
+  tw_slot *slot = tw_ws_make(core, text, size, &error);
+  return slot == NULL ? error : tw_life_open(core, slot);
 }
 
 /* A WebSocket whose next request has yet to be written. */

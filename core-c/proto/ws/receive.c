@@ -132,13 +132,11 @@ static void take_close(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *d
       return;
     }
   }
-  if ((slot->flags & TW_SLOT_RELEASED) == 0) {
-    tw_event *event = tw_event_make(core, slot, TW_EVENT_CLOSE);
-    event->code = (int32_t)code;
-    if (size > 2) {
-      event->data = (uint32_t)(data + 2 - core->arena);
-      event->size = size - 2;
-    }
+  tw_event *event = tw_event_make(core, slot, TW_EVENT_CLOSE);
+  event->code = (int32_t)code;
+  if (size > 2) {
+    event->data = (uint32_t)(data + 2 - core->arena);
+    event->size = size - 2;
   }
   tw_ws_peer_closed(core, slot, ws, code);
 }

@@ -183,6 +183,11 @@ void tw_ws_heartbeat_begin(tw_core *core, tw_slot *slot, tw_ws *ws);
 /* The timer of an open connection fired. */
 void tw_ws_heartbeat(tw_core *core, tw_slot *slot, tw_ws *ws);
 
+/* ---- open.c ---- */
+
+/* A WebSocket for this URL that does not connect yet (tw_life_open). NULL: *error says why. */
+tw_slot *tw_ws_make(tw_core *core, const char *text, uint32_t size, int32_t *error);
+
 /* ---- life.c ---- */
 
 /* The limits at first. */

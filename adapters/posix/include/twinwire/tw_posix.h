@@ -1,0 +1,68 @@
+/* tw_posix.h: the handle door on a POSIX system: Linux, BSD, macOS. Sockets by poll(2), names by getaddrinfo(3) on
+ * threads of its own, so that no look-up stops the loop; TLS by OpenSSL if it was built with it.
+ *
+ *   int main(void) {
+ *     if (tw_posix_start(NULL) < 0)
+ *       return 1;
+ *     int32_t conn = tw_ws_open("ws://192.168.1.10:8080/stream");
+ *     ...
+ *     int32_t code = tw_runtime_keep_alive();
+ *     tw_posix_stop();
+ *     return code;
+ *   }
+ *
+ * Or with a loop of your own:  while (running) { tw_poll(100); ... } */
+#ifndef TWINWIRE_TW_POSIX_H
+#define TWINWIRE_TW_POSIX_H
+
+#include "twinwire/tw_easy.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How it is to start; what is NULL or 0 is the default. */
+typedef struct tw_posix_options {
+  const tw_limits *limits; /* copied; default: TW_LIMITS_HOST, whose pools are address space until they are used */
+  uint32_t listeners;      /* listeners of all handles together, 1..1000000; default: 32768 */
+  uint32_t backlog;        /* connections that may wait to be accepted; default: 511 */
+  uint32_t keep_alive_s;   /* SO_KEEPALIVE, with this many seconds of silence before the first probe; default: off */
+} tw_posix_options;
+
+/* Makes the engine; from now on the functions of tw_easy.h work, on this thread. `options` may be NULL. One at a time.
+ * Returns 0; or -1, and tw_last_error tells why: TW_ERR_STATE (started already), TW_ERR_ARGUMENT (a limit is out of its
+ * range), TW_ERR_MEMORY, TW_ERR_HOST (no file descriptors). */
+int32_t tw_posix_start(const tw_posix_options *options);
+
+/* Drops every connection at once and frees everything. For an orderly end call tw_runtime_exit first, and
+ * tw_runtime_keep_alive (or tw_poll until it returns 0). Not to be called from a listener. Never blocks. */
+void tw_posix_stop(void);
+
+/* Lets a tw_poll that waits return, or the next one return at once. The one function that may be called from any thread
+ * and from signal handlers, between start and stop. */
+void tw_posix_wake(void);
+
+/* The system's errno, or 0, behind the last TW_ERR_HOST of an open that was refused. For logs. */
+int32_t tw_posix_errno(void);
+
+/* What two peers agreed on. */
+typedef struct tw_posix_tls_info {
+  char alpn[256];                /* the protocol that ALPN chose, or "" */
+  char protocol[16];             /* "TLSv1.3", "TLSv1.2" */
+  char cipher[64];               /* the cipher suite by its name in the standard */
+  char peer_fingerprint[32 * 3]; /* SHA-256 of the peer's certificate, hex with colons; "" if it showed none */
+  bool authorized;               /* the peer's certificate passed every check */
+} tw_posix_tls_info;
+
+/* What TLS has agreed on for a handle. Returns 0, or -1: TW_ERR_HANDLE (no socket of this number), TW_ERR_STATE (no
+ * TLS, or not yet), TW_ERR_UNSUPPORTED (built without TLS). */
+int32_t tw_posix_tls(int32_t handle, tw_posix_tls_info *info);
+
+/* What TLS had against the last peer or the last options, in its own words; "" if nothing. For logs; valid until
+ * the next failure. */
+const char *tw_posix_tls_reason(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,125 @@
+import type { ProxyServer } from "../../wasm/engine.ts";
+import { TwinwireError } from "../../wasm/errors.ts";
+import { show } from "../handles/arguments.ts";
+
+/**
+ * Through which HTTP proxy something is reached: its URL (`http://[user:password@]host[:port]`); `null` or `""`: none.
+ * What is left out is for the environment to say: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either
+ * case.
+ */
+export type ProxyOption = string | URL | null | undefined;
+
+/** What the runtimes have that also have node's `process`. */
+interface Environment {
+  readonly env?: Readonly<Record<string, string | undefined>> & { http_proxy?: string; REQUEST_METHOD?: string };
+}
+
+/**
+ * The proxy for a URL, or `undefined` if it is reached directly. `ws:` counts as `http:`, `wss:` as `https:`.
+ *
+ * @throws TwinwireError ERR_URL for what is no URL of a proxy; ERR_UNSUPPORTED for a proxy that is not spoken to by `http:`.
+ */
+export function proxyFor(target: URL, option: ProxyOption): ProxyServer | undefined {
+  if (option === null || option === "") return undefined;
+  const proxy = option === undefined ? fromEnvironment(target) : option;
+  return proxy === undefined ? undefined : serverOf(proxy);
+}
+
+/** The proxy that a URL names. */
+function serverOf(proxy: string | URL): ProxyServer {
+  const text = String(proxy);
+  const written = typeof proxy === "string" || proxy instanceof URL;
+  const url = written ? parse(text.includes("://") ? text : `http://${text}`) : undefined;
+  if (url === undefined || url.hostname === "") {
+    throw new TwinwireError("ERR_URL", { step: "proxy", reason: `proxy ${show(withoutPassword(text))}` });
+  }
+  if (url.protocol !== "http:") {
+    const reason = `a proxy is spoken to by http:, not ${url.protocol}`;
+    throw new TwinwireError("ERR_UNSUPPORTED", { step: "proxy", reason });
+  }
+  const user = decode(url.username);
+  const password = decode(url.password);
+  return {
+    host: hostOf(url),
+    port: portOf(url),
+    credentials: user === "" && password === "" ? "" : `${user}:${password}`,
+  };
+}
+
+/** The host of a URL as it is connected to: an IPv6 address without brackets. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
+}
+
+/** The port of a URL, also where it is the default one of its scheme. */
+export function portOf({ port, protocol }: URL): number {
+  if (port !== "") return Number(port);
+  return protocol === "https:" || protocol === "wss:" ? 443 : 80;
+}
+
+function fromEnvironment(target: URL): string | undefined {
+  const env = (globalThis as { process?: Environment }).process?.env ?? {};
+  const read = (name: string): string | undefined => env[name.toLowerCase()] || env[name] || undefined;
+  const secure = target.protocol === "https:" || target.protocol === "wss:";
+  /* Where a program answers web requests by CGI, HTTP_PROXY is what a request's "Proxy" field says. */
+  const isCgi = !secure && env.REQUEST_METHOD !== undefined;
+  const own = isCgi ? env.http_proxy || undefined : read(secure ? "HTTPS_PROXY" : "HTTP_PROXY");
+  const proxy = own ?? read("ALL_PROXY");
+  if (proxy === undefined) return undefined;
+  const host = hostOf(target);
+  const spared = (read("NO_PROXY") ?? "").split(/[\s,]+/).some((rule) => spares(rule, host, portOf(target)));
+  return spared ? undefined : proxy;
+}
+
+/**
+ * Whether an entry of NO_PROXY names a host: `*`; a host with all below it, perhaps written with a dot or `*.` before it;
+ * an address; a block of IPv4 addresses. A port behind it has to be the same.
+ */
+function spares(rule: string, host: string, port: number): boolean {
+  if (rule === "") return false;
+  if (rule === "*") return true;
+  const parts = /^(?:\[([^\]]*)\]|(.*?))(?::(\d+))?$/.exec(rule);
+  /* An IPv6 address without brackets has no port. */
+  const bare = parts === null || (parts[1] === undefined && rule.split(":").length > 2);
+  const name = (bare ? rule : (parts[1] ?? parts[2] ?? "")).toLowerCase();
+  if (!bare && parts[3] !== undefined && Number(parts[3]) !== port) return false;
+  const block = /^(\d+\.\d+\.\d+\.\d+)\/(\d{1,2})$/.exec(name);
+  if (block !== null) return inBlock(host, block[1] as string, Number(block[2]));
+  const tail = name.replace(/^\*?\./, "");
+  return tail !== "" && (host === tail || host.endsWith(`.${tail}`));
+}
+
+function inBlock(host: string, address: string, bits: number): boolean {
+  const one = ipv4(host);
+  const other = ipv4(address);
+  if (one === undefined || other === undefined || bits > 32) return false;
+  const size = 2 ** (32 - bits);
+  return Math.floor(one / size) === Math.floor(other / size);
+}
+
+function ipv4(text: string): number | undefined {
+  const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
+  return parts?.every((part) => part < 256) ? parts.reduce((all, part) => all * 256 + part) : undefined;
+}
+
+function parse(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a part of a URL stands for. */
+export function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A URL as it may stand in a log. */
+function withoutPassword(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, "//…@");
+}

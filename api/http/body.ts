@@ -1,0 +1,185 @@
+import type { TwinwireError } from "../../wasm/errors.ts";
+import { newBytes, utf8Text } from "../../wasm/text.ts";
+import { Waiter, WaitingList } from "../conn/waiting.ts";
+import { toHeaders } from "./fields.ts";
+import { fromText } from "./json.ts";
+import type { Headers, Json } from "./types.ts";
+
+/** Where a body comes from. @internal */
+export interface BodySource {
+  /** So many bytes of it have been read: there is room for more. */
+  consumed(size: number): void;
+  /** Somebody wants it: the peer may wait to hear that. */
+  wanted(): void;
+  /** Somebody waits for the next part. */
+  awaited(): void;
+  /** Nobody wants the rest of it. */
+  abandoned(): void;
+  fault(reason: string): TwinwireError;
+}
+
+/** Makes one. @internal */
+export let newBody: (source: BodySource, empty: boolean) => Body;
+
+/** What the receiving side does with it. @internal */
+export let bodyEnds: {
+  push(body: Body, bytes: Uint8Array): void;
+  end(body: Body, trailers: readonly string[], error: TwinwireError | undefined): void;
+  /** Whether nothing of it is left to be read. */
+  isOver(body: Body): boolean;
+  /** A deadline passed: who waits for a part is told so, and can ask again. */
+  late(body: Body, error: TwinwireError): void;
+};
+
+const DONE: IteratorResult<Uint8Array> = { done: true, value: undefined };
+
+/**
+ * The body of a message, part by part as it comes. A peer that sends faster than it is read is slowed down by TCP. It is
+ * there once: as parts, or by `bytes`, `text` or `json`.
+ *
+ * ```ts
+ * for await (const part of response.body) file.write(part);
+ * ```
+ */
+export class Body implements AsyncIterable<Uint8Array> {
+  readonly #source: BodySource;
+  #parts: Uint8Array[] = [];
+  readonly #readers = new WaitingList<Waiter<IteratorResult<Uint8Array>>>();
+  #ended = false;
+  #error: TwinwireError | undefined;
+  #wanted = false;
+  #stream: ReadableStream<Uint8Array> | undefined;
+  #trailers: Headers = {};
+
+  /** @internal */
+  constructor(source: BodySource, empty: boolean) {
+    this.#source = source;
+    this.#ended = empty;
+  }
+
+  static {
+    newBody = (source, empty) => new Body(source, empty);
+    bodyEnds = {
+      push: (body, bytes) => body.#push(bytes),
+      end: (body, trailers, error) => body.#end(trailers, error),
+      isOver: (body) => body.#ended && body.#parts.length === 0,
+      late: (body, error) => body.#readers.rejectAll(() => error),
+    };
+  }
+
+  /** The fields that followed a chunked body, once it has been read. */
+  get trailers(): Headers {
+    return this.#trailers;
+  }
+
+  /** The next part, or `undefined` at the end. The bytes are the caller's to keep. */
+  async next(): Promise<Uint8Array | undefined> {
+    const { done, value } = await this.#read();
+    return done ? undefined : value;
+  }
+
+  /** All of it, or all that is left. It is held in memory: `maxBody` bounds it. */
+  async bytes(): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for (let part = await this.next(); part !== undefined; part = await this.next()) {
+      parts.push(part);
+      size += part.length;
+    }
+    if (parts.length === 1) return parts[0] as Uint8Array;
+    const all = newBytes(size);
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  }
+
+  /** All of it as text. */
+  async text(): Promise<string> {
+    const bytes = await this.bytes();
+    return utf8Text(bytes, 0, bytes.length);
+  }
+
+  /** What it says if it is JSON, else its text. */
+  async json(): Promise<Json> {
+    return fromText(await this.text());
+  }
+
+  /** As a stream of the web. */
+  get stream(): ReadableStream<Uint8Array> {
+    this.#stream ??= new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          const { done, value } = await this.#read();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+        cancel: () => this.cancel(),
+      },
+      { highWaterMark: 0 },
+    );
+    return this.#stream;
+  }
+
+  /** Gives up the rest of it: a client's connection is closed, a server's takes no further request. */
+  cancel(): void {
+    if (this.#ended && this.#parts.length === 0) return;
+    this.#parts = [];
+    this.#error ??= this.#source.fault("the body was given up");
+    if (this.#ended) return;
+    this.#end({}, this.#error);
+    this.#source.abandoned();
+  }
+
+  /** Part by part. A loop that is left early gives up the rest. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return {
+      next: () => this.#read(),
+      return: () => {
+        this.cancel();
+        return Promise.resolve(DONE);
+      },
+    };
+  }
+
+  #read(): Promise<IteratorResult<Uint8Array>> {
+    if (!this.#wanted) {
+      this.#wanted = true;
+      if (!this.#ended) this.#source.wanted();
+    }
+    const value = this.#parts.shift();
+    if (value !== undefined) {
+      this.#source.consumed(value.length);
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#ended) return Promise.resolve(DONE);
+    const reader = new Waiter<IteratorResult<Uint8Array>>();
+    this.#readers.add(reader);
+    this.#source.awaited();
+    return reader.promise;
+  }
+
+  #push(value: Uint8Array): void {
+    const reader = this.#readers.shift();
+    if (reader === undefined) {
+      this.#parts.push(value);
+      return;
+    }
+    this.#source.consumed(value.length);
+    reader.resolve({ done: false, value });
+  }
+
+  #end(trailers: readonly string[] | Headers, error: TwinwireError | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    this.#trailers = Array.isArray(trailers) ? toHeaders(trailers) : (trailers as Headers);
+    if (error !== undefined) this.#readers.rejectAll(() => error);
+    else
+      for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift())
+        reader.resolve(DONE);
+  }
+}

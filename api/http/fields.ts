@@ -1,0 +1,128 @@
+import { TwinwireError } from "../../wasm/errors.ts";
+import { show } from "../handles/arguments.ts";
+import type { Headers, HeadersInput } from "./types.ts";
+
+/** The line that a head begins with, and the fields: name, value, name, value, as they were sent. */
+export interface Head {
+  readonly line: string;
+  readonly fields: string[];
+}
+
+/** A name and its value. */
+export type Pair = readonly [string, string];
+
+/** Takes a head, or a trailer section, apart. The core has checked it, so every line of it is a field, and ends by CR LF. */
+export function splitHead(text: string, hasLine: boolean): Head {
+  let at = 0;
+  let line = "";
+  if (hasLine) {
+    at = text.indexOf("\r\n");
+    line = text.slice(0, at);
+    at += 2;
+  }
+  const fields: string[] = [];
+  for (let end = text.indexOf("\r\n", at); end > at; end = text.indexOf("\r\n", at)) {
+    const colon = text.indexOf(":", at);
+    let from = colon + 1;
+    let to = end;
+    while (from < to && isBlank(text.charCodeAt(from))) from++;
+    while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+    fields.push(text.slice(at, colon), text.slice(from, to));
+    at = end + 2;
+  }
+  return { line, fields };
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/** RFC 9110 5.3; RFC 9113 8.2.3 for cookies; RFC 6265 3: a Set-Cookie can't be joined by a comma. */
+const between: Readonly<Record<string, string>> = { cookie: "; ", "set-cookie": "\n" };
+
+/** Fields as an object. */
+export function toHeaders(fields: readonly string[]): Headers {
+  const headers: Headers = {};
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = (fields[at] as string).toLowerCase();
+    const value = fields[at + 1] as string;
+    const before = headers[name];
+    if (before === undefined) headers[name] = value;
+    else if (typeof before === "string") {
+      headers[name] = `${before}${between[name] ?? ", "}${value}`;
+    } else {
+      /* A name that objects have by themselves, as __proto__. */
+      Object.defineProperty(headers, name, { value, writable: true, enumerable: true, configurable: true });
+    }
+  }
+  return headers;
+}
+
+/** Fields that are to be sent, as the wall takes them: each name and value ended by NUL. */
+export class FieldText {
+  text = "";
+  count = 0;
+  /** Whether a Connection field of the application says that this is the last message. */
+  closes = false;
+  readonly #names = new Set<string>();
+
+  /** Takes over what the application gave. Bytes that may not be sent are for the core to refuse. */
+  addAll(headers: HeadersInput | undefined): this {
+    for (const [name, value] of pairsOf(headers)) this.add(name, value);
+    return this;
+  }
+
+  add(name: string, value: string): void {
+    this.text += `${name}\0${value}\0`;
+    this.count += 1;
+    const lower = name.toLowerCase();
+    this.#names.add(lower);
+    if (lower === "connection" && /(?:^|,)\s*close\s*(?:,|$)/i.test(value)) this.closes = true;
+  }
+
+  /** Adds a field unless the application gave it. `name` in lower case. */
+  addDefault(name: string, value: string): void {
+    if (this.#names.has(name)) return;
+    this.text += `${name}\0${value}\0`;
+    this.count += 1;
+  }
+
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+}
+
+/**
+ * Fields that the application gave, as pairs.
+ *
+ * @throws TwinwireError ERR_HEADER for what is neither text nor a number.
+ */
+export function pairsOf(headers: HeadersInput | undefined): Pair[] {
+  const pairs: Pair[] = [];
+  if (headers === undefined || headers === null) return pairs;
+  if (typeof headers !== "object") throw refusal(`headers are names with texts, not ${show(headers)}`);
+  if (isIterable(headers)) for (const [name, value] of headers) addPair(pairs, name, value);
+  else for (const name of Object.keys(headers)) addPair(pairs, name, headers[name]);
+  return pairs;
+}
+
+function addPair(pairs: Pair[], name: unknown, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof name !== "string" || (typeof value !== "string" && typeof value !== "number")) {
+    throw refusal(`the value of header ${show(name)} is a text or a number, not ${show(value)}`);
+  }
+  /* A line break between several of them, as toHeaders makes it: they are sent one by one. */
+  if (typeof value === "string" && name.length === 10 && name.toLowerCase() === "set-cookie") {
+    for (const one of value.split("\n")) pairs.push([name, one]);
+  } else {
+    pairs.push([name, `${value}`]);
+  }
+}
+
+function isIterable(value: object): value is Iterable<readonly [string, string | number]> {
+  return Symbol.iterator in value;
+}
+
+function refusal(reason: string): TwinwireError {
+  return new TwinwireError("ERR_HEADER", { step: "send", reason });
+}

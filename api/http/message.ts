@@ -1,0 +1,122 @@
+import { EventFlag, HttpFlag, HttpRead } from "../../wasm/abi.gen.ts";
+import type { TwinwireError } from "../../wasm/errors.ts";
+import { Joiner } from "../../wasm/joiner.ts";
+import type { Memory } from "../../wasm/memory.ts";
+import { utf8Text } from "../../wasm/text.ts";
+import { type Body, type BodySource, newBody } from "./body.ts";
+import { type Head, splitHead, toHeaders } from "./fields.ts";
+import type { Headers } from "./types.ts";
+
+/** A message that is being received, as far as it has come. */
+export class Message {
+  /** `HttpRead` bits. */
+  readonly read: number;
+  readonly maxBody: number;
+  /** Whether its body is kept until all of it is there; else it is a stream. */
+  readonly whole: boolean;
+  /** Of a response. */
+  status = 0;
+  /** `HttpFlag` bits, once the head is whole. */
+  flags = 0;
+  headWhole = false;
+  over = false;
+  /** Of a request: a response has begun. */
+  answered = false;
+  /** Of a request that asks for 100 (Continue): whether that was sent. */
+  continued = false;
+  error: TwinwireError | undefined;
+  /** Of the trailer section. */
+  trailerText = "";
+  /** The body, if it is a stream. */
+  body: Body | undefined;
+  #headText = "";
+  #head: Head | undefined;
+  #text: string | undefined;
+  #joiner: Joiner | undefined;
+
+  constructor(read: number, maxBody: number, whole: boolean) {
+    this.read = read;
+    this.maxBody = maxBody;
+    this.whole = whole;
+  }
+
+  /** Whether anything of it has come. */
+  get begun(): boolean {
+    return this.#headText !== "";
+  }
+
+  get isResponse(): boolean {
+    return (this.read & HttpRead.RESPONSE) !== 0;
+  }
+
+  /** RFC 9110 15.2: others follow. 101 is the last one. */
+  get isInterim(): boolean {
+    return this.isResponse && this.status < 200 && this.status !== 101;
+  }
+
+  has(flag: HttpFlag): boolean {
+    return (this.flags & flag) !== 0;
+  }
+
+  /** A request's method. */
+  get method(): string {
+    const { line } = this.head;
+    return line.slice(0, line.indexOf(" "));
+  }
+
+  /** A request's target. */
+  get target(): string {
+    const { line } = this.head;
+    return line.slice(line.indexOf(" ") + 1, line.lastIndexOf(" "));
+  }
+
+  get version(): string {
+    return this.has(HttpFlag.HTTP_1_0) ? "HTTP/1.0" : "HTTP/1.1";
+  }
+
+  get head(): Head {
+    this.#head ??= splitHead(this.#headText, true);
+    return this.#head;
+  }
+
+  get headers(): Headers {
+    return toHeaders(this.head.fields);
+  }
+
+  /** The bytes of its head, as they came. */
+  get headBytes(): Uint8Array {
+    return Uint8Array.from(this.#headText, (it) => it.charCodeAt(0));
+  }
+
+  /** The body, if it is kept as a whole. */
+  get text(): string {
+    if (this.#text !== undefined) return this.#text;
+    const bytes = this.#joiner?.take();
+    this.#text = bytes === undefined ? "" : utf8Text(bytes, 0, bytes.length);
+    return this.#text;
+  }
+
+  takeHead(text: string): void {
+    this.#headText = this.#headText === "" ? text : this.#headText + text;
+  }
+
+  /** Its head is whole. */
+  endHead(status: number, flags: number, source: BodySource): void {
+    this.headWhole = true;
+    this.status = status;
+    this.flags = flags;
+    if (!this.whole && !this.isInterim) this.body = newBody(source, !this.has(HttpFlag.BODY));
+  }
+
+  /** A part of the body, if it is kept as a whole. It lies in linear memory. */
+  takeBody(memory: Memory, at: number, size: number, flags: number): void {
+    const only = EventFlag.FIRST | EventFlag.FINAL;
+    if ((flags & only) === only) {
+      this.#text = (flags & EventFlag.ASCII) !== 0 ? memory.ascii(at, size) : memory.utf8(at, size);
+      return;
+    }
+    if (size === 0) return;
+    this.#joiner ??= new Joiner();
+    this.#joiner.add(memory.view(at, size), (flags & EventFlag.ASCII) !== 0);
+  }
+}

@@ -1,0 +1,354 @@
+import { Errors, EventFlag, HttpFlag } from "../../wasm/abi.gen.ts";
+import type { ErrorFacts, TwinwireError } from "../../wasm/errors.ts";
+import type { HttpEndpoint } from "../conn/http-endpoint.ts";
+import type { Stream } from "../conn/stream.ts";
+import { Waiter } from "../conn/waiting.ts";
+import { Alarm } from "./alarm.ts";
+import { type BodySource, bodyEnds } from "./body.ts";
+import { splitHead } from "./fields.ts";
+import { Message } from "./message.ts";
+
+/** What is offered to the core at once of bytes that came before: more would be handed out again and again. */
+const SLICE = 4_096;
+
+/** The same, once it is known to be a body. */
+const LARGE_SLICE = 65_536;
+
+/** What is awaited. */
+export interface Expected {
+  /** `HttpRead` bits. */
+  readonly read: number;
+  readonly maxBody: number;
+  /** Whether to wait for all of it, else for its head. */
+  readonly whole: boolean;
+  readonly idleTimeoutMs: number;
+  readonly headTimeoutMs: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The HTTP messages that a stream receives, one after the other. Parsing is the core's. */
+export class Receiver implements HttpEndpoint, BodySource {
+  /** Whether bytes are being offered to the core once more: those that it hands out again stay where they are. */
+  feeding = false;
+  /** The last request whose head was whole: how it is answered depends on it. */
+  request: Message | undefined;
+  /** Hears of interim responses. */
+  onInterim: ((message: Message) => void) | undefined;
+  /** Called when the peer ends its half, or the stream is over. */
+  onPeerEnd: (() => void) | undefined;
+  /** Called when a message is over: the stream can carry another one, or not. */
+  onOver: ((message: Message) => void) | undefined;
+  readonly #stream: Stream;
+  #message: Message | undefined;
+  #expected: Expected | undefined;
+  #waiter: Waiter<Message> | undefined;
+  /** Why no message can be received any more. */
+  #broken: TwinwireError | undefined;
+  #alarm: Alarm | undefined;
+  #late: "idle" | "head" | "all" = "idle";
+  /** Of the bytes that are being offered, so many were handed out again. */
+  #kept = 0;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  /** Whether a message is under way, or its body has not been read. */
+  get busy(): boolean {
+    const message = this.#message;
+    return message !== undefined && (!message.over || (message.body !== undefined && !bodyEnds.isOver(message.body)));
+  }
+
+  /** Whether anything of the message that is awaited has come. */
+  get begun(): boolean {
+    return this.#message?.begun ?? false;
+  }
+
+  /** Waits for the next message. A wait that is given up leaves it to the next call. */
+  receive(expected: Expected): Promise<Message> {
+    const refusal = this.#refusal(expected);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    this.#expected = expected;
+    const begun = this.#message;
+    if (begun === undefined) {
+      const message = new Message(expected.read, expected.maxBody, expected.whole);
+      this.#message = message;
+      this.#setAlarm("idle", expected.idleTimeoutMs);
+      const waiter = this.#wait(expected);
+      this.#begin(message);
+      return waiter.promise;
+    }
+    const waiter = this.#wait(expected);
+    this.#settle(begun);
+    return waiter.promise;
+  }
+
+  /** Takes what is left of a body, for nobody. */
+  async skip(): Promise<void> {
+    const body = this.#message?.body;
+    while (body !== undefined && (await body.next()) !== undefined);
+  }
+
+  httpHead(at: number, size: number, flags: number, status: number, what: number): void {
+    const message = this.#message;
+    if (message === undefined) return;
+    message.takeHead(this.#stream.engine.memory.latin1(at, size));
+    if ((flags & EventFlag.FINAL) === 0) {
+      if (this.#late === "idle") this.#setAlarm("head", this.#expected?.headTimeoutMs ?? 0);
+      return;
+    }
+    message.endHead(status, what, this);
+    if (!message.isResponse) this.request = message;
+    this.#alarm?.clear();
+    if (message.whole && (what & HttpFlag.BODY) !== 0) this.awaited();
+    if (message.whole) this.#sendContinue(message);
+    if (!message.whole && !message.isInterim) this.#resolve(message);
+  }
+
+  httpBody(at: number, size: number, flags: number): void {
+    const message = this.#message;
+    if (message === undefined) return;
+    const { memory } = this.#stream.engine;
+    if (message.whole) {
+      message.takeBody(memory, at, size, flags);
+      if (size > 0) this.consumed(size);
+    } else if (size > 0 && message.body !== undefined) {
+      this.#alarm?.clear();
+      bodyEnds.push(message.body, memory.copy(at, size));
+    }
+  }
+
+  httpTrailer(at: number, size: number): void {
+    if (this.#message !== undefined) this.#message.trailerText += this.#stream.engine.memory.latin1(at, size);
+  }
+
+  httpEnd(error: number, status: number): void {
+    const message = this.#message;
+    if (message === undefined) return;
+    this.#stream.takesBytes = true;
+    if (error !== 0) {
+      const began = message.begun || error !== Errors.ERR_ENDED.value;
+      this.#fail(began ? this.#httpFault(error, status) : this.#nothing(message));
+      return;
+    }
+    if (message.isInterim) {
+      /* What follows is told as data in this very delivery: it is all there when the next message is begun. */
+      queueMicrotask(() => this.#next(message));
+      return;
+    }
+    this.#finish(message);
+  }
+
+  /** The core hands out again what it does not need. */
+  keep(size: number): void {
+    this.#kept += size;
+  }
+
+  peerEnded(): void {
+    this.onPeerEnd?.();
+  }
+
+  /** The stream is over. */
+  ended(error: TwinwireError): void {
+    this.#alarm?.stop();
+    if (this.#message?.over === false) this.#fail(error);
+    this.#broken ??= error;
+    this.onPeerEnd?.();
+  }
+
+  /** The application's deadline passed. */
+  late(error: TwinwireError): void {
+    if (this.#message?.body !== undefined) bodyEnds.late(this.#message.body, error);
+    this.#give(error);
+  }
+
+  /** RFC 9112 9.6: behind the message that is being answered, nothing is a request. */
+  isLast(): void {
+    const reason = "the response before said that the connection ends";
+    this.#broken ??= this.#stream.fault("ERR_UNEXPECTED_EOF", { step: "receive", reason });
+  }
+
+  consumed(size: number): void {
+    const { engine, handle } = this.#stream;
+    engine.consumed(handle, size);
+  }
+
+  wanted(): void {
+    if (this.#message !== undefined) this.#sendContinue(this.#message);
+  }
+
+  awaited(): void {
+    this.#setAlarm("all", this.#expected?.timeoutMs ?? 0);
+  }
+
+  /** A response to the last request begins. */
+  answered(): void {
+    if (this.request !== undefined) this.request.answered = true;
+    this.request = undefined;
+  }
+
+  abandoned(): void {
+    const message = this.#message;
+    if (message === undefined) return;
+    this.#broken ??= this.fault("the body of the message before was given up");
+    message.error ??= this.#broken;
+    this.onOver?.(message);
+  }
+
+  fault(reason: string): TwinwireError {
+    return this.#stream.fault("ERR_STATE", { step: "receive", reason });
+  }
+
+  #refusal({ read, whole, signal }: Expected): TwinwireError | undefined {
+    const { inbox } = this.#stream;
+    if (signal?.aborted) return this.#stream.fault("ERR_ABORTED", { step: "receive", cause: signal.reason });
+    if (this.#waiter !== undefined) return this.fault("a message is being awaited already");
+    const before = this.#message;
+    if (before !== undefined) {
+      const reads = before.body !== undefined;
+      if (reads && !bodyEnds.isOver(before.body as NonNullable<typeof before.body>)) {
+        return this.fault("the body of the message before has not been read");
+      }
+      if (reads) this.#message = undefined;
+      else if (before.read !== read || before.whole !== whole) return this.fault("another message is under way");
+    }
+    if (this.#broken !== undefined) return this.#broken;
+    if (inbox.isLate) return this.#stream.fault("ERR_DEADLINE", { step: "receive" });
+    if (inbox.isAwaited) return this.fault("a read waits for bytes");
+    return undefined;
+  }
+
+  #wait({ signal }: Expected): Waiter<Message> {
+    const waiter = new Waiter<Message>();
+    this.#waiter = waiter;
+    waiter.until(signal, () =>
+      this.#give(this.#stream.fault("ERR_ABORTED", { step: "receive", cause: signal?.reason })),
+    );
+    return waiter;
+  }
+
+  /** Has the core read a message, and gives it what has come of it already. */
+  #begin(message: Message): void {
+    const { engine, handle, phase } = this.#stream;
+    if (phase === "opening") {
+      this.#stream.opened.then(
+        () => this.#begin(message),
+        (error: TwinwireError) => this.ended(error),
+      );
+      return;
+    }
+    const result = phase === "open" ? engine.httpRead(handle, message.read, message.maxBody) : Errors.ERR_STATE.value;
+    if (result < 0) {
+      this.#fail(this.#nothing(message, phase === "open" ? result : undefined));
+      return;
+    }
+    this.#stream.takesBytes = false;
+    this.#feed(message);
+  }
+
+  #feed(message: Message): void {
+    const { engine, handle, inbox } = this.#stream;
+    if (inbox.size === 0) {
+      if (!inbox.hasEnded) return;
+      const begun = message.begun;
+      this.#fail(begun ? this.#httpFault(Errors.ERR_ENDED.value, 400) : this.#nothing(message));
+      return;
+    }
+    const bytes = inbox.lend(message.headWhole ? LARGE_SLICE : SLICE);
+    this.feeding = true;
+    this.#kept = 0;
+    engine.unread(handle, bytes, () => {
+      this.feeding = false;
+      inbox.settle(bytes.length, this.#kept);
+      if (this.#message === message && !message.over && !message.isInterim) this.#feed(message);
+    });
+  }
+
+  /** An interim response is over, the next one follows. */
+  #next(interim: Message): void {
+    if (this.#message !== interim) return;
+    this.onInterim?.(interim);
+    const message = new Message(interim.read, interim.maxBody, interim.whole);
+    this.#message = message;
+    this.#begin(message);
+  }
+
+  /** It is all there. */
+  #finish(message: Message): void {
+    message.over = true;
+    this.#alarm?.clear();
+    if (message.body !== undefined) bodyEnds.end(message.body, splitHead(message.trailerText, false).fields, undefined);
+    this.#settle(message);
+    this.onOver?.(message);
+  }
+
+  /** Nothing can be received any more. */
+  #fail(error: TwinwireError): void {
+    this.#alarm?.clear();
+    this.#broken ??= error;
+    const message = this.#message;
+    if (message !== undefined) {
+      message.over = true;
+      message.error = error;
+      if (message.body !== undefined) bodyEnds.end(message.body, [], error);
+    }
+    this.#give(error);
+    if (message !== undefined) this.onOver?.(message);
+  }
+
+  /** RFC 9110 10.1.1: the client sends the body once it is asked to. It goes before whatever else waits to be sent. */
+  #sendContinue(message: Message): void {
+    if (!message.has(HttpFlag.CONTINUE) || message.answered || message.continued) return;
+    message.continued = true;
+    const { engine, handle } = this.#stream;
+    engine.httpSend(handle, 0, 100, "Continue\0", 0, "");
+  }
+
+  /** Gives a message to who waits for it, if it is ready. */
+  #settle(message: Message): void {
+    if (message.error !== undefined) this.#give(message.error);
+    else if (message.whole ? message.over : message.headWhole) this.#resolve(message);
+  }
+
+  #resolve(message: Message): void {
+    const waiter = this.#waiter;
+    if (waiter === undefined) return;
+    this.#waiter = undefined;
+    if (message.whole) this.#message = undefined;
+    waiter.resolve(message);
+  }
+
+  #give(error: TwinwireError): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    waiter?.reject(error);
+  }
+
+  #setAlarm(which: "idle" | "head" | "all", ms: number): void {
+    this.#late = which;
+    if (ms === 0 && this.#alarm === undefined) return;
+    this.#alarm ??= new Alarm(() => this.#rang());
+    this.#alarm.set(ms);
+  }
+
+  #rang(): void {
+    const what = { idle: "a message did not begin", head: "the head was not whole", all: "the message was not whole" };
+    const status = this.#message?.isResponse || this.#late === "idle" ? 0 : 408;
+    this.#fail(this.#httpFault(Errors.ERR_TIMEOUT.value, status, `${what[this.#late]} in time`));
+  }
+
+  /** The stream ended, or cannot be read, and nothing of a message has come. */
+  #nothing(message: Message, result?: number): TwinwireError {
+    if (result !== undefined) return this.#httpFault(result, 0);
+    if (this.#stream.phase === "closed") return this.fault("close was called");
+    const what = message.isResponse ? "response" : "request";
+    const reason = `the peer closed the connection, and there is no ${what}`;
+    return this.#stream.fault("ERR_UNEXPECTED_EOF", { step: "receive", reason });
+  }
+
+  #httpFault(code: number, status: number, reason?: string): TwinwireError {
+    const facts: ErrorFacts = { step: "receive", detail: status, status, reason };
+    return this.#stream.fault(code, facts);
+  }
+}

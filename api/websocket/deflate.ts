@@ -1,0 +1,152 @@
+import { Deflate, type ErrorCode } from "../../wasm/abi.gen.ts";
+import type { Compressor, Decompressor, DeflateHost } from "../../wasm/deflate.ts";
+import { errorCode } from "../../wasm/errors.ts";
+import { show } from "../handles/arguments.ts";
+
+/** permessage-deflate, RFC 7692. A smaller window takes less memory and compresses less. */
+export interface DeflateOptions {
+  /** The binary logarithm of both ends' windows, 9 to 15; 15 unless this is given. */
+  readonly maxWindowBits?: number | undefined;
+  /** The same for what the server compresses. */
+  readonly serverMaxWindowBits?: number | undefined;
+  /** The same for what the client compresses. */
+  readonly clientMaxWindowBits?: number | undefined;
+  /** Both ends compress each message by itself: memory is needed only while a message is worked on. */
+  readonly noContextTakeover?: boolean | undefined;
+  /** The same for what the server compresses. */
+  readonly serverNoContextTakeover?: boolean | undefined;
+  /** The same for what the client compresses. */
+  readonly clientNoContextTakeover?: boolean | undefined;
+  /** Messages with fewer bytes are sent as they are; 1024 unless this is given. */
+  readonly threshold?: number | undefined;
+  /** How hard it is tried: 1 (fast) to 9 (small). The library's own default unless this is given. */
+  readonly level?: number | undefined;
+  /** Memory of a compressor: 1 to 9. The library's own default unless this is given. */
+  readonly memLevel?: number | undefined;
+}
+
+/** The same, checked: what is offered or accepted, and what is our own business. */
+export interface Compression {
+  /** `Deflate` parameters. */
+  readonly parameters: number;
+  readonly threshold: number;
+  readonly level: number | undefined;
+  readonly memLevel: number | undefined;
+}
+
+const MOST_BITS = 15;
+const LEAST_BITS = 9;
+const CLIENT_SHIFT = 4;
+const THRESHOLD = 1024;
+
+const flags = ["noContextTakeover", "serverNoContextTakeover", "clientNoContextTakeover"] as const;
+const numbers = {
+  maxWindowBits: [LEAST_BITS, MOST_BITS],
+  serverMaxWindowBits: [LEAST_BITS, MOST_BITS],
+  clientMaxWindowBits: [LEAST_BITS, MOST_BITS],
+  threshold: [0, 2 ** 31 - 1],
+  level: [1, 9],
+  memLevel: [1, 9],
+} as const;
+
+/** Checks what an application wants; `undefined`: no compression. A text says what is wrong with it. */
+export function checkDeflate(option: unknown): Compression | undefined | string {
+  if (option === undefined || option === false) return undefined;
+  if (option !== true && (typeof option !== "object" || option === null)) {
+    return `deflate is true, false or an object, not ${show(option)}`;
+  }
+  const given: DeflateOptions = option === true ? {} : option;
+  const fault = findFault(given);
+  if (fault !== undefined) return fault;
+  const { maxWindowBits = MOST_BITS, noContextTakeover = false, threshold = THRESHOLD } = given;
+  const { serverMaxWindowBits = maxWindowBits, clientMaxWindowBits = maxWindowBits } = given;
+  const { serverNoContextTakeover = noContextTakeover, clientNoContextTakeover = noContextTakeover } = given;
+  let parameters = serverMaxWindowBits | (clientMaxWindowBits << CLIENT_SHIFT);
+  if (serverNoContextTakeover) parameters |= Deflate.SERVER_NO_CONTEXT_TAKEOVER;
+  if (clientNoContextTakeover) parameters |= Deflate.CLIENT_NO_CONTEXT_TAKEOVER;
+  return { parameters, threshold, level: given.level, memLevel: given.memLevel };
+}
+
+function findFault(given: object): string | undefined {
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    if (flags.some((flag) => flag === name)) {
+      if (typeof value !== "boolean") return `deflate.${name} is true or false`;
+    } else if (Object.hasOwn(numbers, name)) {
+      const [least, most] = numbers[name as keyof typeof numbers];
+      if (Number.isInteger(value) && value >= least && value <= most) continue;
+      return `deflate.${name} is a whole number from ${least} to ${most}, not ${show(value)}`;
+    } else {
+      return `there is no deflate.${name}`;
+    }
+  }
+  return undefined;
+}
+
+/** What was agreed upon, as the header field has it. */
+export function extensionsText(parameters: number): string {
+  if (parameters === 0) return "";
+  const server = parameters & MOST_BITS;
+  const client = (parameters >> CLIENT_SHIFT) & MOST_BITS;
+  const parts = [
+    "permessage-deflate",
+    (parameters & Deflate.SERVER_NO_CONTEXT_TAKEOVER) === 0 ? "" : "server_no_context_takeover",
+    (parameters & Deflate.CLIENT_NO_CONTEXT_TAKEOVER) === 0 ? "" : "client_no_context_takeover",
+    server === MOST_BITS ? "" : `server_max_window_bits=${server}`,
+    client === MOST_BITS ? "" : `client_max_window_bits=${client}`,
+  ];
+  return parts.filter((part) => part !== "").join("; ");
+}
+
+/** Takes the bytes, or why there are none. */
+export type Coded = (result: Uint8Array | ErrorCode, cause?: unknown) => void;
+
+/** Both directions of one connection. What the library needs is made when it is first needed. */
+export class Codec {
+  readonly threshold: number;
+  readonly #host: DeflateHost;
+  readonly #parameters: number;
+  readonly #compression: Compression;
+  readonly #server: boolean;
+  #compressor: Compressor | undefined;
+  #decompressor: Decompressor | undefined;
+
+  /** `parameters`: what was agreed upon; `server`: whether we are the server. */
+  constructor(host: DeflateHost, parameters: number, compression: Compression, server: boolean) {
+    this.#host = host;
+    this.#parameters = parameters;
+    this.#compression = compression;
+    this.#server = server;
+    this.threshold = Math.max(1, compression.threshold);
+  }
+
+  /** Compresses a message. One at a time. */
+  compress(data: Uint8Array, done: Coded): void {
+    const { level, memLevel } = this.#compression;
+    this.#compressor ??= this.#host.compressor({ ...this.#direction(this.#server), level, memLevel });
+    this.#compressor.compress(data, coded(done));
+  }
+
+  /** Inflates a message to at most so many bytes. One at a time. */
+  inflate(data: Uint8Array, most: number, done: Coded): void {
+    this.#decompressor ??= this.#host.decompressor(this.#direction(!this.#server));
+    this.#decompressor.inflate(data, most, coded(done));
+  }
+
+  /** Gives memory back. Nothing more is told of what is under way. */
+  close(): void {
+    this.#compressor?.close();
+    this.#decompressor?.close();
+  }
+
+  #direction(server: boolean): { windowBits: number; takeover: boolean } {
+    const parameters = this.#parameters;
+    const bits = server ? parameters : parameters >> CLIENT_SHIFT;
+    const fresh = server ? Deflate.SERVER_NO_CONTEXT_TAKEOVER : Deflate.CLIENT_NO_CONTEXT_TAKEOVER;
+    return { windowBits: bits & MOST_BITS, takeover: (parameters & fresh) === 0 };
+  }
+}
+
+function coded(done: Coded): (result: Uint8Array | number, cause?: unknown) => void {
+  return (result, cause) => done(typeof result === "number" ? errorCode(result) : result, cause);
+}

@@ -1,0 +1,131 @@
+/* easy.h: what the files of the door share. It stands on the wall alone: nothing of core-c/src is known here. */
+#ifndef TW_EASY_EASY_H
+#define TW_EASY_EASY_H
+
+#include "twinwire/tw_easy.h"
+
+#define TW_EASY_NONE UINT32_MAX
+
+/* The events, in the order of the lists in tw_easy.h. */
+typedef enum tw_easy_event {
+#define NAME(type, name, kinds, shape) TW_EASY_##type,
+  TW_EASY_NET_EVENTS(NAME) TW_EASY_WS_EVENTS(NAME)
+#undef NAME
+      TW_EASY_EVENTS
+} tw_easy_event;
+
+/* One who listens to one event of one handle. */
+typedef struct tw_easy_entry {
+  tw_listener call; /* NULL: taken off while the event is told */
+  void *ctx;
+  uint32_t next; /* of the handle's, or of the free ones */
+  uint8_t event; /* tw_easy_event */
+} tw_easy_entry;
+
+/* One handle of the application's. */
+typedef struct tw_easy_slot {
+  int32_t handle; /* 0: never used */
+  uint32_t first; /* listeners in the order in which they came */
+  uint32_t next_leaving;
+  uint8_t kind;  /* tw_kind */
+  bool released; /* the application closed it */
+  bool accepted;
+  bool listed; /* it is in the list of those that leave */
+  bool holes;  /* a listener was taken off while one of the handle's events is told */
+  const tw_tls_options *tls;
+} tw_easy_slot;
+
+/* The message that a WebSocket is receiving, if it comes in pieces. */
+typedef struct tw_easy_join {
+  char *lent; /* by the application, or its part of message_size */
+  uint32_t lent_size;
+  char *grown; /* from the host's resize */
+  uint32_t grown_size;
+  uint32_t size; /* bytes that are joined */
+  bool coming;   /* a message has begun and not ended */
+  bool told;     /* a part of it has been told */
+  bool through;  /* it is told in parts from here on */
+  bool parts;    /* the application wants parts */
+} tw_easy_join;
+
+struct tw_easy {
+  tw_core *core;
+  tw_easy_host host;
+  uint32_t sockets; /* slots below are sockets, from here on WebSockets */
+  uint32_t slot_count;
+  uint32_t entry_count;
+  uint32_t max_message;
+  tw_easy_slot *slots;
+  tw_easy_join *joins;
+  tw_easy_entry *entries;
+  char *messages;
+  uint32_t message_size;
+  uint32_t free_entry;
+  uint32_t fresh_entry;
+  uint32_t leaving; /* handles that the application closed and the core still knows */
+  uint32_t open;
+  uint32_t waiting; /* records that a tick outside a turn made */
+  int32_t exit_code;
+  bool telling;
+  bool exiting;
+};
+
+/* ---- easy.c ---- */
+
+/* The door in use, or NULL. */
+tw_easy *tw_easy_current(void);
+
+/* A handle that the application has not closed, of these kinds; NULL, with the error noted, if there is none. */
+tw_easy_slot *tw_easy_owned(tw_easy *easy, int32_t handle, uint32_t kinds);
+
+/* The slot of a handle, closed or not; NULL if the door does not know it. */
+tw_easy_slot *tw_easy_find(tw_easy *easy, int32_t handle);
+
+/* Notes the error of a result below 0 and returns -1; others as they are. */
+int32_t tw_easy_result(int32_t result);
+
+/* Before a call that starts a timer: lets the core know the time. */
+void tw_easy_touch(tw_easy *easy);
+
+/* Takes a handle in that was opened (>= 0), and returns it. */
+int32_t tw_easy_add(tw_easy *easy, int32_t handle, uint32_t kind, const tw_tls_options *tls);
+
+/* The application has closed a handle. */
+void tw_easy_leave(tw_easy *easy, tw_easy_slot *slot);
+
+/* Bytes of a terminated text, at most `most` + 1; NULL: 0. */
+uint32_t tw_easy_length(const char *text, uint32_t most);
+
+/* Terminates the text that a call of the wall wrote (`size`: its result), and turns the result into the door's. */
+int32_t tw_easy_text(int32_t size, char *text);
+
+tw_easy_join *tw_easy_join_of(const tw_easy *easy, const tw_easy_slot *slot);
+
+/* ---- listeners.c ---- */
+
+/* Forgets all listeners of a handle. */
+void tw_easy_forget(tw_easy *easy, tw_easy_slot *slot);
+
+/* Calls those who listen to `event`, which points to its struct; returns how many there were. */
+uint32_t tw_easy_call(tw_easy *easy, tw_easy_slot *slot, tw_easy_event event, const void *data);
+
+/* ---- net.c: what net and ws have in common. `kinds`: those of the door ---- */
+
+int32_t tw_easy_close(uint32_t kinds, int32_t handle);
+int32_t tw_easy_set_auto_reconnect(uint32_t kinds, int32_t handle, bool on);
+int32_t tw_easy_set_delays(uint32_t kinds, int32_t handle, const uint32_t *delays, size_t count, uint32_t unit_ms);
+int32_t tw_easy_state(uint32_t kinds, int32_t handle);
+int32_t tw_easy_buffered(uint32_t kinds, int32_t handle);
+int32_t tw_easy_stats(uint32_t kinds, int32_t handle, tw_stats *stats);
+int32_t tw_easy_target(uint32_t kinds, int32_t handle, char *text, size_t capacity);
+int32_t tw_easy_set_receiving(uint32_t kinds, int32_t handle, bool on);
+
+/* ---- message.c ---- */
+
+/* A MESSAGE record. `data` may be written to behind its end, as the core's receive buffer may. */
+void tw_easy_message(tw_easy *easy, tw_easy_slot *slot, const tw_event *record, char *data);
+
+/* The connection ended: what was joined is of no use. */
+void tw_easy_drop_message(tw_easy *easy, tw_easy_slot *slot);
+
+#endif

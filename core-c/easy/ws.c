@@ -1,0 +1,171 @@
+/* ws.c: WebSocket clients as numbers and events. */
+#include "easy/easy.h"
+
+enum { WS = 1u << TW_KIND_WS, MS = 1000, MAX_TEXT = 0x7fffffff, MAX_URL = 65535, NORMAL = 1000 };
+
+#define FIND(handle)                                                                                                   \
+  tw_easy *easy = tw_easy_current();                                                                                   \
+  tw_easy_slot *slot = tw_easy_owned(easy, (handle), WS);                                                              \
+  if (slot == NULL)                                                                                                    \
+  return TW_NONE
+
+static int32_t put_headers(tw_easy *easy, int32_t conn, const tw_ws_field *headers, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t name_size = tw_easy_length(headers[i].name, MAX_URL);
+    uint32_t value_size = tw_easy_length(headers[i].value, MAX_URL);
+    int32_t error = tw_ws_header(easy->core, conn, headers[i].name, name_size, headers[i].value, value_size);
+    if (error != 0)
+      return error;
+  }
+  return 0;
+}
+
+static int32_t put_options(tw_easy *easy, int32_t conn, const tw_ws_options *options) {
+  int32_t error = put_headers(easy, conn, options->headers, options->header_count);
+  for (size_t i = 0; error == 0 && i < options->protocol_count; i++)
+    error = tw_ws_protocol(easy->core, conn, options->protocols[i], tw_easy_length(options->protocols[i], MAX_URL));
+  if (error == 0 && options->user != NULL)
+    error = tw_ws_basic_auth(easy->core, conn, options->user, tw_easy_length(options->user, TW_MAX_CREDENTIAL),
+                             options->password, tw_easy_length(options->password, TW_MAX_CREDENTIAL));
+  return error;
+}
+
+/* What can be told of TLS before a socket is opened. */
+static int32_t check_tls(const tw_easy *easy, const char *url, uint32_t size, const tw_tls_options *tls) {
+  tw_url parsed;
+  int32_t error = tw_url_parse(url, size, &parsed);
+  if (error != 0)
+    return error;
+  if ((parsed.flags & TW_URL_SECURE) == 0)
+    return tls == NULL ? 0 : TW_ERR_ARGUMENT; /* to connect in the clear what was to be protected would be worse */
+  return easy->host.check_tls == NULL ? 0 : easy->host.check_tls(easy->host.host, tls, false);
+}
+
+int32_t tw_ws_open_with(const char *url, const tw_ws_options *options) {
+  static const tw_ws_options none;
+  tw_easy *easy = tw_easy_current();
+  if (easy == NULL)
+    return tw_easy_refuse(TW_ERR_STATE);
+  if (options == NULL)
+    options = &none;
+  uint32_t size = tw_easy_length(url, MAX_URL);
+  int32_t error = size > MAX_URL ? TW_ERR_URL : check_tls(easy, url, size, options->tls);
+  if (error != 0)
+    return tw_easy_refuse(error);
+  tw_easy_touch(easy);
+  int32_t conn = tw_ws_connect(easy->core, url, size);
+  if (conn < 0)
+    return tw_easy_refuse(conn);
+  tw_easy_add(easy, conn, TW_KIND_WS, options->tls);
+  error = put_options(easy, conn, options);
+  if (error == 0)
+    return conn;
+  tw_ws_close(conn);
+  return tw_easy_refuse(error);
+}
+
+int32_t tw_ws_open(const char *url) { return tw_ws_open_with(url, NULL); }
+
+int32_t tw_ws_set_headers(int32_t conn, const tw_ws_field *headers, size_t count) {
+  FIND(conn);
+  int32_t error = tw_ws_clear_headers(easy->core, conn);
+  return tw_easy_result(error != 0 ? error : put_headers(easy, conn, headers, count));
+}
+
+static int32_t queue(int32_t conn, uint32_t flags, const void *data, size_t size) {
+  FIND(conn);
+  if (size > MAX_TEXT)
+    return tw_easy_refuse(TW_ERR_TOO_LARGE);
+  return tw_easy_result(tw_ws_send_message(easy->core, conn, flags, data, (uint32_t)size));
+}
+
+int32_t tw_ws_send(int32_t conn, const char *message) {
+  return queue(conn, TW_SEND_TEXT, message, tw_easy_length(message, MAX_TEXT));
+}
+
+int32_t tw_ws_send_text(int32_t conn, const char *text, size_t size) { return queue(conn, TW_SEND_TEXT, text, size); }
+
+int32_t tw_ws_send_binary(int32_t conn, const void *data, size_t size) {
+  return queue(conn, TW_SEND_BINARY, data, size);
+}
+
+int32_t tw_ws_send_fragment(int32_t conn, bool binary, const void *data, size_t size, bool final) {
+  uint32_t kind = binary ? TW_SEND_BINARY : TW_SEND_TEXT;
+  return queue(conn, kind | TW_SEND_PART | (final ? 0u : (uint32_t)TW_SEND_MORE), data, size);
+}
+
+int32_t tw_ws_close_with(int32_t conn, int32_t code, const char *reason) {
+  FIND(conn);
+  if (code <= 0)
+    return tw_easy_refuse(TW_ERR_ARGUMENT);
+  tw_easy_touch(easy);
+  uint32_t size = tw_easy_length(reason, TW_MAX_REASON);
+  int32_t result = tw_ws_start_close(easy->core, conn, (uint32_t)code, reason, size);
+  if (result < 0)
+    return tw_easy_refuse(result);
+  tw_easy_leave(easy, slot);
+  return 0;
+}
+
+int32_t tw_ws_close(int32_t conn) { return tw_ws_close_with(conn, NORMAL, NULL); }
+
+int32_t tw_ws_ping_with(int32_t conn, const void *data, size_t size) {
+  FIND(conn);
+  if (size > TW_MAX_CONTROL)
+    return tw_easy_refuse(TW_ERR_ARGUMENT);
+  int32_t result = tw_ws_send_ping(easy->core, conn, data, (uint32_t)size);
+  return result < 0 ? tw_easy_refuse(result) : 0;
+}
+
+int32_t tw_ws_ping(int32_t conn) { return tw_ws_ping_with(conn, "", 0); }
+
+int32_t tw_ws_set_auto_reconnect(int32_t conn, bool on) { return tw_easy_set_auto_reconnect(WS, conn, on); }
+
+int32_t tw_ws_set_reconnect_delays(int32_t conn, const uint32_t *seconds, size_t count) {
+  return tw_easy_set_delays(WS, conn, seconds, count, MS);
+}
+
+int32_t tw_ws_set_reconnect_delays_ms(int32_t conn, const uint32_t *ms, size_t count) {
+  return tw_easy_set_delays(WS, conn, ms, count, 1);
+}
+
+int32_t tw_ws_state(int32_t conn) { return tw_easy_state(WS, conn); }
+
+int32_t tw_ws_chosen_protocol(int32_t conn, char *text, size_t capacity) {
+  if (text == NULL || capacity == 0)
+    return tw_easy_refuse(TW_ERR_ARGUMENT);
+  text[0] = 0;
+  FIND(conn);
+  uint32_t room = capacity > MAX_TEXT ? MAX_TEXT : (uint32_t)(capacity - 1);
+  return tw_easy_text(tw_protocol(easy->core, conn, text, room), text);
+}
+
+int32_t tw_ws_set_buffer(int32_t conn, void *buffer, size_t size) {
+  FIND(conn);
+  tw_easy_join *join = tw_easy_join_of(easy, slot);
+  if (join->coming)
+    return tw_easy_refuse(TW_ERR_STATE);
+  join->lent = size == 0 ? NULL : buffer;
+  join->lent_size = size > MAX_TEXT ? MAX_TEXT : (uint32_t)size;
+  return 0;
+}
+
+int32_t tw_ws_set_parts(int32_t conn, bool on) {
+  FIND(conn);
+  tw_easy_join *join = tw_easy_join_of(easy, slot);
+  if (join->coming)
+    return tw_easy_refuse(TW_ERR_STATE);
+  join->parts = on;
+  return 0;
+}
+
+int32_t tw_ws_buffered_amount(int32_t conn) { return tw_easy_buffered(WS, conn); }
+int32_t tw_ws_stats(int32_t conn, tw_stats *stats) { return tw_easy_stats(WS, conn, stats); }
+int32_t tw_ws_target(int32_t conn, char *text, size_t capacity) { return tw_easy_target(WS, conn, text, capacity); }
+int32_t tw_ws_pause(int32_t conn) { return tw_easy_set_receiving(WS, conn, false); }
+int32_t tw_ws_resume(int32_t conn) { return tw_easy_set_receiving(WS, conn, true); }
+
+void tw_ws_set_timeout(int32_t conn, int32_t ms) {
+  (void)conn;
+  (void)ms;
+}

@@ -1,0 +1,15 @@
+/* memory.h: where the memory of a core comes from. Files to choose from: memory_internal.c (the chip's own RAM, by the
+ * heap), memory_psram.c (external RAM, by the heap), memory_static.c (an array). Taken at the start, given at the end. */
+#ifndef TWINWIRE_ESP32_MEMORY_H
+#define TWINWIRE_ESP32_MEMORY_H
+
+#include <stddef.h>
+
+enum { TW_ESP_ALIGN = 16 };
+
+/* `size` bytes, aligned to TW_ESP_ALIGN, or NULL. One piece at a time. */
+void *tw_esp_memory_take(size_t size);
+
+void tw_esp_memory_give(void *memory);
+
+#endif

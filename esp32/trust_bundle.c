@@ -1,0 +1,7 @@
+#include "esp_crt_bundle.h"
+#include "trust.h"
+
+bool tw_trust_default(esp_tls_cfg_t *config) {
+  config->crt_bundle_attach = esp_crt_bundle_attach;
+  return true;
+}

@@ -1,0 +1,103 @@
+// Builds the component's tests for this machine, and runs them.
+//
+//   node test/esp32/host.mjs [loopback|tap ...]     ONLY=name runs those whose name contains it
+
+import { execFile, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { basename, join } from "node:path";
+import { promisify } from "node:util";
+import { coreSources, listFiles, root, warningFlags } from "../../wasm/build/project.mjs";
+import { fetchLwip, lwip, lwipSources } from "./lwip.mjs";
+
+const folder = join(root, "build/esp32-host");
+const exec = promisify(execFile);
+
+const sanitizers = ["-g", "-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+
+/** Where the stub is searched for, then lwIP, then ours. */
+const includes = [
+  ["-Iesp32", "-Iesp32/include", "-Icore-c/include", "-Icore-c"],
+  ["-Itest/esp32/stub/include", "-Itest/esp32/stub", "-Itest/esp32/lwip", `-I${folder}`],
+].flat();
+const lwipIncludes = ["-Itest/esp32/lwip", `-isystem${join(lwip, "src/include")}`];
+
+/** The component as menuconfig's defaults build it; the files that other choices would take are built on their own. */
+export const componentSources = [
+  ...["port_lwip", "loop_lwip", "lookup", "task", "calls", "address_v46", "tls_esp", "trust_bundle", "memory_internal"],
+].map((name) => `esp32/${name}.c`);
+
+/** sdkconfig.h, by the Kconfig itself. */
+function configure() {
+  const { status, stdout, stderr } = spawnSync("/usr/bin/python3", ["test/esp32/kconfig.py", "esp32/Kconfig"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`esp32/Kconfig: ${stderr}`);
+  writeFileSync(join(folder, "sdkconfig.h"), `#pragma once\n${stdout}`);
+}
+
+async function compile(compiler, source, object, flags) {
+  await exec(compiler, ["-c", source, "-o", object, ...flags], { cwd: root }).catch((error) => {
+    throw new Error(`${source}\n${error.stderr}`);
+  });
+  return object;
+}
+
+/** As many at once as there are processors. */
+async function compileAll(jobs) {
+  const objects = [];
+  const waiting = [...jobs];
+  const work = async () => {
+    for (let job = waiting.pop(); job; job = waiting.pop()) objects.push(await compile(...job));
+  };
+  await Promise.all(cpus().map(work));
+  return objects;
+}
+
+/** lwIP's sources and where their objects are, by what they are compiled with: they are not compiled again for others. */
+function lwipObjects(compiler) {
+  const options = listFiles("test/esp32/lwip", ".h").map((path) => readFileSync(join(root, path)));
+  const hash = createHash("sha256").update([compiler, sanitizers, ...options].join()).digest("hex").slice(0, 12);
+  return lwipSources().map((source) => [source, join(folder, `lwip-${hash}-${basename(source)}.o`)]);
+}
+
+export async function build(compiler = "gcc") {
+  mkdirSync(folder, { recursive: true });
+  fetchLwip();
+  configure();
+  const strict = ["-std=c11", "-D_DEFAULT_SOURCE", ...warningFlags, "-Werror"];
+  const ours = (source, extra = []) => [
+    compiler,
+    source,
+    join(folder, `${source.replaceAll("/", "-")}${extra.length}.o`),
+    [...sanitizers, ...strict, ...includes, ...lwipIncludes, ...extra],
+  ];
+  const peer = "test/esp32/host/peer.c";
+  const tests = listFiles("test/esp32/host", ".c").filter((path) => path !== peer);
+  const others = [...listFiles("test/esp32/stub", ".c"), ...listFiles("test/esp32/lwip", ".c")];
+  const easy = listFiles("core-c/easy", ".c");
+  const objects = await compileAll([
+    ...lwipObjects(compiler)
+      .filter(([, object]) => !existsSync(object))
+      .map(([source, object]) => [compiler, source, object, [...sanitizers, ...lwipIncludes, "-w"]]),
+    ...[...componentSources, ...coreSources(), ...easy, ...tests, ...others].map((source) => ours(source)),
+    ours(peer, ['-DPEER_SOCKETS="peer_linux.h"']),
+    ours(peer, ['-DPEER_SOCKETS="peer_lwip.h"', "-Wno-conversion"]),
+  ]);
+  const all = [...objects, ...lwipObjects(compiler).map(([, object]) => object)];
+  const program = join(folder, "host");
+  const libraries = ["-lmbedtls", "-lmbedx509", "-lmbedcrypto", "-lpthread"];
+  await exec(compiler, [...sanitizers, ...new Set(all), "-o", program, ...libraries], { cwd: root });
+  return program;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const program = await build();
+  const modes = process.argv.length > 2 ? process.argv.slice(2) : ["loopback", "tap"];
+  for (const mode of modes) {
+    const { status } = spawnSync(program, [mode, process.execPath], { cwd: root, stdio: "inherit", timeout: 120_000 });
+    if (status !== 0) process.exitCode = 1;
+  }
+}

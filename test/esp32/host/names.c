@@ -1,0 +1,65 @@
+/* names.c: looking names up. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "test.h"
+
+static peer echo = {.kind = PEER_ECHO};
+static peer dns = {.kind = PEER_DNS, .port = 53};
+static story it;
+
+static void connects_by_name(void) {
+  test_begin(NULL);
+  for (int i = 0; i < 3; i++) { /* the second one is in lwIP's cache */
+    test_connect(&it, "peer.test", echo.port);
+    test_until(&it.connected, 1);
+    CHECK(tw_net_send(it.handle, "hello", 5) == 5);
+    test_until(&it.received, 5);
+    tw_net_close(it.handle);
+    test_until(&it.disconnected, 1);
+  }
+  test_end();
+}
+
+static void says_that_a_name_is_unknown(void) {
+  test_begin(NULL);
+  test_connect(&it, "nowhere.test", echo.port);
+  test_until(&it.disconnected, 1);
+  CHECK(it.errors == 1 && it.code == TW_ERR_NAME_FAILED && it.step == TW_STEP_CONNECT);
+  test_end();
+}
+
+/* A name server that keeps silent holds nobody up: not the others, not close, not the next start. */
+static void does_not_wait_for_a_silent_server(void) {
+  static story silent[3];
+  tw_esp_options options;
+  tw_esp_defaults(&options);
+  options.limits.connectTimeoutMs = 300;
+  test_begin(&options);
+  test_connect(&silent[0], "silent0.test", echo.port);
+  test_connect(&silent[1], "silent1.test", echo.port);
+  uint32_t started = test_now();
+  test_connect(&it, here.peer_address, echo.port);
+  test_until(&it.connected, 1);
+  CHECK(test_now() - started < 250);
+  CHECK(tw_net_close(silent[1].handle) == 0);
+  test_until(&silent[0].disconnected, 1);
+  CHECK(silent[0].code == TW_ERR_TIMEOUT);
+  test_connect(&silent[2], "silent2.test", echo.port);
+  test_end();
+  CHECK(test_now() - started < 3000);
+  test_begin(NULL);
+  test_connect(&it, here.peer_address, echo.port);
+  test_until(&it.connected, 1);
+  test_end();
+}
+
+void tests_of_names(void) {
+  memcpy(dns.answer, here.peer_address, strlen(here.peer_address));
+  if (!here.peers->start(&echo) || !here.peers->start(&dns))
+    printf("a peer does not start\n");
+  TEST(connects_by_name);
+  TEST(says_that_a_name_is_unknown);
+  TEST(does_not_wait_for_a_silent_server);
+  here.peers->stop(&echo);
+}

@@ -1,0 +1,115 @@
+/* network.c: an interface that goes, comes, and comes with another address. */
+#include <string.h>
+
+#include "test.h"
+
+static peer echo = {.kind = PEER_ECHO};
+static story it;
+
+/* A schedule that is shorter than the loss: attempts fail while there is no network, and one succeeds after it. */
+static void lose_and_find(bool tell) {
+  static const uint32_t delays[] = {20, 50};
+  test_begin(NULL);
+  test_connect(&it, here.peer_address, echo.port);
+  tw_net_set_reconnect_delays_ms(it.handle, delays, 2);
+  tw_net_set_auto_reconnect(it.handle, true);
+  int32_t udp = tw_net_udp_open(0);
+  test_until(&it.connected, 1);
+  CHECK(tw_net_is_up());
+  uint32_t started = test_now();
+  stub_network(false, here.device_address, tell);
+  CHECK(!tw_net_is_up());
+  test_until(&it.disconnected, 1);
+  CHECK(test_now() - started < 500);
+  CHECK(it.code == TW_ERR_NETWORK_DOWN && it.retry_ms == 20);
+  test_until(&it.errors, 4);
+  CHECK(it.code == TW_ERR_NETWORK_DOWN);
+  CHECK(tw_net_tcp_connect(here.peer_address, echo.port) == -1 && tw_last_error() == TW_ERR_NETWORK_DOWN);
+  CHECK(tw_net_udp_send_to(udp, here.peer_address, 9, "x", 1) == -1 && tw_last_error() == TW_ERR_NETWORK_DOWN);
+  stub_network(true, here.device_address, tell);
+  test_until(&it.connected, 2);
+  CHECK(tw_net_send(it.handle, "hello", 5) == 5);
+  test_until(&it.received, 5);
+  CHECK(tw_net_udp_send_to(udp, here.peer_address, 9, "x", 1) == 1);
+  test_end();
+}
+
+static void survives_a_loss(void) { lose_and_find(true); }
+static void survives_a_loss_that_nobody_tells(void) { lose_and_find(false); }
+
+static void survives_fifty_losses(void) {
+  static const uint32_t soon = 1;
+  test_begin(NULL);
+  test_connect(&it, here.peer_address, echo.port);
+  tw_net_set_reconnect_delays_ms(it.handle, &soon, 1);
+  tw_net_set_auto_reconnect(it.handle, true);
+  for (uint32_t i = 1; i <= 50; i++) {
+    test_until(&it.connected, i);
+    stub_network(false, here.device_address, true);
+    test_until(&it.disconnected, i);
+    stub_network(true, here.device_address, true);
+  }
+  test_until(&it.connected, 51);
+  test_end();
+}
+
+/* While a name is being looked up, and while SYN is on its way. */
+static void loses_what_is_not_connected_yet(void) {
+  static story named, far;
+  test_begin(NULL);
+  test_connect(&named, "silent9.test", echo.port);
+  test_connect(&far, "203.0.113.1", 80);
+  test_for(50);
+  stub_network(false, here.device_address, true);
+  test_until(&named.disconnected, 1);
+  test_until(&far.disconnected, 1);
+  CHECK(named.code == TW_ERR_NETWORK_DOWN && (far.code == TW_ERR_NETWORK_DOWN || far.code == TW_ERR_UNREACHABLE));
+  stub_network(true, here.device_address, true);
+  test_end();
+}
+
+static void hears_of_another_address(void) {
+  static const uint32_t soon = 1;
+  test_begin(NULL);
+  test_connect(&it, here.peer_address, echo.port);
+  test_until(&it.connected, 1);
+  tw_net_set_reconnect_delays_ms(it.handle, &soon, 1);
+  stub_network(true, "10.77.0.3", true);
+  test_until(&it.disconnected, 1);
+  CHECK(it.code == TW_ERR_NETWORK_DOWN || it.code == TW_ERR_TIMEOUT);
+  stub_network(true, here.device_address, true);
+  test_end();
+}
+
+/* A listener outlives the loss: it is bound to every address. */
+static void keeps_its_listeners(void) {
+  static story listener, client;
+  char text[TW_MAX_ADDRESS + 1];
+  unsigned port = 0;
+  test_begin(NULL);
+  memset(&listener, 0, sizeof listener);
+  listener.handle = tw_net_tcp_listen("", 0);
+  test_listen_to(&listener);
+  test_until(&listener.connected, 1);
+  tw_net_local_addr(listener.handle, text, sizeof text);
+  CHECK(sscanf(strrchr(text, ':'), ":%u", &port) == 1);
+  stub_network(false, here.device_address, true);
+  test_for(300);
+  stub_network(true, here.device_address, true);
+  test_for(20);
+  CHECK(listener.disconnected == 0);
+  test_connect(&client, here.device_address, (uint16_t)port);
+  test_until(&listener.accepts, 1);
+  test_end();
+}
+
+void tests_of_network(void) {
+  if (!here.peers->start(&echo))
+    printf("a peer does not start\n");
+  TEST(survives_a_loss);
+  TEST(survives_a_loss_that_nobody_tells);
+  TEST(survives_fifty_losses);
+  TEST(loses_what_is_not_connected_yet);
+  TEST(hears_of_another_address);
+  TEST(keeps_its_listeners);
+}

@@ -1,0 +1,94 @@
+// Real programs as peers: servers of node:tls and of the package ws, with certificates of their own.
+//
+//   node peers.mjs ADDRESS FOLDER    writes FOLDER/*.pem, prints "name port" for each server, then "ready"
+
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createServer as createHttpsServer } from "node:https";
+import { createServer as createNetServer } from "node:net";
+import { join } from "node:path";
+import { createServer as createTlsServer, TLSSocket } from "node:tls";
+import { WebSocketServer } from "ws";
+
+const [address, folder] = process.argv.slice(2);
+const at = (name) => join(folder, name);
+
+function openssl(...args) {
+  const { status, stderr } = spawnSync("openssl", args, { cwd: folder, encoding: "utf8", timeout: 20_000 });
+  if (status !== 0) throw new Error(`openssl ${args[0]}: ${stderr}`);
+}
+
+const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+const day = (offset) =>
+  `${new Date(Date.now() + offset * 86_400_000).toISOString().replace(/[-:T]/g, "").slice(0, 14)}Z`;
+
+function authority(name) {
+  openssl(
+    ...["req", "-x509", ...newKey, "-keyout", `${name}.key`, "-out", `${name}.pem`, "-days", "2"],
+    ...["-subj", `/CN=${name}`, "-addext", "basicConstraints=critical,CA:TRUE"],
+  );
+}
+
+// "openssl ca" is the one that takes dates, which an expired certificate needs.
+function sign(name, dnsName, from, to) {
+  openssl(
+    ...["req", "-new", ...newKey, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`],
+    ...["-addext", `subjectAltName=DNS:${dnsName}`],
+  );
+  openssl(
+    ...["ca", "-batch", "-notext", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key"],
+    ...["-in", `${name}.csr`, "-out", `${name}.pem`, "-startdate", day(from), "-enddate", day(to)],
+  );
+  return { cert: readFileSync(at(`${name}.pem`)), key: readFileSync(at(`${name}.key`)) };
+}
+
+authority("ca");
+authority("stranger");
+writeFileSync(at("index.txt"), "");
+writeFileSync(at("serial"), "01\n");
+writeFileSync(
+  at("ca.cnf"),
+  `[ca]\ndefault_ca = it\n[it]\ndatabase = ${at("index.txt")}\nserial = ${at("serial")}\nnew_certs_dir = ${folder}
+default_md = sha256\npolicy = any\ncopy_extensions = copy\nunique_subject = no\n[any]\ncommonName = supplied\n`,
+);
+const good = sign("good", "peer.test", -1, 2);
+const other = sign("other", "elsewhere.test", -1, 2);
+const expired = sign("expired", "peer.test", -9, -1);
+sign("client", "client.test", -1, 2);
+
+function serve(name, server) {
+  server.listen(0, address, () => console.log(`${name} ${server.address().port}`));
+  server.on("tlsClientError", () => {});
+  return server;
+}
+
+function echo(socket) {
+  socket.on("error", () => {});
+  socket.pipe(socket);
+}
+
+function startWhenAsked(socket) {
+  socket.on("error", () => {});
+  socket.write("220 go ahead\n");
+  socket.once("data", () => echo(new TLSSocket(socket, { isServer: true, ...good })));
+}
+
+serve("echo", createTlsServer(good, echo));
+serve("other", createTlsServer(other, echo));
+serve("expired", createTlsServer(expired, echo));
+serve("mutual", createTlsServer({ ...good, ca: readFileSync(at("ca.pem")), requestCert: true }, echo));
+serve("goodbye", createTlsServer(good, (socket) => socket.end()));
+serve("starttls", createNetServer(startWhenAsked));
+serve("silent", createNetServer((socket) => socket.on("error", () => {})));
+serve("babble", createNetServer((socket) => socket.on("error", () => {}).end("this is no TLS at all\r\n")));
+
+function serveWebSockets(name, server) {
+  new WebSocketServer({ server: serve(name, server) }).on("connection", (socket) => {
+    socket.on("message", (data, binary) => socket.send(data, { binary }));
+    socket.on("error", () => {});
+  });
+}
+
+serveWebSockets("wss", createHttpsServer(good));
+setTimeout(() => console.log("ready"), 100);
+process.stdin.on("end", () => process.exit(0)).resume(); // whoever started it is gone

@@ -1,0 +1,241 @@
+/* tasks.c: a task of its own, and others that want something of it. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "sdkconfig.h"
+#include "test.h"
+
+static peer echo = {.kind = PEER_ECHO};
+static peer source = {.kind = PEER_SOURCE, .amount = 1u << 20};
+
+/* Written by the network task, read by this one. */
+static _Atomic int32_t sock;
+static _Atomic uint32_t connected, received, disconnected, done;
+
+static void nap(long ms) {
+  struct timespec time = {0, ms * 1000000};
+  nanosleep(&time, NULL);
+}
+
+static bool comes(const _Atomic uint32_t *counter, uint32_t least) {
+  for (int i = 0; i < 1000 && *counter < least; i++)
+    nap(10);
+  return *counter >= least;
+}
+
+static bool ends(void) {
+  for (int i = 0; i < 1000 && tw_esp_running(); i++)
+    nap(10);
+  return !tw_esp_running();
+}
+
+static void on_connected(const NetConnected *e, void *ctx) { (void)e, (void)ctx, connected++; }
+static void on_data(const NetData *e, void *ctx) { (void)ctx, received += e->size; }
+static void on_disconnected(const NetDisconnected *e, void *ctx) { (void)e, (void)ctx, disconnected++; }
+
+static void open_connection(void *to) {
+  connected = received = disconnected = 0;
+  sock = tw_net_tcp_connect(here.peer_address, ((peer *)to)->port);
+  tw_net_on(sock, "connected", on_connected, NULL);
+  tw_net_on(sock, "data", on_data, NULL);
+  tw_net_on(sock, "disconnected", on_disconnected, NULL);
+}
+
+static void start_connected(peer *to) {
+  CHECK(tw_esp_start(NULL) == 0);
+  CHECK(tw_esp_post(open_connection, to) == 0);
+  CHECK(comes(&connected, 1));
+}
+
+static void stop(void) {
+  tw_esp_stop();
+  CHECK(ends());
+}
+
+static void runs_and_stops(void) {
+  for (int i = 0; i < 20; i++) {
+    start_connected(&echo);
+    CHECK(tw_esp_start(NULL) == TW_ERR_STATE && tw_esp_begin(NULL) == TW_ERR_STATE);
+    CHECK(tw_esp_net_send(sock, "hello", 5) == 5);
+    CHECK(comes(&received, 5));
+    CHECK(tw_poll(0) == -1);
+    stop();
+    CHECK(disconnected == 1 && stub_heap_blocks() == 0);
+    CHECK(tw_esp_net_send(sock, "hello", 5) == TW_ERR_STATE && tw_esp_net_close(sock) == TW_ERR_STATE);
+  }
+}
+
+static void *send_much(void *unused) {
+  (void)unused;
+  for (uint32_t sent = 0; sent < 500;) {
+    int32_t result = tw_esp_net_send(sock, "0123456789", 10);
+    if (result == 10)
+      sent++;
+    else if (result != TW_ERR_BACKPRESSURE)
+      break;
+    else
+      nap(1);
+  }
+  done++;
+  return NULL;
+}
+
+/* Four tasks, one connection: each send whole or not at all. */
+static void is_called_by_many(void) {
+  pthread_t threads[4];
+  done = 0;
+  start_connected(&echo);
+  for (int i = 0; i < 4; i++)
+    CHECK(pthread_create(&threads[i], NULL, send_much, NULL) == 0);
+  CHECK(comes(&received, 4 * 500 * 10));
+  for (int i = 0; i < 4; i++)
+    pthread_join(threads[i], NULL);
+  CHECK(done == 4 && received == 4 * 500 * 10);
+  stop();
+}
+
+static int32_t nothing(void *ctx) {
+  (void)ctx;
+  return 42;
+}
+
+/* A task that sleeps in select is woken: a call takes a turn, not the interval in which the network is looked at. */
+static void wakes_at_once(void) {
+  start_connected(&echo);
+  nap(50);
+  uint32_t started = test_now();
+  for (int i = 0; i < 100; i++)
+    CHECK(tw_esp_call(nothing, NULL) == 42);
+  CHECK(test_now() - started < 1000);
+  stop();
+}
+
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+
+static void wait_for_release(void *ctx) {
+  (void)ctx;
+  pthread_mutex_lock(&held);
+  pthread_mutex_unlock(&held);
+}
+
+static void count_one(void *ctx) { (void)ctx, done++; }
+
+static void has_a_bounded_queue(void) {
+  done = 0;
+  CHECK(tw_esp_start(NULL) == 0);
+  pthread_mutex_lock(&held);
+  CHECK(tw_esp_post(wait_for_release, NULL) == 0);
+  nap(300);
+  for (int i = 0; i < CONFIG_TWINWIRE_QUEUE; i++)
+    CHECK(tw_esp_post(count_one, NULL) == 0);
+  CHECK(tw_esp_post(count_one, NULL) == TW_ERR_BACKPRESSURE);
+  CHECK(tw_esp_call(nothing, NULL) == TW_ERR_BACKPRESSURE);
+  pthread_mutex_unlock(&held);
+  CHECK(comes(&done, CONFIG_TWINWIRE_QUEUE));
+  CHECK(tw_esp_call(nothing, NULL) == 42);
+  stop();
+}
+
+/* In a listener: stop, close, post and call, each of which would hang if it waited for its own task. */
+static void do_everything(const NetData *e, void *ctx) {
+  (void)ctx;
+  done += tw_esp_call(nothing, NULL) == 42;
+  tw_esp_post(count_one, NULL);
+  tw_esp_net_close(e->sock);
+  tw_net_close(e->sock);
+  tw_esp_stop();
+}
+
+static void do_it_on_data(void *to) {
+  open_connection(to);
+  tw_net_on(sock, "data", do_everything, NULL);
+}
+
+static void is_stopped_by_a_listener(void) {
+  for (int i = 0; i < 20; i++) {
+    done = 0;
+    CHECK(tw_esp_start(NULL) == 0);
+    CHECK(tw_esp_post(do_it_on_data, &source) == 0);
+    CHECK(ends());
+    CHECK(done > 0 && stub_heap_blocks() == 0);
+  }
+}
+
+static void *keep_calling(void *unused) {
+  (void)unused;
+  while (tw_esp_running()) {
+    int32_t result = tw_esp_call(nothing, NULL);
+    if (result != 42 && result != TW_ERR_STATE && result != TW_ERR_BACKPRESSURE)
+      break;
+  }
+  done++;
+  return NULL;
+}
+
+/* Whoever calls while it ends gets an answer. */
+static void ends_under_calls(void) {
+  for (int round = 0; round < 20; round++) {
+    pthread_t threads[4];
+    done = 0;
+    start_connected(&echo);
+    for (int i = 0; i < 4; i++)
+      CHECK(pthread_create(&threads[i], NULL, keep_calling, NULL) == 0);
+    nap(5);
+    stop();
+    CHECK(comes(&done, 4));
+    for (int i = 0; i < 4; i++)
+      pthread_join(threads[i], NULL);
+  }
+}
+
+/* What got-IP handlers do: the handler's task posts, and never waits. */
+static void opens_when_there_is_an_address(void) {
+  stub_network(false, here.device_address, true);
+  CHECK(tw_esp_start(NULL) == 0);
+  CHECK(tw_esp_post(open_connection, &echo) == 0);
+  nap(100);
+  CHECK(sock == -1);
+  stub_network(true, here.device_address, true);
+  CHECK(tw_esp_post(open_connection, &echo) == 0);
+  CHECK(comes(&connected, 1));
+  stop();
+}
+
+static void stops_without_a_network(void) {
+  start_connected(&echo);
+  stub_network(false, here.device_address, true);
+  uint32_t started = test_now();
+  stop();
+  CHECK(test_now() - started < 1000);
+  stub_network(true, here.device_address, true);
+}
+
+static void refuses_bad_options(void) {
+  tw_esp_options options;
+  tw_esp_defaults(&options);
+  options.limits.sockets = CONFIG_TWINWIRE_SOCKETS + 1;
+  CHECK(tw_esp_begin(&options) == TW_ERR_ARGUMENT);
+  tw_esp_defaults(&options);
+  options.limits.recvBuffer = 1;
+  CHECK(tw_esp_start(&options) == TW_ERR_ARGUMENT);
+  CHECK(!tw_esp_running() && tw_poll(0) == -1 && tw_last_error() == TW_ERR_STATE);
+  tw_esp_stop();
+}
+
+void tests_of_task(void) {
+  if (!here.peers->start(&echo) || !here.peers->start(&source))
+    printf("a peer does not start\n");
+  TEST(runs_and_stops);
+  TEST(is_called_by_many);
+  TEST(wakes_at_once);
+  TEST(has_a_bounded_queue);
+  TEST(is_stopped_by_a_listener);
+  TEST(ends_under_calls);
+  TEST(opens_when_there_is_an_address);
+  TEST(stops_without_a_network);
+  TEST(refuses_bad_options);
+  here.peers->stop(&echo);
+  here.peers->stop(&source);
+}

@@ -1,0 +1,42 @@
+# Reads the component's Kconfig as menuconfig does, and prints its defaults as a header; warnings are errors.
+#
+#   kconfig.py KCONFIG [NAME=y|n|number ...]
+
+import os
+import sys
+import tempfile
+
+import kconfiglib
+
+# Symbols of ESP-IDF that the component's depend on.
+FRAME = """
+config SPIRAM
+    bool "PSRAM"
+config ESP_TLS_USING_MBEDTLS
+    def_bool y
+config MBEDTLS_CERTIFICATE_BUNDLE
+    def_bool y
+config LWIP_IPV6
+    def_bool y
+source "{}"
+"""
+
+with tempfile.NamedTemporaryFile("w", suffix=".kconfig", delete=False) as file:
+    file.write(FRAME.format(os.path.abspath(sys.argv[1])))
+try:
+    kconfig = kconfiglib.Kconfig(file.name, warn=True, warn_to_stderr=False)
+finally:
+    os.unlink(file.name)
+
+for argument in sys.argv[2:]:
+    name, value = argument.split("=")
+    if not kconfig.syms[name].set_value(value):
+        sys.exit(f"{name} can't be {value}")
+
+for symbol in kconfig.unique_defined_syms:
+    if symbol.str_value == "y":
+        print(f"#define CONFIG_{symbol.name} 1")
+    elif symbol.type == kconfiglib.INT and symbol.str_value != "":
+        print(f"#define CONFIG_{symbol.name} {symbol.str_value}")
+if kconfig.warnings:
+    sys.exit("\n".join(kconfig.warnings))

@@ -1,0 +1,7 @@
+#pragma once
+#include "freertos/queue.h"
+SemaphoreHandle_t xSemaphoreCreateMutexStatic(StaticSemaphore_t *memory);
+SemaphoreHandle_t xSemaphoreCreateBinaryStatic(StaticSemaphore_t *memory);
+BaseType_t xSemaphoreTake(SemaphoreHandle_t semaphore, TickType_t wait);
+BaseType_t xSemaphoreGive(SemaphoreHandle_t semaphore);
+void vSemaphoreDelete(SemaphoreHandle_t semaphore);
