@@ -80,9 +80,11 @@ build/gen.stamp: core-c/abi.def $(wildcard core-c/gen*.mjs)
 	@node core-c/gen.mjs >&2
 	@touch $@
 
-build/dist.stamp: $(LIBRARY) tsconfig.json tsconfig.build.json package.json build/wasm-$(TOOLCHAIN).stamp
+build/dist.stamp: $(LIBRARY) tsconfig.json tsconfig.build.json tsconfig.cjs.json package.json build/wasm-$(TOOLCHAIN).stamp
 	@rm -rf dist
 	@node_modules/.bin/tsc -p tsconfig.build.json >&2
+	@node_modules/.bin/tsc -p tsconfig.cjs.json >&2
+	@cp scripts/cjs-package.json dist/cjs/package.json
 	@cp build/core.wasm dist/core.wasm
 	@touch $@
 

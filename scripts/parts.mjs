@@ -137,7 +137,7 @@ async function jest(args, { runtime = [process.execPath], env = {} } = {}) {
 
 /** Tests that say the same on every runtime: of C, of the build, of what is written down, of the programs around. */
 const hostless = [
-  "test/(architecture|bench|build|demo|hosts|index|readme)\\.test\\.ts$",
+  "test/(architecture|bench|build|demo|readme)\\.test\\.ts$",
   "test/(esp32|posix|targets)/",
 ];
 
