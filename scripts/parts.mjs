@@ -10,6 +10,7 @@ import { toolchains } from "../wasm/build/toolchains.mjs";
 import { targetParts } from "./parts-targets.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
+import { deno, otherNodes } from "./runtimes.mjs";
 
 const bin = (name) => join(root, "node_modules/.bin", name);
 const includeFlags = [...includes, "test/c", "test/fuzz", "test/targets"].map((directory) => `-I${directory}`);
@@ -108,17 +109,20 @@ function otherToolchain(toolchain) {
         env: { TOOLCHAIN: toolchain.name },
       });
       if (built.failed > 0) return built;
-      const vectors = await jest(["test/vectors.test.ts"], { TWINWIRE_CORE: join(root, file) });
+      const vectors = await jest(["test/vectors.test.ts"], { env: { TWINWIRE_CORE: join(root, file) } });
       return { ...vectors, passed: vectors.passed + built.passed };
     },
   };
 }
 
-async function jest(args, env = {}) {
+/** Jest, by the runtime that this runs on or by the command of another. */
+async function jest(args, { runtime = [process.execPath], env = {} } = {}) {
   const report = join(root, "build/jest.json");
   mkdirSync(dirname(report), { recursive: true });
   rmSync(report, { force: true });
-  const { status } = await run(bin("jest"), ["--json", `--outputFile=${report}`, ...args], {
+  const [program, ...before] = runtime;
+  const command = [...before, "node_modules/jest/bin/jest.js", "--json", `--outputFile=${report}`, ...args];
+  const { status } = await run(program, command, {
     env: { NODE_OPTIONS: "--experimental-vm-modules", NODE_NO_WARNINGS: "1", ...env },
   });
   if (!existsSync(report)) return { passed: 0, failed: 1 };
@@ -130,6 +134,21 @@ async function jest(args, env = {}) {
     failed: status === 0 ? failed : Math.max(failed, 1),
     skipped: result.numPendingTests,
   };
+}
+
+/** Tests that say the same on every runtime: of C, of the build, of what is written down, of the programs around. */
+const hostless = [
+  "test/(architecture|bench|build|demo|readme)\\.test\\.ts$",
+  "test/(esp32|posix|targets)/",
+];
+
+/** The tests that say something about a runtime, by another one. */
+function onOther({ name, program, missing }, group, ...flags) {
+  const args = ["--maxWorkers=2", "--testPathIgnorePatterns", ...hostless];
+  const others = group === "deno" ? ["bun", "node"] : ["bun", "deno"];
+  args.push(...others.map((host) => `test/adapters/${host}(-\\w+)?\\.test\\.ts$`));
+  const runTests = () => jest(args, { runtime: [program.path, ...flags] });
+  return { name: `TypeScript tests, ${name}`, group, missing, run: runTests };
 }
 
 /**
@@ -178,4 +197,6 @@ export const parts = [
   ...targetParts,
   { name: "TypeScript tests, Node", group: "js", run: () => jest([]) },
   { name: "TypeScript tests, Bun", group: "bun", missing: noBun, run: bun },
+  onOther(deno, "deno", "run", "--allow-all"),
+  ...otherNodes.map((node) => onOther(node, "nodes")),
 ];
