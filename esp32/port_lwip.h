@@ -58,7 +58,7 @@ typedef struct tw_lwip {
   tw_lookup *lookups;      /* as many */
   uint32_t count;
   tw_network network;
-  uint32_t watched;   /* ms; when the network was last looked at */
+  uint32_t watched;    /* ms; when the network was last looked at */
   atomic_bool suspect; /* the network is to be looked at */
   /* A UDP socket that sends to itself: what makes select return when another task has something to say. */
   _Atomic int wake_fd;

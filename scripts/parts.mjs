@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
 import { toolchains } from "../wasm/build/toolchains.mjs";
 import { cParts } from "./parts-c.mjs";
+import { esp32Parts } from "./parts-esp32.mjs";
 import { targetParts } from "./parts-targets.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
@@ -174,6 +175,7 @@ export const parts = [
   { name: "C fuzzing, the core", group: "c", missing: gcc || clang ? undefined : "gcc", run: fuzzCore },
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
   ...cParts,
+  ...esp32Parts,
   ...targetParts,
   { name: "TypeScript tests, Node", group: "js", run: () => jest([]) },
   { name: "TypeScript tests, Bun", group: "bun", run: bun },
