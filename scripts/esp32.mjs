@@ -107,7 +107,10 @@ function checkApps() {
     const folder = join(staged, app);
     must(/include\(\$ENV\{IDF_PATH\}\/tools\/cmake\/project\.cmake\)/.test(read(join(folder, "CMakeLists.txt"))), app);
     const way = /override_path: "(.*)"/.exec(read(join(folder, "main/idf_component.yml")))?.[1];
-    must(way !== undefined && join(folder, "main", way, ".") === join(staged, "."), `${app}: override_path leads astray`);
+    must(
+      way !== undefined && join(folder, "main", way, ".") === join(staged, "."),
+      `${app}: override_path leads astray`,
+    );
   }
 }
 
