@@ -56,6 +56,28 @@ function doorTests(name, compiler, missing) {
   };
 }
 
+/** The host's threads: it starts, stops and looks names up under ThreadSanitizer. */
+const threadTests = {
+  name: "C tests, the POSIX host's threads",
+  group: "c",
+  missing: noClang ?? noOpenssl,
+  async run() {
+    const program = join(root, "build/c/posix-threads");
+    mkdirSync(dirname(program), { recursive: true });
+    const sources = [
+      ...coreSources(),
+      ...door(),
+      ...listFiles("adapters/posix", ".c").filter((path) => !path.endsWith("/tls_none.c")),
+      "test/posix/lifecycle.c",
+    ];
+    const flags = ["-g", "-O1", "-fsanitize=thread", ...strict, ...hostFlags, ...includes.map((it) => `-I${it}`)];
+    const built = await run(clang.path, [...flags, ...sources, "-lssl", "-lcrypto", "-pthread", "-o", program]);
+    if (built.status !== 0) return { passed: 0, failed: 1 };
+    const { status, counts } = await run(program, []);
+    return status === 0 && counts ? counts : { passed: 0, failed: 1 };
+  },
+};
+
 export const cParts = [
   warnings("C warnings, the handle door, gcc", gcc, noGcc, ["-Itest"], () => [
     ...door(),
@@ -72,4 +94,5 @@ export const cParts = [
   warnings("C warnings, the POSIX host, clang", clang, noClang ?? noOpenssl, hostFlags, host),
   doorTests("gcc", gcc, noGcc),
   doorTests("clang", clang, noClang),
+  threadTests,
 ];
