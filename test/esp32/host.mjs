@@ -14,7 +14,13 @@ import { fetchLwip, lwip, lwipSources } from "./lwip.mjs";
 const folder = join(root, "build/esp32-host");
 const exec = promisify(execFile);
 
-const sanitizers = ["-g", "-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+const sanitizers = [
+  "-g",
+  "-O1",
+  "-fno-omit-frame-pointer",
+  "-fsanitize=address,undefined",
+  "-fno-sanitize-recover=all",
+];
 
 /** Where the stub is searched for, then lwIP, then ours. */
 const includes = [
@@ -59,7 +65,10 @@ async function compileAll(jobs) {
 /** lwIP's sources and where their objects are, by what they are compiled with: they are not compiled again for others. */
 function lwipObjects(compiler) {
   const options = listFiles("test/esp32/lwip", ".h").map((path) => readFileSync(join(root, path)));
-  const hash = createHash("sha256").update([compiler, sanitizers, ...options].join()).digest("hex").slice(0, 12);
+  const hash = createHash("sha256")
+    .update([compiler, sanitizers, ...options].join())
+    .digest("hex")
+    .slice(0, 12);
   return lwipSources().map((source) => [source, join(folder, `lwip-${hash}-${basename(source)}.o`)]);
 }
 
