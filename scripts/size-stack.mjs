@@ -33,7 +33,9 @@ function targetsAt(place, nodes, members, outside) {
   const source = read(file);
   const text = source.split("\n")[line - 1].slice(column - 1);
   if (outside.some((name) => text.includes(name))) return [];
-  const [, member] = /^[\w>-]*(?:->|\.)(\w+)\(/.exec(text) ?? [];
+  /* A call among the arguments of another has the place of that one. */
+  const called = [/^[\w>-]*(?:->|\.)(\w+)\(/, /^\w+\(.*(?:->|\.)(\w+)\(/].map((pattern) => pattern.exec(text)?.[1]);
+  const member = called.find((name) => name !== undefined);
   const mentioned = (name) => new RegExp(`\\b${name}\\b(?!\\()`).test(source);
   const targets = member
     ? members.get(member)

@@ -9,14 +9,14 @@ static void arm(tw_core *core, tw_slot *slot, tw_ws *ws, bool asked) {
   tw_timer_arm(core, slot, asked ? ws->patience_ms : ws->heartbeat_ms);
 }
 
-void tw_ws_heartbeat_begin(tw_core *core, tw_slot *slot, tw_ws *ws) {
+static void begin(tw_core *core, tw_slot *slot, tw_ws *ws) {
   if (ws->heartbeat_ms > 0)
     arm(core, slot, ws, false);
   else
     tw_timer_disarm(core, slot);
 }
 
-void tw_ws_heartbeat(tw_core *core, tw_slot *slot, tw_ws *ws) {
+static void due(tw_core *core, tw_slot *slot, tw_ws *ws) {
   bool deaf = (slot->flags & TW_SLOT_STOPPED) != 0; /* we do not read: silence says nothing */
   if (ws->heard || deaf) {
     arm(core, slot, ws, false);
@@ -32,6 +32,11 @@ void tw_ws_heartbeat(tw_core *core, tw_slot *slot, tw_ws *ws) {
   }
 }
 
+static const tw_ws_heartbeat_ops beats = {
+    .begin = begin,
+    .due = due,
+};
+
 int32_t tw_ws_set_heartbeat(tw_core *core, int32_t handle, uint32_t interval_ms, uint32_t timeout_ms) {
   tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
@@ -39,9 +44,10 @@ int32_t tw_ws_set_heartbeat(tw_core *core, int32_t handle, uint32_t interval_ms,
   if (interval_ms > 0 && timeout_ms == 0)
     return TW_ERR_ARGUMENT;
   tw_ws *ws = tw_ws_of(core, slot);
+  core->heartbeat = &beats;
   ws->heartbeat_ms = interval_ms;
   ws->patience_ms = timeout_ms;
   if (slot->state == TW_STATE_OPEN)
-    tw_ws_heartbeat_begin(core, slot, ws);
+    begin(core, slot, ws);
   return 0;
 }
