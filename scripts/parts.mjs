@@ -7,6 +7,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
 import { toolchains } from "../wasm/build/toolchains.mjs";
+import { cParts } from "./parts-c.mjs";
+import { esp32Parts } from "./parts-esp32.mjs";
 import { targetParts } from "./parts-targets.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
@@ -156,7 +158,9 @@ function onOther({ name, program, missing }, group, ...flags) {
  * users do. Left out are the suites that are another host's.
  */
 async function bun() {
-  const others = ["node", "deno"].map((host) => `--path-ignore-patterns=test/adapters/${host}*.test.ts`);
+  const others = ["adapters/node*", "adapters/deno*", "posix/*"].map(
+    (it) => `--path-ignore-patterns=test/${it}.test.ts`,
+  );
   const args = ["test", "--parallel=2", "--timeout=15000", "--only-failures", ...others, "./test"];
   const { status, lines } = await run(bunProgram.path, args);
   const last = (word) => lines.map((line) => RegExp(`^ *(\\d+) ${word}$`).exec(line)?.[1]).findLast(Boolean);
@@ -194,6 +198,8 @@ export const parts = [
   { name: "C fuzzing, pure functions", group: "c", missing: noClang, run: fuzz },
   { name: "C fuzzing, the core", group: "c", missing: gcc || clang ? undefined : "gcc", run: fuzzCore },
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
+  ...cParts,
+  ...esp32Parts,
   ...targetParts,
   { name: "TypeScript tests, Node", group: "js", run: () => jest([]) },
   { name: "TypeScript tests, Bun", group: "bun", missing: noBun, run: bun },

@@ -22,6 +22,9 @@ export function deviceSources() {
   return [...coreSources().filter((path) => !replaced.includes(path)), ...small];
 }
 
+/** The C door upon it. */
+export const doorSources = () => listFiles("core-c/easy", ".c");
+
 /** A device has no files: the image holds the vectors. */
 const withoutFiles = (...more) => [
   ...deviceSources(),
@@ -127,8 +130,14 @@ const devices = [
 /** A program without an operating system, on one of the devices. It is linked with what it uses of the core. */
 export function imageOf(name, program, sources) {
   const device = devices.find((one) => one.name === name);
-  const all = () => [...sources, ...deviceSources(), ...device.startUp()];
+  const all = () => [...sources, ...deviceSources(), ...doorSources(), ...device.startUp()];
   return inC({ ...device, file: `${folder}/${program}-${name}`, flags: [...device.flags, ...apart], sources: all });
+}
+
+/** What has to be installed before images for these devices can be built and run; undefined: nothing. */
+export function missingFor(...names) {
+  const chosen = devices.filter(({ name }) => names.includes(name));
+  return lacking(chosen.flatMap(({ needs }) => needs));
 }
 
 /** A section for each function: what is not used is left out, with what it would need. */
