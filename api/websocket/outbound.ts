@@ -6,6 +6,7 @@ import { type Fragments, type Outgoing, type Piece, Whole } from "./outgoing.ts"
 
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
 const TOO_LARGE = Errors.ERR_TOO_LARGE.value;
+const STATE = Errors.ERR_STATE.value;
 
 /** The largest fragment of a message that is too large for the outbound buffer. */
 const LARGEST_PART = 262_144;
@@ -189,7 +190,8 @@ export class Outbound {
       if (result < 0) {
         this.#items.shift();
         this.#giveUp(item, link.fault(result, { step: "send" }));
-        if (item.begun) link.abandon();
+        /* One that is closing has an end of its own. */
+        if (item.begun && result !== STATE) link.abandon();
         return true;
       }
       const done = item.handed();

@@ -201,7 +201,7 @@ export class Session implements LinkOwner {
       this.abort(this.fault("ERR_ABORTED", "it was closed before it was open"));
       return;
     }
-    this.#timer = setTimeout(() => this.#giveUp(), this.options.closeTimeoutMs);
+    this.#timer = this.after(this.options.closeTimeoutMs, () => this.#giveUp());
     const leave = (): void => {
       this.outbound.leave();
       this.#link?.close(code, reason);
@@ -226,8 +226,11 @@ export class Session implements LinkOwner {
     if (link !== undefined && !link.released) link.engine.keep(link, on);
   }
 
-  get kept(): boolean {
-    return this.#kept;
+  /** A timer that keeps the process alive if this does. */
+  after(ms: number, run: () => void): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(run, ms);
+    if (!this.#kept) (timer as { unref?(): void }).unref?.();
+    return timer;
   }
 
   dispatch(event: Event): void {

@@ -17,7 +17,7 @@ import { failure } from "./support.ts";
 const SCRIPT = new URL("../interop/peers/websocket_peer.py", import.meta.url).pathname;
 
 const python = findTool("python3-websockets", ["python3", "/usr/bin/python3"], ["-c", "import websockets"]);
-const nginx = findTool("nginx", ["nginx", "/usr/sbin/nginx"], ["-v"]);
+const nginx = findTool("nginx-light", ["nginx", "/usr/sbin/nginx"], ["-v"]);
 const tinyproxy = findTool("tinyproxy", ["tinyproxy", "/usr/bin/tinyproxy"], ["-v"]);
 
 let certificates: Certificates;
