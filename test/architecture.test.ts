@@ -151,12 +151,17 @@ describe("C", () => {
     expect(show(found.filter((it) => !dispatch.test(it.from)))).toEqual([]);
   });
 
-  test("a protocol includes no other, but ws stands on stream and http1", () => {
+  test("a protocol includes no other, but those that it stands on", () => {
+    const standsOn: Record<string, readonly string[]> = {
+      ws: ["http1"],
+      listen: ["stream"],
+      tunnel: ["http1", "stream", "ws"],
+    };
     const found = all.filter((it) => {
       const own = folder(it.from);
       const other = protocol(it);
       if (own === undefined || other === undefined || other === own) return false;
-      return !(own === "ws" && (other === "stream" || other === "http1"));
+      return standsOn[own]?.includes(other) !== true;
     });
     expect(show(found)).toEqual([]);
   });
