@@ -13,7 +13,7 @@
 export { type ErrorCode, Errors as errors, type Limits } from "../wasm/abi.gen.ts";
 export type { Diagnosis, DisconnectedDiagnosis, ErrorDiagnosis } from "../wasm/diagnostics.ts";
 export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
-export { limits } from "../wasm/host.ts";
+export { type Host, limits, useHost } from "../wasm/host.ts";
 export type { Stats } from "../wasm/memory.ts";
 export type { Pem, TlsInfo, TlsOptions } from "../wasm/socket-options.ts";
 export { Conn } from "./conn/conn.ts";

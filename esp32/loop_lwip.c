@@ -108,6 +108,11 @@ static bool watch_network(tw_lwip *port) {
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
+/* Whether something may be there to read of which select knows nothing. */
+static bool more_to_read(const tw_lwip_socket *socket) {
+  return (socket->flags & TW_LWIP_UNREAD) != 0 || (socket->tls != NULL && tw_tls_pending(socket->tls));
+}
+
 /* Enters a socket, and returns how long may be waited for it. */
 static uint32_t watch_socket(const tw_lwip_socket *socket, watch *on, uint32_t now) {
   uint32_t wait = TW_FOREVER;
@@ -129,7 +134,7 @@ static uint32_t watch_socket(const tw_lwip_socket *socket, watch *on, uint32_t n
     wait = TLS_POLL_MS;
     break;
   default:
-    if (read && socket->tls != NULL && tw_tls_pending(socket->tls))
+    if (read && more_to_read(socket))
       wait = 0;
     if (write && socket->held) {
       wait = least(wait, (int32_t)(socket->held_until - now) > 0 ? socket->held_until - now : 0);
@@ -241,6 +246,7 @@ static void serve_listener(tw_lwip *port, tw_lwip_socket *listener) {
 /* Reads once. Returns whether more may be there. */
 static bool read_stream(tw_lwip *port, tw_lwip_socket *socket) {
   uint8_t *buffer = tw_rx_buffer(port->core);
+  socket->flags &= (uint8_t)~TW_LWIP_UNREAD;
   int32_t got;
   if (socket->tls != NULL) {
     got = tw_tls_read(socket->tls, buffer, port->recv_size);
@@ -262,6 +268,7 @@ static bool read_stream(tw_lwip *port, tw_lwip_socket *socket) {
     deliver(port, tw_ended(port->core, socket->handle));
     return false;
   }
+  socket->flags |= TW_LWIP_UNREAD;
   deliver(port, tw_received(port->core, socket->handle, (uint32_t)got));
   return true;
 }
@@ -379,7 +386,7 @@ static void serve_all(tw_lwip *port, const watch *on) {
     if (socket->handle == TW_NONE)
       continue;
     bool known = socket->fd >= 0;
-    bool read = known && (FD_ISSET(socket->fd, &on->read) || (socket->tls != NULL && tw_tls_pending(socket->tls)));
+    bool read = known && (FD_ISSET(socket->fd, &on->read) || more_to_read(socket));
     bool over = socket->held && (int32_t)(socket->held_until - now) <= 0;
     bool write = known && (FD_ISSET(socket->fd, &on->write) || over);
     serve(port, socket, read, write, known && FD_ISSET(socket->fd, &on->failed));

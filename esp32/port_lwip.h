@@ -29,6 +29,9 @@ enum {
   TW_LWIP_WRITE_OWED = 2, /* tw_written is owed once there is room */
   TW_LWIP_ENDED = 4,      /* the peer's FIN has been told */
   TW_LWIP_V6 = 8,
+  /* Reading has not come to its end since it last began. lwIP can take a FIN in together with the bytes before it, and
+   * tells it to the next one who reads: but not to select. */
+  TW_LWIP_UNREAD = 16,
 };
 
 typedef struct tw_lwip_socket {
@@ -58,7 +61,7 @@ typedef struct tw_lwip {
   tw_lookup *lookups;      /* as many */
   uint32_t count;
   tw_network network;
-  uint32_t watched;   /* ms; when the network was last looked at */
+  uint32_t watched;    /* ms; when the network was last looked at */
   atomic_bool suspect; /* the network is to be looked at */
   /* A UDP socket that sends to itself: what makes select return when another task has something to say. */
   _Atomic int wake_fd;

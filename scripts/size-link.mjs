@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { includes, root } from "../wasm/build/project.mjs";
 import { capture } from "./capture.mjs";
-import { deviceSources } from "./targets.mjs";
+import { deviceSources, doorSources } from "./targets.mjs";
 
 const flags = ["-std=c11", "-Os", "-ffunction-sections", "-fdata-sections", "-fstack-usage", "-fcallgraph-info=su"];
 
@@ -13,7 +13,8 @@ export const processors = [
   {
     name: "rv32imc",
     prefix: "riscv64-unknown-elf-",
-    flags: ["-march=rv32imc", "-mabi=ilp32"],
+    /* Small constants are constants: the default link would put them where variables are. */
+    flags: ["-march=rv32imc", "-mabi=ilp32", "-msmall-data-limit=0"],
     specs: "picolibc.specs",
     needs: "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
   },
@@ -41,7 +42,7 @@ export async function compilerOf({ prefix }) {
 }
 
 /** Compiles each source to an object with a section a function; also writes its stack use and calls (.ci). */
-export async function compile(processor, sources = deviceSources(), more = []) {
+export async function compile(processor, sources = [...deviceSources(), ...doorSources()], more = []) {
   mkdirSync(join(root, folder(processor)), { recursive: true });
   const headers = includes.map((directory) => `-I${directory}`);
   const objects = sources.map((source) => `${folder(processor)}/${source.replace(/\.c$/, "").replaceAll("/", "-")}.o`);

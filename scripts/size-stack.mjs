@@ -28,11 +28,14 @@ function tables(nodes) {
 }
 
 /** The functions that may be called through the pointer at "file:line:column". */
-function targetsAt(place, nodes, members) {
+function targetsAt(place, nodes, members, outside) {
   const [file, line, column] = place.split(":");
   const source = read(file);
   const text = source.split("\n")[line - 1].slice(column - 1);
-  const [, member] = /^[\w>-]*(?:->|\.)(\w+)\(/.exec(text) ?? [];
+  if (outside.some((name) => text.includes(name))) return [];
+  /* A call among the arguments of another has the place of that one. */
+  const called = [/^[\w>-]*(?:->|\.)(\w+)\(/, /^\w+\(.*(?:->|\.)(\w+)\(/].map((pattern) => pattern.exec(text)?.[1]);
+  const member = called.find((name) => name !== undefined);
   const mentioned = (name) => new RegExp(`\\b${name}\\b(?!\\()`).test(source);
   const targets = member
     ? members.get(member)
@@ -42,7 +45,7 @@ function targetsAt(place, nodes, members) {
 }
 
 /** The graph of some objects: function -> { frame, calls }. */
-function readGraph(graphs) {
+function readGraph(graphs, outside) {
   const nodes = new Map();
   const node = (title) => {
     if (!nodes.has(title)) nodes.set(title, { frame: 0, known: false, calls: new Set(), pointers: new Set() });
@@ -65,7 +68,7 @@ function readGraph(graphs) {
   const members = tables(nodes);
   for (const { calls, pointers } of nodes.values()) {
     for (const place of pointers) {
-      for (const target of targetsAt(place, nodes, members)) calls.add(target);
+      for (const target of targetsAt(place, nodes, members, outside)) calls.add(target);
     }
   }
   return nodes;
@@ -73,12 +76,13 @@ function readGraph(graphs) {
 
 /**
  * The deepest of the functions in `roots`: { bytes, path }. Only `linked` functions count; what the host and the
- * compiler's library use comes on top. `guarded` are functions that do nothing while they are running already.
+ * compiler's library use comes on top. `guarded` are functions that do nothing while they are running already,
+ * `outside` what is called through pointers and is the host's or the application's.
  *
  * @throws Error if functions call each other in a ring that no guarded one breaks: then there is no bound.
  */
-export function deepest(graphs, roots, linked, guarded) {
-  const nodes = readGraph(graphs);
+export function deepest(graphs, roots, linked, { guarded, outside }) {
+  const nodes = readGraph(graphs, outside);
   /* The compiler's variants of a function are named name.isra.0 and the like. */
   const plain = (title) => title.split(":").pop().split(".")[0];
   const names = new Set([...linked].map(plain));

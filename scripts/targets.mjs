@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { coreSources, includes, listFiles, root } from "../wasm/build/project.mjs";
 import { capture } from "./capture.mjs";
 import { findProgram } from "./programs.mjs";
+import { deno } from "./runtimes.mjs";
 
 const folder = "build/targets";
 const include = [...includes, "test/c", "test/targets"].map((directory) => `-I${directory}`);
@@ -20,6 +21,9 @@ export function deviceSources() {
   const replaced = small.map((path) => path.replace("/small/", "/src/"));
   return [...coreSources().filter((path) => !replaced.includes(path)), ...small];
 }
+
+/** The C door upon it. */
+export const doorSources = () => listFiles("core-c/easy", ".c");
 
 /** A device has no files: the image holds the vectors. */
 const withoutFiles = (...more) => [
@@ -126,8 +130,14 @@ const devices = [
 /** A program without an operating system, on one of the devices. It is linked with what it uses of the core. */
 export function imageOf(name, program, sources) {
   const device = devices.find((one) => one.name === name);
-  const all = () => [...sources, ...deviceSources(), ...device.startUp()];
+  const all = () => [...sources, ...deviceSources(), ...doorSources(), ...device.startUp()];
   return inC({ ...device, file: `${folder}/${program}-${name}`, flags: [...device.flags, ...apart], sources: all });
+}
+
+/** What has to be installed before images for these devices can be built and run; undefined: nothing. */
+export function missingFor(...names) {
+  const chosen = devices.filter(({ name }) => names.includes(name));
+  return lacking(chosen.flatMap(({ needs }) => needs));
 }
 
 /** A section for each function: what is not used is left out, with what it would need. */
@@ -189,7 +199,7 @@ export const targets = [
   native,
   inWasm("Node", process.execPath),
   inWasm("Bun", bin("bun")),
-  inWasm("Deno", bin("deno"), ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-env"]),
+  inWasm("Deno", deno.program?.path ?? "deno", ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-env"]),
   ...onDevices,
   bigEndian,
 ];

@@ -9,8 +9,8 @@ export function createPort(): Port {
     name: "deno",
     /* TLS in place hears nothing where the connection beneath it reads into a buffer of ours. */
     readsInPlace: false,
-    /* Datagrams that are sent in one turn leave in the opposite order. */
-    queuesDatagrams: false,
+    /* Datagrams of one turn leave in the opposite order; a socket can't be unref'ed while it waits for one. */
+    wholeDgram: false,
     afterRead: readBeneath,
   });
 }

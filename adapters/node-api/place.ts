@@ -7,8 +7,8 @@ export interface Traits {
   readonly name: string;
   /** Whether a plain connection reads straight into the core's memory, and can become TLS nevertheless. */
   readonly readsInPlace: boolean;
-  /** Whether node:dgram sends datagrams in their order, and tells how many bytes of them wait. */
-  readonly queuesDatagrams: boolean;
+  /** Whether node:dgram sends datagrams in their order, tells how many bytes of them wait, and can be unref'ed. */
+  readonly wholeDgram: boolean;
   /** To be called with a socket that was paused or resumed, where that does not reach what lies beneath TLS. */
   readonly afterRead?: (socket: Socket, on: boolean) => void;
 }

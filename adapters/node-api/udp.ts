@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import { formatAddress } from "./address.ts";
 import { errorNumber } from "./errors.ts";
+import { Hold } from "./hold.ts";
 import type { Place } from "./place.ts";
 import { OwnQueue, RuntimeQueue, type SendQueue, type Sent } from "./send-queue.ts";
 
@@ -37,6 +38,8 @@ export class UdpSocket {
   #peer = "";
   #reading = true;
   #kept = true;
+  /** Where sockets themselves keep nothing. */
+  readonly #hold: Hold | undefined;
   readonly #queues = new Map<Socket, SendQueue>();
   /** The queue that last refused a datagram, until it has room. */
   #full: SendQueue | undefined;
@@ -49,7 +52,9 @@ export class UdpSocket {
     this.#place = place;
     this.#family = isIP(address) === 6 ? 6 : 4;
     this.#anyAddress = address === "";
+    this.#hold = place.traits.wholeDgram ? undefined : new Hold();
     this.#main = this.#bind(this.#family, address, port);
+    this.#hold?.set(true);
   }
 
   /** As `Port.sendTo`, but what the runtime reports is thrown. */
@@ -94,6 +99,7 @@ export class UdpSocket {
   }
 
   close(): void {
+    this.#hold?.set(false);
     this.#main?.close();
     this.#other?.close();
     this.#main = undefined;
@@ -118,6 +124,10 @@ export class UdpSocket {
 
   keep(on: boolean): void {
     this.#kept = on;
+    if (this.#hold !== undefined) {
+      this.#hold.set(on);
+      return;
+    }
     for (const socket of [this.#main, this.#other]) {
       if (on) socket?.ref();
       else socket?.unref();
@@ -127,7 +137,7 @@ export class UdpSocket {
   #queueOf(socket: Socket): SendQueue {
     let queue = this.#queues.get(socket);
     if (queue === undefined) {
-      queue = this.#place.traits.queuesDatagrams ? new RuntimeQueue(socket) : new OwnQueue(socket);
+      queue = this.#place.traits.wholeDgram ? new RuntimeQueue(socket) : new OwnQueue(socket);
       this.#queues.set(socket, queue);
     }
     return queue;
@@ -150,6 +160,7 @@ export class UdpSocket {
 
   #bind(family: 4 | 6, address: string, port: number): Socket {
     const socket = createSocket({ type: `udp${family}`, ipv6Only: family === 6, lookup });
+    if (this.#hold !== undefined) socket.unref();
     let failure: Error | undefined;
     let bound = false;
     socket.on("error", (error) => {
@@ -170,7 +181,9 @@ export class UdpSocket {
   readonly #sent: Sent = (error) => {
     if (this.#main === undefined) return;
     const { handle, deliver } = this.#place;
-    if (error !== null) deliver.failed(handle, errorNumber(error), error);
+    /* Deno calls whatever the system said EMSGSIZE. */
+    const number = this.#place.traits.wholeDgram ? errorNumber : (): number => Errors.ERR_HOST.value;
+    if (error !== null) deliver.failed(handle, number(error), error);
     /* What heard of the failure may have closed it. */
     if (this.#full === undefined || this.#full.size > ROOM) return;
     this.#full = undefined;

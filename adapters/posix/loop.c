@@ -136,12 +136,12 @@ void tw_posix_stop(void) {
     return;
   tw_easy_use(NULL);
   tw_easy_release(tw_host.easy);
-  tw_pool_stop();
   for (uint32_t i = 0; i < tw_host.count; i++)
     if (tw_host.socks[i].handle != 0)
       tw_posix_close(&tw_host.socks[i], TW_CLOSE_ABORT);
   while (tw_host.linger_count > 0)
     tw_posix_linger_end(0);
+  tw_pool_stop(); /* behind the sockets, which have look-ups there */
   tw_tls_stop();
   free_all();
 }

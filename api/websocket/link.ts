@@ -117,7 +117,7 @@ export class Link extends Endpoint implements Sink {
       return;
     }
     const { memory } = this.engine;
-    if ((flags & EventFlag.TEXT) === 0) this.#owner.linkMessage(new Uint8Array(memory.view(at, size)), size);
+    if ((flags & EventFlag.TEXT) === 0) this.#owner.linkMessage(memory.separate(at, size), size);
     else
       this.#owner.linkMessage((flags & EventFlag.ASCII) !== 0 ? memory.ascii(at, size) : memory.utf8(at, size), size);
   }

@@ -5,7 +5,7 @@
 
 static uint32_t now_of(const tw_core *core) { return (uint32_t)core->now; }
 
-void tw_ws_heartbeat_begin(tw_core *core, tw_slot *slot, tw_ws *ws) {
+static void begin(tw_core *core, tw_slot *slot, tw_ws *ws) {
   ws->heard_at = now_of(core);
   ws->asked = false;
   if (ws->heartbeat_ms > 0)
@@ -14,15 +14,15 @@ void tw_ws_heartbeat_begin(tw_core *core, tw_slot *slot, tw_ws *ws) {
     tw_timer_disarm(core, slot);
 }
 
-void tw_ws_heartbeat_heard(tw_core *core, tw_slot *slot, tw_ws *ws) {
+static void heard(tw_core *core, tw_slot *slot, tw_ws *ws) {
   ws->heard_at = now_of(core);
   if (ws->asked && slot->state == TW_STATE_OPEN)
-    tw_ws_heartbeat_begin(core, slot, ws);
+    begin(core, slot, ws);
 }
 
-void tw_ws_heartbeat(tw_core *core, tw_slot *slot, tw_ws *ws) {
+static void due(tw_core *core, tw_slot *slot, tw_ws *ws) {
   if ((slot->flags & TW_SLOT_STOPPED) != 0) { /* we do not read: silence says nothing */
-    tw_ws_heartbeat_begin(core, slot, ws);
+    begin(core, slot, ws);
     return;
   }
   if (ws->asked) {
@@ -42,6 +42,12 @@ void tw_ws_heartbeat(tw_core *core, tw_slot *slot, tw_ws *ws) {
   tw_timer_arm(core, slot, ws->patience_ms);
 }
 
+static const tw_ws_heartbeat_ops beats = {
+    .begin = begin,
+    .heard = heard,
+    .due = due,
+};
+
 int32_t tw_ws_set_heartbeat(tw_core *core, int32_t handle, uint32_t interval_ms, uint32_t timeout_ms) {
   tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
@@ -49,9 +55,10 @@ int32_t tw_ws_set_heartbeat(tw_core *core, int32_t handle, uint32_t interval_ms,
   if (interval_ms > 0 && timeout_ms == 0)
     return TW_ERR_ARGUMENT;
   tw_ws *ws = tw_ws_of(core, slot);
+  core->heartbeat = &beats;
   ws->heartbeat_ms = interval_ms;
   ws->patience_ms = timeout_ms;
   if (slot->state == TW_STATE_OPEN)
-    tw_ws_heartbeat_begin(core, slot, ws);
+    begin(core, slot, ws);
   return 0;
 }

@@ -209,6 +209,40 @@ const lives = [
     ],
   },
   {
+    name: "TLS waits until the request is written",
+    steps: [
+      ["tcp-via", "a", "h", 443, "p", 3128, ""],
+      ["tls", "a", 1],
+      ["take", "a", 0],
+      ["connected", "a"],
+      ["wire", "open a tcp p 3128"],
+      ["rx", "a", `${OK}\r\n`],
+      ["wire"],
+      ["take", "a", "all"],
+      ["written", "a", REQUEST.length],
+      ["wire", lineOf("write a", REQUEST), "start-tls a h"],
+      ["secured", "a"],
+      ["events", "connected a"],
+    ],
+  },
+  {
+    name: "bytes that come meanwhile are nobody's",
+    steps: [
+      ["tcp-via", "a", "h", 443, "p", 3128, ""],
+      ["tls", "a", 1],
+      ["take", "a", 0],
+      ["connected", "a"],
+      ["wire", "open a tcp p 3128"],
+      ["rx", "a", `${OK}\r\nx`],
+      [
+        "events",
+        "error a ERR_TLS_BUFFERED proxy 0 retry never",
+        `disconnected a ERR_TLS_BUFFERED unsent ${REQUEST.length} retry never`,
+      ],
+      ["wire", "close a abort"],
+    ],
+  },
+  {
     name: "TLS that fails behind the tunnel is TLS's failure",
     steps: [
       ["tcp-via", "a", "h", 443, "p", 3128, ""],

@@ -3,7 +3,7 @@
  *
  * Without a task of twinwire's own: app_main turns the loop. */
 #include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "esp_event.h"
 #include "esp_log.h"
@@ -18,24 +18,45 @@ static const char TAG[] = "tcp_echo";
 
 /* ---- The server ---- */
 
+/* What a client has sent and does not take back yet. Until it does, no more is received from it: it feels that. */
+typedef struct client {
+  int32_t sock; /* 0: this place is free */
+  uint32_t size;
+  char data[CONFIG_TWINWIRE_RECV_BUFFER];
+} client;
+
+static client clients[CONFIG_TWINWIRE_SOCKETS];
+
 static void echo(const NetData *e, void *ctx) {
-  (void)ctx;
-  if (tw_net_send(e->sock, e->data, e->size) < 0) {
-    ESP_LOGW(TAG, "a client reads too little: %s", tw_error_name(tw_last_error()));
-    tw_net_close(e->sock);
-  }
+  client *it = ctx;
+  if (tw_net_send(e->sock, e->data, e->size) >= 0)
+    return;
+  memcpy(it->data, e->data, e->size);
+  it->size = e->size;
+  tw_net_pause(e->sock);
+}
+
+static void go_on(const NetDrain *e, void *ctx) {
+  client *it = ctx;
+  tw_net_send(e->sock, it->data, it->size);
+  tw_net_resume(e->sock);
 }
 
 /* A connection that is over keeps its place until it is closed. */
 static void leave(const NetDisconnected *e, void *ctx) {
-  (void)ctx;
   tw_net_close(e->sock);
+  ((client *)ctx)->sock = 0;
 }
 
 static void on_accepted(const NetAccepted *e, void *ctx) {
   (void)ctx;
-  tw_net_on(e->sock, "data", echo, NULL);
-  tw_net_on(e->sock, "disconnected", leave, NULL);
+  client *it = clients;
+  while (it->sock != 0)
+    it++; /* there are as many as sockets */
+  it->sock = e->sock;
+  tw_net_on(e->sock, "data", echo, it);
+  tw_net_on(e->sock, "drain", go_on, it);
+  tw_net_on(e->sock, "disconnected", leave, it);
 }
 
 /* ---- The client ---- */

@@ -1,6 +1,6 @@
 /* wifi_got_ip: opens a connection from the handler of IP_EVENT_STA_GOT_IP, and shows what happens when Wi-Fi goes and
- * comes: the connection ends with an error, its schedule runs, and it is connected again soon after the address is back.
- * Opening earlier is no crash, but -1. */
+ * comes: the connection ends with an error, its schedule runs, and it is connected again soon after the address is
+ * back. Opening earlier is no crash, but -1. */
 #include <inttypes.h>
 #include <string.h>
 
