@@ -4,6 +4,7 @@ import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { Waiter } from "../conn/waiting.ts";
 import { extensionsText } from "./deflate.ts";
+import type { Dialer } from "./dialing.ts";
 import { closeEvent, errorEvent, messageEvent } from "./events.ts";
 import { WINDOW } from "./inbound.ts";
 import type { CloseInfo, Link, LinkOwner } from "./link.ts";
@@ -19,21 +20,6 @@ export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];
 export type BinaryType = "blob" | "arraybuffer";
 
 const ABNORMAL = 1006;
-
-/** What follows the end of a connection: nothing, another one, or another one of which nobody has to know. */
-export type Sequel = "end" | "again" | "elsewhere";
-
-/** What makes connections, where there can be more than one. */
-export interface Dialer {
-  /** A connection is open. */
-  opened(): void;
-  /** A connection is over, or never came to be: what follows. */
-  again(info: CloseInfo, opened: boolean): Sequel;
-  /** There shall be no other. */
-  stop(): void;
-  /** The head of an answer. */
-  head(status: number, head: string): void;
-}
 
 /** What bounds it. */
 export interface SessionOptions {
