@@ -179,6 +179,34 @@ describe("sending", () => {
     expect(got.all).toEqual([]);
   });
 
+  test("an iterable that keeps us waiting: the signal, or the end of the connection, ends it", async () => {
+    const { url, sockets } = await echo();
+    let left = 0;
+    const slow = async function* (): AsyncGenerator<string> {
+      try {
+        yield "one";
+        await new Promise(() => {});
+      } finally {
+        left += 1;
+      }
+    };
+    const ws = open(url);
+    const stop = new AbortController();
+    const aborted = failure(ws.sendAsync(slow(), { signal: stop.signal }));
+    const peer = await sockets.next();
+    await pause(20); /* the first part is on its way */
+    stop.abort();
+    expect((await aborted).code).toBe("ERR_ABORTED");
+    expect(await within(ws.closed, "closed")).toMatchObject({ code: 1006, error: { code: "ERR_ABORTED" } });
+
+    const other = open(url);
+    const lost = failure(other.sendAsync(slow()));
+    const dying = await sockets.next();
+    dying.terminate();
+    expect((await lost).code).toBe("ERR_ENDED");
+    expect([left, peer.readyState]).toEqual([0, peer.CLOSED]); /* a generator that waits can't be made to leave */
+  });
+
   test("ping: the round trip", async () => {
     const { url, sockets } = await echo();
     const ws = open(url);
