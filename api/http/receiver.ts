@@ -5,7 +5,8 @@ import type { Stream } from "../conn/stream.ts";
 import { Waiter } from "../conn/waiting.ts";
 import { type BodySource, bodyEnds } from "./body.ts";
 import { Feeder } from "./feeder.ts";
-import { splitHead } from "./fields.ts";
+import { splitFields } from "./fields.ts";
+import { HeaderCache } from "./header-cache.ts";
 import { Message } from "./message.ts";
 import { Patience } from "./patience.ts";
 
@@ -42,6 +43,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   #view: ((message: Message) => unknown) | undefined;
   /** Why no message can be received any more. */
   #broken: TwinwireError | undefined;
+  readonly #cache = new HeaderCache();
   readonly #feeder: Feeder;
   readonly #patience: Patience;
 
@@ -69,7 +71,7 @@ export class Receiver implements HttpEndpoint, BodySource {
     this.#view = view;
     const begun = this.#message;
     if (begun === undefined) {
-      const message = new Message(expected.read, expected.maxBody, expected.whole);
+      const message = new Message(expected.read, expected.maxBody, expected.whole, this.#cache);
       this.#message = message;
       this.#patience.set("begin", expected.idleTimeoutMs);
       const waiter = this.#wait<T>(expected);
@@ -263,7 +265,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   #next(interim: Message): void {
     if (this.#message !== interim) return;
     this.onInterim?.(interim);
-    const message = new Message(interim.read, interim.maxBody, interim.whole);
+    const message = new Message(interim.read, interim.maxBody, interim.whole, this.#cache);
     this.#message = message;
     this.#begin(message);
   }
@@ -272,7 +274,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   #finish(message: Message): void {
     message.over = true;
     this.#patience.clear();
-    if (message.body !== undefined) bodyEnds.end(message.body, splitHead(message.trailerText, false).fields, undefined);
+    if (message.body !== undefined) bodyEnds.end(message.body, splitFields(message.trailerText, 0), undefined);
     this.#settle(message);
     this.onOver?.(message);
   }
