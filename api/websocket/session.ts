@@ -229,8 +229,7 @@ export class Session implements LinkOwner {
 
   /** The peer does not answer, or what was sent does not leave. */
   #giveUp(): void {
-    this.#link?.close(0, "");
-    this.#link?.giveUp();
+    this.#link?.cut();
     this.finish({ code: ABNORMAL, reason: "", wasClean: false });
   }
 
