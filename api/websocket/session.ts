@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
+import { report } from "../../wasm/report.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { Waiter } from "../conn/waiting.ts";
 import { extensionsText } from "./deflate.ts";
@@ -43,6 +44,8 @@ export class Session implements LinkOwner {
   /** Where events are told. */
   target: EventTarget | undefined;
   dialer: Dialer | undefined;
+  /** Takes messages instead of `message` events. */
+  onMessage: ((message: string | Uint8Array) => void) | undefined;
   readyState: ReadyState = ReadyState.CONNECTING;
   binaryType: BinaryType = "blob";
   extensions = "";
@@ -123,7 +126,7 @@ export class Session implements LinkOwner {
       this.mailbox.put(message, credit);
       return;
     }
-    if (this.readyState === ReadyState.OPEN) this.dispatch(messageEvent(this.#data(message), this.#origin));
+    if (this.readyState === ReadyState.OPEN) this.#tell(message);
     this.#link?.consumed(credit);
   }
 
@@ -240,6 +243,18 @@ export class Session implements LinkOwner {
     this.pings.rejectAll(error);
     if (link !== undefined) this.#stats = link.stats;
     this.#link = undefined;
+  }
+
+  #tell(message: string | Uint8Array): void {
+    if (this.onMessage === undefined) {
+      this.dispatch(messageEvent(this.#data(message), this.#origin));
+      return;
+    }
+    try {
+      this.onMessage(message);
+    } catch (error) {
+      report(error);
+    }
   }
 
   #data(message: string | Uint8Array): unknown {

@@ -80,6 +80,22 @@ describe("messages", () => {
     }
   });
 
+  test("onMessage takes them all, and one that throws takes the next all the same", async () => {
+    const seen: unknown[] = [];
+    const server = await serve({
+      onMessage: (socket, message) => {
+        seen.push(message);
+        socket.send(typeof message === "string" ? `${message}!` : message);
+      },
+    });
+    const client = await wsClient(urlOf(server));
+    client.send("text");
+    expect(String(await next(client))).toBe("text!");
+    client.send(Buffer.from([1, 2]));
+    expect([...((await next(client)) as Buffer)]).toEqual([1, 2]);
+    expect(seen).toEqual(["text", new Uint8Array([1, 2])]);
+  });
+
   test("hooks see the request, and the application's data stays with the client", async () => {
     const server = await serve({ onConnection: (socket, request) => (socket.data = request.headers["x-user"]) });
     await wsClient(urlOf(server, "/room?id=7"), { headers: { "x-user": "ada" } });
