@@ -207,6 +207,51 @@ describe("sending", () => {
     expect([left, peer.readyState]).toEqual([0, peer.CLOSED]); /* a generator that waits can't be made to leave */
   });
 
+  test.each([1, 2, 3])("any mix of sends comes whole and in order (%i)", async (seed) => {
+    let state = seed;
+    const random = (below: number): number => {
+      state = (state * 1_103_515_245 + 12_345) & 0x7fffffff;
+      return (state >> 8) % below;
+    };
+    const got: string[] = [];
+    const { url } = await wsPeer(
+      (socket) => {
+        socket.on("message", (data: Buffer, binary) => {
+          got.push(`${binary} ${data.length} ${data.subarray(0, 12).toString("latin1")}`);
+          /* Now and then it stops reading, so that all buffers fill. */
+          if (random(20) > 0) return;
+          socket.pause();
+          setTimeout(() => socket.resume(), 5);
+        });
+      },
+      { perMessageDeflate: seed === 1 ? false : { threshold: 0 } },
+    );
+    const ws = open(url, { deflate: { threshold: 500, noContextTakeover: seed === 3 } });
+    await within(ws.opened, "open");
+    const expected: string[] = [];
+    const waiting: Promise<void>[] = [];
+    for (let index = 0; index < 200; index++) {
+      const size = random(10) === 0 ? random(400_000) : random(3_000);
+      const text = `${index} `.padEnd(size + 5, "äx");
+      const bytes = new TextEncoder().encode(text);
+      const kind = random(5);
+      expected.push(`${kind % 2 === 1} ${bytes.length} ${Buffer.from(bytes.subarray(0, 12)).toString("latin1")}`);
+      if (kind === 0) ws.send(text);
+      else if (kind === 1) ws.send(new Blob([bytes]));
+      else if (kind === 2) waiting.push(ws.sendAsync(text));
+      else if (kind === 3)
+        waiting.push(ws.sendFragment(bytes.subarray(0, 3), false), ws.sendFragment(bytes.slice(3), true));
+      else waiting.push(ws.sendAsync(inParts(text)));
+      bytes.fill(0);
+      if (random(8) === 0) await pause(1);
+    }
+    await within(Promise.all(waiting), "all that was waited for");
+    ws.close(1000);
+    expect(await within(ws.closed, "closed")).toMatchObject({ code: 1000, wasClean: true });
+    expect(got).toEqual(expected);
+    expect(ws.bufferedAmount).toBe(0);
+  });
+
   test("ping: the round trip", async () => {
     const { url, sockets } = await echo();
     const ws = open(url);
@@ -242,3 +287,7 @@ describe("sending", () => {
     expect((await lost).code).toMatch(/ERR_(ENDED|RESET)/);
   });
 });
+
+async function* inParts(text: string): AsyncGenerator<string> {
+  for (let at = 0; at < text.length; at += 50_000) yield text.slice(at, at + 50_000);
+}
