@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
 import { toolchains } from "../wasm/build/toolchains.mjs";
+import { llhttpPart } from "./parts-llhttp.mjs";
 import { targetParts } from "./parts-targets.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
@@ -170,6 +171,7 @@ export const parts = [
   nativeTests(clang, noClang, "clang -O2", ["-O2"]),
   { name: "C fuzzing, pure functions", group: "c", missing: noClang, run: fuzz },
   { name: "C fuzzing, the core", group: "c", missing: gcc || clang ? undefined : "gcc", run: fuzzCore },
+  llhttpPart,
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
   ...targetParts,
   { name: "TypeScript tests, Node", group: "js", run: () => jest([]) },
