@@ -13,7 +13,7 @@
 export { type ErrorCode, Errors as errors, type Limits } from "../wasm/abi.gen.ts";
 export type { Diagnosis, DisconnectedDiagnosis, ErrorDiagnosis } from "../wasm/diagnostics.ts";
 export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
-export { limits } from "../wasm/host.ts";
+export { type Host, limits, useHost } from "../wasm/host.ts";
 export type { Stats } from "../wasm/memory.ts";
 export type { Pem, TlsInfo, TlsOptions } from "../wasm/socket-options.ts";
 export { Conn } from "./conn/conn.ts";
@@ -63,6 +63,16 @@ export type { ReconnectEvent, ReconnectOptions } from "./websocket/schedule.ts";
 export type { BinaryType } from "./websocket/session.ts";
 export type { Sendable } from "./websocket/surface.ts";
 export { WebSocket } from "./websocket/websocket.ts";
+export type { BroadcastResult, SlowClients } from "./ws-server/broadcast.ts";
+export type { UpgradeOptions } from "./ws-server/options.ts";
+export {
+  type BroadcastOptions,
+  type WebSocketCloseOptions,
+  WebSocketServer,
+  type WebSocketServerOptions,
+} from "./ws-server/server.ts";
+export { ServerSocket } from "./ws-server/server-socket.ts";
+export { upgrade } from "./ws-server/upgrade.ts";
 
 /** The version of the package. */
 export const version = "0.1.0";

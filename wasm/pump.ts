@@ -189,7 +189,10 @@ export class Pump implements PortEvents {
 
   readonly #unreadNow = (): void => {
     this.#unreadQueued = false;
-    if (this.#unread.waiting && !this.#draining) this.#drain(0);
+    if (!this.#unread.waiting || this.#draining) return;
+    this.#unread.run();
+    /* Not at once: what answers to it leaves with all that this turn sends. */
+    this.queueSettle();
   };
 
   readonly #settleNow = (): void => {

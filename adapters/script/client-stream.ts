@@ -20,6 +20,8 @@ export class ClientStream {
   quiet = false;
   /** Sec-WebSocket-Key of the newest request. */
   key = "";
+  /** Frames so far. */
+  frames = 0;
   /** The request is whole, and frames follow. */
   upgraded = false;
   /** It answers a handshake instead of asking for one. */
@@ -99,6 +101,7 @@ export class ClientStream {
 
   #unmask(mask: Uint8Array, payload: Uint8Array): void {
     if (this.#mask === mask.join()) this.#fault("a masking key is used twice"); /* RFC 6455 5.3 */
+    this.frames++;
     this.#mask = mask.join();
     for (let at = 0; at < payload.length; at++) payload[at] = (payload[at] as number) ^ (mask[at & 3] as number);
   }

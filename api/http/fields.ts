@@ -58,16 +58,20 @@ export function toHeaders(fields: readonly string[]): Headers {
   return headers;
 }
 
+const NONE: string[] = [];
+
 /** Fields that are to be sent, as the wall takes them: each name and value ended by NUL. */
 export class FieldText {
   text = "";
   count = 0;
   /** Whether a Connection field of the application says that this is the last message. */
   closes = false;
-  readonly #names = new Set<string>();
+  /** In lower case, of those that the application gave. */
+  #names: string[] = NONE;
 
   /** Takes over what the application gave. Bytes that may not be sent are for the core to refuse. */
   addAll(headers: HeadersInput | undefined): this {
+    if (headers === undefined) return this;
     for (const [name, value] of pairsOf(headers)) this.add(name, value);
     return this;
   }
@@ -76,19 +80,20 @@ export class FieldText {
     this.text += `${name}\0${value}\0`;
     this.count += 1;
     const lower = name.toLowerCase();
-    this.#names.add(lower);
+    if (this.#names === NONE) this.#names = [lower];
+    else this.#names.push(lower);
     if (lower === "connection" && /(?:^|,)\s*close\s*(?:,|$)/i.test(value)) this.closes = true;
   }
 
   /** Adds a field unless the application gave it. `name` in lower case. */
   addDefault(name: string, value: string): void {
-    if (this.#names.has(name)) return;
+    if (this.#names.includes(name)) return;
     this.text += `${name}\0${value}\0`;
     this.count += 1;
   }
 
   has(name: string): boolean {
-    return this.#names.has(name);
+    return this.#names.includes(name);
   }
 }
 

@@ -26,10 +26,18 @@ const TIMEOUT_MS = 300_000;
  * before the connection is closed: nothing else can be read from it. ERR_DEADLINE and ERR_ABORTED: it can be asked for
  * again, and nothing is lost.
  */
-export async function readRequest(conn: HttpConn, options: ReadRequestOptions = {}): Promise<HttpServerRequest> {
-  const message = await exchangeOn(conn).receiver.receive(expect(options, true));
-  const { target, text } = message;
-  const { path, query } = splitTarget(target);
+export function readRequest(conn: HttpConn, options?: ReadRequestOptions): Promise<HttpServerRequest> {
+  try {
+    const expected = options === undefined ? WHOLE : expect(options, true);
+    return exchangeOn(conn).receiver.receive(expected, toRequest);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function toRequest(message: Message): HttpServerRequest {
+  const { text } = message;
+  const { path, query } = splitTarget(message.target);
   return {
     method: message.method,
     path,
@@ -46,8 +54,8 @@ export async function readRequest(conn: HttpConn, options: ReadRequestOptions = 
  * The body has to be read, or given up, before the next request can be.
  */
 export async function receive(conn: HttpConn, options: ReadRequestOptions = {}): Promise<IncomingRequest> {
-  const message = await exchangeOn(conn).receiver.receive(expect(options, false));
-  return new IncomingRequest(connOf(conn), message);
+  const view = (message: Message): IncomingRequest => new IncomingRequest(connOf(conn), message);
+  return exchangeOn(conn).receiver.receive(expect(options, false), view);
 }
 
 /** What is awaited of a client. */
@@ -65,6 +73,9 @@ export function expect(options: ReadRequestOptions, whole: boolean): Expected {
 
 /** What stands behind a request. @internal */
 export let messageOf: (request: IncomingRequest) => Message;
+
+/** What `read_request` awaits unless it is told otherwise. */
+const WHOLE = expect({}, true);
 
 /** A request whose body comes as it is read. */
 export class IncomingRequest {

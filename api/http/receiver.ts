@@ -29,6 +29,8 @@ export interface Expected {
 
 /** The HTTP messages that a stream receives, one after the other. Parsing is the core's. */
 export class Receiver implements HttpEndpoint, BodySource {
+  /** What it is the receiving side of. */
+  readonly exchange: unknown;
   /** Whether bytes are being offered to the core once more: those that it hands out again stay where they are. */
   feeding = false;
   /** The last request whose head was whole: how it is answered depends on it. */
@@ -42,7 +44,9 @@ export class Receiver implements HttpEndpoint, BodySource {
   readonly #stream: Stream;
   #message: Message | undefined;
   #expected: Expected | undefined;
-  #waiter: Waiter<Message> | undefined;
+  #waiter: Waiter<unknown> | undefined;
+  /** What who waits is given of a message. */
+  #view: ((message: Message) => unknown) | undefined;
   /** Why no message can be received any more. */
   #broken: TwinwireError | undefined;
   #alarm: Alarm | undefined;
@@ -50,8 +54,9 @@ export class Receiver implements HttpEndpoint, BodySource {
   /** Of the bytes that are being offered, so many were handed out again. */
   #kept = 0;
 
-  constructor(stream: Stream) {
+  constructor(stream: Stream, exchange: unknown) {
     this.#stream = stream;
+    this.exchange = exchange;
   }
 
   /** Whether a message is under way, or its body has not been read. */
@@ -65,21 +70,22 @@ export class Receiver implements HttpEndpoint, BodySource {
     return this.#message?.begun ?? false;
   }
 
-  /** Waits for the next message. A wait that is given up leaves it to the next call. */
-  receive(expected: Expected): Promise<Message> {
+  /** Waits for the next message, or for what `view` makes of it. A wait that is given up leaves it to the next call. */
+  receive<T>(expected: Expected, view: (message: Message) => T): Promise<T> {
     const refusal = this.#refusal(expected);
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#expected = expected;
+    this.#view = view;
     const begun = this.#message;
     if (begun === undefined) {
       const message = new Message(expected.read, expected.maxBody, expected.whole);
       this.#message = message;
       this.#setAlarm("idle", expected.idleTimeoutMs);
-      const waiter = this.#wait(expected);
+      const waiter = this.#wait<T>(expected);
       this.#begin(message);
       return waiter.promise;
     }
-    const waiter = this.#wait(expected);
+    const waiter = this.#wait<T>(expected);
     this.#settle(begun);
     return waiter.promise;
   }
@@ -219,11 +225,12 @@ export class Receiver implements HttpEndpoint, BodySource {
     return undefined;
   }
 
-  #wait({ signal }: Expected): Waiter<Message> {
-    const waiter = new Waiter<Message>();
-    this.#waiter = waiter;
+  #wait<T>({ signal }: Expected): Waiter<T> {
+    const waiter = new Waiter<T>();
+    this.#waiter = waiter as Waiter<unknown>;
+    if (signal === undefined) return waiter;
     waiter.until(signal, () =>
-      this.#give(this.#stream.fault("ERR_ABORTED", { step: "receive", cause: signal?.reason })),
+      this.#give(this.#stream.fault("ERR_ABORTED", { step: "receive", cause: signal.reason })),
     );
     return waiter;
   }
@@ -316,7 +323,7 @@ export class Receiver implements HttpEndpoint, BodySource {
     if (waiter === undefined) return;
     this.#waiter = undefined;
     if (message.whole) this.#message = undefined;
-    waiter.resolve(message);
+    waiter.resolve(this.#view?.(message));
   }
 
   #give(error: TwinwireError): void {

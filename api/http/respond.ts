@@ -18,16 +18,17 @@ import type { BodyInput, HttpConn, HttpReply, HttpServerResponse } from "./types
  * @throws TwinwireError ERR_ARGUMENT for a status that is none, or what JSON has no text for; ERR_HEADER for a name or a
  * value with a byte that may not stand there; ERR_STATE once the connection is over; ERR_DEADLINE, ERR_ABORTED.
  */
-export async function writeResponse(
-  conn: HttpConn,
-  response: HttpServerResponse,
-  options?: WaitOptions,
-): Promise<void> {
-  if (typeof response !== "object" || response === null)
-    throw refusal(`a response is an object, not ${show(response)}`);
-  const { status, headers, body = null } = response;
-  checkStatus(status, 200);
-  return reply(exchangeOn(conn), { status, headers, json: body }, options?.signal);
+export function writeResponse(conn: HttpConn, response: HttpServerResponse, options?: WaitOptions): Promise<void> {
+  try {
+    if (typeof response !== "object" || response === null) {
+      throw refusal(`a response is an object, not ${show(response)}`);
+    }
+    const { status, headers, body = null } = response;
+    checkStatus(status, 200);
+    return reply(exchangeOn(conn), { status, headers, json: body }, options?.signal);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /**

@@ -50,7 +50,7 @@ export class Session {
     try {
       while (!this.#stopping) {
         this.#idle = true;
-        const message = await this.#exchange.receiver.receive(this.#expected);
+        const message = await this.#exchange.receiver.receive(this.#expected, itself);
         this.#idle = false;
         if (!(await this.#answer(message))) break;
       }
@@ -149,6 +149,10 @@ function leavesBehind(message: Message): boolean {
 /** A response that says its status. */
 function plain(status: number): HttpReply {
   return { status, headers: { "content-type": "text/plain" }, body: `${status} ${reasonOf(status)}\n` };
+}
+
+function itself(message: Message): Message {
+  return message;
 }
 
 function nothing(): void {}

@@ -65,8 +65,7 @@ export class ClientDialer implements Dialer {
     if (delayMs === undefined) return "end";
     this.#url = this.#first;
     this.#redirects = 0;
-    this.#timer = setTimeout(() => this.#attempt(), delayMs);
-    if (!this.#session.kept) (this.#timer as { unref?(): void }).unref?.();
+    this.#timer = this.#session.after(delayMs, () => this.#attempt());
     return "again";
   }
 
@@ -163,10 +162,10 @@ export class ClientDialer implements Dialer {
       return;
     }
     if (openTimeoutMs === undefined) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#session.after(openTimeoutMs, () => {
       link.giveUp();
       this.#failed(this.#fault("ERR_TIMEOUT", `not open within ${openTimeoutMs} ms`));
-    }, openTimeoutMs);
+    });
   }
 
   #addRequest(handle: number, headers: Pairs): number {

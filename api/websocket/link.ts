@@ -79,6 +79,11 @@ export class Link extends Endpoint implements Sink {
     return new TwinwireError(typeof code === "number" ? errorCode(code) : code, { address: this.address, ...facts });
   }
 
+  /** Whether we are the server. */
+  get isServer(): boolean {
+    return this.#options.server;
+  }
+
   /** What was agreed upon: `Deflate` parameters, or 0. */
   get deflate(): number {
     return this.handle === NONE ? 0 : Math.max(0, this.engine.deflate(this.handle));
@@ -112,7 +117,7 @@ export class Link extends Endpoint implements Sink {
       return;
     }
     const { memory } = this.engine;
-    if ((flags & EventFlag.TEXT) === 0) this.#owner.linkMessage(new Uint8Array(memory.view(at, size)), size);
+    if ((flags & EventFlag.TEXT) === 0) this.#owner.linkMessage(memory.separate(at, size), size);
     else
       this.#owner.linkMessage((flags & EventFlag.ASCII) !== 0 ? memory.ascii(at, size) : memory.utf8(at, size), size);
   }

@@ -75,6 +75,7 @@ export class Sending {
   async #sendParts(parts: AsyncIterable<string | Bytes>, signal: AbortSignal | undefined): Promise<void> {
     const { outbound } = this.#session;
     const fragments = new Fragments();
+    outbound.add(fragments); /* its place is here, whenever its first part comes */
     const stop = (): void => outbound.failed(fragments, signal?.reason, "ERR_ABORTED");
     signal?.addEventListener("abort", stop, { once: true });
     try {

@@ -70,6 +70,7 @@ export class Session implements LinkOwner {
   #stats: Stats = NO_STATS;
   #kept = true;
   #closedByUs = false;
+  #wasOpen = false;
 
   constructor(url: string, origin: string, options: SessionOptions) {
     this.url = url;
@@ -81,15 +82,15 @@ export class Session implements LinkOwner {
     });
   }
 
-  /** Settled once it is open, or never will be. After it dropped: once it is open again. */
+  /** Settled once it is open, or never will be. While it connects again: once it is open again. */
   get opened(): Promise<void> {
     if (this.#opened !== undefined) return this.#opened.promise;
     const opened = new Waiter<void>();
     this.#opened = opened;
     /* Whoever does not ask hears of it by events. */
     opened.promise.catch(() => {});
-    if (this.readyState === ReadyState.OPEN) opened.resolve();
-    if (this.readyState > ReadyState.OPEN) opened.reject(this.#failure ?? this.fault("ERR_STATE", "it is closed"));
+    if (this.#wasOpen) opened.resolve();
+    else if (this.readyState === ReadyState.CLOSED) opened.reject(this.#failure ?? this.#overFault());
     return opened.promise;
   }
 
@@ -119,6 +120,7 @@ export class Session implements LinkOwner {
   linkOpened(link: Link): void {
     this.#link = link;
     this.readyState = ReadyState.OPEN;
+    this.#wasOpen = true;
     const { engine, handle } = link;
     const protocol = engine.protocol(handle);
     this.protocol = typeof protocol === "string" ? protocol : "";
@@ -168,6 +170,7 @@ export class Session implements LinkOwner {
     this.readyState = ReadyState.CONNECTING;
     this.#leaveLink(this.options.offlineBytes > 0 || !opened, info);
     if (sequel === "elsewhere") return;
+    this.#wasOpen = false;
     if (opened) this.#opened = undefined;
     if (info.error !== undefined) this.dispatch(errorEvent(info.error));
     if (opened) this.dispatch(closeEvent(info));
@@ -182,7 +185,7 @@ export class Session implements LinkOwner {
     this.#failure = info.error;
     this.#leaveLink(false, info);
     this.mailbox.end(this.#closedByUs ? null : (info.error ?? null));
-    this.#opened?.reject(info.error ?? this.fault("ERR_STATE", "it is closed"));
+    this.#opened?.reject(info.error ?? this.#overFault());
     this.#closed.resolve(info);
     if (info.error !== undefined) this.dispatch(errorEvent(info.error));
     this.dispatch(closeEvent(info));
@@ -198,7 +201,7 @@ export class Session implements LinkOwner {
       this.abort(this.fault("ERR_ABORTED", "it was closed before it was open"));
       return;
     }
-    this.#timer = setTimeout(() => this.#giveUp(), this.options.closeTimeoutMs);
+    this.#timer = this.after(this.options.closeTimeoutMs, () => this.#giveUp());
     const leave = (): void => {
       this.outbound.leave();
       this.#link?.close(code, reason);
@@ -223,12 +226,19 @@ export class Session implements LinkOwner {
     if (link !== undefined && !link.released) link.engine.keep(link, on);
   }
 
-  get kept(): boolean {
-    return this.#kept;
+  /** A timer that keeps the process alive if this does. */
+  after(ms: number, run: () => void): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(run, ms);
+    if (!this.#kept) (timer as { unref?(): void }).unref?.();
+    return timer;
   }
 
   dispatch(event: Event): void {
     this.target?.dispatchEvent(event);
+  }
+
+  #overFault(): TwinwireError {
+    return this.fault("ERR_STATE", "it is closed");
   }
 
   /** The peer does not answer, or what was sent does not leave. */

@@ -1,7 +1,7 @@
 /** Event records as lines, checked against what the wall promises. */
 import { Log, type ScriptPort, type ScriptSocket } from "../../adapters/script/index.ts";
 import { Errors, Event, EventFlag, FOREVER } from "../../wasm/abi.gen.ts";
-import type { Core } from "../../wasm/core.ts";
+import type { Memory } from "../../wasm/memory.ts";
 import type { Tap } from "./vector-tap.ts";
 
 const steps = ["none", "open", "connect", "handshake", "receive", "send", "close", "tls", "accept", "proxy"];
@@ -33,16 +33,28 @@ interface Message {
   parts: Uint8Array[];
 }
 
+type RecordReaders = Exclude<Extract<keyof Memory, `event${string}`>, undefined>;
+
+/** Where records can be read. */
+export interface Records {
+  readonly memory: Pick<Memory, RecordReaders | "view" | "utf8">;
+  readonly arena: number;
+  readonly sender: number;
+}
+
+/** What knows the sockets by their handles, and hears of what is wrong. */
+type Sockets = Pick<ScriptPort, "find" | "fail">;
+
 /** The lines of a run's events. */
 export class EventLog {
-  readonly #port: ScriptPort;
-  readonly #tap: Tap;
+  readonly #port: Sockets;
+  readonly #tap: Pick<Tap, "add">;
   readonly #log = new Log();
   readonly #messages = new Map<ScriptSocket, Message>();
   /** Whose message is the last thing told. */
   #current: ScriptSocket | undefined;
 
-  constructor(port: ScriptPort, tap: Tap) {
+  constructor(port: Sockets, tap: Pick<Tap, "add">) {
     this.#port = port;
     this.#tap = tap;
   }
@@ -54,7 +66,7 @@ export class EventLog {
   }
 
   /** Adds the line of the event record at `record`. */
-  add(core: Core, record: number): void {
+  add(core: Records, record: number): void {
     const { memory } = core;
     const handle = memory.eventHandle(record);
     const socket = this.#port.find(handle);
