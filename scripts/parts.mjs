@@ -9,6 +9,7 @@ import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/bu
 import { toolchains } from "../wasm/build/toolchains.mjs";
 import { cParts } from "./parts-c.mjs";
 import { esp32Parts } from "./parts-esp32.mjs";
+import { llhttpPart } from "./parts-llhttp.mjs";
 import { targetParts } from "./parts-targets.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
@@ -194,6 +195,7 @@ export const parts = [
   nativeTests(clang, noClang, "clang -O2", ["-O2"]),
   { name: "C fuzzing, pure functions", group: "c", missing: noClang, run: fuzz },
   { name: "C fuzzing, the core", group: "c", missing: gcc || clang ? undefined : "gcc", run: fuzzCore },
+  llhttpPart,
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
   ...cParts,
   ...esp32Parts,
