@@ -15,7 +15,7 @@ export const Contender = {
 export type Contender = (typeof Contender)[keyof typeof Contender];
 
 /** What the contenders run on. */
-export type Runtime = "node" | "bun";
+export type Runtime = "node" | "bun" | "deno";
 
 /** How it is spoken. `ws` and `tcp`: handles and events; `conn`: objects and promises over TCP. */
 export type Protocol = "ws" | "tcp" | "conn";
@@ -109,9 +109,11 @@ export const cases: readonly Case[] = [
   idle("conn", "tcp-idle", [Contender.TWINWIRE, Contender.NET]),
   onRuntime("bun", wsClient(64, "text", 256)),
   onRuntime("bun", wsClient(64, "text", 1)),
+  onRuntime("deno", wsClient(64, "text", 256)),
+  onRuntime("deno", wsClient(64, "text", 1)),
 ];
 
 /** Whether it is left out where time is short. */
 export function isExtra({ name }: Case): boolean {
-  return name === "tcp-conn/64B/binary/64";
+  return name === "tcp-conn/64B/binary/64" || name === "deno/ws-client/64B/text/1";
 }
