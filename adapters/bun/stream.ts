@@ -2,6 +2,7 @@ import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import { errorNumber } from "../node-api/errors.ts";
 import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { endAddress } from "./address.ts";
+import { configure, dial } from "./dial.ts";
 import { connectError } from "./errors.ts";
 import { Inbound } from "./inbound.ts";
 import type { Place } from "./place.ts";
@@ -47,6 +48,8 @@ export class StreamSocket {
   #finished = false;
   #ended = false;
   #closed = false;
+  /** Begins no more attempts. */
+  #stop: (() => void) | undefined;
   /** A call of the port is under way: what Bun calls back meanwhile has to wait. */
   #called = true;
 
@@ -59,11 +62,14 @@ export class StreamSocket {
     if ("accepted" in source) {
       this.#socket = source.accepted;
       source.accepted.data = this;
-      this.#configure(source.accepted);
+      configure(source.accepted, options);
     } else {
       if (tls !== undefined) clientSide(tls, ""); /* what is wrong with the options is known at once */
-      const connection = Bun.connect({ ...source, allowHalfOpen: true, data: this, socket: connecting });
-      connection.catch((error: unknown) => this.#finish(connectError(error as Error, source)));
+      const attempt = (place: BunPlace): Promise<unknown> =>
+        Bun.connect({ ...place, allowHalfOpen: true, data: this, socket: connecting }).catch((error: unknown) => {
+          throw connectError(error as Error, place);
+        });
+      this.#stop = dial(source, attempt, (error) => this.#finish(error));
     }
     this.#called = false;
   }
@@ -157,12 +163,14 @@ export class StreamSocket {
       queueMicrotask(() => this.opened(socket));
       return;
     }
-    if (this.#closed) {
+    if (this.#closed || this.#socket !== undefined) {
       socket.terminate();
       return;
     }
+    this.#stop?.();
     this.#socket = socket;
-    this.#configure(socket);
+    configure(socket, this.#options);
+    if (!this.#kept) socket.unref();
     if (!this.#inbound.reading) socket.pause();
     this.#place.deliver.connected(this.#place.handle);
   }
@@ -217,13 +225,6 @@ export class StreamSocket {
     return this.#side !== undefined && this.#secure === undefined;
   }
 
-  #configure(socket: BunSocket<StreamSocket>): void {
-    const { noDelay, keepAlive } = this.#options;
-    if (noDelay === false) socket.setNoDelay(false); /* Bun has it on */
-    if (keepAlive) socket.setKeepAlive(true, keepAlive === true ? 0 : keepAlive.initialDelayMs);
-    if (!this.#kept) socket.unref();
-  }
-
   #call(call: (socket: BunSocket<StreamSocket>) => void): void {
     if (this.#socket === undefined) return;
     this.#called = true;
@@ -244,6 +245,7 @@ export class StreamSocket {
   /** Nothing is delivered any more. */
   #close(): void {
     this.#closed = true;
+    this.#stop?.();
     this.#inbound.close();
   }
 }
