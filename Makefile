@@ -17,7 +17,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes vectors vectors-gen demo bench clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes esp32 vectors vectors-gen size demo bench clean help
 
 all: build
 
@@ -54,6 +54,12 @@ vectors: build/wasm-$(TOOLCHAIN).stamp $(RUNTIMES) ## run the vectors on every t
 
 vectors-gen: $(NODE_MODULES) ## write the vectors of pure functions anew
 	@node test/vectors/make/vectors.mjs
+
+esp32: $(NODE_MODULES) build/gen.stamp ## stage the component for ESP-IDF in build/esp32/twinwire, and check it
+	@node scripts/esp32.mjs
+
+size: ## what the core costs on a device; ARGS=--largest for more, ARGS=--write to write docs/size.md
+	@node scripts/size.mjs $(ARGS)
 
 demo: build ## show what it does
 	@node build/tools/demo/main.js $(ARGS)

@@ -63,6 +63,16 @@ export type { ReconnectEvent, ReconnectOptions } from "./websocket/schedule.ts";
 export type { BinaryType } from "./websocket/session.ts";
 export type { Sendable } from "./websocket/surface.ts";
 export { WebSocket } from "./websocket/websocket.ts";
+export type { BroadcastResult, SlowClients } from "./ws-server/broadcast.ts";
+export type { UpgradeOptions } from "./ws-server/options.ts";
+export {
+  type BroadcastOptions,
+  type WebSocketCloseOptions,
+  WebSocketServer,
+  type WebSocketServerOptions,
+} from "./ws-server/server.ts";
+export { ServerSocket } from "./ws-server/server-socket.ts";
+export { upgrade } from "./ws-server/upgrade.ts";
 
 /** The version of the package. */
 export const version = "0.1.0";

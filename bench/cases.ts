@@ -10,6 +10,7 @@ export const Contender = {
   WS: "ws",
   RAW: "node:net raw",
   NET: "node:net",
+  HTTP: "node:http",
   WEB: "WebSocket",
 } as const;
 export type Contender = (typeof Contender)[keyof typeof Contender];
@@ -47,8 +48,24 @@ export interface IdleCase {
   readonly contenders: readonly Contender[];
 }
 
+/** A server that answers requests; clients in a process of their own send the next one when a response has come. */
+export interface ServeCase {
+  readonly kind: "serve";
+  readonly name: string;
+  readonly runtime: Runtime;
+  readonly protocol: "http" | "ws";
+  /** What the server does: it answers GET or POST, each message by itself, or by telling it to every client. */
+  readonly task: "GET" | "POST" | "echo" | "broadcast";
+  readonly connections: number;
+  /** On each connection. */
+  readonly inFlight: number;
+  readonly unit: "req/s" | "msg/s";
+  readonly better: "more";
+  readonly contenders: readonly Contender[];
+}
+
 /** One thing that is measured. */
-export type Case = EchoCase | IdleCase;
+export type Case = EchoCase | IdleCase | ServeCase;
 
 function sizeName(size: number): string {
   return size % 1024 === 0 ? `${size / 1024}KiB` : `${size}B`;
@@ -92,6 +109,21 @@ function idle(protocol: Protocol, name: string, contenders: readonly Contender[]
   };
 }
 
+function httpServer(method: "GET" | "POST", connections: number, inFlight: number): ServeCase {
+  const name = `http-server/${method}/${connections}x${inFlight}`;
+  const contenders = [Contender.TWINWIRE, Contender.HTTP];
+  const [runtime, protocol, unit, better] = ["node", "http", "req/s", "more"] as const;
+  return { kind: "serve", name, runtime, protocol, task: method, connections, inFlight, unit, better, contenders };
+}
+
+/** 64 bytes of text. A message that is told to everybody counts for each of them. */
+function wsServer(task: "echo" | "broadcast", connections: number, inFlight: number): ServeCase {
+  const name = `ws-server/${task}/${connections}x${inFlight}`;
+  const contenders = [Contender.TWINWIRE, Contender.WS];
+  const [runtime, protocol, unit, better] = ["node", "ws", "msg/s", "more"] as const;
+  return { kind: "serve", name, runtime, protocol, task, connections, inFlight, unit, better, contenders };
+}
+
 /** What is measured, as what/size/content/in flight. */
 export const cases: readonly Case[] = [
   wsClient(64, "text", 256),
@@ -107,6 +139,12 @@ export const cases: readonly Case[] = [
   tcpConn(64, 64),
   idle("ws", "ws-idle", [Contender.TWINWIRE, Contender.WS, Contender.RAW]),
   idle("conn", "tcp-idle", [Contender.TWINWIRE, Contender.NET]),
+  httpServer("GET", 64, 1),
+  httpServer("POST", 64, 1),
+  httpServer("GET", 16, 16),
+  wsServer("echo", 100, 16),
+  wsServer("broadcast", 1000, 16),
+  wsServer("broadcast", 1000, 1),
   onRuntime("bun", wsClient(64, "text", 256)),
   onRuntime("bun", wsClient(64, "text", 1)),
   onRuntime("deno", wsClient(64, "text", 256)),
@@ -115,5 +153,5 @@ export const cases: readonly Case[] = [
 
 /** Whether it is left out where time is short. */
 export function isExtra({ name }: Case): boolean {
-  return name === "tcp-conn/64B/binary/64" || name === "deno/ws-client/64B/text/1";
+  return ["tcp-conn/64B/binary/64", "http-server/POST/64x1", "deno/ws-client/64B/text/1"].includes(name);
 }

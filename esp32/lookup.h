@@ -1,6 +1,6 @@
 /* lookup.h: asking for the address of a name without waiting for it. lwIP answers in its own thread, so an answer is
- * left here and the network task comes to look. A lookup cannot be called back: one that nobody wants any more keeps its
- * place until lwIP has answered or given up. */
+ * left here and the network task comes to look. A lookup cannot be called back: one that nobody wants any more keeps
+ * its place until lwIP has answered or given up. */
 #ifndef TWINWIRE_ESP32_LOOKUP_H
 #define TWINWIRE_ESP32_LOOKUP_H
 

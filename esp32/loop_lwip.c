@@ -88,20 +88,30 @@ static void drop_connections(tw_lwip *port) {
   }
 }
 
-static void watch_network(tw_lwip *port) {
+void tw_lwip_suspect(tw_lwip *port) { atomic_store(&port->suspect, true); }
+
+/* Returns whether it can be woken only from now on: who tried before was not heard. */
+static bool watch_network(tw_lwip *port) {
   tw_network now = tw_network_look();
   tw_network before = port->network;
   port->network = now;
   port->watched = tw_lwip_now(port);
   if (before.address != 0 && (now.interface != before.interface || now.address != before.address))
     drop_connections(port);
-  if (now.address != 0 && atomic_load(&port->wake_fd) < 0)
-    open_wake(port);
+  if (now.address == 0 || atomic_load(&port->wake_fd) >= 0)
+    return false;
+  open_wake(port);
+  return atomic_load(&port->wake_fd) >= 0;
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------------------------- */
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* Whether something may be there to read of which select knows nothing. */
+static bool more_to_read(const tw_lwip_socket *socket) {
+  return (socket->flags & TW_LWIP_UNREAD) != 0 || (socket->tls != NULL && tw_tls_pending(socket->tls));
+}
 
 /* Enters a socket, and returns how long may be waited for it. */
 static uint32_t watch_socket(const tw_lwip_socket *socket, watch *on, uint32_t now) {
@@ -124,7 +134,7 @@ static uint32_t watch_socket(const tw_lwip_socket *socket, watch *on, uint32_t n
     wait = TLS_POLL_MS;
     break;
   default:
-    if (read && socket->tls != NULL && tw_tls_pending(socket->tls))
+    if (read && more_to_read(socket))
       wait = 0;
     if (write && socket->held) {
       wait = least(wait, (int32_t)(socket->held_until - now) > 0 ? socket->held_until - now : 0);
@@ -236,6 +246,7 @@ static void serve_listener(tw_lwip *port, tw_lwip_socket *listener) {
 /* Reads once. Returns whether more may be there. */
 static bool read_stream(tw_lwip *port, tw_lwip_socket *socket) {
   uint8_t *buffer = tw_rx_buffer(port->core);
+  socket->flags &= (uint8_t)~TW_LWIP_UNREAD;
   int32_t got;
   if (socket->tls != NULL) {
     got = tw_tls_read(socket->tls, buffer, port->recv_size);
@@ -257,6 +268,7 @@ static bool read_stream(tw_lwip *port, tw_lwip_socket *socket) {
     deliver(port, tw_ended(port->core, socket->handle));
     return false;
   }
+  socket->flags |= TW_LWIP_UNREAD;
   deliver(port, tw_received(port->core, socket->handle, (uint32_t)got));
   return true;
 }
@@ -374,7 +386,7 @@ static void serve_all(tw_lwip *port, const watch *on) {
     if (socket->handle == TW_NONE)
       continue;
     bool known = socket->fd >= 0;
-    bool read = known && (FD_ISSET(socket->fd, &on->read) || (socket->tls != NULL && tw_tls_pending(socket->tls)));
+    bool read = known && (FD_ISSET(socket->fd, &on->read) || more_to_read(socket));
     bool over = socket->held && (int32_t)(socket->held_until - now) <= 0;
     bool write = known && (FD_ISSET(socket->fd, &on->write) || over);
     serve(port, socket, read, write, known && FD_ISSET(socket->fd, &on->failed));
@@ -382,12 +394,13 @@ static void serve_all(tw_lwip *port, const watch *on) {
 }
 
 uint32_t tw_lwip_turn(tw_lwip *port, uint32_t ms) {
+  bool open = tw_easy_open_handles(port->easy) > 0;
   tw_easy_turn(port->easy);
   uint32_t now = tw_lwip_now(port);
-  if (port->network.address == 0 || now - port->watched >= WATCH_MS)
-    watch_network(port);
-  if (tw_easy_flush(port->easy))
-    ms = 0;
+  if (atomic_exchange(&port->suspect, false) || port->network.address == 0 || now - port->watched >= WATCH_MS)
+    ms = watch_network(port) ? 0 : ms;
+  if (tw_easy_flush(port->easy) || (open && tw_easy_open_handles(port->easy) == 0))
+    ms = 0; /* that the last handle has just gone is news, too */
   watch on;
   uint32_t wait = wait_for(port, &on, ms);
   if (on.highest < 0)

@@ -1,5 +1,6 @@
 /* memory.h: where the memory of a core comes from. Files to choose from: memory_internal.c (the chip's own RAM, by the
- * heap), memory_psram.c (external RAM, by the heap), memory_static.c (an array). Taken at the start, given at the end. */
+ * heap), memory_psram.c (external RAM, by the heap), memory_static.c (an array). Taken at the start, given at the end.
+ */
 #ifndef TWINWIRE_ESP32_MEMORY_H
 #define TWINWIRE_ESP32_MEMORY_H
 

@@ -231,7 +231,9 @@ void tw_lwip_owe(tw_lwip_socket *socket, bool pause) {
     socket->held_until = tw_lwip_now(NULL) + PAUSE_MS;
 }
 
-static bool is_full(int error) { return error == EWOULDBLOCK || error == EAGAIN || error == ENOMEM || error == ENOBUFS; }
+static bool is_full(int error) {
+  return error == EWOULDBLOCK || error == EAGAIN || error == ENOMEM || error == ENOBUFS;
+}
 
 static int32_t write_plain(const tw_lwip *port, const tw_lwip_socket *socket, const tw_span *spans, uint32_t count) {
   struct iovec pieces[TW_MAX_SPANS];
@@ -271,8 +273,8 @@ int32_t tw_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t
   uint32_t offered = 0;
   for (uint32_t i = 0; i < count; i++)
     offered += spans[i].size;
-  int32_t done = socket->tls != NULL ? write_secured(port, socket, spans, count)
-                                     : write_plain(port, socket, spans, count);
+  int32_t done =
+      socket->tls != NULL ? write_secured(port, socket, spans, count) : write_plain(port, socket, spans, count);
   /* lwIP can say that there is room and have no memory for it: then select would return at once, again and again. */
   if (done >= 0 && (uint32_t)done < offered)
     tw_lwip_owe(socket, done == 0);

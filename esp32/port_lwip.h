@@ -29,6 +29,9 @@ enum {
   TW_LWIP_WRITE_OWED = 2, /* tw_written is owed once there is room */
   TW_LWIP_ENDED = 4,      /* the peer's FIN has been told */
   TW_LWIP_V6 = 8,
+  /* Reading has not come to its end since it last began. lwIP can take a FIN in together with the bytes before it, and
+   * tells it to the next one who reads: but not to select. */
+  TW_LWIP_UNREAD = 16,
 };
 
 typedef struct tw_lwip_socket {
@@ -58,7 +61,8 @@ typedef struct tw_lwip {
   tw_lookup *lookups;      /* as many */
   uint32_t count;
   tw_network network;
-  uint32_t watched; /* ms; when the network was last looked at */
+  uint32_t watched;    /* ms; when the network was last looked at */
+  atomic_bool suspect; /* the network is to be looked at */
   /* A UDP socket that sends to itself: what makes select return when another task has something to say. */
   _Atomic int wake_fd;
   uint16_t wake_port;
@@ -75,6 +79,9 @@ void tw_lwip_stop(tw_lwip *port);
 /* One turn: time, network, sockets. Waits for sockets at most `ms`. Returns 0, or, if there was no socket to wait for,
  * for how many ms the caller may wait instead. */
 uint32_t tw_lwip_turn(tw_lwip *port, uint32_t ms);
+
+/* The network may have changed: the next turn looks. May be called from any task. */
+void tw_lwip_suspect(tw_lwip *port);
 
 /* Makes a turn that waits return. May be called from any task that may call lwIP's sockets. */
 void tw_lwip_wake(tw_lwip *port);

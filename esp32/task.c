@@ -126,8 +126,10 @@ void tw_esp_stop(void) {
 static void on_ip_event(void *ctx, esp_event_base_t base, int32_t id, void *data) {
   (void)ctx, (void)base, (void)id, (void)data;
   take_gate();
-  if (atomic_load(&it.phase) >= RUNNING)
+  if (atomic_load(&it.phase) >= RUNNING) {
+    tw_lwip_suspect(&it.port);
     wake();
+  }
   give_gate();
 }
 
@@ -177,6 +179,8 @@ static bool step(uint32_t ms) {
     it.give_up_at = tw_lwip_now(NULL) + it.limits.closeTimeoutMs + CLOSE_MARGIN_MS;
     tw_runtime_exit(0);
   }
+  if (atomic_load(&it.phase) == STOPPING && tw_easy_open_handles(it.port.easy) == 0)
+    return true;
   run_commands();
   uint32_t idle = tw_lwip_turn(&it.port, ms);
   if (idle > 0)

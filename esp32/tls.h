@@ -1,5 +1,6 @@
 /* tls.h: TLS on a connected lwIP socket, client side. tls_esp.c does it through esp-tls; tls_none.c says that there is
- * none. A session takes its memory from the heap: it is the one thing in this component that does so after the start. */
+ * none. A session takes its memory from the heap: it is the one thing in this component that does so after the start.
+ */
 #ifndef TWINWIRE_ESP32_TLS_H
 #define TWINWIRE_ESP32_TLS_H
 

@@ -7,6 +7,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
 import { toolchains } from "../wasm/build/toolchains.mjs";
+import { cParts } from "./parts-c.mjs";
+import { esp32Parts } from "./parts-esp32.mjs";
+import { llhttpPart } from "./parts-llhttp.mjs";
 import { targetParts } from "./parts-targets.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
@@ -44,7 +47,8 @@ export const formatter = { program: clangFormat?.path, missing: clangFormat ? un
 
 /** The tests in C: what they share, the program that runs the vectors, and what libFuzzer calls instead. */
 const cTests = () => listFiles("test/c", ".c");
-const allCTests = () => [...cTests(), ...listFiles("test/fuzz", ".c"), "test/targets/files_embedded.c"];
+const forDevices = () => [...listFiles("core-c/small", ".c"), "test/targets/files_embedded.c"];
+const allCTests = () => [...cTests(), ...listFiles("test/fuzz", ".c"), ...forDevices()];
 const vectorProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("_fuzz.c"))];
 const fuzzProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("/main.c"))];
 
@@ -191,7 +195,10 @@ export const parts = [
   nativeTests(clang, noClang, "clang -O2", ["-O2"]),
   { name: "C fuzzing, pure functions", group: "c", missing: noClang, run: fuzz },
   { name: "C fuzzing, the core", group: "c", missing: gcc || clang ? undefined : "gcc", run: fuzzCore },
+  llhttpPart,
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
+  ...cParts,
+  ...esp32Parts,
   ...targetParts,
   { name: "TypeScript tests, Node", group: "js", run: () => jest([]) },
   { name: "TypeScript tests, Bun", group: "bun", missing: noBun, run: bun },

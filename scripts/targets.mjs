@@ -15,9 +15,19 @@ const include = [...includes, "test/c", "test/targets"].map((directory) => `-I${
 const runner = () => listFiles("test/c", ".c").filter((path) => !path.endsWith("_fuzz.c"));
 const withFiles = () => [...coreSources(), ...runner()];
 
+/** The core as a device has it: with what core-c/small does in less code. */
+export function deviceSources() {
+  const small = listFiles("core-c/small", ".c");
+  const replaced = small.map((path) => path.replace("/small/", "/src/"));
+  return [...coreSources().filter((path) => !replaced.includes(path)), ...small];
+}
+
+/** The C door upon it. */
+export const doorSources = () => listFiles("core-c/easy", ".c");
+
 /** A device has no files: the image holds the vectors. */
 const withoutFiles = (...more) => [
-  ...coreSources(),
+  ...deviceSources(),
   ...runner().filter((path) => path !== "test/c/files.c"),
   "test/targets/files_embedded.c",
   embeddedVectors(),
@@ -54,9 +64,8 @@ function lacking(needs) {
   return missing.length > 0 ? missing.map(([, packages]) => packages).join(" ") : undefined;
 }
 
-/** The runner in C, by a compiler of the target. */
-function inC({ name, compiler, flags, sources, needs, run }) {
-  const file = `${folder}/${name}`;
+/** A program in C, by a compiler of the target. */
+function inC({ name, file = `${folder}/${name}`, compiler, flags, sources, needs, run }) {
   const [program, ...args] = run(file);
   return {
     name,
@@ -78,15 +87,16 @@ const xtensaSpecs = "/usr/lib/xtensa-lx106-elf/picolibc.specs";
 
 const picolibcOfRiscv = "/usr/lib/picolibc/riscv64-unknown-elf/lib/picolibc.ld";
 
+/** Processors of devices, in QEMU; `startUp` is what the C library does not bring. */
 const devices = [
-  inC({
+  {
     name: "rv32imc",
     compiler: "riscv64-unknown-elf-gcc",
     flags: [
       ...["-march=rv32imc", "-mabi=ilp32", "--specs=picolibc.specs", "--crt0=hosted", "--oslib=semihost"],
       ...["-T", "picolibc.ld", ...riscvMemory.map((symbol) => `-Wl,--defsym=${symbol}`)],
     ],
-    sources: withoutFiles,
+    startUp: () => [],
     needs: [
       ["riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf"],
       [picolibcOfRiscv, "picolibc-riscv64-unknown-elf"],
@@ -96,15 +106,15 @@ const devices = [
       ...["qemu-system-riscv32", "-M", "virt", "-m", "64", "-cpu", "rv32", "-bios", "none", "-nographic"],
       ...["-monitor", "none", "-semihosting-config", "enable=on,target=native", "-kernel", file],
     ],
-  }),
-  inC({
+  },
+  {
     name: "xtensa",
     compiler: "xtensa-lx106-elf-gcc",
     flags: [
       ...["-mlongcalls", "-mtext-section-literals", `--specs=${xtensaSpecs}`, "-nostartfiles"],
       ...["-T", "test/targets/xtensa/image.ld"],
     ],
-    sources: () => withoutFiles(...listFiles("test/targets/xtensa", ".c", ".S")),
+    startUp: () => listFiles("test/targets/xtensa", ".c", ".S"),
     needs: [
       ["xtensa-lx106-elf-gcc", "gcc-xtensa-lx106"],
       [xtensaSpecs, "picolibc-xtensa-lx106-elf"],
@@ -114,20 +124,39 @@ const devices = [
       ...["qemu-system-xtensa", "-M", "sim", "-cpu", "lx106", "-m", "64M", "-nographic", "-monitor", "none"],
       ...["-semihosting", "-kernel", file],
     ],
-  }),
-  inC({
-    name: "s390x",
-    compiler: "s390x-linux-gnu-gcc",
-    flags: ["-static"],
-    sources: withFiles,
-    needs: [
-      ["s390x-linux-gnu-gcc", "gcc-s390x-linux-gnu"],
-      ["/usr/s390x-linux-gnu/include/stdio.h", "libc6-dev-s390x-cross"],
-      ["qemu-s390x", "qemu-user"],
-    ],
-    run: (file) => ["qemu-s390x", file],
-  }),
+  },
 ];
+
+/** A program without an operating system, on one of the devices. It is linked with what it uses of the core. */
+export function imageOf(name, program, sources) {
+  const device = devices.find((one) => one.name === name);
+  const all = () => [...sources, ...deviceSources(), ...doorSources(), ...device.startUp()];
+  return inC({ ...device, file: `${folder}/${program}-${name}`, flags: [...device.flags, ...apart], sources: all });
+}
+
+/** What has to be installed before images for these devices can be built and run; undefined: nothing. */
+export function missingFor(...names) {
+  const chosen = devices.filter(({ name }) => names.includes(name));
+  return lacking(chosen.flatMap(({ needs }) => needs));
+}
+
+/** A section for each function: what is not used is left out, with what it would need. */
+const apart = ["-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"];
+
+const onDevices = devices.map((device) => inC({ ...device, sources: () => withoutFiles(...device.startUp()) }));
+
+const bigEndian = inC({
+  name: "s390x",
+  compiler: "s390x-linux-gnu-gcc",
+  flags: ["-static"],
+  sources: withFiles,
+  needs: [
+    ["s390x-linux-gnu-gcc", "gcc-s390x-linux-gnu"],
+    ["/usr/s390x-linux-gnu/include/stdio.h", "libc6-dev-s390x-cross"],
+    ["qemu-s390x", "qemu-user"],
+  ],
+  run: (file) => ["qemu-s390x", file],
+});
 
 const native = inC({
   name: "native",
@@ -171,5 +200,6 @@ export const targets = [
   inWasm("Node", process.execPath),
   inWasm("Bun", bin("bun")),
   inWasm("Deno", deno.program?.path ?? "deno", ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-env"]),
-  ...devices,
+  ...onDevices,
+  bigEndian,
 ];

@@ -73,9 +73,9 @@ const count = (cases, file, ...outcomes) =>
 /** A cell: the cases that passed, how many failed or differ; "·" where none can be reached. */
 function cell(row, file) {
   if (row.missing) return "-";
-  const passed = count(row.cases, file, "passed");
   const failed = count(row.cases, file, "failed");
   const differ = row.different.filter((name) => file === undefined || name.startsWith(`${file}: `)).length;
+  const passed = count(row.cases, file, "passed") - (file === undefined ? row.different : []).length;
   const bad = [failed > 0 ? `${failed} failed` : "", differ > 0 ? `${differ} differ` : ""].filter(Boolean).join(" ");
   if (bad) return `${passed} (${bad})`;
   if (passed > 0 || row.broken) return `${passed}`;

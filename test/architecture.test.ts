@@ -51,6 +51,7 @@ describe("TypeScript", () => {
     ? readdirSync(join(root, "adapters"), { withFileTypes: true })
         .filter((it) => it.isDirectory())
         .map((it) => it.name)
+        .filter((name) => files(`adapters/${name}`, ".ts").length > 0) // others are hosts in C
     : [];
   /** What runtimes with Node's modules share. It is no adapter: nothing there makes a port for the engine. */
   const shared = "node-api";
@@ -150,14 +151,35 @@ describe("C", () => {
     expect(show(found.filter((it) => !dispatch.test(it.from)))).toEqual([]);
   });
 
-  test("a protocol includes no other, but ws stands on stream and http1", () => {
+  test("a protocol includes no other, but those that it stands on", () => {
+    const standsOn: Record<string, readonly string[]> = {
+      ws: ["http1"],
+      listen: ["stream"],
+      tunnel: ["http1", "stream", "ws"],
+    };
     const found = all.filter((it) => {
       const own = folder(it.from);
       const other = protocol(it);
       if (own === undefined || other === undefined || other === own) return false;
-      return !(own === "ws" && (other === "stream" || other === "http1"));
+      return standsOn[own]?.includes(other) !== true;
     });
     expect(show(found)).toEqual([]);
+  });
+
+  test("the handle door stands on the wall alone, and nothing of the core on it", () => {
+    const easy = all.filter((it) => inside(it.from, "core-c/easy"));
+    const wall = /^(twinwire\/(tw_easy|twinwire|abi\.gen)\.h|easy\/easy\.h)$/;
+    expect(easy.length).toBeGreaterThan(0);
+    expect(show(easy.filter((it) => !it.system && !wall.test(it.name)))).toEqual([]);
+    const others = all.filter((it) => /easy/.test(it.name) && !inside(it.from, "core-c/easy"));
+    expect(show(others)).toEqual([]);
+  });
+
+  test("a host in C knows the wall, the door and itself", () => {
+    const host = files("adapters/posix", ".c", ".h").flatMap(includes);
+    const allowed = /^(twinwire\/\w+\.h|posix\.h)$/;
+    expect(host.length).toBeGreaterThan(0);
+    expect(show(host.filter((it) => !it.system && !allowed.test(it.name)))).toEqual([]);
   });
 
   test("core.c alone calls the host", () => {

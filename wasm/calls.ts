@@ -55,7 +55,7 @@ export abstract class Calls {
   /** Has what passes the wall written down: of one handle, or of all. Returns what ends it. */
   trace(sink: TraceSink, only?: number): () => void {
     const { core, port, tracing } = this.pump;
-    return tracing.begin(core, sink, () => port.clock.now(), only);
+    return tracing.begin(core, sink, Math.floor(port.clock.now()), only);
   }
 
   /** What the runtime reported, if it is why the last call failed that opens, connects, sends a datagram or starts TLS. */
@@ -72,6 +72,12 @@ export abstract class Calls {
   close(endpoint: Endpoint): number {
     this.pump.touchClock();
     return this.left(endpoint, this.core.exports.tw_close(this.core.self, endpoint.handle));
+  }
+
+  /** As `close`, at once: what is queued is dropped, and a connection is reset. */
+  abort(endpoint: Endpoint): number {
+    this.pump.touchClock();
+    return this.left(endpoint, this.core.exports.tw_abort(this.core.self, endpoint.handle));
   }
 
   /** The `State` of a handle. */

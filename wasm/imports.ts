@@ -34,8 +34,9 @@ export function routeImports(
   return {
     tw_port_open(_host, handle, kind, name, nameSize, portNumber) {
       const where = core().memory.utf8(name >>> 0, nameSize);
-      const { options = {}, tls } = endpoints.opener(handle) ?? {};
-      const result = guard(() => port.open(handle, kind as SocketKind, where, portNumber, options, tls), HOST_ERROR);
+      const { options = {}, tls, tunneled } = endpoints.opener(handle) ?? {};
+      const first = tunneled ? undefined : tls;
+      const result = guard(() => port.open(handle, kind as SocketKind, where, portNumber, options, first), HOST_ERROR);
       if (result === 0) endpoints.socketOpened(handle);
       else failed(handle, port.cause);
       tracing?.tracer?.asked(handle, "open", where, portNumber);

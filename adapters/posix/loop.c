@@ -136,12 +136,12 @@ void tw_posix_stop(void) {
     return;
   tw_easy_use(NULL);
   tw_easy_release(tw_host.easy);
-  tw_pool_stop();
   for (uint32_t i = 0; i < tw_host.count; i++)
     if (tw_host.socks[i].handle != 0)
       tw_posix_close(&tw_host.socks[i], TW_CLOSE_ABORT);
   while (tw_host.linger_count > 0)
     tw_posix_linger_end(0);
+  tw_pool_stop(); /* behind the sockets, which have look-ups there */
   tw_tls_stop();
   free_all();
 }
@@ -324,9 +324,12 @@ static void drain_wake_pipe(void) {
 int32_t tw_poll(uint32_t ms) {
   if (!tw_host.started || tw_easy_telling(tw_host.easy))
     return tw_easy_refuse(TW_ERR_STATE);
+  bool open = tw_easy_open_handles(tw_host.easy) > 0;
   tw_easy_turn(tw_host.easy);
   run_queue();
   bool again = tw_easy_flush(tw_host.easy);
+  bool emptied = open && tw_easy_open_handles(tw_host.easy) == 0; /* the last one has just gone: that is news */
+  again = tw_easy_flush(tw_host.easy) || again || emptied;
   uint32_t sockets = tw_host.polled_count;
   uint32_t lingers = tw_host.linger_count;
   for (uint32_t i = 0; i < lingers; i++)

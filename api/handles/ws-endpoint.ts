@@ -19,6 +19,8 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
   #pong: Channel | undefined;
   /** Made when a message comes in parts, or compression was agreed upon. */
   #inbound: Inbound | undefined;
+  /** Whether the core is told what was used up. */
+  #windowed = false;
   readonly #compression: Compression | undefined;
   readonly #request: WsRequest;
 
@@ -35,6 +37,7 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
       this.#inbound = this.#newInbound(new Codec(host, parameters, this.#compression, false));
       /* While messages wait to be inflated, no more are to come. */
       this.engine.setWindow(this.handle, WINDOW);
+      this.#windowed = true;
     }
     super.connected();
   }
@@ -65,7 +68,7 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
       return;
     }
     if (this.#message !== undefined) this.#whole(this.#message, at, size, flags);
-    if (this.#inbound !== undefined) this.engine.consumed(this.handle, size);
+    if (this.#windowed) this.engine.consumed(this.handle, size);
   }
 
   /** As `Sink`. */
@@ -83,7 +86,7 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
       const decode = (flags & EventFlag.ASCII) !== 0 ? asciiText : utf8Text;
       tellMessage(channel, wantsText(channel, binary) ? (text ?? decode(bytes, 0, bytes.length)) : "", context);
     }
-    this.engine.consumed(this.handle, credit);
+    if (this.#windowed) this.engine.consumed(this.handle, credit);
   }
 
   /** As `Sink`. */

@@ -109,15 +109,8 @@ class Attempt {
   #receive(): Promise<Message> {
     const { whole, maxBody, timeoutMs } = this.#plan;
     const read = HttpRead.RESPONSE | (this.#order.method === "HEAD" ? HttpRead.NO_BODY : 0);
-    return this.#exchange.receiver.receive({
-      read,
-      maxBody,
-      whole,
-      idleTimeoutMs: 0,
-      headTimeoutMs: 0,
-      timeoutMs: whole ? 0 : timeoutMs,
-      signal: undefined,
-    });
+    const times = { idleTimeoutMs: 0, headTimeoutMs: 0, timeoutMs: whole ? 0 : timeoutMs };
+    return this.#exchange.receiver.receive({ read, maxBody, whole, ...times, signal: undefined }, (message) => message);
   }
 
   /** Rejected if the request can't be sent for a reason that is not the connection's; else never settled. */

@@ -16,22 +16,16 @@ export class Exchange {
 
   constructor(stream: Stream) {
     this.stream = stream;
-    this.receiver = new Receiver(stream);
+    this.receiver = new Receiver(stream, this);
     this.sender = new Sender(stream);
     stream.http = this.receiver;
   }
 }
 
-const exchanges = new WeakMap<Stream, Exchange>();
-
 /** That of a stream; the first call has it speak HTTP. */
 export function exchangeOf(stream: Stream): Exchange {
-  let exchange = exchanges.get(stream);
-  if (exchange === undefined) {
-    exchange = new Exchange(stream);
-    exchanges.set(stream, exchange);
-  }
-  return exchange;
+  const { http } = stream;
+  return http instanceof Receiver ? (http.exchange as Exchange) : new Exchange(stream);
 }
 
 /**

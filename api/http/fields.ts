@@ -2,25 +2,16 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { show } from "../handles/arguments.ts";
 import type { Headers, HeadersInput } from "./types.ts";
 
-/** The line that a head begins with, and the fields: name, value, name, value, as they were sent. */
-export interface Head {
-  readonly line: string;
-  readonly fields: string[];
-}
-
 /** A name and its value. */
 export type Pair = readonly [string, string];
 
-/** Takes a head, or a trailer section, apart. The core has checked it, so every line of it is a field, and ends by CR LF. */
-export function splitHead(text: string, hasLine: boolean): Head {
-  let at = 0;
-  let line = "";
-  if (hasLine) {
-    at = text.indexOf("\r\n");
-    line = text.slice(0, at);
-    at += 2;
-  }
+/**
+ * The fields of a head, or of a trailer section, from `start` on: name, value, name, value, as they were sent. The core has
+ * checked them, so every line is a field and ends by CR LF.
+ */
+export function splitFields(text: string, start: number): string[] {
   const fields: string[] = [];
+  let at = start;
   for (let end = text.indexOf("\r\n", at); end > at; end = text.indexOf("\r\n", at)) {
     const colon = text.indexOf(":", at);
     let from = colon + 1;
@@ -30,7 +21,7 @@ export function splitHead(text: string, hasLine: boolean): Head {
     fields.push(text.slice(at, colon), text.slice(from, to));
     at = end + 2;
   }
-  return { line, fields };
+  return fields;
 }
 
 function isBlank(code: number): boolean {
@@ -58,16 +49,20 @@ export function toHeaders(fields: readonly string[]): Headers {
   return headers;
 }
 
+const NONE: string[] = [];
+
 /** Fields that are to be sent, as the wall takes them: each name and value ended by NUL. */
 export class FieldText {
   text = "";
   count = 0;
   /** Whether a Connection field of the application says that this is the last message. */
   closes = false;
-  readonly #names = new Set<string>();
+  /** In lower case, of those that the application gave. */
+  #names: string[] = NONE;
 
   /** Takes over what the application gave. Bytes that may not be sent are for the core to refuse. */
   addAll(headers: HeadersInput | undefined): this {
+    if (headers === undefined) return this;
     for (const [name, value] of pairsOf(headers)) this.add(name, value);
     return this;
   }
@@ -76,19 +71,20 @@ export class FieldText {
     this.text += `${name}\0${value}\0`;
     this.count += 1;
     const lower = name.toLowerCase();
-    this.#names.add(lower);
+    if (this.#names === NONE) this.#names = [lower];
+    else this.#names.push(lower);
     if (lower === "connection" && /(?:^|,)\s*close\s*(?:,|$)/i.test(value)) this.closes = true;
   }
 
   /** Adds a field unless the application gave it. `name` in lower case. */
   addDefault(name: string, value: string): void {
-    if (this.#names.has(name)) return;
+    if (this.#names.includes(name)) return;
     this.text += `${name}\0${value}\0`;
     this.count += 1;
   }
 
   has(name: string): boolean {
-    return this.#names.has(name);
+    return this.#names.includes(name);
   }
 }
 

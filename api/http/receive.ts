@@ -2,7 +2,6 @@ import { HttpFlag, HttpRead } from "../../wasm/abi.gen.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { Body } from "./body.ts";
 import { connOf, exchangeOn } from "./exchange.ts";
-import { toHeaders } from "./fields.ts";
 import { fromText } from "./json.ts";
 import type { Message } from "./message.ts";
 import { bodyBound, duration, MAX_WHOLE, NO_BOUND } from "./numbers.ts";
@@ -26,10 +25,18 @@ const TIMEOUT_MS = 300_000;
  * before the connection is closed: nothing else can be read from it. ERR_DEADLINE and ERR_ABORTED: it can be asked for
  * again, and nothing is lost.
  */
-export async function readRequest(conn: HttpConn, options: ReadRequestOptions = {}): Promise<HttpServerRequest> {
-  const message = await exchangeOn(conn).receiver.receive(expect(options, true));
-  const { target, text } = message;
-  const { path, query } = splitTarget(target);
+export function readRequest(conn: HttpConn, options?: ReadRequestOptions): Promise<HttpServerRequest> {
+  try {
+    const expected = options === undefined ? WHOLE : expect(options, true);
+    return exchangeOn(conn).receiver.receive(expected, toRequest);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function toRequest(message: Message): HttpServerRequest {
+  const { text } = message;
+  const { path, query } = splitTarget(message.target);
   return {
     method: message.method,
     path,
@@ -46,8 +53,8 @@ export async function readRequest(conn: HttpConn, options: ReadRequestOptions = 
  * The body has to be read, or given up, before the next request can be.
  */
 export async function receive(conn: HttpConn, options: ReadRequestOptions = {}): Promise<IncomingRequest> {
-  const message = await exchangeOn(conn).receiver.receive(expect(options, false));
-  return new IncomingRequest(connOf(conn), message);
+  const view = (message: Message): IncomingRequest => new IncomingRequest(connOf(conn), message);
+  return exchangeOn(conn).receiver.receive(expect(options, false), view);
 }
 
 /** What is awaited of a client. */
@@ -65,6 +72,9 @@ export function expect(options: ReadRequestOptions, whole: boolean): Expected {
 
 /** What stands behind a request. @internal */
 export let messageOf: (request: IncomingRequest) => Message;
+
+/** What `read_request` awaits unless it is told otherwise. */
+const WHOLE = expect({}, true);
 
 /** A request whose body comes as it is read. */
 export class IncomingRequest {
@@ -93,7 +103,7 @@ export class IncomingRequest {
     this.path = path;
     this.query = query;
     this.version = message.version;
-    this.headers = toHeaders(message.head.fields);
+    this.headers = message.headers;
   }
 
   static {
@@ -102,7 +112,7 @@ export class IncomingRequest {
 
   /** Names and values as they were sent, one after the other. */
   get fields(): readonly string[] {
-    return this.#message.head.fields;
+    return this.#message.fields;
   }
 
   /** The body. Of a request that has none it is empty. */

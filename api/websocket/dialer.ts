@@ -5,9 +5,10 @@ import { report } from "../../wasm/report.ts";
 import { proxyFor } from "../conn/proxy.ts";
 import { headerPairs } from "../handles/ws-options.ts";
 import type { ClientOptions, HandshakeResponse } from "./client-options.ts";
+import type { Dialer, Sequel } from "./dialing.ts";
 import { type CloseInfo, Link } from "./link.ts";
 import { redirectOf, responseOf } from "./response.ts";
-import type { Dialer, Sequel, Session } from "./session.ts";
+import type { Session } from "./session.ts";
 
 const ABNORMAL = 1006;
 
@@ -65,8 +66,7 @@ export class ClientDialer implements Dialer {
     if (delayMs === undefined) return "end";
     this.#url = this.#first;
     this.#redirects = 0;
-    this.#timer = setTimeout(() => this.#attempt(), delayMs);
-    if (!this.#session.kept) (this.#timer as { unref?(): void }).unref?.();
+    this.#timer = this.#session.after(delayMs, () => this.#attempt());
     return "again";
   }
 
@@ -163,10 +163,10 @@ export class ClientDialer implements Dialer {
       return;
     }
     if (openTimeoutMs === undefined) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#session.after(openTimeoutMs, () => {
       link.giveUp();
       this.#failed(this.#fault("ERR_TIMEOUT", `not open within ${openTimeoutMs} ms`));
-    }, openTimeoutMs);
+    });
   }
 
   #addRequest(handle: number, headers: Pairs): number {

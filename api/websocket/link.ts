@@ -79,6 +79,11 @@ export class Link extends Endpoint implements Sink {
     return new TwinwireError(typeof code === "number" ? errorCode(code) : code, { address: this.address, ...facts });
   }
 
+  /** Whether we are the server. */
+  get isServer(): boolean {
+    return this.#options.server;
+  }
+
   /** What was agreed upon: `Deflate` parameters, or 0. */
   get deflate(): number {
     return this.handle === NONE ? 0 : Math.max(0, this.engine.deflate(this.handle));
@@ -112,7 +117,7 @@ export class Link extends Endpoint implements Sink {
       return;
     }
     const { memory } = this.engine;
-    if ((flags & EventFlag.TEXT) === 0) this.#owner.linkMessage(new Uint8Array(memory.view(at, size)), size);
+    if ((flags & EventFlag.TEXT) === 0) this.#owner.linkMessage(memory.separate(at, size), size);
     else
       this.#owner.linkMessage((flags & EventFlag.ASCII) !== 0 ? memory.ascii(at, size) : memory.utf8(at, size), size);
   }
@@ -211,6 +216,15 @@ export class Link extends Endpoint implements Sink {
   /** A message has begun and can't be ended. */
   abandon(): void {
     this.fail(this.fault("ERR_ABORTED", { step: "send", reason: "a message was left unfinished" }), 0);
+  }
+
+  /** Ends at once, without a close frame, and is not heard of any more. */
+  cut(): void {
+    if (!this.released && this.handle !== NONE) {
+      this.#lastStats ??= this.engine.stats(this.handle);
+      this.engine.abort(this);
+    }
+    this.giveUp();
   }
 
   /** Is not heard of any more. What is still to be done with its socket is the engine's. */

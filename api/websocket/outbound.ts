@@ -6,6 +6,7 @@ import { type Fragments, type Outgoing, type Piece, Whole } from "./outgoing.ts"
 
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
 const TOO_LARGE = Errors.ERR_TOO_LARGE.value;
+const STATE = Errors.ERR_STATE.value;
 
 /** The largest fragment of a message that is too large for the outbound buffer. */
 const LARGEST_PART = 262_144;
@@ -83,7 +84,7 @@ export class Outbound {
     if (link !== undefined && this.#items.length === 0 && !link.compresses(data)) {
       const result = link.engine.wsSend(link.handle, data);
       if (result >= 0) {
-        this.#took(result);
+        this.took(result);
         return;
       }
     }
@@ -155,8 +156,15 @@ export class Outbound {
     return Math.min(this.#given, left < 0 ? 0 : left);
   }
 
-  #took(size: number): void {
-    this.#given = this.#inEngine() === 0 ? size : this.#given + size;
+  /**
+   * The engine has taken so many bytes of a message, from here or from a broadcast: `payload` bytes in its frame. What it
+   * still has of earlier ones is what lies before that frame.
+   */
+  took(size: number, payload = size): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    const before = link.engine.buffered(link.handle) - frameSize(payload, link.isServer);
+    this.#given = Math.min(this.#given, Math.max(0, before)) + size;
   }
 
   /** Hands over what there is room for. */
@@ -182,7 +190,8 @@ export class Outbound {
       if (result < 0) {
         this.#items.shift();
         this.#giveUp(item, link.fault(result, { step: "send" }));
-        if (item.begun) link.abandon();
+        /* One that is closing has an end of its own. */
+        if (item.begun && result !== STATE) link.abandon();
         return true;
       }
       const done = item.handed();
@@ -196,7 +205,7 @@ export class Outbound {
 
   #hand(link: Link, { data, flags, size }: Piece): number {
     const result = link.engine.wsSend(link.handle, data, flags);
-    if (result >= 0) this.#took(size);
+    if (result >= 0) this.took(size, result);
     return result;
   }
 
@@ -210,4 +219,10 @@ export class Outbound {
 function partSize({ engine: { limits } }: Link): number {
   const most = Math.min(limits.stageBuffer, limits.sendBuffer) >> 2;
   return Math.max(1, Math.min(LARGEST_PART, most));
+}
+
+/** RFC 6455 5.2: a client's frame has a mask of 4 bytes. */
+function frameSize(payload: number, server: boolean): number {
+  const header = payload < 126 ? 2 : payload <= 65_535 ? 4 : 10;
+  return header + (server ? 0 : 4) + payload;
 }

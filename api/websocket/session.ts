@@ -1,9 +1,11 @@
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
+import { report } from "../../wasm/report.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { Waiter } from "../conn/waiting.ts";
 import { extensionsText } from "./deflate.ts";
+import type { Dialer } from "./dialing.ts";
 import { closeEvent, errorEvent, messageEvent } from "./events.ts";
 import { WINDOW } from "./inbound.ts";
 import type { CloseInfo, Link, LinkOwner } from "./link.ts";
@@ -19,21 +21,6 @@ export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];
 export type BinaryType = "blob" | "arraybuffer";
 
 const ABNORMAL = 1006;
-
-/** What follows the end of a connection: nothing, another one, or another one of which nobody has to know. */
-export type Sequel = "end" | "again" | "elsewhere";
-
-/** What makes connections, where there can be more than one. */
-export interface Dialer {
-  /** A connection is open. */
-  opened(): void;
-  /** A connection is over, or never came to be: what follows. */
-  again(info: CloseInfo, opened: boolean): Sequel;
-  /** There shall be no other. */
-  stop(): void;
-  /** The head of an answer. */
-  head(status: number, head: string): void;
-}
 
 /** What bounds it. */
 export interface SessionOptions {
@@ -57,6 +44,8 @@ export class Session implements LinkOwner {
   /** Where events are told. */
   target: EventTarget | undefined;
   dialer: Dialer | undefined;
+  /** Takes messages instead of `message` events. */
+  onMessage: ((message: string | Uint8Array) => void) | undefined;
   readyState: ReadyState = ReadyState.CONNECTING;
   binaryType: BinaryType = "blob";
   extensions = "";
@@ -70,6 +59,7 @@ export class Session implements LinkOwner {
   #stats: Stats = NO_STATS;
   #kept = true;
   #closedByUs = false;
+  #wasOpen = false;
 
   constructor(url: string, origin: string, options: SessionOptions) {
     this.url = url;
@@ -81,15 +71,15 @@ export class Session implements LinkOwner {
     });
   }
 
-  /** Settled once it is open, or never will be. After it dropped: once it is open again. */
+  /** Settled once it is open, or never will be. While it connects again: once it is open again. */
   get opened(): Promise<void> {
     if (this.#opened !== undefined) return this.#opened.promise;
     const opened = new Waiter<void>();
     this.#opened = opened;
     /* Whoever does not ask hears of it by events. */
     opened.promise.catch(() => {});
-    if (this.readyState === ReadyState.OPEN) opened.resolve();
-    if (this.readyState > ReadyState.OPEN) opened.reject(this.#failure ?? this.fault("ERR_STATE", "it is closed"));
+    if (this.#wasOpen) opened.resolve();
+    else if (this.readyState === ReadyState.CLOSED) opened.reject(this.#failure ?? this.#overFault());
     return opened.promise;
   }
 
@@ -119,6 +109,7 @@ export class Session implements LinkOwner {
   linkOpened(link: Link): void {
     this.#link = link;
     this.readyState = ReadyState.OPEN;
+    this.#wasOpen = true;
     const { engine, handle } = link;
     const protocol = engine.protocol(handle);
     this.protocol = typeof protocol === "string" ? protocol : "";
@@ -135,7 +126,7 @@ export class Session implements LinkOwner {
       this.mailbox.put(message, credit);
       return;
     }
-    if (this.readyState === ReadyState.OPEN) this.dispatch(messageEvent(this.#data(message), this.#origin));
+    if (this.readyState === ReadyState.OPEN) this.#tell(message);
     this.#link?.consumed(credit);
   }
 
@@ -168,6 +159,7 @@ export class Session implements LinkOwner {
     this.readyState = ReadyState.CONNECTING;
     this.#leaveLink(this.options.offlineBytes > 0 || !opened, info);
     if (sequel === "elsewhere") return;
+    this.#wasOpen = false;
     if (opened) this.#opened = undefined;
     if (info.error !== undefined) this.dispatch(errorEvent(info.error));
     if (opened) this.dispatch(closeEvent(info));
@@ -182,7 +174,7 @@ export class Session implements LinkOwner {
     this.#failure = info.error;
     this.#leaveLink(false, info);
     this.mailbox.end(this.#closedByUs ? null : (info.error ?? null));
-    this.#opened?.reject(info.error ?? this.fault("ERR_STATE", "it is closed"));
+    this.#opened?.reject(info.error ?? this.#overFault());
     this.#closed.resolve(info);
     if (info.error !== undefined) this.dispatch(errorEvent(info.error));
     this.dispatch(closeEvent(info));
@@ -198,7 +190,7 @@ export class Session implements LinkOwner {
       this.abort(this.fault("ERR_ABORTED", "it was closed before it was open"));
       return;
     }
-    this.#timer = setTimeout(() => this.#giveUp(), this.options.closeTimeoutMs);
+    this.#timer = this.after(this.options.closeTimeoutMs, () => this.#giveUp());
     const leave = (): void => {
       this.outbound.leave();
       this.#link?.close(code, reason);
@@ -223,18 +215,24 @@ export class Session implements LinkOwner {
     if (link !== undefined && !link.released) link.engine.keep(link, on);
   }
 
-  get kept(): boolean {
-    return this.#kept;
+  /** A timer that keeps the process alive if this does. */
+  after(ms: number, run: () => void): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(run, ms);
+    if (!this.#kept) (timer as { unref?(): void }).unref?.();
+    return timer;
   }
 
   dispatch(event: Event): void {
     this.target?.dispatchEvent(event);
   }
 
+  #overFault(): TwinwireError {
+    return this.fault("ERR_STATE", "it is closed");
+  }
+
   /** The peer does not answer, or what was sent does not leave. */
   #giveUp(): void {
-    this.#link?.close(0, "");
-    this.#link?.giveUp();
+    this.#link?.cut();
     this.finish({ code: ABNORMAL, reason: "", wasClean: false });
   }
 
@@ -245,6 +243,18 @@ export class Session implements LinkOwner {
     this.pings.rejectAll(error);
     if (link !== undefined) this.#stats = link.stats;
     this.#link = undefined;
+  }
+
+  #tell(message: string | Uint8Array): void {
+    if (this.onMessage === undefined) {
+      this.dispatch(messageEvent(this.#data(message), this.#origin));
+      return;
+    }
+    try {
+      this.onMessage(message);
+    } catch (error) {
+      report(error);
+    }
   }
 
   #data(message: string | Uint8Array): unknown {

@@ -185,7 +185,13 @@ static void sweep(tw_easy *easy) {
 }
 
 uint32_t tw_easy_open_handles(tw_easy *easy) {
-  sweep(easy);
+  if (!easy->telling && easy->leaving != TW_EASY_NONE) {
+    uint32_t waiting = easy->waiting;
+    easy->waiting = 0;
+    tw_easy_tell(easy, waiting);
+    tw_easy_tell(easy, tw_pump(easy->core)); /* the core forgets a handle when its last records have been drained */
+    sweep(easy);
+  }
   return easy->open;
 }
 

@@ -34,7 +34,8 @@ int32_t tw_net_udp_bind(const char *ip, int32_t port) {
   tw_easy *easy = opening();
   if (easy == NULL)
     return TW_NONE;
-  return opened(easy, tw_udp_bind(easy->core, ip, tw_easy_length(ip, TW_MAX_ADDRESS), port), TW_KIND_UDP);
+  const char *name = ip == NULL ? "" : ip;
+  return opened(easy, tw_udp_bind(easy->core, name, tw_easy_length(ip, TW_MAX_ADDRESS), port), TW_KIND_UDP);
 }
 
 int32_t tw_net_unix_connect(const char *path) {
@@ -49,7 +50,8 @@ int32_t tw_net_tcp_listen(const char *host, int32_t port) {
   if (easy == NULL)
     return TW_NONE;
   uint32_t size = tw_easy_length(host, TW_MAX_HOST);
-  return opened(easy, tw_listen(easy->core, TW_SOCKET_TCP_LISTENER, host, size, port), TW_KIND_LISTENER);
+  const char *name = host == NULL ? "" : host;
+  return opened(easy, tw_listen(easy->core, TW_SOCKET_TCP_LISTENER, name, size, port), TW_KIND_LISTENER);
 }
 
 int32_t tw_net_unix_listen(const char *path) {
@@ -268,7 +270,7 @@ int32_t tw_net_start_tls(int32_t sock, const char *name, const tw_tls_options *t
   const tw_tls_options *before = slot->tls;
   slot->tls = tls; /* the host asks for it within the call */
   tw_easy_touch(easy);
-  error = tw_start_tls(easy->core, sock, name, tw_easy_length(name, TW_MAX_HOST));
+  error = tw_start_tls(easy->core, sock, name == NULL ? "" : name, tw_easy_length(name, TW_MAX_HOST));
   if (error != 0)
     slot->tls = before;
   return tw_easy_result(error);

@@ -10,9 +10,11 @@ int32_t tw_runtime_keep_alive(void) {
   while (!easy->exiting)
     if (tw_poll(TW_FOREVER) < 0)
       return TW_NONE;
-  while (tw_easy_open_handles(easy) > 0)
-    if (tw_poll(TW_FOREVER) < 0)
-      return TW_NONE;
+  int32_t open = (int32_t)tw_easy_open_handles(easy);
+  while (open > 0)
+    open = tw_poll(TW_FOREVER);
+  if (open < 0)
+    return TW_NONE;
   easy->exiting = false;
   return easy->exit_code;
 }

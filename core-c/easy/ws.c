@@ -26,7 +26,8 @@ static int32_t put_options(tw_easy *easy, int32_t conn, const tw_ws_options *opt
     error = tw_ws_protocol(easy->core, conn, options->protocols[i], tw_easy_length(options->protocols[i], MAX_URL));
   if (error == 0 && options->user != NULL)
     error = tw_ws_basic_auth(easy->core, conn, options->user, tw_easy_length(options->user, TW_MAX_CREDENTIAL),
-                             options->password, tw_easy_length(options->password, TW_MAX_CREDENTIAL));
+                             options->password == NULL ? "" : options->password,
+                             tw_easy_length(options->password, TW_MAX_CREDENTIAL));
   return error;
 }
 
@@ -100,7 +101,7 @@ int32_t tw_ws_close_with(int32_t conn, int32_t code, const char *reason) {
     return tw_easy_refuse(TW_ERR_ARGUMENT);
   tw_easy_touch(easy);
   uint32_t size = tw_easy_length(reason, TW_MAX_REASON);
-  int32_t result = tw_ws_start_close(easy->core, conn, (uint32_t)code, reason, size);
+  int32_t result = tw_ws_start_close(easy->core, conn, (uint32_t)code, reason == NULL ? "" : reason, size);
   if (result < 0)
     return tw_easy_refuse(result);
   tw_easy_leave(easy, slot);

@@ -48,7 +48,7 @@ enum {
   TW_SLOT_UNIX = 16384,      /* a Unix socket: the target is a path */
   TW_SLOT_ACCEPTED = 32768,  /* it came from a listener: it cannot be connected again */
   TW_SLOT_TUNNELING = 65536, /* a proxy is being asked for a tunnel */
-  TW_SLOT_TUNNELED = 131072, /* it has opened one */
+  TW_SLOT_TUNNELED = 131072, /* it has opened one; with TUNNELING: all that was written to it is still to be gone */
 };
 
 /* Why an attempt or a connection ended. */
@@ -130,7 +130,9 @@ struct tw_reader_ops {
 /* Takes what protocols keep beside the slots; protocols.c. */
 void tw_protocols_lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena);
 
-typedef struct tw_ws tw_ws; /* proto/ws/ws.h */
+typedef struct tw_ws tw_ws; /* proto/ws/ws.h; so are these two */
+typedef struct tw_ws_deflate_ops tw_ws_deflate_ops;
+typedef struct tw_ws_heartbeat_ops tw_ws_heartbeat_ops;
 
 struct tw_core {
   tw_limits limits;
@@ -142,9 +144,13 @@ struct tw_core {
   tw_event *events;
   uint32_t event_count;
   bool events_sealed;
+  bool waking; /* those in `starved` are being woken */
   tw_pool tx_pool;
   tw_pool text_pool;
-  tw_slot *slots;     /* limits.sockets of them, then limits.webSockets */
+  tw_slot *slots; /* limits.sockets of them, then limits.webSockets */
+  /* What the call that asks for it brings along: a program that never asks is linked without. */
+  const tw_ws_deflate_ops *deflate;
+  const tw_ws_heartbeat_ops *heartbeat;
   tw_ws *web_sockets; /* limits.webSockets of them, tw_ws_take */
   uint32_t free_ws;   /* the first free one, and the first never used */
   uint32_t fresh_ws;
@@ -249,7 +255,8 @@ void tw_reader_end(tw_core *core, tw_slot *slot);
 
 /* ---- core.c: the port, for protocols ---- */
 
-/* The proxy has opened the tunnel: what follows is as if the socket had just been connected to the target. */
+/* The proxy has opened the tunnel: its reader ends, and what follows is as if the socket had just been connected to the
+ * target. */
 void tw_socket_tunneled(tw_core *core, tw_slot *slot);
 
 int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,

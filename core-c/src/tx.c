@@ -56,15 +56,20 @@ static void wake(tw_core *core, tw_slot *slot) {
 }
 
 /* Wakes those who wait for blocks, in the order in which they came. The first one that must go on waiting ends the
- * walk, so a small send cannot pass a large one for ever. */
+ * walk, so a small send cannot pass a large one for ever. One that is woken may fail and free blocks: the walk that is
+ * under way sees them, so that a row of failures takes no more stack than one. */
 static void wake_starved(tw_core *core) {
+  if (core->waking)
+    return;
+  core->waking = true;
   while (!tw_queue_empty(&core->starved)) {
     tw_slot *slot = &core->slots[core->starved.first];
     if (slot->refused != 0 && !tw_chain_fits(&core->tx_pool, &slot->tx, slot->refused))
-      return;
+      break;
     tw_queue_pop(&core->starved);
     wake(core, slot);
   }
+  core->waking = false;
 }
 
 void tw_tx_wrote(tw_core *core, tw_slot *slot, uint32_t size) {

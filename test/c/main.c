@@ -13,7 +13,7 @@
 #include "files.h"
 #include "session.h"
 
-enum { EVERY_SPLIT = 300, SOME_SPLITS = 64 };
+enum { EVERY_SPLIT = 600, NEAR_SPLITS = 64, SOME_SPLITS = 32 };
 
 typedef struct runner {
   test_session session;
@@ -54,10 +54,10 @@ static bool run_splits(runner *r, const test_case *one, const test_buffer *arriv
       const test_mode mode = {.label = "split", .pieces = PIECES_SPLIT, .split = from + k};
       if (!run_mode(r, one, &mode))
         return false;
-      bool near_an_end = size <= 2 * EVERY_SPLIT || k < EVERY_SPLIT || size - k <= EVERY_SPLIT;
-      size_t stride = near_an_end ? 1 : (size - 2 * EVERY_SPLIT) / SOME_SPLITS + 1;
-      if (!near_an_end && k + stride > size - EVERY_SPLIT)
-        stride = size - EVERY_SPLIT - k;
+      bool near_an_end = size <= EVERY_SPLIT || k < NEAR_SPLITS || size - k <= NEAR_SPLITS;
+      size_t stride = near_an_end ? 1 : (size - 2 * NEAR_SPLITS) / SOME_SPLITS + 1;
+      if (!near_an_end && k + stride > size - NEAR_SPLITS)
+        stride = size - NEAR_SPLITS - k;
       k += stride;
     }
   }

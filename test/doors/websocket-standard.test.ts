@@ -245,6 +245,14 @@ describe.each(classes)("%s", (name, WebSocket) => {
     expect(ws.bufferedAmount).toBe(1007);
     expect([await got.next(), await got.next(), await got.next()]).toEqual([2, 1000, 5]);
     await until(() => ws.bufferedAmount === 0, "an empty buffer");
+    for (let size = 0; size < 300; size += 100) {
+      ws.send(new Uint8Array(size));
+      expect(ws.bufferedAmount).toBe(size);
+      expect(await got.next()).toBe(size);
+    }
+    ws.send("ab");
+    expect(ws.bufferedAmount).toBe(2);
+    await until(() => ws.bufferedAmount === 0, "an empty buffer");
     ws.close();
     ws.send("late");
     const late = ours ? 4 : 0; /* "send" of the standard: in CLOSING and CLOSED it only adds to bufferedAmount */

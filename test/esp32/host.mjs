@@ -1,6 +1,6 @@
 // Builds the component's tests for this machine, and runs them.
 //
-//   node test/esp32/host.mjs [loopback|tap ...]     ONLY=name runs those whose name contains it
+//   node test/esp32/host.mjs [loopback|tap|app ...]     ONLY=name runs those whose name contains it
 
 import { execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -14,7 +14,13 @@ import { fetchLwip, lwip, lwipSources } from "./lwip.mjs";
 const folder = join(root, "build/esp32-host");
 const exec = promisify(execFile);
 
-const sanitizers = ["-g", "-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+const sanitizers = [
+  "-g",
+  "-O1",
+  "-fno-omit-frame-pointer",
+  "-fsanitize=address,undefined",
+  "-fno-sanitize-recover=all",
+];
 
 /** Where the stub is searched for, then lwIP, then ours. */
 const includes = [
@@ -59,45 +65,58 @@ async function compileAll(jobs) {
 /** lwIP's sources and where their objects are, by what they are compiled with: they are not compiled again for others. */
 function lwipObjects(compiler) {
   const options = listFiles("test/esp32/lwip", ".h").map((path) => readFileSync(join(root, path)));
-  const hash = createHash("sha256").update([compiler, sanitizers, ...options].join()).digest("hex").slice(0, 12);
+  const hash = createHash("sha256")
+    .update([compiler, sanitizers, ...options].join())
+    .digest("hex")
+    .slice(0, 12);
   return lwipSources().map((source) => [source, join(folder, `lwip-${hash}-${basename(source)}.o`)]);
 }
 
+/** Compiles; returns the programs: the tests, and the component's own test_apps as a device would run it. */
 export async function build(compiler = "gcc") {
   mkdirSync(folder, { recursive: true });
   fetchLwip();
   configure();
   const strict = ["-std=c11", "-D_DEFAULT_SOURCE", ...warningFlags, "-Werror"];
-  const ours = (source, extra = []) => [
-    compiler,
-    source,
-    join(folder, `${source.replaceAll("/", "-")}${extra.length}.o`),
-    [...sanitizers, ...strict, ...includes, ...lwipIncludes, ...extra],
-  ];
+  const objectOf = (source, extra) => join(folder, `${source.replaceAll("/", "-")}${extra.join("").length}.o`);
+  const flags = [...sanitizers, ...strict, ...includes, ...lwipIncludes];
+  const compileOurs = (sources, ...extra) =>
+    compileAll(sources.map((source) => [compiler, source, objectOf(source, extra), [...flags, ...extra]]));
   const peer = "test/esp32/host/peer.c";
-  const tests = listFiles("test/esp32/host", ".c").filter((path) => path !== peer);
-  const others = [...listFiles("test/esp32/stub", ".c"), ...listFiles("test/esp32/lwip", ".c")];
-  const easy = listFiles("core-c/easy", ".c");
-  const objects = await compileAll([
-    ...lwipObjects(compiler)
-      .filter(([, object]) => !existsSync(object))
-      .map(([source, object]) => [compiler, source, object, [...sanitizers, ...lwipIncludes, "-w"]]),
-    ...[...componentSources, ...coreSources(), ...easy, ...tests, ...others].map((source) => ours(source)),
-    ours(peer, ['-DPEER_SOCKETS="peer_linux.h"']),
-    ours(peer, ['-DPEER_SOCKETS="peer_lwip.h"', "-Wno-conversion"]),
-  ]);
-  const all = [...objects, ...lwipObjects(compiler).map(([, object]) => object)];
-  const program = join(folder, "host");
+  const c = (directory) => listFiles(directory, ".c");
+  const stack = lwipObjects(compiler);
+  const missing = stack.filter(([, object]) => !existsSync(object));
+  await compileAll(
+    missing.map(([source, object]) => [compiler, source, object, [...sanitizers, ...lwipIncludes, "-w"]]),
+  );
+  const shared = [
+    ...stack.map(([, object]) => object),
+    ...(await compileOurs([...componentSources, ...coreSources(), ...c("core-c/easy")])),
+    ...(await compileOurs([...c("test/esp32/stub"), ...c("test/esp32/lwip")])),
+  ];
+  const programs = {
+    host: [
+      ...(await compileOurs(c("test/esp32/host").filter((path) => path !== peer))),
+      ...(await compileOurs([peer], '-DPEER_SOCKETS="peer_linux.h"')),
+      ...(await compileOurs([peer], '-DPEER_SOCKETS="peer_lwip.h"', "-Wno-conversion")),
+    ],
+    app: await compileOurs([...c("test/esp32/app"), "esp32/test_apps/main/main.c"]),
+  };
   const libraries = ["-lmbedtls", "-lmbedx509", "-lmbedcrypto", "-lpthread"];
-  await exec(compiler, [...sanitizers, ...new Set(all), "-o", program, ...libraries], { cwd: root });
-  return program;
+  for (const [name, objects] of Object.entries(programs))
+    await exec(compiler, [...sanitizers, ...objects, ...shared, "-o", join(folder, name), ...libraries], { cwd: root });
+}
+
+/** The program and its arguments for a mode. */
+export function commandOf(mode) {
+  return mode === "app" ? [join(folder, "app"), []] : [join(folder, "host"), [mode, process.execPath]];
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const program = await build();
-  const modes = process.argv.length > 2 ? process.argv.slice(2) : ["loopback", "tap"];
+  await build();
+  const modes = process.argv.length > 2 ? process.argv.slice(2) : ["loopback", "tap", "app"];
   for (const mode of modes) {
-    const { status } = spawnSync(program, [mode, process.execPath], { cwd: root, stdio: "inherit", timeout: 120_000 });
+    const { status } = spawnSync(...commandOf(mode), { cwd: root, stdio: "inherit", timeout: 120_000 });
     if (status !== 0) process.exitCode = 1;
   }
 }

@@ -1,6 +1,6 @@
 # Reads the component's Kconfig as menuconfig does, and prints its defaults as a header; warnings are errors.
 #
-#   kconfig.py KCONFIG [NAME=y|n|number ...]
+#   kconfig.py KCONFIG [NAME=y|n|number | ANOTHER_KCONFIG ...]
 
 import os
 import sys
@@ -15,22 +15,30 @@ config SPIRAM
 config ESP_TLS_USING_MBEDTLS
     def_bool y
 config MBEDTLS_CERTIFICATE_BUNDLE
-    def_bool y
+    bool "Certificate bundle"
+    default y
 config LWIP_IPV6
-    def_bool y
-source "{}"
+    bool "IPv6"
+    default y
 """
 
+kconfigs = [argument for argument in sys.argv[1:] if "=" not in argument]
+settings = [argument for argument in sys.argv[1:] if "=" in argument]
+
 with tempfile.NamedTemporaryFile("w", suffix=".kconfig", delete=False) as file:
-    file.write(FRAME.format(os.path.abspath(sys.argv[1])))
+    file.write(FRAME)
+    for path in kconfigs:
+        file.write(f'source "{os.path.abspath(path)}"\n')
 try:
     kconfig = kconfiglib.Kconfig(file.name, warn=True, warn_to_stderr=False)
 finally:
     os.unlink(file.name)
 
-for argument in sys.argv[2:]:
+for argument in settings:
     name, value = argument.split("=")
-    if not kconfig.syms[name].set_value(value):
+    symbol = kconfig.syms[name]
+    symbol.set_value(value)
+    if symbol.str_value != value:
         sys.exit(f"{name} can't be {value}")
 
 for symbol in kconfig.unique_defined_syms:
@@ -38,5 +46,7 @@ for symbol in kconfig.unique_defined_syms:
         print(f"#define CONFIG_{symbol.name} 1")
     elif symbol.type == kconfiglib.INT and symbol.str_value != "":
         print(f"#define CONFIG_{symbol.name} {symbol.str_value}")
+    elif symbol.type == kconfiglib.STRING:
+        print(f'#define CONFIG_{symbol.name} "{symbol.str_value}"')
 if kconfig.warnings:
     sys.exit("\n".join(kconfig.warnings))

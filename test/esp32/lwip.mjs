@@ -56,7 +56,10 @@ export function fetchLwip() {
 /** What a host with sockets, TCP, UDP, DNS, IPv4 and IPv6 needs of it. */
 export function lwipSources() {
   const files = (path) => readdirSync(join(lwip, path)).map((name) => join(lwip, path, name));
-  return [...["src/api", "src/core", "src/core/ipv4", "src/core/ipv6"].flatMap(files), join(lwip, "src/netif/ethernet.c")]
+  return [
+    ...["src/api", "src/core", "src/core/ipv4", "src/core/ipv6"].flatMap(files),
+    join(lwip, "src/netif/ethernet.c"),
+  ]
     .filter((path) => path.endsWith(".c"))
     .sort();
 }

@@ -130,11 +130,14 @@ export async function wsPeer(
   return { url: `ws://${LOOPBACK}:${port}/`, port, server, close };
 }
 
-/** A server that is `ws` for the handshake by hand and bytes from then on. `head` is the request. */
-export function rawWsPeer(accept: (socket: Socket, head: string) => void): Promise<TcpPeer> {
+/**
+ * A server that is `ws` for the handshake by hand and bytes from then on. `head` is the request; `more`: further lines of
+ * the answer.
+ */
+export function rawWsPeer(accept: (socket: Socket, head: string) => void, more = ""): Promise<TcpPeer> {
   return tcpPeer((socket) => {
     readHead(socket, (head) => {
-      socket.write(switching(head));
+      socket.write(switching(head, more));
       accept(socket, head);
     });
   });

@@ -5,8 +5,9 @@ import { isInside, isLeaf, runLeaf } from "./vector-leaf.ts";
 import { cleanUp, runStep } from "./vector-ops.ts";
 import { type Mode, Session } from "./vector-session.ts";
 
-const EVERY_SPLIT = 300;
-const SOME_SPLITS = 64;
+const EVERY_SPLIT = 600;
+const NEAR_SPLITS = 64;
+const SOME_SPLITS = 32;
 
 const modes: readonly Mode[] = [
   { label: "byte by byte", cut: "bytes" },
@@ -83,9 +84,9 @@ function* splits({ arrivals, arrived }: Session): Generator<number> {
     const size = (arrivals[index + 1] ?? arrived) - from;
     for (let k = 1; k < size; ) {
       yield from + k;
-      const near = size <= 2 * EVERY_SPLIT || k < EVERY_SPLIT || size - k <= EVERY_SPLIT;
-      const stride = near ? 1 : Math.floor((size - 2 * EVERY_SPLIT) / SOME_SPLITS) + 1;
-      k = near ? k + 1 : Math.min(k + stride, Math.max(size - EVERY_SPLIT, k + 1));
+      const near = size <= EVERY_SPLIT || k < NEAR_SPLITS || size - k <= NEAR_SPLITS;
+      const stride = near ? 1 : Math.floor((size - 2 * NEAR_SPLITS) / SOME_SPLITS) + 1;
+      k = near ? k + 1 : Math.min(k + stride, Math.max(size - NEAR_SPLITS, k + 1));
     }
   }
 }

@@ -1,4 +1,4 @@
-import { type CoreExports, SendFlag, SocketKind } from "../abi.gen.ts";
+import { type CoreExports, HttpBody, HttpRead, HttpSend, SendFlag, SocketKind, WsOption } from "../abi.gen.ts";
 import type { Core } from "../core.ts";
 import { errorCode } from "../errors.ts";
 import { showBytes } from "./show.ts";
@@ -15,12 +15,39 @@ type Describe = (core: Core, args: readonly number[]) => Step;
 
 const text = (core: Core, at: number, size: number): string => showBytes(core.memory.view(at >>> 0, size));
 
-function kindWord(flags: number): string {
-  const kind = (flags & SendFlag.TEXT) === 0 ? "binary" : "text";
-  const compressed = (flags & SendFlag.COMPRESSED) === 0 ? "" : "+compressed";
-  if ((flags & SendFlag.PART) === 0) return kind + compressed;
-  return `${kind}${compressed}${(flags & SendFlag.MORE) === 0 ? "+last" : "+more"}`;
+/** The words of a call's flags, joined by `+`. */
+function words(flags: number, names: readonly (readonly [string, number])[], none: string): string {
+  const found = names.filter(([, bits]) => (flags & bits) === bits).map(([name]) => name);
+  return found.length === 0 ? none : found.join("+");
 }
+
+function kindWord(flags: number): string {
+  const fragment = (flags & SendFlag.MORE) !== 0 ? "more" : (flags & SendFlag.PART) !== 0 ? "last" : undefined;
+  const kind = [
+    (flags & SendFlag.TEXT) === 0 ? "binary" : "text",
+    ...((flags & SendFlag.COMPRESSED) === 0 ? [] : ["compressed"]),
+    ...(fragment === undefined ? [] : [fragment]),
+  ];
+  return kind.join("+");
+}
+
+const optionWords = [
+  ["no-auto-pong", WsOption.NO_AUTO_PONG],
+  ["report-head", WsOption.REPORT_HEAD],
+] as const;
+
+const readWords = [
+  ["response", HttpRead.RESPONSE],
+  ["no-body", HttpRead.NO_BODY],
+  ["tunnel", HttpRead.TUNNEL],
+] as const;
+
+const sendWords = [
+  ["part", HttpSend.PART],
+  ["head-only", HttpSend.HEAD_ONLY],
+  ["close", HttpSend.CLOSE],
+  ["until-close", HttpSend.UNTIL_CLOSE],
+] as const;
 
 const deadlineWords = ["none", "read", "write", "both"];
 
@@ -48,12 +75,25 @@ const pair =
     rest: [text(core, first, firstSize), text(core, second, secondSize)],
   });
 
-/** What the application does. */
+/** What the application does. A proxy's credentials are left out. */
 export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
   tw_tcp_connect: (core, [at = 0, size = 0, port = 0]) => ({
     word: "tcp",
     handle: 0,
     rest: [text(core, at, size), port],
+  }),
+  tw_tcp_connect_via: (core, args) => {
+    const [at = 0, size = 0, port = 0, proxy = 0, proxySize = 0, proxyPort = 0] = args;
+    return {
+      word: "tcp-via",
+      handle: 0,
+      rest: [text(core, at, size), port, text(core, proxy, proxySize), proxyPort, ""],
+    };
+  },
+  tw_ws_connect_via: (core, [at = 0, size = 0, proxy = 0, proxySize = 0, proxyPort = 0]) => ({
+    word: "ws-via",
+    handle: 0,
+    rest: [text(core, at, size), text(core, proxy, proxySize), proxyPort, ""],
   }),
   tw_unix_connect: (core, [at = 0, size = 0]) => ({ word: "unix", handle: 0, rest: [text(core, at, size)] }),
   tw_ws_connect: (core, [at = 0, size = 0]) => ({ word: "ws", handle: 0, rest: [text(core, at, size)] }),
@@ -88,6 +128,38 @@ export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
     handle,
     rest: [kindWord(flags), text(core, at, size)],
   }),
+  tw_ws_accept: (core, args) => {
+    const [handle = 0, head = 0, headSize = 0, protocol = 0, protocolSize = 0, fields = 0, fieldsSize = 0] = args;
+    const [, , , , , , , count = 0, deflate = 0] = args;
+    const texts = [text(core, head, headSize), text(core, protocol, protocolSize), text(core, fields, fieldsSize)];
+    return { word: "ws-accept", handle, rest: [...texts, count, deflate] };
+  },
+  tw_ws_set_options: (_core, [handle = 0, options = 0, maxMessage = 0, maxFragments = 0]) => ({
+    word: "ws-options",
+    handle,
+    rest: [words(options, optionWords, "none"), maxMessage, maxFragments],
+  }),
+  tw_ws_set_deflate: number("ws-set-deflate"),
+  tw_ws_set_heartbeat: (_core, [handle = 0, intervalMs = 0, timeoutMs = 0]) => ({
+    word: "heartbeat",
+    handle,
+    rest: [intervalMs, timeoutMs],
+  }),
+  tw_http_read: (_core, [handle = 0, flags = 0, maxBody = 0]) => ({
+    word: "http-read",
+    handle,
+    rest: [words(flags, readWords, "request"), maxBody],
+  }),
+  tw_http_send: (core, args) => {
+    const [handle = 0, flags = 0, status = 0, head = 0, headSize = 0, count = 0, body = 0, bodySize = 0] = args;
+    const rest = [words(flags, sendWords, "none"), status, text(core, head, headSize), count];
+    return { word: "http-send", handle, rest: [...rest, text(core, body, bodySize)] };
+  },
+  tw_http_send_body: (core, args) => {
+    const [handle = 0, flags = 0, at = 0, size = 0, trailers = 0, trailersSize = 0, count = 0] = args;
+    const rest = [(flags & HttpBody.LAST) === 0 ? "more" : "last", text(core, at, size)];
+    return { word: "http-body", handle, rest: [...rest, text(core, trailers, trailersSize), count] };
+  },
   tw_ws_send_ping: bytes("ping"),
   tw_ws_send_pong: bytes("pong"),
   tw_ws_start_close: (core, [handle = 0, code = 0, at = 0, size = 0]) => ({
@@ -96,6 +168,7 @@ export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
     rest: [code, text(core, at, size)],
   }),
   tw_close: plain("close"),
+  tw_abort: plain("abort"),
   tw_shutdown: plain("shutdown"),
   tw_set_receiving: number("receiving"),
   tw_set_half_open: number("half-open"),
@@ -122,6 +195,7 @@ export const deliveries: { readonly [Name in keyof CoreExports]?: Describe } = {
   tw_secured: plain("secured"),
   tw_ended: plain("ended"),
   tw_written: number("written"),
+  tw_unread: (core, [handle = 0, size = 0]) => ({ word: "unread", handle, rest: [text(core, core.received, size)] }),
   tw_received: (core, [handle = 0, size = 0]) => ({ word: "rx", handle, rest: [text(core, core.received, size)] }),
   tw_closed: (_core, [handle = 0, error = 0]) => ({
     word: "closed",

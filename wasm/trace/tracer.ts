@@ -12,7 +12,7 @@ type Call = (...args: number[]) => number;
 
 /** A line of a trace: one of `call`, `host`, `wire` or `event`, and what belongs to it. */
 export interface TraceLine {
-  /** Milliseconds since the trace began. */
+  /** Milliseconds since the trace began, by the clock of the core, which stands still between deliveries. */
   ms?: number;
   /** A call of the application, in the words of the shared vectors: operation, name, arguments. */
   call?: readonly (string | number)[];
@@ -40,10 +40,12 @@ export interface TraceLine {
   size?: number;
 }
 
+type Mutable = { -readonly [Name in keyof CoreExports]: CoreExports[Name] };
+
 const eventNames = new Map<number, string>(Object.entries(Event).map(([name, value]) => [value, name]));
 
 /** What opens a handle: it is known by the result. */
-const opening = new Set(["tcp", "unix", "ws", "udp", "udp-bind", "listen"]);
+const opening = new Set(["tcp", "tcp-via", "unix", "ws", "ws-via", "udp", "udp-bind", "listen"]);
 
 /**
  * Writes down what passes the wall: calls, deliveries, what the host is asked to write, events. It stands between the
@@ -52,23 +54,28 @@ const opening = new Set(["tcp", "unix", "ws", "udp", "udp-bind", "listen"]);
 export class Tracer {
   readonly #core: Core;
   readonly #sink: TraceSink;
-  readonly #now: () => number;
   readonly #only: number | undefined;
   readonly #names = new Map<number, string>();
   readonly #start: number;
+  /** A call that opens a handle is under way: what it asks of the host is about that one. */
+  #opening = false;
+  /** The core's time: that of its last tick. */
+  #nowMs: number;
 
   /** `only`: the one handle of which it tells. */
-  constructor(core: Core, sink: TraceSink, now: () => number, only: number | undefined) {
+  constructor(core: Core, sink: TraceSink, nowMs: number, only: number | undefined) {
     this.#core = core;
     this.#sink = sink;
-    this.#now = now;
     this.#only = only;
-    this.#start = now();
+    this.#start = nowMs;
+    this.#nowMs = nowMs;
   }
 
   /** The core's functions, watched. */
   watch(exports: CoreExports): CoreExports {
-    const watched: Record<string, unknown> & { tw_accepted?: CoreExports["tw_accepted"] } = { ...exports };
+    const watched: Record<string, unknown> & Partial<Pick<Mutable, "tw_accepted" | "tw_tick" | "tw_ws_broadcast">> = {
+      ...exports,
+    };
     for (const [table, kind] of [
       [calls, "call"],
       [deliveries, "host"],
@@ -79,17 +86,35 @@ export class Tracer {
           /* Before the call: the core unmasks in place. */
           const step = describe(this.#core, args);
           if (kind === "host") this.#host(step);
+          this.#opening = opening.has(step.word);
           const result = original(self, ...args);
+          this.#opening = false;
           if (kind === "call") this.#call(step, result);
           return result;
         };
       }
     }
+    watched.tw_tick = (self: number, nowMs: number): number => {
+      /* The clock of the wall wraps, that of a trace does not. */
+      this.#nowMs += (nowMs - this.#nowMs) >>> 0;
+      return exports.tw_tick(self, nowMs);
+    };
+    watched.tw_ws_broadcast = (self, handles, count, flags, at, size): number => {
+      const to = [...this.#core.memory.readI32(handles, count)];
+      const message = calls.tw_ws_send_message?.(this.#core, [0, flags, at, size]);
+      const result = exports.tw_ws_broadcast(self, handles, count, flags, at, size);
+      const results = this.#core.memory.readI32(handles, result < 0 ? 0 : count);
+      /* As if it had been sent to each: that is what became of it. */
+      for (const [index, handle] of to.entries()) {
+        if (message !== undefined) this.#call({ ...message, handle }, results[index] ?? result);
+      }
+      return result;
+    };
     watched.tw_accepted = (self: number, listener: number): number => {
       const result = exports.tw_accepted(self, listener);
-      this.#write(result >= 0 ? result : listener, {
-        host: ["accepted", this.#name(listener), result >= 0 ? this.#name(result) : errorCode(result)],
-      });
+      if (this.#tells(listener) && result >= 0) {
+        this.#write({ host: ["accepted", this.#name(listener), this.#name(result)] });
+      }
       return result;
     };
     return watched as unknown as CoreExports;
@@ -97,6 +122,7 @@ export class Tracer {
 
   /** The host was asked to write, and has taken so much of it. */
   wrote(handle: number, pieces: readonly Uint8Array[], taken: number): void {
+    if (!this.#tells(handle)) return;
     let size = 0;
     let shown = "";
     for (const piece of pieces) {
@@ -104,18 +130,20 @@ export class Tracer {
       if (pieces.length === 1) shown = showBytes(piece);
     }
     if (pieces.length > 1) shown = showBytes(joined(pieces, size));
-    this.#write(handle, { wire: ["write", this.#name(handle)], bytes: shown, size, taken });
+    this.#write({ wire: ["write", this.#name(handle)], bytes: shown, size, taken });
   }
 
   /** The host was asked for something else. */
   asked(handle: number, word: string, ...rest: readonly (string | number)[]): void {
-    this.#write(handle, { wire: [word, this.#name(handle), ...rest] });
+    if (!this.#tells(handle)) return;
+    this.#write({ wire: [word, this.#name(handle), ...rest] });
   }
 
   /** The record at this place is about to be told. */
   told(record: number): void {
     const { arena, memory, sender } = this.#core;
     const handle = memory.eventHandle(record);
+    if (!this.#tells(handle)) return;
     const type = memory.eventType(record);
     const size = memory.eventSize(record);
     const line: TraceLine = { event: eventNames.get(type) ?? type, of: this.#name(handle) };
@@ -131,17 +159,25 @@ export class Tracer {
     if (type === Event.ERROR || type === Event.DISCONNECTED) line.retryMs = memory.eventRetryMs(record) >>> 0;
     if (size > 0) line.bytes = showBytes(memory.view(arena + memory.eventData(record), size));
     line.size = size;
-    this.#write(handle, line);
+    this.#write(line);
   }
 
   #call({ word, handle, rest }: Step, result: number): void {
     const of = opening.has(word) ? result : handle;
     if (of < 0) return;
-    this.#write(of, { call: [word, this.#name(of), ...rest], result: result < 0 ? errorCode(result) : result });
+    if (opening.has(word) && this.#only === undefined) this.#name(of);
+    if (!this.#tells(of)) return;
+    this.#write({ call: [word, this.#name(of), ...rest], result: result < 0 ? errorCode(result) : result });
   }
 
   #host({ word, handle, rest }: Step): void {
-    this.#write(handle, { host: [word, this.#name(handle), ...rest] });
+    if (!this.#tells(handle)) return;
+    this.#write({ host: [word, this.#name(handle), ...rest] });
+  }
+
+  /** Whether it is of those that the trace tells of: the one that was asked for, or all that were opened since. */
+  #tells(handle: number): boolean {
+    return this.#only === undefined ? this.#opening || this.#names.has(handle) : handle === this.#only;
   }
 
   #name(handle: number): string {
@@ -153,9 +189,8 @@ export class Tracer {
     return name;
   }
 
-  #write(handle: number, line: TraceLine): void {
-    if (this.#only !== undefined && handle !== this.#only) return;
-    const ms = Math.round(this.#now() - this.#start);
+  #write(line: TraceLine): void {
+    const ms = this.#nowMs - this.#start;
     try {
       this.#sink(JSON.stringify({ ms, ...line }));
     } catch (error) {

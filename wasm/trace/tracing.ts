@@ -7,10 +7,10 @@ export class Tracing {
   #end: (() => void) | undefined;
 
   /** Begins to write; a trace that is being written ends. Returns what ends this one. */
-  begin(core: Core, sink: TraceSink, now: () => number, only: number | undefined): () => void {
+  begin(core: Core, sink: TraceSink, nowMs: number, only: number | undefined): () => void {
     this.#end?.();
     const plain = core.exports;
-    const tracer = new Tracer(core, sink, now, only);
+    const tracer = new Tracer(core, sink, nowMs, only);
     this.tracer = tracer;
     core.exports = tracer.watch(plain);
     const end = (): void => {

@@ -579,7 +579,7 @@ int32_t tw_easy_refuse(int32_t error);
 /* Whether a listener is being called. */
 bool tw_easy_telling(const tw_easy *easy);
 
-/* Handles that are open, closing ones included. */
+/* Handles that are open, closing ones included. Tells what is ready to be told, outside a listener. */
 uint32_t tw_easy_open_handles(tw_easy *easy);
 
 /* How TLS is to be done for a handle, for a host in tw_port_start_tls; an accepted connection has its listener's. NULL:

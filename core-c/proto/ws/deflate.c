@@ -156,7 +156,7 @@ static uint32_t put_flags(char *to, uint32_t at, uint32_t deflate) {
   return at;
 }
 
-uint32_t tw_ws_deflate_offer(uint32_t deflate, char *to) {
+static uint32_t offer(uint32_t deflate, char *to) {
   uint32_t at = put_flags(to, put(to, 0, "permessage-deflate"), deflate);
   if (server_bits(deflate) < MAX_BITS)
     at = put_bits(to, at, "; server_max_window_bits", server_bits(deflate));
@@ -165,7 +165,7 @@ uint32_t tw_ws_deflate_offer(uint32_t deflate, char *to) {
   return put(to, at, "; client_max_window_bits"); /* RFC 7692 7.1.2.2: says that the server may choose */
 }
 
-int32_t tw_ws_deflate_answered(uint32_t offered, const char *value, uint32_t size) {
+static int32_t answered(uint32_t offered, const char *value, uint32_t size) {
   text from = {value, value + size};
   parameters said;
   skip_space(&from);
@@ -226,6 +226,11 @@ uint32_t tw_ws_deflate_answer(uint32_t agreed, char *to) {
 
 /* ---- Calls --------------------------------------------------------------------------------------------------- */
 
+static const tw_ws_deflate_ops client = {
+    .offer = offer,
+    .answered = answered,
+};
+
 int32_t tw_ws_set_deflate(tw_core *core, int32_t handle, uint32_t deflate) {
   tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
@@ -234,6 +239,7 @@ int32_t tw_ws_set_deflate(tw_core *core, int32_t handle, uint32_t deflate) {
     return TW_ERR_ARGUMENT;
   if (slot->state != TW_STATE_CONNECTING && slot->state != TW_STATE_WAITING)
     return TW_ERR_STATE;
+  core->deflate = &client;
   tw_ws_of(core, slot)->offered = (uint16_t)deflate;
   return 0;
 }

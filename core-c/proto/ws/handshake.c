@@ -85,7 +85,7 @@ int32_t tw_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
   if (ws->offered != 0) {
     char offer[TW_WS_DEFLATE_TEXT];
     PUT("Sec-WebSocket-Extensions: ");
-    tw_tx_put(core, slot, offer, tw_ws_deflate_offer(ws->offered, offer));
+    tw_tx_put(core, slot, offer, core->deflate->offer(ws->offered, offer));
     PUT("\r\n");
   }
   if (ws->protocols.size > 0) {
@@ -162,12 +162,12 @@ static bool choose_protocol(const tw_core *core, tw_ws *ws, const tw_ws_response
 }
 
 /* RFC 6455 11.3.2: may come more than once; nothing but the one extension that was offered may be in it, and once. */
-static bool take_extensions(tw_ws *ws, const tw_ws_response *response) {
+static bool take_extensions(const tw_core *core, tw_ws *ws, const tw_ws_response *response) {
   if (response->value_size == 0)
     return true;
   if (ws->offered == 0 || ws->deflate != 0 || response->value_size > sizeof response->value)
     return false;
-  int32_t agreed = tw_ws_deflate_answered(ws->offered, response->value, response->value_size);
+  int32_t agreed = core->deflate->answered(ws->offered, response->value, response->value_size);
   if (agreed < 0)
     return false;
   ws->deflate = (uint16_t)agreed;
@@ -197,7 +197,7 @@ static bool take_field(tw_core *core, tw_ws *ws, tw_ws_response *response) {
     return !again && accept_right(response);
   }
   if (NAME_IS("sec-websocket-extensions"))
-    return take_extensions(ws, response);
+    return take_extensions(core, ws, response);
   if (NAME_IS("sec-websocket-protocol")) {
     bool again = (response->seen & SEEN_PROTOCOL) != 0; /* RFC 6455 11.3.4 */
     response->seen |= SEEN_PROTOCOL;

@@ -68,7 +68,10 @@ void tw_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws) {
   ws->upgraded = true;
   ws->in.receiver = (tw_ws_receiver){.header_size = 0};
   tw_life_ready(core, slot);
-  tw_ws_heartbeat_begin(core, slot, ws);
+  if (ws->heartbeat_ms > 0)
+    core->heartbeat->begin(core, slot, ws);
+  else
+    tw_timer_disarm(core, slot);
 }
 
 void tw_ws_init(const tw_core *core, tw_ws *ws) {
@@ -107,7 +110,8 @@ static void room(tw_core *core, tw_slot *slot) {
 
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
   tw_ws *ws = tw_ws_of(core, slot);
-  ws->heard = true;
+  if (ws->heartbeat_ms > 0)
+    core->heartbeat->heard(core, slot, ws);
   if (ws->upgraded)
     return tw_ws_frames(core, slot, ws, data, size);
   if (ws->requested)
@@ -194,7 +198,7 @@ static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
 static void expired(tw_core *core, tw_slot *slot) {
   tw_ws *ws = tw_ws_of(core, slot);
   if (slot->state == TW_STATE_OPEN) {
-    tw_ws_heartbeat(core, slot, ws);
+    core->heartbeat->due(core, slot, ws);
     return;
   }
   tw_end timeout = closing_end(ws);

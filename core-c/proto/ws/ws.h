@@ -33,7 +33,6 @@ enum {
   TW_WS_NORMAL = 1000,
   TW_WS_PROTOCOL_ERROR = 1002,
   TW_WS_NO_STATUS = 1005,
-  TW_WS_ABNORMAL = 1006,
   TW_WS_INVALID_DATA = 1007,
   TW_WS_POLICY = 1008,
   TW_WS_TOO_BIG = 1009,
@@ -51,7 +50,7 @@ typedef struct tw_ws_response {
   uint8_t value_size; /* more than fits: the value is none that is right */
   bool told;          /* a part of its head has been given to the application */
   char name[24];
-  char value[96];
+  char value[160];
 } tw_ws_response;
 
 /* The frame and the message that are being received. */
@@ -95,12 +94,12 @@ struct tw_ws {
   uint16_t offered;    /* tw_deflate parameters that our handshakes offer */
   uint16_t deflate;    /* those agreed upon */
   uint8_t options;     /* tw_ws_option bits */
-  bool heard;          /* bytes came since the heartbeat's timer was set */
   bool asked;          /* by a ping, and the timer waits for a sign of life */
   uint32_t max_message;
   uint32_t max_fragments;
   uint32_t heartbeat_ms; /* 0: none */
   uint32_t patience_ms;
+  uint32_t heard_at; /* ms: when bytes came last, or the heartbeat began */
   union {
     tw_ws_response response;
     tw_ws_receiver receiver;
@@ -161,12 +160,14 @@ enum { TW_WS_DEFLATE_TEXT = 128 }; /* bytes that hold any offer and any answer *
 /* Whether it is a word of tw_deflate that can be offered or accepted. */
 bool tw_ws_deflate_valid(uint32_t deflate);
 
-/* Writes the value of Sec-WebSocket-Extensions that offers these parameters; returns its bytes. */
-uint32_t tw_ws_deflate_offer(uint32_t deflate, char *text);
-
-/* The server's answer to that offer. Returns what is agreed upon, 0 if the answer takes up nothing, or
- * ERR_WS_HANDSHAKE. */
-int32_t tw_ws_deflate_answered(uint32_t offered, const char *text, uint32_t size);
+/* The client's side, in core->deflate once a connection offers it (tw_ws.offered). */
+struct tw_ws_deflate_ops {
+  /* Writes the value of Sec-WebSocket-Extensions that offers these parameters; returns its bytes. */
+  uint32_t (*offer)(uint32_t deflate, char *text);
+  /* The server's answer to that offer. Returns what is agreed upon, 0 if the answer takes up nothing, or
+   * ERR_WS_HANDSHAKE. */
+  int32_t (*answered)(uint32_t offered, const char *text, uint32_t size);
+};
 
 /* Writes the answer to the chosen offer; returns its bytes. */
 uint32_t tw_ws_deflate_answer(uint32_t agreed, char *text);
@@ -177,11 +178,15 @@ uint32_t tw_ws_deflate_choose(uint32_t accepted, const char *text, uint32_t size
 
 /* ---- heartbeat.c ---- */
 
-/* The connection is open: the first interval begins. */
-void tw_ws_heartbeat_begin(tw_core *core, tw_slot *slot, tw_ws *ws);
-
-/* The timer of an open connection fired. */
-void tw_ws_heartbeat(tw_core *core, tw_slot *slot, tw_ws *ws);
+/* In core->heartbeat once a connection wants it (tw_ws.heartbeat_ms). */
+struct tw_ws_heartbeat_ops {
+  /* The connection is open: the first interval begins. */
+  void (*begin)(tw_core *core, tw_slot *slot, tw_ws *ws);
+  /* Bytes have come. */
+  void (*heard)(tw_core *core, tw_slot *slot, tw_ws *ws);
+  /* The timer of an open connection fired. */
+  void (*due)(tw_core *core, tw_slot *slot, tw_ws *ws);
+};
 
 /* ---- open.c ---- */
 

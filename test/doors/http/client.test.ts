@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { http } from "twinwire";
-import { atEnd, endPeers, tcpPeer } from "../../support/peers.ts";
+import { endPeers, tcpPeer } from "../../support/peers.ts";
 import { Inbox, pause, until, within } from "../../support/wait.ts";
 import { facts, failure, pattern } from "../support.ts";
 import { bodyOf, type Mirrored, mirror, nodePeer } from "./support.ts";
@@ -596,13 +596,4 @@ describe("interim responses", () => {
     ]);
     expect((await http.request({ method: "GET", url })).body).toBe("end");
   });
-});
-
-test("a process ends although connections are kept", async () => {
-  const { url } = await nodePeer(mirror);
-  await http.request({ method: "GET", url });
-  atEnd(() => {});
-  /* That they are not what keeps it alive is for the timers to show. */
-  const active = process.getActiveResourcesInfo().filter((it) => it === "Timeout");
-  expect(active.length).toBeLessThan(5);
 });

@@ -5,17 +5,22 @@
 #include "test.h"
 
 static story listener;
-static int32_t accepted[8];
 
 static void echo(const NetData *e, void *ctx) {
   (void)ctx;
   tw_net_send(e->sock, e->data, e->size);
 }
 
+/* A connection that is over keeps its place until it is closed. */
+static void close_it(const NetDisconnected *e, void *ctx) {
+  (void)ctx;
+  tw_net_close(e->sock);
+}
+
 static void on_accepted(const NetAccepted *e, void *ctx) {
   (void)ctx;
-  accepted[listener.accepts % 8] = e->sock;
   tw_net_on(e->sock, "data", echo, NULL);
+  tw_net_on(e->sock, "disconnected", close_it, NULL);
 }
 
 static uint16_t listen_for_echoes(void) {

@@ -72,8 +72,8 @@ int main(int count, char **arguments) {
     printf("left out: %s\n", reason);
     return LEFT_OUT;
   }
-  here = tap ? (place){"tap", TAP_HOST, TAP_DEVICE, &linux_peer_calls}
-             : (place){"loopback", TAP_DEVICE, TAP_DEVICE, &lwip_peer_calls};
+  here = tap ? (place){"tap", TAP_HOST, TAP_DEVICE, &linux_peer_calls, false}
+             : (place){"loopback", TAP_DEVICE, TAP_DEVICE, &lwip_peer_calls, false};
   TEST(refuses_before_there_is_a_network);
   esp_event_loop_create_default();
   tcpip_init(NULL, NULL);
@@ -84,6 +84,7 @@ int main(int count, char **arguments) {
   stub_use_netif(&netif);
   TEST(refuses_before_there_is_a_network);
   stub_network(true, here.device_address, true);
+  here.has_stack = true;
   tcpip_callback(set_dns, NULL);
   tests_of_streams();
   tests_of_names();

@@ -37,19 +37,22 @@ static void lose_and_find(bool tell) {
 static void survives_a_loss(void) { lose_and_find(true); }
 static void survives_a_loss_that_nobody_tells(void) { lose_and_find(false); }
 
-static void survives_fifty_losses(void) {
+/* Without SO_LINGER lwIP has no RST to say that a connection is over; a peer in the same stack keeps its socket until
+ * the FIN comes through, and there are not that many. */
+static void survives_many_losses(void) {
   static const uint32_t soon = 1;
+  uint32_t times = here.peer_address == here.device_address ? 8 : 50;
   test_begin(NULL);
   test_connect(&it, here.peer_address, echo.port);
   tw_net_set_reconnect_delays_ms(it.handle, &soon, 1);
   tw_net_set_auto_reconnect(it.handle, true);
-  for (uint32_t i = 1; i <= 50; i++) {
+  for (uint32_t i = 1; i <= times; i++) {
     test_until(&it.connected, i);
     stub_network(false, here.device_address, true);
     test_until(&it.disconnected, i);
     stub_network(true, here.device_address, true);
   }
-  test_until(&it.connected, 51);
+  test_until(&it.connected, times + 1);
   test_end();
 }
 
@@ -108,7 +111,7 @@ void tests_of_network(void) {
     printf("a peer does not start\n");
   TEST(survives_a_loss);
   TEST(survives_a_loss_that_nobody_tells);
-  TEST(survives_fifty_losses);
+  TEST(survives_many_losses);
   TEST(loses_what_is_not_connected_yet);
   TEST(hears_of_another_address);
   TEST(keeps_its_listeners);

@@ -134,7 +134,8 @@ static bool echo_frame(int fd) {
       return false;
     size = (uint32_t)head[2] << 8 | head[3];
   }
-  uint8_t *payload = malloc(size + 1);
+  uint8_t *frame = malloc(head_size + size);
+  uint8_t *payload = frame + head_size;
   bool done = receive_all(fd, mask, 4) && receive_all(fd, payload, size);
   for (uint32_t i = 0; i < size; i++)
     payload[i] ^= mask[i % 4];
@@ -142,8 +143,9 @@ static bool echo_frame(int fd) {
   if ((head[0] & 0x0f) == 9)
     head[0] = 0x8a; /* a pong for a ping */
   head[1] &= 0x7f;
-  done = done && send_all(fd, head, head_size) && send_all(fd, payload, size);
-  free(payload);
+  memcpy(frame, head, head_size);
+  done = done && send_all(fd, frame, head_size + size);
+  free(frame);
   return done && !close;
 }
 
@@ -208,8 +210,8 @@ static void *accept_all(void *argument) {
 
 /* ---- Datagrams ---- */
 
-/* RFC 1035 4: answers the one question of `packet`. Returns the bytes to send back, 0: none. */
-static uint32_t answer_question(const peer *it, uint8_t *packet, uint32_t size) {
+/* RFC 1035 4: answers the one question of `packet`. Returns the bytes to send back, -1: none. */
+static long answer_question(const peer *it, uint8_t *packet, uint32_t size) {
   static const uint8_t peer_test[] = "\4peer\4test";
   static const uint8_t nowhere_test[] = "\7nowhere\4test";
   uint32_t end = 12;
@@ -217,10 +219,10 @@ static uint32_t answer_question(const peer *it, uint8_t *packet, uint32_t size) 
     end += packet[end] + 1u;
   end += 5;
   if (end > size || end + 16 > 512)
-    return 0;
+    return -1;
   bool known = memcmp(packet + 12, peer_test, sizeof peer_test) == 0;
   if (!known && memcmp(packet + 12, nowhere_test, sizeof nowhere_test) != 0)
-    return 0;
+    return -1;
   bool ip4 = packet[end - 3] == 1;
   packet[2] = 0x84;
   packet[3] = known ? 0 : 3; /* NXDOMAIN */
@@ -232,7 +234,7 @@ static uint32_t answer_question(const peer *it, uint8_t *packet, uint32_t size) 
   in_addr_t address = p_address(it->answer);
   memcpy(packet + end, record, sizeof record);
   memcpy(packet + end + sizeof record, &address, 4);
-  return end + (uint32_t)sizeof record + 4;
+  return (long)(end + sizeof record + 4);
 }
 
 static void *serve_datagrams(void *argument) {
@@ -246,9 +248,9 @@ static void *serve_datagrams(void *argument) {
     if (got < 0)
       return NULL;
     it->received += (uint32_t)got;
-    uint32_t size = it->kind == PEER_DNS ? answer_question(it, packet, (uint32_t)got) : (uint32_t)got;
-    if (size > 0)
-      p_sendto(fd, packet, size, 0, (struct sockaddr *)&from, from_size);
+    long size = it->kind == PEER_DNS ? answer_question(it, packet, (uint32_t)got) : got;
+    if (size >= 0)
+      p_sendto(fd, packet, (size_t)size, 0, (struct sockaddr *)&from, from_size);
   }
 }
 

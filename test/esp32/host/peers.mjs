@@ -77,10 +77,19 @@ serve("echo", createTlsServer(good, echo));
 serve("other", createTlsServer(other, echo));
 serve("expired", createTlsServer(expired, echo));
 serve("mutual", createTlsServer({ ...good, ca: readFileSync(at("ca.pem")), requestCert: true }, echo));
-serve("goodbye", createTlsServer(good, (socket) => socket.end()));
+serve(
+  "goodbye",
+  createTlsServer(good, (socket) => socket.end()),
+);
 serve("starttls", createNetServer(startWhenAsked));
-serve("silent", createNetServer((socket) => socket.on("error", () => {})));
-serve("babble", createNetServer((socket) => socket.on("error", () => {}).end("this is no TLS at all\r\n")));
+serve(
+  "silent",
+  createNetServer((socket) => socket.on("error", () => {})),
+);
+serve(
+  "babble",
+  createNetServer((socket) => socket.on("error", () => {}).end("this is no TLS at all\r\n")),
+);
 
 function serveWebSockets(name, server) {
   new WebSocketServer({ server: serve(name, server) }).on("connection", (socket) => {

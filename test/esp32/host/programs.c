@@ -224,7 +224,8 @@ static int start_programs(const char *node, pid_t *child) {
   char line[128];
   size_t count = 0;
   while (fgets(line, sizeof line, lines) != NULL && strcmp(line, "ready\n") != 0)
-    if (count < sizeof servers / sizeof *servers && sscanf(line, "%15s %u", servers[count].name, &servers[count].port) == 2)
+    if (count < sizeof servers / sizeof *servers &&
+        sscanf(line, "%15s %u", servers[count].name, &servers[count].port) == 2)
       count++;
   return in[1];
 }

@@ -36,14 +36,16 @@ static void on_data(const NetData *e, void *ctx) { (void)ctx, received += e->siz
 static void on_disconnected(const NetDisconnected *e, void *ctx) { (void)e, (void)ctx, disconnected++; }
 
 static void open_connection(void *to) {
-  connected = received = disconnected = 0;
   sock = tw_net_tcp_connect(here.peer_address, ((peer *)to)->port);
   tw_net_on(sock, "connected", on_connected, NULL);
   tw_net_on(sock, "data", on_data, NULL);
   tw_net_on(sock, "disconnected", on_disconnected, NULL);
 }
 
+static void forget(void) { connected = received = disconnected = done = 0; }
+
 static void start_connected(peer *to) {
+  forget();
   CHECK(tw_esp_start(NULL) == 0);
   CHECK(tw_esp_post(open_connection, to) == 0);
   CHECK(comes(&connected, 1));
@@ -192,6 +194,7 @@ static void ends_under_calls(void) {
 
 /* What got-IP handlers do: the handler's task posts, and never waits. */
 static void opens_when_there_is_an_address(void) {
+  forget();
   stub_network(false, here.device_address, true);
   CHECK(tw_esp_start(NULL) == 0);
   CHECK(tw_esp_post(open_connection, &echo) == 0);

@@ -29,6 +29,8 @@ void test_run(const char *name, void (*function)(void)) {
     failed++;
     printf("FAILED  %s, %s\n", here.name, name);
     test_end();
+    if (here.has_stack)
+      stub_network(true, here.device_address, true);
   }
   fflush(stdout);
 }
@@ -91,7 +93,6 @@ static void on_error(const NetError *e, void *ctx) {
   it->errors++;
   it->code = e->code;
   it->step = e->step;
-  it->retry_ms = e->retry_ms;
 }
 
 static void on_disconnected(const NetDisconnected *e, void *ctx) {

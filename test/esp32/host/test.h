@@ -16,6 +16,7 @@ typedef struct place {
   const char *peer_address;
   const char *device_address;
   const peer_calls *peers;
+  bool has_stack; /* lwIP runs, and the interface is there */
 } place;
 
 extern place here;
@@ -33,7 +34,7 @@ typedef struct story {
   uint32_t connected, disconnected, errors, drains, ended;
   int32_t code; /* of the last error or, without one, disconnected */
   uint32_t step;
-  int32_t retry_ms;
+  int32_t retry_ms; /* of the last disconnected */
   uint32_t received;
   bool wrong; /* what came is not peer_pattern */
   char text[2048];

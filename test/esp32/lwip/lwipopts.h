@@ -25,6 +25,7 @@
 #ifndef LWIP_IPV6
 #define LWIP_IPV6 1
 #endif
+#define IPV6_FRAG_COPYHEADER 1 /* pointers of 64 bits are larger than the field they would be put into */
 #define LWIP_RAW 1
 #define LWIP_DHCP 0
 #define LWIP_DNS 1

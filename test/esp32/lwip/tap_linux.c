@@ -68,7 +68,8 @@ bool tap_prepare(const char **reason) {
     return false;
   }
   int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  bool done = configure(control, "tw0", TAP_HOST, "255.255.255.0") && configure(control, "lo", "127.0.0.1", "255.0.0.0");
+  bool done =
+      configure(control, "tw0", TAP_HOST, "255.255.255.0") && configure(control, "lo", "127.0.0.1", "255.0.0.0");
   close(control);
   *reason = done ? NULL : "the tap device can't be given an address";
   return done;

@@ -42,12 +42,22 @@ void heap_caps_free(void *ptr) {
 uint32_t stub_heap_blocks(void) { return blocks; }
 uint32_t stub_heap_requests(void) { return requests; }
 
-/* ---- Events: one handler, called by the thread that has something to tell ---- */
+size_t heap_caps_get_free_size(uint32_t caps) {
+  (void)caps;
+  return (size_t)1024 * 1024 - blocks;
+}
+
+/* ---- Events: handlers are called by the thread that has something to tell ---- */
 
 esp_event_base_t const IP_EVENT = "IP_EVENT";
 static bool loop_exists;
-static esp_event_handler_t handler;
-static void *handler_argument;
+
+static struct handler {
+  esp_event_base_t base;
+  int32_t event;
+  esp_event_handler_t call;
+  void *argument;
+} handlers[8];
 
 esp_err_t esp_event_loop_create_default(void) {
   loop_exists = true;
@@ -56,15 +66,20 @@ esp_err_t esp_event_loop_create_default(void) {
 
 esp_err_t esp_event_handler_register(esp_event_base_t event_base, int32_t event_id, esp_event_handler_t event_handler,
                                      void *event_handler_arg) {
-  (void)event_base, (void)event_id;
   if (!loop_exists)
     return ESP_ERR_INVALID_STATE;
-  handler = event_handler;
-  handler_argument = event_handler_arg;
-  return ESP_OK;
+  for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+    if (handlers[i].call != NULL)
+      continue;
+    handlers[i] = (struct handler){event_base, event_id, event_handler, event_handler_arg};
+    return ESP_OK;
+  }
+  return ESP_ERR_NO_MEM;
 }
 
-void stub_tell(int32_t event) {
-  if (handler != NULL)
-    handler(handler_argument, IP_EVENT, event, NULL);
+void stub_tell(esp_event_base_t base, int32_t event) {
+  for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+    if (handlers[i].call != NULL && handlers[i].base == base &&
+        (handlers[i].event == ESP_EVENT_ANY_ID || handlers[i].event == event))
+      handlers[i].call(handlers[i].argument, base, event, NULL);
 }

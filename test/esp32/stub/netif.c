@@ -58,5 +58,5 @@ void stub_network(bool up, const char *address, bool tell) {
     netifapi_netif_set_down(the_netif);
   }
   if (tell)
-    stub_tell(up ? IP_EVENT_STA_GOT_IP : IP_EVENT_STA_LOST_IP);
+    stub_tell(IP_EVENT, up ? IP_EVENT_STA_GOT_IP : IP_EVENT_STA_LOST_IP);
 }

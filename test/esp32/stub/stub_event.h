@@ -1,5 +1,6 @@
 #ifndef TEST_ESP32_STUB_EVENT_H
 #define TEST_ESP32_STUB_EVENT_H
-#include <stdint.h>
-void stub_tell(int32_t event);
+#include "esp_event.h"
+
+void stub_tell(esp_event_base_t base, int32_t event);
 #endif

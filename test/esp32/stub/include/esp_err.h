@@ -1,7 +1,13 @@
 #pragma once
+#include <stdlib.h>
 typedef int esp_err_t;
 #define ESP_OK 0
 #define ESP_FAIL (-1)
 #define ESP_ERR_NO_MEM 0x101
 #define ESP_ERR_INVALID_ARG 0x102
 #define ESP_ERR_INVALID_STATE 0x103
+#define ESP_ERROR_CHECK(it)                                                                                            \
+  do {                                                                                                                 \
+    if ((it) != ESP_OK)                                                                                                \
+      abort();                                                                                                         \
+  } while (0)

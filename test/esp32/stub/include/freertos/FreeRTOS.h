@@ -11,7 +11,7 @@ typedef uint8_t StackType_t;
 #define pdFALSE 0
 #define portMAX_DELAY UINT32_MAX
 #define configTICK_RATE_HZ 100
-#define pdMS_TO_TICKS(ms) ((TickType_t)((uint64_t)(ms)*configTICK_RATE_HZ / 1000u))
+#define pdMS_TO_TICKS(ms) ((TickType_t)((uint64_t)(ms) * configTICK_RATE_HZ / 1000u))
 /* A queue of `places` items; a semaphore is one of items without size, as in FreeRTOS. */
 typedef struct StaticQueue {
   pthread_mutex_t lock;

@@ -1,0 +1,98 @@
+// The parts of "make test" that are about C beside the core: the handle door, the POSIX host, the examples. parts.mjs takes
+// them in. What runs against real peers is test/posix, among the tests in TypeScript.
+
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
+import { findProgram, suffixed } from "./programs.mjs";
+import { run } from "./run.mjs";
+
+const strict = ["-std=c11", ...warningFlags, "-Werror"];
+const sanitizers = [
+  "-g",
+  "-O1",
+  "-fno-omit-frame-pointer",
+  "-fsanitize=address,undefined",
+  "-fno-sanitize-recover=all",
+];
+const door = () => listFiles("core-c/easy", ".c");
+const host = () => ["adapters/posix", "test/posix", "examples/c"].flatMap((folder) => listFiles(folder, ".c"));
+
+const gcc = findProgram(["gcc"]);
+const clang = findProgram(suffixed("clang"));
+const noGcc = gcc ? undefined : "gcc";
+const noClang = clang ? undefined : "clang-19 libclang-rt-19-dev";
+const openssl = findProgram(["pkg-config"], ["--modversion", "openssl"]);
+const noOpenssl = openssl ? undefined : "libssl-dev pkg-config";
+
+async function check(program, args) {
+  const { status } = await run(program, args);
+  return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+function warnings(name, compiler, missing, flags, sources) {
+  const args = () => [...flags, ...strict, ...includes.map((it) => `-I${it}`), "-fsyntax-only", ...sources()];
+  return { name, group: "lint", missing, run: () => check(compiler?.path, args()) };
+}
+
+const hostFlags = ["-D_DEFAULT_SOURCE", "-Iadapters/posix/include"];
+
+function doorTests(name, compiler, missing) {
+  const program = join(root, `build/c/easy-${name}`);
+  return {
+    name: `C tests, the handle door, ${name} sanitized`,
+    group: "c",
+    missing,
+    async run() {
+      mkdirSync(dirname(program), { recursive: true });
+      const sources = [...coreSources(), ...door(), ...listFiles("test/easy", ".c")];
+      const paths = [...includes, "test"].map((it) => `-I${it}`);
+      const built = await run(compiler.path, [...sanitizers, ...strict, ...paths, ...sources, "-o", program]);
+      if (built.status !== 0) return { passed: 0, failed: 1 };
+      const { status, counts } = await run(program, []);
+      if (!counts) return { passed: 0, failed: 1 };
+      return status === 0 || counts.failed > 0 ? counts : { ...counts, failed: 1 };
+    },
+  };
+}
+
+/** The host's threads: it starts, stops and looks names up under ThreadSanitizer. */
+const threadTests = {
+  name: "C tests, the POSIX host's threads",
+  group: "c",
+  missing: noClang ?? noOpenssl,
+  async run() {
+    const program = join(root, "build/c/posix-threads");
+    mkdirSync(dirname(program), { recursive: true });
+    const sources = [
+      ...coreSources(),
+      ...door(),
+      ...listFiles("adapters/posix", ".c").filter((path) => !path.endsWith("/tls_none.c")),
+      "test/posix/lifecycle.c",
+    ];
+    const flags = ["-g", "-O1", "-fsanitize=thread", ...strict, ...hostFlags, ...includes.map((it) => `-I${it}`)];
+    const built = await run(clang.path, [...flags, ...sources, "-lssl", "-lcrypto", "-pthread", "-o", program]);
+    if (built.status !== 0) return { passed: 0, failed: 1 };
+    const { status, counts } = await run(program, []);
+    return status === 0 && counts ? counts : { passed: 0, failed: 1 };
+  },
+};
+
+export const cParts = [
+  warnings("C warnings, the handle door, gcc", gcc, noGcc, ["-Itest"], () => [
+    ...door(),
+    ...listFiles("test/easy", ".c"),
+  ]),
+  warnings(
+    "C warnings, the handle door, wasm32",
+    clang,
+    noClang,
+    ["--target=wasm32-unknown-unknown", "-Iwasm/shim"],
+    door,
+  ),
+  warnings("C warnings, the POSIX host, gcc", gcc, noGcc ?? noOpenssl, hostFlags, host),
+  warnings("C warnings, the POSIX host, clang", clang, noClang ?? noOpenssl, hostFlags, host),
+  doorTests("gcc", gcc, noGcc),
+  doorTests("clang", clang, noClang),
+  threadTests,
+];

@@ -1,0 +1,57 @@
+/** The programs in docs/c.md are compiled, run, and print what the page says. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { startPeers } from "../docs/peers.ts";
+import { describeWith, startChild } from "../support/child.ts";
+import { atEnd, endPeers } from "../support/peers.ts";
+import { BUILD_PATIENCE, buildSanitized, buildTools, root, runToEnd } from "./build.ts";
+
+const page = readFileSync(`${root}docs/c.md`, "utf8");
+
+/** The programs in C, the line of each, and what is shown as printed: the next block of text. */
+const programs = [...page.matchAll(/^```c\n([\s\S]*?)^```\n[\s\S]*?^```text\n([\s\S]*?)^```\n/gm)].map(
+  ({ 1: code = "", 2: prints = "", index }) => ({ code, prints, line: page.slice(0, index).split("\n").length }),
+);
+
+const flags =
+  "-std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fsanitize=address,undefined";
+
+describeWith(buildTools(), "docs/c.md", () => {
+  let folder = "";
+  beforeAll(async () => {
+    folder = await buildSanitized();
+    mkdirSync(`${folder}/docs`, { recursive: true });
+  }, BUILD_PATIENCE);
+  afterEach(endPeers);
+
+  test("every block of C is one of the programs below", () => {
+    expect(programs.length).toBeGreaterThan(8);
+    expect(page.match(/^```c\n/gm)).toHaveLength(programs.length);
+  });
+
+  describe.each(programs)("the program in line $line", ({ code, prints, line }) => {
+    test("compiles without a warning and prints what is shown", async () => {
+      const peers = await startPeers();
+      atEnd(() => peers.close());
+      /* stdout is no terminal here, so lines are asked for; ports are those of the peers. */
+      const ready = code
+        .replace("int main(void) {\n", "int main(void) {\n  setvbuf(stdout, NULL, _IOLBF, 0);\n")
+        .replaceAll(/\b(8080|7000|7001|5000)\b/g, (port) => `${peers.ports[port]}`);
+      const file = `${folder}/docs/line-${line}`;
+      writeFileSync(`${file}.c`, ready);
+      const paths = ["core-c/include", "adapters/posix/include", "examples/c"].map((it) => `-I${root}${it}`);
+      const libraries = ["-lssl", "-lcrypto", "-pthread"];
+      await runToEnd("cc", [
+        ...flags.split(" "),
+        ...paths,
+        `${file}.c`,
+        `${folder}/libtwinwire.a`,
+        ...libraries,
+        "-o",
+        file,
+      ]);
+      const { lines } = startChild(file, []);
+      for (const expected of prints.trimEnd().split("\n")) expect(await lines.next()).toBe(expected);
+    });
+  });
+});

@@ -1,0 +1,36 @@
+/* need.c: prints, one "name number" a line, the bytes of arena that the ESP32's defaults need on this target. */
+#include <stdio.h>
+
+#include "twinwire/tw_easy.h"
+#include "twinwire/twinwire.h"
+
+enum { MANY = 64 };
+
+static uint32_t need(uint32_t sockets, uint32_t web_sockets) {
+  tw_limits limits = TW_LIMITS_ESP32;
+  limits.sockets = sockets;
+  limits.webSockets = web_sockets;
+  return tw_need(&limits);
+}
+
+static uint32_t door(uint32_t web_sockets) {
+  tw_limits limits = TW_LIMITS_ESP32;
+  const tw_easy_options options = TW_EASY_OPTIONS_ESP32;
+  limits.webSockets = web_sockets;
+  return (uint32_t)tw_easy_need(&limits, &options);
+}
+
+static void print(const char *name, uint32_t number) { printf("%s %lu\n", name, (unsigned long)number); }
+
+int main(void) {
+  const tw_limits limits = TW_LIMITS_ESP32;
+  uint32_t all = need(limits.sockets, limits.webSockets);
+  print("arena", all);
+  print("arena-without-ws", need(limits.sockets, 0));
+  print("socket", (need(limits.sockets + MANY, limits.webSockets) - all) / MANY);
+  print("webSocket", (need(limits.sockets, limits.webSockets + MANY) - all) / MANY);
+  print("door", door(limits.webSockets));
+  print("door-without-ws", door(0));
+  print("buffers", limits.recvBuffer + limits.sendPool + limits.textPool);
+  return 0;
+}
