@@ -307,6 +307,7 @@ static void tell_accepted(tw_easy *easy, const tw_event *record) {
 static bool is_farewell(uint32_t type) { return type == TW_EVENT_CLOSE || type == TW_EVENT_DISCONNECTED; }
 
 static void tell_one(tw_easy *easy, const tw_event *record) {
+  easy->told++;
   if (record->type == TW_EVENT_ACCEPTED) {
     tell_accepted(easy, record);
     return;
@@ -353,6 +354,8 @@ void tw_easy_tell(tw_easy *easy, uint32_t count) {
   easy->telling = false;
 }
 
+uint32_t tw_easy_told(const tw_easy *easy) { return easy->told; }
+
 bool tw_easy_telling(const tw_easy *easy) { return easy->telling; }
 
 void tw_easy_touch(tw_easy *easy) {
@@ -375,6 +378,7 @@ void tw_easy_failed(tw_easy *easy, int32_t handle, int32_t error, uint32_t step)
   if (slot == NULL || slot->released)
     return;
   tw_event record = {.handle = handle, .code = error, .step = (uint16_t)step, .retry_ms = TW_FOREVER};
+  easy->told++;
   easy->telling = true;
   tell_error(easy, slot, &record);
   easy->telling = false;
