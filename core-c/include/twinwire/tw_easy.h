@@ -497,7 +497,7 @@ int32_t tw_poll(uint32_t ms);
 int32_t tw_last_error(void);
 
 /* "ERR_REFUSED", what went wrong, and what to do about it; "" for a number that is no error. Static texts. The table is
- * linked only if one of them is called: about 6 KiB. */
+ * linked only if one of them is called: about 7 KiB. */
 const char *tw_error_name(int32_t error);
 const char *tw_error_text(int32_t error);
 const char *tw_error_advice(int32_t error);
