@@ -325,7 +325,9 @@ static void tell_one(tw_easy *easy, const tw_event *record) {
     tell_data(easy, slot, record, data);
     break;
   case TW_EVENT_MESSAGE:
-    tw_easy_message(easy, slot, record, data);
+    if (is_web_socket(
+            slot)) /* the wall can make one of a connection that was accepted; the door has no memory for it */
+      tw_easy_message(easy, slot, record, data);
     break;
   case TW_EVENT_ERROR:
     tell_error(easy, slot, record);
