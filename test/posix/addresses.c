@@ -197,6 +197,16 @@ static void test_slow(void) {
   while (milliseconds() < started + 600)
     tw_poll(20);
   CHECK(seen.connected + seen.failed == 0);
+  int32_t together[4];
+  for (int i = 0; i < 4; i++)
+    together[i] = tw_net_tcp_connect("slow-1.test", port);
+  started = milliseconds();
+  for (int i = 0; i < 4; i++)
+    while (tw_net_state(together[i]) == TW_STATE_CONNECTING && milliseconds() < started + 8000)
+      tw_poll(20);
+  CHECK(milliseconds() - started < 1100); /* four are looked up at a time: one by one it would take 1600 */
+  for (int i = 0; i < 4; i++)
+    CHECK(tw_net_state(together[i]) == TW_STATE_OPEN);
   for (int i = 0; i < 10; i++)
     dial("slow-1.test", port);
   started = milliseconds();
