@@ -10,12 +10,14 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 
 NODE_MODULES := node_modules/.package-lock.json
+# What tests and bench run on besides the machine's Node.
+RUNTIMES := scripts/runtimes/node_modules/.package-lock.json
 LIBRARY := $(shell find api wasm adapters cli -name '*.ts' ! -name module.gen.ts 2>/dev/null)
 TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js esp32 test-bun vectors vectors-gen size demo bench clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes esp32 vectors vectors-gen size demo bench clean help
 
 all: build
 
@@ -29,7 +31,7 @@ lint: build/dist.stamp ## check types, style and warnings
 format: $(NODE_MODULES) ## format the sources in place
 	@node scripts/format.mjs
 
-test: $(NODE_MODULES) ## install, build, check and test everything
+test: $(NODE_MODULES) $(RUNTIMES) ## install, build, check and test everything
 	@node scripts/test.mjs
 
 test-c: $(NODE_MODULES) build/gen.stamp ## run the C tests natively, with and without sanitizers
@@ -41,7 +43,13 @@ test-js: build/dist.stamp ## run the TypeScript tests; ARGS go to jest
 test-bun: build/dist.stamp ## run the TypeScript tests in Bun
 	@node scripts/test.mjs bun
 
-vectors: build/wasm-$(TOOLCHAIN).stamp ## run the vectors on every target and compare them; ARGS="native Node" for some
+test-deno: build/dist.stamp $(RUNTIMES) ## run the TypeScript tests in Deno
+	@node scripts/test.mjs deno
+
+test-nodes: build/dist.stamp $(RUNTIMES) ## run the TypeScript tests on the other versions of Node
+	@node scripts/test.mjs nodes
+
+vectors: build/wasm-$(TOOLCHAIN).stamp $(RUNTIMES) ## run the vectors on every target and compare them; ARGS="native Node" for some
 	@node scripts/vectors.mjs $(ARGS)
 
 vectors-gen: $(NODE_MODULES) ## write the vectors of pure functions anew
@@ -56,7 +64,7 @@ size: ## what the core costs on a device; ARGS=--largest for more, ARGS=--write 
 demo: build ## show what it does
 	@node build/tools/demo/main.js $(ARGS)
 
-bench: build ## measure it beside its peers; ARGS="--json" for one JSON object on stdout
+bench: build $(RUNTIMES) ## measure it beside its peers; ARGS="--json" for one JSON object on stdout
 	@node build/tools/bench/main.js $(ARGS)
 
 clean: ## remove what was built, not what was installed
@@ -69,14 +77,20 @@ $(NODE_MODULES): package.json package-lock.json
 	@npm ci --no-audit --no-fund >&2
 	@touch $@
 
+$(RUNTIMES): scripts/runtimes/package.json scripts/runtimes/package-lock.json
+	@npm ci --prefix scripts/runtimes --no-audit --no-fund >&2
+	@touch $@
+
 build/gen.stamp: core-c/abi.def $(wildcard core-c/gen*.mjs)
 	@mkdir -p build
 	@node core-c/gen.mjs >&2
 	@touch $@
 
-build/dist.stamp: $(LIBRARY) tsconfig.json tsconfig.build.json package.json build/wasm-$(TOOLCHAIN).stamp
+build/dist.stamp: $(LIBRARY) tsconfig.json tsconfig.build.json tsconfig.cjs.json package.json build/wasm-$(TOOLCHAIN).stamp
 	@rm -rf dist
 	@node_modules/.bin/tsc -p tsconfig.build.json >&2
+	@node_modules/.bin/tsc -p tsconfig.cjs.json >&2
+	@cp scripts/cjs-package.json dist/cjs/package.json
 	@cp build/core.wasm dist/core.wasm
 	@touch $@
 

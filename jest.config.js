@@ -1,5 +1,7 @@
 /** The runtime that jest runs on: its adapter is the one under test. */
 const host = ["bun", "deno"].find((name) => name in process.versions) ?? "node";
+// test/support/deno-as-node.sh runs it.
+if (host === "deno") process.env.DENO = process.execPath;
 
 export default {
   testMatch: ["<rootDir>/test/**/*.test.ts"],
@@ -9,6 +11,7 @@ export default {
     .map((name) => `<rootDir>/test/adapters/${name}(-\\w+)?\\.test\\.ts$`),
   testEnvironment: "node",
   testTimeout: 15_000,
+  setupFiles: host === "deno" ? ["<rootDir>/test/support/deno.ts"] : [],
   extensionsToTreatAsEsm: [".ts"],
   transform: { "\\.ts$": "babel-jest" },
   // What package.json resolves to dist/, the tests take from its sources.

@@ -7,7 +7,7 @@
 export type { ErrorCode, Limits } from "../wasm/abi.gen.ts";
 export type { Diagnosis, DisconnectedDiagnosis, ErrorDiagnosis } from "../wasm/diagnostics.ts";
 export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
-export { limits } from "../wasm/host.ts";
+export { type Host, limits, useHost } from "../wasm/host.ts";
 export type { Stats } from "../wasm/memory.ts";
 export type { Pem, TlsOptions } from "../wasm/socket-options.ts";
 export type { Bytes } from "./handles/arguments.ts";

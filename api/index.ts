@@ -13,7 +13,7 @@
 export { type ErrorCode, Errors as errors, type Limits } from "../wasm/abi.gen.ts";
 export type { Diagnosis, DisconnectedDiagnosis, ErrorDiagnosis } from "../wasm/diagnostics.ts";
 export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
-export { limits } from "../wasm/host.ts";
+export { type Host, limits, useHost } from "../wasm/host.ts";
 export type { Stats } from "../wasm/memory.ts";
 export type { Pem, TlsInfo, TlsOptions } from "../wasm/socket-options.ts";
 export { Conn } from "./conn/conn.ts";
@@ -27,11 +27,52 @@ export type {
   UdpOptions,
   WaitOptions,
 } from "./conn/options.ts";
+export type { ProxyOption } from "./conn/proxy.ts";
 export { type ResolveOptions, resolve } from "./conn/resolve.ts";
 export { Server, TcpServer, TlsServer } from "./conn/server.ts";
 export { TcpConnection, TlsConnection } from "./conn/tcp.ts";
 export { UdpSocket } from "./conn/udp.ts";
 export type { Bytes } from "./handles/arguments.ts";
+export type { Body as HttpBody } from "./http/body.ts";
+export { http } from "./http/http.ts";
+export type { IncomingRequest } from "./http/receive.ts";
+export type { IncomingResponse } from "./http/request.ts";
+export type { HttpCloseOptions, HttpHandler, HttpServer, ServeOptions } from "./http/serve.ts";
+export type {
+  BodyInput,
+  Headers as HttpHeaders,
+  HeadersInput,
+  HttpConn,
+  HttpReply,
+  HttpRequest,
+  HttpRequestOptions,
+  HttpResponse,
+  HttpServerRequest,
+  HttpServerResponse,
+  HttpStreamRequest,
+  Json,
+  ReadRequestOptions,
+} from "./http/types.ts";
+export { type TraceLine, type TraceSink, trace } from "./trace.ts";
+export type { HandshakeResponse, HeadersOption, WebSocketOptions } from "./websocket/client-options.ts";
+export type { DeflateOptions } from "./websocket/deflate.ts";
+export type { CloseEventLike, ErrorEventLike, MessageEventLike, WebSocketEventMap } from "./websocket/events.ts";
+export type { CloseInfo } from "./websocket/link.ts";
+export type { WebSocketMessage } from "./websocket/mailbox.ts";
+export type { ReconnectEvent, ReconnectOptions } from "./websocket/schedule.ts";
+export type { BinaryType } from "./websocket/session.ts";
+export type { Sendable } from "./websocket/surface.ts";
+export { WebSocket } from "./websocket/websocket.ts";
+export type { BroadcastResult, SlowClients } from "./ws-server/broadcast.ts";
+export type { UpgradeOptions } from "./ws-server/options.ts";
+export {
+  type BroadcastOptions,
+  type WebSocketCloseOptions,
+  WebSocketServer,
+  type WebSocketServerOptions,
+} from "./ws-server/server.ts";
+export { ServerSocket } from "./ws-server/server-socket.ts";
+export { upgrade } from "./ws-server/upgrade.ts";
 
 /** The version of the package. */
 export const version = "0.1.0";

@@ -4,6 +4,18 @@
  *
  * @module
  */
+export type {
+  Headers as HttpHeaders,
+  HttpConn,
+  HttpRequest,
+  HttpRequestOptions,
+  HttpResponse,
+  HttpServerRequest,
+  HttpServerResponse,
+  Json,
+  ReadRequestOptions,
+} from "./http/types.ts";
+export { http } from "./result/http.ts";
 export { WOULD_BLOCK } from "./result/project.ts";
 export { type Err, err, type Ok, ok, type Result, unwrap } from "./result/result.ts";
 export { TcpListener } from "./result/tcp-listener.ts";

@@ -1,9 +1,22 @@
 /** What a message is made of. `utf8`: text of which most characters are not ASCII. */
 export type Content = "text" | "utf8" | "binary";
 
-/** Who takes part. `raw`: node:net with WebSocket frames that were made beforehand; it decodes nothing. */
-export const Contender = { TWINWIRE: "twinwire", WS: "ws", RAW: "node:net raw", NET: "node:net" } as const;
+/**
+ * Who takes part. `raw`: node:net with WebSocket frames that were made beforehand; it decodes nothing. `web`: the WebSocket
+ * that the runtime itself has.
+ */
+export const Contender = {
+  TWINWIRE: "twinwire",
+  WS: "ws",
+  RAW: "node:net raw",
+  NET: "node:net",
+  HTTP: "node:http",
+  WEB: "WebSocket",
+} as const;
 export type Contender = (typeof Contender)[keyof typeof Contender];
+
+/** What the contenders run on. */
+export type Runtime = "node" | "bun";
 
 /** How it is spoken. `ws` and `tcp`: handles and events; `conn`: objects and promises over TCP. */
 export type Protocol = "ws" | "tcp" | "conn";
@@ -12,6 +25,7 @@ export type Protocol = "ws" | "tcp" | "conn";
 export interface EchoCase {
   readonly kind: "echo";
   readonly name: string;
+  readonly runtime: Runtime;
   readonly protocol: Protocol;
   /** Bytes of a message. */
   readonly size: number;
@@ -26,6 +40,7 @@ export interface EchoCase {
 export interface IdleCase {
   readonly kind: "idle";
   readonly name: string;
+  readonly runtime: Runtime;
   readonly protocol: Protocol;
   readonly connections: number;
   readonly unit: "bytes/connection";
@@ -33,8 +48,24 @@ export interface IdleCase {
   readonly contenders: readonly Contender[];
 }
 
+/** A server that answers requests; clients in a process of their own send the next one when a response has come. */
+export interface ServeCase {
+  readonly kind: "serve";
+  readonly name: string;
+  readonly runtime: Runtime;
+  readonly protocol: "http" | "ws";
+  /** What the server does: it answers GET or POST, each message by itself, or by telling it to every client. */
+  readonly task: "GET" | "POST" | "echo" | "broadcast";
+  readonly connections: number;
+  /** On each connection. */
+  readonly inFlight: number;
+  readonly unit: "req/s" | "msg/s";
+  readonly better: "more";
+  readonly contenders: readonly Contender[];
+}
+
 /** One thing that is measured. */
-export type Case = EchoCase | IdleCase;
+export type Case = EchoCase | IdleCase | ServeCase;
 
 function sizeName(size: number): string {
   return size % 1024 === 0 ? `${size / 1024}KiB` : `${size}B`;
@@ -43,14 +74,21 @@ function sizeName(size: number): string {
 function wsClient(size: number, content: Content, inFlight: number): EchoCase {
   const name = `ws-client/${sizeName(size)}/${content}/${inFlight}`;
   const contenders = [Contender.TWINWIRE, Contender.WS, Contender.RAW];
-  return { kind: "echo", protocol: "ws", name, size, content, inFlight, unit: "msg/s", better: "more", contenders };
+  const [unit, better, runtime] = ["msg/s", "more", "node"] as const;
+  return { kind: "echo", protocol: "ws", name, runtime, size, content, inFlight, unit, better, contenders };
+}
+
+/** The same on another runtime, beside the WebSocket that it has. */
+function onRuntime(runtime: Runtime, it: EchoCase): EchoCase {
+  return { ...it, runtime, name: `${runtime}/${it.name}`, contenders: [Contender.TWINWIRE, Contender.WEB] };
 }
 
 function tcpClient(size: number, inFlight: number): EchoCase {
   const name = `tcp-client/${sizeName(size)}/binary/${inFlight}`;
   const contenders = [Contender.TWINWIRE, Contender.NET];
   const content = "binary";
-  return { kind: "echo", protocol: "tcp", name, size, content, inFlight, unit: "msg/s", better: "more", contenders };
+  const [unit, better, runtime] = ["msg/s", "more", "node"] as const;
+  return { kind: "echo", protocol: "tcp", name, runtime, size, content, inFlight, unit, better, contenders };
 }
 
 function tcpConn(size: number, inFlight: number): EchoCase {
@@ -61,6 +99,7 @@ function idle(protocol: Protocol, name: string, contenders: readonly Contender[]
   const connections = 1000;
   return {
     kind: "idle",
+    runtime: "node",
     protocol,
     name: `${name}/${connections}`,
     connections,
@@ -68,6 +107,21 @@ function idle(protocol: Protocol, name: string, contenders: readonly Contender[]
     better: "less",
     contenders,
   };
+}
+
+function httpServer(method: "GET" | "POST", connections: number, inFlight: number): ServeCase {
+  const name = `http-server/${method}/${connections}x${inFlight}`;
+  const contenders = [Contender.TWINWIRE, Contender.HTTP];
+  const [runtime, protocol, unit, better] = ["node", "http", "req/s", "more"] as const;
+  return { kind: "serve", name, runtime, protocol, task: method, connections, inFlight, unit, better, contenders };
+}
+
+/** 64 bytes of text. A message that is told to everybody counts for each of them. */
+function wsServer(task: "echo" | "broadcast", connections: number, inFlight: number): ServeCase {
+  const name = `ws-server/${task}/${connections}x${inFlight}`;
+  const contenders = [Contender.TWINWIRE, Contender.WS];
+  const [runtime, protocol, unit, better] = ["node", "ws", "msg/s", "more"] as const;
+  return { kind: "serve", name, runtime, protocol, task, connections, inFlight, unit, better, contenders };
 }
 
 /** What is measured, as what/size/content/in flight. */
@@ -85,9 +139,17 @@ export const cases: readonly Case[] = [
   tcpConn(64, 64),
   idle("ws", "ws-idle", [Contender.TWINWIRE, Contender.WS, Contender.RAW]),
   idle("conn", "tcp-idle", [Contender.TWINWIRE, Contender.NET]),
+  httpServer("GET", 64, 1),
+  httpServer("POST", 64, 1),
+  httpServer("GET", 16, 16),
+  wsServer("echo", 100, 16),
+  wsServer("broadcast", 1000, 16),
+  wsServer("broadcast", 1000, 1),
+  onRuntime("bun", wsClient(64, "text", 256)),
+  onRuntime("bun", wsClient(64, "text", 1)),
 ];
 
 /** Whether it is left out where time is short. */
 export function isExtra({ name }: Case): boolean {
-  return name === "tcp-conn/64B/binary/64";
+  return ["tcp-conn/64B/binary/64", "http-server/POST/64x1"].includes(name);
 }

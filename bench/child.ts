@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { findBun } from "./bun.ts";
+import type { Runtime } from "./cases.ts";
 import type { Answer, Job, Measured } from "./protocol.ts";
 
 const CLIENT = fileURLToPath(new URL("./client.js", import.meta.url));
@@ -11,8 +13,9 @@ const PATIENCE_MS = 15_000;
 export class Child {
   readonly #process: ChildProcess;
 
-  constructor(flags: readonly string[]) {
-    this.#process = fork(CLIENT, [], { execArgv: [...flags], stdio: ["ignore", 2, 2, "ipc"] });
+  constructor(runtime: Runtime, flags: readonly string[]) {
+    const execPath = runtime === "bun" ? findBun() : process.execPath;
+    this.#process = fork(CLIENT, [], { execPath, execArgv: [...flags], stdio: ["ignore", 2, 2, "ipc"] });
   }
 
   /** Has a job done. */

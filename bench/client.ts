@@ -1,7 +1,8 @@
 /** The process of one contender: measures what its parent asks for, one job after the other, until the parent leaves. */
-import { Contender, type EchoCase } from "./cases.ts";
+import { Contender, type EchoCase, type ServeCase } from "./cases.ts";
 import { measureIdle } from "./idle.ts";
 import type { Answer, Job, Measured, Ports } from "./protocol.ts";
+import { measureServe } from "./serve.ts";
 
 /** What a contender's file exports. */
 interface Client {
@@ -12,20 +13,50 @@ interface Client {
 }
 
 /** Only the contender's own code is loaded: it shares the process with no other. */
-const clients: Record<Contender, () => Promise<Client>> = {
+const clients: Partial<Record<Contender, () => Promise<Client>>> = {
   [Contender.TWINWIRE]: () => import("./clients/twinwire.ts"),
   [Contender.WS]: () => import("./clients/ws.ts"),
   [Contender.RAW]: () => import("./clients/raw.ts"),
   [Contender.NET]: () => import("./clients/net.ts"),
+  [Contender.WEB]: () => import("./clients/web.ts"),
 };
 
+/** What a server's file exports. */
+interface Server {
+  /** Starts it; its port. */
+  start(task: ServeCase["task"]): Promise<number>;
+}
+
+const httpServers: Partial<Record<Contender, () => Promise<Server>>> = {
+  [Contender.TWINWIRE]: () => import("./servers/http-twinwire.ts"),
+  [Contender.HTTP]: () => import("./servers/http-node.ts"),
+};
+
+const wsServers: Partial<Record<Contender, () => Promise<Server>>> = {
+  [Contender.TWINWIRE]: () => import("./servers/ws-twinwire.ts"),
+  [Contender.WS]: () => import("./servers/ws-ws.ts"),
+};
+
+/** The port of the server that this process is, once it has been asked for one. */
+let port: number | undefined;
+
 /** twinwire's doors have a file each. */
-function load({ contender, case: { protocol } }: Job): Promise<Client> {
-  const isConn = contender === Contender.TWINWIRE && protocol === "conn";
-  return isConn ? import("./clients/twinwire-conn.ts") : clients[contender]();
+function load({ contender, case: { protocol, name } }: Job): Promise<Client> {
+  if (contender === Contender.TWINWIRE && protocol === "conn") return import("./clients/twinwire-conn.ts");
+  return known(clients[contender], contender, name)();
+}
+
+function known<T>(found: T | undefined, contender: Contender, name: string): T {
+  if (found === undefined) throw new Error(`${contender} takes no part in ${name}`);
+  return found;
 }
 
 async function run(job: Job): Promise<Measured> {
+  if (job.case.kind === "serve") {
+    const servers = job.case.protocol === "http" ? httpServers : wsServers;
+    port ??= await (await known(servers[job.contender], job.contender, job.case.name)()).start(job.case.task);
+    return measureServe(job.case, job, port);
+  }
   const client = await load(job);
   if (job.case.kind === "echo") return client.echo(job.case, job);
   if (client.openIdle === undefined) throw new Error(`${job.contender} takes no part in ${job.case.name}`);

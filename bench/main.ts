@@ -25,7 +25,7 @@ async function bench(options: Options): Promise<void> {
     for (const one of chosen) {
       say(`${one.name} ...`);
       const rounds = one.kind === "idle" ? options.idleRounds : options.pace.rounds;
-      const result = await runCase(one, server.ports, { ...options.pace, rounds }, options.flags);
+      const result = await runCase(one, server.ports, { ...options.pace, rounds }, options.flags[one.runtime]);
       comparisons.push(...compare(result));
     }
     if (options.json) process.stdout.write(`${JSON.stringify(toJson(comparisons))}\n`);

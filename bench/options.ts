@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { Runtime } from "./cases.ts";
 import type { Pace } from "./session.ts";
 
 /** What the command line asks for. */
@@ -13,8 +14,8 @@ export interface Options {
   readonly help: boolean;
   /** Only cases whose names begin so. */
   readonly prefix: string;
-  /** Flags of node for every contender. */
-  readonly flags: readonly string[];
+  /** Flags of the runtime for every contender. */
+  readonly flags: Readonly<Record<Runtime, readonly string[]>>;
 }
 
 export const usage = `usage: make bench ARGS="[options]"
@@ -23,7 +24,7 @@ export const usage = `usage: make bench ARGS="[options]"
   --case <prefix>    only the cases whose names begin so
   --rounds <n>       measured rounds for each case
   --save             keep the results in bench/results/
-  --node-flag <flag> a flag of node for every contender, as --node-flag=--cpu-prof
+  --node-flag <flag> a flag of node for every contender, as --node-flag=--cpu-prof; --bun-flag: one of Bun
   --help`;
 
 const FULL: Pace = { rounds: 7, settleMs: 200, measureMs: 800 };
@@ -41,6 +42,7 @@ export function parseOptions(args: readonly string[]): Options {
       case: { type: "string", default: "" },
       rounds: { type: "string" },
       "node-flag": { type: "string", multiple: true, default: [] },
+      "bun-flag": { type: "string", multiple: true, default: [] },
     },
   });
   const pace = values.quick ? QUICK : FULL;
@@ -54,6 +56,6 @@ export function parseOptions(args: readonly string[]): Options {
     save: values.save,
     help: values.help,
     prefix: values.case,
-    flags: values["node-flag"],
+    flags: { node: values["node-flag"], bun: values["bun-flag"] },
   };
 }

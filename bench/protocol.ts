@@ -30,3 +30,27 @@ export interface Measured {
 
 /** From the process: the answer to a job. */
 export type Answer = { readonly ok: Measured } | { readonly failed: string };
+
+/** To the process that asks a server: so it is to be asked. */
+export interface LoadOrder {
+  readonly port: number;
+  readonly connections: number;
+  /** Requests that are on their way at once, on each connection. */
+  readonly inFlight: number;
+  /** What is sent first, and answered by a head. `""`: nothing. */
+  readonly opening: string;
+  /** One request, its bytes as characters. */
+  readonly request: string;
+  /** Bytes of its answer; 0: as the head of the first one says, by Content-Length. */
+  readonly answerSize: number;
+  /** Whether one of the connections asks, and all of them are answered. */
+  readonly oneAsks: boolean;
+  readonly settleMs: number;
+  readonly measureMs: number;
+}
+
+/** From that process: counting begins; so many responses came; it went wrong. */
+export type LoadAnswer =
+  | { readonly begun: true }
+  | { readonly count: number; readonly ms: number }
+  | { readonly failed: string };

@@ -1,8 +1,6 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { findBun } from "./bun.ts";
 import { endProcess } from "./child.ts";
 import type { Ports } from "./protocol.ts";
 
@@ -27,28 +25,6 @@ export async function startServer(): Promise<EchoServer> {
   } catch (error) {
     await end();
     throw error;
-  }
-}
-
-/**
- * The bun that npm installed. Where npm held back its install script, bin/ holds a text that says so; the program itself
- * lies in the package for this processor all the same.
- */
-export function findBun(): string {
-  const require = createRequire(import.meta.url);
-  const home = dirname(require.resolve("bun/package.json"));
-  const scope = join(home, "../@oven");
-  const candidates = [join(home, "bin/bun.exe"), ...folders(scope).map((name) => join(scope, name, "bin/bun"))];
-  const found = candidates.find((path) => spawnSync(path, ["--version"], { timeout: START_MS }).status === 0);
-  if (found !== undefined) return found;
-  throw new Error("bun, which runs the echo server, does not start: run npm ci, then node node_modules/bun/install.js");
-}
-
-function folders(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return [];
   }
 }
 

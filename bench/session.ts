@@ -24,7 +24,7 @@ export async function runCase(one: Case, ports: Ports, pace: Pace, flags: readon
   const children = new Map<Contender, Child>();
   /* What a connection leaves behind must not count as spared by the next round, so memory is measured in new ones. */
   const start = (contender: Contender): Child => {
-    const child = new Child(one.kind === "idle" ? [...flags, "--expose-gc"] : flags);
+    const child = new Child(one.runtime, one.kind === "idle" ? [...flags, "--expose-gc"] : flags);
     children.set(contender, child);
     return child;
   };

@@ -4,6 +4,11 @@
 //   <!-- begin limits: sockets webSockets -->  and  <!-- end limits -->      without names: all limits
 //   <!-- begin events -->  and  <!-- end events -->
 //
+// or that test/hosts.json does:
+//
+//   <!-- begin hosts -->  and  <!-- end hosts -->
+//   <!-- begin differences: bun -->  and  <!-- end differences -->
+//
 //   node scripts/docs.mjs          writes the files that differ
 //   node scripts/docs.mjs --check  writes nothing; fails if a file is not current
 
@@ -61,6 +66,22 @@ const writers = {
       abi.events.map(({ kind, event, signature }) => [`\`${event}\``, kind, `\`${signature}\``]),
     ),
 };
+
+const hosts = JSON.parse(readFileSync(join(root, "test/hosts.json"), "utf8"));
+const hostNames = { node: "Node", bun: "Bun", deno: "Deno" };
+
+writers.hosts = () => {
+  const names = Object.keys(hostNames).filter((name) => hosts.capabilities.every((it) => it[name] !== undefined));
+  return table(
+    ["", ...names.map((name) => hostNames[name])],
+    hosts.capabilities.map((it) => [it.what, ...names.map((name) => it[name])]),
+  );
+};
+writers.differences = (_abi, [name]) =>
+  table(
+    ["what is different", "why"],
+    hosts.differences.filter((it) => it.hosts.includes(name)).map(({ what, why }) => [what, why]),
+  );
 
 function missing(name) {
   throw new Error(`there is no limit ${name}`);

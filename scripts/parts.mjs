@@ -9,9 +9,11 @@ import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/bu
 import { toolchains } from "../wasm/build/toolchains.mjs";
 import { cParts } from "./parts-c.mjs";
 import { esp32Parts } from "./parts-esp32.mjs";
+import { llhttpPart } from "./parts-llhttp.mjs";
 import { targetParts } from "./parts-targets.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
+import { deno, otherNodes } from "./runtimes.mjs";
 
 const bin = (name) => join(root, "node_modules/.bin", name);
 const includeFlags = [...includes, "test/c", "test/fuzz", "test/targets"].map((directory) => `-I${directory}`);
@@ -110,17 +112,20 @@ function otherToolchain(toolchain) {
         env: { TOOLCHAIN: toolchain.name },
       });
       if (built.failed > 0) return built;
-      const vectors = await jest(["test/vectors.test.ts"], { TWINWIRE_CORE: join(root, file) });
+      const vectors = await jest(["test/vectors.test.ts"], { env: { TWINWIRE_CORE: join(root, file) } });
       return { ...vectors, passed: vectors.passed + built.passed };
     },
   };
 }
 
-async function jest(args, env = {}) {
+/** Jest, by the runtime that this runs on or by the command of another. */
+async function jest(args, { runtime = [process.execPath], env = {} } = {}) {
   const report = join(root, "build/jest.json");
   mkdirSync(dirname(report), { recursive: true });
   rmSync(report, { force: true });
-  const { status } = await run(bin("jest"), ["--json", `--outputFile=${report}`, ...args], {
+  const [program, ...before] = runtime;
+  const command = [...before, "node_modules/jest/bin/jest.js", "--json", `--outputFile=${report}`, ...args];
+  const { status } = await run(program, command, {
     env: { NODE_OPTIONS: "--experimental-vm-modules", NODE_NO_WARNINGS: "1", ...env },
   });
   if (!existsSync(report)) return { passed: 0, failed: 1 };
@@ -134,6 +139,18 @@ async function jest(args, env = {}) {
   };
 }
 
+/** Tests that say the same on every runtime: of C, of the build, of what is written down, of the programs around. */
+const hostless = ["test/(architecture|bench|build|demo|readme)\\.test\\.ts$", "test/(esp32|posix|targets)/"];
+
+/** The tests that say something about a runtime, by another one. */
+function onOther({ name, program, missing }, group, ...flags) {
+  const args = ["--maxWorkers=2", "--testPathIgnorePatterns", ...hostless];
+  const others = group === "deno" ? ["bun", "node"] : ["bun", "deno"];
+  args.push(...others.map((host) => `test/adapters/${host}(-\\w+)?\\.test\\.ts$`));
+  const runTests = () => jest(args, { runtime: [program.path, ...flags] });
+  return { name: `TypeScript tests, ${name}`, group, missing, run: runTests };
+}
+
 /**
  * The same tests in Bun, each file with globals of its own, two processes at a time. They take the package from dist/, as
  * users do. Left out are the suites that are another host's.
@@ -143,12 +160,15 @@ async function bun() {
     (it) => `--path-ignore-patterns=test/${it}.test.ts`,
   );
   const args = ["test", "--parallel=2", "--timeout=15000", "--only-failures", ...others, "./test"];
-  const { status, lines } = await run(bin("bun"), args);
+  const { status, lines } = await run(bunProgram.path, args);
   const last = (word) => lines.map((line) => RegExp(`^ *(\\d+) ${word}$`).exec(line)?.[1]).findLast(Boolean);
   const [passed, failed, skipped] = ["pass", "fail", "skip"].map((word) => Number(last(word) ?? 0));
   return { passed, failed: status === 0 && passed > 0 ? failed : Math.max(failed, 1), skipped };
 }
 
+/* Where npm held back the install script of "bun", its bin holds a text; the program lies in the processor's package. */
+const bunProgram = findProgram([bin("bun"), join(root, "node_modules/@oven", `bun-linux-${process.arch}`, "bin/bun")]);
+const noBun = bunProgram ? undefined : "bun: npm ci, then node node_modules/bun/install.js";
 const noGcc = gcc ? undefined : "gcc";
 const noClang = clang ? undefined : "clang-19 libclang-rt-19-dev";
 const lint = (name, program, args) => ({ name, group: "lint", run: () => check(program, args) });
@@ -175,10 +195,13 @@ export const parts = [
   nativeTests(clang, noClang, "clang -O2", ["-O2"]),
   { name: "C fuzzing, pure functions", group: "c", missing: noClang, run: fuzz },
   { name: "C fuzzing, the core", group: "c", missing: gcc || clang ? undefined : "gcc", run: fuzzCore },
+  llhttpPart,
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
   ...cParts,
   ...esp32Parts,
   ...targetParts,
   { name: "TypeScript tests, Node", group: "js", run: () => jest([]) },
-  { name: "TypeScript tests, Bun", group: "bun", run: bun },
+  { name: "TypeScript tests, Bun", group: "bun", missing: noBun, run: bun },
+  onOther(deno, "deno", "run", "--allow-all"),
+  ...otherNodes.map((node) => onOther(node, "nodes")),
 ];

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { coreSources, includes, listFiles, root } from "../wasm/build/project.mjs";
 import { capture } from "./capture.mjs";
 import { findProgram } from "./programs.mjs";
+import { deno } from "./runtimes.mjs";
 
 const folder = "build/targets";
 const include = [...includes, "test/c", "test/targets"].map((directory) => `-I${directory}`);
@@ -198,7 +199,7 @@ export const targets = [
   native,
   inWasm("Node", process.execPath),
   inWasm("Bun", bin("bun")),
-  inWasm("Deno", bin("deno"), ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-env"]),
+  inWasm("Deno", deno.program?.path ?? "deno", ["run", "--quiet", "--no-prompt", "--allow-read", "--allow-env"]),
   ...onDevices,
   bigEndian,
 ];

@@ -223,6 +223,33 @@ describe("a real run", () => {
     }
   }, 45_000);
 
+  test("in Bun it is measured beside the WebSocket that Bun has", async () => {
+    const { status, stdout, left } = await run("--quick", "--json", "--rounds", "1", "--case", "bun/");
+    expect([status, left]).toEqual([0, false]);
+    const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
+    expect(entries.map((it) => it.name)).toEqual(["bun/ws-client/64B/text/256", "bun/ws-client/64B/text/1"]);
+    for (const it of entries) {
+      expect(it.peerName).toBe("WebSocket");
+      expect(it.twinwire).toBeGreaterThan(100);
+      expect(it.ratio).toBeGreaterThan(0);
+    }
+  }, 45_000);
+
+  test("our HTTP server is measured beside node:http", async () => {
+    const { status, stdout, left } = await run("--quick", "--json", "--rounds", "1", "--case", "http-server/");
+    expect([status, left]).toEqual([0, false]);
+    const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
+    expect(entries.map((it) => it.name)).toEqual([
+      "http-server/GET/64x1",
+      "http-server/POST/64x1",
+      "http-server/GET/16x16",
+    ]);
+    for (const it of entries) {
+      expect(it.peerName).toBe("node:http");
+      expect(it.twinwire).toBeGreaterThan(100);
+    }
+  }, 45_000);
+
   test("a case that does not exist ends with the names of those that do", async () => {
     const { status, stdout, stderr } = await run("--case", "nothing");
     expect(status).toBe(1);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
-import { errors, limits, TwinwireError, version } from "twinwire";
+import { errors, limits, TwinwireError, useHost, version } from "twinwire";
 import * as handles from "twinwire/handles";
 
 test("the version is that of the package", () => {
@@ -11,6 +11,7 @@ test("the version is that of the package", () => {
 test("the doors share one error class, one table and one set of limits", () => {
   expect(TwinwireError).toBe(handles.TwinwireError);
   expect(limits).toBe(handles.limits);
+  expect(useHost).toBe(handles.useHost);
   expect(errors[new TwinwireError("ERR_RESET").code].value).toBeLessThan(0);
 });
 

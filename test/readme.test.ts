@@ -55,7 +55,16 @@ declare const conn: number;
 declare const bytes: Uint8Array;
 `;
 
-const preludeOf = (page: string): string => (page === "docs/connections.md" ? connections : handlesPrelude);
+const webSocket = `import { WebSocket } from "twinwire";
+declare const ws: WebSocket;
+declare function token(): Promise<string>;
+`;
+
+const preludes: Readonly<Record<string, string>> = {
+  "docs/connections.md": connections,
+  "docs/websocket.md": webSocket,
+};
+const preludeOf = (page: string): string => preludes[page] ?? handlesPrelude;
 
 const config = {
   extends: "../../tsconfig.tools.json",
@@ -167,6 +176,19 @@ test("docs/connections.md names everything that the main door exports, and every
   const members = [main.Conn, main.Server, main.UdpSocket].flatMap((it) => Object.getOwnPropertyNames(it.prototype));
   const names = [...members, "TcpConnection", "TlsConnection", "TcpServer", "TlsServer", "UdpSocket", "resolve"];
   expect(names.filter((name) => name !== "constructor" && !new RegExp(`\\b${name}\\b`).test(page))).toEqual([]);
+});
+
+test("docs/websocket.md names every member of WebSocket, and every option", () => {
+  const page = read("docs/websocket.md");
+  const surface = Object.getPrototypeOf(main.WebSocket.prototype) as object;
+  const options =
+    read("api/websocket/client-options.ts").match(/(?<=interface WebSocketOptions \{)[\s\S]*?\n\}/)?.[0] ?? "";
+  const names = [...options.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name = ""]) => name);
+  expect(names).toContain("maxRedirects");
+  const all = [...Object.getOwnPropertyNames(surface), ...Object.keys(main.WebSocket), ...names];
+  const inherited = ["constructor", "addEventListener"];
+  const missing = all.filter((name) => !inherited.includes(name) && !new RegExp(`\\b${name}\\b`).test(page));
+  expect(missing).toEqual([]);
 });
 
 test("every error code that a page names exists", () => {

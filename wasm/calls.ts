@@ -6,6 +6,7 @@ import { completeLimits } from "./limits.ts";
 import type { Memory, Stats } from "./memory.ts";
 import { Pump } from "./pump.ts";
 import { type ResolveOptions, resolve } from "./resolve.ts";
+import type { TraceSink } from "./trace/tracer.ts";
 
 /** What is sent: text goes out as UTF-8. */
 export type Payload = string | Uint8Array;
@@ -51,6 +52,12 @@ export abstract class Calls {
     this.pump.endpoints.add(endpoint, handle);
   }
 
+  /** Has what passes the wall written down: of one handle, or of all. Returns what ends it. */
+  trace(sink: TraceSink, only?: number): () => void {
+    const { core, port, tracing } = this.pump;
+    return tracing.begin(core, sink, Math.floor(port.clock.now()), only);
+  }
+
   /** What the runtime reported, if it is why the last call failed that opens, connects, sends a datagram or starts TLS. */
   get cause(): unknown {
     return this.pump.refusal;
@@ -65,6 +72,12 @@ export abstract class Calls {
   close(endpoint: Endpoint): number {
     this.pump.touchClock();
     return this.left(endpoint, this.core.exports.tw_close(this.core.self, endpoint.handle));
+  }
+
+  /** As `close`, at once: what is queued is dropped, and a connection is reset. */
+  abort(endpoint: Endpoint): number {
+    this.pump.touchClock();
+    return this.left(endpoint, this.core.exports.tw_abort(this.core.self, endpoint.handle));
   }
 
   /** The `State` of a handle. */

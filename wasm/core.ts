@@ -7,7 +7,8 @@ const ALIGN = 64;
 
 /** A core that runs: its functions, its memory, and the places in it that never move. */
 export interface Core {
-  readonly exports: CoreExports;
+  /** Replaced while a trace is written. */
+  exports: CoreExports;
   readonly memory: Memory;
   /** What every function takes first. */
   readonly self: number;

@@ -39,6 +39,9 @@ export abstract class Endpoint {
   /** How TLS is done on it; a listener's is that of the connections it accepts. Only the engine sets it (`setTls`). */
   tls: TlsOptions | undefined;
 
+  /** Whether it connects through a proxy: its TLS begins in the tunnel. Only the engine sets it. */
+  tunneled = false;
+
   /** Whether it takes bytes that the port gives away, by `given`. Not while the core reads HTTP for it. */
   takesBytes = false;
 

@@ -1,18 +1,38 @@
 import { createPort } from "#host";
-import type { Port } from "../adapters/port.ts";
+import type { Host, Port } from "../adapters/port.ts";
 import type { Limits } from "./abi.gen.ts";
 import { Engine } from "./engine.ts";
 import { TwinwireError } from "./errors.ts";
 import { completeLimits } from "./limits.ts";
 
+export type { Host } from "../adapters/port.ts";
+
+let host: Host = { createPort };
 let port: Port | undefined;
 let given: Partial<Limits> = {};
 let engine: Engine | undefined;
 
 /** The port of the runtime that this runs on. */
 export function defaultPort(): Port {
-  port ??= createPort();
+  port ??= host.createPort();
   return port;
+}
+
+/**
+ * Takes another adapter than the one that the runtime's conditions pick: where a bundler picked for another runtime, or
+ * for a host of one's own. Before the first call that needs a host: an open, a look-up.
+ *
+ * ```ts
+ * import * as node from "twinwire/host/node";
+ * useHost(node);
+ * ```
+ *
+ * @throws TwinwireError ERR_STARTED afterwards; ERR_ARGUMENT for what is no adapter.
+ */
+export function useHost(adapter: Host): void {
+  if (port !== undefined) throw new TwinwireError("ERR_STARTED");
+  if (typeof adapter?.createPort !== "function") throw new TwinwireError("ERR_ARGUMENT");
+  host = adapter;
 }
 
 /** The engine that all doors share, if a handle has been opened. */

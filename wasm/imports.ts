@@ -1,9 +1,10 @@
 import type { Port } from "../adapters/port.ts";
-import { type AddressOf, type Close, type CoreImports, Errors, type SocketKind, Span } from "./abi.gen.ts";
+import { type AddressOf, Close, type CoreImports, Errors, type SocketKind, Span } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { EndpointTable } from "./endpoints.ts";
 import type { Reading } from "./reading.ts";
 import { report } from "./report.ts";
+import type { Tracing } from "./trace/tracing.ts";
 
 const HOST_ERROR = Errors.ERR_HOST.value;
 
@@ -17,6 +18,8 @@ interface Surroundings {
   readonly refused: (cause: unknown) => void;
   /** The same, where the core may tell of it only later: in an ERROR of that handle. */
   readonly failed: (handle: number, cause: unknown) => void;
+  /** Who writes down what passes the wall, if anybody does. */
+  readonly tracing?: Tracing;
 }
 
 /**
@@ -24,20 +27,27 @@ interface Surroundings {
  * middle of a call. `core` is asked for, as it is made with the imports; `refused` takes what the runtime reported when
  * the port refused something.
  */
-export function routeImports(port: Port, { endpoints, reading, core, refused, failed }: Surroundings): CoreImports {
+export function routeImports(
+  port: Port,
+  { endpoints, reading, core, refused, failed, tracing }: Surroundings,
+): CoreImports {
   return {
     tw_port_open(_host, handle, kind, name, nameSize, portNumber) {
       const where = core().memory.utf8(name >>> 0, nameSize);
-      const { options = {}, tls } = endpoints.opener(handle) ?? {};
-      const result = guard(() => port.open(handle, kind as SocketKind, where, portNumber, options, tls), HOST_ERROR);
+      const { options = {}, tls, tunneled } = endpoints.opener(handle) ?? {};
+      const first = tunneled ? undefined : tls;
+      const result = guard(() => port.open(handle, kind as SocketKind, where, portNumber, options, first), HOST_ERROR);
       if (result === 0) endpoints.socketOpened(handle);
       else failed(handle, port.cause);
+      tracing?.tracer?.asked(handle, "open", where, portNumber);
       return result;
     },
     tw_port_write(_host, handle, spans, count) {
       const pieces = gather(core(), spans >>> 0, count);
       try {
-        return port.write(handle, pieces);
+        const taken = port.write(handle, pieces);
+        tracing?.tracer?.wrote(handle, pieces, taken);
+        return taken;
       } catch (error) {
         report(error);
         return HOST_ERROR;
@@ -52,6 +62,7 @@ export function routeImports(port: Port, { endpoints, reading, core, refused, fa
       return result;
     },
     tw_port_shutdown(_host, handle) {
+      tracing?.tracer?.asked(handle, "shutdown");
       guard(() => port.shutdown(handle), undefined);
     },
     tw_port_connect(_host, handle, address, addressSize, portNumber) {
@@ -64,12 +75,15 @@ export function routeImports(port: Port, { endpoints, reading, core, refused, fa
       const server = core().memory.utf8(name >>> 0, nameSize);
       const result = guard(() => port.startTls(handle, server, endpoints.find(handle)?.tls ?? {}), HOST_ERROR);
       if (result < 0) failed(handle, port.cause);
+      tracing?.tracer?.asked(handle, "start-tls", server);
       return result;
     },
     tw_port_read(_host, handle, on) {
+      tracing?.tracer?.asked(handle, "read", on !== 0 ? "on" : "off");
       guard(() => reading.set(handle, on !== 0), undefined);
     },
     tw_port_close(_host, handle, how) {
+      tracing?.tracer?.asked(handle, "close", how === Close.ORDERLY ? "orderly" : "abort");
       guard(() => port.close(handle, how as Close), undefined);
     },
     tw_port_address(_host, handle, which, text, capacity) {

@@ -172,6 +172,11 @@ export class Memory {
     this.#u32.set(values, at >>> 2);
   }
 
+  /** A copy that has a buffer of its own, for those who hand out the buffer. */
+  separate(at: number, size: number): Uint8Array<ArrayBuffer> {
+    return this.bytes.slice(at, at + size);
+  }
+
   /** A copy of 32-bit numbers at a place that is divisible by 4. */
   readI32(at: number, count: number): Int32Array {
     return this.#i32.slice(at >>> 2, (at >>> 2) + count);

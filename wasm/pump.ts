@@ -9,7 +9,8 @@ import { EndpointTable } from "./endpoints.ts";
 import { routeImports } from "./imports.ts";
 import { Reading } from "./reading.ts";
 import { report } from "./report.ts";
-import { atEndOfTurn } from "./turn.ts";
+import { Tracing } from "./trace/tracing.ts";
+import { turnEnder } from "./turn.ts";
 import { Unread } from "./unread.ts";
 
 /** What an endpoint still hears once the application has closed it. */
@@ -39,6 +40,7 @@ export class Pump implements PortEvents {
   #laterQueued = false;
   /** Records that a tick outside a delivery made: they wait for the next turn. */
   #waiting = 0;
+  readonly tracing = new Tracing();
   /** What `unread` is to deliver. */
   readonly #unread: Unread;
   #unreadQueued = false;
@@ -64,6 +66,7 @@ export class Pump implements PortEvents {
           this.#cause = cause;
           this.#causeHandle = handle;
         },
+        tracing: this.tracing,
       }),
     );
     this.#unread = new Unread(this.core, limits.recvBuffer, (ready) => this.#tell(ready));
@@ -174,7 +177,7 @@ export class Pump implements PortEvents {
   queueSettle(): void {
     if (this.#draining || this.#settleQueued) return;
     this.#settleQueued = true;
-    atEndOfTurn(this.#settleNow);
+    this.#settleLater();
   }
 
   /** Something may have raised events: they are told on a later turn. */
@@ -186,13 +189,18 @@ export class Pump implements PortEvents {
 
   readonly #unreadNow = (): void => {
     this.#unreadQueued = false;
-    if (this.#unread.waiting && !this.#draining) this.#drain(0);
+    if (!this.#unread.waiting || this.#draining) return;
+    this.#unread.run();
+    /* Not at once: what answers to it leaves with all that this turn sends. */
+    this.queueSettle();
   };
 
   readonly #settleNow = (): void => {
     this.#settleQueued = false;
     this.#settle();
   };
+
+  readonly #settleLater = turnEnder(this.#settleNow);
 
   /** Before a delivery, of which `size` bytes lie in the core's buffer: what waits is told, the core learns the time. */
   #begin(size = 0): void {
@@ -238,10 +246,13 @@ export class Pump implements PortEvents {
         const handle = memory.eventHandle(record);
         const endpoint = this.endpoints.find(handle);
         if (endpoint === undefined) {
-          if (memory.eventType(record) === Event.ACCEPTED) this.#accept(handle, memory.eventDetail(record));
+          if (memory.eventType(record) !== Event.ACCEPTED) continue;
+          this.tracing.tracer?.told(record);
+          this.#accept(handle, memory.eventDetail(record));
           continue;
         }
         if (endpoint.released && !isFarewell(memory.eventType(record))) continue;
+        this.tracing.tracer?.told(record);
         try {
           dispatch(this, record, endpoint, handle === this.#causeHandle ? this.#cause : undefined);
         } catch (error) {

@@ -134,6 +134,7 @@ export abstract class SocketCalls extends Calls {
     const hostSize = this.stage(host, size);
     const credentialsSize = hostSize < 0 ? -1 : this.stage(credentials, size + hostSize);
     if (credentialsSize < 0) return ARGUMENT;
+    endpoint.tunneled = true;
     return this.openStaged(endpoint, () => call(stage + size, hostSize, stage + size + hostSize, credentialsSize));
   }
 

@@ -22,6 +22,7 @@ interface BufferClass {
 const BufferClass = (globalThis as { Buffer?: BufferClass }).Buffer;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /** Below this, a loop over the characters beats a call into the runtime. */
 const SHORT = 20;
@@ -64,6 +65,20 @@ export function latin1Text(bytes: Uint8Array, start: number, end: number): strin
   let text = "";
   for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at] as number);
   return text;
+}
+
+/** Text of UTF-8, or `undefined` for what is not UTF-8. A byte order mark stays. */
+export function strictUtf8Text(bytes: Uint8Array): string | undefined {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** UTF-8 of a text; a lone surrogate becomes U+FFFD. */
+export function utf8Bytes(text: string): Uint8Array {
+  return encoder.encode(text);
 }
 
 /** The bytes that a base64 text stands for. */

@@ -1,10 +1,6 @@
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
+import { formatAddress } from "../node-api/address.ts";
 import type { BunSocket } from "./runtime.ts";
-
-/** An address and a port as the wall writes them: `"ip:port"` or `"[ipv6]:port"`. */
-export function formatAddress(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
 
 /** The address of one end of a connection over IP. */
 export function endAddress(socket: BunSocket<unknown>, which: AddressOf): string | number {

@@ -1,14 +1,17 @@
-/** The port of Bun: Bun.connect, Bun.listen, Bun.udpSocket and their TLS; node: only for what Bun has nowhere else. */
+/**
+ * The port of Bun: Bun.connect, Bun.listen, Bun.udpSocket and their TLS. Of Node's modules only what Bun has nowhere else:
+ * look-ups, random bytes, DEFLATE, certificates, diagnostics.
+ */
 import { channel } from "node:diagnostics_channel";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
+import { NodeClock } from "../node-api/clock.ts";
 import { deflate } from "../node-api/deflate.ts";
+import { errorNumber } from "../node-api/errors.ts";
+import { RandomPool } from "../node-api/random.ts";
+import { resolve } from "../node-api/resolve.ts";
 import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
-import { BunClock } from "./clock.ts";
-import { errorNumber } from "./errors.ts";
 import { Listener } from "./listener.ts";
 import type { Place } from "./place.ts";
-import { RandomPool } from "./random.ts";
-import { resolve } from "./resolve.ts";
 import type { BunPlace } from "./runtime.ts";
 import { StreamSocket } from "./stream.ts";
 import { serverSide } from "./tls.ts";
@@ -23,7 +26,7 @@ export function createPort(): Port {
 
 class BunPort implements Port {
   readonly name = "bun";
-  readonly clock = new BunClock();
+  readonly clock = new NodeClock();
   readonly diagnostics = { channel };
   readonly deflate = deflate;
   cause: unknown;

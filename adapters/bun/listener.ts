@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
-import { formatAddress } from "./address.ts";
-import { errorNumber } from "./errors.ts";
+import { formatAddress } from "../node-api/address.ts";
+import { errorNumber } from "../node-api/errors.ts";
+import { resolve } from "../node-api/resolve.ts";
 import type { Place } from "./place.ts";
-import { resolve } from "./resolve.ts";
 import { Bun, type BunHandlers, type BunListener, type BunPlace, type BunSocket } from "./runtime.ts";
 import { plainHandlers, type StreamSocket } from "./stream.ts";
 

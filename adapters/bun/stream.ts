@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
+import { formatAddress } from "../node-api/address.ts";
+import { errorNumber } from "../node-api/errors.ts";
 import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
-import { endAddress, formatAddress } from "./address.ts";
-import { errorNumber } from "./errors.ts";
+import { endAddress } from "./address.ts";
 import { Inbound } from "./inbound.ts";
 import type { Place } from "./place.ts";
 import { Bun, type BunHandlers, type BunPlace, type BunSecureSocket, type BunSocket } from "./runtime.ts";

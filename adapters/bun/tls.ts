@@ -3,8 +3,8 @@ import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { checkServerIdentity, createSecureContext } from "node:tls";
 import { type ErrorCode, Errors } from "../../wasm/abi.gen.ts";
+import { errorNumber } from "../node-api/errors.ts";
 import type { Pem, TlsInfo, TlsOptions } from "../port.ts";
-import { errorNumber } from "./errors.ts";
 import type { BunSecureSocket, BunTls } from "./runtime.ts";
 
 const expired = ["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID", "CRL_HAS_EXPIRED", "CRL_NOT_YET_VALID"];

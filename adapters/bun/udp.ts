@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
-import { formatAddress } from "./address.ts";
-import { errorNumber } from "./errors.ts";
+import { formatAddress } from "../node-api/address.ts";
+import { errorNumber } from "../node-api/errors.ts";
 import type { Place } from "./place.ts";
 import { Bun, type BunUdpHandlers, type BunUdpSocket } from "./runtime.ts";
 

@@ -15,7 +15,7 @@ type OnRead = OnReadOpts;
 const common = { allowHalfOpen: true, autoSelectFamily: true } as const;
 
 /** The options of node:net that stand for `keepAlive`. */
-export function keepAliveOf({ keepAlive }: SocketOptions): { keepAlive: boolean; keepAliveInitialDelay: number } {
+function keepAliveOf({ keepAlive }: SocketOptions): { keepAlive: boolean; keepAliveInitialDelay: number } {
   const initialDelayMs = typeof keepAlive === "object" ? keepAlive.initialDelayMs : 0;
   return { keepAlive: Boolean(keepAlive), keepAliveInitialDelay: initialDelayMs };
 }
@@ -39,7 +39,7 @@ export function upgrade(socket: Socket, target: Target, name: string, tls: TlsOp
   return connectTls({ ...tlsClientOptions(tls, name === "" ? (target.host ?? "") : name), socket });
 }
 
-/** Sets on a connected socket what node:tls takes no options for. */
+/** Sets on a connected or accepted socket what it was given no options for. */
 export function configure(socket: Socket, options: SocketOptions): void {
   const { keepAlive, keepAliveInitialDelay } = keepAliveOf(options);
   socket.setNoDelay(options.noDelay !== false);

@@ -1,14 +1,5 @@
 import type { Socket } from "node:net";
-import type { PortEvents, PortMemory } from "../port.ts";
-
-/** What every socket is handed. */
-export interface Place {
-  readonly handle: number;
-  readonly deliver: PortEvents;
-  readonly memory: PortMemory;
-  /** To be called before the socket's last delivery. */
-  readonly forget: () => void;
-}
+import type { Place } from "./place.ts";
 
 /** What a stream receives, on its way to the core: nothing is handed on while reading is off, nothing is lost. */
 export class Inbound {
@@ -48,9 +39,9 @@ export class Inbound {
   read(on: boolean): void {
     if (on === this.#reading) return;
     this.#reading = on;
-    if (!on) this.#socket?.pause();
+    if (!on) this.#flow(false);
     else if (this.#held !== undefined || this.#endHeld) queueMicrotask(() => this.#release());
-    else this.#socket?.resume();
+    else this.#flow(true);
   }
 
   /** Nobody wants anything any more. */
@@ -73,6 +64,14 @@ export class Inbound {
     if (this.#closed) return;
     this.#endHeld = !this.#reading || this.#held !== undefined;
     if (!this.#endHeld) this.#place.deliver.ended(this.#place.handle);
+  }
+
+  #flow(on: boolean): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    if (on) socket.resume();
+    else socket.pause();
+    this.#place.traits.afterRead?.(socket, on);
   }
 
   #copied(bytes: Buffer): void {
@@ -101,7 +100,7 @@ export class Inbound {
       const bytes = this.#held?.shift();
       if (bytes === undefined) {
         this.#held = undefined;
-        this.#socket?.resume();
+        this.#flow(true);
         if (this.#endHeld) this.ended();
         return;
       }

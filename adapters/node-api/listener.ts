@@ -2,9 +2,9 @@ import { createServer, type Server, type Socket } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions } from "../port.ts";
 import { formatAddress } from "./address.ts";
-import { keepAliveOf } from "./connect.ts";
+import { configure } from "./connect.ts";
 import { errorNumber } from "./errors.ts";
-import type { Place } from "./inbound.ts";
+import type { Place } from "./place.ts";
 import type { StreamSocket } from "./stream.ts";
 
 /** Where a listener listens. */
@@ -14,6 +14,7 @@ export type Local = { readonly host: string; readonly port: number } | { readonl
 export class Listener {
   readonly #place: Place;
   readonly #server: Server;
+  readonly #options: SocketOptions;
   /** Makes the stream of a handle and has the port keep it. */
   readonly #adopt: (handle: number, socket: Socket) => StreamSocket;
   #listening = false;
@@ -33,9 +34,8 @@ export class Listener {
       /* Nothing may come before the engine has the connection; and while it does not read, Node is to keep little. */
       pauseOnConnect: true,
       highWaterMark: 1,
-      noDelay: options.noDelay !== false,
-      ...keepAliveOf(options),
     });
+    this.#options = options;
     this.#server.on("listening", () => this.#opened());
     this.#server.on("connection", (socket) => this.#connection(socket));
     this.#server.on("error", (error) => this.#failed(error));
@@ -72,6 +72,8 @@ export class Listener {
       socket.destroy();
       return;
     }
+    /* Deno does not do it by the server's options. */
+    configure(socket, this.#options);
     let stream: StreamSocket | undefined;
     const taken = this.#place.deliver.accepted(this.#place.handle, (handle) => {
       stream = this.#adopt(handle, socket);

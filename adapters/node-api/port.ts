@@ -6,11 +6,10 @@ import { channel } from "node:diagnostics_channel";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { NodeClock } from "./clock.ts";
-import type { Target } from "./connect.ts";
 import { deflate } from "./deflate.ts";
 import { errorNumber } from "./errors.ts";
-import type { Place } from "./inbound.ts";
 import { Listener } from "./listener.ts";
+import type { Place, Traits } from "./place.ts";
 import { RandomPool } from "./random.ts";
 import { resolve } from "./resolve.ts";
 import { StreamSocket } from "./stream.ts";
@@ -18,13 +17,6 @@ import { secureServer } from "./tls.ts";
 import { UdpSocket } from "./udp.ts";
 
 const STATE = Errors.ERR_STATE.value;
-
-/** In what a runtime that has Node's modules differs from the others. */
-export interface Traits {
-  readonly name: string;
-  /** Whether a plain connection reads straight into the core's memory, and can become TLS nevertheless. */
-  readonly readsInPlace: boolean;
-}
 
 /** The port of one runtime over Node's modules. */
 export class NodeApiPort implements Port {
@@ -56,10 +48,10 @@ export class NodeApiPort implements Port {
     return this.#try(() => {
       switch (kind) {
         case SocketKind.TCP:
-          this.#stream(handle, (place) => this.#connection(place, { host: name, port }, options, tls));
+          this.#stream(handle, (place) => new StreamSocket(place, { host: name, port }, options, tls));
           break;
         case SocketKind.UNIX:
-          this.#stream(handle, (place) => this.#connection(place, { path: name }, options, tls));
+          this.#stream(handle, (place) => new StreamSocket(place, { path: name }, options, tls));
           break;
         case SocketKind.UDP:
           this.#udp.set(handle, new UdpSocket(this.#place(handle, this.#udp), name, port));
@@ -143,17 +135,14 @@ export class NodeApiPort implements Port {
   /** What every socket is handed; `all` are those of its kind. */
   #place(handle: number, all: Map<number, unknown>): Place {
     if (this.#deliver === undefined || this.#memory === undefined) throw new Error("the port is not attached");
-    return { handle, deliver: this.#deliver, memory: this.#memory, forget: () => all.delete(handle) };
+    const forget = (): boolean => all.delete(handle);
+    return { handle, deliver: this.#deliver, memory: this.#memory, forget, traits: this.#traits };
   }
 
   #stream(handle: number, make: (place: Place) => StreamSocket): StreamSocket {
     const stream = make(this.#place(handle, this.#streams));
     this.#streams.set(handle, stream);
     return stream;
-  }
-
-  #connection(place: Place, target: Target, options: SocketOptions, tls?: TlsOptions): StreamSocket {
-    return new StreamSocket(place, { ...target, readsInPlace: this.#traits.readsInPlace }, options, tls);
   }
 
   #listen(

@@ -3,25 +3,73 @@ import type { Socket } from "node:dgram";
 /** What node:dgram calls when a datagram has left, or could not. */
 export type Sent = (error: Error | null) => void;
 
-/** The bytes of UDP sockets that wait for the kernel. Deno does not tell, so what it has not yet sent is counted here. */
-export class SendQueue {
-  readonly #sizes = new WeakMap<Socket, number>();
+/** Where a datagram goes; `undefined`: to the socket's peer. */
+export type Destination = { readonly address: string; readonly port: number } | undefined;
 
-  size(socket: Socket): number {
-    return tells(socket) ? socket.getSendQueueSize() : (this.#sizes.get(socket) ?? 0);
+/** Datagrams on their way to the kernel. */
+export interface SendQueue {
+  /** The bytes that wait. */
+  readonly size: number;
+  /** Sends a datagram, which the queue may keep. What is wrong with it is thrown, or told to `sent`. */
+  send(data: Uint8Array, to: Destination, sent: Sent): void;
+}
+
+function send(socket: Socket, data: Uint8Array, to: Destination, sent: Sent): void {
+  if (to === undefined) socket.send(data, sent);
+  else socket.send(data, to.port, to.address, sent);
+}
+
+/** The queue that the runtime has. */
+export class RuntimeQueue implements SendQueue {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
   }
 
-  /** The call-back to send `size` bytes with: `done`, and what has to be noted. */
-  watch(socket: Socket, size: number, done: Sent): Sent {
-    if (tells(socket)) return done;
-    this.#sizes.set(socket, this.size(socket) + size);
-    return (error) => {
-      this.#sizes.set(socket, this.size(socket) - size);
-      done(error);
-    };
+  get size(): number {
+    return this.#socket.getSendQueueSize();
+  }
+
+  send(data: Uint8Array, to: Destination, sent: Sent): void {
+    send(this.#socket, data, to, sent);
   }
 }
 
-function tells(socket: Partial<Socket>): socket is Pick<Socket, "getSendQueueSize"> {
-  return socket.getSendQueueSize !== undefined;
+/** One for a runtime that has none: two datagrams that it is given at once may overtake each other, so it gets one. */
+export class OwnQueue implements SendQueue {
+  readonly #socket: Socket;
+  readonly #waiting: [Uint8Array, Destination, Sent][] = [];
+  #size = 0;
+  #busy = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  send(data: Uint8Array, to: Destination, sent: Sent): void {
+    this.#size += data.length;
+    if (this.#busy) this.#waiting.push([data, to, sent]);
+    else this.#start(data, to, sent);
+  }
+
+  #start(data: Uint8Array, to: Destination, sent: Sent): void {
+    const done: Sent = (error) => {
+      this.#busy = false;
+      this.#size -= data.length;
+      const next = this.#waiting.shift();
+      if (next !== undefined) this.#start(...next);
+      sent(error);
+    };
+    this.#busy = true;
+    try {
+      send(this.#socket, data, to, done);
+    } catch (error) {
+      queueMicrotask(() => done(error as Error));
+    }
+  }
 }

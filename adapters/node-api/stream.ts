@@ -6,15 +6,14 @@ import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { endAddress } from "./address.ts";
 import { configure, connectPlain, connectSecure, type Target, upgrade } from "./connect.ts";
 import { errorNumber } from "./errors.ts";
-import { Inbound, type Place } from "./inbound.ts";
+import { Inbound } from "./inbound.ts";
+import type { Place } from "./place.ts";
 import { pinError, plainError, secureServer, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
 
 const NOTHING = Buffer.alloc(0);
 
 /** What a stream is made from: where it connects to, or what a listener (at a path, for Unix) has accepted. */
-export type Source =
-  | (Target & { readonly readsInPlace: boolean })
-  | { readonly accepted: Socket; readonly path?: string | undefined };
+export type Source = Target | { readonly accepted: Socket; readonly path?: string | undefined };
 
 /** Where TLS stands. */
 type TlsState = "none" | "securing" | "secured";
@@ -54,7 +53,7 @@ export class StreamSocket {
       return;
     }
     const onread = { buffer: place.memory.received, callback: (size: number) => this.#inbound.received(size) };
-    const inPlace = tls !== undefined || source.readsInPlace;
+    const inPlace = tls !== undefined || place.traits.readsInPlace;
     if (tls !== undefined) this.#secure = connectSecure(source, tls, onread);
     this.#socket = this.#secure ?? connectPlain(source, options, inPlace ? onread : undefined);
     this.#listen(this.#socket, !inPlace);

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP, type Socket } from "node:net";
 import {
   type ConnectionOptions,
@@ -106,6 +106,7 @@ function contextOf(options: TlsOptions): SecureContext {
 }
 
 function contextOptions({ ca, cert, key, passphrase, minVersion }: TlsOptions): SecureContextOptions {
+  checkKey(cert, key, passphrase);
   const authorities = ca === undefined || Array.isArray(ca) ? (ca as readonly Pem[] | undefined) : [ca as Pem];
   return {
     ...(authorities === undefined ? {} : { ca: authorities.map(certificateOf) }),
@@ -114,6 +115,14 @@ function contextOptions({ ca, cert, key, passphrase, minVersion }: TlsOptions): 
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(minVersion === undefined ? {} : { minVersion }),
   };
+}
+
+/** Throws what is wrong with a key: Deno finds that out in the handshake. */
+function checkKey(cert: Pem | undefined, key: Pem | undefined, passphrase: string | undefined): void {
+  if (key === undefined) return;
+  const found = createPrivateKey({ key: asBuffer(key), ...(passphrase === undefined ? {} : { passphrase }) });
+  if (cert !== undefined && !new X509Certificate(asBuffer(cert)).checkPrivateKey(found))
+    throw new Error("the key is not that of the certificate");
 }
 
 /**

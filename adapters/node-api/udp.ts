@@ -4,8 +4,9 @@ import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import { formatAddress } from "./address.ts";
 import { errorNumber } from "./errors.ts";
-import type { Place } from "./inbound.ts";
-import { SendQueue, type Sent } from "./send-queue.ts";
+import { Hold } from "./hold.ts";
+import type { Place } from "./place.ts";
+import { OwnQueue, RuntimeQueue, type SendQueue, type Sent } from "./send-queue.ts";
 
 /** Bytes that may wait in the kernel's stead, sent or received, before datagrams are refused or dropped. */
 const QUEUE = 262_144;
@@ -37,9 +38,11 @@ export class UdpSocket {
   #peer = "";
   #reading = true;
   #kept = true;
-  readonly #queue = new SendQueue();
-  /** The socket that last refused a datagram, until it has room. */
-  #full: Socket | undefined;
+  /** Where sockets themselves keep nothing. */
+  readonly #hold: Hold | undefined;
+  readonly #queues = new Map<Socket, SendQueue>();
+  /** The queue that last refused a datagram, until it has room. */
+  #full: SendQueue | undefined;
   /** Datagrams that came while reading was off. */
   #held: [Uint8Array, RemoteInfo][] = [];
   #heldSize = 0;
@@ -49,7 +52,9 @@ export class UdpSocket {
     this.#place = place;
     this.#family = isIP(address) === 6 ? 6 : 4;
     this.#anyAddress = address === "";
+    this.#hold = place.traits.wholeDgram ? undefined : new Hold();
     this.#main = this.#bind(this.#family, address, port);
+    this.#hold?.set(true);
   }
 
   /** As `Port.sendTo`, but what the runtime reports is thrown. */
@@ -59,15 +64,14 @@ export class UdpSocket {
     if (this.#main === undefined || (toPeer && socket === undefined)) return Errors.ERR_STATE.value;
     if (!toPeer && this.#connected !== undefined) return Errors.ERR_ADDRESS.value;
     if (socket === undefined) return Errors.ERR_UNREACHABLE.value;
-    if (this.#queue.size(socket) > QUEUE) {
-      this.#full = socket;
+    const queue = this.#queueOf(socket);
+    if (queue.size > QUEUE) {
+      this.#full = queue;
       return Errors.ERR_BACKPRESSURE.value;
     }
     /* The kernel may not take it now, and the bytes are lent for this call only. */
     const copy = Buffer.from(data);
-    const sent = this.#queue.watch(socket, copy.length, this.#sent);
-    if (toPeer) socket.send(copy, sent);
-    else socket.send(copy, port, address, sent);
+    queue.send(copy, toPeer ? undefined : { address, port }, this.#sent);
     return data.length;
   }
 
@@ -95,6 +99,7 @@ export class UdpSocket {
   }
 
   close(): void {
+    this.#hold?.set(false);
     this.#main?.close();
     this.#other?.close();
     this.#main = undefined;
@@ -119,10 +124,23 @@ export class UdpSocket {
 
   keep(on: boolean): void {
     this.#kept = on;
+    if (this.#hold !== undefined) {
+      this.#hold.set(on);
+      return;
+    }
     for (const socket of [this.#main, this.#other]) {
       if (on) socket?.ref();
       else socket?.unref();
     }
+  }
+
+  #queueOf(socket: Socket): SendQueue {
+    let queue = this.#queues.get(socket);
+    if (queue === undefined) {
+      queue = this.#place.traits.wholeDgram ? new RuntimeQueue(socket) : new OwnQueue(socket);
+      this.#queues.set(socket, queue);
+    }
+    return queue;
   }
 
   /** The socket from which an address can be reached. */
@@ -142,6 +160,7 @@ export class UdpSocket {
 
   #bind(family: 4 | 6, address: string, port: number): Socket {
     const socket = createSocket({ type: `udp${family}`, ipv6Only: family === 6, lookup });
+    if (this.#hold !== undefined) socket.unref();
     let failure: Error | undefined;
     let bound = false;
     socket.on("error", (error) => {
@@ -162,9 +181,11 @@ export class UdpSocket {
   readonly #sent: Sent = (error) => {
     if (this.#main === undefined) return;
     const { handle, deliver } = this.#place;
-    if (error !== null) deliver.failed(handle, errorNumber(error), error);
+    /* Deno calls whatever the system said EMSGSIZE. */
+    const number = this.#place.traits.wholeDgram ? errorNumber : (): number => Errors.ERR_HOST.value;
+    if (error !== null) deliver.failed(handle, number(error), error);
     /* What heard of the failure may have closed it. */
-    if (this.#full === undefined || this.#queue.size(this.#full) > ROOM) return;
+    if (this.#full === undefined || this.#full.size > ROOM) return;
     this.#full = undefined;
     deliver.written(handle, 0);
   };

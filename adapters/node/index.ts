@@ -4,5 +4,5 @@ import type { Port } from "../port.ts";
 
 /** Makes Node's port for a new engine. */
 export function createPort(): Port {
-  return new NodeApiPort({ name: "node", readsInPlace: true });
+  return new NodeApiPort({ name: "node", readsInPlace: true, wholeDgram: true });
 }

@@ -9,7 +9,7 @@ import { forget, newSocket, type ScriptSocket } from "./socket.ts";
 const openings: Record<SocketKind, { word: string; kinds: readonly Kind[]; name: boolean; port: boolean }> = {
   [SocketKind.TCP]: { word: "tcp", kinds: [Kind.TCP, Kind.WS], name: true, port: true },
   [SocketKind.UDP]: { word: "udp", kinds: [Kind.UDP], name: false, port: true },
-  [SocketKind.UNIX]: { word: "unix", kinds: [Kind.TCP], name: true, port: false },
+  [SocketKind.UNIX]: { word: "unix", kinds: [Kind.TCP, Kind.WS], name: true, port: false },
   [SocketKind.TCP_LISTENER]: { word: "listen-tcp", kinds: [Kind.LISTENER], name: false, port: true },
   [SocketKind.UNIX_LISTENER]: { word: "listen-unix", kinds: [Kind.LISTENER], name: true, port: false },
 };
@@ -245,6 +245,11 @@ export class ScriptPort implements Port {
     this.#sockets.push(socket);
     call((handle) => this.opened(socket, handle));
     if (socket.handle === -1) this.#sockets.splice(this.#sockets.indexOf(socket), 1);
+  }
+
+  /** A TCP connection is a WebSocket's server side from now on. */
+  serve(socket: ScriptSocket): void {
+    socket.stream = new ClientStream(socket.name, this.wire, (what) => this.fail(socket, what), true);
   }
 
   /** The bytes that are drawn next. */

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
-import type { Engine } from "../../wasm/engine.ts";
+import type { Engine, ProxyServer } from "../../wasm/engine.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import { isInt32, show } from "../handles/arguments.ts";
@@ -14,6 +14,19 @@ export function connectTcp(host: string, port: number, options: ConnectOptions, 
     if (typeof host !== "string") return refuse(stream, "ERR_ARGUMENT", `host ${show(host)}`);
     if (!isInt32(port)) return refuse(stream, "ERR_PORT", `port ${show(port)}`);
     stream.begun(engine.tcpConnect(stream, host, port));
+  });
+}
+
+/** As `connectTcp`, through an HTTP proxy. TLS is with the host, through the tunnel. */
+export function connectVia(
+  host: string,
+  port: number,
+  proxy: ProxyServer,
+  options: ConnectOptions,
+  tls?: TlsOptions,
+): Stream {
+  return start(joinAddress(host, String(port)), options, tls, (engine, stream) => {
+    stream.begun(engine.tcpConnectVia(stream, host, port, proxy));
   });
 }
 

@@ -10,6 +10,8 @@ export interface HttpEndpoint {
   httpBody(at: number, size: number, flags: number): void;
   httpTrailer(at: number, size: number): void;
   httpEnd(error: number, status: number): void;
+  /** The peer ended its half of the stream. */
+  peerEnded(): void;
   /** The stream is over. */
   ended(error: TwinwireError): void;
   /** The application's deadline for reading passed. */

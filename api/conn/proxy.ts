@@ -86,7 +86,9 @@ function spares(rule: string, host: string, port: number): boolean {
   const block = /^(\d+\.\d+\.\d+\.\d+)\/(\d{1,2})$/.exec(name);
   if (block !== null) return inBlock(host, block[1] as string, Number(block[2]));
   const tail = name.replace(/^\*?\./, "");
-  return tail !== "" && (host === tail || host.endsWith(`.${tail}`));
+  /* An address has nothing below it. */
+  const hasBelow = ipv4(host) === undefined && !host.includes(":");
+  return tail !== "" && (host === tail || (hasBelow && host.endsWith(`.${tail}`)));
 }
 
 function inBlock(host: string, address: string, bits: number): boolean {
@@ -110,7 +112,8 @@ function parse(text: string): URL | undefined {
   }
 }
 
-function decode(text: string): string {
+/** What a part of a URL stands for. */
+export function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -130,6 +130,7 @@ export class Stream extends Endpoint {
 
   override ended(): void {
     this.inbox.end(null);
+    this.http?.peerEnded();
   }
 
   override deadline(which: Deadline): void {

@@ -50,6 +50,11 @@ export class WaitingList<W extends { reject(error: TwinwireError): void }> {
     return this.#items.length;
   }
 
+  /** Whether it holds for one of them. */
+  some(holds: (waiter: W) => boolean): boolean {
+    return this.#items.some(holds);
+  }
+
   add(waiter: W): void {
     if (this.#items === nobody) this.#items = [waiter];
     else this.#items.push(waiter);

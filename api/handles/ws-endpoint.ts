@@ -1,30 +1,45 @@
-import { EventFlag, FOREVER, Kind } from "../../wasm/abi.gen.ts";
+import { type ErrorCode, EventFlag, FOREVER, Kind } from "../../wasm/abi.gen.ts";
 import type { Ending } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
-import type { TwinwireError } from "../../wasm/errors.ts";
-import { Joiner } from "../../wasm/joiner.ts";
+import { TwinwireError } from "../../wasm/errors.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
+import { Codec, type Compression } from "../websocket/deflate.ts";
+import { closeCodeOf, Inbound, type Message, type Sink, WINDOW } from "../websocket/inbound.ts";
 import { Channel, Form } from "./channel.ts";
 import { EventContext } from "./context.ts";
 import { DoorEndpoint } from "./endpoint.ts";
 import type { WsByteEvents, WsEvents, WsListenerEvents } from "./events.ts";
 import type { WsRequest } from "./ws-request.ts";
 
-const WHOLE = EventFlag.FIRST | EventFlag.FINAL;
-
 /** A WebSocket of the handle door. */
-export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
+export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
   #message: Channel | undefined;
   #closing: Channel | undefined;
   #ping: Channel | undefined;
   #pong: Channel | undefined;
-  /** The parts of the message that is coming in. */
-  #joiner: Joiner | undefined;
+  /** Made when a message comes in parts, or compression was agreed upon. */
+  #inbound: Inbound | undefined;
+  /** Whether the core is told what was used up. */
+  #windowed = false;
+  readonly #compression: Compression | undefined;
   readonly #request: WsRequest;
 
-  constructor(engine: Engine, address: string, request: WsRequest) {
+  constructor(engine: Engine, address: string, request: WsRequest, compression: Compression | undefined) {
     super(engine, Kind.WS, address);
     this.#request = request;
+    this.#compression = compression;
+  }
+
+  override connected(): void {
+    const parameters = this.#compression === undefined ? 0 : this.engine.deflate(this.handle);
+    const host = this.engine.deflateHost;
+    if (this.#compression !== undefined && parameters > 0 && host !== undefined) {
+      this.#inbound = this.#newInbound(new Codec(host, parameters, this.#compression, false));
+      /* While messages wait to be inflated, no more are to come. */
+      this.engine.setWindow(this.handle, WINDOW);
+      this.#windowed = true;
+    }
+    super.connected();
   }
 
   override channel(event: string): Channel | undefined {
@@ -47,16 +62,48 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
   }
 
   override message(at: number, size: number, flags: number): void {
+    if (!Inbound.isWhole(flags)) this.#inbound ??= this.#newInbound(undefined);
+    if (this.#inbound?.isDirect(flags) === false) {
+      this.#inbound.add(at, size, flags);
+      return;
+    }
+    if (this.#message !== undefined) this.#whole(this.#message, at, size, flags);
+    if (this.#windowed) this.engine.consumed(this.handle, size);
+  }
+
+  /** As `Sink`. */
+  hasRoom(): boolean {
+    return true;
+  }
+
+  /** As `Sink`. */
+  take({ bytes, flags, text, credit }: Message): void {
     const channel = this.#message;
-    if (channel === undefined) return;
-    if ((flags & WHOLE) === WHOLE) this.#whole(channel, at, size, flags);
-    else this.#part(channel, at, size, flags);
+    if (channel !== undefined) {
+      const binary = (flags & EventFlag.TEXT) === 0;
+      const context = new EventContext(this.handle, binary, undefined, 0, 0);
+      EventContext.keep(context, bytes);
+      const decode = (flags & EventFlag.ASCII) !== 0 ? asciiText : utf8Text;
+      tellMessage(channel, wantsText(channel, binary) ? (text ?? decode(bytes, 0, bytes.length)) : "", context);
+    }
+    if (this.#windowed) this.engine.consumed(this.handle, credit);
+  }
+
+  /** As `Sink`. */
+  broken(code: ErrorCode, cause: unknown): void {
+    const { address } = this;
+    super.error(() => new TwinwireError(code, { step: "receive", address, cause }), FOREVER);
+    if (!this.released) this.engine.wsClose(this, closeCodeOf(code), "");
   }
 
   override disconnected(ending: Ending): void {
-    this.#joiner = undefined;
+    const inbound = this.#inbound;
+    this.#inbound = undefined;
     if (ending.retryMs !== FOREVER) this.#request.renew(this.engine, this.handle);
-    super.disconnected(ending);
+    inbound?.end();
+    if (inbound === undefined) super.disconnected(ending);
+    else inbound.after(() => super.disconnected(ending));
+    inbound?.after(() => inbound.close());
   }
 
   override error(make: () => TwinwireError, retryMs: number): void {
@@ -68,7 +115,9 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
     if (!this.#closing?.wants(Form.PLAIN)) return;
     const reason = this.engine.memory.utf8(at, size);
     const event: WsListenerEvents["closing"] = { conn: this.handle, code, reason };
-    this.#closing.tell(this.context(), undefined, event);
+    const tell = (): void => this.#closing?.tell(this.context(), undefined, event);
+    if (this.#inbound === undefined) tell();
+    else this.#inbound.after(tell);
   }
 
   override ping(at: number, size: number): void {
@@ -95,19 +144,8 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> {
     EventContext.expire(context);
   }
 
-  #part(channel: Channel, at: number, size: number, flags: number): void {
-    if ((flags & EventFlag.FIRST) !== 0) this.#joiner = new Joiner();
-    const joiner = this.#joiner;
-    if (joiner === undefined) return;
-    joiner.add(this.engine.memory.view(at, size), (flags & EventFlag.ASCII) !== 0);
-    if ((flags & EventFlag.FINAL) === 0) return;
-    this.#joiner = undefined;
-    const bytes = joiner.take();
-    const binary = (flags & EventFlag.TEXT) === 0;
-    const context = new EventContext(this.handle, binary, undefined, 0, 0);
-    EventContext.keep(context, bytes);
-    const decode = joiner.ascii ? asciiText : utf8Text;
-    tellMessage(channel, wantsText(channel, binary) ? decode(bytes, 0, bytes.length) : "", context);
+  #newInbound(codec: Codec | undefined): Inbound {
+    return new Inbound(this, this.engine.limits.maxMessage, codec);
   }
 
   #control(channel: Channel | undefined, at: number, size: number): void {

@@ -1,4 +1,5 @@
 import type { TlsOptions } from "../../wasm/socket-options.ts";
+import { type Compression, checkDeflate, type DeflateOptions } from "../websocket/deflate.ts";
 import { tlsFault } from "./tls-options.ts";
 
 /** Names with values, as an object or as pairs; a `Headers` object is such. */
@@ -20,6 +21,11 @@ export interface WsOpenOptions {
    * the machine trusts.
    */
   tls?: TlsOptions;
+  /**
+   * Offers compression (permessage-deflate, RFC 7692), off at first: what the server compresses comes inflated. What this
+   * door sends goes out as it is, since a send is done when it returns; `WebSocket` of `twinwire` compresses.
+   */
+  deflate?: boolean | DeflateOptions;
 }
 
 /** The same, checked and in one form. */
@@ -31,6 +37,7 @@ export interface CheckedOptions {
   readonly auth: { readonly user: string; readonly password: string } | undefined;
   readonly protocols: readonly string[];
   readonly tls: TlsOptions | undefined;
+  readonly compression: Compression | undefined;
 }
 
 /** Checks the options; a text says what is wrong with them. */
@@ -45,7 +52,9 @@ export function checkOptions(url: string, options: unknown): CheckedOptions | st
   if (auth !== undefined && !isAuth(auth)) return "auth has a user and a password, both texts";
   const protocols = protocolNames(given.protocols);
   if (protocols === undefined) return "protocols are texts";
-  const checked = { headers, fresh, auth, protocols };
+  const compression = checkDeflate(given.deflate);
+  if (typeof compression === "string") return compression;
+  const checked = { headers, fresh, auth, protocols, compression };
   if (given.tls === undefined) return { ...checked, tls: undefined };
   /* To connect in the clear what was to be protected would be worse than to refuse. */
   if (!/^wss:/i.test(url)) return "tls is for wss: only";
@@ -58,7 +67,7 @@ function isAuth(auth: unknown): auth is { user: string; password: string } {
 }
 
 /** Headers as pairs, or `undefined` for what are none. */
-function headerPairs(headers: unknown): [string, string][] | undefined {
+export function headerPairs(headers: unknown): [string, string][] | undefined {
   if (headers === undefined) return [];
   if (typeof headers !== "object" || headers === null) return undefined;
   const entries: unknown[] = Symbol.iterator in headers ? [...(headers as Iterable<unknown>)] : Object.entries(headers);
@@ -71,7 +80,7 @@ function isPair(entry: unknown): entry is [string, string] {
 }
 
 /** Subprotocols as a list, or `undefined` for what are none. */
-function protocolNames(protocols: unknown): string[] | undefined {
+export function protocolNames(protocols: unknown): string[] | undefined {
   if (protocols === undefined) return [];
   if (typeof protocols === "string") return [protocols];
   if (!Array.isArray(protocols) || !protocols.every((name) => typeof name === "string")) return undefined;

@@ -30,7 +30,7 @@ function find(handle: number): WsEndpoint | undefined {
  *
  * @param url `ws://host[:port][/path][?query]` or `wss://…`; port 80 (wss: 443) and path / are the defaults.
  * @returns a handle, valid until `close`; or -1: ERR_URL, ERR_PORT, ERR_HEADER, ERR_UNSUPPORTED (wss on a host without
- * TLS), ERR_LIMIT, ERR_MEMORY, ERR_ARGUMENT.
+ * TLS, deflate on one without zlib), ERR_LIMIT, ERR_MEMORY, ERR_ARGUMENT.
  */
 export function open(url: string | URL, options: WsOpenOptions = {}): number {
   const text = url instanceof URL ? url.href : url;
@@ -39,14 +39,18 @@ export function open(url: string | URL, options: WsOpenOptions = {}): number {
   const [address = ""] = text.split("?", 1);
   const checked = checkOptions(text, options);
   if (typeof checked === "string") return refuse("ERR_ARGUMENT", { step: "open", address, reason: checked });
-  const { tls } = checked;
+  const { tls, compression } = checked;
   const engine = defaultEngine();
+  if (compression !== undefined && engine.deflateHost === undefined) {
+    return refuse("ERR_UNSUPPORTED", { step: "open", address, reason: "deflate: this runtime has no zlib" });
+  }
   const request = new WsRequest(checked, address);
-  const endpoint = new WsEndpoint(engine, address, request);
+  const endpoint = new WsEndpoint(engine, address, request, compression);
   if (tls !== undefined) engine.setTls(endpoint, tls);
   const handle = engine.wsOpen(endpoint, text);
   if (handle < 0) return refuse(handle, { step: "open", address, cause: engine.cause });
-  const result = request.begin(engine, handle);
+  let result = request.begin(engine, handle);
+  if (result >= 0 && compression !== undefined) result = engine.setDeflate(handle, compression.parameters);
   if (result >= 0) return handle;
   engine.close(endpoint);
   return refuse(result, { step: "open", address });

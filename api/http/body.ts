@@ -11,6 +11,8 @@ export interface BodySource {
   consumed(size: number): void;
   /** Somebody wants it: the peer may wait to hear that. */
   wanted(): void;
+  /** Somebody waits for the next part. */
+  awaited(): void;
   /** Nobody wants the rest of it. */
   abandoned(): void;
   fault(reason: string): TwinwireError;
@@ -123,8 +125,11 @@ export class Body implements AsyncIterable<Uint8Array> {
 
   /** Gives up the rest of it: a client's connection is closed, a server's takes no further request. */
   cancel(): void {
+    if (this.#ended && this.#parts.length === 0) return;
+    this.#parts = [];
+    this.#error ??= this.#source.fault("the body was given up");
     if (this.#ended) return;
-    this.#end({}, this.#source.fault("the body was given up"));
+    this.#end({}, this.#error);
     this.#source.abandoned();
   }
 
@@ -153,6 +158,7 @@ export class Body implements AsyncIterable<Uint8Array> {
     if (this.#ended) return Promise.resolve(DONE);
     const reader = new Waiter<IteratorResult<Uint8Array>>();
     this.#readers.add(reader);
+    this.#source.awaited();
     return reader.promise;
   }
 

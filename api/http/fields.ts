@@ -2,22 +2,16 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { show } from "../handles/arguments.ts";
 import type { Headers, HeadersInput } from "./types.ts";
 
-/** The line that a head begins with, and the fields: name, value, name, value, as they were sent. */
-export interface Head {
-  readonly line: string;
-  readonly fields: string[];
-}
+/** A name and its value. */
+export type Pair = readonly [string, string];
 
-/** Takes a head, or a trailer section, apart. The core has checked it, so every line of it is a field, and ends by CR LF. */
-export function splitHead(text: string, hasLine: boolean): Head {
-  let at = 0;
-  let line = "";
-  if (hasLine) {
-    at = text.indexOf("\r\n");
-    line = text.slice(0, at);
-    at += 2;
-  }
+/**
+ * The fields of a head, or of a trailer section, from `start` on: name, value, name, value, as they were sent. The core has
+ * checked them, so every line is a field and ends by CR LF.
+ */
+export function splitFields(text: string, start: number): string[] {
   const fields: string[] = [];
+  let at = start;
   for (let end = text.indexOf("\r\n", at); end > at; end = text.indexOf("\r\n", at)) {
     const colon = text.indexOf(":", at);
     let from = colon + 1;
@@ -27,7 +21,7 @@ export function splitHead(text: string, hasLine: boolean): Head {
     fields.push(text.slice(at, colon), text.slice(from, to));
     at = end + 2;
   }
-  return { line, fields };
+  return fields;
 }
 
 function isBlank(code: number): boolean {
@@ -55,52 +49,69 @@ export function toHeaders(fields: readonly string[]): Headers {
   return headers;
 }
 
+const NONE: string[] = [];
+
 /** Fields that are to be sent, as the wall takes them: each name and value ended by NUL. */
 export class FieldText {
   text = "";
   count = 0;
-  readonly #names = new Set<string>();
+  /** Whether a Connection field of the application says that this is the last message. */
+  closes = false;
+  /** In lower case, of those that the application gave. */
+  #names: string[] = NONE;
 
-  /** Takes over what the application gave. Values that may not be sent are for the core to refuse. */
+  /** Takes over what the application gave. Bytes that may not be sent are for the core to refuse. */
   addAll(headers: HeadersInput | undefined): this {
-    if (headers === undefined || headers === null) return this;
-    if (typeof headers !== "object") throw refusal(`headers are names with texts, not ${show(headers)}`);
-    if (isIterable(headers)) {
-      for (const pair of headers) this.#addGiven(pair[0], pair[1]);
-    } else {
-      for (const name of Object.keys(headers)) this.#addGiven(name, headers[name]);
-    }
+    if (headers === undefined) return this;
+    for (const [name, value] of pairsOf(headers)) this.add(name, value);
     return this;
   }
 
   add(name: string, value: string): void {
     this.text += `${name}\0${value}\0`;
     this.count += 1;
-    this.#names.add(name.toLowerCase());
+    const lower = name.toLowerCase();
+    if (this.#names === NONE) this.#names = [lower];
+    else this.#names.push(lower);
+    if (lower === "connection" && /(?:^|,)\s*close\s*(?:,|$)/i.test(value)) this.closes = true;
   }
 
   /** Adds a field unless the application gave it. `name` in lower case. */
   addDefault(name: string, value: string): void {
-    if (this.#names.has(name)) return;
+    if (this.#names.includes(name)) return;
     this.text += `${name}\0${value}\0`;
     this.count += 1;
   }
 
   has(name: string): boolean {
-    return this.#names.has(name);
+    return this.#names.includes(name);
   }
+}
 
-  #addGiven(name: unknown, value: unknown): void {
-    if (value === undefined) return;
-    if (typeof name !== "string" || (typeof value !== "string" && typeof value !== "number")) {
-      throw refusal(`the value of header ${show(name)} is a text or a number, not ${show(value)}`);
-    }
-    /* A line break between several of them, as toHeaders makes it: they are sent one by one. */
-    if (name.length === 10 && name.toLowerCase() === "set-cookie" && typeof value === "string") {
-      for (const one of value.split("\n")) this.add(name, one);
-    } else {
-      this.add(name, `${value}`);
-    }
+/**
+ * Fields that the application gave, as pairs.
+ *
+ * @throws TwinwireError ERR_HEADER for what is neither text nor a number.
+ */
+export function pairsOf(headers: HeadersInput | undefined): Pair[] {
+  const pairs: Pair[] = [];
+  if (headers === undefined || headers === null) return pairs;
+  if (typeof headers !== "object") throw refusal(`headers are names with texts, not ${show(headers)}`);
+  if (isIterable(headers)) for (const [name, value] of headers) addPair(pairs, name, value);
+  else for (const name of Object.keys(headers)) addPair(pairs, name, headers[name]);
+  return pairs;
+}
+
+function addPair(pairs: Pair[], name: unknown, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof name !== "string" || (typeof value !== "string" && typeof value !== "number")) {
+    throw refusal(`the value of header ${show(name)} is a text or a number, not ${show(value)}`);
+  }
+  /* A line break between several of them, as toHeaders makes it: they are sent one by one. */
+  if (typeof value === "string" && name.length === 10 && name.toLowerCase() === "set-cookie") {
+    for (const one of value.split("\n")) pairs.push([name, one]);
+  } else {
+    pairs.push([name, `${value}`]);
   }
 }
 

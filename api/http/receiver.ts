@@ -3,16 +3,12 @@ import type { ErrorFacts, TwinwireError } from "../../wasm/errors.ts";
 import type { HttpEndpoint } from "../conn/http-endpoint.ts";
 import type { Stream } from "../conn/stream.ts";
 import { Waiter } from "../conn/waiting.ts";
-import { Alarm } from "./alarm.ts";
 import { type BodySource, bodyEnds } from "./body.ts";
-import { splitHead } from "./fields.ts";
+import { Feeder } from "./feeder.ts";
+import { splitFields } from "./fields.ts";
+import { HeaderCache } from "./header-cache.ts";
 import { Message } from "./message.ts";
-
-/** What is offered to the core at once of bytes that came before: more would be handed out again and again. */
-const SLICE = 4_096;
-
-/** The same, once it is known to be a body. */
-const LARGE_SLICE = 65_536;
+import { Patience } from "./patience.ts";
 
 /** What is awaited. */
 export interface Expected {
@@ -29,54 +25,68 @@ export interface Expected {
 
 /** The HTTP messages that a stream receives, one after the other. Parsing is the core's. */
 export class Receiver implements HttpEndpoint, BodySource {
-  /** Whether bytes are being offered to the core once more: those that it hands out again stay where they are. */
-  feeding = false;
+  /** What it is the receiving side of. */
+  readonly exchange: unknown;
   /** The last request whose head was whole: how it is answered depends on it. */
   request: Message | undefined;
-  /** Sends 100 (Continue). */
-  onWanted: (() => void) | undefined;
   /** Hears of interim responses. */
   onInterim: ((message: Message) => void) | undefined;
+  /** Called when the peer ends its half, or the stream is over. */
+  onPeerEnd: (() => void) | undefined;
   /** Called when a message is over: the stream can carry another one, or not. */
   onOver: ((message: Message) => void) | undefined;
   readonly #stream: Stream;
   #message: Message | undefined;
   #expected: Expected | undefined;
-  #waiter: Waiter<Message> | undefined;
+  #waiter: Waiter<unknown> | undefined;
+  /** What who waits is given of a message. */
+  #view: ((message: Message) => unknown) | undefined;
   /** Why no message can be received any more. */
   #broken: TwinwireError | undefined;
-  #alarm: Alarm | undefined;
-  #late: "idle" | "head" | "all" = "idle";
-  /** Of the bytes that are being offered, so many were handed out again. */
-  #kept = 0;
+  readonly #cache = new HeaderCache();
+  readonly #feeder: Feeder;
+  readonly #patience: Patience;
 
-  constructor(stream: Stream) {
+  constructor(stream: Stream, exchange: unknown) {
     this.#stream = stream;
+    this.exchange = exchange;
+    this.#feeder = new Feeder(stream);
+    this.#patience = new Patience((reason) => this.#ranLate(reason));
   }
 
-  /** Whether a message is under way, or its body has not been read. */
-  get busy(): boolean {
-    const message = this.#message;
-    return message !== undefined && (!message.over || (message.body !== undefined && !bodyEnds.isOver(message.body)));
+  get feeding(): boolean {
+    return this.#feeder.active;
   }
 
-  /** Waits for the next message. A wait that is given up leaves it to the next call. */
-  receive(expected: Expected): Promise<Message> {
+  /** Whether anything of the message that is awaited has come. */
+  get begun(): boolean {
+    return this.#message?.begun ?? false;
+  }
+
+  /** Waits for the next message, or for what `view` makes of it. A wait that is given up leaves it to the next call. */
+  receive<T>(expected: Expected, view: (message: Message) => T): Promise<T> {
     const refusal = this.#refusal(expected);
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#expected = expected;
+    this.#view = view;
     const begun = this.#message;
     if (begun === undefined) {
-      const message = new Message(expected.read, expected.maxBody, expected.whole);
+      const message = new Message(expected.read, expected.maxBody, expected.whole, this.#cache);
       this.#message = message;
-      this.#setAlarm("idle", expected.idleTimeoutMs);
-      const waiter = this.#wait(expected);
+      this.#patience.set("begin", expected.idleTimeoutMs);
+      const waiter = this.#wait<T>(expected);
       this.#begin(message);
       return waiter.promise;
     }
-    const waiter = this.#wait(expected);
+    const waiter = this.#wait<T>(expected);
     this.#settle(begun);
     return waiter.promise;
+  }
+
+  /** Takes what is left of a body, for nobody. */
+  async skip(): Promise<void> {
+    const body = this.#message?.body;
+    while (body !== undefined && (await body.next()) !== undefined);
   }
 
   httpHead(at: number, size: number, flags: number, status: number, what: number): void {
@@ -84,13 +94,14 @@ export class Receiver implements HttpEndpoint, BodySource {
     if (message === undefined) return;
     message.takeHead(this.#stream.engine.memory.latin1(at, size));
     if ((flags & EventFlag.FINAL) === 0) {
-      if (this.#late === "idle") this.#setAlarm("head", this.#expected?.headTimeoutMs ?? 0);
+      if (this.#patience.stage === "begin") this.#patience.set("head", this.#expected?.headTimeoutMs ?? 0);
       return;
     }
     message.endHead(status, what, this);
     if (!message.isResponse) this.request = message;
-    if ((what & HttpFlag.BODY) !== 0) this.#setAlarm("all", this.#expected?.timeoutMs ?? 0);
-    if (message.whole && (what & HttpFlag.CONTINUE) !== 0) this.onWanted?.();
+    this.#patience.clear();
+    if (message.whole && (what & HttpFlag.BODY) !== 0) this.awaited();
+    if (message.whole) this.#sendContinue(message);
     if (!message.whole && !message.isInterim) this.#resolve(message);
   }
 
@@ -102,8 +113,8 @@ export class Receiver implements HttpEndpoint, BodySource {
       message.takeBody(memory, at, size, flags);
       if (size > 0) this.consumed(size);
     } else if (size > 0 && message.body !== undefined) {
+      this.#patience.clear();
       bodyEnds.push(message.body, memory.copy(at, size));
-      this.#setAlarm("all", this.#expected?.timeoutMs ?? 0);
     }
   }
 
@@ -128,16 +139,20 @@ export class Receiver implements HttpEndpoint, BodySource {
     this.#finish(message);
   }
 
-  /** The core hands out again what it does not need. */
   keep(size: number): void {
-    this.#kept += size;
+    this.#feeder.keep(size);
+  }
+
+  peerEnded(): void {
+    this.onPeerEnd?.();
   }
 
   /** The stream is over. */
   ended(error: TwinwireError): void {
-    this.#alarm?.stop();
+    this.#patience.stop();
     if (this.#message?.over === false) this.#fail(error);
     this.#broken ??= error;
+    this.onPeerEnd?.();
   }
 
   /** The application's deadline passed. */
@@ -146,13 +161,29 @@ export class Receiver implements HttpEndpoint, BodySource {
     this.#give(error);
   }
 
+  /** RFC 9112 9.6: behind the message that is being answered, nothing is a request. */
+  isLast(): void {
+    const reason = "the response before said that the connection ends";
+    this.#broken ??= this.#stream.fault("ERR_UNEXPECTED_EOF", { step: "receive", reason });
+  }
+
   consumed(size: number): void {
     const { engine, handle } = this.#stream;
     engine.consumed(handle, size);
   }
 
   wanted(): void {
-    if (this.#message?.has(HttpFlag.CONTINUE)) this.onWanted?.();
+    if (this.#message !== undefined) this.#sendContinue(this.#message);
+  }
+
+  awaited(): void {
+    this.#patience.set("rest", this.#expected?.timeoutMs ?? 0);
+  }
+
+  /** A response to the last request begins. */
+  answered(): void {
+    if (this.request !== undefined) this.request.answered = true;
+    this.request = undefined;
   }
 
   abandoned(): void {
@@ -179,6 +210,8 @@ export class Receiver implements HttpEndpoint, BodySource {
       }
       if (reads) this.#message = undefined;
       else if (before.read !== read || before.whole !== whole) return this.fault("another message is under way");
+      /* It came after a wait for it was given up. */ else if (before.over && before.error === undefined)
+        return undefined;
     }
     if (this.#broken !== undefined) return this.#broken;
     if (inbox.isLate) return this.#stream.fault("ERR_DEADLINE", { step: "receive" });
@@ -186,11 +219,12 @@ export class Receiver implements HttpEndpoint, BodySource {
     return undefined;
   }
 
-  #wait({ signal }: Expected): Waiter<Message> {
-    const waiter = new Waiter<Message>();
-    this.#waiter = waiter;
+  #wait<T>({ signal }: Expected): Waiter<T> {
+    const waiter = new Waiter<T>();
+    this.#waiter = waiter as Waiter<unknown>;
+    if (signal === undefined) return waiter;
     waiter.until(signal, () =>
-      this.#give(this.#stream.fault("ERR_ABORTED", { step: "receive", cause: signal?.reason })),
+      this.#give(this.#stream.fault("ERR_ABORTED", { step: "receive", cause: signal.reason })),
     );
     return waiter;
   }
@@ -215,19 +249,14 @@ export class Receiver implements HttpEndpoint, BodySource {
   }
 
   #feed(message: Message): void {
-    const { engine, handle, inbox } = this.#stream;
+    const { inbox } = this.#stream;
     if (inbox.size === 0) {
       if (!inbox.hasEnded) return;
       const begun = message.begun;
       this.#fail(begun ? this.#httpFault(Errors.ERR_ENDED.value, 400) : this.#nothing(message));
       return;
     }
-    const bytes = inbox.lend(message.headWhole ? LARGE_SLICE : SLICE);
-    this.feeding = true;
-    this.#kept = 0;
-    engine.unread(handle, bytes, () => {
-      this.feeding = false;
-      inbox.settle(bytes.length, this.#kept);
+    this.#feeder.feed(message.headWhole, () => {
       if (this.#message === message && !message.over && !message.isInterim) this.#feed(message);
     });
   }
@@ -236,7 +265,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   #next(interim: Message): void {
     if (this.#message !== interim) return;
     this.onInterim?.(interim);
-    const message = new Message(interim.read, interim.maxBody, interim.whole);
+    const message = new Message(interim.read, interim.maxBody, interim.whole, this.#cache);
     this.#message = message;
     this.#begin(message);
   }
@@ -244,15 +273,15 @@ export class Receiver implements HttpEndpoint, BodySource {
   /** It is all there. */
   #finish(message: Message): void {
     message.over = true;
-    this.#alarm?.clear();
-    if (message.body !== undefined) bodyEnds.end(message.body, splitHead(message.trailerText, false).fields, undefined);
+    this.#patience.clear();
+    if (message.body !== undefined) bodyEnds.end(message.body, splitFields(message.trailerText, 0), undefined);
     this.#settle(message);
     this.onOver?.(message);
   }
 
   /** Nothing can be received any more. */
   #fail(error: TwinwireError): void {
-    this.#alarm?.clear();
+    this.#patience.clear();
     this.#broken ??= error;
     const message = this.#message;
     if (message !== undefined) {
@@ -262,6 +291,14 @@ export class Receiver implements HttpEndpoint, BodySource {
     }
     this.#give(error);
     if (message !== undefined) this.onOver?.(message);
+  }
+
+  /** RFC 9110 10.1.1: the client sends the body once it is asked to. It goes before whatever else waits to be sent. */
+  #sendContinue(message: Message): void {
+    if (!message.has(HttpFlag.CONTINUE) || message.answered || message.continued) return;
+    message.continued = true;
+    const { engine, handle } = this.#stream;
+    engine.httpSend(handle, 0, 100, "Continue\0", 0, "");
   }
 
   /** Gives a message to who waits for it, if it is ready. */
@@ -275,7 +312,7 @@ export class Receiver implements HttpEndpoint, BodySource {
     if (waiter === undefined) return;
     this.#waiter = undefined;
     if (message.whole) this.#message = undefined;
-    waiter.resolve(message);
+    waiter.resolve(this.#view?.(message));
   }
 
   #give(error: TwinwireError): void {
@@ -284,17 +321,9 @@ export class Receiver implements HttpEndpoint, BodySource {
     waiter?.reject(error);
   }
 
-  #setAlarm(which: "idle" | "head" | "all", ms: number): void {
-    this.#late = which;
-    if (ms === 0 && this.#alarm === undefined) return;
-    this.#alarm ??= new Alarm(() => this.#rang());
-    this.#alarm.set(ms);
-  }
-
-  #rang(): void {
-    const what = { idle: "a message did not begin", head: "the head was not whole", all: "the message was not whole" };
-    const status = this.#message?.isResponse || this.#late === "idle" ? 0 : 408;
-    this.#fail(this.#httpFault(Errors.ERR_TIMEOUT.value, status, `${what[this.#late]} in time`));
+  #ranLate(reason: string): void {
+    const status = this.#message?.isResponse || this.#patience.stage === "begin" ? 0 : 408;
+    this.#fail(this.#httpFault(Errors.ERR_TIMEOUT.value, status, reason));
   }
 
   /** The stream ended, or cannot be read, and nothing of a message has come. */

@@ -149,6 +149,11 @@ static void reached(tw_core *core, tw_slot *slot) {
 }
 
 void tw_socket_tunneled(tw_core *core, tw_slot *slot) {
+  if ((slot->flags & TW_SLOT_TLS) != 0 && slot->tx.size > 0) {
+    slot->flags |= TW_SLOT_TUNNELED; /* TLS begins once the request is written: tell_flushed */
+    return;
+  }
+  tw_reader_end(core, slot);
   slot->flags = (slot->flags & ~(uint32_t)TW_SLOT_TUNNELING) | TW_SLOT_TUNNELED;
   reached(core, slot);
 }
@@ -219,6 +224,8 @@ static void tell_flushed(tw_core *core, tw_slot *slot) {
     return;
   if (slot->state == TW_STATE_CLOSING || (slot->flags & TW_SLOT_SHUTDOWN) != 0)
     slot->protocol->flushed(core, slot);
+  else if ((~slot->flags & (TW_SLOT_TUNNELING | TW_SLOT_TUNNELED)) == 0)
+    tw_socket_tunneled(core, slot);
 }
 
 uint32_t tw_written(tw_core *core, int32_t handle, uint32_t size) {

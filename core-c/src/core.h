@@ -48,7 +48,7 @@ enum {
   TW_SLOT_UNIX = 16384,      /* a Unix socket: the target is a path */
   TW_SLOT_ACCEPTED = 32768,  /* it came from a listener: it cannot be connected again */
   TW_SLOT_TUNNELING = 65536, /* a proxy is being asked for a tunnel */
-  TW_SLOT_TUNNELED = 131072, /* it has opened one */
+  TW_SLOT_TUNNELED = 131072, /* it has opened one; with TUNNELING: all that was written to it is still to be gone */
 };
 
 /* Why an attempt or a connection ended. */
@@ -255,7 +255,8 @@ void tw_reader_end(tw_core *core, tw_slot *slot);
 
 /* ---- core.c: the port, for protocols ---- */
 
-/* The proxy has opened the tunnel: what follows is as if the socket had just been connected to the target. */
+/* The proxy has opened the tunnel: its reader ends, and what follows is as if the socket had just been connected to the
+ * target. */
 void tw_socket_tunneled(tw_core *core, tw_slot *slot);
 
 int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { errorNumber } from "../../adapters/bun/errors.ts";
 import { createPort } from "../../adapters/bun/index.ts";
+import { errorNumber } from "../../adapters/node-api/errors.ts";
 import type { Port } from "../../adapters/port.ts";
 import { Close, type ErrorCode, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import { attach, type Ear } from "./ear.ts";

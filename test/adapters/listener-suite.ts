@@ -162,6 +162,24 @@ export function listenerSuite(name: string, createPort: () => Port): void {
       expect(client.got.equals(Buffer.alloc(data.length, "a"))).toBe(true);
     });
 
+    test("2,000 sockets of its own: a thousand connections, both ends", async () => {
+      const { port, ear } = attach(createPort);
+      const at = await listen(port, ear, 1, { options: { backlog: 1024 } });
+      const echoed = new Set<number>();
+      ear.onReceived = (handle, data) => {
+        if (handle < 10_000) port.write(handle, [data]);
+        else if (data.toString() === `${handle}`) echoed.add(handle);
+      };
+      ear.onConnected = (handle) => port.write(handle, [Buffer.from(`${handle}`)]);
+      const mine = Array.from({ length: 1000 }, (_, index) => 10_000 + index);
+      for (const handle of mine) expect(port.open(handle, SocketKind.TCP, HOST, at, {})).toBe(0);
+      await until(() => echoed.size === 1000, "1,000 echoes", 12_000);
+      for (const handle of mine) port.close(handle, Close.ORDERLY);
+      const ends = (): number => ear.heard.all.filter((line) => line.startsWith("ended ")).length;
+      await until(() => ends() === 1000, "1,000 ends");
+      for (let index = 0; index < 1000; index++) port.close(FIRST_ACCEPTED + index, Close.ABORT);
+    });
+
     test("1,000 connections", async () => {
       const { port, ear } = attach(createPort);
       const listening = await listen(port, ear, 1, { options: { backlog: 1024 } });

@@ -1,6 +1,7 @@
 import { createPort } from "../../adapters/node/index.ts";
 import { listenerSuite } from "./listener-suite.ts";
 import { peerSuite } from "./peer-suite.ts";
+import { processSuite } from "./process-suite.ts";
 import { tlsClientSuite } from "./tls-client-suite.ts";
 import { tlsServerSuite } from "./tls-server-suite.ts";
 
@@ -8,3 +9,4 @@ listenerSuite("node", createPort);
 tlsClientSuite("node", createPort);
 tlsServerSuite("node", createPort);
 peerSuite("node", createPort);
+processSuite("node", createPort);

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Port, SocketOptions } from "../../adapters/port.ts";
 import { AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
+import { differs } from "../support/host.ts";
 import { atEnd, endPeers, tcpPeer, udpPeer } from "../support/peers.ts";
 import { Inbox, pause, until } from "../support/wait.ts";
 import { attach, FIRST_ACCEPTED, listen } from "./ear.ts";
@@ -28,6 +29,43 @@ export function peerSuite(name: string, createPort: () => Port): void {
       expect(port.address(1, AddressOf.LOCAL)).toMatch(address === HOST ? /^127\.0\.0\.1:\d+$/ : /^\[::1\]:\d+$/);
       expect(port.sendTo(1, address, echo.port, bytes("hi"))).toBe(2);
       await ear.hears(`datagram 1 hi ${address} ${echo.port}`);
+    });
+
+    test("both families by one handle", async () => {
+      const echoes = await Promise.all(
+        [HOST, "::1"].map((address) =>
+          udpPeer((data, from, socket) => socket.send(data, from.port, from.address), address),
+        ),
+      );
+      const { port, ear } = attach(createPort);
+      expect(open(port, 1, "")).toBe(0);
+      for (const [index, address] of [HOST, "::1"].entries()) {
+        const echo = echoes[index] as { port: number };
+        expect(port.sendTo(1, address, echo.port, bytes("hi"))).toBe(2);
+        await ear.hears(`datagram 1 hi ${address} ${echo.port}`);
+      }
+      expect(port.address(1, AddressOf.LOCAL)).toMatch(/^0\.0\.0\.0:\d+$/);
+    });
+
+    test("what comes while reading is off is heard later, in order, but not without bounds", async () => {
+      const peer = await udpPeer(() => {});
+      const { port, ear } = attach(createPort);
+      open(port, 1, HOST);
+      const own = Number(String(port.address(1, AddressOf.LOCAL)).split(":")[1]);
+      const send = (text: string): Promise<void> =>
+        new Promise((resolve) => peer.socket.send(text, own, HOST, () => resolve()));
+      port.read(1, false);
+      for (const text of ["one", "two"]) await send(text);
+      for (let count = 0; count < 100; count++) await send("x".repeat(10_000));
+      await pause(30);
+      expect(ear.heard.all).toEqual([]);
+      port.read(1, true);
+      await ear.hears(`datagram 1 two ${HOST} ${peer.port}`);
+      expect(ear.heard.all[0]).toBe(`datagram 1 one ${HOST} ${peer.port}`);
+      await pause(30);
+      expect(ear.heard.all.length).toBeLessThan(100);
+      await send("after");
+      await ear.hears(`datagram 1 after ${HOST} ${peer.port}`);
     });
 
     test("one that is taken, and one that is not here", async () => {
@@ -95,7 +133,7 @@ export function peerSuite(name: string, createPort: () => Port): void {
       port.connectUdp(1, HOST, gone.address().port);
       await new Promise<void>((resolve) => gone.close(resolve));
       port.sendTo(1, "", 0, bytes("hello?"));
-      await ear.hears(`failed 1 ${Errors.ERR_REFUSED.value}`);
+      if (!differs("udp-silent")) await ear.hears(`failed 1 ${Errors.ERR_REFUSED.value}`);
       const again = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
       expect(port.connectUdp(1, HOST, again.port)).toBe(0);
       expect(port.sendTo(1, "", 0, bytes("hello!"))).toBe(6);

@@ -9,6 +9,16 @@ import { attach, type Ear } from "./ear.ts";
 
 const HOST = "127.0.0.1";
 
+/** What remains of pieces when so many bytes are taken. */
+function after(pieces: readonly Buffer[], taken: number): Buffer[] {
+  let left = taken;
+  return pieces.flatMap((piece) => {
+    const part = piece.subarray(Math.min(left, piece.length));
+    left -= piece.length - part.length;
+    return part.length > 0 ? [part] : [];
+  });
+}
+
 export function portSuite(name: string, createPort: () => Port): void {
   afterEach(endPeers);
 
@@ -54,6 +64,52 @@ export function portSuite(name: string, createPort: () => Port): void {
       }
       piece.fill("b");
       await until(() => received === piece.length, "all bytes");
+    });
+
+    test("pieces of any size arrive to the byte, from a sender that never waits to a reader that does", async () => {
+      const { port, ear, peer } = await pair();
+      const sizes = [1, 65_535, 3, 16_384, 1, 1_000_003, 7, 3_000_000, 2];
+      const pieces = sizes.map((size, index) => Buffer.alloc(size, index + 1));
+      const got: Buffer[] = [];
+      const ended = new Inbox<void>("the end");
+      peer.on("end", () => ended.push());
+      peer.on("data", (data: Buffer) => {
+        got.push(data);
+        peer.pause();
+        setTimeout(() => peer.resume(), 1);
+      });
+      let rest: Buffer[] = pieces;
+      let done = 0;
+      while (rest.length > 0) {
+        const all = rest.reduce((sum, { length }) => sum + length, 0);
+        const seen = ear.heard.all.length;
+        let taken = port.write(1, rest);
+        if (taken < all) {
+          await until(() => ear.heard.all.length > seen, "written");
+          taken += Number(ear.heard.all.at(-1)?.split(" ")[2]);
+        }
+        expect(taken).toBeLessThanOrEqual(all);
+        done += taken;
+        rest = after(rest, taken);
+      }
+      expect(done).toBe(sizes.reduce((sum, size) => sum + size, 0));
+      port.shutdown(1);
+      await ended.next();
+      expect(Buffer.concat(got).equals(Buffer.concat(pieces))).toBe(true);
+      expect(ear.heard.all.filter((line) => !line.startsWith("written"))).toEqual(["connected 1"]);
+    });
+
+    test("while reading is off the peer is held back", async () => {
+      const { port, ear, peer } = await pair();
+      port.read(1, false);
+      peer.write(Buffer.alloc(33_554_432));
+      await pause(200);
+      const waits = peer.writableLength;
+      expect(waits).toBeGreaterThan(8_388_608);
+      await pause(50);
+      expect(peer.writableLength).toBe(waits);
+      port.read(1, true);
+      await until(() => Buffer.concat(ear.data).length === 33_554_432, "all of it");
     });
 
     test("reading stops and goes on, also from inside a delivery, and holds back the end", async () => {

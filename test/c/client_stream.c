@@ -1,4 +1,4 @@
-/* What a WebSocket server reads from its client. RFC 6455 4.2.1, 5.2, 5.3 */
+/* What a WebSocket's peer reads from it. RFC 6455 4.2, 5.1 to 5.3 */
 #include <stdio.h>
 #include <string.h>
 
@@ -31,13 +31,16 @@ static void take_key(script_host *host, test_sock *sock, const char *line, size_
   memcpy(sock->key, key, sizeof key);
 }
 
-static void read_request(script_host *host, test_sock *sock) {
+/* The head of a client, or of a server's answer. A proxy is asked first, RFC 9110 9.3.6: then another request follows.
+ */
+static bool read_request(script_host *host, test_sock *sock) {
   size_t size = head_size(&sock->stream);
   if (size == 0)
-    return;
+    return false;
   const char *line = (const char *)sock->stream.data;
   const char *end = line + size - 2;
-  const char *word = "request";
+  const char *word = sock->server ? "answer" : "request";
+  bool proxy = size > 8 && memcmp(line, "CONNECT ", 8) == 0;
   while (line < end) {
     const char *stop = memchr(line, '\r', (size_t)(end - line) + 1);
     if (stop == NULL || stop[1] != '\n')
@@ -50,8 +53,9 @@ static void read_request(script_host *host, test_sock *sock) {
     word = "header";
     line = stop + 2;
   }
-  sock->upgraded = true;
+  sock->upgraded = !proxy;
   buffer_drop(&sock->stream, size);
+  return proxy;
 }
 
 static void log_frame(script_host *host, test_sock *sock, unsigned first, const uint8_t *data, size_t size) {
@@ -84,7 +88,8 @@ static void log_frame(script_host *host, test_sock *sock, unsigned first, const 
   if (opcode >= 8 && (!final || size > TW_MAX_CONTROL))
     script_host_fault(host, "a control frame is fragmented or too long", sock);
   char prefix[64];
-  snprintf(prefix, sizeof prefix, "frame %s %s%s", sock->name, kind, final ? "" : " more");
+  snprintf(prefix, sizeof prefix, "frame %s %s%s%s", sock->name, kind, (first & 0x40) != 0 ? " compressed" : "",
+           final ? "" : " more");
   if (opcode != 8) {
     log_bytes(&host->wire, prefix, data, size);
   } else if (size == 0) {
@@ -103,18 +108,22 @@ static bool read_frame(script_host *host, test_sock *sock) {
   size_t have = sock->stream.size;
   if (have < 2)
     return false;
-  if ((at[0] & 0x70) != 0)
+  unsigned opcode = at[0] & 15u;
+  bool compressed = (at[0] & 0x40) != 0; /* RFC 7692 6 */
+  if ((at[0] & 0x30) != 0 || (compressed && opcode != 1 && opcode != 2))
     script_host_fault(host, "a frame has a reserved bit", sock);
-  if ((at[1] & 0x80) == 0)
-    script_host_fault(host, "a frame is not masked", sock);
+  bool masked = (at[1] & 0x80) != 0;
+  if (masked == sock->server) /* RFC 6455 5.1 */
+    script_host_fault(host, masked ? "a server's frame is masked" : "a client's frame is not masked", sock);
   unsigned length = at[1] & 127u;
-  size_t header = length == 127 ? 14 : length == 126 ? 8 : 6;
+  size_t key_size = masked ? 4 : 0;
+  size_t header = (length == 127 ? 10u : length == 126 ? 4u : 2u) + key_size;
   if (have < header)
     return false;
   uint64_t size = length;
   if (length >= 126) {
     size = 0;
-    for (size_t i = 2; i < header - 4; i++)
+    for (size_t i = 2; i < header - key_size; i++)
       size = size << 8 | at[i];
     if (size < (length == 126 ? 126u : 65536u))
       script_host_fault(host, "a frame's length is not in its shortest form", sock);
@@ -125,14 +134,16 @@ static bool read_frame(script_host *host, test_sock *sock) {
   }
   if (have - header < size)
     return false;
-  uint8_t *mask = at + header - 4;
-  /* RFC 6455 5.3: a fresh key for each frame */
-  if (sock->has_mask && memcmp(sock->mask, mask, 4) == 0)
-    script_host_fault(host, "a masking key is used twice", sock);
-  memcpy(sock->mask, mask, 4);
-  sock->has_mask = true;
-  for (size_t i = 0; i < size; i++)
-    at[header + i] ^= mask[i & 3];
+  if (masked) {
+    uint8_t *mask = at + header - key_size;
+    /* RFC 6455 5.3: a fresh key for each frame */
+    if (sock->has_mask && memcmp(sock->mask, mask, key_size) == 0)
+      script_host_fault(host, "a masking key is used twice", sock);
+    memcpy(sock->mask, mask, key_size);
+    sock->has_mask = true;
+    for (size_t i = 0; i < size; i++)
+      at[header + i] ^= mask[i & 3];
+  }
   log_frame(host, sock, at[0], at + header, (size_t)size);
   buffer_drop(&sock->stream, header + (size_t)size);
   return true;
@@ -140,8 +151,8 @@ static bool read_frame(script_host *host, test_sock *sock) {
 
 void client_stream_bytes(script_host *host, test_sock *sock, const uint8_t *data, size_t size) {
   buffer_append(&sock->stream, data, size);
-  if (!sock->upgraded)
-    read_request(host, sock);
+  while (!sock->upgraded && read_request(host, sock)) {
+  }
   if (sock->upgraded)
     while (host->fault[0] == '\0' && read_frame(host, sock)) {
     }

@@ -4,6 +4,41 @@
 
 #include "session.h"
 
+/* The flags of an HTTP head, in the order of their bits. */
+static const char *flags_text(uint32_t flags, char *text, size_t size) {
+  static const char *const names[] = {"keep-alive", "body",    "chunked", "until-close",
+                                      "continue",   "upgrade", "http-1.0"};
+  size_t at = 0;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if ((flags >> i & 1) != 0)
+      at += (size_t)snprintf(text + at, size - at, "%s%s", at == 0 ? "" : "+", names[i]);
+  return at == 0 ? "none" : text;
+}
+
+/* The words of a line that shows a message or a section, or a piece of it. */
+static void show_prefix(const test_session *s, const test_sock *sock, char *prefix, size_t size) {
+  bool done = s->message_done;
+  char flags[96];
+  if (sock->section == TW_EVENT_MESSAGE) {
+    const char *word = sock->shown ? (done ? "last" : "more") : done ? "message" : "part";
+    snprintf(prefix, size, "%s %s %s%s", word, sock->name,
+             !sock->in_text     ? "binary"
+             : s->message_ascii ? "text ascii"
+                                : "text",
+             sock->compressed ? " compressed" : "");
+    return;
+  }
+  const char *word = sock->section == TW_EVENT_HTTP_HEAD   ? "head"
+                     : sock->section == TW_EVENT_HTTP_BODY ? "body"
+                                                           : "trailer";
+  const char *piece = sock->shown ? (done ? "-last" : "-more") : done ? "" : "-part";
+  if (sock->section == TW_EVENT_HTTP_HEAD && done)
+    snprintf(prefix, size, "%s%s %s %d %s", word, piece, sock->name, (int)s->head_code,
+             flags_text(s->head_flags, flags, sizeof flags));
+  else
+    snprintf(prefix, size, "%s%s %s", word, piece, sock->name);
+}
+
 /* An incomplete message leaves a line only if it has bytes; how it was cut into parts is not seen. */
 void events_end(test_session *s) {
   test_sock *sock = s->message;
@@ -14,12 +49,8 @@ void events_end(test_session *s) {
   s->message = NULL;
   bool done = s->message_done;
   if (done || s->events.bytes.size > 0) {
-    const char *word = sock->shown ? (done ? "last" : "more") : done ? "message" : "part";
-    char prefix[64];
-    snprintf(prefix, sizeof prefix, "%s %s %s", word, sock->name,
-             !sock->in_text     ? "binary"
-             : s->message_ascii ? "text ascii"
-                                : "text");
+    char prefix[160];
+    show_prefix(s, sock, prefix, sizeof prefix);
     sock->shown = !done;
     test_buffer bytes = s->events.bytes;
     s->events.bytes = (test_buffer){0};
@@ -44,16 +75,26 @@ static bool all_ascii(const uint8_t *data, size_t size) {
   return true;
 }
 
-static void add_message(test_session *s, test_sock *sock, const tw_event *event, const uint8_t *data) {
+static void check_part(test_session *s, test_sock *sock, const tw_event *event, const uint8_t *data) {
   bool first = (event->flags & TW_FLAG_FIRST) != 0;
   bool text = (event->flags & TW_FLAG_TEXT) != 0;
+  bool whole = first && (event->flags & TW_FLAG_FINAL) != 0;
+  bool ascii = (event->flags & TW_FLAG_ASCII) != 0;
+  bool compressed = (event->flags & TW_FLAG_COMPRESSED) != 0;
   if (first == sock->in_message)
     script_host_fault(&s->host, first ? "a message begins inside another" : "a part belongs to no message", sock);
-  if (!first && text != sock->in_text)
+  if (!first && (text != sock->in_text || event->type != sock->section || compressed != sock->compressed))
     script_host_fault(&s->host, "the parts of a message differ in kind", sock);
-  bool whole = first && (event->flags & TW_FLAG_FINAL) != 0;
-  if (text && whole && (event->flags & TW_FLAG_ASCII) == 0 && all_ascii(data, event->size))
+  if (text && whole && !ascii && !compressed && all_ascii(data, event->size))
     script_host_fault(&s->host, "a text of ASCII lacks the ASCII flag", sock);
+  if (event->type == TW_EVENT_HTTP_BODY && !ascii && all_ascii(data, event->size))
+    script_host_fault(&s->host, "a body of ASCII lacks the ASCII flag", sock);
+}
+
+/* A part of a message, or of a section of an HTTP message. */
+static void add_part(test_session *s, test_sock *sock, const tw_event *event, const uint8_t *data) {
+  bool first = (event->flags & TW_FLAG_FIRST) != 0;
+  check_part(s, sock, event, data);
   if (s->message != sock) {
     events_end(s);
     log_end(&s->events);
@@ -61,14 +102,18 @@ static void add_message(test_session *s, test_sock *sock, const tw_event *event,
     s->message_ascii = true;
     s->message_done = false;
   }
+  sock->section = event->type;
   sock->in_message = true;
-  sock->in_text = text;
+  sock->in_text = (event->flags & TW_FLAG_TEXT) != 0;
+  sock->compressed = (event->flags & TW_FLAG_COMPRESSED) != 0;
   if (first)
     sock->shown = false;
   if (!all_ascii(data, event->size))
     s->message_ascii = false;
   buffer_append(&s->events.bytes, data, event->size);
   if ((event->flags & TW_FLAG_FINAL) != 0) {
+    s->head_code = event->code;
+    s->head_flags = event->detail;
     s->message_done = true;
     events_end(s);
     sock->in_message = false;
@@ -77,7 +122,7 @@ static void add_message(test_session *s, test_sock *sock, const tw_event *event,
 
 static const char *step_name(unsigned step) {
   static const char *const names[] = {"none", "open",  "connect", "handshake", "receive",
-                                      "send", "close", "tls",     "accept"};
+                                      "send", "close", "tls",     "accept",    "proxy"};
   return step < sizeof names / sizeof names[0] ? names[step] : "?";
 }
 
@@ -137,8 +182,8 @@ void events_add(test_session *s, const tw_event *event) {
   char retry[16];
   if ((event->flags & TW_FLAG_ASCII) != 0 && !all_ascii(data, event->size))
     script_host_fault(&s->host, "the ASCII flag is set on other bytes", sock);
-  if (event->type == TW_EVENT_MESSAGE) {
-    add_message(s, sock, event, data);
+  if (event->type == TW_EVENT_MESSAGE || (event->type >= TW_EVENT_HTTP_HEAD && event->type <= TW_EVENT_HTTP_TRAILER)) {
+    add_part(s, sock, event, data);
     return;
   }
   if (event->type != TW_EVENT_DATA || s->message != NULL)
@@ -187,6 +232,14 @@ void events_add(test_session *s, const tw_event *event) {
   case TW_EVENT_PONG:
     snprintf(prefix, sizeof prefix, "%s %s", event->type == TW_EVENT_PING ? "ping" : "pong", sock->name);
     log_bytes(&s->events, prefix, data, event->size);
+    break;
+  case TW_EVENT_HTTP_END:
+    sock->in_message = false;
+    if (event->code == 0 && event->detail == 0)
+      log_line(&s->events, "http-end %s", sock->name);
+    else
+      log_line(&s->events, "http-end %s %s %u", sock->name, code_text(event->code, code, sizeof code),
+               (unsigned)event->detail);
     break;
   default:
     script_host_fault(&s->host, "an event has an unknown type", sock);

@@ -105,6 +105,8 @@ static bool is_part(tw_head_type type) {
 static void put_error(reader *r, int32_t error, size_t index) {
   if (error == TW_ERR_HTTP)
     put_count(r, "error ERR_HTTP at ", index);
+  else if (error == TW_ERR_HTTP_VERSION)
+    put_count(r, "error ERR_HTTP_VERSION at ", index);
   else if (error == TW_ERR_HEAD_TOO_LARGE)
     put_count(r, "error ERR_HEAD_TOO_LARGE at ", index);
   else

@@ -5,12 +5,13 @@
 
 #include "buffer.h"
 #include "leaf_head.h"
+#include "leaf_message.h"
 #include "leaf_steps.h"
 #include "src/mask.h"
 #include "src/utf8.h"
 #include "twinwire/twinwire.h"
 
-enum { ROUNDS = 60000, LARGEST = 700, PROPERTIES = 3 };
+enum { ROUNDS = 60000, LARGEST = 700, PROPERTIES = 4 };
 
 static int fail(char *why, size_t why_size, const char *what, long long at) {
   snprintf(why, why_size, "%s, %lld", what, at);
@@ -157,6 +158,42 @@ static int check_head(const uint8_t *data, size_t size, char *why, size_t why_si
   return good ? 1 : 0;
 }
 
+/* ---- message: neither does this one ---- */
+
+static bool same(const test_buffer *a, const test_buffer *b) {
+  return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
+}
+
+static int check_message(const uint8_t *data, size_t size, char *why, size_t why_size) {
+  if (size < 5)
+    return 1;
+  static const uint32_t reads[] = {TW_HTTP_READ_REQUEST, TW_HTTP_READ_RESPONSE,
+                                   TW_HTTP_READ_RESPONSE | TW_HTTP_READ_NO_BODY,
+                                   TW_HTTP_READ_RESPONSE | TW_HTTP_READ_TUNNEL};
+  const size_t pieces[4] = {data[1] % 16 + 1U, data[2] + 1U, data[3] % 4 + 1U, 1};
+  const size_t whole = 0, single = 1;
+  tw_limits limits = TW_LIMITS_HOST;
+  if ((data[0] & 8) != 0) {
+    limits.maxHead = 64 + data[4];
+    limits.maxLine = 32 + data[3];
+    limits.maxFields = 1 + data[2] % 8;
+  }
+  const uint32_t read = reads[data[0] & 3];
+  const uint32_t max = (data[0] & 4) != 0 ? data[1] : 8192;
+  const bool ended = (data[0] & 16) != 0;
+  test_buffer at_once = {0}, in_pieces = {0}, in_bytes = {0};
+  bool good = leaf_message_run(&at_once, read, max, &limits, data + 5, size - 5, &whole, 1, ended) &&
+              leaf_message_run(&in_pieces, read, max, &limits, data + 5, size - 5, pieces, 4, ended) &&
+              leaf_message_run(&in_bytes, read, max, &limits, data + 5, size - 5, &single, 1, ended) &&
+              same(&at_once, &in_pieces) && same(&at_once, &in_bytes);
+  if (!good)
+    snprintf(why, why_size, "message: depends on splits:\n%s", buffer_string(&at_once));
+  buffer_free(&at_once);
+  buffer_free(&in_pieces);
+  buffer_free(&in_bytes);
+  return good ? 1 : 0;
+}
+
 int leaf_check(const uint8_t *data, size_t size, char *why, size_t why_size) {
   if (size == 0)
     return 1;
@@ -165,8 +202,10 @@ int leaf_check(const uint8_t *data, size_t size, char *why, size_t why_size) {
     return check_utf8(data + 1, size - 1, why, why_size);
   case 1:
     return check_mask(data + 1, size - 1, why, why_size);
-  default:
+  case 2:
     return check_head(data + 1, size - 1, why, why_size);
+  default:
+    return check_message(data + 1, size - 1, why, why_size);
   }
 }
 
@@ -187,6 +226,17 @@ static const char *const heads[] = {
     "HTTP/1.0 404 \r\nContent-Length:0\r\nX-Empty:\r\nX-Tab:\t a b \t\r\n\r\nbody",
     "\r\nGET /chat?room=1 HTTP/1.1\r\nHost: server.example.com\r\nOrigin: http://example.com\r\n\r\n\x81\x05Hello",
     "OPTIONS * HTTP/1.0\r\n\r\n"};
+
+static const char *const messages[] = {
+    "POST /a HTTP/1.1\r\nHost: h:80\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhelloGET",
+    ("\r\nPUT http://[::1]/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "5;a=b;c=\"d\\\"\"\r\nhello\r\n1A\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\nX: y\r\nZ:\r\n\r\nGET"),
+    "OPTIONS * HTTP/1.0\r\nConnection: keep-alive, upgrade\r\nUpgrade: x\r\n\r\n",
+    "CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: h\r\n\r\nhello",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n00\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP",
+    "HTTP/1.0 404 \r\nServer: x\r\n\r\nuntil the end",
+    "HTTP/1.1 304 x\r\nContent-Length: 3\r\n\r\nHTTP"};
 
 static const char *const characters[] = {"a",
                                          "\n",
@@ -245,9 +295,9 @@ int leaf_random(char *why, size_t why_size) {
       buffer_append(&data, &parameter, 1);
     }
     const uint32_t size = below(&seed, below(&seed, 4) == 0 ? LARGEST : 40);
-    if (property == 2) {
+    if (property >= 2) {
       data.size = 6;
-      buffer_text(&data, heads[below(&seed, 4)]);
+      buffer_text(&data, property == 2 ? heads[below(&seed, 4)] : messages[below(&seed, 8)]);
       mutate(&data, &seed, 6);
     } else {
       if (property == 0)

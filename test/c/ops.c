@@ -70,6 +70,18 @@ bool arg_bytes(test_session *s, const test_step *step, int index) {
   return true;
 }
 
+bool arg_texts(test_session *s, const test_step *step, int index) {
+  if (!arg_bytes(s, step, index))
+    return false;
+  if (strncmp(step->text[index], "x:", 2) == 0 || s->scratch.size == 0)
+    return true;
+  for (size_t i = 0; i < s->scratch.size; i++)
+    if (s->scratch.data[i] == '|')
+      s->scratch.data[i] = 0;
+  buffer_append(&s->scratch, "", 1);
+  return true;
+}
+
 static void show_result(test_buffer *out, long long result) {
   const char *name = result < 0 ? error_name(result) : NULL;
   if (name != NULL)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "session.h"
+#include "ops.h"
 
 static int op_limit(test_session *s, const test_step *step) {
   const char *name;
@@ -34,15 +34,6 @@ static int op_limits_refused(test_session *s, const test_step *step) {
                                                                       : fail_with(s, "tw_init accepts these limits");
 }
 
-/* What an open call is given. */
-typedef struct open_args {
-  const char *text;
-  size_t size;
-  int32_t port;
-} open_args;
-
-typedef int32_t open_call(tw_core *core, const open_args *args);
-
 static int32_t call_tcp(tw_core *core, const open_args *args) {
   return tw_tcp_connect(core, args->text, (uint32_t)args->size, args->port);
 }
@@ -52,9 +43,6 @@ static int32_t call_unix(tw_core *core, const open_args *args) {
 static int32_t call_udp(tw_core *core, const open_args *args) { return tw_udp_open(core, args->port); }
 static int32_t call_udp_bind(tw_core *core, const open_args *args) {
   return tw_udp_bind(core, args->text, (uint32_t)args->size, args->port);
-}
-static int32_t call_ws(tw_core *core, const open_args *args) {
-  return tw_ws_connect(core, args->text, (uint32_t)args->size);
 }
 static int32_t call_listen_tcp(tw_core *core, const open_args *args) {
   return tw_listen(core, TW_SOCKET_TCP_LISTENER, args->text, (uint32_t)args->size, args->port);
@@ -66,9 +54,8 @@ static int32_t call_listen_udp(tw_core *core, const open_args *args) {
   return tw_listen(core, TW_SOCKET_UDP, args->text, (uint32_t)args->size, args->port);
 }
 
-/* Opens by `call` what becomes of `kind`; argument `error_index` is the error that is expected instead of a handle. */
-static int open_as(test_session *s, const test_step *step, tw_kind kind, open_call *call, const open_args *args,
-                   int error_index) {
+int open_as(test_session *s, const test_step *step, tw_kind kind, open_call *call, const open_args *args,
+            int error_index) {
   test_sock *sock = script_host_add(&s->host, step->text[1] == NULL ? "" : step->text[1], kind);
   if (sock == NULL)
     return fail_with(s, "the handle's name is taken or too long");
@@ -91,8 +78,7 @@ static int open_as(test_session *s, const test_step *step, tw_kind kind, open_ca
   return 1;
 }
 
-/* Argument `index` is a text, the next one a port. */
-static bool text_and_port(test_session *s, const test_step *step, int index, open_args *args) {
+bool text_and_port(test_session *s, const test_step *step, int index, open_args *args) {
   long long port;
   if (!arg_text(s, step, index, &args->text, &args->size) || !arg_number(s, step, index + 1, &port))
     return false;
@@ -135,56 +121,31 @@ static int op_udp_bind(test_session *s, const test_step *step) {
   return text_and_port(s, step, 2, &args) ? open_as(s, step, TW_KIND_UDP, call_udp_bind, &args, 4) : 0;
 }
 
-static int op_ws(test_session *s, const test_step *step) {
-  open_args args = {0};
-  if (!arg_text(s, step, 2, &args.text, &args.size))
-    return 0;
-  return open_as(s, step, TW_KIND_WS, call_ws, &args, 3);
+bool arg_flags(test_session *s, const test_step *step, int index, const flag_word *words, uint32_t *flags) {
+  const char *text;
+  size_t size;
+  if (!arg_text(s, step, index, &text, &size))
+    return false;
+  *flags = 0;
+  for (const char *end = text + size; text <= end;) {
+    const char *stop = memchr(text, '+', (size_t)(end - text));
+    size_t length = (size_t)((stop == NULL ? end : stop) - text);
+    const flag_word *word = words;
+    while (word->word != NULL && (strlen(word->word) != length || memcmp(word->word, text, length) != 0))
+      word++;
+    if (word->word == NULL)
+      return fail_with(s, "argument %d has an unknown word", index) != 0;
+    *flags |= word->flags;
+    text += length + 1;
+  }
+  return true;
 }
 
-static int settled_result(test_session *s, const test_step *step, int index, int32_t got, long long otherwise) {
+int settled_result(test_session *s, const test_step *step, int index, int32_t got, long long otherwise) {
   if (expect_result(s, step, index, got, otherwise) == 0)
     return 0;
   session_settle(s, 0);
   return 1;
-}
-
-static int op_header(test_session *s, const test_step *step) {
-  int32_t handle;
-  const char *name;
-  size_t name_size;
-  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &name, &name_size) || !arg_bytes(s, step, 3))
-    return 0;
-  int32_t got = tw_ws_header(s->core, handle, name, (uint32_t)name_size, (const char *)s->scratch.data,
-                             (uint32_t)s->scratch.size);
-  return settled_result(s, step, 4, got, 0);
-}
-
-static int op_basic_auth(test_session *s, const test_step *step) {
-  int32_t handle;
-  const char *user;
-  size_t user_size;
-  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &user, &user_size) || !arg_bytes(s, step, 3))
-    return 0;
-  int32_t got = tw_ws_basic_auth(s->core, handle, user, (uint32_t)user_size, (const char *)s->scratch.data,
-                                 (uint32_t)s->scratch.size);
-  return settled_result(s, step, 4, got, 0);
-}
-
-static int op_clear_headers(test_session *s, const test_step *step) {
-  int32_t handle;
-  if (!arg_handle(s, step, 1, &handle))
-    return 0;
-  return settled_result(s, step, 2, tw_ws_clear_headers(s->core, handle), 0);
-}
-
-static int op_protocol(test_session *s, const test_step *step) {
-  int32_t handle;
-  const char *name;
-  size_t size;
-  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &name, &size))
-    return 0;
-  return settled_result(s, step, 3, tw_ws_protocol(s->core, handle, name, (uint32_t)size), 0);
 }
 
 static int op_send(test_session *s, const test_step *step) {
@@ -208,53 +169,18 @@ static int op_udp_send(test_session *s, const test_step *step) {
   return settled_result(s, step, 5, got, size);
 }
 
-static int op_ws_send(test_session *s, const test_step *step) {
-  static const struct {
-    const char *name;
-    uint32_t flags;
-  } kinds[] = {{"binary", TW_SEND_BINARY},
-               {"text", TW_SEND_TEXT},
-               {"binary+more", TW_SEND_BINARY | TW_SEND_PART | TW_SEND_MORE},
-               {"text+more", TW_SEND_TEXT | TW_SEND_PART | TW_SEND_MORE},
-               {"binary+last", TW_SEND_BINARY | TW_SEND_PART},
-               {"text+last", TW_SEND_TEXT | TW_SEND_PART},
-               {"unknown", 1u << 7}};
-  int32_t handle;
-  const char *kind;
-  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &kind, NULL) || !arg_bytes(s, step, 3))
-    return 0;
-  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-    if (strcmp(kinds[i].name, kind) == 0) {
-      uint32_t size = (uint32_t)s->scratch.size;
-      return settled_result(s, step, 4, tw_ws_send_message(s->core, handle, kinds[i].flags, s->scratch.data, size),
-                            size);
-    }
-  return fail_with(s, "no such kind of message");
-}
-
-static int op_ping(test_session *s, const test_step *step) {
-  int32_t handle;
-  if (!arg_handle(s, step, 1, &handle) || !arg_bytes(s, step, 2))
-    return 0;
-  uint32_t size = (uint32_t)s->scratch.size;
-  return settled_result(s, step, 3, tw_ws_send_ping(s->core, handle, s->scratch.data, size), size);
-}
-
-static int op_ws_close(test_session *s, const test_step *step) {
-  int32_t handle;
-  long long code;
-  if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &code) || !arg_bytes(s, step, 3))
-    return 0;
-  int32_t got =
-      tw_ws_start_close(s->core, handle, (uint32_t)code, (const char *)s->scratch.data, (uint32_t)s->scratch.size);
-  return settled_result(s, step, 4, got, 0);
-}
-
 static int op_close(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
     return 0;
   return settled_result(s, step, 2, tw_close(s->core, handle), 0);
+}
+
+static int op_abort(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  return settled_result(s, step, 2, tw_abort(s->core, handle), 0);
 }
 
 static int op_reconnect(test_session *s, const test_step *step) {
@@ -383,17 +309,10 @@ const test_op application_ops[] = {
     {"udp", 2, 3, op_udp},
     {"udp-bind", 3, 4, op_udp_bind},
     {"udp-connect", 3, 4, op_udp_connect},
-    {"ws", 2, 3, op_ws},
-    {"header", 3, 4, op_header},
-    {"basic-auth", 3, 4, op_basic_auth},
-    {"clear-headers", 1, 2, op_clear_headers},
-    {"protocol", 2, 3, op_protocol},
     {"send", 2, 3, op_send},
     {"udp-send", 4, 5, op_udp_send},
-    {"ws-send", 3, 4, op_ws_send},
-    {"ping", 2, 3, op_ping},
-    {"ws-close", 3, 4, op_ws_close},
     {"close", 1, 2, op_close},
+    {"abort", 1, 2, op_abort},
     {"reconnect", 2, 3, op_reconnect},
     {"delays", 1, 20, op_delays},
     {"receiving", 2, 3, op_receiving},

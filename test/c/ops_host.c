@@ -53,6 +53,44 @@ static int op_rx(test_session *s, const test_step *step) {
   return 1;
 }
 
+/* Unmasked frames, sent as a client does: masked. What is no whole frame stays as it is. RFC 6455 5.3 */
+static void mask_frames(test_buffer *out, const uint8_t *data, size_t size) {
+  static const uint8_t key[4] = {0x37, 0xfa, 0x21, 0x3d};
+  buffer_clear(out);
+  while (size >= 2) {
+    size_t form = data[1] & 127u;
+    size_t header = form == 127 ? 10 : form == 126 ? 4 : 2;
+    uint64_t payload = form < 126 ? form : 0;
+    if (size < header)
+      break;
+    for (size_t i = 2; i < header; i++)
+      payload = payload << 8 | data[i];
+    if (payload > size - header)
+      payload = size - header;
+    uint8_t second = data[1] | 0x80;
+    buffer_append(out, data, 1);
+    buffer_append(out, &second, 1);
+    buffer_append(out, data + 2, header - 2);
+    buffer_append(out, key, sizeof key);
+    for (size_t i = 0; i < payload; i++) {
+      uint8_t byte = data[header + i] ^ key[i & 3];
+      buffer_append(out, &byte, 1);
+    }
+    data += header + payload;
+    size -= header + (size_t)payload;
+  }
+  buffer_append(out, data, size);
+}
+
+static int op_rx_masked(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle) || !arg_bytes(s, step, 2))
+    return 0;
+  mask_frames(&s->incoming, s->scratch.data, s->scratch.size);
+  session_receive(s, handle, s->incoming.data, s->incoming.size, true);
+  return 1;
+}
+
 static int op_ended(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
@@ -274,6 +312,23 @@ static int op_open_accepted(test_session *s, const test_step *step) {
   return run_steps(s, steps, 4);
 }
 
+static int op_open_served(test_session *s, const test_step *step) {
+  static const char head[] = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+  const char *name;
+  if (op_open_accepted(s, step) != 1 || !arg_text(s, step, 2, &name, NULL))
+    return 0;
+  test_sock *sock = script_host_named(&s->host, name);
+  int32_t error = tw_ws_accept(s->core, sock->handle, head, sizeof head - 1, "", 0, "", 0, 0, 0);
+  if (error != 0)
+    return fail_with(s, "got %s", error_name(error));
+  script_host_serve(sock);
+  sock->quiet = true;
+  session_settle(s, 0);
+  sock->quiet = false;
+  return 1;
+}
+
 static int op_open_ws(test_session *s, const test_step *step) {
   const char *name;
   if (!arg_text(s, step, 1, &name, NULL))
@@ -294,6 +349,7 @@ const test_op host_ops[] = {
     {"accepted", 2, 3, op_accepted},
     {"secured", 1, 1, op_secured},
     {"rx", 2, 2, op_rx},
+    {"rx-masked", 2, 2, op_rx_masked},
     {"ended", 1, 1, op_ended},
     {"closed", 2, 2, op_closed},
     {"written", 2, 2, op_written},
@@ -312,5 +368,6 @@ const test_op host_ops[] = {
     {"open-ws", 1, 1, op_open_ws},
     {"open-listener", 1, 1, op_open_listener},
     {"open-accepted", 2, 2, op_open_accepted},
+    {"open-served", 2, 2, op_open_served},
     {NULL, 0, 0, NULL},
 };

@@ -95,6 +95,12 @@ void script_host_open(test_sock *sock, int32_t handle) {
   client_stream_start(sock);
 }
 
+void script_host_serve(test_sock *sock) {
+  sock->kind = TW_KIND_WS;
+  sock->server = true;
+  client_stream_start(sock);
+}
+
 /* An import that the core called, its arguments and its bytes. */
 static void tap_import(script_host *host, const char *what, int32_t handle, uint32_t first, uint32_t second,
                        const void *data, size_t size) {
@@ -111,7 +117,7 @@ static const struct {
 } openings[] = {
     [TW_SOCKET_TCP] = {"tcp", {TW_KIND_TCP, TW_KIND_WS}, true, true},
     [TW_SOCKET_UDP] = {"udp", {TW_KIND_UDP, TW_KIND_UDP}, false, true},
-    [TW_SOCKET_UNIX] = {"unix", {TW_KIND_TCP, TW_KIND_TCP}, true, false},
+    [TW_SOCKET_UNIX] = {"unix", {TW_KIND_TCP, TW_KIND_WS}, true, false},
     [TW_SOCKET_TCP_LISTENER] = {"listen-tcp", {TW_KIND_LISTENER, TW_KIND_LISTENER}, false, true},
     [TW_SOCKET_UNIX_LISTENER] = {"listen-unix", {TW_KIND_LISTENER, TW_KIND_LISTENER}, true, false},
 };

@@ -36,14 +36,17 @@ typedef struct test_sock {
   bool held_end;
   /* The bytes that a WebSocket wrote: its request, then its frames. */
   test_buffer stream;
-  bool upgraded;
-  bool quiet; /* the request is not logged */
+  bool server;   /* it answers a handshake instead of asking for one */
+  bool upgraded; /* its frames follow */
+  bool quiet;    /* the request is not logged */
   char key[32];
   uint8_t mask[4];
   bool has_mask;
-  /* The message whose parts the application is receiving. */
+  /* The message, or the section of an HTTP message, whose parts the application is receiving. */
+  uint16_t section; /* tw_event_type */
   bool in_message;
   bool in_text;
+  bool compressed;
   bool shown;
 } test_sock;
 
@@ -88,8 +91,11 @@ void script_host_forget(test_sock *sock);
 
 void script_host_fault(script_host *host, const char *what, const test_sock *sock);
 
-/* client_stream.c: the bytes of a WebSocket client, read as its server would, into the wire log: its request line by
- * line, its frames unmasked. */
+/* A TCP connection is a WebSocket's server side from now on. */
+void script_host_serve(test_sock *sock);
+
+/* client_stream.c: the bytes of a WebSocket, read as its peer would, into the wire log: its request, or its answer,
+ * line by line, its frames unmasked. */
 void client_stream_start(test_sock *sock);
 void client_stream_bytes(script_host *host, test_sock *sock, const uint8_t *data, size_t size);
 

@@ -29,6 +29,8 @@ typedef struct test_session {
   test_sock *message; /* whose message parts stand open in events.bytes */
   bool message_ascii;
   bool message_done;
+  int32_t head_code; /* of the head that is whole, and tw_http_flag bits */
+  uint32_t head_flags;
   uint32_t now;
   uint32_t all_blocks;
   test_step during[4]; /* what the application does in its handlers of the next events */
@@ -53,6 +55,8 @@ typedef struct test_op {
 } test_op;
 
 extern const test_op application_ops[]; /* ended by a NULL name */
+extern const test_op http_ops[];
+extern const test_op ws_ops[];
 extern const test_op host_ops[];
 extern const test_op expect_ops[];
 
@@ -78,6 +82,9 @@ bool arg_number(test_session *s, const test_step *step, int index, long long *nu
 bool arg_text(test_session *s, const test_step *step, int index, const char **text, size_t *size);
 /* The bytes of an argument, in s->scratch. */
 bool arg_bytes(test_session *s, const test_step *step, int index);
+
+/* Texts that are each ended by NUL, in s->scratch: "GET|/|Host|h", or "x:..." for bytes as they are. */
+bool arg_texts(test_session *s, const test_step *step, int index);
 
 /* Compares a call's result with argument `index` (an integer or an error's name) or, if there is none, `otherwise`. */
 int expect_result(test_session *s, const test_step *step, int index, long long got, long long otherwise);

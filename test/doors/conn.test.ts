@@ -182,6 +182,7 @@ describe("write", () => {
       step: "send",
       address: conn.remoteAddr(),
     });
+    await once(peer.resume(), "end");
     peer.write("but I do");
     expect(text(await conn.read(100))).toBe("but I do");
   });

@@ -12,6 +12,7 @@ import { inspected } from "../support/host.ts";
 import { atEnd, endPeers, tcpPeer, udpPeer } from "../support/peers.ts";
 import { Inbox, until, within } from "../support/wait.ts";
 import { makeCertificates } from "./certificates.ts";
+import { type Mirrored, mirror, nodePeer } from "./http/support.ts";
 import { all, text } from "./support.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -180,6 +181,33 @@ describe("003", () => {
     await ended(program);
     expect(program.lines.all[0]).toMatch(/^bound to 127\.0\.0\.1:\d+$/);
     expect(program.lines.all[1]).toBe(`112,105,110,103 from 127.0.0.1:${port}`);
+  });
+
+  test("HTTP client", async () => {
+    const { url } = await nodePeer(mirror);
+    const program = run("spec-003-http-client", `${url}/items`);
+    await ended(program);
+    const [first, second = ""] = program.lines.all;
+    expect(first).toBe("200 application/json");
+    const { method, headers, body } = JSON.parse(second) as Mirrored;
+    expect({ method, body }).toEqual({ method: "POST", body: '{"name":"lamp","tags":["new"]}' });
+    expect(headers).toMatchObject({ "x-request-id": "42" });
+    const refused = run("spec-003-http-client", "http://127.0.0.1:1/");
+    await ended(refused);
+    expect(refused.lines.all[0]).toMatch(/^error: ERR_REFUSED: connecting to 127\.0\.0\.1:1: /);
+  });
+
+  test("HTTP server", async () => {
+    const program = run("spec-003-http-server", "127.0.0.1:0");
+    const port = await portFrom(program.lines, /^127\.0\.0\.1:(\d+)$/);
+    for (const body of [null, { a: [1] }]) {
+      const init = body === null ? {} : { method: "POST", body: JSON.stringify(body) };
+      const response = await fetch(`http://127.0.0.1:${port}/p?q=1`, init);
+      expect(response.headers.get("content-type")).toBe("application/json");
+      const method = body === null ? "GET" : "POST";
+      expect(await response.json()).toEqual({ method, path: "/p", query: "q=1", body });
+    }
+    expect(program.errors.all).toEqual([]);
   });
 });
 

@@ -79,8 +79,7 @@ test("with a peer that is not there, the next receive says so", async () => {
   const { socket } = open();
   await socket.connect("127.0.0.1", port);
   await socket.send("anybody?");
-  const error = await failure(socket.recvFrom());
-  expect(error.code).toBe("ERR_REFUSED");
+  if (!differs("udp-silent")) expect((await failure(socket.recvFrom())).code).toBe("ERR_REFUSED");
   const again = socket.recvFrom(10, { signal: AbortSignal.timeout(30) });
   expect((await failure(again)).code).toBe("ERR_ABORTED");
 });
@@ -176,7 +175,9 @@ test("a datagram that could not leave ends nothing", async () => {
   if (differs("udp-error-at-once")) expect((await failure(sent)).code).toBe("ERR_ACCESS");
   else await sent.catch(() => {});
   await pause(20);
-  expect(errors.all.map(({ code }) => code)).toEqual(differs("udp-error-at-once") ? [] : ["ERR_ACCESS"]);
+  expect(errors.all.map(({ code }) => code)).toEqual(
+    differs("udp-error-at-once") ? [] : [differs("udp-error") ? "ERR_HOST" : "ERR_ACCESS"],
+  );
   await socket.sendTo("to myself", "127.0.0.1", port);
   expect(text((await within(socket.recvFrom(), "its own")).data)).toBe("to myself");
 });

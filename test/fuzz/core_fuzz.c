@@ -7,14 +7,17 @@
 #include <string.h>
 
 #include "fuzz_host.h"
+#include "fuzz_http.h"
 
 enum { SOCKETS = 5, WEB_SOCKETS = 4, HANDLES = 12, ARENA = 1 << 16 };
 
 typedef struct fuzz_handle {
   int32_t handle;
-  bool closed;  /* by the application */
-  bool is_open; /* between CONNECTED and DISCONNECTED */
-  bool gone;    /* closed, and its DISCONNECTED came */
+  bool closed;      /* by the application */
+  bool is_open;     /* between CONNECTED and DISCONNECTED */
+  bool gone;        /* closed, and its DISCONNECTED came */
+  uint32_t section; /* of an HTTP message, whose parts are coming; 0: none */
+  bool message;     /* an HTTP message is being read */
 } fuzz_handle;
 
 typedef struct fuzz {
@@ -60,8 +63,23 @@ static void remember(fuzz *f, int32_t handle) {
     f->handles[f->count++ % HANDLES] = (fuzz_handle){.handle = handle};
 }
 
+/* The sections of a message come in order, each from its FIRST to its FINAL part, and END is the last word. */
+static void on_http(fuzz_handle *handle, const tw_event *event) {
+  bool first = (event->flags & TW_FLAG_FIRST) != 0;
+  if (event->type == TW_EVENT_HTTP_END) {
+    fuzz_check(event->code != 0 || handle->section == 0, "a message that is good ends in a section");
+    fuzz_check(handle->message, "a message ends that nobody asked for");
+    handle->section = 0;
+    handle->message = false;
+    return;
+  }
+  fuzz_check(first == (handle->section == 0), "a section has two beginnings or none");
+  fuzz_check(first || handle->section == event->type, "sections are mixed");
+  handle->section = (event->flags & TW_FLAG_FINAL) != 0 ? 0 : event->type;
+}
+
 static void on_event(fuzz *f, const tw_event *event) {
-  fuzz_check(event->type >= TW_EVENT_CONNECTED && event->type <= TW_EVENT_DEADLINE, "an event of no type");
+  fuzz_check(event->type >= TW_EVENT_CONNECTED && event->type <= TW_EVENT_HTTP_END, "an event of no type");
   fuzz_check(event->data <= ARENA && event->size <= ARENA - event->data, "an event with bytes outside the arena");
   if (event->type == TW_EVENT_ACCEPTED)
     remember(f, event->handle);
@@ -73,6 +91,11 @@ static void on_event(fuzz *f, const tw_event *event) {
   case TW_EVENT_CONNECTED:
     fuzz_check(!handle->is_open, "CONNECTED twice");
     handle->is_open = true;
+    handle->section = 0;
+    handle->message = false;
+    break;
+  case TW_EVENT_ERROR:
+    handle->section = 0;
     break;
   case TW_EVENT_DISCONNECTED:
     handle->is_open = false;
@@ -84,10 +107,18 @@ static void on_event(fuzz *f, const tw_event *event) {
   case TW_EVENT_PONG:
     fuzz_check(handle->is_open, "bytes of a connection that is not open");
     break;
+  case TW_EVENT_HTTP_HEAD:
+  case TW_EVENT_HTTP_BODY:
+  case TW_EVENT_HTTP_TRAILER:
+  case TW_EVENT_HTTP_END:
+    /* The head of a refused WebSocket handshake comes before it is open. */
+    fuzz_check(handle->is_open || event->type == TW_EVENT_HTTP_HEAD, "a message on a connection that is not open");
+    on_http(handle, event);
+    break;
   default:
     break;
   }
-  if (event->type == TW_EVENT_DATA && fuzz_range(&f->input, 2) == 0)
+  if ((event->type == TW_EVENT_DATA || event->type == TW_EVENT_HTTP_BODY) && fuzz_range(&f->input, 2) == 0)
     tw_consumed(f->core, event->handle, event->size);
 }
 
@@ -171,7 +202,7 @@ static void receive(fuzz *f) {
     return;
   uint8_t *rx = tw_rx_buffer(f->core);
   uint32_t size = 1;
-  switch (fuzz_range(&f->input, 4)) {
+  switch (fuzz_range(&f->input, 7)) {
   case 0:
     size += fuzz_range(&f->input, 64);
     fill(f, rx, size);
@@ -179,13 +210,21 @@ static void receive(fuzz *f) {
   case 1:
     size = right_answer(socket, rx);
     break;
+  case 2:
+  case 3:
+  case 4:
+    size = fuzz_http_text(&f->input, rx);
+    break;
   default:
     size = 0;
     for (uint32_t n = fuzz_range(&f->input, 3) + 1; n > 0; n--)
       size += right_frame(f, rx + size);
     break;
   }
-  drain(f, tw_received(f->core, handle, size));
+  if (fuzz_range(&f->input, 16) == 0)
+    drain(f, tw_unread(f->core, handle, size));
+  else
+    drain(f, tw_received(f->core, handle, size));
 }
 
 static void deliver(fuzz *f) {
@@ -248,7 +287,11 @@ static void deliver(fuzz *f) {
 static void open_one(fuzz *f) {
   static const char *const urls[] = {"ws://h/", "ws://h:81/p?q", "wss://[::1]/x", "ws://h?q", "ws://"};
   const char *url = urls[fuzz_range(&f->input, 5)];
-  switch (fuzz_range(&f->input, 6)) {
+  switch (fuzz_range(&f->input, 8)) {
+  case 6:
+  case 7:
+    remember(f, fuzz_http_open(f->core, &f->input));
+    break;
   case 0:
     remember(f, tw_tcp_connect(f->core, "host", 4, (int32_t)fuzz_range(&f->input, 3)));
     break;
@@ -268,8 +311,9 @@ static void open_one(fuzz *f) {
 }
 
 static void close_one(fuzz *f, int32_t handle) {
-  int32_t result =
-      fuzz_range(&f->input, 2) == 0 ? tw_ws_start_close(f->core, handle, 3000, "why", 3) : tw_close(f->core, handle);
+  int32_t result = fuzz_range(&f->input, 2) == 0   ? tw_ws_start_close(f->core, handle, 3000, "why", 3)
+                   : fuzz_range(&f->input, 3) == 0 ? tw_abort(f->core, handle)
+                                                   : tw_close(f->core, handle);
   fuzz_handle *one = known(f, handle);
   if (result == 0 && one != NULL)
     one->closed = true;
@@ -284,7 +328,12 @@ static void send_one(fuzz *f, int32_t handle) {
   int32_t before = tw_buffered(f->core, handle);
   uint32_t blocks = tw_free_blocks(f->core);
   int32_t result;
-  switch (fuzz_range(&f->input, 4)) {
+  switch (fuzz_range(&f->input, 7)) {
+  case 4:
+  case 5:
+  case 6:
+    result = fuzz_http_send(f->core, &f->input, handle);
+    break;
   case 0:
     result = tw_send(f->core, handle, bytes, size);
     break;
@@ -358,6 +407,26 @@ static void set_one(fuzz *f, int32_t handle) {
   }
 }
 
+static void http_one(fuzz *f, int32_t handle) {
+  int32_t handles[HANDLES];
+  fuzz_handle *one = known(f, handle);
+  switch (fuzz_range(&f->input, 4)) {
+  case 0:
+  case 1:
+    if (fuzz_http_read(f->core, &f->input, handle) == 0 && one != NULL)
+      one->message = true;
+    break;
+  case 2:
+    fuzz_serve(f->core, &f->input, handle);
+    break;
+  default:
+    for (uint32_t i = 0; i < HANDLES; i++)
+      handles[i] = f->handles[i].handle;
+    fuzz_broadcast(f->core, &f->input, handles, HANDLES);
+    break;
+  }
+}
+
 /* Whatever happened, closing everything gives everything back. */
 static void finish(fuzz *f, uint32_t blocks) {
   for (uint32_t i = 0; i < HANDLES; i++)
@@ -390,7 +459,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   f.core = tw_init(arena, ARENA, &limits, &f.host);
   uint32_t blocks = tw_free_blocks(f.core);
   while (f.input.size > 0) {
-    switch (fuzz_range(&f.input, 12)) {
+    switch (fuzz_range(&f.input, 14)) {
+    case 12:
+    case 13:
+      http_one(&f, any_handle(&f));
+      break;
     case 0:
       open_one(&f);
       break;

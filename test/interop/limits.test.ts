@@ -1,10 +1,9 @@
 /** What bounds patience and memory, with peers that ask too much of either. */
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { lastError, limits, net, ws } from "twinwire/handles";
-import { portFrom, startChild } from "../support/child.ts";
-import { differs } from "../support/host.ts";
-import { atEnd, endPeers, rawWsPeer, readHead, switching, tcpPeer, wsPeer } from "../support/peers.ts";
+import { deafPeer } from "../support/deaf.ts";
+import { endPeers, rawWsPeer, readHead, switching, tcpPeer, wsPeer } from "../support/peers.ts";
 import { Inbox, pause, until } from "../support/wait.ts";
 import { opened, TcpClient, WsClient } from "./client.ts";
 import { closeFrame, codeOf, frame, Op, readFrames, type Sent } from "./frames.ts";
@@ -49,20 +48,7 @@ async function pair(): Promise<{ client: WsClient; peer: Socket; frames: Inbox<S
 
 describe("patience", () => {
   test("a server that accepts nobody: connectTimeoutMs", async () => {
-    const program = `const server = require("node:net").createServer().listen(
-      { host: "127.0.0.1", port: 0, backlog: 1 },
-      () => {
-        require("node:fs").writeSync(1, server.address().port + "\\n");
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-      });`;
-    const child = startChild(process.execPath, ["-e", program]);
-    const port = await portFrom(child.lines, /^(\d+)$/);
-    const fillers = differs("backlog") ? 600 : 4;
-    for (let count = 0; count < fillers; count++) {
-      const filler = connect(port, "127.0.0.1").on("error", () => {});
-      atEnd(() => filler.destroy());
-    }
-    await pause(50);
+    const port = await deafPeer();
     const tcp = new TcpClient("127.0.0.1", port);
     const webSocket = new WsClient(`ws://127.0.0.1:${port}/`);
     const [one, two] = await taking(CONNECT_MS, Promise.all([tcp.errors.next(), webSocket.errors.next()]));

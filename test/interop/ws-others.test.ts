@@ -166,7 +166,10 @@ describeWith(websocketd, "websocketd", (program) => {
 describeWith(libwebsockets, "libwebsockets", (program) => {
   async function start(): Promise<string> {
     const child = startChild(program, ["-p", "0", "-i", "lo", "-d", "31"]);
-    return `ws://127.0.0.1:${await portFrom(child.errors, /lws_socket_bind says (\d+)/)}/`;
+    const port = await portFrom(child.errors, /lws_socket_bind says (\d+)/);
+    /* It is bound then, and listens a moment later. */
+    await portFrom(child.errors, /-> (\d+) 'INITIALIZED'/);
+    return `ws://127.0.0.1:${port}/`;
   }
 
   test("it counts for us until it is told to start anew", async () => {

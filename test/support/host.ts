@@ -12,7 +12,12 @@ interface Difference {
 }
 
 /** What each host can do, `"yes"` or what else there is to say. */
-export type Capability = { readonly id: string; readonly what: string } & { readonly [host in HostName]?: string };
+export type Capability = {
+  readonly id: string;
+  readonly what: string;
+  /** The suite and the test that every host which can do it passes. */
+  readonly proof: readonly [string, string];
+} & { readonly [host in HostName]?: string };
 
 /** The tables of docs/hosts.md. */
 export const hosts: { readonly capabilities: readonly Capability[]; readonly differences: readonly Difference[] } =

@@ -7,9 +7,10 @@ import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dg
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { type AddressInfo, createServer, type Server, type ServerOpts, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type ServerOpts, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
+import { differs } from "./host.ts";
 import { within } from "./wait.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -70,6 +71,36 @@ export async function tcpPeer(
   return { port: portOf(server), sockets, close };
 }
 
+/** What stands before a server on loopback, and can stop taking from its clients. */
+export interface Gate {
+  readonly port: number;
+  shut(): void;
+  open(): void;
+}
+
+/** Puts one before the server at `port`. Not every runtime's TLS leaves bytes in the system when nobody reads them. */
+export async function gate(port: number): Promise<Gate> {
+  let isOpen = true;
+  const { port: own, sockets } = await tcpPeer((socket) => {
+    const server = connect(port, LOOPBACK);
+    server.on("error", () => {});
+    server.on("close", () => socket.destroy());
+    socket.on("close", () => server.destroy());
+    server.pipe(socket);
+    socket.on("data", (data) => {
+      if (!server.write(data)) socket.pause();
+    });
+    server.on("drain", () => isOpen && socket.resume());
+  });
+  const set = (on: boolean): void => {
+    isOpen = on;
+    for (const socket of sockets)
+      if (on) socket.resume();
+      else socket.pause();
+  };
+  return { port: own, shut: () => set(false), open: () => set(true) };
+}
+
 /** A WebSocket server of npm `ws`. */
 export interface WsPeer {
   readonly url: string;
@@ -99,11 +130,14 @@ export async function wsPeer(
   return { url: `ws://${LOOPBACK}:${port}/`, port, server, close };
 }
 
-/** A server that is `ws` for the handshake by hand and bytes from then on. `head` is the request. */
-export function rawWsPeer(accept: (socket: Socket, head: string) => void): Promise<TcpPeer> {
+/**
+ * A server that is `ws` for the handshake by hand and bytes from then on. `head` is the request; `more`: further lines of
+ * the answer.
+ */
+export function rawWsPeer(accept: (socket: Socket, head: string) => void, more = ""): Promise<TcpPeer> {
   return tcpPeer((socket) => {
     readHead(socket, (head) => {
-      socket.write(switching(head));
+      socket.write(switching(head, more));
       accept(socket, head);
     });
   });
@@ -137,10 +171,30 @@ export async function udpPeer(
   const socket = createSocket({ type: host.includes(":") ? "udp6" : "udp4", recvBufferSize: 1 << 21 });
   socket.on("message", (data, from) => receive(data, from, socket));
   socket.on("error", () => {});
+  if (differs("udp-order")) keepOrder(socket);
   socket.bind(0, host);
   await once(socket, "listening");
   atEnd(() => new Promise<void>((resolve) => socket.close(resolve)));
   return { port: socket.address().port, socket };
+}
+
+/** Makes a socket send each datagram when the one before has left. */
+function keepOrder(socket: UdpSocket): void {
+  const send = socket.send.bind(socket) as (...values: unknown[]) => void;
+  let last = Promise.resolve();
+  const inOrder = (...values: unknown[]): void => {
+    const told = typeof values.at(-1) === "function" ? (values.pop() as (...results: unknown[]) => void) : undefined;
+    last = last.then(
+      () =>
+        new Promise((resolve) => {
+          send(...values, (...results: unknown[]) => {
+            told?.(...results);
+            resolve();
+          });
+        }),
+    );
+  };
+  Object.assign(socket, { send: inOrder });
 }
 
 /** A port that was free a moment ago, for peers that can't choose one themselves. */

@@ -43,3 +43,21 @@ export function bytesAt(step: Step, index: number): Uint8Array {
   parsed.set(text, bytes);
   return bytes;
 }
+
+/** Texts that are each ended by NUL: "GET|/|Host|h", or `x:` for bytes as they are. */
+export function textsAt(step: Step, index: number): Uint8Array {
+  const text = textAt(step, index);
+  if (text === "" || text.startsWith("x:")) return bytesAt(step, index);
+  return new TextEncoder().encode(`${text.replaceAll("|", "\0")}\0`);
+}
+
+/** Words joined by "+". */
+export function flagsAt(step: Step, index: number, words: Readonly<Record<string, number>>): number {
+  let flags = 0;
+  for (const word of textAt(step, index).split("+")) {
+    const bits = words[word];
+    if (bits === undefined) throw new Error(`${word} is none of ${Object.keys(words).join(", ")}`);
+    flags |= bits;
+  }
+  return flags;
+}

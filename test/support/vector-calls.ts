@@ -1,42 +1,32 @@
 /** What the application does: the calls of the wall. */
-import { type CoreExports, Kind, SendFlag, SocketKind } from "../../wasm/abi.gen.ts";
+import { type CoreExports, Kind, SocketKind } from "../../wasm/abi.gen.ts";
 import { bytesAt, expectResult, handleAt, type Operation } from "./vector-args.ts";
 import { numberAt, type Step, textAt } from "./vector-file.ts";
 import type { Session } from "./vector-session.ts";
 
-const kinds: Record<string, number> = {
-  binary: SendFlag.BINARY,
-  text: SendFlag.TEXT,
-  "binary+more": SendFlag.BINARY | SendFlag.PART | SendFlag.MORE,
-  "text+more": SendFlag.TEXT | SendFlag.PART | SendFlag.MORE,
-  "binary+last": SendFlag.BINARY | SendFlag.PART,
-  "text+last": SendFlag.TEXT | SendFlag.PART,
-  unknown: 1 << 7,
-};
-
-interface Place {
+export interface Place {
   readonly at: number;
   readonly size: number;
 }
 
-/** Puts bytes where the core can read them, one behind the other. */
-function place(s: Session, first: Uint8Array, second: Uint8Array): [Place, Place] {
-  const at = s.machine.put(first);
-  const behind = s.machine.put(second, first.length);
+/** Puts bytes where the core can read them, one behind the other, behind `offset` bytes that lie there. */
+export function place(s: Session, first: Uint8Array, second: Uint8Array, offset = 0): [Place, Place] {
+  const at = s.machine.put(first, offset);
+  const behind = s.machine.put(second, offset + first.length);
   return [
     { at, size: first.length },
     { at: behind, size: second.length },
   ];
 }
 
-function one(s: Session, step: Step, index: number): Place {
+export function one(s: Session, step: Step, index: number): Place {
   const bytes = bytesAt(step, index);
   return { at: s.machine.put(bytes), size: bytes.length };
 }
 
 const encoder = new TextEncoder();
 
-function open(s: Session, step: Step, kind: Kind, errorIndex: number, call: () => number): void {
+export function open(s: Session, step: Step, kind: Kind, errorIndex: number, call: () => number): void {
   const handle = s.port.opening(textAt(step, 1), kind, call);
   s.machine.tap.add("opened", [handle]);
   if (step.length > errorIndex || handle < 0) expectResult(s, step, errorIndex, handle, 0);
@@ -82,29 +72,6 @@ export const calls: Record<string, Operation> = {
     const got = s.core.exports.tw_udp_connect(s.core.self, handleAt(s, step, 1), at, size, numberAt(step, 3));
     expectResult(s, step, 4, got, 0);
   },
-  ws: (s, step) => {
-    const { at, size } = one(s, step, 2);
-    open(s, step, Kind.WS, 3, () => s.core.exports.tw_ws_connect(s.core.self, at, size));
-  },
-  header: (s, step) => {
-    const [name, value] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
-    const handle = handleAt(s, step, 1);
-    const got = s.core.exports.tw_ws_header(s.core.self, handle, name.at, name.size, value.at, value.size);
-    expectResult(s, step, 4, got, 0);
-  },
-  "basic-auth": (s, step) => {
-    const [user, password] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
-    const handle = handleAt(s, step, 1);
-    const got = s.core.exports.tw_ws_basic_auth(s.core.self, handle, user.at, user.size, password.at, password.size);
-    expectResult(s, step, 4, got, 0);
-  },
-  "clear-headers": (s, step) => {
-    expectResult(s, step, 2, s.core.exports.tw_ws_clear_headers(s.core.self, handleAt(s, step, 1)), 0);
-  },
-  protocol: (s, step) => {
-    const { at, size } = one(s, step, 2);
-    expectResult(s, step, 3, s.core.exports.tw_ws_protocol(s.core.self, handleAt(s, step, 1), at, size), 0);
-  },
   send: (s, step) => {
     const { at, size } = one(s, step, 2);
     expectResult(s, step, 3, s.core.exports.tw_send(s.core.self, handleAt(s, step, 1), at, size), size);
@@ -116,29 +83,11 @@ export const calls: Record<string, Operation> = {
     const got = exports.tw_udp_send_to(self, handle, to.at, to.size, numberAt(step, 3), data.at, data.size);
     expectResult(s, step, 5, got, data.size);
   },
-  "ws-send": (s, step) => {
-    const { at, size } = one(s, step, 3);
-    const flags = kinds[textAt(step, 2)];
-    if (flags === undefined) throw new Error("no such kind of message");
-    expectResult(
-      s,
-      step,
-      4,
-      s.core.exports.tw_ws_send_message(s.core.self, handleAt(s, step, 1), flags, at, size),
-      size,
-    );
-  },
-  ping: (s, step) => {
-    const { at, size } = one(s, step, 2);
-    expectResult(s, step, 3, s.core.exports.tw_ws_send_ping(s.core.self, handleAt(s, step, 1), at, size), size);
-  },
-  "ws-close": (s, step) => {
-    const { at, size } = one(s, step, 3);
-    const got = s.core.exports.tw_ws_start_close(s.core.self, handleAt(s, step, 1), numberAt(step, 2), at, size);
-    expectResult(s, step, 4, got, 0);
-  },
   close: (s, step) => {
     expectResult(s, step, 2, s.core.exports.tw_close(s.core.self, handleAt(s, step, 1)), 0);
+  },
+  abort: (s, step) => {
+    expectResult(s, step, 2, s.core.exports.tw_abort(s.core.self, handleAt(s, step, 1)), 0);
   },
   reconnect: (s, step) => {
     const got = s.core.exports.tw_set_auto_reconnect(s.core.self, handleAt(s, step, 1), numberAt(step, 2));

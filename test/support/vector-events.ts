@@ -1,10 +1,10 @@
 /** Event records as lines, checked against what the wall promises. */
 import { Log, type ScriptPort, type ScriptSocket } from "../../adapters/script/index.ts";
 import { Errors, Event, EventFlag, FOREVER } from "../../wasm/abi.gen.ts";
-import type { Core } from "../../wasm/core.ts";
+import type { Memory } from "../../wasm/memory.ts";
 import type { Tap } from "./vector-tap.ts";
 
-const steps = ["none", "open", "connect", "handshake", "receive", "send", "close", "tls", "accept"];
+const steps = ["none", "open", "connect", "handshake", "receive", "send", "close", "tls", "accept", "proxy"];
 const deadlines = ["?", "read", "write"];
 const names = new Map(Object.entries(Errors).map(([name, { value }]) => [value as number, name]));
 
@@ -13,8 +13,19 @@ export function errorName(value: number): string | undefined {
   return names.get(value);
 }
 
+const heads = ["keep-alive", "body", "chunked", "until-close", "continue", "upgrade", "http-1.0"];
+/** The words for sections of HTTP messages. */
+const sections: Record<number, string> = {
+  [Event.HTTP_HEAD]: "head",
+  [Event.HTTP_BODY]: "body",
+  [Event.HTTP_TRAILER]: "trailer",
+};
+
+/** A message, or a section of an HTTP message, that is being received. */
 interface Message {
+  type: number;
   text: boolean;
+  compressed: boolean;
   ascii: boolean;
   /** Some of it has a line already. */
   shown: boolean;
@@ -22,16 +33,28 @@ interface Message {
   parts: Uint8Array[];
 }
 
+type RecordReaders = Exclude<Extract<keyof Memory, `event${string}`>, undefined>;
+
+/** Where records can be read. */
+export interface Records {
+  readonly memory: Pick<Memory, RecordReaders | "view" | "utf8">;
+  readonly arena: number;
+  readonly sender: number;
+}
+
+/** What knows the sockets by their handles, and hears of what is wrong. */
+type Sockets = Pick<ScriptPort, "find" | "fail">;
+
 /** The lines of a run's events. */
 export class EventLog {
-  readonly #port: ScriptPort;
-  readonly #tap: Tap;
+  readonly #port: Sockets;
+  readonly #tap: Pick<Tap, "add">;
   readonly #log = new Log();
   readonly #messages = new Map<ScriptSocket, Message>();
   /** Whose message is the last thing told. */
   #current: ScriptSocket | undefined;
 
-  constructor(port: ScriptPort, tap: Tap) {
+  constructor(port: Sockets, tap: Pick<Tap, "add">) {
     this.#port = port;
     this.#tap = tap;
   }
@@ -43,7 +66,7 @@ export class EventLog {
   }
 
   /** Adds the line of the event record at `record`. */
-  add(core: Core, record: number): void {
+  add(core: Records, record: number): void {
     const { memory } = core;
     const handle = memory.eventHandle(record);
     const socket = this.#port.find(handle);
@@ -63,8 +86,8 @@ export class EventLog {
       this.#port.fail(socket, "the ASCII flag is set on other bytes");
     }
     const { name } = socket;
-    if (type === Event.MESSAGE) {
-      this.#addMessage(socket, flags, bytes);
+    if (type === Event.MESSAGE || type in sections) {
+      this.#addPart(socket, { type, flags, bytes, code, detail });
       return;
     }
     this.#pause();
@@ -116,32 +139,31 @@ export class EventLog {
       case Event.PONG:
         this.#log.bytes(`pong ${name}`, bytes);
         break;
+      case Event.HTTP_END:
+        this.#messages.delete(socket);
+        this.#log.line(code === 0 && detail === 0 ? `http-end ${name}` : `http-end ${name} ${shown} ${detail}`);
+        break;
       default:
         this.#port.fail(socket, "an event has an unknown type");
     }
   }
 
-  #addMessage(socket: ScriptSocket, flags: number, bytes: Uint8Array): void {
-    const first = (flags & EventFlag.FIRST) !== 0;
-    const final = (flags & EventFlag.FINAL) !== 0;
+  #addPart(socket: ScriptSocket, part: Part): void {
+    const { type, flags, bytes } = part;
     const text = (flags & EventFlag.TEXT) !== 0;
+    const compressed = (flags & EventFlag.COMPRESSED) !== 0;
     let message = this.#messages.get(socket);
-    if (first === (message !== undefined)) {
-      this.#port.fail(socket, first ? "a message begins inside another" : "a part belongs to no message");
-    }
-    if (message !== undefined && message.text !== text) this.#port.fail(socket, "a message's parts differ in kind");
-    if (text && first && final && (flags & EventFlag.ASCII) === 0 && isAscii(bytes)) {
-      this.#port.fail(socket, "a text of ASCII lacks the ASCII flag");
-    }
+    const wrong = faultOf(message, part);
+    if (wrong !== undefined) this.#port.fail(socket, wrong);
     if (this.#current !== socket) this.#pause();
     this.#log.end();
-    message ??= { text, ascii: true, shown: false, parts: [] };
+    message ??= { type, text, compressed, ascii: true, shown: false, parts: [] };
     this.#messages.set(socket, message);
     this.#current = socket;
     message.ascii &&= isAscii(bytes);
     message.parts.push(new Uint8Array(bytes));
-    if (final) {
-      this.#show(socket, message, true);
+    if ((flags & EventFlag.FINAL) !== 0) {
+      this.#show(socket, message, part);
       this.#messages.delete(socket);
       this.#current = undefined;
     }
@@ -153,19 +175,60 @@ export class EventLog {
     this.#current = undefined;
     const message = socket === undefined ? undefined : this.#messages.get(socket);
     if (socket === undefined || message === undefined) return;
-    if (message.parts.some((part) => part.length > 0)) this.#show(socket, message, false);
+    if (message.parts.some((part) => part.length > 0)) this.#show(socket, message, undefined);
   }
 
-  #show(socket: ScriptSocket, message: Message, done: boolean): void {
-    const word = message.shown ? (done ? "last" : "more") : done ? "message" : "part";
-    const kind = !message.text ? "binary" : message.ascii ? "text ascii" : "text";
-    const prefix = `${word} ${socket.name} ${kind}`;
+  /** `last`: its final part, if it is whole. */
+  #show(socket: ScriptSocket, message: Message, last: Part | undefined): void {
+    const prefix = message.type === Event.MESSAGE ? messageWords(socket, message, last) : words(socket, message, last);
     for (const part of message.parts) this.#log.join(prefix, part);
     this.#log.end();
     message.shown = true;
     message.parts = [];
     message.ascii = true;
   }
+}
+
+/** An event that is a part of something. */
+interface Part {
+  readonly type: number;
+  readonly flags: number;
+  readonly bytes: Uint8Array;
+  readonly code: number;
+  readonly detail: number;
+}
+
+/** How a part breaks what the wall promises of it. */
+function faultOf(message: Message | undefined, { type, flags, bytes }: Part): string | undefined {
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  const compressed = has(EventFlag.COMPRESSED);
+  if (has(EventFlag.FIRST) === (message !== undefined)) {
+    return message === undefined ? "a part belongs to no message" : "a message begins inside another";
+  }
+  const differs =
+    message !== undefined &&
+    (message.text !== has(EventFlag.TEXT) || message.type !== type || message.compressed !== compressed);
+  if (differs) return "a message's parts differ in kind";
+  const whole = has(EventFlag.FIRST) && has(EventFlag.FINAL);
+  const told = type === Event.HTTP_BODY || (has(EventFlag.TEXT) && whole && !compressed);
+  if (told && !has(EventFlag.ASCII) && isAscii(bytes)) return "what is ASCII lacks the ASCII flag";
+  return undefined;
+}
+
+function messageWords({ name }: ScriptSocket, message: Message, last: Part | undefined): string {
+  const done = last !== undefined;
+  const word = message.shown ? (done ? "last" : "more") : done ? "message" : "part";
+  const kind = !message.text ? "binary" : message.ascii ? "text ascii" : "text";
+  return `${word} ${name} ${kind}${message.compressed ? " compressed" : ""}`;
+}
+
+function words({ name }: ScriptSocket, message: Message, last: Part | undefined): string {
+  const done = last !== undefined;
+  const piece = message.shown ? (done ? "-last" : "-more") : done ? "" : "-part";
+  const word = `${sections[message.type]}${piece} ${name}`;
+  if (last === undefined || message.type !== Event.HTTP_HEAD) return word;
+  const flags = heads.filter((_, bit) => ((last.detail >> bit) & 1) !== 0).join("+");
+  return `${word} ${last.code} ${flags === "" ? "none" : flags}`;
 }
 
 function isAscii(bytes: Uint8Array): boolean {

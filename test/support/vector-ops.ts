@@ -5,7 +5,10 @@ import { bytesAt, errorValue, expectResult, handleAt, type Operation } from "./v
 import { calls } from "./vector-calls.ts";
 import { errorName } from "./vector-events.ts";
 import { numberAt, type Step, textAt } from "./vector-file.ts";
+import { maskFrames } from "./vector-frames.ts";
+import { httpCalls } from "./vector-http.ts";
 import type { Session } from "./vector-session.ts";
+import { webSocketCalls } from "./vector-ws.ts";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 1.3 */
 const states = ["free", "connecting", "open", "closing", "waiting", "closed"];
@@ -43,6 +46,7 @@ const host: Record<string, Operation> = {
   },
   secured: (s, step) => s.script.secured(handleAt(s, step, 1)),
   rx: (s, step) => s.arrive(handleAt(s, step, 1), bytesAt(step, 2), true),
+  "rx-masked": (s, step) => s.arrive(handleAt(s, step, 1), maskFrames(bytesAt(step, 2)), true),
   ended: (s, step) => s.script.end(handleAt(s, step, 1)),
   closed: (s, step) => s.script.gone(handleAt(s, step, 1), step[2] === 0 ? 0 : errorValue(step[2])),
   written: (s, step) => s.script.finishWrite(handleAt(s, step, 1), numberAt(step, 2)),
@@ -116,6 +120,18 @@ const script: Record<string, Operation> = {
     runStep(s, ["connected", name]);
     runStep(s, ["events", `accepted ${name} by ${listener}`, `connected ${name}`]);
     runStep(s, ["wire"]);
+  },
+  "open-served": (s, step) => {
+    const name = textAt(step, 2);
+    runStep(s, ["open-accepted", textAt(step, 1), name]);
+    const head = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+    const nonce = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    webSocketCalls["ws-accept"]?.(s, ["ws-accept", name, head + nonce, "", "", 0, 0]);
+    const stream = s.port.named(name)?.stream;
+    if (stream === undefined) throw new Error("it is no WebSocket");
+    stream.quiet = true;
+    s.settle();
+    stream.quiet = false;
   },
   "open-ws": (s, step) => {
     const name = textAt(step, 1);
@@ -195,7 +211,7 @@ const expectations: Record<string, Operation> = {
 export function runStep(s: Session, step: Step): void {
   const [name] = step;
   if (!(name in script && name.startsWith("limit"))) s.core; /* makes it */
-  const moves = host[name] ?? calls[name];
+  const moves = host[name] ?? calls[name] ?? httpCalls[name] ?? webSocketCalls[name];
   const operation = moves ?? script[name] ?? expectations[name];
   if (operation === undefined) throw new Error(`no operation is named ${name}`);
   operation(s, step);

@@ -190,6 +190,18 @@ export class Session implements PortEvents {
     }
   }
 
+  /** Gives bytes back to a stream, whatever the host does meanwhile. */
+  unread(handle: number, bytes: Uint8Array): void {
+    const { exports, memory, received, self } = this.core;
+    const piece = this.#mode.cut === "bytes" ? 1 : this.limits.recvBuffer;
+    for (let at = 0; at < bytes.length; at += piece) {
+      const some = bytes.subarray(at, at + piece);
+      memory.writeBytes(received, some.length, some);
+      this.#drain(exports.tw_unread(self, handle, some.length));
+      this.settle();
+    }
+  }
+
   #pieceSize(left: number, split: boolean): number {
     const { cut } = this.#mode;
     const whole = Math.min(left, this.limits.recvBuffer);

@@ -72,9 +72,9 @@ uint32_t tw_connected(tw_core *core, int32_t handle);
  * the host leaves the buffer alone until then. The core may change them (it unmasks in place). */
 uint32_t tw_received(tw_core *core, int32_t handle, uint32_t size);
 
-/* `size` bytes (1..recvBuffer) in tw_rx_buffer are given to a stream once more: DATA had handed them out, and they are
- * to go another way now (tw_http_read, tw_ws_accept). Otherwise as tw_received; the statistics do not count them twice.
- */
+/* `size` bytes (1..recvBuffer) in tw_rx_buffer are given to a stream once more: DATA had handed them out, they have
+ * been consumed (tw_consumed), and are to go another way now (tw_http_read, tw_ws_accept). Otherwise as tw_received;
+ * the statistics do not count them twice. */
 uint32_t tw_unread(tw_core *core, int32_t handle, uint32_t size);
 
 /* The peer ended its half of the stream. Told once more, it is the end of what tw_unread has given back: for a
@@ -234,10 +234,16 @@ int32_t tw_http_read(tw_core *core, int32_t handle, uint32_t flags, uint32_t max
 
 /* Queues the head of a message and its body, or with PART the first part of it, whole or not at all. `status`: 100..599
  * for a response; 0: a request. `head` holds texts that are each ended by NUL: for a response its reason (may be
- * empty), for a request method and target; then `field_count` pairs of name and value. Content-Length is added where
- * one is due; Transfer-Encoding is the core's alone (ERR_HEADER). `flags`: tw_http_send. Returns the bytes queued (head
- * included), ERR_HEADER (a text has a byte that may not stand there, or there are more or fewer than announced),
- * ERR_ARGUMENT, ERR_HTTP_LENGTH, ERR_BACKPRESSURE, ERR_TOO_LARGE, ERR_STATE or ERR_HANDLE. */
+ * empty), for a request method and target; then `field_count` pairs of name and value. A request has one Host field
+ * (RFC 9112 3.2). Content-Length is added where one is due (RFC 9110 8.6); 1xx, 204 and CONNECT have none, and with 205
+ * and 304 no body. Transfer-Encoding is the core's alone (ERR_HEADER). `flags`: tw_http_send. Returns the bytes queued
+ * (head included), ERR_HEADER (a text has a byte that may not stand there, there are more or fewer than announced, or a
+ * field that may not), ERR_ARGUMENT (a body where none may be), ERR_HTTP_LENGTH, ERR_BACKPRESSURE, ERR_TOO_LARGE,
+ * ERR_STATE (not open, or a body is unfinished) or ERR_HANDLE.
+ *
+ *   static const char head[] = "OK\0Content-Type\0text/plain"; // the last NUL is the literal's own
+ *   tw_http_send(core, handle, 0, 200, head, sizeof head, 1, "hello", 5);
+ */
 int32_t tw_http_send(tw_core *core, int32_t handle, uint32_t flags, uint32_t status, const char *head,
                      uint32_t head_size, uint32_t field_count, const void *body, uint32_t body_size);
 
@@ -279,6 +285,10 @@ int32_t tw_ws_start_close(tw_core *core, int32_t handle, uint32_t code, const ch
  * closed with 1000. The number is stale at once for every call but tw_state; if the connection had been open, its
  * DISCONNECTED event is the last word. Returns 0 or ERR_HANDLE. */
 int32_t tw_close(tw_core *core, int32_t handle);
+
+/* As tw_close, but at once: what is queued is dropped, no close frame is sent, a TCP connection is reset. Returns 0 or
+ * ERR_HANDLE. */
+int32_t tw_abort(tw_core *core, int32_t handle);
 
 /* The tw_state of a handle, or ERR_HANDLE. */
 int32_t tw_state(tw_core *core, int32_t handle);

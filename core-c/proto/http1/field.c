@@ -54,9 +54,7 @@ static void take_length(tw_message *message, uint8_t byte) {
   if (!tw_is_digit(byte) || message->value == SPACE)
     message->facts |= TW_FACT_BAD;
   message->value = INSIDE;
-  uint64_t digit = (uint64_t)byte - '0';
-  bool fits = message->left <= (UINT64_MAX - digit) / 10;
-  message->left = fits ? message->left * 10 + digit : UINT64_MAX;
+  message->left = message->left < UINT64_MAX / 10 ? message->left * 10 + (uint64_t)(byte & 15) : UINT64_MAX;
 }
 
 static void take_host(tw_message *message, uint8_t byte) {

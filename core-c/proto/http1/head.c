@@ -16,6 +16,8 @@ enum {
   TARGET_START,
   TARGET,
   PROTOCOL,
+  MAJOR,
+  DOT,
   MINOR,
   VERSION_CR,
   VERSION_LF,
@@ -100,18 +102,27 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
     if (byte == SP)
       return expect(head, byte, SP, PROTOCOL);
     return part(token, TW_HEAD_TARGET, data, target_run(data, size));
-  case PROTOCOL: /* RFC 9112 2.3: case-sensitive; RFC 9110 2.5: any minor version of HTTP/1 is understood */
-    if (byte != "HTTP/1."[head->at]) {
-      if (head->at == 5 && tw_is_digit(byte))
-        head->error = TW_ERR_HTTP_VERSION;
+  case PROTOCOL: /* RFC 9112 2.3: case-sensitive */
+    if (byte != "HTTP/"[head->at])
       return 0;
-    }
-    if (++head->at == 7)
-      head->state = MINOR;
+    if (++head->at == 5)
+      head->state = MAJOR;
     return 1;
-  case MINOR:
+  case MAJOR:
     if (!tw_is_digit(byte))
       return 0;
+    head->minor = (uint8_t)(byte - '0');
+    head->state = DOT;
+    return 1;
+  case DOT:
+    return expect(head, byte, '.', MINOR);
+  case MINOR: /* RFC 9110 2.5: any minor version of HTTP/1 is understood */
+    if (!tw_is_digit(byte))
+      return 0;
+    if (head->minor != 1) {
+      head->error = TW_ERR_HTTP_VERSION;
+      return 0;
+    }
     head->minor = (uint8_t)(byte - '0');
     head->state = head->kind == TW_HEAD_REQUEST ? VERSION_CR : STATUS_SP;
     return 1;

@@ -3,37 +3,48 @@
 #include "proto/ws/ws.h"
 #include "src/life.h"
 
-static void arm(tw_core *core, tw_slot *slot, tw_ws *ws, bool asked) {
-  ws->heard = false;
-  ws->asked = asked;
-  tw_timer_arm(core, slot, asked ? ws->patience_ms : ws->heartbeat_ms);
-}
+static uint32_t now_of(const tw_core *core) { return (uint32_t)core->now; }
 
 static void begin(tw_core *core, tw_slot *slot, tw_ws *ws) {
+  ws->heard_at = now_of(core);
+  ws->asked = false;
   if (ws->heartbeat_ms > 0)
-    arm(core, slot, ws, false);
+    tw_timer_arm(core, slot, ws->heartbeat_ms);
   else
     tw_timer_disarm(core, slot);
 }
 
+static void heard(tw_core *core, tw_slot *slot, tw_ws *ws) {
+  ws->heard_at = now_of(core);
+  if (ws->asked && slot->state == TW_STATE_OPEN)
+    begin(core, slot, ws);
+}
+
 static void due(tw_core *core, tw_slot *slot, tw_ws *ws) {
-  bool deaf = (slot->flags & TW_SLOT_STOPPED) != 0; /* we do not read: silence says nothing */
-  if (ws->heard || deaf) {
-    arm(core, slot, ws, false);
-  } else if (ws->asked) {
+  if ((slot->flags & TW_SLOT_STOPPED) != 0) { /* we do not read: silence says nothing */
+    begin(core, slot, ws);
+    return;
+  }
+  if (ws->asked) {
     tw_end end = {.error = TW_ERR_HEARTBEAT, .step = TW_STEP_RECEIVE, .close_code = TW_WS_ABNORMAL};
     tw_life_drop(core, slot, &end);
-  } else {
-    /* Without room for it there is traffic that the peer does not read: as good a question as a ping. */
-    uint32_t size = tw_ws_frame_size(ws, 0);
-    if (tw_tx_fits(core, slot, size))
-      tw_ws_put_frame(core, slot, ws, TW_WS_FIN | TW_WS_PING, NULL, 0);
-    arm(core, slot, ws, true);
+    return;
   }
+  uint32_t silence = now_of(core) - ws->heard_at;
+  if (silence < ws->heartbeat_ms) { /* the timer is not touched for each byte that comes */
+    tw_timer_arm(core, slot, ws->heartbeat_ms - silence);
+    return;
+  }
+  /* Without room for it there is traffic that the peer does not read: as good a question as a ping. */
+  if (tw_tx_fits(core, slot, tw_ws_frame_size(ws, 0)))
+    tw_ws_put_frame(core, slot, ws, TW_WS_FIN | TW_WS_PING, NULL, 0);
+  ws->asked = true;
+  tw_timer_arm(core, slot, ws->patience_ms);
 }
 
 static const tw_ws_heartbeat_ops beats = {
     .begin = begin,
+    .heard = heard,
     .due = due,
 };
 

@@ -110,7 +110,8 @@ static void room(tw_core *core, tw_slot *slot) {
 
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
   tw_ws *ws = tw_ws_of(core, slot);
-  ws->heard = true;
+  if (ws->heartbeat_ms > 0)
+    core->heartbeat->heard(core, slot, ws);
   if (ws->upgraded)
     return tw_ws_frames(core, slot, ws, data, size);
   if (ws->requested)

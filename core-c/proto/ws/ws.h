@@ -33,7 +33,6 @@ enum {
   TW_WS_NORMAL = 1000,
   TW_WS_PROTOCOL_ERROR = 1002,
   TW_WS_NO_STATUS = 1005,
-  TW_WS_ABNORMAL = 1006,
   TW_WS_INVALID_DATA = 1007,
   TW_WS_POLICY = 1008,
   TW_WS_TOO_BIG = 1009,
@@ -51,7 +50,7 @@ typedef struct tw_ws_response {
   uint8_t value_size; /* more than fits: the value is none that is right */
   bool told;          /* a part of its head has been given to the application */
   char name[24];
-  char value[96];
+  char value[160];
 } tw_ws_response;
 
 /* The frame and the message that are being received. */
@@ -95,12 +94,12 @@ struct tw_ws {
   uint16_t offered;    /* tw_deflate parameters that our handshakes offer */
   uint16_t deflate;    /* those agreed upon */
   uint8_t options;     /* tw_ws_option bits */
-  bool heard;          /* bytes came since the heartbeat's timer was set */
   bool asked;          /* by a ping, and the timer waits for a sign of life */
   uint32_t max_message;
   uint32_t max_fragments;
   uint32_t heartbeat_ms; /* 0: none */
   uint32_t patience_ms;
+  uint32_t heard_at; /* ms: when bytes came last, or the heartbeat began */
   union {
     tw_ws_response response;
     tw_ws_receiver receiver;
@@ -183,6 +182,8 @@ uint32_t tw_ws_deflate_choose(uint32_t accepted, const char *text, uint32_t size
 struct tw_ws_heartbeat_ops {
   /* The connection is open: the first interval begins. */
   void (*begin)(tw_core *core, tw_slot *slot, tw_ws *ws);
+  /* Bytes have come. */
+  void (*heard)(tw_core *core, tw_slot *slot, tw_ws *ws);
   /* The timer of an open connection fired. */
   void (*due)(tw_core *core, tw_slot *slot, tw_ws *ws);
 };

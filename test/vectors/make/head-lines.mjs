@@ -1,6 +1,6 @@
 // First lines of requests and responses.
 
-import { bad, line, request, response, tokenBytes } from "./head-step.mjs";
+import { bad, line, request, response, tokenBytes, version } from "./head-step.mjs";
 
 export const lines = [
   {
@@ -26,10 +26,10 @@ export const lines = [
       "H‖ttp/1.1 200 OK",
       "‖ICY 200 OK",
       "HTTP‖ 1.1",
-      "HTTP/‖2.0 200 OK",
-      "HTTP/‖0.9 200 OK",
-      "HTTP/‖3 200 OK",
-      "HTTP/‖01.1 200 OK",
+      "HTTP/‖x.1 200 OK",
+      "HTTP/3‖ 200 OK",
+      "HTTP/0‖1.1 200 OK",
+      "HTTP/2.‖x 200 OK",
       "HTTP/1‖,1 200 OK",
       "HTTP/1‖0.1 200 OK",
       "HTTP/1‖ 200 OK",
@@ -52,6 +52,16 @@ export const lines = [
       "HTTP/1.1 200‖\n",
       "HTTP/1.1 200‖OK",
     ].map((text) => bad("response", text)),
+  },
+  {
+    name: "other versions",
+    steps: [
+      version("response", "HTTP/2.‖0 200 OK"),
+      version("response", "HTTP/0.‖9 200 OK"),
+      version("request", "GET / HTTP/2.‖0", "method GET"),
+      version("request", "GET / HTTP/0.‖9", "method GET"),
+      version("request", "PRI * HTTP/2.‖0\r\n\r\nSM", "method PRI"),
+    ],
   },
   {
     name: "bad reasons and ends of status lines",
@@ -124,8 +134,7 @@ export const lines = [
       "GET /‖\0",
       "GET / ‖ HTTP/1.1",
       "GET / ‖http/1.1",
-      "GET / HTTP/‖2.0",
-      "GET / HTTP/‖0.9",
+      "GET / HTTP/2‖\r\n",
       "GET / HTTP/1.‖\r\n",
       "GET / HTTP/1.1‖ \r\n",
       "GET / HTTP/1.1‖1\r\n",

@@ -14,6 +14,12 @@ export function bad(kind, text, ...items) {
   return ["head", kind, before + rest, ...items, `error ERR_HTTP at ${Buffer.byteLength(before)}`];
 }
 
+/** The same, where the version is another one. */
+export function version(kind, text, ...items) {
+  const step = bad(kind, text, ...items);
+  return [...step.slice(0, -1), step.at(-1).replace("ERR_HTTP", "ERR_HTTP_VERSION")];
+}
+
 export const cut = (kind, text, ...items) => ["head", kind, text, ...items, "need"];
 export const response = (text, ...items) => whole("response", text, ...items);
 export const request = (text, ...items) => whole("request", text, ...items);

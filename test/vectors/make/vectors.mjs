@@ -4,8 +4,14 @@
 import { writeFileSync } from "node:fs";
 import { base64 } from "./base64.mjs";
 import { head } from "./head.mjs";
+import { httpChunked } from "./http-chunked.mjs";
+import { httpLimits } from "./http-limits.mjs";
+import { httpRequest } from "./http-request.mjs";
+import { httpResponse } from "./http-response.mjs";
+import { httpWrite } from "./http-write.mjs";
 import { ip } from "./ip.mjs";
 import { mask } from "./mask.mjs";
+import { proxy } from "./proxy.mjs";
 import { sha1 } from "./sha1.mjs";
 import { signature } from "./signature.mjs";
 import { url } from "./url.mjs";
@@ -20,7 +26,22 @@ function render({ suite, source, cases }) {
   return `{\n"suite": ${JSON.stringify(suite)},\n"source": ${JSON.stringify(source)},\n"cases": [\n${lines.join(",\n")}\n]\n}\n`;
 }
 
-for (const make of [sha1, base64, utf8, mask, url, ip, signature, head]) {
+for (const make of [
+  sha1,
+  base64,
+  utf8,
+  mask,
+  url,
+  ip,
+  signature,
+  head,
+  httpRequest,
+  httpResponse,
+  httpChunked,
+  httpLimits,
+  httpWrite,
+  proxy,
+]) {
   const vectors = make();
   writeFileSync(new URL(`../${vectors.suite}.json`, import.meta.url), render(vectors));
 }

@@ -38,7 +38,6 @@ static void answered(tw_core *core, tw_slot *slot, tw_head *head, uint32_t statu
   } else if (left > 0 && (slot->flags & TW_SLOT_TLS) != 0) {
     fail(core, slot, TW_ERR_TLS_BUFFERED, 0); /* the server speaks second; these bytes are the proxy's own */
   } else {
-    tw_reader_end(core, slot);
     tw_socket_tunneled(core, slot);
   }
 }
@@ -46,6 +45,8 @@ static void answered(tw_core *core, tw_slot *slot, tw_head *head, uint32_t statu
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
   tw_head *head = tw_reader_state(core, slot);
   uint32_t at = 0;
+  if ((slot->flags & TW_SLOT_TUNNELED) != 0) /* TLS is to begin */
+    fail(core, slot, TW_ERR_TLS_BUFFERED, 0);
   while (at < size && slot->reader != NULL) {
     size_t used;
     tw_head_token token;
@@ -149,14 +150,17 @@ static int32_t check_proxy(const proxy_of *proxy) {
   return colon ? 0 : TW_ERR_ARGUMENT;
 }
 
-/* Whether it may stand in a request line. */
+/* Whether it may stand in a request line; a zone means something here only. */
 static bool is_target(const char *host, uint32_t size) {
   uint32_t state = TW_HOST_START;
+  bool zone = false;
   if (!tw_text_is_host(host, size))
     return false;
-  for (uint32_t i = 0; i < size; i++)
+  for (uint32_t i = 0; i < size; i++) {
     state = tw_host_take(state, (uint8_t)host[i]);
-  return state == TW_HOST_NAME || tw_ip_family(host, size) == 6;
+    zone = zone || host[i] == '%';
+  }
+  return state == TW_HOST_NAME || (!zone && tw_ip_family(host, size) == 6);
 }
 
 /* Keeps what each attempt needs: the proxy's host, the target's, the credentials in base64. */

@@ -1,0 +1,201 @@
+import { HttpFlag, HttpRead, HttpSend } from "../../wasm/abi.gen.ts";
+import type { Payload } from "../../wasm/engine.ts";
+import { TwinwireError } from "../../wasm/errors.ts";
+import { connectTcp, connectVia } from "../conn/connect.ts";
+import type { Stream } from "../conn/stream.ts";
+import { Alarm } from "./alarm.ts";
+import { type Exchange, exchangeOf } from "./exchange.ts";
+import type { Message } from "./message.ts";
+import { pool, type Route } from "./pool.ts";
+import { isParts } from "./respond.ts";
+import type { Parts } from "./sender.ts";
+import { fieldsOf, type Order, startOf } from "./target.ts";
+import type { Headers, HeadersInput } from "./types.ts";
+
+/** How long a client waits for 100 (Continue). RFC 9110 10.1.1: not for ever. */
+const CONTINUE_MS = 1_000;
+
+/** What is the same for all requests that a call comes to. */
+export interface Plan {
+  /** Whether the whole response is awaited, else its head. */
+  readonly whole: boolean;
+  readonly maxBody: number;
+  readonly timeoutMs: number;
+  readonly keepAlive: boolean;
+  readonly expectContinue: boolean;
+  readonly onInterim: ((status: number, headers: Headers) => void) | undefined;
+  readonly trailers: (() => HeadersInput) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Methods of which doing it twice is doing it once. RFC 9110 9.2.2 */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** Sends one request and takes the response: on a connection that is kept, or on a new one. */
+export async function exchange(order: Order, content: Payload | Parts, route: Route, plan: Plan): Promise<Message> {
+  const repeatable = IDEMPOTENT.has(order.method) && !isParts(content);
+  for (;;) {
+    const kept = plan.keepAlive ? pool.take(route) : undefined;
+    const attempt = new Attempt(kept ?? exchangeOf(connect(route, plan.signal)), order, route, plan);
+    try {
+      return await attempt.run(content);
+    } catch (error) {
+      /* RFC 9112 9.3.1: the server has closed a connection that was kept before it heard of the request. */
+      const stale = kept !== undefined && repeatable && !attempt.answered && !attempt.cancelled;
+      if (!stale) throw error;
+    }
+  }
+}
+
+function connect({ secure, host, port, proxy, tls }: Route, signal: AbortSignal | undefined): Stream {
+  const options = secure ? (tls ?? {}) : undefined;
+  if (proxy === undefined) return connectTcp(host, port, { signal }, options);
+  if (secure) return connectVia(host, port, proxy, { signal }, options);
+  return connectTcp(proxy.host, proxy.port, { signal });
+}
+
+/** One request on one connection. */
+class Attempt {
+  readonly #exchange: Exchange;
+  readonly #order: Order;
+  readonly #route: Route;
+  readonly #plan: Plan;
+  readonly #alarm: Alarm;
+  readonly #abort: () => void;
+  /** Whether anything of a response has come. */
+  answered = false;
+  /** Whether the application or the clock has ended it. */
+  cancelled = false;
+  #sent = false;
+  #over: Message | undefined;
+  #closes = false;
+  #permit: ((on: boolean) => void) | undefined;
+
+  constructor(exchange: Exchange, order: Order, route: Route, plan: Plan) {
+    this.#exchange = exchange;
+    this.#order = order;
+    this.#route = route;
+    this.#plan = plan;
+    this.#alarm = new Alarm(() => this.#cancel(this.#fault("ERR_TIMEOUT", "there was no whole response in time")));
+    this.#abort = () => this.#cancel(this.#fault("ERR_ABORTED", undefined, plan.signal?.reason));
+  }
+
+  async run(content: Payload | Parts): Promise<Message> {
+    const { stream, receiver } = this.#exchange;
+    const { signal, timeoutMs } = this.#plan;
+    if (signal?.aborted) this.#abort();
+    signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#alarm.set(timeoutMs);
+    receiver.onInterim = (message) => this.#interim(message);
+    receiver.onOver = (message) => this.#finished(message);
+    try {
+      await stream.opened;
+      const response = this.#receive();
+      const message = await Promise.race([response, this.#send(content)]);
+      this.answered = true;
+      this.#permit?.(false);
+      if (this.#plan.whole) this.#alarm.stop();
+      else if (message.over) this.#finished(message);
+      else this.#alarm.clear();
+      return message;
+    } catch (error) {
+      this.answered ||= receiver.begun;
+      this.#release();
+      stream.close();
+      throw error;
+    }
+  }
+
+  #receive(): Promise<Message> {
+    const { whole, maxBody, timeoutMs } = this.#plan;
+    const read = HttpRead.RESPONSE | (this.#order.method === "HEAD" ? HttpRead.NO_BODY : 0);
+    const times = { idleTimeoutMs: 0, headTimeoutMs: 0, timeoutMs: whole ? 0 : timeoutMs };
+    return this.#exchange.receiver.receive({ read, maxBody, whole, ...times, signal: undefined }, (message) => message);
+  }
+
+  /** Rejected if the request can't be sent for a reason that is not the connection's; else never settled. */
+  #send(content: Payload | Parts): Promise<never> {
+    const { sender, stream } = this.#exchange;
+    const { keepAlive, expectContinue, trailers } = this.#plan;
+    const fields = fieldsOf(this.#order, this.#route);
+    this.#closes = fields.closes || !keepAlive;
+    const permit = expectContinue && this.#order.hasBody ? this.#awaitPermit() : undefined;
+    if (permit !== undefined) fields.addDefault("expect", "100-continue");
+    return new Promise((_, reject) => {
+      const message = {
+        status: 0,
+        start: startOf(this.#order, this.#route),
+        fields,
+        flags: this.#closes && !fields.closes ? HttpSend.CLOSE : 0,
+        body: content,
+        trailers,
+        permit,
+        signal: undefined,
+      };
+      const done = (): void => {
+        this.#sent = true;
+      };
+      sender.send(message).then(done, (error: unknown) => {
+        /* What ends the connection, the response's side tells of; perhaps there is even a response. */
+        if (stream.phase !== "gone") reject(error);
+      });
+    });
+  }
+
+  #awaitPermit(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#permit?.(true), CONTINUE_MS);
+      this.#permit = (on) => {
+        clearTimeout(timer);
+        this.#permit = undefined;
+        resolve(on);
+      };
+    });
+  }
+
+  #interim(message: Message): void {
+    this.answered = true;
+    if (message.status === 100) this.#permit?.(true);
+    this.#plan.onInterim?.(message.status, message.headers);
+  }
+
+  #finished(message: Message): void {
+    if (message.isInterim) return;
+    this.#over = message;
+    this.#permit?.(false);
+    this.#settle();
+  }
+
+  /** The response is over: the connection can be used again, or never. */
+  #settle(): void {
+    const message = this.#over;
+    const { stream } = this.#exchange;
+    if (message === undefined) return;
+    this.#over = undefined;
+    this.#release();
+    /* A server that answers before it has the whole request does not want the rest of it. */
+    const reusable = message.error === undefined && this.#sent && !this.#closes;
+    if (reusable && message.has(HttpFlag.KEEP_ALIVE)) {
+      pool.give(this.#route, this.#exchange, message.headers["keep-alive"]);
+    } else {
+      stream.close();
+    }
+  }
+
+  #release(): void {
+    this.#alarm.stop();
+    this.#permit?.(false);
+    this.#plan.signal?.removeEventListener("abort", this.#abort);
+    this.#exchange.receiver.onInterim = undefined;
+    this.#exchange.receiver.onOver = undefined;
+  }
+
+  #cancel(error: TwinwireError): void {
+    this.cancelled = true;
+    this.#exchange.stream.fail(error);
+  }
+
+  #fault(code: "ERR_TIMEOUT" | "ERR_ABORTED", reason: string | undefined, cause?: unknown): TwinwireError {
+    return new TwinwireError(code, { step: "receive", address: this.#order.url.href, reason, cause });
+  }
+}

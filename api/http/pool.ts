@@ -1,0 +1,106 @@
+import { NONE } from "../../wasm/abi.gen.ts";
+import type { ProxyServer } from "../../wasm/engine.ts";
+import type { TlsOptions } from "../../wasm/socket-options.ts";
+import type { Stream } from "../conn/stream.ts";
+import { Alarm } from "./alarm.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** Connections to one server that are kept although they do nothing. */
+const MOST_IDLE = 16;
+
+/** How long, if the server does not say: many give up after 5 seconds. */
+const IDLE_MS = 4_000;
+
+/** The server may count from a little earlier. */
+const MARGIN_MS = 1_000;
+const LONGEST_IDLE_MS = 600_000;
+
+/** Where a connection leads. Those that are the same can be used for each other. */
+export interface Route {
+  readonly secure: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly proxy: ProxyServer | undefined;
+  readonly tls: TlsOptions | undefined;
+}
+
+interface Idle {
+  readonly exchange: Exchange;
+  readonly alarm: Alarm;
+}
+
+/** Connections that wait for another request. They don't keep the process alive. */
+class Pool {
+  readonly #idle = new Map<string, Idle[]>();
+
+  /** The one that was used last, if it is still good. */
+  take(route: Route): Exchange | undefined {
+    const key = keyOf(route);
+    const list = this.#idle.get(key);
+    for (let found = list?.pop(); found !== undefined; found = list?.pop()) {
+      if (list?.length === 0) this.#idle.delete(key);
+      const { exchange, alarm } = found;
+      const { stream, receiver } = exchange;
+      alarm.stop();
+      receiver.onPeerEnd = undefined;
+      if (isGood(stream)) {
+        stream.keep(true);
+        return exchange;
+      }
+      stream.close();
+    }
+    return undefined;
+  }
+
+  /** Keeps one for the next request. `hint`: the Keep-Alive field of the last response. */
+  give(route: Route, exchange: Exchange, hint: string | undefined): void {
+    const { stream, receiver } = exchange;
+    const ms = idleTime(hint);
+    const key = keyOf(route);
+    const list = this.#idle.get(key) ?? [];
+    if (!isGood(stream) || ms <= 0 || list.length >= MOST_IDLE) {
+      stream.close();
+      return;
+    }
+    const drop = (): void => {
+      const at = list.findIndex((one) => one.exchange === exchange);
+      if (at >= 0) list.splice(at, 1);
+      if (list.length === 0 && this.#idle.get(key) === list) this.#idle.delete(key);
+      alarm.stop();
+      stream.close();
+    };
+    const alarm = new Alarm(drop);
+    alarm.set(ms);
+    receiver.onPeerEnd = drop;
+    stream.keep(false);
+    list.push({ exchange, alarm });
+    this.#idle.set(key, list);
+  }
+}
+
+/** That of all requests. */
+export const pool = new Pool();
+
+/** Open, and nothing came that nobody asked for. */
+function isGood({ phase, inbox, handle, released }: Stream): boolean {
+  return phase === "open" && handle !== NONE && !released && inbox.size === 0 && !inbox.hasEnded;
+}
+
+function idleTime(hint: string | undefined): number {
+  const seconds = /(?:^|,)\s*timeout=(\d{1,6})/i.exec(hint ?? "")?.[1];
+  return seconds === undefined ? IDLE_MS : Math.min(Number(seconds) * 1000 - MARGIN_MS, LONGEST_IDLE_MS);
+}
+
+/* TLS is done in the same way if it was asked for by the same object. */
+const tlsNumbers = new WeakMap<TlsOptions, number>();
+let tlsCount = 0;
+
+function keyOf({ secure, host, port, proxy, tls }: Route): string {
+  let number = 0;
+  if (secure && tls !== undefined) {
+    number = tlsNumbers.get(tls) ?? ++tlsCount;
+    tlsNumbers.set(tls, number);
+  }
+  const via = proxy === undefined ? "" : `${proxy.credentials}@${proxy.host}:${proxy.port}`;
+  return `${secure ? "s" : "p"}${number} ${host}:${port} ${via}`;
+}

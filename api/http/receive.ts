@@ -1,0 +1,140 @@
+import { HttpFlag, HttpRead } from "../../wasm/abi.gen.ts";
+import type { Conn } from "../conn/conn.ts";
+import type { Body } from "./body.ts";
+import { connOf, exchangeOn } from "./exchange.ts";
+import { fromText } from "./json.ts";
+import type { Message } from "./message.ts";
+import { bodyBound, duration, MAX_WHOLE, NO_BOUND } from "./numbers.ts";
+import type { Expected } from "./receiver.ts";
+import type { Headers, HttpConn, HttpServerRequest, ReadRequestOptions } from "./types.ts";
+
+const HEAD_TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 300_000;
+
+/**
+ * Reads one request, its body included. A body is JSON if it can be read as that, else text. A client that waits for
+ * 100 (Continue) is sent it. Requests that came together are read one by one; what is not HTTP stays to be read.
+ *
+ * ```ts
+ * const request = await http.read_request(conn);
+ * await http.write_response(conn, { status: 200, body: { hello: request.path } });
+ * ```
+ *
+ * @throws TwinwireError ERR_UNEXPECTED_EOF if the client closed the connection instead; ERR_HTTP, ERR_HTTP_VERSION,
+ * ERR_HTTP_CODING, ERR_HEAD_TOO_LARGE, ERR_BODY_TOO_LARGE, ERR_ENDED, ERR_TIMEOUT, and then `status` is what to answer
+ * before the connection is closed: nothing else can be read from it. ERR_DEADLINE and ERR_ABORTED: it can be asked for
+ * again, and nothing is lost.
+ */
+export function readRequest(conn: HttpConn, options?: ReadRequestOptions): Promise<HttpServerRequest> {
+  try {
+    const expected = options === undefined ? WHOLE : expect(options, true);
+    return exchangeOn(conn).receiver.receive(expected, toRequest);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function toRequest(message: Message): HttpServerRequest {
+  const { text } = message;
+  const { path, query } = splitTarget(message.target);
+  return {
+    method: message.method,
+    path,
+    query,
+    version: message.version,
+    headers: message.headers,
+    body: text === "" ? null : fromText(text),
+  };
+}
+
+/**
+ * Reads the head of one request; its body comes as it is read. As `read_request`.
+ *
+ * The body has to be read, or given up, before the next request can be.
+ */
+export async function receive(conn: HttpConn, options: ReadRequestOptions = {}): Promise<IncomingRequest> {
+  const view = (message: Message): IncomingRequest => new IncomingRequest(connOf(conn), message);
+  return exchangeOn(conn).receiver.receive(expect(options, false), view);
+}
+
+/** What is awaited of a client. */
+export function expect(options: ReadRequestOptions, whole: boolean): Expected {
+  return {
+    read: HttpRead.REQUEST,
+    maxBody: bodyBound(options.maxBody, whole ? MAX_WHOLE : NO_BOUND),
+    whole,
+    idleTimeoutMs: duration("idleTimeoutMs", options.idleTimeoutMs, 0),
+    headTimeoutMs: duration("headTimeoutMs", options.headTimeoutMs, HEAD_TIMEOUT_MS),
+    timeoutMs: duration("timeoutMs", options.timeoutMs, TIMEOUT_MS),
+    signal: options.signal,
+  };
+}
+
+/** What stands behind a request. @internal */
+export let messageOf: (request: IncomingRequest) => Message;
+
+/** What `read_request` awaits unless it is told otherwise. */
+const WHOLE = expect({}, true);
+
+/** A request whose body comes as it is read. */
+export class IncomingRequest {
+  /** The connection that it came by. */
+  readonly conn: Conn;
+  /** By name, in lower case. */
+  readonly headers: Headers;
+  readonly method: string;
+  /** As it was sent: a path with a query, or another form of RFC 9112 3.2. */
+  readonly target: string;
+  /** As it was sent, without the query. */
+  readonly path: string;
+  /** What stands behind the `?`; `""` if there is nothing. */
+  readonly query: string;
+  /** `"HTTP/1.1"` or `"HTTP/1.0"`. */
+  readonly version: string;
+  readonly #message: Message;
+
+  /** @internal */
+  constructor(conn: Conn, message: Message) {
+    this.conn = conn;
+    this.#message = message;
+    this.method = message.method;
+    this.target = message.target;
+    const { path, query } = splitTarget(message.target);
+    this.path = path;
+    this.query = query;
+    this.version = message.version;
+    this.headers = message.headers;
+  }
+
+  static {
+    messageOf = (request) => request.#message;
+  }
+
+  /** Names and values as they were sent, one after the other. */
+  get fields(): readonly string[] {
+    return this.#message.fields;
+  }
+
+  /** The body. Of a request that has none it is empty. */
+  get body(): Body {
+    return this.#message.body as Body;
+  }
+
+  /** Whether another request may follow on this connection. */
+  get keepAlive(): boolean {
+    return this.#message.has(HttpFlag.KEEP_ALIVE);
+  }
+
+  /** Whether the client asks to speak another protocol from now on, such as WebSocket. */
+  get upgrade(): boolean {
+    return this.#message.has(HttpFlag.UPGRADE);
+  }
+}
+
+/** The path and the query of a target. RFC 9112 3.2 */
+export function splitTarget(target: string): { readonly path: string; readonly query: string } {
+  const absolute = target.startsWith("/") ? undefined : /^[a-z][a-z\d+.-]*:\/\/[^/?]*(.*)$/i.exec(target)?.[1];
+  const from = absolute === undefined ? target : absolute.startsWith("/") ? absolute : `/${absolute}`;
+  const at = from.indexOf("?");
+  return at < 0 ? { path: from, query: "" } : { path: from.slice(0, at), query: from.slice(at + 1) };
+}

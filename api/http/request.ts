@@ -1,0 +1,163 @@
+import type { Payload } from "../../wasm/engine.ts";
+import { TwinwireError } from "../../wasm/errors.ts";
+import { show } from "../handles/arguments.ts";
+import { exchange, type Plan } from "./attempt.ts";
+import type { Body } from "./body.ts";
+import { pairsOf } from "./fields.ts";
+import { fromText, toText } from "./json.ts";
+import type { Message } from "./message.ts";
+import { bodyBound, checked, duration, MAX_WHOLE, NO_BOUND } from "./numbers.ts";
+import { contentOf, isParts } from "./respond.ts";
+import type { Parts } from "./sender.ts";
+import { type Order, redirected, routeOf, urlOf } from "./target.ts";
+import type { Headers, HttpRequest, HttpRequestOptions, HttpResponse, HttpStreamRequest } from "./types.ts";
+
+const TIMEOUT_MS = 300_000;
+const MOST_REDIRECTS = 1_000;
+
+/** What a call comes to: the last response, and from where. */
+interface Answer {
+  readonly message: Message;
+  readonly order: Order;
+  readonly redirects: number;
+}
+
+/**
+ * Sends a request and waits for the whole response. The body is sent as JSON; what comes is JSON if it can be read as
+ * that, else text. Connections are kept for further requests.
+ *
+ * ```ts
+ * const { status, body } = await http.request({ method: "GET", url: "http://127.0.0.1:8080/items" });
+ * ```
+ *
+ * A request that does no harm if it is done twice (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) is sent once more if the
+ * connection that was kept turns out to be closed.
+ *
+ * @throws TwinwireError ERR_URL, ERR_HEADER, ERR_ARGUMENT; what keeps a connection from being opened (ERR_REFUSED,
+ * ERR_NAME_NOT_FOUND, ERR_TLS…, ERR_PROXY); ERR_HTTP, ERR_HTTP_VERSION, ERR_HTTP_CODING, ERR_HEAD_TOO_LARGE,
+ * ERR_BODY_TOO_LARGE, ERR_ENDED, ERR_RESET, ERR_UNEXPECTED_EOF; ERR_REDIRECT, ERR_TIMEOUT, ERR_ABORTED.
+ */
+export async function request(what: HttpRequest, options: HttpRequestOptions = {}): Promise<HttpResponse> {
+  if (typeof what !== "object" || what === null) throw refusal(`a request is an object, not ${show(what)}`);
+  const { body } = what;
+  const content = body === undefined ? "" : toText(body);
+  const order: Order = {
+    method: methodOf(what.method),
+    url: urlOf(what.url),
+    headers: pairsOf(what.headers),
+    hasBody: body !== undefined,
+    contentType: "application/json",
+  };
+  const { message } = await follow(order, content, planOf(options, true, undefined), options);
+  return { status: message.status, headers: message.headers, body: fromText(message.text) };
+}
+
+/**
+ * Sends a request and waits for the head of the response; its body comes as it is read. The request's body may come in
+ * time as well. As `request`.
+ *
+ * ```ts
+ * const response = await http.stream({ url: "http://127.0.0.1:8080/log" });
+ * for await (const part of response.body) console.log(part.length);
+ * ```
+ *
+ * The body has to be read to its end, or given up (`body.cancel()`): it holds a connection.
+ */
+export async function stream(what: HttpStreamRequest, options: HttpRequestOptions = {}): Promise<IncomingResponse> {
+  if (typeof what !== "object" || what === null) throw refusal(`a request is an object, not ${show(what)}`);
+  const { json, body } = what;
+  const hasBody = json !== undefined || (body !== undefined && body !== null);
+  const order: Order = {
+    method: methodOf(what.method ?? "GET"),
+    url: urlOf(what.url),
+    headers: pairsOf(what.headers),
+    hasBody,
+    contentType: json === undefined ? undefined : "application/json",
+  };
+  const plan = planOf(options, false, what.trailers);
+  return new IncomingResponse(await follow(order, contentOf(body, json), plan, options));
+}
+
+async function follow(
+  first: Order,
+  content: Payload | Parts,
+  plan: Plan,
+  options: HttpRequestOptions,
+): Promise<Answer> {
+  const most = checked("maxRedirects", options.maxRedirects, 0, MOST_REDIRECTS);
+  let order = first;
+  for (let redirects = 0; ; redirects++) {
+    const message = await exchange(order, order.hasBody ? content : "", routeOf(order, options), plan);
+    const { location } = message.headers;
+    const next = most === 0 ? undefined : redirected(order, message.status, location);
+    if (next === undefined) return { message, order, redirects };
+    message.body?.cancel();
+    const facts = { step: "receive", address: order.url.href, detail: message.status } as const;
+    if (redirects === most) throw new TwinwireError("ERR_REDIRECT", facts);
+    if (next.hasBody && isParts(content)) {
+      throw new TwinwireError("ERR_REDIRECT", { ...facts, reason: "a body that came in time can't be sent again" });
+    }
+    order = next;
+  }
+}
+
+function planOf(options: HttpRequestOptions, whole: boolean, trailers: Plan["trailers"]): Plan {
+  return {
+    whole,
+    maxBody: bodyBound(options.maxBody, whole ? MAX_WHOLE : NO_BOUND),
+    timeoutMs: duration("timeoutMs", options.timeoutMs, TIMEOUT_MS),
+    keepAlive: options.keepAlive ?? true,
+    expectContinue: options.expectContinue ?? false,
+    onInterim: options.onInterim,
+    trailers,
+    signal: options.signal,
+  };
+}
+
+/** A response whose body comes as it is read. */
+export class IncomingResponse {
+  readonly status: number;
+  /** By name, in lower case. */
+  readonly headers: Headers;
+  /** From where it came, after redirects. */
+  readonly url: string;
+  /** How many redirects were followed. */
+  readonly redirects: number;
+  readonly #message: Message;
+
+  /** @internal */
+  constructor({ message, order, redirects }: Answer) {
+    this.#message = message;
+    this.status = message.status;
+    this.headers = message.headers;
+    const url = new URL(order.url);
+    url.username = "";
+    url.password = "";
+    this.url = url.href;
+    this.redirects = redirects;
+  }
+
+  /** The reason phrase, which may be empty. */
+  get reason(): string {
+    return this.#message.line.slice(13);
+  }
+
+  /** Names and values as they were sent, one after the other. */
+  get fields(): readonly string[] {
+    return this.#message.fields;
+  }
+
+  /** The body. */
+  get body(): Body {
+    return this.#message.body as Body;
+  }
+}
+
+function methodOf(method: unknown): string {
+  if (typeof method === "string") return method;
+  throw refusal(`method is a text, not ${show(method)}`);
+}
+
+function refusal(reason: string): TwinwireError {
+  return new TwinwireError("ERR_ARGUMENT", { step: "send", reason });
+}

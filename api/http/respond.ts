@@ -1,0 +1,137 @@
+import { HttpFlag, HttpSend } from "../../wasm/abi.gen.ts";
+import type { Payload } from "../../wasm/engine.ts";
+import { TwinwireError } from "../../wasm/errors.ts";
+import { utf8Size } from "../../wasm/text.ts";
+import type { WaitOptions } from "../conn/options.ts";
+import { show, toPayload } from "../handles/arguments.ts";
+import { type Exchange, exchangeOn } from "./exchange.ts";
+import { FieldText } from "./fields.ts";
+import { toText } from "./json.ts";
+import { JSON_FIELDS, jsonHead } from "./json-head.ts";
+import type { Message } from "./message.ts";
+import { dateNow, reasonOf } from "./reasons.ts";
+import type { Parts } from "./sender.ts";
+import type { BodyInput, HttpConn, HttpReply, HttpServerResponse } from "./types.ts";
+
+/**
+ * Writes a response whose body is JSON, always: `null` if none is given, a text in quotation marks. `content-type` is
+ * `application/json` unless the headers have one, in whatever case. See `respond` for all else.
+ *
+ * @throws TwinwireError ERR_ARGUMENT for a status that is none, or what JSON has no text for; ERR_HEADER for a name or a
+ * value with a byte that may not stand there; ERR_STATE once the connection is over; ERR_DEADLINE, ERR_ABORTED.
+ */
+export function writeResponse(conn: HttpConn, response: HttpServerResponse, options?: WaitOptions): Promise<void> {
+  try {
+    if (typeof response !== "object" || response === null) {
+      throw refusal(`a response is an object, not ${show(response)}`);
+    }
+    const { status, headers, body = null } = response;
+    checkStatus(status, 200);
+    const exchange = exchangeOn(conn);
+    const usual = headers === undefined && isUsual(exchange.receiver.request, status);
+    if (!usual) return reply(exchange, { status, headers, json: body }, options?.signal);
+    const text = toText(body);
+    if (!exchange.sender.fits(text)) return reply(exchange, { status, json: body }, options?.signal);
+    exchange.receiver.answered();
+    return exchange.sender.sendWhole(status, jsonHead(status), JSON_FIELDS, 0, text, options?.signal);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** Whether the response needs nothing but its JSON: the request is of no special kind, and the response has a body. */
+function isUsual(request: Message | undefined, status: number): boolean {
+  if (status === 204 || status === 205 || status === 304) return false;
+  return request?.has(HttpFlag.KEEP_ALIVE) === true && !request.has(HttpFlag.HTTP_1_0) && request.method !== "HEAD";
+}
+
+/**
+ * Answers the request that was read last: to HEAD without the body, to a client that asked for the connection to end
+ * with `Connection: close`, after which our half of it ends. A status below 200 is an interim response; another one
+ * follows. A body that comes in time is read as fast as the client takes it.
+ *
+ * @throws TwinwireError as `write_response`; ERR_HTTP_LENGTH for a body that is not as long as `content-length` says.
+ * What a body throws in the middle closes the connection.
+ */
+export async function respond(conn: HttpConn, response: HttpReply, options?: WaitOptions): Promise<void> {
+  if (typeof response !== "object" || response === null)
+    throw refusal(`a response is an object, not ${show(response)}`);
+  checkStatus(response.status ?? 200, 102);
+  return reply(exchangeOn(conn), response, options?.signal);
+}
+
+/** As `respond`. `last`: the connection carries no other message. */
+export function reply(
+  exchange: Exchange,
+  { status = 200, headers, body, json, trailers }: HttpReply,
+  signal: AbortSignal | undefined,
+  last = false,
+): Promise<void> {
+  const { stream, receiver, sender } = exchange;
+  const { request } = receiver;
+  const fields = new FieldText().addAll(headers);
+  const interim = status < 200;
+  /* RFC 9110 6.4.1, 15.3.6 */
+  const bodiless = interim || status === 204 || status === 205 || status === 304;
+  let content = bodiless ? "" : contentOf(body, json);
+  let flags = 0;
+  if (!bodiless) {
+    if (json !== undefined) fields.addDefault("content-type", "application/json");
+    if (request?.method === "HEAD") {
+      flags = HttpSend.HEAD_ONLY;
+      if (!isParts(content)) fields.addDefault("content-length", `${sizeOf(content)}`);
+      content = "";
+    }
+  }
+  const old = request?.has(HttpFlag.HTTP_1_0) === true;
+  const endless = old && isParts(content) && !fields.has("content-length");
+  const closes = !interim && (last || endless || fields.closes || request?.has(HttpFlag.KEEP_ALIVE) === false);
+  if (!interim) {
+    fields.addDefault("date", dateNow());
+    if (old && !closes) fields.addDefault("connection", "keep-alive");
+    receiver.answered();
+  }
+  if (endless) flags = HttpSend.UNTIL_CLOSE;
+  else if (closes && !fields.closes) flags |= HttpSend.CLOSE;
+  const start = `${reasonOf(status)}\0`;
+  let sent = sender.send({ status, start, fields, flags, body: content, trailers, signal });
+  /* The client must not take what it has for all of it. */
+  if (sender.busy) sent = sent.catch((error: unknown) => abandon(exchange, error));
+  if (!closes) return sent;
+  exchange.ending = true;
+  receiver.isLast();
+  return sent.then(() => stream.outbox.finish());
+}
+
+function abandon({ stream, sender }: Exchange, error: unknown): never {
+  if (sender.broken) stream.close();
+  throw error;
+}
+
+/** A body as it is sent. */
+export function contentOf(body: BodyInput | null | undefined, json: unknown): Payload | Parts {
+  if (json !== undefined) return toText(json);
+  if (body === undefined || body === null) return "";
+  const payload = toPayload(body);
+  if (payload !== undefined) return payload;
+  if (typeof body === "object" && (Symbol.asyncIterator in body || Symbol.iterator in body)) return body as Parts;
+  throw refusal(`a body is text, bytes or parts of either, not ${show(body)}`);
+}
+
+/** Whether a body comes in time. */
+export function isParts(content: Payload | Parts): content is Parts {
+  return typeof content !== "string" && !(content instanceof Uint8Array);
+}
+
+function sizeOf(content: Payload): number {
+  return typeof content === "string" ? utf8Size(content) : content.length;
+}
+
+function checkStatus(status: unknown, least: number): void {
+  if (Number.isInteger(status) && (status as number) >= least && (status as number) <= 599 && status !== 101) return;
+  throw refusal(`status is a whole number from ${least} to 599, not ${show(status)}`);
+}
+
+function refusal(reason: string): TwinwireError {
+  return new TwinwireError("ERR_ARGUMENT", { step: "send", reason });
+}

@@ -1,0 +1,119 @@
+import { TwinwireError } from "../../wasm/errors.ts";
+import type { Conn } from "../conn/conn.ts";
+import type { Server } from "../conn/server.ts";
+import { duration } from "./numbers.ts";
+import { expect, type IncomingRequest } from "./receive.ts";
+import { Session } from "./session.ts";
+import type { HttpReply, ReadRequestOptions } from "./types.ts";
+
+const IDLE_MS = 60_000;
+const GRACE_MS = 10_000;
+
+/**
+ * Answers one request. What it returns is sent; what it throws is answered by 500 and told to `onError`. `undefined`: the
+ * handler has answered by itself, by `http.respond`, or has taken the connection over.
+ */
+export type HttpHandler = (request: IncomingRequest) => HttpReply | undefined | Promise<HttpReply | undefined>;
+
+/** How a server serves. */
+export interface ServeOptions extends Omit<ReadRequestOptions, "signal"> {
+  /** How long a client may take nothing of a response, in ms, before it is given up: 60000 unless it is given. */
+  readonly writeTimeoutMs?: number | undefined;
+  /** Hears of what a handler throws, and of clients that break HTTP. */
+  readonly onError?: ((error: unknown, conn: Conn) => void) | undefined;
+}
+
+/** How a server stops. */
+export interface HttpCloseOptions {
+  /** How long requests that are being answered may take, in ms: 10000 unless it is given. */
+  readonly graceMs?: number | undefined;
+}
+
+/**
+ * Answers every request that comes to a server, of each connection one after the other: connections are kept for the
+ * next one, and requests that came together are answered in order. What is no request is answered by 400 and its like,
+ * and the connection is closed.
+ *
+ * ```ts
+ * const server = http.serve(new TcpServer("127.0.0.1", 8080), async (request) => {
+ *   if (request.path === "/") return { body: "hello\n" };
+ *   return { status: 404, json: { missing: request.path } };
+ * });
+ * // later
+ * await server.close();
+ * ```
+ *
+ * The body of a request is read by the handler, if at all: `maxBody` bounds it.
+ */
+export function serve(server: Server<Conn>, handler: HttpHandler, options: ServeOptions = {}): HttpServer {
+  if (typeof handler !== "function") throw new TwinwireError("ERR_ARGUMENT", { reason: "a handler is a function" });
+  return new HttpServer(server, handler, options);
+}
+
+/** What `http.serve` returns. */
+export class HttpServer {
+  /** Where connections come from. */
+  readonly server: Server<Conn>;
+  /** Settled when it accepts no more; rejected if the server could not listen. Nobody has to await it. */
+  readonly done: Promise<void>;
+  readonly #handler: HttpHandler;
+  readonly #options: ServeOptions;
+  readonly #sessions = new Set<Session>();
+  #closing = false;
+  #allEnded: (() => void) | undefined;
+
+  /** @internal */
+  constructor(server: Server<Conn>, handler: HttpHandler, options: ServeOptions) {
+    this.server = server;
+    this.#handler = handler;
+    this.#options = { ...options, idleTimeoutMs: duration("idleTimeoutMs", options.idleTimeoutMs, IDLE_MS) };
+    expect(this.#options, false);
+    duration("writeTimeoutMs", options.writeTimeoutMs, 0);
+    this.done = this.#accept();
+    this.done.catch(() => {});
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
+  /**
+   * Stops: no more connections are accepted, those that wait for a request are closed, and those that are being answered
+   * once they are, or when `graceMs` have passed. Settled when none is left.
+   */
+  async close({ graceMs }: HttpCloseOptions = {}): Promise<void> {
+    const grace = duration("graceMs", graceMs, GRACE_MS);
+    this.#closing = true;
+    this.server.close();
+    for (const session of this.#sessions) session.stop();
+    if (this.#sessions.size === 0) return;
+    const timer = setTimeout(() => {
+      for (const session of this.#sessions) session.conn.close();
+    }, grace);
+    await new Promise<void>((resolve) => {
+      this.#allEnded = resolve;
+    });
+    clearTimeout(timer);
+  }
+
+  /** As `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #accept(): Promise<void> {
+    for await (const conn of this.server) {
+      const session = new Session(conn, this.#handler, this.#options);
+      this.#sessions.add(session);
+      if (this.#closing) session.stop();
+      /* A handler may never be done; its connection is over all the same. */
+      Promise.race([session.run(), conn.closed]).then(() => this.#ended(session));
+    }
+  }
+
+  #ended(session: Session): void {
+    this.#sessions.delete(session);
+    if (this.#sessions.size === 0) this.#allEnded?.();
+  }
+}

@@ -1,0 +1,195 @@
+import { HttpFlag } from "../../wasm/abi.gen.ts";
+import { TwinwireError } from "../../wasm/errors.ts";
+import { report } from "../../wasm/report.ts";
+import { type Conn, streamOf } from "../conn/conn.ts";
+import type { Stream } from "../conn/stream.ts";
+import { Alarm } from "./alarm.ts";
+import { type Exchange, exchangeOf } from "./exchange.ts";
+import type { Message } from "./message.ts";
+import { reasonOf } from "./reasons.ts";
+import { expect, IncomingRequest } from "./receive.ts";
+import type { Expected } from "./receiver.ts";
+import { reply } from "./respond.ts";
+import type { HttpHandler, ServeOptions } from "./serve.ts";
+import type { HttpReply } from "./types.ts";
+
+/** How long what a client still sends is dropped, so that it gets to read the last response. RFC 9112 9.6 */
+const LINGER_MS = 2_000;
+
+/** How long a client may take nothing of its response. */
+const WRITE_MS = 60_000;
+
+/** What a handler left of a body is read up to this many bytes, so that the connection can go on. */
+const MOST_LEFT = 262_144;
+
+/** One connection of a server: requests are read and answered in turn. */
+export class Session {
+  readonly conn: Conn;
+  readonly #stream: Stream;
+  readonly #exchange: Exchange;
+  readonly #handler: HttpHandler;
+  readonly #options: ServeOptions;
+  readonly #expected: Expected;
+  #stopping = false;
+  /** Whether it waits for a request. */
+  #idle = false;
+  /** Whether a response was the last thing on it: the client shall have time to read it. */
+  #lingers = false;
+  readonly #patience: Alarm;
+  /** What had left when it was last looked at. */
+  #sent = -1;
+
+  constructor(conn: Conn, handler: HttpHandler, options: ServeOptions) {
+    this.conn = conn;
+    this.#stream = streamOf(conn);
+    this.#exchange = exchangeOf(this.#stream);
+    this.#handler = handler;
+    this.#options = options;
+    this.#expected = expect(options, false);
+    this.#patience = new Alarm(() => this.#watched());
+  }
+
+  /** Ends it after what is being answered. */
+  stop(): void {
+    this.#stopping = true;
+    if (this.#idle && !this.#exchange.receiver.begun) this.conn.close();
+  }
+
+  /** Reads and answers until nothing more can be read. Never rejected. */
+  async run(): Promise<void> {
+    try {
+      while (!this.#stopping) {
+        this.#idle = true;
+        const message = await this.#exchange.receiver.receive(this.#expected, itself);
+        this.#idle = false;
+        if (!(await this.#answer(message))) break;
+      }
+    } catch (error) {
+      await this.#refuse(error).catch(nothing);
+    }
+    this.#patience.stop();
+    if (!this.#stream.released) await this.#end();
+  }
+
+  /** Answers one request. Returns whether another one may follow. */
+  async #answer(message: Message): Promise<boolean> {
+    let response: HttpReply | undefined;
+    try {
+      response = await this.#handler(new IncomingRequest(this.conn, message));
+    } catch (error) {
+      this.#tell(error);
+      response = plain(error instanceof TwinwireError && error.status > 0 ? error.status : 500);
+    }
+    if (this.#stream.phase !== "open") return false;
+    this.#lingers = true;
+    if (!message.answered) await this.#send(message, response ?? plain(500));
+    const goesOn = !this.#exchange.ending && message.has(HttpFlag.KEEP_ALIVE) && (await this.#skip(message));
+    this.#lingers = !goesOn;
+    return goesOn;
+  }
+
+  async #send(message: Message, response: HttpReply): Promise<void> {
+    const { receiver } = this.#exchange;
+    this.#watch();
+    try {
+      await reply(this.#exchange, response, undefined, this.#stopping || !leavesBehind(message));
+    } catch (error) {
+      this.#tell(error);
+      /* If it was refused as a whole, something else can be said. */
+      if (this.#stream.phase !== "open" || this.#exchange.sender.busy) throw error;
+      receiver.request = message;
+      await reply(this.#exchange, plain(500), undefined, true);
+    } finally {
+      this.#patience.clear();
+    }
+  }
+
+  /** A client that takes nothing of a response for so long is given up. */
+  #watch(): void {
+    this.#sent = -1;
+    this.#patience.set(this.#options.writeTimeoutMs ?? WRITE_MS);
+  }
+
+  #watched(): void {
+    const { sent } = this.conn.stats();
+    /* Nothing waits to be taken: it is the handler's body that takes its time. */
+    const waits = this.#stream.engine.buffered(this.#stream.handle) > 0;
+    if (waits && sent === this.#sent) {
+      this.conn.close();
+      return;
+    }
+    this.#sent = sent;
+    this.#patience.set(this.#options.writeTimeoutMs ?? WRITE_MS);
+  }
+
+  /** Reads what the handler left of the body. Returns whether that was all of it. */
+  async #skip({ body, error }: Message): Promise<boolean> {
+    if (error !== undefined || body === undefined) return error === undefined;
+    let left = MOST_LEFT;
+    for (let part = await body.next(); part !== undefined; part = await body.next()) {
+      left -= part.length;
+      if (left < 0) return false;
+    }
+    return true;
+  }
+
+  /** What came was no request. */
+  async #refuse(error: unknown): Promise<void> {
+    const { receiver } = this.#exchange;
+    if (!(error instanceof TwinwireError) || error.status === 0 || this.#stream.phase !== "open") return;
+    if (this.#exchange.ending) return;
+    this.#tell(error);
+    receiver.answered();
+    this.#lingers = true;
+    await reply(this.#exchange, plain(error.status), undefined, true);
+  }
+
+  /** Ends the connection, once the client had time to read what it was sent last. */
+  async #end(): Promise<void> {
+    if (this.#stream.phase === "open" && this.#lingers) {
+      if (!this.#exchange.ending) await this.#stream.outbox.finish().catch(nothing);
+      const timer = setTimeout(() => this.conn.close(), LINGER_MS);
+      this.#drop().catch(nothing);
+      await this.conn.closed;
+      clearTimeout(timer);
+    }
+    this.conn.close();
+    await this.conn.closed;
+  }
+
+  /** Takes what still comes, for nobody: unread bytes would have the connection reset. */
+  async #drop(): Promise<void> {
+    await this.#exchange.receiver.skip();
+    while ((await this.conn.read()).length > 0);
+  }
+
+  #tell(error: unknown): void {
+    const { onError } = this.#options;
+    if (onError === undefined) return;
+    try {
+      onError(error, this.conn);
+    } catch (thrown) {
+      report(thrown);
+    }
+  }
+}
+
+/** Whether the connection can go on even if the handler has read nothing of the body. */
+function leavesBehind(message: Message): boolean {
+  if (message.over) return message.error === undefined;
+  /* A client that waits to be asked for the body does not send it now, or does; nobody can tell. */
+  if (message.has(HttpFlag.CONTINUE) && !message.continued) return false;
+  const { "content-length": length } = message.headers;
+  return message.has(HttpFlag.CHUNKED) || Number(length) <= MOST_LEFT;
+}
+
+/** A response that says its status. */
+function plain(status: number): HttpReply {
+  return { status, headers: { "content-type": "text/plain" }, body: `${status} ${reasonOf(status)}\n` };
+}
+
+function itself(message: Message): Message {
+  return message;
+}
+
+function nothing(): void {}

@@ -1,0 +1,26 @@
+import { defaultEngine } from "../wasm/host.ts";
+import type { TraceSink } from "../wasm/trace/tracer.ts";
+
+export type { TraceLine, TraceSink } from "../wasm/trace/tracer.ts";
+
+/**
+ * Writes down what passes between the application, the core and the host: calls, bytes that arrive and leave, events;
+ * each with its time, as one line of JSON (`TraceLine`). The lines tell all there is, payloads and headers included: keep
+ * them as you would keep a password. A trace costs time while it is written and nothing after.
+ *
+ * A trace that began before a connection was opened can be replayed against the core, on any target: see
+ * `test/vectors/README.md`, "From a trace".
+ *
+ * ```ts
+ * const lines: string[] = [];
+ * const stop = trace((line) => lines.push(line));
+ * ```
+ *
+ * @param sink hears each line, in the middle of what it tells of: it must not call back, and an error that it throws is
+ * reported and changes nothing.
+ * @param of one connection, or its handle; all of them unless it is given.
+ * @returns what ends it. Another `trace` ends it too.
+ */
+export function trace(sink: TraceSink, of?: number | { readonly handle: number }): () => void {
+  return defaultEngine().trace(sink, typeof of === "object" ? of.handle : of);
+}

@@ -1,0 +1,253 @@
+import { SendFlag } from "../../wasm/abi.gen.ts";
+import type { TwinwireError } from "../../wasm/errors.ts";
+import { utf8Bytes, utf8Size } from "../../wasm/text.ts";
+import { Waiter } from "../conn/waiting.ts";
+import type { Link } from "./link.ts";
+import type { Outbound } from "./outbound.ts";
+
+/** What is handed to the engine at once. */
+export interface Piece {
+  readonly data: string | Uint8Array;
+  /** `SendFlag` bits. */
+  readonly flags: number;
+  /** Bytes of the application's that are done with when it is handed over. */
+  readonly size: number;
+}
+
+/** A message that waits to be sent. */
+export interface Outgoing {
+  /** Bytes of the application's that are still to be sent. */
+  readonly size: number;
+  /** Whether a part of it has been handed over. */
+  readonly begun: boolean;
+  /** The next piece, the same until it was handed over; `undefined`: it waits, and calls `Outbound.changed`. */
+  next(link: Link, outbound: Outbound): Piece | undefined;
+  /** The piece was handed over. Returns whether it was the last. */
+  handed(): boolean;
+  /** The piece is too large: pieces may have so many bytes from now on. Returns whether that helps. */
+  split(most: number): boolean;
+  /** The connection for which it was made ready is gone. */
+  connectionLost(): void;
+  resolve(): void;
+  reject(error: TwinwireError): void;
+}
+
+function sizeOf(data: string | Uint8Array): number {
+  return typeof data === "string" ? utf8Size(data) : data.length;
+}
+
+/** Bytes in which a message can be cut anywhere. */
+function bytesOf(data: string | Uint8Array): Uint8Array {
+  return typeof data === "string" ? utf8Bytes(data) : data;
+}
+
+/** A message that is known from the start, but for what a Blob has to be asked for. */
+export class Whole implements Outgoing {
+  readonly #text: boolean;
+  readonly waiter: Waiter<void> | undefined;
+  #data: string | Uint8Array | undefined;
+  #blob: Blob | undefined;
+  #asked = false;
+  #compressed: Uint8Array | undefined;
+  #size: number;
+  #most = 0;
+  #at = 0;
+  #piece: Piece | undefined;
+
+  /** `copy`: the bytes may change once the call is over. `awaited`: somebody waits until it was handed over. */
+  constructor(data: string | Uint8Array | Blob, copy: boolean, awaited = false) {
+    this.#text = typeof data === "string";
+    this.waiter = awaited ? new Waiter() : undefined;
+    if (data instanceof Blob) {
+      this.#blob = data;
+      this.#size = data.size;
+      return;
+    }
+    this.#data = typeof data === "string" || !copy ? data : new Uint8Array(data);
+    this.#size = sizeOf(data);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get begun(): boolean {
+    return this.#at > 0;
+  }
+
+  next(link: Link, outbound: Outbound): Piece | undefined {
+    if (this.#piece !== undefined) return this.#piece;
+    if (this.#data === undefined) {
+      if (this.#blob !== undefined) this.#readBlob(this.#blob, outbound);
+      return undefined;
+    }
+    if (this.#compressed === undefined && this.#at === 0 && link.compresses(this.#data)) {
+      this.#compress(bytesOf(this.#data), link, outbound);
+      return undefined;
+    }
+    this.#piece = this.#cut(this.#compressed ?? this.#data);
+    return this.#piece;
+  }
+
+  handed(): boolean {
+    const { data, size } = this.#piece as Piece;
+    this.#size -= size;
+    this.#at += Math.max(1, data.length);
+    this.#piece = undefined;
+    return this.#size === 0 && this.#at >= (this.#compressed ?? this.#data ?? "").length;
+  }
+
+  split(most: number): boolean {
+    if (this.#data === undefined || (this.#most > 0 && this.#most <= most)) return false;
+    this.#most = most;
+    this.#piece = undefined;
+    if (this.#compressed === undefined) this.#data = bytesOf(this.#data);
+    return true;
+  }
+
+  connectionLost(): void {
+    this.#compressed = undefined;
+    this.#piece = undefined;
+    this.#most = 0;
+    this.#asked = false;
+  }
+
+  resolve(): void {
+    this.waiter?.resolve();
+  }
+
+  reject(error: TwinwireError): void {
+    this.waiter?.reject(error);
+  }
+
+  #cut(data: string | Uint8Array): Piece {
+    const compressed = this.#compressed === undefined ? 0 : SendFlag.COMPRESSED;
+    const kind = (this.#text ? SendFlag.TEXT : SendFlag.BINARY) | compressed;
+    if (this.#most === 0 || typeof data === "string") return { data, flags: kind, size: this.#size };
+    const end = Math.min(data.length, this.#at + this.#most);
+    const final = end === data.length;
+    const flags = kind | SendFlag.PART | (final ? 0 : SendFlag.MORE);
+    const size = final ? this.#size : compressed === 0 ? end - this.#at : 0;
+    return { data: data.subarray(this.#at, end), flags, size };
+  }
+
+  #readBlob(blob: Blob, outbound: Outbound): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    blob.arrayBuffer().then(
+      (buffer) => {
+        this.#data = new Uint8Array(buffer);
+        outbound.changed();
+      },
+      (cause: unknown) => outbound.failed(this, cause),
+    );
+  }
+
+  #compress(data: Uint8Array, link: Link, outbound: Outbound): void {
+    if (this.#asked && this.#blob === undefined) return;
+    this.#asked = true;
+    this.#blob = undefined;
+    link.compress(data, (result, cause) => {
+      if (typeof result === "string") {
+        outbound.failed(this, cause);
+        return;
+      }
+      this.#compressed = result;
+      outbound.changed();
+    });
+  }
+}
+
+interface Chunk {
+  readonly data: string | Uint8Array;
+  readonly final: boolean;
+  readonly waiter: Waiter<void> | undefined;
+}
+
+/** A message that is given fragment by fragment. What is sent behind it waits until it is whole. */
+export class Fragments implements Outgoing {
+  begun = false;
+  #text: boolean | undefined;
+  #chunks: Chunk[] = [];
+  #size = 0;
+  #error: TwinwireError | undefined;
+  readonly #over = new Waiter<never>();
+
+  constructor() {
+    this.#over.promise.catch(() => {});
+  }
+
+  /** Rejected if it is given up, also while nobody waits for a fragment to be taken. */
+  get over(): Promise<never> {
+    return this.#over.promise;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether it was given up. */
+  get isOver(): boolean {
+    return this.#error !== undefined;
+  }
+
+  /** What its first fragment was; `undefined` without one. */
+  get isText(): boolean | undefined {
+    return this.#text;
+  }
+
+  /** Gives a fragment. Settled when it was handed over. To be followed by `Outbound.changed`. */
+  give(data: string | Uint8Array, final: boolean): Promise<void> {
+    const waiter = new Waiter<void>();
+    if (this.#error !== undefined) {
+      waiter.reject(this.#error);
+      return waiter.promise;
+    }
+    this.#text ??= typeof data === "string";
+    const mine = typeof data === "string" ? data : new Uint8Array(data);
+    this.#chunks.push({ data: mine, final, waiter });
+    this.#size += sizeOf(mine);
+    return waiter.promise;
+  }
+
+  next(): Piece | undefined {
+    const [chunk] = this.#chunks;
+    if (chunk === undefined) return undefined;
+    const flags = SendFlag.PART | (chunk.final ? 0 : SendFlag.MORE) | (this.#text ? SendFlag.TEXT : SendFlag.BINARY);
+    return { data: chunk.data, flags, size: sizeOf(chunk.data) };
+  }
+
+  handed(): boolean {
+    const chunk = this.#chunks.shift() as Chunk;
+    this.begun = true;
+    this.#size -= sizeOf(chunk.data);
+    chunk.waiter?.resolve();
+    return chunk.final;
+  }
+
+  split(most: number): boolean {
+    const [chunk] = this.#chunks;
+    if (chunk === undefined || chunk.data.length <= most) return false;
+    const bytes = bytesOf(chunk.data);
+    const parts: Chunk[] = [];
+    for (let at = 0; at < bytes.length; at += most) {
+      const last = at + most >= bytes.length;
+      const waiter = last ? chunk.waiter : undefined;
+      parts.push({ data: bytes.subarray(at, at + most), final: last && chunk.final, waiter });
+    }
+    this.#chunks.splice(0, 1, ...parts);
+    return true;
+  }
+
+  connectionLost(): void {}
+
+  resolve(): void {}
+
+  reject(error: TwinwireError): void {
+    this.#error = error;
+    this.#over.reject(error);
+    for (const { waiter } of this.#chunks) waiter?.reject(error);
+    this.#chunks = [];
+    this.#size = 0;
+  }
+}

@@ -1,0 +1,103 @@
+import { Deadline, Errors } from "../../wasm/abi.gen.ts";
+import { errorCode, TwinwireError } from "../../wasm/errors.ts";
+import { streamOf } from "../conn/conn.ts";
+import { exchangeOf } from "../http/exchange.ts";
+import { FieldText } from "../http/fields.ts";
+import { type IncomingRequest, messageOf } from "../http/receive.ts";
+import { Link } from "../websocket/link.ts";
+import { Session } from "../websocket/session.ts";
+import { type CheckedUpgrade, checkUpgrade, type UpgradeOptions } from "./options.ts";
+import { ServerSocket } from "./server-socket.ts";
+
+const OPENS = 101;
+
+/**
+ * Makes a WebSocket of the connection by which this request came, which then is no `Conn` any more: RFC 6455 4.2. To be
+ * called once the request's head has come, and nothing has been answered.
+ *
+ * ```ts
+ * const request = await http.receive(conn);
+ * if (request.path === "/chat") serveChat(upgrade(request, { protocols: ["chat"] }));
+ * ```
+ *
+ * @throws TwinwireError ERR_WS_HANDSHAKE for a request that does not ask for it as RFC 6455 wants, and then `status` is
+ * what to answer: 400, 405 or 426; ERR_ARGUMENT for a bad option, or a subprotocol that was not offered; ERR_HEADER;
+ * ERR_LIMIT if `limits().webSockets` are open; ERR_STATE if the connection is over or was answered. Nothing has been sent
+ * then.
+ */
+export function upgrade(request: IncomingRequest, options: UpgradeOptions = {}): ServerSocket {
+  return accept(request, checkUpgrade(options));
+}
+
+/** The subprotocols that a client offers, in order of preference. RFC 6455 11.3.4 */
+export function offeredProtocols(request: IncomingRequest): readonly string[] {
+  const { "sec-websocket-protocol": offered = "" } = request.headers;
+  return offered
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+}
+
+/** As `upgrade`, with options that have been checked. */
+export function accept(request: IncomingRequest, options: CheckedUpgrade): ServerSocket {
+  const stream = streamOf(request.conn);
+  const { engine, handle } = stream;
+  const message = messageOf(request);
+  const head = message.headBytes;
+  const status = engine.wsJudge(head);
+  if (status !== OPENS) throw stream.fault("ERR_WS_HANDSHAKE", { step: "accept", detail: status, status });
+  if (stream.phase !== "open" || message.answered) {
+    throw stream.fault("ERR_STATE", { step: "accept", reason: "the connection is over, or the request was answered" });
+  }
+  if (options.compression !== undefined && engine.deflateHost === undefined) {
+    const reason = "this runtime has no zlib: leave deflate out";
+    throw new TwinwireError("ERR_UNSUPPORTED", { step: "accept", reason });
+  }
+  const fields = new FieldText().addAll(options.headers);
+  const remote = request.conn.remoteAddr();
+  const session = sessionFor(request, options, engine.limits.closeTimeoutMs);
+  const link = new Link(engine, remote, session, {
+    maxMessage: options.maxMessage ?? 0,
+    compression: options.compression,
+    server: true,
+  });
+  const result = engine.wsAccept(link, handle, head, {
+    protocol: chooseProtocol(request, options) ?? "",
+    fields: fields.text,
+    fieldCount: fields.count,
+    deflate: options.compression?.parameters ?? 0,
+  });
+  if (result < 0) {
+    const reason = result === Errors.ERR_ARGUMENT.value ? "the subprotocol was not offered" : undefined;
+    throw stream.fault(errorCode(result), { step: "accept", reason });
+  }
+  exchangeOf(stream).receiver.answered();
+  const rest = stream.handOver("it is a WebSocket now");
+  engine.setDeadline(handle, Deadline.READ | Deadline.WRITE, 0);
+  engine.setWsOptions(handle, 0, options.maxMessage ?? 0, options.maxFragments ?? 0);
+  if (options.heartbeat !== undefined) {
+    engine.setHeartbeat(handle, options.heartbeat.intervalMs, options.heartbeat.timeoutMs);
+  }
+  const socket = new ServerSocket(session, request, remote);
+  link.connected();
+  if (rest.length > 0) engine.unread(handle, rest);
+  return socket;
+}
+
+function sessionFor(request: IncomingRequest, options: CheckedUpgrade, limit: number): Session {
+  const scheme = request.conn.isTLS() ? "wss" : "ws";
+  const { host, origin = "" } = request.headers;
+  const url = `${scheme}://${host}${request.target.startsWith("/") ? request.target : "/"}`;
+  return new Session(url, origin, {
+    closeTimeoutMs: Math.min(options.closeTimeoutMs ?? limit, limit),
+    maxBuffered: options.maxBuffered,
+    offlineBytes: 0,
+  });
+}
+
+function chooseProtocol(request: IncomingRequest, { protocols }: CheckedUpgrade): string | undefined {
+  if (protocols === undefined) return undefined;
+  const offered = offeredProtocols(request);
+  if (typeof protocols === "function") return protocols(offered, request);
+  return offered.find((name) => protocols.includes(name));
+}

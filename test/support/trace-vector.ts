@@ -1,0 +1,195 @@
+/** Makes a vector of a trace: what the application and the host did are its steps, what came of it is what must come. */
+import { ClientStream, Log, newSocket, parseBytes, type ScriptSocket } from "../../adapters/script/index.ts";
+import { Errors, Event, Kind } from "../../wasm/abi.gen.ts";
+import type { TraceLine } from "../../wasm/trace/tracer.ts";
+import { EventLog, type Records } from "./vector-events.ts";
+import type { Step, VectorCase } from "./vector-file.ts";
+
+type Words = readonly (string | number)[];
+
+const STOCK = 256;
+
+/** The core's stock of random bytes: which of them a replay draws, so that its handshakes have the same nonces. */
+class Random {
+  readonly bytes: number[] = [];
+  #left = 0;
+
+  draw(bytes: Uint8Array): void {
+    if (this.#left < bytes.length) {
+      for (; this.#left > 0; this.#left--) this.bytes.push(0);
+      this.#left = STOCK;
+    }
+    this.bytes.push(...bytes);
+    this.#left -= bytes.length;
+  }
+}
+
+/** Keys that differ: no frame may have that of the one before. */
+function keyOf(count: number): Uint8Array {
+  return Uint8Array.of(count >> 24, count >> 16, count >> 8, count);
+}
+
+/**
+ * The case that replays a trace, which began before its connections were opened.
+ *
+ * @throws Error for a line that is no line of a trace.
+ */
+export function vectorOf(name: string, lines: readonly string[]): VectorCase {
+  const trace = lines.map((line) => JSON.parse(line) as TraceLine);
+  const steps = new Replay(trace).steps();
+  return { name, steps };
+}
+
+class Replay {
+  readonly #trace: readonly TraceLine[];
+  readonly #steps: Step[] = [];
+  readonly #sockets = new Map<string, ScriptSocket>();
+  readonly #wire = new Log();
+  readonly #random = new Random();
+  readonly #events: EventLog;
+  #frames = 0;
+  #ms = 0;
+
+  constructor(trace: readonly TraceLine[]) {
+    this.#trace = trace;
+    const names = (handle: number): ScriptSocket | undefined => [...this.#sockets.values()][handle];
+    const fail = (_socket: unknown, what: string): void => {
+      throw new Error(`the trace breaks the wall: ${what}`);
+    };
+    this.#events = new EventLog({ find: names, fail }, { add() {} });
+  }
+
+  steps(): Step[] {
+    for (const [at, line] of this.#trace.entries()) {
+      if (line.host !== undefined) this.#deliver(at, line.host);
+      else if (line.call !== undefined) this.#call(at, line.call, line.result ?? 0);
+      else if (line.wire !== undefined) this.#wrote(line.wire, line);
+      else if (line.event !== undefined) this.#event(line);
+      else throw new Error(`line ${at + 1} says nothing`);
+    }
+    this.#check();
+    return [["random", `x:${Buffer.from(this.#random.bytes).toString("hex")}`], ...this.#steps];
+  }
+
+  #deliver(at: number, words: Words): void {
+    /* What a delivery causes is all there before the next one comes. */
+    this.#check();
+    const [word, name] = words as [string, string];
+    if (word === "accepted") this.#add(String(words[2]), Kind.TCP);
+    this.#step(at, name, words as Step);
+  }
+
+  #call(at: number, words: Words, result: number | string): void {
+    const [word, name] = words as [string, string];
+    const kinds: Record<string, Kind> = { ws: Kind.WS, "ws-via": Kind.WS, udp: Kind.UDP, listen: Kind.LISTENER };
+    const opens = /^(tcp|ws|unix|udp)(-via|-bind)?$|^listen$/.test(word);
+    if (opens) this.#add(name, kinds[word] ?? (word === "udp-bind" ? Kind.UDP : Kind.TCP));
+    this.#step(at, name, (typeof result === "string" ? [...words, result] : words) as Step);
+    if (word === "ws-accept" && result === 0) this.#serve(name);
+  }
+
+  /** Adds a step at its time, and says before it how much the host takes of the writes that it causes. */
+  #step(at: number, name: string, step: Step): void {
+    const ms = this.#trace[at]?.ms ?? this.#ms;
+    if (ms > this.#ms) this.#steps.push(["late", ms - this.#ms]);
+    this.#ms = ms;
+    for (const [of, taken] of this.#takes(at))
+      if (of !== name || this.#isOpen(of)) this.#steps.push(["take", of, taken]);
+    this.#steps.push(step);
+  }
+
+  #takes(at: number): Map<string, number | "all"> {
+    const takes = new Map<string, number | "all">();
+    for (let next = at + 1; next < this.#trace.length; next++) {
+      const { host, wire, size = 0, taken = 0 } = this.#trace[next] as TraceLine;
+      if (host !== undefined) break;
+      const name = String(wire?.[1]);
+      if (wire?.[0] === "write" && taken < size) takes.set(name, Number(takes.get(name) ?? 0) + taken);
+    }
+    return takes;
+  }
+
+  #isOpen(name: string): boolean {
+    return this.#sockets.has(name);
+  }
+
+  #wrote(words: Words, { bytes = "" }: TraceLine): void {
+    const [word, name, ...rest] = words as [string, string, ...(string | number)[]];
+    const socket = this.#sockets.get(name);
+    if (word === "open") {
+      socket?.stream?.restart();
+      this.#wire.line(`open ${name} *`);
+    } else if (word !== "write") {
+      this.#wire.line([word, name, ...rest.filter((it) => it !== "")].join(" "));
+    } else if (socket?.stream === undefined) {
+      this.#wire.join(`write ${name}`, parseBytes(bytes));
+    } else {
+      this.#masked(socket.stream, parseBytes(bytes));
+    }
+  }
+
+  /** A client's bytes: its nonce, and then a key for each frame, are what it drew. */
+  #masked(stream: ClientStream, bytes: Uint8Array): void {
+    const [key, frames] = [stream.key, stream.frames];
+    stream.add(bytes);
+    if (stream.key !== key) this.#random.draw(new Uint8Array(Buffer.from(stream.key, "base64")));
+    for (let count = stream.frames - frames; count > 0; count--) this.#random.draw(keyOf(++this.#frames));
+  }
+
+  #event(line: TraceLine): void {
+    const names = [...this.#sockets.keys()];
+    this.#events.add(
+      recordOf(line, (name) => names.indexOf(name)),
+      0,
+    );
+  }
+
+  /** What has come until now must have come. */
+  #check(): void {
+    const [wire, events] = [this.#wire.takeLines(), this.#events.takeLines()];
+    if (wire.length > 0) this.#steps.push(["wire", ...wire]);
+    if (events.length > 0) this.#steps.push(["events", ...events]);
+  }
+
+  #add(name: string, kind: Kind): void {
+    const socket = newSocket(name, kind);
+    if (kind === Kind.WS) socket.stream = this.#stream(name, false);
+    this.#sockets.set(name, socket);
+  }
+
+  #serve(name: string): void {
+    const socket = this.#sockets.get(name);
+    if (socket !== undefined) socket.stream = this.#stream(name, true);
+  }
+
+  #stream(name: string, server: boolean): ClientStream {
+    return new ClientStream(name, this.#wire, () => {}, server);
+  }
+}
+
+/** A line as the record that it was. */
+function recordOf(line: TraceLine, handleOf: (name: string) => number): Records {
+  const number = (value: number | string | undefined): number =>
+    typeof value === "string" ? (Errors[value as keyof typeof Errors]?.value ?? 0) : (value ?? 0);
+  const type = Event[line.event as keyof typeof Event];
+  const bytes = parseBytes(line.bytes ?? "");
+  const detail = line.by === undefined ? (line.detail ?? 0) : handleOf(line.by);
+  return {
+    arena: 0,
+    sender: 0,
+    memory: {
+      eventHandle: () => handleOf(line.of ?? ""),
+      eventType: () => type,
+      eventFlags: () => line.flags ?? 0,
+      eventData: () => 0,
+      eventSize: () => bytes.length,
+      eventCode: () => number(line.code),
+      eventDetail: () => detail,
+      eventRetryMs: () => line.retryMs ?? 0,
+      eventStep: () => line.step ?? 0,
+      eventPort: () => line.from?.[1] ?? 0,
+      view: () => bytes,
+      utf8: () => line.from?.[0] ?? "",
+    },
+  };
+}

@@ -1,0 +1,210 @@
+import { type CoreExports, HttpBody, HttpRead, HttpSend, SendFlag, SocketKind, WsOption } from "../abi.gen.ts";
+import type { Core } from "../core.ts";
+import { errorCode } from "../errors.ts";
+import { showBytes } from "./show.ts";
+
+/** The word of a vector's step, whom it is about (its handle; 0: the one that it opens), and its arguments. */
+export interface Step {
+  readonly word: string;
+  readonly handle: number;
+  readonly rest: readonly (string | number)[];
+}
+
+/** Tells a call of the wall as a step, from its arguments behind the core. */
+type Describe = (core: Core, args: readonly number[]) => Step;
+
+const text = (core: Core, at: number, size: number): string => showBytes(core.memory.view(at >>> 0, size));
+
+/** The words of a call's flags, joined by `+`. */
+function words(flags: number, names: readonly (readonly [string, number])[], none: string): string {
+  const found = names.filter(([, bits]) => (flags & bits) === bits).map(([name]) => name);
+  return found.length === 0 ? none : found.join("+");
+}
+
+function kindWord(flags: number): string {
+  const fragment = (flags & SendFlag.MORE) !== 0 ? "more" : (flags & SendFlag.PART) !== 0 ? "last" : undefined;
+  const kind = [
+    (flags & SendFlag.TEXT) === 0 ? "binary" : "text",
+    ...((flags & SendFlag.COMPRESSED) === 0 ? [] : ["compressed"]),
+    ...(fragment === undefined ? [] : [fragment]),
+  ];
+  return kind.join("+");
+}
+
+const optionWords = [
+  ["no-auto-pong", WsOption.NO_AUTO_PONG],
+  ["report-head", WsOption.REPORT_HEAD],
+] as const;
+
+const readWords = [
+  ["response", HttpRead.RESPONSE],
+  ["no-body", HttpRead.NO_BODY],
+  ["tunnel", HttpRead.TUNNEL],
+] as const;
+
+const sendWords = [
+  ["part", HttpSend.PART],
+  ["head-only", HttpSend.HEAD_ONLY],
+  ["close", HttpSend.CLOSE],
+  ["until-close", HttpSend.UNTIL_CLOSE],
+] as const;
+
+const deadlineWords = ["none", "read", "write", "both"];
+
+/** `word handle n` */
+const number =
+  (word: string): Describe =>
+  (_core, [handle = 0, value = 0]) => ({ word, handle, rest: [value] });
+
+/** `word handle` */
+const plain =
+  (word: string): Describe =>
+  (_core, [handle = 0]) => ({ word, handle, rest: [] });
+
+/** `word handle bytes` */
+const bytes =
+  (word: string): Describe =>
+  (core, [handle = 0, at = 0, size = 0]) => ({ word, handle, rest: [text(core, at, size)] });
+
+/** `word handle bytes bytes` */
+const pair =
+  (word: string): Describe =>
+  (core, [handle = 0, first = 0, firstSize = 0, second = 0, secondSize = 0]) => ({
+    word,
+    handle,
+    rest: [text(core, first, firstSize), text(core, second, secondSize)],
+  });
+
+/** What the application does. A proxy's credentials are left out. */
+export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
+  tw_tcp_connect: (core, [at = 0, size = 0, port = 0]) => ({
+    word: "tcp",
+    handle: 0,
+    rest: [text(core, at, size), port],
+  }),
+  tw_tcp_connect_via: (core, args) => {
+    const [at = 0, size = 0, port = 0, proxy = 0, proxySize = 0, proxyPort = 0] = args;
+    return {
+      word: "tcp-via",
+      handle: 0,
+      rest: [text(core, at, size), port, text(core, proxy, proxySize), proxyPort, ""],
+    };
+  },
+  tw_ws_connect_via: (core, [at = 0, size = 0, proxy = 0, proxySize = 0, proxyPort = 0]) => ({
+    word: "ws-via",
+    handle: 0,
+    rest: [text(core, at, size), text(core, proxy, proxySize), proxyPort, ""],
+  }),
+  tw_unix_connect: (core, [at = 0, size = 0]) => ({ word: "unix", handle: 0, rest: [text(core, at, size)] }),
+  tw_ws_connect: (core, [at = 0, size = 0]) => ({ word: "ws", handle: 0, rest: [text(core, at, size)] }),
+  tw_udp_open: (_core, [port = 0]) => ({ word: "udp", handle: 0, rest: [port] }),
+  tw_udp_bind: (core, [at = 0, size = 0, port = 0]) => ({
+    word: "udp-bind",
+    handle: 0,
+    rest: [text(core, at, size), port],
+  }),
+  tw_listen: (core, [kind = 0, at = 0, size = 0, port = 0]) => ({
+    word: "listen",
+    handle: 0,
+    rest: [kind === SocketKind.UNIX_LISTENER ? "unix" : "tcp", text(core, at, size), port],
+  }),
+  tw_udp_connect: (core, [handle = 0, at = 0, size = 0, port = 0]) => ({
+    word: "udp-connect",
+    handle,
+    rest: [text(core, at, size), port],
+  }),
+  tw_udp_send_to: (core, [handle = 0, to = 0, toSize = 0, port = 0, at = 0, size = 0]) => ({
+    word: "udp-send",
+    handle,
+    rest: [text(core, to, toSize), port, text(core, at, size)],
+  }),
+  tw_ws_header: pair("header"),
+  tw_ws_basic_auth: pair("basic-auth"),
+  tw_ws_clear_headers: plain("clear-headers"),
+  tw_ws_protocol: bytes("protocol"),
+  tw_send: bytes("send"),
+  tw_ws_send_message: (core, [handle = 0, flags = 0, at = 0, size = 0]) => ({
+    word: "ws-send",
+    handle,
+    rest: [kindWord(flags), text(core, at, size)],
+  }),
+  tw_ws_accept: (core, args) => {
+    const [handle = 0, head = 0, headSize = 0, protocol = 0, protocolSize = 0, fields = 0, fieldsSize = 0] = args;
+    const [, , , , , , , count = 0, deflate = 0] = args;
+    const texts = [text(core, head, headSize), text(core, protocol, protocolSize), text(core, fields, fieldsSize)];
+    return { word: "ws-accept", handle, rest: [...texts, count, deflate] };
+  },
+  tw_ws_set_options: (_core, [handle = 0, options = 0, maxMessage = 0, maxFragments = 0]) => ({
+    word: "ws-options",
+    handle,
+    rest: [words(options, optionWords, "none"), maxMessage, maxFragments],
+  }),
+  tw_ws_set_deflate: number("ws-set-deflate"),
+  tw_ws_set_heartbeat: (_core, [handle = 0, intervalMs = 0, timeoutMs = 0]) => ({
+    word: "heartbeat",
+    handle,
+    rest: [intervalMs, timeoutMs],
+  }),
+  tw_http_read: (_core, [handle = 0, flags = 0, maxBody = 0]) => ({
+    word: "http-read",
+    handle,
+    rest: [words(flags, readWords, "request"), maxBody],
+  }),
+  tw_http_send: (core, args) => {
+    const [handle = 0, flags = 0, status = 0, head = 0, headSize = 0, count = 0, body = 0, bodySize = 0] = args;
+    const rest = [words(flags, sendWords, "none"), status, text(core, head, headSize), count];
+    return { word: "http-send", handle, rest: [...rest, text(core, body, bodySize)] };
+  },
+  tw_http_send_body: (core, args) => {
+    const [handle = 0, flags = 0, at = 0, size = 0, trailers = 0, trailersSize = 0, count = 0] = args;
+    const rest = [(flags & HttpBody.LAST) === 0 ? "more" : "last", text(core, at, size)];
+    return { word: "http-body", handle, rest: [...rest, text(core, trailers, trailersSize), count] };
+  },
+  tw_ws_send_ping: bytes("ping"),
+  tw_ws_send_pong: bytes("pong"),
+  tw_ws_start_close: (core, [handle = 0, code = 0, at = 0, size = 0]) => ({
+    word: "ws-close",
+    handle,
+    rest: [code, text(core, at, size)],
+  }),
+  tw_close: plain("close"),
+  tw_abort: plain("abort"),
+  tw_shutdown: plain("shutdown"),
+  tw_set_receiving: number("receiving"),
+  tw_set_half_open: number("half-open"),
+  tw_set_window: number("window"),
+  tw_consumed: number("consumed"),
+  tw_set_tls: number("tls"),
+  tw_start_tls: bytes("start-tls"),
+  tw_set_auto_reconnect: number("reconnect"),
+  tw_set_reconnect_delays: (core, [handle = 0, at = 0, count = 0]) => ({
+    word: "delays",
+    handle,
+    rest: [...core.memory.readI32(at >>> 0, count)],
+  }),
+  tw_set_deadline: (_core, [handle = 0, which = 0, ms = 0]) => ({
+    word: "deadline",
+    handle,
+    rest: [deadlineWords[which] ?? "unknown", ms],
+  }),
+};
+
+/** What the host delivers. */
+export const deliveries: { readonly [Name in keyof CoreExports]?: Describe } = {
+  tw_connected: plain("connected"),
+  tw_secured: plain("secured"),
+  tw_ended: plain("ended"),
+  tw_written: number("written"),
+  tw_unread: (core, [handle = 0, size = 0]) => ({ word: "unread", handle, rest: [text(core, core.received, size)] }),
+  tw_received: (core, [handle = 0, size = 0]) => ({ word: "rx", handle, rest: [text(core, core.received, size)] }),
+  tw_closed: (_core, [handle = 0, error = 0]) => ({
+    word: "closed",
+    handle,
+    rest: [error < 0 ? errorCode(error) : error],
+  }),
+  tw_datagram: (core, [handle = 0, size = 0, addressSize = 0, port = 0]) => ({
+    word: "datagram",
+    handle,
+    rest: [text(core, core.received, size), core.memory.ascii(core.sender, addressSize), port],
+  }),
+};
