@@ -151,6 +151,9 @@ int32_t tw_posix_connect_path(tw_sock *sock, const char *path, uint32_t size);
 /* What a look-up found, or `error`. Takes `addresses`. */
 void tw_posix_found(tw_sock *sock, int32_t error, tw_peer *addresses, uint8_t count);
 
+/* Sets what every TCP connection has. */
+void tw_posix_tune(int fd);
+
 /* connect(2) has ended one way or another. */
 void tw_posix_connect_ready(tw_sock *sock);
 
