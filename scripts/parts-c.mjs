@@ -35,7 +35,7 @@ function warnings(name, compiler, missing, flags, sources) {
   return { name, group: "lint", missing, run: () => check(compiler?.path, args()) };
 }
 
-const hostFlags = ["-D_DEFAULT_SOURCE", "-Iadapters/posix/include"];
+const hostFlags = ["-D_DEFAULT_SOURCE", "-Iadapters/posix", "-Iadapters/posix/include"];
 
 function doorTests(name, compiler, missing) {
   const program = join(root, `build/c/easy-${name}`);

@@ -220,7 +220,7 @@ void tw_pool_cancel(tw_lookup *lookup);
 /* Hands on what has been found. */
 void tw_pool_deliver(void);
 
-/* ---- tls_openssl.c or tls_none.c ---- */
+/* ---- tls/ or tls_none.c ---- */
 
 typedef enum tw_tls_want { TW_TLS_DONE, TW_TLS_READ, TW_TLS_WRITE, TW_TLS_FAILED } tw_tls_want;
 
