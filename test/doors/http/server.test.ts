@@ -542,6 +542,17 @@ describe("100 (Continue)", () => {
 });
 
 describe("serve", () => {
+  test("what follows a request for a tunnel is no request", async () => {
+    const paths: string[] = [];
+    const { port } = await serve((request) => {
+      paths.push(request.target);
+      return { status: request.method === "CONNECT" ? 405 : 200, body: "x" };
+    });
+    const client = raw(port, `CONNECT a.example:1 HTTP/1.1\r\nHost: a.example:1\r\n\r\n${get("/smuggled")}`);
+    expect((await client.all()).match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 405"]);
+    expect(paths).toEqual(["a.example:1"]);
+  });
+
   test("answers in order what came together", async () => {
     const { port } = await serve(async (request) => {
       await pause(request.path === "/0" ? 40 : 1);
