@@ -54,12 +54,25 @@ static void does_not_wait_for_a_silent_server(void) {
   test_end();
 }
 
+/* An answer that comes when nobody wants it any more is not taken for that of another question. */
+static void forgets_what_it_asked(void) {
+  static story late;
+  test_begin(NULL);
+  test_connect(&late, "slow.test", echo.port);
+  CHECK(tw_net_close(late.handle) == 0);
+  test_connect(&it, "silent0.test", echo.port);
+  test_for(400);
+  CHECK(it.connected == 0 && it.errors == 0 && late.connected == 0);
+  test_end();
+}
+
 void tests_of_names(void) {
   memcpy(dns.answer, here.peer_address, strlen(here.peer_address));
   if (!here.peers->start(&echo) || !here.peers->start(&dns))
     printf("a peer does not start\n");
   TEST(connects_by_name);
   TEST(says_that_a_name_is_unknown);
+  TEST(forgets_what_it_asked);
   TEST(does_not_wait_for_a_silent_server);
   here.peers->stop(&echo);
 }
