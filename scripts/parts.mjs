@@ -152,14 +152,23 @@ function onOther({ name, program, missing }, group, ...flags) {
 }
 
 /**
- * The same tests in Bun, each file with globals of its own, two processes at a time. They take the package from dist/, as
- * users do. Left out are the suites that are another host's, those of C, and one that runs every host itself.
+ * The same tests in Bun, each file with globals of its own, two processes at a time; tsconfig.bun.json has them take the
+ * package from its sources, as jest.config.js does. Left out are the suites that are another host's, those of C, and one
+ * that runs every host itself.
  */
 async function bun() {
   const others = ["adapters/node*", "adapters/deno*", "esp32/*", "posix/*", "targets/*", "package"].map(
     (name) => `--path-ignore-patterns=test/${name}.test.ts`,
   );
-  const args = ["test", "--parallel=2", "--timeout=15000", "--only-failures", ...others, "./test"];
+  const args = [
+    "test",
+    "--parallel=2",
+    "--timeout=15000",
+    "--only-failures",
+    "--tsconfig-override=tsconfig.bun.json",
+    ...others,
+    "./test",
+  ];
   const { status, lines } = await run(bunProgram.path, args);
   const last = (word) => lines.map((line) => RegExp(`^ *(\\d+) ${word}$`).exec(line)?.[1]).findLast(Boolean);
   const [passed, failed, skipped] = ["pass", "fail", "skip"].map((word) => Number(last(word) ?? 0));

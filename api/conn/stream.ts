@@ -19,7 +19,6 @@ type Phase = "opening" | "open" | "gone" | "closed";
 
 /** A stream of the promise door: what the engine tells is brought together with the calls that wait for it. */
 export class Stream extends Endpoint {
-  override takesBytes = true;
   readonly engine: Engine;
   readonly inbox = new Inbox(this);
   readonly outbox = new Outbox(this);
@@ -90,6 +89,7 @@ export class Stream extends Endpoint {
   override connected(): void {
     if (this.phase !== "opening") return;
     this.phase = "open";
+    /* Not before: the core reads what a proxy says of a tunnel. */
     this.takesBytes = true;
     this.secure = this.tls !== undefined;
     this.#setUp();
