@@ -17,7 +17,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes esp32 vectors vectors-gen size demo bench clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes esp32 vectors vectors-gen size demo demo-web bench clean help
 
 all: build
 
@@ -63,6 +63,9 @@ size: ## what the core costs on a device; ARGS=--largest for more, ARGS=--write 
 
 demo: build ## show what it does
 	@node build/tools/demo/main.js $(ARGS)
+
+demo-web: build ## plot a sensor stream in your browser; ARGS="8080" for a port, ARGS="8080 0.0.0.0" for others too
+	@node build/tools/demo/web.js $(ARGS)
 
 bench: build $(RUNTIMES) ## measure it beside its peers; ARGS="--json" for one JSON object on stdout
 	@node build/tools/bench/main.js $(ARGS)

@@ -4,9 +4,9 @@
  *
  *   node sensor-server.js [port]
  */
-import { cpus } from "node:os";
 import { type WebSocket, WebSocketServer } from "ws";
 import { lies, tell } from "./peer-side.ts";
+import { Processors } from "./processors.ts";
 
 const INTERVAL_MS = 100;
 
@@ -18,26 +18,13 @@ server.on("listening", () => {
 server.on("connection", (client) => stream(client));
 
 function stream(client: WebSocket): void {
-  let before = processorTimes();
+  const processors = new Processors();
   let n = 0;
   const timer = setInterval(() => {
-    const now = processorTimes();
-    const all = now.all - before.all;
-    const cpu = all === 0 ? 0 : Math.round(((now.busy - before.busy) / all) * 1000) / 10;
-    before = now;
+    const cpu = processors.busy();
     n++;
     tell({ kind: "sent", text: JSON.stringify({ n, cpu }) });
     client.send(JSON.stringify({ n, cpu: lies("reading") && n === 5 ? cpu + 0.1 : cpu }));
   }, INTERVAL_MS);
   client.on("close", () => clearInterval(timer));
-}
-
-function processorTimes(): { busy: number; all: number } {
-  let all = 0;
-  let idle = 0;
-  for (const { times } of cpus()) {
-    all += times.user + times.nice + times.sys + times.irq + times.idle;
-    idle += times.idle;
-  }
-  return { busy: all - idle, all };
 }
