@@ -63,9 +63,15 @@ declare const ws: WebSocket;
 declare function token(): Promise<string>;
 `;
 
+const webSocketServer = `import { readFile } from "node:fs/promises";
+import { TcpServer, WebSocketServer } from "twinwire";
+declare const server: WebSocketServer;
+`;
+
 const preludes: Readonly<Record<string, string>> = {
   "docs/connections.md": connections,
   "docs/websocket.md": webSocket,
+  "docs/websocket-server.md": webSocketServer,
 };
 const preludeOf = (page: string): string => preludes[page] ?? handlesPrelude;
 
@@ -193,6 +199,28 @@ test("docs/websocket.md names every member of WebSocket, and every option", () =
   const inherited = ["constructor", "addEventListener"];
   const missing = all.filter((name) => !inherited.includes(name) && !new RegExp(`\\b${name}\\b`).test(page));
   expect(missing).toEqual([]);
+});
+
+test("docs/websocket-server.md names every member of a server and its clients, and every option", () => {
+  const page = read("docs/websocket-server.md");
+  const members = [main.WebSocketServer, main.ServerSocket].flatMap((it) => Object.getOwnPropertyNames(it.prototype));
+  const interfaces = [
+    ["api/ws-server/server.ts", "WebSocketServerOptions", "BroadcastOptions", "WebSocketCloseOptions"],
+    ["api/ws-server/options.ts", "UpgradeOptions"],
+    ["api/ws-server/broadcast.ts", "BroadcastResult"],
+    ["api/http/serve.ts", "ServeOptions"],
+  ];
+  const fields = interfaces.flatMap(([file = "", ...names]) =>
+    names.flatMap((name) => {
+      const body = new RegExp(`(?<=interface ${name} [^]*?\\{\n)[^]*?\\n\\}`).exec(read(file))?.[0] ?? "";
+      return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, field = ""]) => field);
+    }),
+  );
+  expect(fields).toEqual(
+    expect.arrayContaining(["onMessage", "graceMs", "slow", "deflate", "skipped", "writeTimeoutMs"]),
+  );
+  const all = [...members, ...fields, "request", "data", "upgrade"].filter((name) => name !== "constructor");
+  expect(all.filter((name) => !new RegExp(`\\b${name}\\b`).test(page))).toEqual([]);
 });
 
 test("every error code that a page names exists", () => {
