@@ -94,6 +94,7 @@ build/dist.stamp: $(LIBRARY) tsconfig.json tsconfig.build.json tsconfig.cjs.json
 	@node_modules/.bin/tsc -p tsconfig.build.json >&2
 	@node_modules/.bin/tsc -p tsconfig.cjs.json >&2
 	@cp scripts/cjs-package.json dist/cjs/package.json
+	@echo 'module.exports = exports.default;' >> dist/cjs/api/ws-compat.js
 	@cp build/core.wasm dist/core.wasm
 	@touch $@
 

@@ -62,13 +62,20 @@ describe("TypeScript", () => {
     expect(imports("adapters/node/index.ts").length).toBeGreaterThan(0);
   });
 
-  test("doors import the engine and each other, nothing else; the door to node:stream stands alone", () => {
+  test("doors import the engine and each other, nothing else; those that need Node's modules stand alone", () => {
     const found = importsOf("api");
     expect(found.length).toBeGreaterThan(0);
+    const ofNode: Record<string, RegExp> = {
+      "api/duplex.ts": /^node:stream$/,
+      "api/ws-compat": /^node:(buffer|crypto|events|http|https|net|process|stream)$/,
+    };
+    const place = ({ from }: Import) => (inside(from, "api/ws-compat") ? "api/ws-compat" : from);
     const allowed = (it: Import) =>
-      inside(it.to, "api") || inside(it.to, "wasm") || (it.from === "api/duplex.ts" && it.to === "node:stream");
+      inside(it.to, "api") || inside(it.to, "wasm") || ofNode[place(it)]?.test(it.to) === true;
     expect(lines(found.filter((it) => !allowed(it)))).toEqual([]);
     expect(lines(found.filter((it) => it.to === "api/duplex.ts"))).toEqual([]);
+    const compat = (path: string) => /^api\/ws-compat(\.ts$|\/)/.test(path);
+    expect(lines(found.filter((it) => compat(it.to) && !compat(it.from)))).toEqual([]);
   });
 
   test("the engine imports no door, and of the adapters only the type of the port", () => {

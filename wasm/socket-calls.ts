@@ -47,12 +47,17 @@ export abstract class SocketCalls extends Calls {
     return this.open(endpoint, name, tooLong, (size) => exports.tw_listen(self, kind, stage, size, port));
   }
 
+  /** Whether the host can take streams over. */
+  get canAdopt(): boolean {
+    return this.pump.port.adopt !== undefined;
+  }
+
   /**
    * Opens a server socket that never listens: its connections come by `adopt`. The endpoint hears `accepted` of each.
    * ERR_UNSUPPORTED where the host can't take streams over.
    */
   listenForAdopted(endpoint: Endpoint): number {
-    if (this.pump.port.adopt === undefined) return Errors.ERR_UNSUPPORTED.value;
+    if (!this.canAdopt) return Errors.ERR_UNSUPPORTED.value;
     endpoint.options = { ...endpoint.options, adopts: true };
     return this.listen(endpoint, SocketKind.TCP_LISTENER, "", 0);
   }

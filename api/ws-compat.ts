@@ -1,0 +1,34 @@
+/**
+ * twinwire/ws-compat: the surface of npm's `ws` that its dependents use, over this engine. An entry of its own, since it
+ * needs modules of Node: an EventEmitter, a Buffer, the requests of node:http.
+ *
+ * ```ts
+ * import WebSocket, { WebSocketServer } from "twinwire/ws-compat";
+ * ```
+ *
+ * What differs from `ws`, and how to have others take it for `ws`: docs/ws-compat.md.
+ *
+ * @module
+ */
+import { WebSocketServer } from "./ws-compat/server.ts";
+import { createWebSocketStream } from "./ws-compat/stream.ts";
+import { WebSocket } from "./ws-compat/websocket.ts";
+
+export type { SendCallback, SendOptions } from "./ws-compat/arguments.ts";
+export type { ClientOptions, PerMessageDeflateOptions } from "./ws-compat/client-options.ts";
+export type { BinaryType } from "./ws-compat/connection.ts";
+export type { CompatEvent, CompatListenerOptions } from "./ws-compat/event-target.ts";
+export type { ClientInfo, ServerOptions, Verdict } from "./ws-compat/server-options.ts";
+
+/* As those take them who ask for the class alone: require("ws").Server. */
+Object.assign(WebSocket, { WebSocket, WebSocketServer, Server: WebSocketServer, createWebSocketStream });
+
+/* The last one: what require() of a module gives, Node 20.19 and later. */
+export {
+  createWebSocketStream,
+  WebSocket,
+  WebSocket as default,
+  WebSocket as "module.exports",
+  WebSocketServer,
+  WebSocketServer as Server,
+};

@@ -1,0 +1,132 @@
+import { TwinwireError } from "../../wasm/errors.ts";
+import type { Pem, TlsOptions } from "../../wasm/socket-options.ts";
+import type { ProxyOption } from "../conn/proxy.ts";
+import { show } from "../handles/arguments.ts";
+import { tlsFault } from "../handles/tls-options.ts";
+import { type Compression, checkDeflate } from "../websocket/deflate.ts";
+
+/** permessage-deflate, with the names of `ws`. */
+export interface PerMessageDeflateOptions {
+  readonly serverNoContextTakeover?: boolean | undefined;
+  readonly clientNoContextTakeover?: boolean | undefined;
+  readonly serverMaxWindowBits?: number | undefined;
+  /** `true`: whatever the server wants. */
+  readonly clientMaxWindowBits?: number | boolean | undefined;
+  readonly threshold?: number | undefined;
+  readonly zlibDeflateOptions?: { readonly level?: number; readonly memLevel?: number } | undefined;
+  /** Taken and without effect: the engine inflates with what was agreed upon. */
+  readonly zlibInflateOptions?: object | undefined;
+  /** Taken and without effect. */
+  readonly concurrencyLimit?: number | undefined;
+}
+
+/** What `new WebSocket` takes, of what `ws` does. */
+export interface ClientOptions {
+  readonly protocols?: string | readonly string[] | undefined;
+  readonly headers?: Readonly<Record<string, string | number | readonly string[] | undefined>> | undefined;
+  readonly origin?: string | undefined;
+  /** `"user:password"` */
+  readonly auth?: string | undefined;
+  readonly handshakeTimeout?: number | undefined;
+  readonly closeTimeout?: number | undefined;
+  readonly maxPayload?: number | undefined;
+  readonly maxFragments?: number | undefined;
+  readonly perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
+  readonly followRedirects?: boolean | undefined;
+  readonly maxRedirects?: number | undefined;
+  readonly autoPong?: boolean | undefined;
+  /** Taken; text is checked all the same. */
+  readonly skipUTF8Validation?: boolean | undefined;
+  readonly protocolVersion?: number | undefined;
+  /** An `Agent` of node: only what it says of TLS is taken from it. Any other is refused: it is there to proxy. */
+  readonly agent?: unknown;
+  /** Beyond `ws`: the HTTP proxy to go through. None unless this is given, whatever the environment says. */
+  readonly proxy?: ProxyOption;
+  readonly ca?: Pem | readonly Pem[] | undefined;
+  readonly cert?: Pem | undefined;
+  readonly key?: Pem | undefined;
+  readonly passphrase?: string | undefined;
+  readonly servername?: string | undefined;
+  readonly rejectUnauthorized?: boolean | undefined;
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
+}
+
+/* What decides where or how safely it connects, and is not ours to honour. To leave it out in silence would be worse. */
+const refused = [
+  "createConnection",
+  "lookup",
+  "localAddress",
+  "family",
+  "checkServerIdentity",
+  "secureContext",
+  "pfx",
+  "crl",
+  "ciphers",
+  "finishRequest",
+];
+
+const tlsNames = ["ca", "cert", "key", "passphrase", "servername", "rejectUnauthorized", "minVersion"] as const;
+
+function unsupported(reason: string): TwinwireError {
+  return new TwinwireError("ERR_UNSUPPORTED", { step: "open", reason });
+}
+
+/** @throws TwinwireError ERR_UNSUPPORTED for what can't be honoured. */
+export function checkClient(options: ClientOptions): void {
+  const given = options as Readonly<Record<string, unknown>>;
+  for (const name of refused) {
+    if (given[name] !== undefined && given[name] !== null) throw unsupported(`there is no ${name} here`);
+  }
+  const { agent, protocolVersion = 13 } = options;
+  if (protocolVersion !== 8 && protocolVersion !== 13) {
+    throw new RangeError(`Unsupported protocol version: ${protocolVersion} (supported versions: 13)`);
+  }
+  if (protocolVersion === 8) throw unsupported("protocolVersion is 13, that of RFC 6455");
+  if (agent && (typeof agent !== "object" || agent.constructor?.name !== "Agent" || "proxy" in agent)) {
+    throw unsupported("an agent that connects in its own way: say proxy instead");
+  }
+}
+
+/** TLS as the options say, and the agent that they name. */
+export function tlsOf(options: ClientOptions): TlsOptions {
+  const agent = (options.agent ?? {}) as { options?: object };
+  const all = { ...agent.options, ...options } as ClientOptions;
+  const entries = tlsNames.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]] as const]));
+  const tls = Object.fromEntries(entries) as TlsOptions;
+  const fault = tlsFault(tls);
+  if (fault !== undefined) throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason: fault });
+  return tls;
+}
+
+/**
+ * Compression as `ws` is told of it.
+ *
+ * @throws TwinwireError ERR_ARGUMENT for numbers out of their range; windows of 8 bits, which zlib can't keep, too.
+ */
+export function compressionOf(option: boolean | PerMessageDeflateOptions | undefined): Compression | undefined {
+  if (option === undefined || option === false) return undefined;
+  const given = option === true ? {} : option;
+  const { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits } = given;
+  const checked = checkDeflate({
+    serverNoContextTakeover,
+    clientNoContextTakeover,
+    serverMaxWindowBits,
+    clientMaxWindowBits: typeof clientMaxWindowBits === "number" ? clientMaxWindowBits : undefined,
+    threshold: given.threshold,
+    level: given.zlibDeflateOptions?.level,
+    memLevel: given.zlibDeflateOptions?.memLevel,
+  });
+  if (typeof checked === "string") throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason: checked });
+  return checked;
+}
+
+/** The most that a message may have: `ws` takes 0 for no bound. */
+export function maxMessageOf(maxPayload: unknown): number {
+  const most = 2 ** 31 - 1;
+  if (maxPayload === undefined || maxPayload === null) return 100 * 1024 * 1024;
+  if (!Number.isInteger(maxPayload)) {
+    throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason: `maxPayload ${show(maxPayload)}` });
+  }
+  const bytes = maxPayload as number;
+  return bytes < 1 || bytes > most ? most : bytes;
+}

@@ -1,0 +1,218 @@
+import { EventEmitter } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { AddressInfo } from "node:net";
+import process from "node:process";
+import type { Duplex } from "node:stream";
+import { defaultEngine } from "../../wasm/host.ts";
+import type { Compression } from "../websocket/deflate.ts";
+import { checkAdoption } from "./adoption.ts";
+import { compressionOf, maxMessageOf } from "./client-options.ts";
+import { type Fault, faultOf, offeredProtocols } from "./judge.ts";
+import { refuse } from "./refuse.ts";
+import type { ClientInfo, ServerOptions, Verdict } from "./server-options.ts";
+import { accept } from "./upgrade.ts";
+import { WebSocket } from "./websocket.ts";
+
+type Accepted = (ws: WebSocket, request: IncomingMessage) => void;
+
+const State = { RUNNING: 0, CLOSING: 1, CLOSED: 2 } as const;
+type State = (typeof State)[keyof typeof State];
+
+/**
+ * The server of npm's `ws`, on the engine: node:http has the requests, the engine the connections that become WebSockets.
+ *
+ * ```ts
+ * const server = new WebSocketServer({ port: 8080 });
+ * server.on("connection", (ws, request) => ws.send(`hello, ${request.socket.remoteAddress}`));
+ * ```
+ */
+export class WebSocketServer extends EventEmitter {
+  readonly options: ServerOptions;
+  /** Those that are connected; `undefined` with `clientTracking: false`. */
+  readonly clients: Set<WebSocket> | undefined;
+  readonly #compression: Compression | undefined;
+  readonly #taken = new WeakSet<Duplex>();
+  #server: Server | undefined;
+  #listeners: readonly (readonly [string, (...values: never[]) => void])[] = [];
+  #state: State = State.RUNNING;
+
+  /**
+   * @param listening called once it listens.
+   * @throws TypeError without exactly one of `port`, `server` and `noServer`; TwinwireError ERR_UNSUPPORTED where the
+   * runtime's sockets can't be taken over, ERR_ARGUMENT for an option that is wrong.
+   */
+  constructor(options: ServerOptions, listening?: () => void) {
+    super();
+    const { port, host, backlog, server, noServer, clientTracking = true, perMessageDeflate } = options;
+    const hasPort = port !== undefined && port !== null;
+    if ([hasPort, Boolean(server), Boolean(noServer)].filter((it) => it).length !== 1) {
+      throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
+    }
+    checkAdoption();
+    maxMessageOf(options.maxPayload);
+    this.#compression = defaultEngine().deflateHost === undefined ? undefined : compressionOf(perMessageDeflate);
+    this.options = { ...options };
+    this.clients = clientTracking ? new Set() : undefined;
+    if (noServer) return;
+    this.#server = server === undefined ? createServer(upgradeRequired) : (server as Server);
+    if (hasPort) this.#server.listen({ port, host, backlog }, listening);
+    this.#listen(this.#server);
+  }
+
+  /** Where it listens; a path, or `null` once it is closed. */
+  address(): AddressInfo | string | null {
+    if (this.options.noServer) throw new Error('The server is operating in "noServer" mode');
+    return this.#server?.address() ?? null;
+  }
+
+  /** Accepts no more; `close` is emitted when those that are here have gone. It does not close them. */
+  close(done?: (error?: Error) => void): void {
+    if (this.#state === State.CLOSED) {
+      if (done !== undefined) this.once("close", () => done(new Error("The server is not running")));
+      process.nextTick(() => this.#emitClose());
+      return;
+    }
+    if (done !== undefined) this.once("close", done);
+    if (this.#state === State.CLOSING) return;
+    this.#state = State.CLOSING;
+    const server = this.#server;
+    for (const [name, listener] of this.#listeners) server?.removeListener(name, listener as () => void);
+    this.#server = undefined;
+    if (server !== undefined && this.options.server === undefined) server.close(() => this.#emitClose());
+    else if (this.clients === undefined || this.clients.size === 0) process.nextTick(() => this.#emitClose());
+  }
+
+  /** Whether a request is for this server: one for its `path`. To be overridden. */
+  shouldHandle(request: IncomingMessage): boolean {
+    const { path } = this.options;
+    return !path || request.url?.split("?", 1)[0] === path;
+  }
+
+  /**
+   * Makes a WebSocket of a connection that a server of node:http lets go of by `upgrade`. The callback gets it on a later
+   * turn. A request that is none is answered, unless somebody listens to `wsClientError`.
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array, accepted: Accepted): void {
+    socket.on("error", () => socket.destroy());
+    const fault = faultOf(request);
+    if (fault !== undefined) {
+      this.#clientError(fault, request, socket);
+      return;
+    }
+    if (!this.shouldHandle(request)) {
+      refuse(socket, 400);
+      return;
+    }
+    const offered = offeredProtocols(request.headers["sec-websocket-protocol"]);
+    if (offered === undefined) {
+      this.#clientError({ status: 400, message: "Invalid Sec-WebSocket-Protocol header" }, request, socket);
+      return;
+    }
+    const complete = (): void => this.#complete(request, socket, head, offered, accepted);
+    const { verifyClient } = this.options;
+    if (!verifyClient) {
+      complete();
+      return;
+    }
+    const { authorized, encrypted } = request.socket as { authorized?: boolean; encrypted?: boolean };
+    const info: ClientInfo = { origin: request.headers.origin, secure: Boolean(authorized || encrypted), req: request };
+    if (verifyClient.length === 2) {
+      const verdict: Verdict = (verified, code, message, headers) => {
+        if (verified) complete();
+        else refuse(socket, code ?? 401, message, headers);
+      };
+      (verifyClient as (info: ClientInfo, done: Verdict) => void)(info, verdict);
+    } else if ((verifyClient as (info: ClientInfo) => boolean)(info)) {
+      complete();
+    } else {
+      refuse(socket, 401);
+    }
+  }
+
+  #complete(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Uint8Array,
+    offered: Set<string>,
+    accepted: Accepted,
+  ): void {
+    if (!socket.readable || !socket.writable) {
+      socket.destroy(); /* the client has gone already */
+      return;
+    }
+    if (this.#taken.has(socket)) {
+      throw new Error(
+        "server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration",
+      );
+    }
+    this.#taken.add(socket);
+    if (this.#state !== State.RUNNING) {
+      refuse(socket, 503);
+      return;
+    }
+    const { options } = this;
+    const chosen = offered.size === 0 ? "" : (options.handleProtocols?.(offered, request) ?? first(offered));
+    accept({
+      request,
+      socket,
+      head,
+      protocol: chosen || "",
+      compression: this.#compression,
+      maxMessage: maxMessageOf(options.maxPayload),
+      maxFragments: options.maxFragments ?? 0,
+      autoPong: options.autoPong ?? true,
+      make: () => new (options.WebSocket ?? WebSocket)(null, undefined, { closeTimeout: options.closeTimeout }),
+      headers: (lines) => this.emit("headers", lines, request),
+      open: (ws) => {
+        this.#track(ws);
+        accepted(ws, request);
+      },
+    });
+  }
+
+  #track(ws: WebSocket): void {
+    const { clients } = this;
+    if (clients === undefined) return;
+    clients.add(ws);
+    ws.on("close", () => {
+      clients.delete(ws);
+      const ours = this.options.port !== undefined && this.options.port !== null;
+      if (this.#state === State.CLOSING && clients.size === 0 && !ours) process.nextTick(() => this.#emitClose());
+    });
+  }
+
+  #listen(server: Server): void {
+    const connected: Accepted = (ws, request) => this.emit("connection", ws, request);
+    this.#listeners = [
+      ["listening", () => this.emit("listening")],
+      ["error", (error: Error) => this.emit("error", error)],
+      [
+        "upgrade",
+        (request: IncomingMessage, socket: Duplex, head: Uint8Array) =>
+          this.handleUpgrade(request, socket, head, connected),
+      ],
+    ];
+    for (const [name, listener] of this.#listeners) server.on(name, listener as () => void);
+  }
+
+  #clientError({ status, message, headers }: Fault, request: IncomingMessage, socket: Duplex): void {
+    if (this.listenerCount("wsClientError") > 0) this.emit("wsClientError", new Error(message), socket, request);
+    else refuse(socket, status, message, headers);
+  }
+
+  #emitClose(): void {
+    this.#state = State.CLOSED;
+    this.emit("close");
+  }
+}
+
+function first(names: Set<string>): string {
+  const [name = ""] = names;
+  return name;
+}
+
+/** RFC 9110 15.5.22: whoever asks a WebSocket server for something else. */
+function upgradeRequired(_request: IncomingMessage, response: ServerResponse): void {
+  const body = STATUS_CODES[426] ?? "";
+  response.writeHead(426, { "Content-Length": body.length, "Content-Type": "text/plain" }).end(body);
+}
