@@ -51,5 +51,6 @@ for (const { name, title, run } of chapters) {
   }
 }
 process.exitCode = story.end();
+if (wanted.length === 0) process.stdout.write("A stream as it comes, in your browser: make demo-web\n");
 /* Nothing is left open, so the process ends by itself; if it does not, that is a failure too. */
 overdue.unref();

@@ -140,7 +140,10 @@ async function jest(args, { runtime = [process.execPath], env = {} } = {}) {
 }
 
 /** Tests that say the same on every runtime: of C, of the build, of what is written down, of the programs around. */
-const hostless = ["test/(architecture|bench|build|demo|package|readme)\\.test\\.ts$", "test/(esp32|posix|targets)/"];
+const hostless = [
+  "test/(architecture|bench|build|demo|demo-web|package|readme)\\.test\\.ts$",
+  "test/(esp32|posix|targets)/",
+];
 
 /** The tests that say something about a runtime, by another one. */
 function onOther({ name, program, missing }, group, ...flags) {

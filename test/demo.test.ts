@@ -96,6 +96,7 @@ test("tells the whole story in order, in time, and every claim holds", async () 
     /✓ the peer has all [\d,]+ bytes in \d+ messages, SHA-256 equal$/m,
     /✓ ws\.send: \d+ times -1/m,
     /^16 of 16 claims hold\. /m,
+    /: make demo-web$/m,
   ];
   let rest = out;
   for (const line of story) {

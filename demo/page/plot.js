@@ -13,7 +13,7 @@ function axis(scale, name, splits, unit) {
   return {
     scale,
     side: scale === "late" ? 1 : 3,
-    size: 56,
+    size: 60,
     stroke: colour(name),
     grid: { show: scale !== "late", stroke: colour("--line"), width: 1 },
     ticks: { show: false },
