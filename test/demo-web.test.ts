@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, expect, test } from "@jest/globals";
-import type { Page } from "playwright-core";
+import { chromium, type Page } from "playwright-core";
 import { type Child, describeWith, startChild } from "./support/child.ts";
-import { chromiumTool, startChromium } from "./support/chromium.ts";
-import { endPeers, tcpPeer } from "./support/peers.ts";
+import { chromiumFlags, chromiumTool } from "./support/chromium.ts";
+import { atEnd, endPeers, tcpPeer } from "./support/peers.ts";
 import { pause, within } from "./support/wait.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -93,10 +93,11 @@ async function picture(page: Page, name: string): Promise<void> {
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
 }
 
-describeWith(chromiumTool, "the page in Chromium", (chromium) => {
+describeWith(chromiumTool, "the page in Chromium", (executablePath) => {
   test("plots the stream; each button does what it says; a lost connection comes back", async () => {
     const { child, url } = await serve();
-    const browser = await startChromium(chromium);
+    const browser = await chromium.launch({ executablePath, args: [...chromiumFlags], timeout: 15_000 });
+    atEnd(() => browser.close());
     const faults: string[] = [];
     const open = async (options: Parameters<typeof browser.newPage>[0]): Promise<Page> => {
       const page = await browser.newPage(options);
