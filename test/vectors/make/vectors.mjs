@@ -1,4 +1,4 @@
-// Writes the vectors of the pure functions: node test/vectors/make/vectors.mjs
+// Writes the vectors of the pure functions, of HTTP messages and of a server's frames: node test/vectors/make/vectors.mjs
 // What they expect comes from RFC texts and from Node's own crypto, Buffer, TextDecoder, URL and net; never from the core.
 
 import { writeFileSync } from "node:fs";
@@ -16,6 +16,7 @@ import { sha1 } from "./sha1.mjs";
 import { signature } from "./signature.mjs";
 import { url } from "./url.mjs";
 import { utf8 } from "./utf8.mjs";
+import { wsServed } from "./ws-served.mjs";
 
 /** JSON with one step a line. */
 function render({ suite, source, cases }) {
@@ -41,6 +42,7 @@ for (const make of [
   httpLimits,
   httpWrite,
   proxy,
+  wsServed,
 ]) {
   const vectors = make();
   writeFileSync(new URL(`../${vectors.suite}.json`, import.meta.url), render(vectors));
