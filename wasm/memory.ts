@@ -174,7 +174,10 @@ export class Memory {
 
   /** A copy that has a buffer of its own, for those who hand out the buffer. */
   separate(at: number, size: number): Uint8Array<ArrayBuffer> {
-    return this.bytes.slice(at, at + size);
+    /* Not slice: that of a Buffer is a view. */
+    const copy = new Uint8Array(size);
+    copy.set(this.bytes.subarray(at, at + size));
+    return copy;
   }
 
   /** A copy of 32-bit numbers at a place that is divisible by 4. */
