@@ -143,6 +143,8 @@ async function jest(args, { runtime = [process.execPath], env = {} } = {}) {
 const hostless = [
   "test/(architecture|bench|build|demo|demo-web|package|readme)\\.test\\.ts$",
   "test/(esp32|posix|targets)/",
+  /* npm's ws and its dependents, as they are on Node. */
+  "test/ws-compat/",
 ];
 
 /** The tests that say something about a runtime, by another one. */
@@ -160,7 +162,7 @@ function onOther({ name, program, missing }, group, ...flags) {
  * that runs every host itself.
  */
 async function bun() {
-  const others = ["adapters/node*", "adapters/deno*", "esp32/*", "posix/*", "targets/*", "package"].map(
+  const others = ["adapters/node*", "adapters/deno*", "esp32/*", "posix/*", "targets/*", "ws-compat/*", "package"].map(
     (name) => `--path-ignore-patterns=test/${name}.test.ts`,
   );
   const args = [

@@ -66,7 +66,9 @@ export class Dial implements Opening {
     clearTimeout(this.#timer);
     const known = error ?? new TwinwireError("ERR_ENDED", { step: "connect" });
     if (known.code === "ERR_WS_REFUSED" && this.#head !== undefined && this.#answered(this.#head)) return;
-    this.#connection.fail(openingError(known, this.#head, this.#protocols));
+    const read = this.#connection.link?.head ?? "";
+    const head = this.#head ?? (read.startsWith("HTTP/") ? headOf(known.detail, read) : undefined);
+    this.#connection.fail(openingError(known, head, this.#protocols));
   }
 
   stop(): void {

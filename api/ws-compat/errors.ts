@@ -52,16 +52,24 @@ export function openingError(error: TwinwireError, head: Head | undefined, offer
 /** What is wrong with the answer, in the order in which `ws` looks. */
 function handshakeFault(head: Head | undefined, offered: readonly string[]): string {
   if (head === undefined) return "Parse Error: Expected HTTP/";
-  const { upgrade } = head.headers;
-  if (String(upgrade).toLowerCase() !== "websocket") return "Invalid Upgrade header";
+  const { upgrade, "sec-websocket-accept": accept } = head.headers;
+  /* The engine looks no further than to the first fault: what is missing then may only not have come yet. */
+  const wrong = upgrade === undefined ? head.isWhole : String(upgrade).toLowerCase() !== "websocket";
+  if (wrong) return "Invalid Upgrade header";
+  if (accept === undefined || !head.isWhole) {
+    const last = head.rawHeaders.at(-2)?.toLowerCase();
+    if (accept === undefined || last === "sec-websocket-accept") return "Invalid Sec-WebSocket-Accept header";
+  }
   const { "sec-websocket-protocol": chosen, "sec-websocket-extensions": extensions } = head.headers;
   if (chosen !== undefined && offered.length === 0) return "Server sent a subprotocol but none was requested";
   if (chosen !== undefined && !offered.includes(String(chosen))) return "Server sent an invalid subprotocol";
+  if (chosen === undefined && offered.length > 0 && head.isWhole) return "Server sent no subprotocol";
   if (extensions !== undefined) return "Invalid Sec-WebSocket-Extensions header";
   return "Invalid Sec-WebSocket-Accept header";
 }
 
 /** What the runtime reported: `ECONNREFUSED` and its like are in its `code`. */
 function nativeError({ cause }: TwinwireError): Error | undefined {
-  return cause instanceof Error && "code" in cause ? cause : undefined;
+  const isError = typeof cause === "object" && cause !== null && "code" in cause && "message" in cause;
+  return isError ? (cause as unknown as Error) : undefined;
 }

@@ -11,6 +11,8 @@ export interface Head {
   readonly headers: Readonly<Record<string, HeaderValue | undefined>>;
   readonly rawHeaders: readonly string[];
   readonly httpVersion: string;
+  /** Whether it was read to its end. */
+  readonly isWhole: boolean;
 }
 
 /** A head as it came. */
@@ -26,7 +28,7 @@ export function headOf(status: number, text: string): Head {
     if (name === "set-cookie") headers[name] = [...(Array.isArray(before) ? before : []), value];
     else headers[name] = before === undefined ? value : `${before}${name === "cookie" ? "; " : ", "}${value}`;
   }
-  return { statusCode: status, statusMessage, headers, rawHeaders, httpVersion };
+  return { statusCode: status, statusMessage, headers, rawHeaders, httpVersion, isWhole: text.endsWith("\r\n\r\n") };
 }
 
 /** The same as a stream, which is over: of an answer that refuses, the engine reads no body. */

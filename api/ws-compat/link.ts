@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { EventFlag } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { Link, type LinkOptions, type LinkOwner } from "../websocket/link.ts";
 
@@ -13,10 +14,18 @@ export interface CompatOwner extends LinkOwner {
 /** A connection that tells of pings, of the bytes of pongs, and of the close frame itself. */
 export class CompatLink extends Link {
   readonly #to: CompatOwner;
+  /** The answer to the handshake as far as it was read. */
+  head = "";
 
   constructor(engine: Engine, address: string, owner: CompatOwner, options: LinkOptions) {
     super(engine, address, owner, options);
     this.#to = owner;
+  }
+
+  override httpHead(at: number, size: number, flags: number, code: number): void {
+    const before = (flags & EventFlag.FIRST) === 0 ? this.head : "";
+    this.head = before + this.engine.memory.ascii(at, size);
+    super.httpHead(at, size, flags, code);
   }
 
   override ping(at: number, size: number): void {

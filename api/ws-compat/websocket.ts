@@ -1,14 +1,13 @@
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import process from "node:process";
-import { Whole } from "../websocket/outgoing.ts";
 import { ReadyState } from "../websocket/session.ts";
 import { closeArguments, controlData, dataOf, type SendCallback, type SendOptions } from "./arguments.ts";
 import type { ClientOptions } from "./client-options.ts";
 import { type BinaryType, Connection } from "./connection.ts";
 import { Dial } from "./dial.ts";
 import { type CompatListenerOptions, DomListeners, type Listener } from "./event-target.ts";
-import { flagsOf, Message } from "./message.ts";
+import { sendMessage } from "./sending.ts";
 import { protocolsOf, urlOf } from "./url.ts";
 
 const names = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"];
@@ -33,10 +32,6 @@ export class WebSocket extends EventEmitter {
   static readonly OPEN = 1;
   static readonly CLOSING = 2;
   static readonly CLOSED = 3;
-  declare readonly CONNECTING: 0;
-  declare readonly OPEN: 1;
-  declare readonly CLOSING: 2;
-  declare readonly CLOSED: 3;
   readonly #connection: Connection;
   readonly #dom: DomListeners;
 
@@ -70,6 +65,22 @@ export class WebSocket extends EventEmitter {
         Object.defineProperty(place, name, { value, enumerable: true, configurable: false, writable: false });
       }
     }
+  }
+
+  get CONNECTING(): 0 {
+    return 0;
+  }
+
+  get OPEN(): 1 {
+    return 1;
+  }
+
+  get CLOSING(): 2 {
+    return 2;
+  }
+
+  get CLOSED(): 3 {
+    return 3;
   }
 
   get readyState(): 0 | 1 | 2 | 3 {
@@ -162,32 +173,7 @@ export class WebSocket extends EventEmitter {
     const done = typeof options === "function" ? options : callback;
     const given = typeof options === "function" ? {} : (options ?? {});
     if (!this.#isOpen(data, done)) return;
-    const { link, outbound } = this.#connection;
-    if (data instanceof Blob) {
-      const whole = new Whole(data, false, true);
-      whole.waiter?.promise.then(() => done?.(), done ?? (() => {}));
-      outbound.add(whole);
-      return;
-    }
-    const { binary = typeof data !== "string" && typeof data !== "number", compress = true, fin = true } = given;
-    const begun = this.#connection.fragmentText;
-    const text = begun ?? !binary;
-    const framing = { text, compress, part: !fin || begun !== undefined, final: fin };
-    const taken = dataOf(data);
-    const bytes = typeof taken === "string" && !text ? Buffer.from(taken) : taken;
-    this.#connection.fragmentText = fin ? undefined : text;
-    const finish = (error?: Error): void => {
-      if (done !== undefined) process.nextTick(done, error);
-    };
-    if (link !== undefined && outbound.isEmpty && (framing.part || !compress || !link.compresses(bytes))) {
-      const result = link.engine.wsSend(link.handle, bytes, flagsOf(framing));
-      if (result >= 0) {
-        outbound.took(result);
-        finish();
-        return;
-      }
-    }
-    outbound.add(new Message(bytes, framing, finish));
+    sendMessage(this.#connection, data, given, done);
   }
 
   /** Sends a ping with at most 125 bytes. */
