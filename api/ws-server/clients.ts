@@ -30,6 +30,11 @@ export class Clients {
     return waiter.promise;
   }
 
+  /** Whether no further ones may come. */
+  get stopped(): boolean {
+    return this.#end !== undefined;
+  }
+
   /** No further ones come. */
   stop(error: TwinwireError): void {
     this.#end ??= error;

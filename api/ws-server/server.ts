@@ -93,8 +93,8 @@ export class WebSocketServer {
     const options = (isServer ? (second as WebSocketServerOptions | undefined) : third) ?? {};
     this.#options = options;
     this.#upgrade = checkUpgrade(options);
-    const { onError, idleTimeoutMs, headTimeoutMs, timeoutMs, maxBody } = options;
-    const serve: ServeOptions = { onError, idleTimeoutMs, headTimeoutMs, timeoutMs, maxBody };
+    const { onError, idleTimeoutMs, headTimeoutMs, timeoutMs, writeTimeoutMs, maxBody } = options;
+    const serve: ServeOptions = { onError, idleTimeoutMs, headTimeoutMs, timeoutMs, writeTimeoutMs, maxBody };
     const server = isServer ? where : listen(where, second as number, options.listen);
     this.#http = new HttpServer(server, (request) => this.#answer(request), serve);
   }
@@ -188,6 +188,7 @@ export class WebSocketServer {
       if (typeof verdict === "object") return verdict;
       if (!verdict) return refusal(403, "not allowed");
     }
+    if (request.upgrade && this.#clients.stopped) return refusal(503, "the server is stopping");
     let socket: ServerSocket;
     try {
       socket = accept(request, this.#upgrade);
