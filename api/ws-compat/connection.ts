@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { EventEmitter } from "node:events";
+import type { Duplex } from "node:stream";
 import { Errors } from "../../wasm/abi.gen.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
@@ -173,6 +174,10 @@ export class Connection implements CompatOwner {
   cut(): void {
     if (this.readyState === ReadyState.CLOSED) return;
     this.readyState = ReadyState.CLOSING;
+    if (this.isServer) {
+      (this.socket as Duplex).destroy(); /* what has been written still leaves; the end is told by linkEnded */
+      return;
+    }
     this.link?.cut();
     atEndOfTurn(() => this.#over(undefined));
   }

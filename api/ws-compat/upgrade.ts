@@ -6,6 +6,7 @@ import { WsOption } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
+import { atEndOfTurn } from "../../wasm/turn.ts";
 import { FieldText } from "../http/fields.ts";
 import type { Compression } from "../websocket/deflate.ts";
 import { Adopted, adopt } from "./adoption.ts";
@@ -74,8 +75,11 @@ function begin(acceptance: Acceptance, adopted: Adopted): void {
   }
   engine.setWsOptions(handle, acceptance.autoPong ? 0 : WsOption.NO_AUTO_PONG, maxMessage, acceptance.maxFragments);
   connection.socket = acceptance.socket;
+  /* By then the answer has left, and no message has been told. */
+  atEndOfTurn(() => {
+    if (ws.readyState !== ws.CLOSED) acceptance.open(ws);
+  });
   link.connected();
-  acceptance.open(ws);
 }
 
 /** The lines that the engine writes, as `headers` listeners of `ws` see them. */

@@ -76,6 +76,7 @@ const programs: Record<string, Program> = {
       request.headers["x-own"],
       request.socket.remoteAddress,
     ];
+    await until(() => client.readyState === client.OPEN, "an open client");
     client.send("text");
     client.send(Buffer.from("bytes"));
     client.ping("p");
@@ -182,8 +183,10 @@ const programs: Record<string, Program> = {
     atEnd(() => socket.destroy());
     const frame = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]);
     socket.write(Buffer.concat([Buffer.from(`${handshake}\n`.replaceAll("\n", "\r\n")), frame]));
-    const [ws] = (await next(server, "connection")) as [Client];
-    return (await next(ws, "message")).map(shown);
+    const message = new Promise<unknown[]>((resolve) => {
+      server.on("connection", (ws) => ws.on("message", (...values) => resolve(values)));
+    });
+    return (await within(message, "a message")).map(shown);
   },
   async "a message that is too large"(library) {
     const { server, url } = await serve(library, { maxPayload: 10 });
@@ -211,7 +214,7 @@ const programs: Record<string, Program> = {
       }
       chat.handleUpgrade(request, socket, head, (ws) => chat.emit("connection", ws, request));
     });
-    chat.on("connection", (ws, request) => ws.send(request.url));
+    chat.on("connection", (ws, request) => ws.send(`${request.url}`));
     const port = await listen(http);
     const client = new Client(`ws://127.0.0.1:${port}/chat`);
     const message = (await next(client, "message")).map(shown);
