@@ -8,15 +8,21 @@ const NORMAL = 1000;
 const FIRST_OWN = 3000;
 const LAST_OWN = 4999;
 
+/** RFC 6455 7.4.1 and IANA's registry: what a library or a server may say besides. */
+const OF_SERVERS = [1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
+
 /**
- * What `close` is given, as the standard takes it. Code 0: none is sent.
+ * What `close` is given, as the standard takes it. Code 0: none is sent. `server`: a server may send more codes than the
+ * standard lets pages send.
  *
  * @throws DOMException InvalidAccessError, SyntaxError.
  */
-export function closeArguments(code: unknown, reason: unknown): { code: number; reason: string } {
+export function closeArguments(code: unknown, reason: unknown, server = false): { code: number; reason: string } {
   const number = code === undefined ? undefined : clamped(code);
-  if (number !== undefined && number !== NORMAL && (number < FIRST_OWN || number > LAST_OWN)) {
-    throw new DOMException(`close: ${number} is neither 1000 nor from 3000 to 4999`, "InvalidAccessError");
+  const own = number === undefined || number === NORMAL || (number >= FIRST_OWN && number <= LAST_OWN);
+  if (!own && !(server && OF_SERVERS.includes(number))) {
+    const right = server ? "a code that a server may send" : "1000 or from 3000 to 4999";
+    throw new DOMException(`close: ${number} is not ${right}`, "InvalidAccessError");
   }
   const text = reason === undefined ? "" : `${reason}`;
   if (utf8Size(text) > MAX_REASON) {

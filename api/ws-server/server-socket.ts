@@ -1,6 +1,7 @@
 import { AddressOf } from "../../wasm/abi.gen.ts";
 import type { TlsInfo } from "../../wasm/socket-options.ts";
 import type { IncomingRequest } from "../http/receive.ts";
+import { closeArguments } from "../websocket/close-arguments.ts";
 import type { Session } from "../websocket/session.ts";
 import { WebSocketSurface } from "../websocket/surface.ts";
 
@@ -50,6 +51,18 @@ export class ServerSocket extends WebSocketSurface {
   tlsInfo(): TlsInfo | undefined {
     const { link } = this.#session;
     return link?.engine.tlsInfo(link.handle);
+  }
+
+  /**
+   * Closes it behind all that was sent. `closed` is settled within `closeTimeoutMs`, whatever the client does.
+   *
+   * @param code 1000 to 1003, 1007 to 1014 or 3000 to 4999: 1008 for a broken rule, 1011 for a fault of ours, for example.
+   * @param reason at most 123 bytes of UTF-8.
+   * @throws DOMException InvalidAccessError for another code, SyntaxError for a longer reason.
+   */
+  override close(code?: number, reason?: string): void {
+    const checked = closeArguments(code, reason, true);
+    this.#session.close(checked.code, checked.reason);
   }
 
   /** Ends it at once, without a close frame. */

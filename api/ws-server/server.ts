@@ -8,6 +8,7 @@ import { type Bytes, show, toPayload } from "../handles/arguments.ts";
 import type { IncomingRequest } from "../http/receive.ts";
 import { type HttpHandler, HttpServer, type ServeOptions } from "../http/serve.ts";
 import type { HttpReply } from "../http/types.ts";
+import { closeArguments } from "../websocket/close-arguments.ts";
 import { type BroadcastResult, broadcast, type SlowClients } from "./broadcast.ts";
 import { Clients } from "./clients.ts";
 import { type CheckedUpgrade, checkUpgrade, type UpgradeOptions } from "./options.ts";
@@ -152,10 +153,10 @@ export class WebSocketServer {
 
   /**
    * Stops: no more clients are accepted, those that are here are closed with `code`, and what was sent to them still
-   * leaves. Settled when none is left, within `graceMs`.
+   * leaves. Settled when none is left, within `graceMs`. Rejected as `ServerSocket.close` throws, and then it goes on.
    */
   async close(options: WebSocketCloseOptions = {}): Promise<void> {
-    const { code = GOING_AWAY, reason = "" } = options;
+    const { code, reason } = closeArguments(options.code ?? GOING_AWAY, options.reason, true);
     const graceMs = Math.min(options.graceMs ?? Number.POSITIVE_INFINITY, defaultEngine().limits.closeTimeoutMs);
     this.#clients.stop(new TwinwireError("ERR_STATE", { step: "accept", reason: "close was called" }));
     await Promise.all([this.#http.close({ graceMs }), this.#clients.close(code, reason, graceMs)]);

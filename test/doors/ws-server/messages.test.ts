@@ -251,6 +251,26 @@ describe("the end", () => {
     await expect(server.accept()).rejects.toMatchObject({ code: "ERR_STATE" });
   });
 
+  test.each([1001, 1003, 1008, 1011, 1014, 3000])("a client is closed with %i", async (code) => {
+    const server = await serve({ onConnection: (socket) => socket.close(code, "why") });
+    const client = await wsClient(urlOf(server));
+    expect(await within(once(client, "close"), "closed")).toEqual([code, Buffer.from("why")]);
+  });
+
+  test("codes that no close frame may have are refused, and nothing is closed", async () => {
+    const server = await serve();
+    await wsClient(urlOf(server));
+    const socket = await nextOf(server);
+    for (const code of [0, 999, 1004, 1005, 1006, 1015, 2999, 5000]) {
+      const refused = expect.objectContaining({ name: "InvalidAccessError" });
+      expect(() => socket.close(code)).toThrow(refused);
+      await expect(server.close({ code })).rejects.toEqual(refused);
+    }
+    await expect(server.close({ reason: "x".repeat(124) })).rejects.toMatchObject({ name: "SyntaxError" });
+    expect(socket.readyState).toBe(1);
+    await wsClient(urlOf(server));
+  });
+
   test("close is bounded whatever clients do", async () => {
     const server = await serve();
     const client = new RawClient(server);

@@ -186,13 +186,12 @@ describeWith(findTool("curl", ["curl"], ["--version"]), "curl", (curl) => {
 
   test("a handshake: 101 with the key of RFC 6455 1.3, and the first frame", async () => {
     const server = await serve({
-      closeTimeoutMs: 100,
       onConnection: (socket) => {
         socket.send("hello");
         socket.close(1000);
       },
     });
-    const answer = await ask(...UPGRADE, ...KEY, urlOf(server).replace("ws", "http"));
+    const answer = await ask("--max-time", "1", ...UPGRADE, ...KEY, urlOf(server).replace("ws", "http"));
     expect(answer).toMatch(/^http\/1\.1 101 /);
     expect(answer).toContain("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=");
     expect(answer).toContain("hello");
