@@ -132,7 +132,8 @@ export class Connection implements CompatOwner {
       this.emitter.emit("error", error);
     }
     this.wasClean = info.wasClean;
-    this.#over(info.error);
+    /* What the last message has set off is done by then, as where the socket's own end has to be awaited. */
+    atEndOfTurn(() => this.#over(info.error));
   }
 
   /** Gives up what was never open: `error`, then `close`. */
