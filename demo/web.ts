@@ -15,8 +15,8 @@ if (!Number.isInteger(port) || port < 0 || port > 65535) {
   process.exit(2);
 }
 
-/* No page gets further behind than this, beyond what the system's own buffers hold. */
-limits({ sendBuffer: 1024 * 1024 });
+/* No page gets further behind than this, beyond what the system's own buffers hold; and none delays the end for longer. */
+limits({ sendBuffer: 1024 * 1024, closeTimeoutMs: 2000 });
 
 const story = new Story(process.stdout, process.env);
 const station = new Station(host, port, (text) => story.tell(text));

@@ -1,5 +1,7 @@
 /** The page of `make demo-web`, in a browser that is no part of this project: looked at, and clicked. */
+import { once } from "node:events";
 import { existsSync, mkdirSync, statSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, expect, test } from "@jest/globals";
@@ -199,6 +201,24 @@ test("gives nothing to pages of other sites, and nothing that is not the page's"
     });
   expect(await within(open({ origin: "http://elsewhere.example" }), "an answer")).toContain("403");
   expect(await within(open({ origin: new URL(url).origin }), "an answer")).toBe("closed with 4000");
+}, 20_000);
+
+test("ends on Ctrl-C although a client does not answer", async () => {
+  const { child, url } = await serve();
+  const { port } = new URL(url);
+  const client = connect(Number(port), "127.0.0.1");
+  atEnd(() => client.destroy());
+  client.on("error", () => {});
+  client.write(
+    "GET /sensors HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+  );
+  await within(once(client, "readable"), "the handshake");
+  const start = performance.now();
+  child.process.kill("SIGINT");
+  expect(await within(child.ended, "its end")).toBe(0);
+  expect(performance.now() - start).toBeLessThan(4_000);
+  expect(child.lines.all.at(-1)).toMatch(/said goodbye to 1 page$/);
 }, 20_000);
 
 test("says what is wrong with its port", async () => {

@@ -61,7 +61,7 @@ export class Station {
     const pages = this.#pages.size;
     this.#sensor.stop();
     clearInterval(this.#status);
-    await this.#server.close({ reason: "the demo has ended", graceMs: 2000 });
+    await this.#server.close({ reason: "the demo has ended" });
     return pages;
   }
 
