@@ -18,6 +18,7 @@ export type { SendCallback, SendOptions } from "./ws-compat/arguments.ts";
 export type { ClientOptions, PerMessageDeflateOptions } from "./ws-compat/client-options.ts";
 export type { BinaryType } from "./ws-compat/connection.ts";
 export type { CompatEvent, CompatListenerOptions } from "./ws-compat/event-target.ts";
+export type { MessageData, WebSocketEvents, WebSocketServerEvents } from "./ws-compat/events.ts";
 export type { ClientInfo, ServerOptions, Verdict } from "./ws-compat/server-options.ts";
 
 /* As those take them who ask for the class alone: require("ws").Server. */

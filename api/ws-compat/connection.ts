@@ -125,15 +125,15 @@ export class Connection implements CompatOwner {
       return;
     }
     this.readyState = ReadyState.CLOSING;
+    this.wasClean = info.wasClean;
+    /* What the last message has set off is done by then, as where the socket's own end has to be awaited. */
+    atEndOfTurn(() => this.#over(info.error));
     const error = info.error === undefined ? undefined : brokenError(info.error);
     if (error !== undefined) {
       this.#closeCode = ABNORMAL;
       this.#closeReason = EMPTY;
       this.emitter.emit("error", error);
     }
-    this.wasClean = info.wasClean;
-    /* What the last message has set off is done by then, as where the socket's own end has to be awaited. */
-    atEndOfTurn(() => this.#over(info.error));
   }
 
   /** Gives up what was never open: `error`, then `close`. */

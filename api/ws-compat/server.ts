@@ -7,6 +7,7 @@ import { defaultEngine } from "../../wasm/host.ts";
 import type { Compression } from "../websocket/deflate.ts";
 import { checkAdoption } from "./adoption.ts";
 import { compressionOf, maxMessageOf } from "./client-options.ts";
+import type { WebSocketServerEvents } from "./events.ts";
 import { type Fault, faultOf, offeredProtocols } from "./judge.ts";
 import { refuse } from "./refuse.ts";
 import type { ClientInfo, ServerOptions, Verdict } from "./server-options.ts";
@@ -26,7 +27,7 @@ type State = (typeof State)[keyof typeof State];
  * server.on("connection", (ws, request) => ws.send(`hello, ${request.socket.remoteAddress}`));
  * ```
  */
-export class WebSocketServer extends EventEmitter {
+export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   readonly options: ServerOptions;
   /** Those that are connected; `undefined` with `clientTracking: false`. */
   readonly clients: Set<WebSocket> | undefined;

@@ -7,6 +7,7 @@ import type { ClientOptions } from "./client-options.ts";
 import { type BinaryType, Connection } from "./connection.ts";
 import { Dial } from "./dial.ts";
 import { type CompatListenerOptions, DomListeners, type Listener } from "./event-target.ts";
+import type { WebSocketEvents } from "./events.ts";
 import { sendMessage } from "./sending.ts";
 import { protocolsOf, urlOf } from "./url.ts";
 
@@ -27,7 +28,7 @@ export let connectionOf: (ws: WebSocket) => Connection;
  * ws.on("message", (data, isBinary) => ws.send(data, { binary: isBinary }));
  * ```
  */
-export class WebSocket extends EventEmitter {
+export class WebSocket extends EventEmitter<WebSocketEvents> {
   static readonly CONNECTING = 0;
   static readonly OPEN = 1;
   static readonly CLOSING = 2;
@@ -50,8 +51,8 @@ export class WebSocket extends EventEmitter {
     const isOptions = typeof protocols === "object" && protocols !== null && !Array.isArray(protocols);
     const given = (isOptions ? protocols : (options ?? {})) as ClientOptions;
     const listed = isOptions || protocols === undefined || protocols === null ? given.protocols : protocols;
-    this.#connection = new Connection(this, url === null, given.closeTimeout ?? CLOSE_TIMEOUT);
-    this.#dom = new DomListeners(this, this.#connection);
+    this.#connection = new Connection(this as EventEmitter, url === null, given.closeTimeout ?? CLOSE_TIMEOUT);
+    this.#dom = new DomListeners(this as EventEmitter, this.#connection);
     if (url === null) return;
     const target = urlOf(url);
     this.#connection.url = target.href;
