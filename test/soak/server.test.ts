@@ -1,0 +1,118 @@
+/** A server with a thousand clients, ours and those of `ws`: broadcasts, half of them vanish, all ends orderly. */
+import { connect, type Socket } from "node:net";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { limits, type ServerSocket, WebSocket, WebSocketServer } from "twinwire";
+import { WebSocket as WsClient } from "ws";
+import { endPeers, tcpPeer } from "../support/peers.ts";
+import { pause, until, within } from "../support/wait.ts";
+
+const COUNT = 1000;
+const HALF = COUNT / 2;
+const ROUNDS = 4;
+const AT_ONCE = 50; // a divisor of a quarter
+
+/** What a client heard, whichever it is. */
+interface Ear {
+  heard: number;
+  wrong: number;
+  closed: Promise<number>;
+}
+
+/** Messages that grow. */
+const message = (round: number): string => `${round}:`.padEnd(10 ** (round + 1), "ü");
+
+let server: WebSocketServer;
+const ends: { code: number; error: string | undefined }[] = [];
+
+beforeAll(async () => {
+  /* Both ends of our own clients have a place, and not many are left. */
+  limits({ sockets: 2 * COUNT, webSockets: 2 * COUNT });
+  server = new WebSocketServer("127.0.0.1", 0, {
+    listen: { backlog: COUNT },
+    heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 },
+    onConnection: (socket: ServerSocket) => {
+      socket.closed.then(({ code, error }) => ends.push({ code, error: error?.code }));
+    },
+  });
+  await server.opened;
+});
+
+afterAll(async () => {
+  await server.close({ graceMs: 100 });
+  await endPeers();
+});
+
+function hear(ear: Ear, data: unknown): void {
+  if (String(data) !== message(ear.heard % ROUNDS)) ear.wrong += 1;
+  ear.heard += 1;
+}
+
+async function ours(url: string): Promise<Ear> {
+  const ws = new WebSocket(url);
+  const ear = { heard: 0, wrong: 0, closed: ws.closed.then(({ code }) => code) };
+  ws.onmessage = ({ data }) => hear(ear, data);
+  await within(ws.opened, "open", 15_000);
+  return ear;
+}
+
+async function theirs(url: string): Promise<Ear> {
+  const ws = new WsClient(url, { perMessageDeflate: false });
+  const closed = new Promise<number>((resolve) => ws.on("close", resolve));
+  const ear = { heard: 0, wrong: 0, closed };
+  ws.on("message", (data) => hear(ear, data));
+  ws.on("error", () => {});
+  await within(new Promise((resolve) => ws.once("open", resolve)), "open", 15_000);
+  return ear;
+}
+
+/** So many clients, some at a time. */
+async function many(count: number, make: () => Promise<Ear>): Promise<Ear[]> {
+  const ears: Ear[] = [];
+  while (ears.length < count) ears.push(...(await Promise.all(Array.from({ length: AT_ONCE }, make))));
+  return ears;
+}
+
+test("connects, tells, misses and ends a thousand clients", async () => {
+  /* Half of them come through a cable that can be cut: bytes stop on both sides, and no end is told. */
+  const cables: Socket[] = [];
+  let cut = false;
+  const port = Number(server.addr().split(":")[1]);
+  const cable = await tcpPeer((near) => {
+    const far = connect(port, "127.0.0.1");
+    far.on("error", () => {});
+    far.on("close", () => near.destroy());
+    near.on("close", () => far.destroy());
+    near.on("data", (bytes) => cut || far.write(bytes));
+    far.on("data", (bytes) => cut || near.write(bytes));
+    cables.push(far);
+  });
+  const direct = `ws://${server.addr()}/`;
+  const through = `ws://127.0.0.1:${cable.port}/`;
+
+  const stay = [...(await many(HALF / 2, () => ours(direct))), ...(await many(HALF / 2, () => theirs(direct)))];
+  const leave = [...(await many(HALF / 2, () => ours(through))), ...(await many(HALF / 2, () => theirs(through)))];
+  await until(() => server.clients.size === COUNT, "a thousand clients");
+
+  for (let round = 0; round < ROUNDS; round++) {
+    expect(server.broadcast(message(round))).toEqual({ sent: COUNT, skipped: [] });
+    await until(() => [...stay, ...leave].every(({ heard }) => heard === round + 1), `round ${round}`, 15_000);
+  }
+  expect([...stay, ...leave].filter(({ wrong }) => wrong > 0)).toEqual([]);
+
+  cut = true;
+  await until(() => server.clients.size === HALF, "the heartbeat to notice", 15_000);
+  expect(cables.length).toBe(HALF);
+  expect(ends).toEqual(Array.from({ length: HALF }, () => ({ code: 1006, error: "ERR_HEARTBEAT" })));
+  await pause(20);
+  expect(server.clients.size).toBe(HALF);
+
+  expect(server.broadcast(message(0)).sent).toBe(HALF);
+  await until(() => stay.every(({ heard }) => heard === ROUNDS + 1), "those who stayed");
+  ends.length = 0;
+  await within(server.close({ reason: "good night" }), "the end");
+  expect(await within(Promise.all(stay.map(({ closed }) => closed)), "all of them")).toEqual(stay.map(() => 1001));
+  expect(ends).toEqual(stay.map(() => ({ code: 1001, error: undefined })));
+  expect(server.clients.size).toBe(0);
+  /* Those that lost their cable are told as lost. */
+  expect(await within(Promise.all(leave.map(({ closed }) => closed)), "the lost")).toEqual(leave.map(() => 1006));
+}, 40_000);
