@@ -77,7 +77,11 @@ export abstract class Calls {
   /** As `close`, at once: what is queued is dropped, and a connection is reset. */
   abort(endpoint: Endpoint): number {
     this.pump.touchClock();
-    return this.left(endpoint, this.core.exports.tw_abort(this.core.self, endpoint.handle));
+    const wasClosed = endpoint.released;
+    const result = this.core.exports.tw_abort(this.core.self, endpoint.handle);
+    if (!wasClosed) return this.left(endpoint, result);
+    this.pump.queueLater();
+    return result;
   }
 
   /** The `State` of a handle. */

@@ -220,7 +220,7 @@ export class Link extends Endpoint implements Sink {
 
   /** Ends at once, without a close frame, and is not heard of any more. */
   cut(): void {
-    if (!this.released && this.handle !== NONE) {
+    if (this.handle !== NONE) {
       this.#lastStats ??= this.engine.stats(this.handle);
       this.engine.abort(this);
     }

@@ -14,8 +14,9 @@ int32_t tw_close(tw_core *core, int32_t handle) {
 }
 
 int32_t tw_abort(tw_core *core, int32_t handle) {
-  tw_slot *slot = tw_slot_owned(core, handle, 0);
-  if (slot == NULL)
+  tw_slot *slot = tw_slot_find(core, handle);
+  bool closing = slot != NULL && slot->state == TW_STATE_CLOSING;
+  if (slot == NULL || ((slot->flags & TW_SLOT_RELEASED) != 0 && !closing))
     return TW_ERR_HANDLE;
   slot->flags |= TW_SLOT_RELEASED;
   if (slot->kind == TW_KIND_TCP || slot->kind == TW_KIND_WS)

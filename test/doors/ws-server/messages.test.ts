@@ -280,6 +280,7 @@ describe("the end", () => {
     await within(server.close({ graceMs: 100 }), "the end");
     expect(performance.now() - begun).toBeLessThan(1_500);
     expect(server.clients.size).toBe(0);
+    await client.rest(1_000); /* the socket is gone, too */
   });
 
   test("a loop over clients ends with the server", async () => {
