@@ -390,13 +390,17 @@ static void serve_all(tw_lwip *port, const watch *on) {
 }
 
 uint32_t tw_lwip_turn(tw_lwip *port, uint32_t ms) {
+  uint32_t told = tw_easy_told(port->easy);
   bool open = tw_easy_open_handles(port->easy) > 0;
   tw_easy_turn(port->easy);
   uint32_t now = tw_lwip_now(port);
   if (atomic_exchange(&port->suspect, false) || port->network.address == 0 || now - port->watched >= WATCH_MS)
     ms = watch_network(port) ? 0 : ms;
-  if (tw_easy_flush(port->easy) || (open && tw_easy_open_handles(port->easy) == 0))
-    ms = 0; /* that the last handle has just gone is news, too */
+  bool again = tw_easy_flush(port->easy);
+  bool emptied = open && tw_easy_open_handles(port->easy) == 0; /* that the last one has just gone is news, too */
+  /* Who was told something may wait for just that, and may have sent something. */
+  if (tw_easy_flush(port->easy) || again || emptied || tw_easy_told(port->easy) != told)
+    ms = 0;
   watch on;
   uint32_t wait = wait_for(port, &on, ms);
   if (on.highest < 0)

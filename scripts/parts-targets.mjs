@@ -1,10 +1,16 @@
 // The parts of "make test" that need other processors: parts.mjs takes them in.
 
+import { lwipMissing } from "../test/esp32/lwip.mjs";
 import { runSize } from "./size.mjs";
 import { missingFor } from "./targets.mjs";
 import { runVectors } from "./vectors.mjs";
 
 export const targetParts = [
   { name: "vectors on every target", group: "targets", run: () => runVectors() },
-  { name: "size on devices", group: "targets", missing: missingFor("rv32imc", "xtensa"), run: () => runSize() },
+  {
+    name: "size on devices",
+    group: "targets",
+    missing: missingFor("rv32imc", "xtensa") ?? lwipMissing(),
+    run: () => runSize(),
+  },
 ];

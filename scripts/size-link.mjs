@@ -2,6 +2,7 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { fetchLwip, lwip } from "../test/esp32/lwip.mjs";
 import { includes, root } from "../wasm/build/project.mjs";
 import { capture } from "./capture.mjs";
 import { deviceSources, doorSources } from "./targets.mjs";
@@ -84,6 +85,24 @@ export async function link(processor, objects, { name, roots }) {
   const lacking = roots.filter((symbol) => !functions.some((one) => one.name === symbol));
   if (lacking.length > 0) throw new Error(`${name}: the core has no ${lacking.join(", ")}`);
   return { ...sections, functions };
+}
+
+/**
+ * The files of the component for ESP-IDF that reach lwIP, whole: { name, code, data }. task.c and tls_esp.c need headers
+ * of FreeRTOS and mbedTLS for the processor, which are not to be had here.
+ */
+export async function measurePort(processor) {
+  fetchLwip();
+  const names = ["port_lwip", "loop_lwip", "lookup", "address_v46", "calls"];
+  const sources = names.map((name) => `esp32/${name}.c`);
+  const folders = ["esp32", "esp32/include", "test/esp32/stub/include", "test/esp32/lwip"];
+  const headers = [...folders.map((folder) => `-I${folder}`), `-isystem${join(lwip, "src/include")}`];
+  const objects = await compile(processor, sources, ["-D_DEFAULT_SOURCE", ...headers]);
+  const sizes = objects.map(async ({ source, object }) => ({
+    name: source,
+    ...readSections(await must(`${processor.prefix}size`, ["-A", object])),
+  }));
+  return Promise.all(sizes);
 }
 
 /** `size -A`: what lies in flash, and what in memory from the start. */

@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { root } from "../wasm/build/project.mjs";
-import { compile, compilerOf, link, processors } from "./size-link.mjs";
+import { compile, compilerOf, link, measurePort, processors } from "./size-link.mjs";
 import { needOf } from "./size-need.mjs";
 import { deepest } from "./size-stack.mjs";
 
@@ -41,7 +41,8 @@ async function measure(processor) {
     const ram = data + need[`arena${suffix}`] + (set.door ? need[`door${suffix}`] : 0);
     sets.push({ ...set, code, data, ram, stack, functions });
   }
-  return { processor: processor.name, compiler: await compilerOf(processor), need, sets };
+  const port = await measurePort(processor);
+  return { processor: processor.name, compiler: await compilerOf(processor), need, sets, port };
 }
 
 const bytes = (number) => number.toLocaleString("en");
@@ -73,8 +74,14 @@ function render(results) {
     ["memory in bytes", ...results.map(({ processor }) => processor)],
     ...needs.map(([what, key]) => [what, ...results.map(({ need }) => bytes(need[key]))]),
   ]);
+  const sum = (port) => port.reduce((total, { code }) => total + code, 0);
+  const port = table([
+    ["the component's own files", ...heads("code")],
+    ...results[0].port.map(({ name }, index) => [name, ...results.map((one) => bytes(one.port[index].code))]),
+    ["together", ...results.map((one) => bytes(sum(one.port)))],
+  ]);
   const made = results.map(({ processor, compiler }) => `${processor} by ${compiler}`).join(", ");
-  return `${sets}\n\n${memory}\n\nMeasured at \`-Os\`: ${made}.`;
+  return `${sets}\n\n${memory}\n\n${port}\n\nMeasured at \`-Os\`: ${made}.`;
 }
 
 /** What exceeds its `kind`: "budget" or "goal". */

@@ -325,8 +325,7 @@ static void tell_one(tw_easy *easy, const tw_event *record) {
     tell_data(easy, slot, record, data);
     break;
   case TW_EVENT_MESSAGE:
-    if (is_web_socket(
-            slot)) /* the wall can make one of a connection that was accepted; the door has no memory for it */
+    if (is_web_socket(slot)) /* see tw_easy_init: a connection that was accepted can have become one */
       tw_easy_message(easy, slot, record, data);
     break;
   case TW_EVENT_ERROR:

@@ -351,6 +351,31 @@ static void test_accepted(void) {
   CHECK(tw_net_target(sock, target, sizeof target) == 0 && target[0] == 0);
 }
 
+/* Who holds the core can make a WebSocket of what was accepted, but the door does not know it as one. */
+static void test_accepted_web_socket(void) {
+  static const char head[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+  start("accepted WebSocket", false);
+  int32_t listener = tw_net_tcp_listen(NULL, 0);
+  CHECK(tw_net_on(listener, "accepted", on_accepted, NULL) == 0);
+  tw_easy_tell(easy, tw_connected(core, listener));
+  int32_t sock = accept_one(listener);
+  tw_net_on(sock, "data", on_data, NULL);
+  tw_net_on(sock, "disconnected", on_disconnected, NULL);
+  tw_easy_tell(easy, tw_connected(core, sock));
+  CHECK(tw_http_read(core, sock, 0, 0) == 0);
+  receive(sock, head, sizeof head - 1);
+  CHECK(tw_ws_accept(core, sock, head, sizeof head - 1, "", 0, "", 0, 0, 0) == 0);
+  CHECK(noted("accepted connected "));
+  receive(sock, "\x01\x81\0\0\0\0a", 7); /* in pieces, which would be joined */
+  receive(sock, "\x89\x80\0\0\0\0", 6);
+  receive(sock, "\x80\x81\0\0\0\0b", 7);
+  CHECK(tw_ws_on(sock, "message", on_message_note, NULL) == -1 && tw_last_error() == TW_ERR_HANDLE);
+  CHECK(tw_net_state(sock) == TW_STATE_OPEN && noted(""));
+  tw_easy_tell(easy, tw_closed(core, sock, TW_ERR_RESET));
+  CHECK(noted("lost "));
+}
+
 /* ---- Time ------------------------------------------------------------------------------------------------------- */
 
 static void test_time(void) {
@@ -638,9 +663,10 @@ int32_t tw_poll(uint32_t ms) {
 
 int main(void) {
   static void (*const tests[])(void) = {
-      test_ranges,       test_order,        test_names,         test_table,           test_changes_inside,
-      test_close_inside, test_place_reused, test_counts,        test_accepted,        test_time,
-      test_terminated,   test_messages,     test_many_messages, test_message_dropped, test_anything,
+      test_ranges,       test_order,        test_names,    test_table,         test_changes_inside,
+      test_close_inside, test_place_reused, test_counts,   test_accepted,      test_accepted_web_socket,
+      test_time,         test_terminated,   test_messages, test_many_messages, test_message_dropped,
+      test_anything,
   };
   const unsigned count = sizeof tests / sizeof *tests;
   unsigned failed = 0;

@@ -8,7 +8,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { coreSources, listFiles, root, warningFlags } from "../../wasm/build/project.mjs";
+import { deviceSources, doorSources } from "../../scripts/targets.mjs";
+import { listFiles, root, warningFlags } from "../../wasm/build/project.mjs";
 import { fetchLwip, lwip, lwipSources } from "./lwip.mjs";
 
 const folder = join(root, "build/esp32-host");
@@ -91,7 +92,7 @@ export async function build(compiler = "gcc") {
   );
   const shared = [
     ...stack.map(([, object]) => object),
-    ...(await compileOurs([...componentSources, ...coreSources(), ...c("core-c/easy")])),
+    ...(await compileOurs([...componentSources, ...deviceSources(), ...doorSources()])),
     ...(await compileOurs([...c("test/esp32/stub"), ...c("test/esp32/lwip")])),
   ];
   const programs = {

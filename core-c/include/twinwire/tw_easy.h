@@ -548,7 +548,10 @@ typedef struct tw_easy_host {
 size_t tw_easy_need(const tw_limits *limits, const tw_easy_options *options);
 
 /* Makes a door in `memory` (`size` >= tw_easy_need, aligned to 16) upon `core`, whose limits are given again. All but
- * `memory` and `core` is copied. Returns NULL if the size or an option is wrong. */
+ * `memory` and `core` is copied. Returns NULL if the size or an option is wrong.
+ *
+ * The door's WebSockets are clients. One that is made of an accepted connection (tw_ws_accept on `core`) stays a TCP
+ * connection here: of what comes then, only "error", "drain" and "disconnected" are told. */
 tw_easy *tw_easy_init(void *memory, size_t size, const tw_limits *limits, const tw_easy_options *options, tw_core *core,
                       const tw_easy_host *host);
 

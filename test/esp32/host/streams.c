@@ -187,6 +187,27 @@ static void may_be_closed_by_a_listener(void) {
   test_end();
 }
 
+static void on_deadline(const NetDeadline *e, void *ctx) { (void)e, (*(uint32_t *)ctx)++; }
+
+/* What a turn tells before it would wait may be all that the application waits for. */
+static void does_not_wait_behind_news(void) {
+  static uint32_t passed;
+  passed = 0;
+  test_begin(NULL);
+  test_connect(&it, here.peer_address, sink.port);
+  test_until(&it.connected, 1);
+  tw_net_on(it.handle, "deadline", on_deadline, &passed);
+  CHECK(tw_net_set_deadline(it.handle, TW_DEADLINE_READ, 10) == 0);
+  tw_poll(0);
+  uint32_t started = test_now();
+  while (test_now() - started < 30)
+    ;
+  while (passed == 0)
+    tw_poll(TW_FOREVER);
+  CHECK(test_now() - started < 130);
+  test_end();
+}
+
 void tests_of_streams(void) {
   peer *all[] = {&echo, &goodbye, &resetting, &slow, &source, &short_source, &sink};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -202,6 +223,7 @@ void tests_of_streams(void) {
   TEST(feels_a_slow_peer);
   TEST(pauses_and_resumes);
   TEST(may_be_closed_by_a_listener);
+  TEST(does_not_wait_behind_news);
   TEST(reconnects_a_thousand_times);
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     here.peers->stop(all[i]);
