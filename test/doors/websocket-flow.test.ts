@@ -57,6 +57,22 @@ describe("for await", () => {
     expect(got).toEqual(["2", "3"]);
   });
 
+  test("bytes that waited are what came, whatever came after them", async () => {
+    const { url } = await wsPeer(async (socket) => {
+      for (let at = 0; at < 8; at++) {
+        socket.send(Buffer.alloc(100, at));
+        await pause(2);
+      }
+      socket.close(1000);
+    });
+    const messages = open(url)[Symbol.asyncIterator]();
+    await pause(60);
+    for (let at = 0; at < 8; at++) {
+      const { value } = await within(messages.next(), "a message");
+      expect([...(value as Uint8Array)]).toEqual(Array.from({ length: 100 }, () => at));
+    }
+  });
+
   test("a slow loop slows the peer down", async () => {
     const sockets = new Inbox<Socket>("a socket");
     const { port } = await rawWsPeer(sockets.push);
