@@ -53,12 +53,13 @@ export interface ServeCase {
   readonly kind: "serve";
   readonly name: string;
   readonly runtime: Runtime;
-  readonly protocol: "http";
-  readonly method: "GET" | "POST";
+  readonly protocol: "http" | "ws";
+  /** What the server does: it answers GET or POST, each message by itself, or by telling it to every client. */
+  readonly task: "GET" | "POST" | "echo" | "broadcast";
   readonly connections: number;
   /** On each connection. */
   readonly inFlight: number;
-  readonly unit: "req/s";
+  readonly unit: "req/s" | "msg/s";
   readonly better: "more";
   readonly contenders: readonly Contender[];
 }
@@ -112,7 +113,15 @@ function httpServer(method: "GET" | "POST", connections: number, inFlight: numbe
   const name = `http-server/${method}/${connections}x${inFlight}`;
   const contenders = [Contender.TWINWIRE, Contender.HTTP];
   const [runtime, protocol, unit, better] = ["node", "http", "req/s", "more"] as const;
-  return { kind: "serve", name, runtime, protocol, method, connections, inFlight, unit, better, contenders };
+  return { kind: "serve", name, runtime, protocol, task: method, connections, inFlight, unit, better, contenders };
+}
+
+/** 64 bytes of text. A message that is told to everybody counts for each of them. */
+function wsServer(task: "echo" | "broadcast", connections: number, inFlight: number): ServeCase {
+  const name = `ws-server/${task}/${connections}x${inFlight}`;
+  const contenders = [Contender.TWINWIRE, Contender.WS];
+  const [runtime, protocol, unit, better] = ["node", "ws", "msg/s", "more"] as const;
+  return { kind: "serve", name, runtime, protocol, task, connections, inFlight, unit, better, contenders };
 }
 
 /** What is measured, as what/size/content/in flight. */
@@ -133,6 +142,9 @@ export const cases: readonly Case[] = [
   httpServer("GET", 64, 1),
   httpServer("POST", 64, 1),
   httpServer("GET", 16, 16),
+  wsServer("echo", 100, 16),
+  wsServer("broadcast", 1000, 16),
+  wsServer("broadcast", 1000, 1),
   onRuntime("bun", wsClient(64, "text", 256)),
   onRuntime("bun", wsClient(64, "text", 1)),
 ];

@@ -1,5 +1,5 @@
 /** The process of one contender: measures what its parent asks for, one job after the other, until the parent leaves. */
-import { Contender, type EchoCase } from "./cases.ts";
+import { Contender, type EchoCase, type ServeCase } from "./cases.ts";
 import { measureIdle } from "./idle.ts";
 import type { Answer, Job, Measured, Ports } from "./protocol.ts";
 import { measureServe } from "./serve.ts";
@@ -24,12 +24,17 @@ const clients: Partial<Record<Contender, () => Promise<Client>>> = {
 /** What a server's file exports. */
 interface Server {
   /** Starts it; its port. */
-  start(): Promise<number>;
+  start(task: ServeCase["task"]): Promise<number>;
 }
 
-const servers: Partial<Record<Contender, () => Promise<Server>>> = {
+const httpServers: Partial<Record<Contender, () => Promise<Server>>> = {
   [Contender.TWINWIRE]: () => import("./servers/http-twinwire.ts"),
   [Contender.HTTP]: () => import("./servers/http-node.ts"),
+};
+
+const wsServers: Partial<Record<Contender, () => Promise<Server>>> = {
+  [Contender.TWINWIRE]: () => import("./servers/ws-twinwire.ts"),
+  [Contender.WS]: () => import("./servers/ws-ws.ts"),
 };
 
 /** The port of the server that this process is, once it has been asked for one. */
@@ -48,7 +53,8 @@ function known<T>(found: T | undefined, contender: Contender, name: string): T {
 
 async function run(job: Job): Promise<Measured> {
   if (job.case.kind === "serve") {
-    port ??= await (await known(servers[job.contender], job.contender, job.case.name)()).start();
+    const servers = job.case.protocol === "http" ? httpServers : wsServers;
+    port ??= await (await known(servers[job.contender], job.contender, job.case.name)()).start(job.case.task);
     return measureServe(job.case, job, port);
   }
   const client = await load(job);

@@ -7,17 +7,31 @@ const LENGTH = /\r\ncontent-length: (\d+)\r\n/i;
 
 let count = 0;
 
-function open({ port, request, inFlight }: LoadOrder, failed: (error: Error) => void): void {
+/** Opens a connection, and tells when it is ready to be asked. `asks`: whether requests are sent on it. */
+function open(order: LoadOrder, asks: boolean, failed: (error: Error) => void): Promise<() => void> {
+  const { port, opening, request, inFlight, answerSize } = order;
   const one = Buffer.from(request, "latin1");
   const many = Buffer.concat(Array.from({ length: inFlight }, () => one));
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   let first = "";
-  let size = 0;
+  let size = answerSize;
   let got = 0;
-  socket.on("connect", () => socket.write(many));
+  let open = opening === "";
+  let ready: (begin: () => void) => void = () => {};
+  const begin = (): void => void (asks && socket.write(many));
+  socket.on("connect", () => {
+    if (open) ready(begin);
+    else socket.write(opening);
+  });
   socket.on("error", failed);
   socket.on("close", () => failed(new Error("the server closed the connection")));
   socket.on("data", (data: Buffer) => {
+    if (!open) {
+      first += data.toString("latin1");
+      open = first.endsWith("\r\n\r\n");
+      if (open) ready(begin);
+      return;
+    }
     got += data.length;
     if (size === 0) {
       first += data.toString("latin1");
@@ -32,7 +46,10 @@ function open({ port, request, inFlight }: LoadOrder, failed: (error: Error) => 
     if (whole === 0) return;
     got -= whole * size;
     count += whole;
-    socket.write(whole === 1 ? one : many.subarray(0, whole * one.length));
+    if (asks) socket.write(whole === 1 ? one : many.subarray(0, whole * one.length));
+  });
+  return new Promise((resolve) => {
+    ready = resolve;
   });
 }
 
@@ -40,12 +57,16 @@ process.on("message", (message) => {
   const order = message as LoadOrder;
   const answer = (it: LoadAnswer): void => void process.send?.(it);
   const failed = (error: Error): void => answer({ failed: error.message });
-  for (let index = 0; index < order.connections; index++) open(order, failed);
-  setTimeout(() => {
+  const opened = Array.from({ length: order.connections }, (_, at) => open(order, at === 0 || !order.oneAsks, failed));
+  Promise.all(opened).then((begins) => {
+    for (const begin of begins) begin();
+    setTimeout(measure, order.settleMs);
+  });
+  const measure = (): void => {
     count = 0;
     const begin = performance.now();
     answer({ begun: true });
     setTimeout(() => answer({ count, ms: performance.now() - begin }), order.measureMs);
-  }, order.settleMs);
+  };
 });
 process.on("disconnect", () => process.exit(0));

@@ -37,8 +37,14 @@ export interface LoadOrder {
   readonly connections: number;
   /** Requests that are on their way at once, on each connection. */
   readonly inFlight: number;
+  /** What is sent first, and answered by a head. `""`: nothing. */
+  readonly opening: string;
   /** One request, its bytes as characters. */
   readonly request: string;
+  /** Bytes of its answer; 0: as the head of the first one says, by Content-Length. */
+  readonly answerSize: number;
+  /** Whether one of the connections asks, and all of them are answered. */
+  readonly oneAsks: boolean;
   readonly settleMs: number;
   readonly measureMs: number;
 }

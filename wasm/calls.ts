@@ -74,6 +74,12 @@ export abstract class Calls {
     return this.left(endpoint, this.core.exports.tw_close(this.core.self, endpoint.handle));
   }
 
+  /** As `close`, at once: what is queued is dropped, and a connection is reset. */
+  abort(endpoint: Endpoint): number {
+    this.pump.touchClock();
+    return this.left(endpoint, this.core.exports.tw_abort(this.core.self, endpoint.handle));
+  }
+
   /** The `State` of a handle. */
   state(handle: number): State {
     const state = this.core.exports.tw_state(this.core.self, handle);

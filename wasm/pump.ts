@@ -10,7 +10,7 @@ import { routeImports } from "./imports.ts";
 import { Reading } from "./reading.ts";
 import { report } from "./report.ts";
 import { Tracing } from "./trace/tracing.ts";
-import { atEndOfTurn } from "./turn.ts";
+import { turnEnder } from "./turn.ts";
 import { Unread } from "./unread.ts";
 
 /** What an endpoint still hears once the application has closed it. */
@@ -177,7 +177,7 @@ export class Pump implements PortEvents {
   queueSettle(): void {
     if (this.#draining || this.#settleQueued) return;
     this.#settleQueued = true;
-    atEndOfTurn(this.#settleNow);
+    this.#settleLater();
   }
 
   /** Something may have raised events: they are told on a later turn. */
@@ -199,6 +199,8 @@ export class Pump implements PortEvents {
     this.#settleQueued = false;
     this.#settle();
   };
+
+  readonly #settleLater = turnEnder(this.#settleNow);
 
   /** Before a delivery, of which `size` bytes lie in the core's buffer: what waits is told, the core learns the time. */
   #begin(size = 0): void {

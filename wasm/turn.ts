@@ -11,7 +11,13 @@ const ticking = (globalThis as { process?: Ticking }).process;
  * that are settled meanwhile may come later.
  */
 export function atEndOfTurn(run: () => void): void {
-  if (ticking?.nextTick === undefined) queueMicrotask(run);
-  /* Ticks come after microtasks only where the microtasks have begun. */ else
-    queueMicrotask(() => ticking.nextTick?.(run));
+  turnEnder(run)();
+}
+
+/** As `atEndOfTurn`, for what is called over and over. */
+export function turnEnder(run: () => void): () => void {
+  if (ticking?.nextTick === undefined) return () => queueMicrotask(run);
+  /* Ticks come after microtasks only where the microtasks have begun. */
+  const tick = (): void => ticking.nextTick?.(run);
+  return () => queueMicrotask(tick);
 }

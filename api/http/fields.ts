@@ -2,25 +2,16 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { show } from "../handles/arguments.ts";
 import type { Headers, HeadersInput } from "./types.ts";
 
-/** The line that a head begins with, and the fields: name, value, name, value, as they were sent. */
-export interface Head {
-  readonly line: string;
-  readonly fields: string[];
-}
-
 /** A name and its value. */
 export type Pair = readonly [string, string];
 
-/** Takes a head, or a trailer section, apart. The core has checked it, so every line of it is a field, and ends by CR LF. */
-export function splitHead(text: string, hasLine: boolean): Head {
-  let at = 0;
-  let line = "";
-  if (hasLine) {
-    at = text.indexOf("\r\n");
-    line = text.slice(0, at);
-    at += 2;
-  }
+/**
+ * The fields of a head, or of a trailer section, from `start` on: name, value, name, value, as they were sent. The core has
+ * checked them, so every line is a field and ends by CR LF.
+ */
+export function splitFields(text: string, start: number): string[] {
   const fields: string[] = [];
+  let at = start;
   for (let end = text.indexOf("\r\n", at); end > at; end = text.indexOf("\r\n", at)) {
     const colon = text.indexOf(":", at);
     let from = colon + 1;
@@ -30,7 +21,7 @@ export function splitHead(text: string, hasLine: boolean): Head {
     fields.push(text.slice(at, colon), text.slice(from, to));
     at = end + 2;
   }
-  return { line, fields };
+  return fields;
 }
 
 function isBlank(code: number): boolean {

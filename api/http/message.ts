@@ -4,7 +4,8 @@ import { Joiner } from "../../wasm/joiner.ts";
 import type { Memory } from "../../wasm/memory.ts";
 import { utf8Text } from "../../wasm/text.ts";
 import { type Body, type BodySource, newBody } from "./body.ts";
-import { type Head, splitHead, toHeaders } from "./fields.ts";
+import { splitFields } from "./fields.ts";
+import type { HeaderCache } from "./header-cache.ts";
 import type { Headers } from "./types.ts";
 
 /** A message that is being received, as far as it has come. */
@@ -30,11 +31,12 @@ export class Message {
   /** The body, if it is a stream. */
   body: Body | undefined;
   #headText = "";
-  #head: Head | undefined;
+  readonly #cache: HeaderCache;
   #text: string | undefined;
   #joiner: Joiner | undefined;
 
-  constructor(read: number, maxBody: number, whole: boolean) {
+  constructor(read: number, maxBody: number, whole: boolean, cache: HeaderCache) {
+    this.#cache = cache;
     this.read = read;
     this.maxBody = maxBody;
     this.whole = whole;
@@ -60,13 +62,13 @@ export class Message {
 
   /** A request's method. */
   get method(): string {
-    const { line } = this.head;
-    return line.slice(0, line.indexOf(" "));
+    const text = this.#headText;
+    return text.slice(0, text.indexOf(" "));
   }
 
   /** A request's target. */
   get target(): string {
-    const { line } = this.head;
+    const { line } = this;
     return line.slice(line.indexOf(" ") + 1, line.lastIndexOf(" "));
   }
 
@@ -74,13 +76,18 @@ export class Message {
     return this.has(HttpFlag.HTTP_1_0) ? "HTTP/1.0" : "HTTP/1.1";
   }
 
-  get head(): Head {
-    this.#head ??= splitHead(this.#headText, true);
-    return this.#head;
+  /** What the head begins with. */
+  get line(): string {
+    return this.#headText.slice(0, this.#headText.indexOf("\r\n"));
+  }
+
+  /** Names and values as they were sent, one after the other. */
+  get fields(): string[] {
+    return splitFields(this.#headText, this.#headText.indexOf("\r\n") + 2);
   }
 
   get headers(): Headers {
-    return toHeaders(this.head.fields);
+    return this.#cache.of(this.#headText, this.#headText.indexOf("\r\n"));
   }
 
   /** The bytes of its head, as they came. */

@@ -2,7 +2,6 @@ import { HttpFlag, HttpRead } from "../../wasm/abi.gen.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { Body } from "./body.ts";
 import { connOf, exchangeOn } from "./exchange.ts";
-import { toHeaders } from "./fields.ts";
 import { fromText } from "./json.ts";
 import type { Message } from "./message.ts";
 import { bodyBound, duration, MAX_WHOLE, NO_BOUND } from "./numbers.ts";
@@ -104,7 +103,7 @@ export class IncomingRequest {
     this.path = path;
     this.query = query;
     this.version = message.version;
-    this.headers = toHeaders(message.head.fields);
+    this.headers = message.headers;
   }
 
   static {
@@ -113,7 +112,7 @@ export class IncomingRequest {
 
   /** Names and values as they were sent, one after the other. */
   get fields(): readonly string[] {
-    return this.#message.head.fields;
+    return this.#message.fields;
   }
 
   /** The body. Of a request that has none it is empty. */

@@ -3,16 +3,12 @@ import type { ErrorFacts, TwinwireError } from "../../wasm/errors.ts";
 import type { HttpEndpoint } from "../conn/http-endpoint.ts";
 import type { Stream } from "../conn/stream.ts";
 import { Waiter } from "../conn/waiting.ts";
-import { Alarm } from "./alarm.ts";
 import { type BodySource, bodyEnds } from "./body.ts";
-import { splitHead } from "./fields.ts";
+import { Feeder } from "./feeder.ts";
+import { splitFields } from "./fields.ts";
+import { HeaderCache } from "./header-cache.ts";
 import { Message } from "./message.ts";
-
-/** What is offered to the core at once of bytes that came before: more would be handed out again and again. */
-const SLICE = 4_096;
-
-/** The same, once it is known to be a body. */
-const LARGE_SLICE = 65_536;
+import { Patience } from "./patience.ts";
 
 /** What is awaited. */
 export interface Expected {
@@ -31,8 +27,6 @@ export interface Expected {
 export class Receiver implements HttpEndpoint, BodySource {
   /** What it is the receiving side of. */
   readonly exchange: unknown;
-  /** Whether bytes are being offered to the core once more: those that it hands out again stay where they are. */
-  feeding = false;
   /** The last request whose head was whole: how it is answered depends on it. */
   request: Message | undefined;
   /** Hears of interim responses. */
@@ -49,20 +43,19 @@ export class Receiver implements HttpEndpoint, BodySource {
   #view: ((message: Message) => unknown) | undefined;
   /** Why no message can be received any more. */
   #broken: TwinwireError | undefined;
-  #alarm: Alarm | undefined;
-  #late: "idle" | "head" | "all" = "idle";
-  /** Of the bytes that are being offered, so many were handed out again. */
-  #kept = 0;
+  readonly #cache = new HeaderCache();
+  readonly #feeder: Feeder;
+  readonly #patience: Patience;
 
   constructor(stream: Stream, exchange: unknown) {
     this.#stream = stream;
     this.exchange = exchange;
+    this.#feeder = new Feeder(stream);
+    this.#patience = new Patience((reason) => this.#ranLate(reason));
   }
 
-  /** Whether a message is under way, or its body has not been read. */
-  get busy(): boolean {
-    const message = this.#message;
-    return message !== undefined && (!message.over || (message.body !== undefined && !bodyEnds.isOver(message.body)));
+  get feeding(): boolean {
+    return this.#feeder.active;
   }
 
   /** Whether anything of the message that is awaited has come. */
@@ -78,9 +71,9 @@ export class Receiver implements HttpEndpoint, BodySource {
     this.#view = view;
     const begun = this.#message;
     if (begun === undefined) {
-      const message = new Message(expected.read, expected.maxBody, expected.whole);
+      const message = new Message(expected.read, expected.maxBody, expected.whole, this.#cache);
       this.#message = message;
-      this.#setAlarm("idle", expected.idleTimeoutMs);
+      this.#patience.set("begin", expected.idleTimeoutMs);
       const waiter = this.#wait<T>(expected);
       this.#begin(message);
       return waiter.promise;
@@ -101,12 +94,12 @@ export class Receiver implements HttpEndpoint, BodySource {
     if (message === undefined) return;
     message.takeHead(this.#stream.engine.memory.latin1(at, size));
     if ((flags & EventFlag.FINAL) === 0) {
-      if (this.#late === "idle") this.#setAlarm("head", this.#expected?.headTimeoutMs ?? 0);
+      if (this.#patience.stage === "begin") this.#patience.set("head", this.#expected?.headTimeoutMs ?? 0);
       return;
     }
     message.endHead(status, what, this);
     if (!message.isResponse) this.request = message;
-    this.#alarm?.clear();
+    this.#patience.clear();
     if (message.whole && (what & HttpFlag.BODY) !== 0) this.awaited();
     if (message.whole) this.#sendContinue(message);
     if (!message.whole && !message.isInterim) this.#resolve(message);
@@ -120,7 +113,7 @@ export class Receiver implements HttpEndpoint, BodySource {
       message.takeBody(memory, at, size, flags);
       if (size > 0) this.consumed(size);
     } else if (size > 0 && message.body !== undefined) {
-      this.#alarm?.clear();
+      this.#patience.clear();
       bodyEnds.push(message.body, memory.copy(at, size));
     }
   }
@@ -146,9 +139,8 @@ export class Receiver implements HttpEndpoint, BodySource {
     this.#finish(message);
   }
 
-  /** The core hands out again what it does not need. */
   keep(size: number): void {
-    this.#kept += size;
+    this.#feeder.keep(size);
   }
 
   peerEnded(): void {
@@ -157,7 +149,7 @@ export class Receiver implements HttpEndpoint, BodySource {
 
   /** The stream is over. */
   ended(error: TwinwireError): void {
-    this.#alarm?.stop();
+    this.#patience.stop();
     if (this.#message?.over === false) this.#fail(error);
     this.#broken ??= error;
     this.onPeerEnd?.();
@@ -185,7 +177,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   }
 
   awaited(): void {
-    this.#setAlarm("all", this.#expected?.timeoutMs ?? 0);
+    this.#patience.set("rest", this.#expected?.timeoutMs ?? 0);
   }
 
   /** A response to the last request begins. */
@@ -218,6 +210,8 @@ export class Receiver implements HttpEndpoint, BodySource {
       }
       if (reads) this.#message = undefined;
       else if (before.read !== read || before.whole !== whole) return this.fault("another message is under way");
+      /* It came after a wait for it was given up. */ else if (before.over && before.error === undefined)
+        return undefined;
     }
     if (this.#broken !== undefined) return this.#broken;
     if (inbox.isLate) return this.#stream.fault("ERR_DEADLINE", { step: "receive" });
@@ -255,19 +249,14 @@ export class Receiver implements HttpEndpoint, BodySource {
   }
 
   #feed(message: Message): void {
-    const { engine, handle, inbox } = this.#stream;
+    const { inbox } = this.#stream;
     if (inbox.size === 0) {
       if (!inbox.hasEnded) return;
       const begun = message.begun;
       this.#fail(begun ? this.#httpFault(Errors.ERR_ENDED.value, 400) : this.#nothing(message));
       return;
     }
-    const bytes = inbox.lend(message.headWhole ? LARGE_SLICE : SLICE);
-    this.feeding = true;
-    this.#kept = 0;
-    engine.unread(handle, bytes, () => {
-      this.feeding = false;
-      inbox.settle(bytes.length, this.#kept);
+    this.#feeder.feed(message.headWhole, () => {
       if (this.#message === message && !message.over && !message.isInterim) this.#feed(message);
     });
   }
@@ -276,7 +265,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   #next(interim: Message): void {
     if (this.#message !== interim) return;
     this.onInterim?.(interim);
-    const message = new Message(interim.read, interim.maxBody, interim.whole);
+    const message = new Message(interim.read, interim.maxBody, interim.whole, this.#cache);
     this.#message = message;
     this.#begin(message);
   }
@@ -284,15 +273,15 @@ export class Receiver implements HttpEndpoint, BodySource {
   /** It is all there. */
   #finish(message: Message): void {
     message.over = true;
-    this.#alarm?.clear();
-    if (message.body !== undefined) bodyEnds.end(message.body, splitHead(message.trailerText, false).fields, undefined);
+    this.#patience.clear();
+    if (message.body !== undefined) bodyEnds.end(message.body, splitFields(message.trailerText, 0), undefined);
     this.#settle(message);
     this.onOver?.(message);
   }
 
   /** Nothing can be received any more. */
   #fail(error: TwinwireError): void {
-    this.#alarm?.clear();
+    this.#patience.clear();
     this.#broken ??= error;
     const message = this.#message;
     if (message !== undefined) {
@@ -332,17 +321,9 @@ export class Receiver implements HttpEndpoint, BodySource {
     waiter?.reject(error);
   }
 
-  #setAlarm(which: "idle" | "head" | "all", ms: number): void {
-    this.#late = which;
-    if (ms === 0 && this.#alarm === undefined) return;
-    this.#alarm ??= new Alarm(() => this.#rang());
-    this.#alarm.set(ms);
-  }
-
-  #rang(): void {
-    const what = { idle: "a message did not begin", head: "the head was not whole", all: "the message was not whole" };
-    const status = this.#message?.isResponse || this.#late === "idle" ? 0 : 408;
-    this.#fail(this.#httpFault(Errors.ERR_TIMEOUT.value, status, `${what[this.#late]} in time`));
+  #ranLate(reason: string): void {
+    const status = this.#message?.isResponse || this.#patience.stage === "begin" ? 0 : 408;
+    this.#fail(this.#httpFault(Errors.ERR_TIMEOUT.value, status, reason));
   }
 
   /** The stream ended, or cannot be read, and nothing of a message has come. */

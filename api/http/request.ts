@@ -3,7 +3,7 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { show } from "../handles/arguments.ts";
 import { exchange, type Plan } from "./attempt.ts";
 import type { Body } from "./body.ts";
-import { pairsOf, toHeaders } from "./fields.ts";
+import { pairsOf } from "./fields.ts";
 import { fromText, toText } from "./json.ts";
 import type { Message } from "./message.ts";
 import { bodyBound, checked, duration, MAX_WHOLE, NO_BOUND } from "./numbers.ts";
@@ -129,7 +129,7 @@ export class IncomingResponse {
   constructor({ message, order, redirects }: Answer) {
     this.#message = message;
     this.status = message.status;
-    this.headers = toHeaders(message.head.fields);
+    this.headers = message.headers;
     const url = new URL(order.url);
     url.username = "";
     url.password = "";
@@ -139,12 +139,12 @@ export class IncomingResponse {
 
   /** The reason phrase, which may be empty. */
   get reason(): string {
-    return this.#message.head.line.slice(13);
+    return this.#message.line.slice(13);
   }
 
   /** Names and values as they were sent, one after the other. */
   get fields(): readonly string[] {
-    return this.#message.head.fields;
+    return this.#message.fields;
   }
 
   /** The body. */

@@ -7,6 +7,8 @@ import { show, toPayload } from "../handles/arguments.ts";
 import { type Exchange, exchangeOn } from "./exchange.ts";
 import { FieldText } from "./fields.ts";
 import { toText } from "./json.ts";
+import { JSON_FIELDS, jsonHead } from "./json-head.ts";
+import type { Message } from "./message.ts";
 import { dateNow, reasonOf } from "./reasons.ts";
 import type { Parts } from "./sender.ts";
 import type { BodyInput, HttpConn, HttpReply, HttpServerResponse } from "./types.ts";
@@ -25,10 +27,22 @@ export function writeResponse(conn: HttpConn, response: HttpServerResponse, opti
     }
     const { status, headers, body = null } = response;
     checkStatus(status, 200);
-    return reply(exchangeOn(conn), { status, headers, json: body }, options?.signal);
+    const exchange = exchangeOn(conn);
+    const usual = headers === undefined && isUsual(exchange.receiver.request, status);
+    if (!usual) return reply(exchange, { status, headers, json: body }, options?.signal);
+    const text = toText(body);
+    if (!exchange.sender.fits(text)) return reply(exchange, { status, json: body }, options?.signal);
+    exchange.receiver.answered();
+    return exchange.sender.sendWhole(status, jsonHead(status), JSON_FIELDS, 0, text, options?.signal);
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/** Whether the response needs nothing but its JSON: the request is of no special kind, and the response has a body. */
+function isUsual(request: Message | undefined, status: number): boolean {
+  if (status === 204 || status === 205 || status === 304) return false;
+  return request?.has(HttpFlag.KEEP_ALIVE) === true && !request.has(HttpFlag.HTTP_1_0) && request.method !== "HEAD";
 }
 
 /**

@@ -53,24 +53,32 @@ export class Sender {
 
   /** Settled when the engine has all of it. */
   send(message: Outgoing): Promise<void> {
-    const { body, signal } = message;
-    const plain = typeof body === "string" || body instanceof Uint8Array;
-    if (plain && message.permit === undefined && this.#fits(body)) {
-      const { status, start, fields, flags } = message;
-      const head = start + fields.text;
-      const run = (): number => {
-        const { engine, handle } = this.#stream;
-        return engine.httpSend(handle, flags, status, head, fields.count, body);
-      };
-      return this.#turn === undefined
-        ? this.#stream.outbox.call(run, signal)
-        : this.#inTurn(() => this.#stream.outbox.call(run, signal));
+    const { body, signal, permit, start, fields } = message;
+    if ((typeof body === "string" || body instanceof Uint8Array) && permit === undefined && this.fits(body)) {
+      return this.sendWhole(message.status, start + fields.text, fields.count, message.flags, body, signal);
     }
     return this.#inTurn(() => this.#sendParts(message));
   }
 
+  /** As `send`, for a message that fits: `head` is its start and its fields. */
+  sendWhole(
+    status: number,
+    head: string,
+    count: number,
+    flags: number,
+    body: Payload,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { outbox } = this.#stream;
+    const run = (): number => {
+      const { engine, handle } = this.#stream;
+      return engine.httpSend(handle, flags, status, head, count, body);
+    };
+    return this.#turn === undefined ? outbox.call(run, signal) : this.#inTurn(() => outbox.call(run, signal));
+  }
+
   /** Whether a body goes out whole. */
-  #fits(body: Payload): boolean {
+  fits(body: Payload): boolean {
     const { engine, handle, phase } = this.#stream;
     /* In UTF-8 a text can be three times as long. */
     const size = typeof body === "string" ? 3 * body.length : body.length;

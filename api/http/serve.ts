@@ -17,6 +17,8 @@ export type HttpHandler = (request: IncomingRequest) => HttpReply | undefined | 
 
 /** How a server serves. */
 export interface ServeOptions extends Omit<ReadRequestOptions, "signal"> {
+  /** How long a client may take nothing of a response, in ms, before it is given up: 60000 unless it is given. */
+  readonly writeTimeoutMs?: number | undefined;
   /** Hears of what a handler throws, and of clients that break HTTP. */
   readonly onError?: ((error: unknown, conn: Conn) => void) | undefined;
 }
@@ -66,6 +68,7 @@ export class HttpServer {
     this.#handler = handler;
     this.#options = { ...options, idleTimeoutMs: duration("idleTimeoutMs", options.idleTimeoutMs, IDLE_MS) };
     expect(this.#options, false);
+    duration("writeTimeoutMs", options.writeTimeoutMs, 0);
     this.done = this.#accept();
     this.done.catch(() => {});
   }

@@ -3,6 +3,7 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
 import { type Conn, streamOf } from "../conn/conn.ts";
 import type { Stream } from "../conn/stream.ts";
+import { Alarm } from "./alarm.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
 import type { Message } from "./message.ts";
 import { reasonOf } from "./reasons.ts";
@@ -14,6 +15,9 @@ import type { HttpReply } from "./types.ts";
 
 /** How long what a client still sends is dropped, so that it gets to read the last response. RFC 9112 9.6 */
 const LINGER_MS = 2_000;
+
+/** How long a client may take nothing of its response. */
+const WRITE_MS = 60_000;
 
 /** What a handler left of a body is read up to this many bytes, so that the connection can go on. */
 const MOST_LEFT = 262_144;
@@ -29,6 +33,11 @@ export class Session {
   #stopping = false;
   /** Whether it waits for a request. */
   #idle = false;
+  /** Whether a response was the last thing on it: the client shall have time to read it. */
+  #lingers = false;
+  readonly #patience: Alarm;
+  /** What had left when it was last looked at. */
+  #sent = -1;
 
   constructor(conn: Conn, handler: HttpHandler, options: ServeOptions) {
     this.conn = conn;
@@ -37,6 +46,7 @@ export class Session {
     this.#handler = handler;
     this.#options = options;
     this.#expected = expect(options, false);
+    this.#patience = new Alarm(() => this.#watched());
   }
 
   /** Ends it after what is being answered. */
@@ -57,6 +67,7 @@ export class Session {
     } catch (error) {
       await this.#refuse(error).catch(nothing);
     }
+    this.#patience.stop();
     if (!this.#stream.released) await this.#end();
   }
 
@@ -70,12 +81,16 @@ export class Session {
       response = plain(error instanceof TwinwireError && error.status > 0 ? error.status : 500);
     }
     if (this.#stream.phase !== "open") return false;
+    this.#lingers = true;
     if (!message.answered) await this.#send(message, response ?? plain(500));
-    return !this.#exchange.ending && message.has(HttpFlag.KEEP_ALIVE) && (await this.#skip(message));
+    const goesOn = !this.#exchange.ending && message.has(HttpFlag.KEEP_ALIVE) && (await this.#skip(message));
+    this.#lingers = !goesOn;
+    return goesOn;
   }
 
   async #send(message: Message, response: HttpReply): Promise<void> {
     const { receiver } = this.#exchange;
+    this.#watch();
     try {
       await reply(this.#exchange, response, undefined, this.#stopping || !leavesBehind(message));
     } catch (error) {
@@ -84,7 +99,27 @@ export class Session {
       if (this.#stream.phase !== "open" || this.#exchange.sender.busy) throw error;
       receiver.request = message;
       await reply(this.#exchange, plain(500), undefined, true);
+    } finally {
+      this.#patience.clear();
     }
+  }
+
+  /** A client that takes nothing of a response for so long is given up. */
+  #watch(): void {
+    this.#sent = -1;
+    this.#patience.set(this.#options.writeTimeoutMs ?? WRITE_MS);
+  }
+
+  #watched(): void {
+    const { sent } = this.conn.stats();
+    /* Nothing waits to be taken: it is the handler's body that takes its time. */
+    const waits = this.#stream.engine.buffered(this.#stream.handle) > 0;
+    if (waits && sent === this.#sent) {
+      this.conn.close();
+      return;
+    }
+    this.#sent = sent;
+    this.#patience.set(this.#options.writeTimeoutMs ?? WRITE_MS);
   }
 
   /** Reads what the handler left of the body. Returns whether that was all of it. */
@@ -105,12 +140,14 @@ export class Session {
     if (this.#exchange.ending) return;
     this.#tell(error);
     receiver.answered();
+    this.#lingers = true;
     await reply(this.#exchange, plain(error.status), undefined, true);
   }
 
   /** Ends the connection, once the client had time to read what it was sent last. */
   async #end(): Promise<void> {
-    if (this.#stream.phase === "open" && this.#exchange.ending) {
+    if (this.#stream.phase === "open" && this.#lingers) {
+      if (!this.#exchange.ending) await this.#stream.outbox.finish().catch(nothing);
       const timer = setTimeout(() => this.conn.close(), LINGER_MS);
       this.#drop().catch(nothing);
       await this.conn.closed;

@@ -5,9 +5,10 @@ import { report } from "../../wasm/report.ts";
 import { proxyFor } from "../conn/proxy.ts";
 import { headerPairs } from "../handles/ws-options.ts";
 import type { ClientOptions, HandshakeResponse } from "./client-options.ts";
+import type { Dialer, Sequel } from "./dialing.ts";
 import { type CloseInfo, Link } from "./link.ts";
 import { redirectOf, responseOf } from "./response.ts";
-import type { Dialer, Sequel, Session } from "./session.ts";
+import type { Session } from "./session.ts";
 
 const ABNORMAL = 1006;
 

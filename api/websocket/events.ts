@@ -30,6 +30,14 @@ export interface WebSocketEventMap {
   close: CloseEventLike;
 }
 
+/** How a listener is added, as the DOM has it. */
+export interface ListenerOptions {
+  readonly capture?: boolean;
+  readonly once?: boolean;
+  readonly passive?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 interface MessageInit {
   readonly data: unknown;
   readonly origin: string;

@@ -218,6 +218,15 @@ export class Link extends Endpoint implements Sink {
     this.fail(this.fault("ERR_ABORTED", { step: "send", reason: "a message was left unfinished" }), 0);
   }
 
+  /** Ends at once, without a close frame, and is not heard of any more. */
+  cut(): void {
+    if (!this.released && this.handle !== NONE) {
+      this.#lastStats ??= this.engine.stats(this.handle);
+      this.engine.abort(this);
+    }
+    this.giveUp();
+  }
+
   /** Is not heard of any more. What is still to be done with its socket is the engine's. */
   giveUp(): void {
     this.#ended = true;

@@ -171,6 +171,16 @@ export class Fragments implements Outgoing {
   #chunks: Chunk[] = [];
   #size = 0;
   #error: TwinwireError | undefined;
+  readonly #over = new Waiter<never>();
+
+  constructor() {
+    this.#over.promise.catch(() => {});
+  }
+
+  /** Rejected if it is given up, also while nobody waits for a fragment to be taken. */
+  get over(): Promise<never> {
+    return this.#over.promise;
+  }
 
   get size(): number {
     return this.#size;
@@ -235,6 +245,7 @@ export class Fragments implements Outgoing {
 
   reject(error: TwinwireError): void {
     this.#error = error;
+    this.#over.reject(error);
     for (const { waiter } of this.#chunks) waiter?.reject(error);
     this.#chunks = [];
     this.#size = 0;

@@ -78,12 +78,18 @@ export class Sending {
     outbound.add(fragments); /* its place is here, whenever its first part comes */
     const stop = (): void => outbound.failed(fragments, signal?.reason, "ERR_ABORTED");
     signal?.addEventListener("abort", stop, { once: true });
+    const iterator = parts[Symbol.asyncIterator]();
     try {
-      for await (const part of parts) await outbound.give(fragments, payloadOf(part), false);
+      /* It may take its time; that the connection has ended is not to wait for it. */
+      const next = (): Promise<IteratorResult<string | Bytes>> => Promise.race([iterator.next(), fragments.over]);
+      for (let step = await next(); !step.done; step = await next()) {
+        await outbound.give(fragments, payloadOf(step.value), false);
+      }
       await outbound.give(fragments, fragments.isText === false ? new Uint8Array(0) : "", true);
     } catch (error) {
       /* What was sent of it can't be taken back: the connection ends with an unfinished message. */
       outbound.failed(fragments, error, "ERR_ABORTED");
+      iterator.return?.()?.catch(() => {});
       throw error;
     } finally {
       signal?.removeEventListener("abort", stop);

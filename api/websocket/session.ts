@@ -1,9 +1,11 @@
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
+import { report } from "../../wasm/report.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { Waiter } from "../conn/waiting.ts";
 import { extensionsText } from "./deflate.ts";
+import type { Dialer } from "./dialing.ts";
 import { closeEvent, errorEvent, messageEvent } from "./events.ts";
 import { WINDOW } from "./inbound.ts";
 import type { CloseInfo, Link, LinkOwner } from "./link.ts";
@@ -19,21 +21,6 @@ export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];
 export type BinaryType = "blob" | "arraybuffer";
 
 const ABNORMAL = 1006;
-
-/** What follows the end of a connection: nothing, another one, or another one of which nobody has to know. */
-export type Sequel = "end" | "again" | "elsewhere";
-
-/** What makes connections, where there can be more than one. */
-export interface Dialer {
-  /** A connection is open. */
-  opened(): void;
-  /** A connection is over, or never came to be: what follows. */
-  again(info: CloseInfo, opened: boolean): Sequel;
-  /** There shall be no other. */
-  stop(): void;
-  /** The head of an answer. */
-  head(status: number, head: string): void;
-}
 
 /** What bounds it. */
 export interface SessionOptions {
@@ -57,6 +44,8 @@ export class Session implements LinkOwner {
   /** Where events are told. */
   target: EventTarget | undefined;
   dialer: Dialer | undefined;
+  /** Takes messages instead of `message` events. */
+  onMessage: ((message: string | Uint8Array) => void) | undefined;
   readyState: ReadyState = ReadyState.CONNECTING;
   binaryType: BinaryType = "blob";
   extensions = "";
@@ -137,7 +126,7 @@ export class Session implements LinkOwner {
       this.mailbox.put(message, credit);
       return;
     }
-    if (this.readyState === ReadyState.OPEN) this.dispatch(messageEvent(this.#data(message), this.#origin));
+    if (this.readyState === ReadyState.OPEN) this.#tell(message);
     this.#link?.consumed(credit);
   }
 
@@ -243,8 +232,7 @@ export class Session implements LinkOwner {
 
   /** The peer does not answer, or what was sent does not leave. */
   #giveUp(): void {
-    this.#link?.close(0, "");
-    this.#link?.giveUp();
+    this.#link?.cut();
     this.finish({ code: ABNORMAL, reason: "", wasClean: false });
   }
 
@@ -255,6 +243,18 @@ export class Session implements LinkOwner {
     this.pings.rejectAll(error);
     if (link !== undefined) this.#stats = link.stats;
     this.#link = undefined;
+  }
+
+  #tell(message: string | Uint8Array): void {
+    if (this.onMessage === undefined) {
+      this.dispatch(messageEvent(this.#data(message), this.#origin));
+      return;
+    }
+    try {
+      this.onMessage(message);
+    } catch (error) {
+      report(error);
+    }
   }
 
   #data(message: string | Uint8Array): unknown {

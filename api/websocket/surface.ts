@@ -1,10 +1,9 @@
-import { MAX_REASON } from "../../wasm/abi.gen.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import type { Stats } from "../../wasm/memory.ts";
-import { utf8Size } from "../../wasm/text.ts";
 import type { WaitOptions } from "../conn/options.ts";
 import type { Bytes } from "../handles/arguments.ts";
-import type { CloseEventLike, ErrorEventLike, MessageEventLike, WebSocketEventMap } from "./events.ts";
+import { closeArguments } from "./close-arguments.ts";
+import type { CloseEventLike, ErrorEventLike, ListenerOptions, MessageEventLike, WebSocketEventMap } from "./events.ts";
 import { Handlers } from "./handlers.ts";
 import type { CloseInfo } from "./link.ts";
 import type { WebSocketMessage } from "./mailbox.ts";
@@ -16,11 +15,6 @@ import { type BinaryType, ReadyState, type Session } from "./session.ts";
 export type Sendable = string | Bytes | Blob;
 
 type Handler<E> = ((this: WebSocketSurface, event: E) => unknown) | null;
-
-/** Codes that an application may close with, RFC 6455 7.4.2. */
-const NORMAL = 1000;
-const FIRST_OWN = 3000;
-const LAST_OWN = 4999;
 
 /**
  * What every WebSocket offers: the interface of the standard (https://websockets.spec.whatwg.org/), and behind it what
@@ -108,15 +102,15 @@ export abstract class WebSocketSurface extends EventTarget {
   override addEventListener<K extends keyof WebSocketEventMap>(
     type: K,
     listener: ((this: this, event: WebSocketEventMap[K]) => unknown) | { handleEvent(event: Event): void } | null,
-    options?: boolean | AddEventListenerOptions,
+    options?: boolean | ListenerOptions,
   ): void;
   override addEventListener(
     type: string,
     listener: ((event: Event) => unknown) | { handleEvent(event: Event): void } | null,
-    options?: boolean | AddEventListenerOptions,
+    options?: boolean | ListenerOptions,
   ): void;
-  override addEventListener(type: string, listener: unknown, options?: boolean | AddEventListenerOptions): void {
-    super.addEventListener(type, listener as EventListener, options);
+  override addEventListener(type: string, listener: unknown, options?: boolean | ListenerOptions): void {
+    super.addEventListener(type, listener as (event: Event) => void, options);
   }
 
   /**
@@ -190,15 +184,8 @@ export abstract class WebSocketSurface extends EventTarget {
    * @throws DOMException InvalidAccessError for another code, SyntaxError for a longer reason.
    */
   close(code?: number, reason?: string): void {
-    const number = code === undefined ? undefined : clamped(code);
-    if (number !== undefined && number !== NORMAL && (number < FIRST_OWN || number > LAST_OWN)) {
-      throw new DOMException(`close: ${number} is neither 1000 nor from 3000 to 4999`, "InvalidAccessError");
-    }
-    const text = reason === undefined ? "" : `${reason}`;
-    if (utf8Size(text) > MAX_REASON) {
-      throw new DOMException(`close: a reason has at most ${MAX_REASON} bytes`, "SyntaxError");
-    }
-    this.#session.close(number ?? (text === "" ? 0 : NORMAL), text);
+    const checked = closeArguments(code, reason);
+    this.#session.close(checked.code, checked.reason);
   }
 
   /** Fulfilled once it is open, rejected if it never will be. Nobody has to await it. */
@@ -250,13 +237,4 @@ export abstract class WebSocketSurface extends EventTarget {
     this.close();
     await this.closed;
   }
-}
-
-/** Web IDL's [Clamp] unsigned short. */
-function clamped(value: unknown): number {
-  const number = Math.min(Math.max(Number(value), 0), 65_535);
-  if (Number.isNaN(number)) return 0;
-  const floor = Math.floor(number);
-  const rest = number - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }

@@ -54,6 +54,7 @@ export class ServerSocket extends WebSocketSurface {
 
   /** Ends it at once, without a close frame. */
   terminate(): void {
+    this.#session.link?.cut();
     this.#session.abort(this.#session.fault("ERR_ABORTED", "terminate was called"));
   }
 }

@@ -11,7 +11,7 @@ import type { HttpReply } from "../http/types.ts";
 import { type BroadcastResult, broadcast, type SlowClients } from "./broadcast.ts";
 import { Clients } from "./clients.ts";
 import { type CheckedUpgrade, checkUpgrade, type UpgradeOptions } from "./options.ts";
-import type { ServerSocket } from "./server-socket.ts";
+import { type ServerSocket, sessionOf } from "./server-socket.ts";
 import { accept } from "./upgrade.ts";
 
 /** How a WebSocket server accepts clients. */
@@ -29,6 +29,11 @@ export interface WebSocketServerOptions extends UpgradeOptions, ServeOptions {
   readonly authorize?: ((request: IncomingRequest) => boolean | HttpReply | Promise<boolean | HttpReply>) | undefined;
   /** Hears of each client, at once: what it sends comes later. */
   readonly onConnection?: ((socket: ServerSocket, request: IncomingRequest) => void) | undefined;
+  /**
+   * Takes each message of every client: text, or bytes that are yours to keep. Several times faster than `message` events,
+   * which are not dispatched then.
+   */
+  readonly onMessage?: ((socket: ServerSocket, message: string | Uint8Array) => void) | undefined;
   /** Answers requests that do not ask for a WebSocket. They are answered by 426 unless this is given. */
   readonly onRequest?: HttpHandler | undefined;
 }
@@ -174,7 +179,7 @@ export class WebSocketServer {
   }
 
   async #answer(request: IncomingRequest): Promise<HttpReply | undefined> {
-    const { authorize, onConnection, onRequest, path } = this.#options;
+    const { authorize, onConnection, onMessage, onRequest, path } = this.#options;
     if (onRequest !== undefined && !request.upgrade) return onRequest(request);
     if (path !== undefined && request.path !== path) return refusal(404, "nothing is here");
     if (!this.#originAllowed(request)) return refusal(403, "this origin may not connect");
@@ -189,6 +194,7 @@ export class WebSocketServer {
     } catch (error) {
       return this.#refused(error, request);
     }
+    if (onMessage !== undefined) sessionOf(socket).onMessage = (message) => onMessage(socket, message);
     this.#clients.add(socket);
     try {
       onConnection?.(socket, request);

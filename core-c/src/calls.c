@@ -13,6 +13,18 @@ int32_t tw_close(tw_core *core, int32_t handle) {
   return 0;
 }
 
+int32_t tw_abort(tw_core *core, int32_t handle) {
+  tw_slot *slot = tw_slot_owned(core, handle, 0);
+  if (slot == NULL)
+    return TW_ERR_HANDLE;
+  slot->flags |= TW_SLOT_RELEASED;
+  if (slot->kind == TW_KIND_TCP || slot->kind == TW_KIND_WS)
+    tw_life_drop(core, slot, &(tw_end){.close_code = slot->kind == TW_KIND_WS ? TW_WS_ABNORMAL : 0});
+  else
+    slot->protocol->close(core, slot); /* nothing of it takes time */
+  return 0;
+}
+
 int32_t tw_state(tw_core *core, int32_t handle) {
   tw_slot *slot = tw_slot_find(core, handle);
   return slot == NULL ? TW_ERR_HANDLE : slot->state;

@@ -176,6 +176,13 @@ static int op_close(test_session *s, const test_step *step) {
   return settled_result(s, step, 2, tw_close(s->core, handle), 0);
 }
 
+static int op_abort(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  return settled_result(s, step, 2, tw_abort(s->core, handle), 0);
+}
+
 static int op_reconnect(test_session *s, const test_step *step) {
   int32_t handle;
   long long on;
@@ -305,6 +312,7 @@ const test_op application_ops[] = {
     {"send", 2, 3, op_send},
     {"udp-send", 4, 5, op_udp_send},
     {"close", 1, 2, op_close},
+    {"abort", 1, 2, op_abort},
     {"reconnect", 2, 3, op_reconnect},
     {"delays", 1, 20, op_delays},
     {"receiving", 2, 3, op_receiving},

@@ -252,7 +252,7 @@ describe("receiving", () => {
   test("a slow loop holds no more than a window of many small bombs", async () => {
     const { ws, socket } = await handMade("; server_no_context_takeover", { serverNoContextTakeover: true });
     const messages = ws[Symbol.asyncIterator]();
-    const bomb = compressedFrame(deflated(Buffer.alloc(MAX, 97)));
+    const bomb = compressedFrame(deflated(Buffer.alloc(MAX, 97)), 2);
     let accepted = 0;
     const count = 30_000;
     for (let index = 0; index < count; index++) socket.write(bomb, () => (accepted += 1));

@@ -311,8 +311,9 @@ static void open_one(fuzz *f) {
 }
 
 static void close_one(fuzz *f, int32_t handle) {
-  int32_t result =
-      fuzz_range(&f->input, 2) == 0 ? tw_ws_start_close(f->core, handle, 3000, "why", 3) : tw_close(f->core, handle);
+  int32_t result = fuzz_range(&f->input, 2) == 0   ? tw_ws_start_close(f->core, handle, 3000, "why", 3)
+                   : fuzz_range(&f->input, 3) == 0 ? tw_abort(f->core, handle)
+                                                   : tw_close(f->core, handle);
   fuzz_handle *one = known(f, handle);
   if (result == 0 && one != NULL)
     one->closed = true;

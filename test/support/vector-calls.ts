@@ -86,6 +86,9 @@ export const calls: Record<string, Operation> = {
   close: (s, step) => {
     expectResult(s, step, 2, s.core.exports.tw_close(s.core.self, handleAt(s, step, 1)), 0);
   },
+  abort: (s, step) => {
+    expectResult(s, step, 2, s.core.exports.tw_abort(s.core.self, handleAt(s, step, 1)), 0);
+  },
   reconnect: (s, step) => {
     const got = s.core.exports.tw_set_auto_reconnect(s.core.self, handleAt(s, step, 1), numberAt(step, 2));
     expectResult(s, step, 3, got, 0);

@@ -168,6 +168,7 @@ export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
     rest: [code, text(core, at, size)],
   }),
   tw_close: plain("close"),
+  tw_abort: plain("abort"),
   tw_shutdown: plain("shutdown"),
   tw_set_receiving: number("receiving"),
   tw_set_half_open: number("half-open"),

@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what tw_abi_hash returns. */
-#define TW_ABI_HASH 0x5eebd7b7u
+#define TW_ABI_HASH 0x597655b3u
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -33,6 +33,8 @@
 #define TW_MAX_CREDENTIAL 255
 /* bytes of a Unix socket's path: sun_path less its NUL */
 #define TW_MAX_PATH 107
+/* the close code of a WebSocket that ended without a close frame, RFC 6455 7.1.5 */
+#define TW_WS_ABNORMAL 1006
 /* pieces in one gathered write */
 #define TW_MAX_SPANS 16
 
@@ -86,7 +88,7 @@
 #define TW_ERR_HEAD_TOO_LARGE (-24)
 /* the server answered the WebSocket handshake with an HTTP status instead: check the path, the credentials and the server's log */
 #define TW_ERR_WS_REFUSED (-25)
-/* the server's handshake breaks RFC 6455 4.1: check that a WebSocket server answers at this URL */
+/* the peer's WebSocket handshake breaks RFC 6455 4: check that a WebSocket server answers at this URL */
 #define TW_ERR_WS_HANDSHAKE (-26)
 /* the peer sent a frame that breaks RFC 6455: see the close code 1002; the peer must be mended */
 #define TW_ERR_WS_PROTOCOL (-27)
@@ -166,7 +168,7 @@
   X(TW_ERR_HTTP, -23, "the peer's HTTP message breaks RFC 9112", "check that an HTTP server answers at this address") \
   X(TW_ERR_HEAD_TOO_LARGE, -24, "the peer's HTTP head is larger than maxHead", "raise maxHead if the peer is trusted") \
   X(TW_ERR_WS_REFUSED, -25, "the server answered the WebSocket handshake with an HTTP status instead", "check the path, the credentials and the server's log") \
-  X(TW_ERR_WS_HANDSHAKE, -26, "the server's handshake breaks RFC 6455 4.1", "check that a WebSocket server answers at this URL") \
+  X(TW_ERR_WS_HANDSHAKE, -26, "the peer's WebSocket handshake breaks RFC 6455 4", "check that a WebSocket server answers at this URL") \
   X(TW_ERR_WS_PROTOCOL, -27, "the peer sent a frame that breaks RFC 6455", "see the close code 1002; the peer must be mended") \
   X(TW_ERR_WS_UTF8, -28, "the text is not UTF-8", "received (close code 1007): the peer must be mended; sent: send it as binary") \
   X(TW_ERR_WS_TOO_BIG, -29, "the peer sent a message larger than maxMessage", "raise maxMessage if such messages are expected") \

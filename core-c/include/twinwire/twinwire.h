@@ -286,6 +286,10 @@ int32_t tw_ws_start_close(tw_core *core, int32_t handle, uint32_t code, const ch
  * DISCONNECTED event is the last word. Returns 0 or ERR_HANDLE. */
 int32_t tw_close(tw_core *core, int32_t handle);
 
+/* As tw_close, but at once: what is queued is dropped, no close frame is sent, a TCP connection is reset. Returns 0 or
+ * ERR_HANDLE. */
+int32_t tw_abort(tw_core *core, int32_t handle);
+
 /* The tw_state of a handle, or ERR_HANDLE. */
 int32_t tw_state(tw_core *core, int32_t handle);
 

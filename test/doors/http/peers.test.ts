@@ -189,7 +189,7 @@ print(json.dumps(out))`;
   });
 });
 
-describeWith(findTool("nginx", ["nginx", "/usr/sbin/nginx"], ["-v"]), "nginx", (nginx) => {
+describeWith(findTool("nginx-light", ["nginx", "/usr/sbin/nginx"], ["-v"]), "nginx", (nginx) => {
   let front = "";
   let files = "";
   let back: { url: string; port: number };

@@ -613,6 +613,37 @@ describe("serve", () => {
     await until(() => server.connections === 0, "the end of the connections");
   });
 
+  test("a client that never reads is given up", async () => {
+    const { port, server } = await serve(() => ({ body: pattern(20_000_000) }), { writeTimeoutMs: 60 });
+    const client = raw(port);
+    client.socket.pause();
+    client.socket.write(get("/") + get("/"));
+    await until(() => server.connections === 1, "the connection");
+    await until(() => server.connections === 0, "the end of it");
+  });
+
+  test("a client that reads slowly is not", async () => {
+    const { port } = await serve(() => ({ body: pattern(20_000_000) }), { writeTimeoutMs: 60 });
+    const client = raw(port, get("/", "Connection: close\r\n"));
+    let read = 0;
+    client.socket.on("data", (part: Buffer) => {
+      read += part.length;
+      if (read > 20_000_000) return;
+      client.socket.pause();
+      setTimeout(() => client.socket.resume(), 1);
+    });
+    expect((await client.all()).length).toBeGreaterThan(20_000_000);
+  });
+
+  test("an unread body that turns out large: the client gets its answer all the same", async () => {
+    const { port } = await serve(() => ({ status: 403, body: "no" }));
+    const client = raw(port, get("/", "Transfer-Encoding: chunked\r\n").replace("GET", "POST"));
+    const chunk = `10000\r\n${"x".repeat(65_536)}\r\n`;
+    const drip = setInterval(() => client.socket.writable && client.socket.write(chunk), 1);
+    atEnd(() => clearInterval(drip));
+    expect(await client.all()).toMatch(/^HTTP\/1\.1 403 [\s\S]*no$/);
+  });
+
   test("close waits for what is being answered, and for nothing else", async () => {
     const reached = new Inbox<string>("a request");
     let release: () => void = () => {};
