@@ -27,6 +27,11 @@ export interface SocketOptions {
   readonly backlog?: number | undefined;
   /** Whether bytes may be delivered by `PortEvents.given`. Never for what the core has to read. */
   readonly takesBytes?: boolean | undefined;
+  /**
+   * A listener that never listens: its connections come by `Port.adopt`. Name and port mean nothing then. Asked for only
+   * where the port has `adopt`.
+   */
+  readonly adopts?: boolean | undefined;
 }
 
 /** Certificates or a key in PEM, as text or bytes. One certificate may also be DER. */
@@ -184,6 +189,17 @@ export interface Port {
 
   /** Whether the network is up and has an address. A host that can't tell says true. */
   isUp(): boolean;
+
+  /**
+   * Takes over a connected stream of the runtime's own, one that another part of the program has accepted and now lets
+   * go of, for a listener that was opened with `adopts`. On a later turn it is delivered by `accepted`, like any other
+   * connection; `head` is what was read of it already, and comes before all else. Absent where the runtime's streams
+   * can't be taken over.
+   *
+   * @param refused called instead if the engine has no place for it: it is the caller's again, unread.
+   * @returns 0; ERR_ARGUMENT for what is no such stream, ERR_STATE for one that has ended, or without such a listener.
+   */
+  adopt?(listener: number, socket: unknown, head: Uint8Array, refused: () => void): number;
 
   /**
    * What the runtime reported when `open`, `sendTo`, `connectUdp` or `startTls` last returned an error; absent where it

@@ -16,7 +16,7 @@ export const Contender = {
 export type Contender = (typeof Contender)[keyof typeof Contender];
 
 /** What the contenders run on. */
-export type Runtime = "node" | "bun";
+export type Runtime = "node" | "bun" | "deno";
 
 /** How it is spoken. `ws` and `tcp`: handles and events; `conn`: objects and promises over TCP. */
 export type Protocol = "ws" | "tcp" | "conn";
@@ -147,9 +147,11 @@ export const cases: readonly Case[] = [
   wsServer("broadcast", 1000, 1),
   onRuntime("bun", wsClient(64, "text", 256)),
   onRuntime("bun", wsClient(64, "text", 1)),
+  onRuntime("deno", wsClient(64, "text", 256)),
+  onRuntime("deno", wsClient(64, "text", 1)),
 ];
 
 /** Whether it is left out where time is short. */
 export function isExtra({ name }: Case): boolean {
-  return ["tcp-conn/64B/binary/64", "http-server/POST/64x1"].includes(name);
+  return ["tcp-conn/64B/binary/64", "http-server/POST/64x1", "deno/ws-client/64B/text/1"].includes(name);
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { findBun } from "./bun.ts";
 import type { Runtime } from "./cases.ts";
+import { findDeno } from "./deno.ts";
 import type { Answer, Job, Measured } from "./protocol.ts";
 
 const CLIENT = fileURLToPath(new URL("./client.js", import.meta.url));
@@ -14,8 +15,8 @@ export class Child {
   readonly #process: ChildProcess;
 
   constructor(runtime: Runtime, flags: readonly string[]) {
-    const execPath = runtime === "bun" ? findBun() : process.execPath;
-    this.#process = fork(CLIENT, [], { execPath, execArgv: [...flags], stdio: ["ignore", 2, 2, "ipc"] });
+    const [execPath, ...before] = commandOf(runtime);
+    this.#process = fork(CLIENT, [], { execPath, execArgv: [...before, ...flags], stdio: ["ignore", 2, 2, "ipc"] });
   }
 
   /** Has a job done. */
@@ -50,6 +51,15 @@ export class Child {
       if (this.#process.connected) this.#process.disconnect();
     });
   }
+}
+
+/** The program of a runtime, and what comes before its flags. */
+function commandOf(runtime: Runtime): readonly [string, ...string[]] {
+  if (runtime === "node") return [process.execPath];
+  if (runtime === "bun") return [findBun()];
+  const deno = findDeno();
+  if (deno === undefined) throw new Error("there is no deno: npm ci --prefix scripts/runtimes");
+  return [deno, "run", "--allow-all"];
 }
 
 /** Asks a process that we started to end, and sees to it that it does. */

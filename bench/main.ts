@@ -1,5 +1,6 @@
 /** `make bench`: measures twinwire beside its peers. */
 import { cases, isExtra } from "./cases.ts";
+import { findDeno } from "./deno.ts";
 import { describeMachine } from "./machine.ts";
 import { type Options, parseOptions, usage } from "./options.ts";
 import { type Comparison, compare, describe, notes, toJson, toText } from "./report.ts";
@@ -17,12 +18,14 @@ async function bench(options: Options): Promise<void> {
   if (chosen.length === 0) {
     throw new Error(`no case begins with ${options.prefix}; there are\n  ${cases.map((one) => one.name).join("\n  ")}`);
   }
+  const there = chosen.filter((one) => one.runtime !== "deno" || findDeno() !== undefined);
+  if (there.length < chosen.length) say("without Deno, which is not there: npm ci --prefix scripts/runtimes");
   const server = await startServer();
   const comparisons: Comparison[] = [];
   try {
     const machine = describeMachine(server.version);
     if (!options.json) say(`${describe(machine)}\n`);
-    for (const one of chosen) {
+    for (const one of there) {
       say(`${one.name} ...`);
       const rounds = one.kind === "idle" ? options.idleRounds : options.pace.rounds;
       const result = await runCase(one, server.ports, { ...options.pace, rounds }, options.flags[one.runtime]);

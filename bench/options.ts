@@ -24,7 +24,7 @@ export const usage = `usage: make bench ARGS="[options]"
   --case <prefix>    only the cases whose names begin so
   --rounds <n>       measured rounds for each case
   --save             keep the results in bench/results/
-  --node-flag <flag> a flag of node for every contender, as --node-flag=--cpu-prof; --bun-flag: one of Bun
+  --node-flag <flag> a flag of node for every contender, as --node-flag=--cpu-prof; --bun-flag, --deno-flag: one of theirs
   --help`;
 
 const FULL: Pace = { rounds: 7, settleMs: 200, measureMs: 800 };
@@ -43,6 +43,7 @@ export function parseOptions(args: readonly string[]): Options {
       rounds: { type: "string" },
       "node-flag": { type: "string", multiple: true, default: [] },
       "bun-flag": { type: "string", multiple: true, default: [] },
+      "deno-flag": { type: "string", multiple: true, default: [] },
     },
   });
   const pace = values.quick ? QUICK : FULL;
@@ -56,6 +57,6 @@ export function parseOptions(args: readonly string[]): Options {
     save: values.save,
     help: values.help,
     prefix: values.case,
-    flags: { node: values["node-flag"], bun: values["bun-flag"] },
+    flags: { node: values["node-flag"], bun: values["bun-flag"], deno: values["deno-flag"] },
   };
 }

@@ -121,7 +121,7 @@ export const notes = [
   "A message received sends the next one; every message's length and every 16th's content are checked.",
   "Text reaches the application as a string in twinwire and ws. node:net raw is no peer but a bound: its frames were",
   "made and masked beforehand, and it neither parses nor decodes nor hands out what comes back.",
-  "WebSocket: the one that the runtime itself has. bun/: both run in Bun, twinwire over Bun's own sockets.",
+  "WebSocket: the one that the runtime itself has. bun/, deno/: both run there.",
   "Idle: what the resident set grows by, the leaps of V8's young generation included, which connections do not keep;",
   "--node-flag=--max-semi-space-size=1 bounds those.",
 ];

@@ -108,10 +108,8 @@ static bool watch_network(tw_lwip *port) {
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-/* Whether something may be there to read of which select knows nothing. */
-static bool more_to_read(const tw_lwip_socket *socket) {
-  return (socket->flags & TW_LWIP_UNREAD) != 0 || (socket->tls != NULL && tw_tls_pending(socket->tls));
-}
+/* Whether something is there to read of which select knows nothing. */
+static bool more_to_read(const tw_lwip_socket *socket) { return socket->tls != NULL && tw_tls_pending(socket->tls); }
 
 /* Enters a socket, and returns how long may be waited for it. */
 static uint32_t watch_socket(const tw_lwip_socket *socket, watch *on, uint32_t now) {
@@ -246,7 +244,6 @@ static void serve_listener(tw_lwip *port, tw_lwip_socket *listener) {
 /* Reads once. Returns whether more may be there. */
 static bool read_stream(tw_lwip *port, tw_lwip_socket *socket) {
   uint8_t *buffer = tw_rx_buffer(port->core);
-  socket->flags &= (uint8_t)~TW_LWIP_UNREAD;
   int32_t got;
   if (socket->tls != NULL) {
     got = tw_tls_read(socket->tls, buffer, port->recv_size);
@@ -268,7 +265,6 @@ static bool read_stream(tw_lwip *port, tw_lwip_socket *socket) {
     deliver(port, tw_ended(port->core, socket->handle));
     return false;
   }
-  socket->flags |= TW_LWIP_UNREAD;
   deliver(port, tw_received(port->core, socket->handle, (uint32_t)got));
   return true;
 }

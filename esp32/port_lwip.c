@@ -9,7 +9,6 @@
 #include "esp_random.h"
 #include "esp_timer.h"
 #include "lwip/sockets.h"
-#include "lwip/tcp.h"
 #include "twinwire/port.h"
 
 enum {

@@ -29,9 +29,6 @@ enum {
   TW_LWIP_WRITE_OWED = 2, /* tw_written is owed once there is room */
   TW_LWIP_ENDED = 4,      /* the peer's FIN has been told */
   TW_LWIP_V6 = 8,
-  /* Reading has not come to its end since it last began. lwIP can take a FIN in together with the bytes before it, and
-   * tells it to the next one who reads: but not to select. */
-  TW_LWIP_UNREAD = 16,
 };
 
 typedef struct tw_lwip_socket {

@@ -35,7 +35,7 @@ function warnings(name, compiler, missing, flags, sources) {
   return { name, group: "lint", missing, run: () => check(compiler?.path, args()) };
 }
 
-const hostFlags = ["-D_DEFAULT_SOURCE", "-Iadapters/posix/include"];
+const hostFlags = ["-D_DEFAULT_SOURCE", "-Iadapters/posix", "-Iadapters/posix/include"];
 
 function doorTests(name, compiler, missing) {
   const program = join(root, `build/c/easy-${name}`);
@@ -62,21 +62,27 @@ const threadTests = {
   group: "c",
   missing: noClang ?? noOpenssl,
   async run() {
-    const program = join(root, "build/c/posix-threads");
-    mkdirSync(dirname(program), { recursive: true });
-    const sources = [
-      ...coreSources(),
-      ...door(),
-      ...listFiles("adapters/posix", ".c").filter((path) => !path.endsWith("/tls_none.c")),
-      "test/posix/lifecycle.c",
-    ];
-    const flags = ["-g", "-O1", "-fsanitize=thread", ...strict, ...hostFlags, ...includes.map((it) => `-I${it}`)];
-    const built = await run(clang.path, [...flags, ...sources, "-lssl", "-lcrypto", "-pthread", "-o", program]);
-    if (built.status !== 0) return { passed: 0, failed: 1 };
-    const { status, counts } = await run(program, []);
-    return status === 0 && counts ? counts : { passed: 0, failed: 1 };
+    const total = { passed: 0, failed: 0 };
+    for (const name of ["lifecycle", "addresses"]) {
+      const counts = await underThreadSanitizer(name);
+      total.passed += counts.passed;
+      total.failed += counts.failed;
+    }
+    return total;
   },
 };
+
+async function underThreadSanitizer(name) {
+  const program = join(root, `build/c/posix-threads-${name}`);
+  mkdirSync(dirname(program), { recursive: true });
+  const host = listFiles("adapters/posix", ".c").filter((path) => !path.endsWith("/tls_none.c"));
+  const sources = [...coreSources(), ...door(), ...host, `test/posix/${name}.c`];
+  const flags = ["-g", "-O1", "-fsanitize=thread", ...strict, ...hostFlags, ...includes.map((it) => `-I${it}`)];
+  const built = await run(clang.path, [...flags, ...sources, "-lssl", "-lcrypto", "-pthread", "-o", program]);
+  if (built.status !== 0) return { passed: 0, failed: 1 };
+  const { status, counts } = await run(program, []);
+  return status === 0 && counts ? counts : { passed: 0, failed: 1 };
+}
 
 export const cParts = [
   warnings("C warnings, the handle door, gcc", gcc, noGcc, ["-Itest"], () => [

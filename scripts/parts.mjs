@@ -140,7 +140,7 @@ async function jest(args, { runtime = [process.execPath], env = {} } = {}) {
 }
 
 /** Tests that say the same on every runtime: of C, of the build, of what is written down, of the programs around. */
-const hostless = ["test/(architecture|bench|build|demo|readme)\\.test\\.ts$", "test/(esp32|posix|targets)/"];
+const hostless = ["test/(architecture|bench|build|demo|package|readme)\\.test\\.ts$", "test/(esp32|posix|targets)/"];
 
 /** The tests that say something about a runtime, by another one. */
 function onOther({ name, program, missing }, group, ...flags) {
@@ -153,11 +153,11 @@ function onOther({ name, program, missing }, group, ...flags) {
 
 /**
  * The same tests in Bun, each file with globals of its own, two processes at a time. They take the package from dist/, as
- * users do. Left out are the suites that are another host's.
+ * users do. Left out are the suites that are another host's, those of C, and one that runs every host itself.
  */
 async function bun() {
-  const others = ["adapters/node*", "adapters/deno*", "posix/*"].map(
-    (it) => `--path-ignore-patterns=test/${it}.test.ts`,
+  const others = ["adapters/node*", "adapters/deno*", "esp32/*", "posix/*", "targets/*", "package"].map(
+    (name) => `--path-ignore-patterns=test/${name}.test.ts`,
   );
   const args = ["test", "--parallel=2", "--timeout=15000", "--only-failures", ...others, "./test"];
   const { status, lines } = await run(bunProgram.path, args);

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { type Case, cases, isExtra } from "../bench/cases.ts";
+import { findDeno } from "../bench/deno.ts";
 import { Flow } from "../bench/flow.ts";
 import { Gatherer } from "../bench/gatherer.ts";
 import { parseOptions } from "../bench/options.ts";
@@ -223,17 +224,24 @@ describe("a real run", () => {
     }
   }, 45_000);
 
-  test("in Bun it is measured beside the WebSocket that Bun has", async () => {
-    const { status, stdout, left } = await run("--quick", "--json", "--rounds", "1", "--case", "bun/");
-    expect([status, left]).toEqual([0, false]);
-    const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
-    expect(entries.map((it) => it.name)).toEqual(["bun/ws-client/64B/text/256", "bun/ws-client/64B/text/1"]);
-    for (const it of entries) {
-      expect(it.peerName).toBe("WebSocket");
-      expect(it.twinwire).toBeGreaterThan(100);
-      expect(it.ratio).toBeGreaterThan(0);
-    }
-  }, 45_000);
+  const { CI } = process.env;
+  const runtimes = findDeno() === undefined && CI !== "true" ? ["bun"] : ["bun", "deno"];
+
+  test.each(runtimes)(
+    "in %s it is measured beside the WebSocket that the runtime has",
+    async (runtime) => {
+      const { status, stdout, left } = await run("--quick", "--json", "--rounds", "1", "--case", `${runtime}/`);
+      expect([status, left]).toEqual([0, false]);
+      const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
+      expect(entries.map((it) => it.name)).toEqual([256, 1].map((count) => `${runtime}/ws-client/64B/text/${count}`));
+      for (const it of entries) {
+        expect(it.peerName).toBe("WebSocket");
+        expect(it.twinwire).toBeGreaterThan(100);
+        expect(it.ratio).toBeGreaterThan(0);
+      }
+    },
+    45_000,
+  );
 
   test("our HTTP server is measured beside node:http", async () => {
     const { status, stdout, left } = await run("--quick", "--json", "--rounds", "1", "--case", "http-server/");

@@ -47,6 +47,25 @@ export abstract class SocketCalls extends Calls {
     return this.open(endpoint, name, tooLong, (size) => exports.tw_listen(self, kind, stage, size, port));
   }
 
+  /**
+   * Opens a server socket that never listens: its connections come by `adopt`. The endpoint hears `accepted` of each.
+   * ERR_UNSUPPORTED where the host can't take streams over.
+   */
+  listenForAdopted(endpoint: Endpoint): number {
+    if (this.pump.port.adopt === undefined) return Errors.ERR_UNSUPPORTED.value;
+    endpoint.options = { ...endpoint.options, adopts: true };
+    return this.listen(endpoint, SocketKind.TCP_LISTENER, "", 0);
+  }
+
+  /**
+   * Takes over a connected stream of the runtime's own for such a server socket, on a later turn. `head`: what was read of
+   * it already. `refused` is called if there is no place for it; then it is the caller's again.
+   */
+  adoptStream(endpoint: Endpoint, stream: unknown, head: Uint8Array, refused: () => void): number {
+    const { port } = this.pump;
+    return port.adopt?.(endpoint.handle, stream, head, refused) ?? Errors.ERR_UNSUPPORTED.value;
+  }
+
   udpOpen(endpoint: Endpoint, port: number): number {
     return this.udpBind(endpoint, "", port);
   }
@@ -135,6 +154,8 @@ export abstract class SocketCalls extends Calls {
     const credentialsSize = hostSize < 0 ? -1 : this.stage(credentials, size + hostSize);
     if (credentialsSize < 0) return ARGUMENT;
     endpoint.tunneled = true;
+    /* The proxy's answer is the core's to read. */
+    endpoint.takesBytes = false;
     return this.openStaged(endpoint, () => call(stage + size, hostSize, stage + size + hostSize, credentialsSize));
   }
 

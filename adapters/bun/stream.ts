@@ -1,17 +1,14 @@
-import { Buffer } from "node:buffer";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
-import { formatAddress } from "../node-api/address.ts";
 import { errorNumber } from "../node-api/errors.ts";
 import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { endAddress } from "./address.ts";
+import { configure, dial } from "./dial.ts";
+import { connectError } from "./errors.ts";
 import { Inbound } from "./inbound.ts";
 import type { Place } from "./place.ts";
 import { Bun, type BunHandlers, type BunPlace, type BunSecureSocket, type BunSocket } from "./runtime.ts";
 import { clientSide, isVerdict, plainError, type Side, serverSide, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
-
-/** Pieces of a write that are fewer bytes than this go out as one: to copy them costs less than to ask the kernel twice. */
-const JOINED = 65_536;
-const joined = Buffer.allocUnsafeSlow(JOINED);
+import { writeAll, writeOne } from "./write.ts";
 
 /** What a stream is made from: where it connects to, or what a listener (at a path, for Unix) accepted. */
 export type Source = BunPlace | { readonly accepted: BunSocket<StreamSocket>; readonly path: string | undefined };
@@ -47,11 +44,12 @@ export class StreamSocket {
   /** Bun did not take all: `written` is owed. */
   #full = false;
   #kept = true;
-  /** Our half has ended. */
+  /** Our half has ended; the peer's has, and that was told or is about to be. */
   #finished = false;
-  /** That of the peer has, and that was told or is about to be. */
   #ended = false;
   #closed = false;
+  /** Begins no more attempts. */
+  #stop: (() => void) | undefined;
   /** A call of the port is under way: what Bun calls back meanwhile has to wait. */
   #called = true;
 
@@ -64,11 +62,14 @@ export class StreamSocket {
     if ("accepted" in source) {
       this.#socket = source.accepted;
       source.accepted.data = this;
-      this.#configure(source.accepted);
+      configure(source.accepted, options);
     } else {
       if (tls !== undefined) clientSide(tls, ""); /* what is wrong with the options is known at once */
-      const connection = Bun.connect({ ...source, allowHalfOpen: true, data: this, socket: connecting });
-      connection.catch((error: unknown) => this.#finish(connectError(error as Error, source)));
+      const attempt = (place: BunPlace): Promise<unknown> =>
+        Bun.connect({ ...place, allowHalfOpen: true, data: this, socket: connecting }).catch((error: unknown) => {
+          throw connectError(error as Error, place);
+        });
+      this.#stop = dial(source, attempt, (error) => this.#finish(error));
     }
     this.#called = false;
   }
@@ -162,12 +163,14 @@ export class StreamSocket {
       queueMicrotask(() => this.opened(socket));
       return;
     }
-    if (this.#closed) {
+    if (this.#closed || this.#socket !== undefined) {
       socket.terminate();
       return;
     }
+    this.#stop?.();
     this.#socket = socket;
-    this.#configure(socket);
+    configure(socket, this.#options);
+    if (!this.#kept) socket.unref();
     if (!this.#inbound.reading) socket.pause();
     this.#place.deliver.connected(this.#place.handle);
   }
@@ -222,13 +225,6 @@ export class StreamSocket {
     return this.#side !== undefined && this.#secure === undefined;
   }
 
-  #configure(socket: BunSocket<StreamSocket>): void {
-    const { noDelay, keepAlive } = this.#options;
-    if (noDelay === false) socket.setNoDelay(false); /* Bun has it on */
-    if (keepAlive) socket.setKeepAlive(true, keepAlive === true ? 0 : keepAlive.initialDelayMs);
-    if (!this.#kept) socket.unref();
-  }
-
   #call(call: (socket: BunSocket<StreamSocket>) => void): void {
     if (this.#socket === undefined) return;
     this.#called = true;
@@ -249,38 +245,7 @@ export class StreamSocket {
   /** Nothing is delivered any more. */
   #close(): void {
     this.#closed = true;
+    this.#stop?.();
     this.#inbound.close();
   }
-}
-
-/** Bun's "Failed to connect", with what failed and where. */
-function connectError(error: Error, source: BunPlace): Error {
-  const { code } = error as { code?: unknown };
-  if (code === undefined || error.message !== "Failed to connect") return error;
-  const where = "unix" in source ? source.unix : formatAddress(source.hostname, source.port);
-  return Object.assign(new Error(`connect ${code} ${where}`, { cause: error }), { code, syscall: "connect" });
-}
-
-function writeOne(socket: BunSocket<StreamSocket>, piece: Uint8Array): [number, number] {
-  return [Math.max(0, socket.write(piece)), piece.length];
-}
-
-/** Writes the pieces, as one if they are small. Returns how many bytes were taken, and of how many. */
-function writeAll(socket: BunSocket<StreamSocket>, pieces: readonly Uint8Array[]): [number, number] {
-  const all = pieces.reduce((sum, { length }) => sum + length, 0);
-  if (all <= JOINED) {
-    let at = 0;
-    for (const piece of pieces) {
-      joined.set(piece, at);
-      at += piece.length;
-    }
-    return [Math.max(0, socket.write(joined.subarray(0, all))), all];
-  }
-  let size = 0;
-  for (const piece of pieces) {
-    const taken = Math.max(0, socket.write(piece));
-    size += taken;
-    if (taken < piece.length) break;
-  }
-  return [size, all];
 }

@@ -71,10 +71,10 @@ export class UdpSocket {
     const family = isIP(address) === 6 ? 6 : 4;
     before.close();
     try {
-      this.#replace(before, this.#bind(family, own, { hostname: address, port }));
+      this.#connected = this.#replace(before, () => this.#bind(family, own, { hostname: address, port }));
     } catch (error) {
-      this.#replace(before, this.#bind(family, own));
       this.#connected = undefined;
+      this.#restore(before, () => this.#bind(family, own));
       throw error;
     }
     return 0;
@@ -123,14 +123,30 @@ export class UdpSocket {
     return this.#other;
   }
 
-  #replace(before: BunUdpSocket, after: BunUdpSocket): void {
+  #replace(before: BunUdpSocket, make: () => BunUdpSocket): BunUdpSocket {
+    const after = make();
     if (before === this.#main) this.#main = after;
     else this.#other = after;
     if (before === this.#full) this.#full = undefined;
-    this.#connected = after;
     /* What came from others before is nobody's any more. */
     this.#held = [];
     this.#heldSize = 0;
+    return after;
+  }
+
+  /** A socket without a peer in the place of the one that was to get one. If its port is lost meanwhile, it is gone. */
+  #restore(before: BunUdpSocket, make: () => BunUdpSocket): void {
+    try {
+      this.#replace(before, make);
+    } catch (error) {
+      const { handle, deliver, forget } = this.#place;
+      queueMicrotask(() => {
+        if (this.#main === undefined) return;
+        this.close();
+        forget();
+        deliver.closed(handle, errorNumber(error), error);
+      });
+    }
   }
 
   #bind(family: 4 | 6, port: number, peer?: { hostname: string; port: number }): BunUdpSocket {

@@ -8,6 +8,14 @@ export type Target =
   | { readonly host: string; readonly port: number; readonly path?: undefined }
   | { readonly path: string; readonly host?: undefined };
 
+/**
+ * What a stream is made from: where it connects to, or what a listener (at a path, for Unix) has accepted; `secure`: the
+ * same, if TLS was established on it elsewhere.
+ */
+export type Source =
+  | Target
+  | { readonly accepted: Socket; readonly path?: string | undefined; readonly secure?: TLSSocket | undefined };
+
 /** Where the bytes are to go that the socket reads, and what is to be called then. */
 type OnRead = OnReadOpts;
 

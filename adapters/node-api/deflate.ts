@@ -218,6 +218,8 @@ class KeepingDecompressor extends Worker implements Decompressor {
       const stream = this.#open();
       stream.write(withTail(data));
       stream.flush(() => {
+        /* Deno calls back first, and tells of the error then. */
+        if (stream.errored) return;
         /* RFC 7692 7.2.3.4: a block may be marked as the last; zlib reads no further, so the next message begins anew. */
         if (stream.readableEnded) this.#leave();
         collector.tell(collector.join());

@@ -5,7 +5,9 @@
 import { channel } from "node:diagnostics_channel";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
+import { Adopter } from "./adopter.ts";
 import { NodeClock } from "./clock.ts";
+import type { Source } from "./connect.ts";
 import { deflate } from "./deflate.ts";
 import { errorNumber } from "./errors.ts";
 import { Listener } from "./listener.ts";
@@ -26,7 +28,7 @@ export class NodeApiPort implements Port {
   readonly deflate = deflate;
   cause: unknown;
   readonly #streams = new Map<number, StreamSocket>();
-  readonly #listeners = new Map<number, Listener>();
+  readonly #listeners = new Map<number, Listener | Adopter>();
   readonly #udp = new Map<number, UdpSocket>();
   readonly #random = new RandomPool();
   readonly #traits: Traits;
@@ -65,6 +67,11 @@ export class NodeApiPort implements Port {
       }
       return 0;
     });
+  }
+
+  adopt(listener: number, socket: unknown, head: Uint8Array, refused: () => void): number {
+    const adopter = this.#listeners.get(listener);
+    return adopter instanceof Adopter ? adopter.take(socket, head, refused) : STATE;
   }
 
   write(handle: number, pieces: readonly Uint8Array[]): number {
@@ -128,7 +135,7 @@ export class NodeApiPort implements Port {
     return true;
   }
 
-  #find(handle: number): StreamSocket | UdpSocket | Listener | undefined {
+  #find(handle: number): StreamSocket | UdpSocket | Listener | Adopter | undefined {
     return this.#streams.get(handle) ?? this.#udp.get(handle) ?? this.#listeners.get(handle);
   }
 
@@ -153,9 +160,13 @@ export class NodeApiPort implements Port {
   ): void {
     if (tls !== undefined) secureServer(tls); /* what is wrong with the options is known at once */
     const path = "path" in local ? local.path : undefined;
-    const listener = new Listener(this.#place(handle, this.#listeners), local, options, (accepted, socket) =>
-      this.#stream(accepted, (place) => new StreamSocket(place, { accepted: socket, path }, options)),
-    );
+    const place = this.#place(handle, this.#listeners);
+    const make = (accepted: number, source: Source): StreamSocket =>
+      this.#stream(accepted, (its) => new StreamSocket(its, source, options));
+    const listener =
+      options.adopts === true
+        ? new Adopter(place, options, make)
+        : new Listener(place, local, options, (accepted, socket) => make(accepted, { accepted: socket, path }));
     this.#listeners.set(handle, listener);
   }
 

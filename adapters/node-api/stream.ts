@@ -4,16 +4,13 @@ import type { TLSSocket } from "node:tls";
 import { type AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { endAddress } from "./address.ts";
-import { configure, connectPlain, connectSecure, type Target, upgrade } from "./connect.ts";
+import { configure, connectPlain, connectSecure, type Source, upgrade } from "./connect.ts";
 import { errorNumber } from "./errors.ts";
 import { Inbound } from "./inbound.ts";
 import type { Place } from "./place.ts";
 import { pinError, plainError, secureServer, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
 
 const NOTHING = Buffer.alloc(0);
-
-/** What a stream is made from: where it connects to, or what a listener (at a path, for Unix) has accepted. */
-export type Source = Target | { readonly accepted: Socket; readonly path?: string | undefined };
 
 /** Where TLS stands. */
 type TlsState = "none" | "securing" | "secured";
@@ -49,6 +46,8 @@ export class StreamSocket {
     this.#inbound = new Inbound(place, options.takesBytes === true);
     if ("accepted" in source) {
       this.#socket = source.accepted;
+      this.#secure = source.secure;
+      if (this.#secure !== undefined) this.#tls = "secured";
       this.#listen(this.#socket, true);
       return;
     }
@@ -63,7 +62,7 @@ export class StreamSocket {
 
   /** Lets the bytes of an accepted connection come, now that the engine knows it. */
   start(): void {
-    if (!this.#closed && this.#inbound.reading && this.#tls === "none") this.#socket.resume();
+    if (!this.#closed && this.#inbound.reading && this.#tls !== "securing") this.#socket.resume();
   }
 
   /** As `Port.write`. */

@@ -15,6 +15,16 @@ void tw_posix_fail(tw_sock *sock, int32_t error) {
 
 static bool is_inet(const tw_peer *peer) { return peer->at.any.sa_family != AF_UNIX; }
 
+void tw_posix_tune(int fd) {
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  if (tw_host.keep_alive_s == 0)
+    return;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+#ifdef TCP_KEEPIDLE
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){(int)tw_host.keep_alive_s}, sizeof(int));
+#endif
+}
+
 /* Begins one attempt; 0, or an error. */
 static int32_t attempt(tw_sock *sock, const tw_peer *peer) {
   int fd = socket(peer->at.any.sa_family, SOCK_STREAM, 0);
@@ -26,15 +36,8 @@ static int32_t attempt(tw_sock *sock, const tw_peer *peer) {
     close(fd);
     return error;
   }
-  if (is_inet(peer)) {
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    if (tw_host.keep_alive_s > 0) {
-      setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
-#ifdef TCP_KEEPIDLE
-      setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){(int)tw_host.keep_alive_s}, sizeof(int));
-#endif
-    }
-  }
+  if (is_inet(peer))
+    tw_posix_tune(fd);
   if (connect(fd, &peer->at.any, peer->size) == 0 || errno == EINPROGRESS || errno == EINTR)
     return 0;                                          /* poll says when it is done, also if it is already */
   int number = errno == EAGAIN ? ECONNREFUSED : errno; /* a Unix socket whose backlog is full */

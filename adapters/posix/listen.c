@@ -1,7 +1,6 @@
 /* listen.c: server sockets. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,11 +115,8 @@ static void take_in(int fd, int32_t listener, uint8_t kind) {
     tw_posix_gone(sock, tw_posix_error(errno));
     return;
   }
-  if (kind == TW_SOCKET_TCP_LISTENER) {
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    if (tw_host.keep_alive_s > 0)
-      setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
-  }
+  if (kind == TW_SOCKET_TCP_LISTENER)
+    tw_posix_tune(fd);
   tw_easy_tell(tw_host.easy, tw_pump(tw_host.core)); /* told first, so that TLS finds its options */
   sock = tw_posix_find(handle);
   if (sock != NULL && sock->serial == serial)

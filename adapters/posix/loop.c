@@ -324,12 +324,13 @@ static void drain_wake_pipe(void) {
 int32_t tw_poll(uint32_t ms) {
   if (!tw_host.started || tw_easy_telling(tw_host.easy))
     return tw_easy_refuse(TW_ERR_STATE);
+  uint32_t told = tw_easy_told(tw_host.easy);
   bool open = tw_easy_open_handles(tw_host.easy) > 0;
   tw_easy_turn(tw_host.easy);
   run_queue();
   bool again = tw_easy_flush(tw_host.easy);
   bool emptied = open && tw_easy_open_handles(tw_host.easy) == 0; /* the last one has just gone: that is news */
-  again = tw_easy_flush(tw_host.easy) || again || emptied;
+  again = tw_easy_flush(tw_host.easy) || again || emptied || tw_easy_told(tw_host.easy) != told;
   uint32_t sockets = tw_host.polled_count;
   uint32_t lingers = tw_host.linger_count;
   for (uint32_t i = 0; i < lingers; i++)

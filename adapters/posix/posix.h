@@ -151,6 +151,9 @@ int32_t tw_posix_connect_path(tw_sock *sock, const char *path, uint32_t size);
 /* What a look-up found, or `error`. Takes `addresses`. */
 void tw_posix_found(tw_sock *sock, int32_t error, tw_peer *addresses, uint8_t count);
 
+/* Sets what every TCP connection has. */
+void tw_posix_tune(int fd);
+
 /* connect(2) has ended one way or another. */
 void tw_posix_connect_ready(tw_sock *sock);
 
@@ -217,7 +220,7 @@ void tw_pool_cancel(tw_lookup *lookup);
 /* Hands on what has been found. */
 void tw_pool_deliver(void);
 
-/* ---- tls_openssl.c or tls_none.c ---- */
+/* ---- tls/ or tls_none.c ---- */
 
 typedef enum tw_tls_want { TW_TLS_DONE, TW_TLS_READ, TW_TLS_WRITE, TW_TLS_FAILED } tw_tls_want;
 

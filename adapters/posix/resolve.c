@@ -31,6 +31,7 @@ typedef struct tw_pool {
   pthread_cond_t work;
   uint32_t users; /* threads, and the loop */
   uint32_t idle;
+  uint32_t queued;
   uint32_t threads;
   bool stopped;
   tw_lookup *first; /* to be looked up */
@@ -106,6 +107,7 @@ static void *work(void *context) {
       continue;
     }
     pool->first = it->next;
+    pool->queued--;
     if (pool->first == NULL)
       pool->last = &pool->first;
     pthread_mutex_unlock(&pool->mutex);
@@ -165,8 +167,10 @@ tw_lookup *tw_pool_lookup(tw_sock *sock, const char *name, uint16_t port, bool l
   it->port = port;
   snprintf(it->name, sizeof it->name, "%s", name);
   pthread_mutex_lock(&pool->mutex);
-  bool served = pool->idle > 0 || pool->threads == THREADS || add_thread(pool) || pool->threads > 0;
+  /* One that has been woken counts as idle until it has run. */
+  bool served = pool->idle > pool->queued || pool->threads == THREADS || add_thread(pool) || pool->threads > 0;
   if (served) {
+    pool->queued++;
     *pool->last = it;
     pool->last = &it->next;
     pthread_cond_signal(&pool->work);

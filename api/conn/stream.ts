@@ -90,6 +90,7 @@ export class Stream extends Endpoint {
   override connected(): void {
     if (this.phase !== "opening") return;
     this.phase = "open";
+    this.takesBytes = true;
     this.secure = this.tls !== undefined;
     this.#setUp();
     this.#wasOpened = true;

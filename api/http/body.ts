@@ -5,7 +5,7 @@ import { toHeaders } from "./fields.ts";
 import { fromText } from "./json.ts";
 import type { Headers, Json } from "./types.ts";
 
-/** Where a body comes from. @internal */
+/** Where a body comes from. */
 export interface BodySource {
   /** So many bytes of it have been read: there is room for more. */
   consumed(size: number): void;

@@ -154,8 +154,10 @@ export class IncomingResponse {
 }
 
 function methodOf(method: unknown): string {
-  if (typeof method === "string") return method;
-  throw refusal(`method is a text, not ${show(method)}`);
+  if (typeof method !== "string") throw refusal(`method is a text, not ${show(method)}`);
+  /* RFC 9110 9.3.6: what follows is no HTTP; a proxy is an option. */
+  if (method === "CONNECT") throw refusal("method CONNECT asks for a tunnel, not for a response");
+  return method;
 }
 
 function refusal(reason: string): TwinwireError {

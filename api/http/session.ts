@@ -176,6 +176,8 @@ export class Session {
 
 /** Whether the connection can go on even if the handler has read nothing of the body. */
 function leavesBehind(message: Message): boolean {
+  /* RFC 9110 9.3.6: what follows a tunnel's request is not HTTP. */
+  if (message.method === "CONNECT") return false;
   if (message.over) return message.error === undefined;
   /* A client that waits to be asked for the body does not send it now, or does; nobody can tell. */
   if (message.has(HttpFlag.CONTINUE) && !message.continued) return false;

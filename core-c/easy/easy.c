@@ -307,6 +307,7 @@ static void tell_accepted(tw_easy *easy, const tw_event *record) {
 static bool is_farewell(uint32_t type) { return type == TW_EVENT_CLOSE || type == TW_EVENT_DISCONNECTED; }
 
 static void tell_one(tw_easy *easy, const tw_event *record) {
+  easy->told++;
   if (record->type == TW_EVENT_ACCEPTED) {
     tell_accepted(easy, record);
     return;
@@ -324,7 +325,9 @@ static void tell_one(tw_easy *easy, const tw_event *record) {
     tell_data(easy, slot, record, data);
     break;
   case TW_EVENT_MESSAGE:
-    tw_easy_message(easy, slot, record, data);
+    if (is_web_socket(
+            slot)) /* the wall can make one of a connection that was accepted; the door has no memory for it */
+      tw_easy_message(easy, slot, record, data);
     break;
   case TW_EVENT_ERROR:
     tell_error(easy, slot, record);
@@ -353,6 +356,8 @@ void tw_easy_tell(tw_easy *easy, uint32_t count) {
   easy->telling = false;
 }
 
+uint32_t tw_easy_told(const tw_easy *easy) { return easy->told; }
+
 bool tw_easy_telling(const tw_easy *easy) { return easy->telling; }
 
 void tw_easy_touch(tw_easy *easy) {
@@ -375,6 +380,7 @@ void tw_easy_failed(tw_easy *easy, int32_t handle, int32_t error, uint32_t step)
   if (slot == NULL || slot->released)
     return;
   tw_event record = {.handle = handle, .code = error, .step = (uint16_t)step, .retry_ms = TW_FOREVER};
+  easy->told++;
   easy->telling = true;
   tell_error(easy, slot, &record);
   easy->telling = false;

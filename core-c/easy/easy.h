@@ -64,6 +64,7 @@ struct tw_easy {
   uint32_t fresh_entry;
   uint32_t leaving; /* handles that the application closed and the core still knows */
   uint32_t open;
+  uint32_t told;
   uint32_t waiting; /* records that a tick outside a turn made */
   int32_t exit_code;
   bool telling;

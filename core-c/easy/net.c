@@ -171,6 +171,10 @@ int32_t tw_easy_state(uint32_t kinds, int32_t handle) {
   }
 }
 
+const char *tw_state_name(int32_t state) {
+  return state == TW_STATE_OPEN ? "open" : state == TW_STATE_CONNECTING ? "connecting" : "closed";
+}
+
 int32_t tw_net_state(int32_t sock) { return tw_easy_state(TW_EASY_NET, sock); }
 
 int32_t tw_easy_buffered(uint32_t kinds, int32_t handle) {

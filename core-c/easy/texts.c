@@ -19,7 +19,3 @@ static bool is_error(int32_t error) { return error < 0 && error > -COUNT && erro
 const char *tw_error_name(int32_t error) { return is_error(error) ? errors[-error].name + PREFIX : ""; }
 const char *tw_error_text(int32_t error) { return is_error(error) ? errors[-error].text : ""; }
 const char *tw_error_advice(int32_t error) { return is_error(error) ? errors[-error].advice : ""; }
-
-const char *tw_state_name(int32_t state) {
-  return state == TW_STATE_OPEN ? "open" : state == TW_STATE_CONNECTING ? "connecting" : "closed";
-}

@@ -41,14 +41,6 @@ static inline bool tw_is_letter(uint8_t byte) {
 /* A-Z to a-z, every other byte as it is: HTTP names are compared as ASCII, whatever the locale. */
 static inline char tw_ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 
-/* Bytes of a text that ends with NUL. */
-static inline uint32_t tw_text_length(const char *text) {
-  uint32_t size = 0;
-  while (text[size] != 0)
-    size++;
-  return size;
-}
-
 /* Equal as ASCII without regard to case. */
 bool tw_bytes_equal_nocase(const void *a, size_t an, const char *b, size_t bn);
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { createPort } from "../../adapters/bun/index.ts";
 import { errorNumber } from "../../adapters/node-api/errors.ts";
 import type { Port } from "../../adapters/port.ts";
-import { Close, type ErrorCode, Errors, SocketKind } from "../../wasm/abi.gen.ts";
+import { AddressOf, Close, type ErrorCode, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import { attach, type Ear } from "./ear.ts";
 import { portSuite } from "./suite.ts";
 
@@ -61,6 +61,36 @@ describe("bun: UDP that the system does not take", () => {
     port.close(1, Close.ORDERLY);
     handlers().drain(socket());
     expect(ear.heard.all).toEqual([]);
+  });
+
+  /** From now on so many sockets can't be made. */
+  function failing(times: number): void {
+    const make = Bun.udpSocket;
+    let left = times;
+    Bun.udpSocket = (options) => {
+      if (left <= 0) return make(options);
+      left -= 1;
+      throw Object.assign(new Error("unreachable"), { code: "ENETUNREACH" });
+    };
+  }
+
+  test("a peer that can't be had leaves the socket as it is", () => {
+    const { port } = full();
+    const before = port.address(1, AddressOf.LOCAL);
+    failing(1);
+    expect(port.connectUdp(1, "127.0.0.1", 9)).toBe(Errors.ERR_UNREACHABLE.value);
+    expect(port.address(1, AddressOf.LOCAL)).toBe(before);
+    expect(port.address(1, AddressOf.REMOTE)).toBe(Errors.ERR_STATE.value);
+    expect(port.sendTo(1, "127.0.0.1", 9, Buffer.from("x"))).toBe(1);
+    port.close(1, Close.ORDERLY);
+  });
+
+  test("a socket that loses its port on the way is gone", async () => {
+    const { port, ear } = full();
+    failing(2);
+    expect(port.connectUdp(1, "127.0.0.1", 9)).toBe(Errors.ERR_UNREACHABLE.value);
+    expect(await ear.endOf(1)).toBe(Errors.ERR_UNREACHABLE.value);
+    expect(port.sendTo(1, "127.0.0.1", 9, Buffer.from("x"))).toBe(Errors.ERR_STATE.value);
   });
 
   test("what a stranger says by ICMP is nobody's, other errors are told", () => {

@@ -343,7 +343,7 @@ int leaf_step(const test_step *step, char *why, size_t why_size) {
   if (step->count < 1 || step->text[0] == NULL)
     return -1;
   for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
-    if (strcmp(step->text[0], ops[i].name) != 0)
+    if (step->text[0][0] != ops[i].name[0] || strcmp(step->text[0], ops[i].name) != 0)
       continue;
     run r = {.step = step, .why = why, .why_size = why_size};
     int result = step->count < ops[i].count ? fail(&r, ops[i].name, "too few arguments") : ops[i].run(&r);

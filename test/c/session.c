@@ -237,7 +237,7 @@ static const test_op *find_op(const char *name) {
   static const test_op *const tables[] = {application_ops, http_ops, ws_ops, host_ops, expect_ops};
   for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
     for (const test_op *op = tables[t]; op->name != NULL; op++)
-      if (strcmp(op->name, name) == 0)
+      if (op->name[0] == name[0] && strcmp(op->name, name) == 0)
         return op;
   return NULL;
 }

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { WebSocket as OurWebSocket } from "twinwire";
 import { WebSocket as NodeWebSocket } from "undici";
 import type { WebSocket as Peer } from "ws";
+import { host } from "../support/host.ts";
 import { atEnd, endPeers, rawWsPeer, tcpPeer, type WsPeer, wsPeer } from "../support/peers.ts";
 import { Inbox, pause, until, within } from "../support/wait.ts";
 
@@ -15,7 +16,8 @@ type Class = (new (url: string | URL, protocols?: string | string[]) => Standard
 
 const classes: readonly (readonly [string, Class])[] = [
   ["twinwire", OurWebSocket as unknown as Class],
-  ["undici", NodeWebSocket as unknown as Class],
+  /* Bun puts a module of its own in undici's place, with another WebSocket, which fails much of this. */
+  ...(host === "bun" ? [] : [["undici", NodeWebSocket as unknown as Class] as const]),
 ];
 
 afterEach(endPeers);

@@ -302,6 +302,55 @@ static void test_counts(void) {
   }
 }
 
+/* ---- Servers ---- */
+
+static const tw_tls_options identity = {.cert = "cert", .key = "key"};
+
+static void on_accepted(const NetAccepted *e, void *ctx) {
+  note("accepted");
+  other = e->sock;
+  if (ctx != NULL)
+    CHECK(tw_net_close(e->sock) == 0);
+  else
+    CHECK(tw_net_on(e->sock, "connected", on_connected, NULL) == 0);
+}
+
+static int32_t accept_one(int32_t listener) {
+  int32_t sock = tw_accepted(core, listener);
+  CHECK(sock > 0);
+  tw_easy_tell(easy, tw_pump(core));
+  return sock;
+}
+
+static void test_accepted(void) {
+  start("accepted", false);
+  int32_t listener = tw_net_tcp_listen(NULL, 0);
+  CHECK(tw_net_set_tls(listener, NULL) == -1 && tw_last_error() == TW_ERR_ARGUMENT);
+  CHECK(tw_net_set_tls(listener, &identity) == 0);
+  uint32_t told = tw_easy_told(easy);
+  tw_easy_tell(easy, tw_connected(core, listener));
+  CHECK(tw_easy_told(easy) == told + 1);
+  int32_t nobody = accept_one(listener);
+  CHECK(tw_net_state(nobody) == TW_STATE_CLOSED && tw_easy_open_handles(easy) == 1); /* nobody listens: it is closed */
+  CHECK(tw_net_on(listener, "accepted", on_accepted, &limits) == 0);
+  int32_t unwanted = accept_one(listener);
+  CHECK(noted("accepted ") && unwanted == other && tw_easy_open_handles(easy) == 1);
+  tw_easy_tell(easy, tw_connected(core, unwanted)); /* the host does not know yet */
+  CHECK(noted(""));
+  tw_net_off(listener, "accepted", on_accepted);
+  CHECK(tw_net_on(listener, "accepted", on_accepted, NULL) == 0);
+  int32_t sock = accept_one(listener);
+  CHECK(tw_easy_accepted(easy, sock) && tw_easy_tls(easy, sock) == &identity && !tw_easy_accepted(easy, listener));
+  tw_easy_tell(easy, tw_connected(core, sock));
+  CHECK(noted("accepted ")); /* TLS comes first */
+  tw_easy_tell(easy, tw_secured(core, sock));
+  CHECK(noted("connected "));
+  CHECK(tw_net_set_auto_reconnect(sock, true) == -1 && tw_last_error() == TW_ERR_HANDLE);
+  CHECK(tw_net_close(listener) == 0 && tw_net_state(sock) == TW_STATE_OPEN);
+  char target[8] = "x";
+  CHECK(tw_net_target(sock, target, sizeof target) == 0 && target[0] == 0);
+}
+
 /* ---- Time ------------------------------------------------------------------------------------------------------- */
 
 static void test_time(void) {
@@ -589,9 +638,9 @@ int32_t tw_poll(uint32_t ms) {
 
 int main(void) {
   static void (*const tests[])(void) = {
-      test_ranges,       test_order,         test_names,           test_table,    test_changes_inside,
-      test_close_inside, test_place_reused,  test_counts,          test_time,     test_terminated,
-      test_messages,     test_many_messages, test_message_dropped, test_anything,
+      test_ranges,       test_order,        test_names,         test_table,           test_changes_inside,
+      test_close_inside, test_place_reused, test_counts,        test_accepted,        test_time,
+      test_terminated,   test_messages,     test_many_messages, test_message_dropped, test_anything,
   };
   const unsigned count = sizeof tests / sizeof *tests;
   unsigned failed = 0;

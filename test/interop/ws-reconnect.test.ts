@@ -54,8 +54,8 @@ describe("a server that is there again", () => {
     ws.on(client.handle, "error", ({ code }) => {
       if (code === "ERR_REFUSED") times.push(performance.now());
     });
-    await first.close();
     const dropped = performance.now();
+    await first.close();
     expect((await client.disconnected.next()).retryMs).toBe(30);
     await pause(500);
     const gaps = times.map((time, index) => Math.round(time - (times[index - 1] ?? dropped)));

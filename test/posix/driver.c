@@ -549,10 +549,15 @@ static void set_limit(tw_limits *limits, const char *argument) {
 
 int main(int argc, char **argv) {
   tw_limits limits = TW_LIMITS_HOST;
-  for (int i = 1; i < argc; i++)
+  tw_posix_options options = {.limits = &limits};
+  for (int i = 1; i < argc; i++) {
+    const char *value;
     set_limit(&limits, argv[i]);
+    if (has_prefix(argv[i], "keepalive=", &value))
+      options.keep_alive_s = (uint32_t)strtoul(value, NULL, 10);
+  }
   setvbuf(stdout, NULL, _IOLBF, 0);
-  if (tw_posix_start(&(tw_posix_options){.limits = &limits}) < 0) {
+  if (tw_posix_start(&options) < 0) {
     printf("not started: %s\n", tw_error_name(tw_last_error()));
     return 1;
   }

@@ -73,6 +73,17 @@ export class Driver {
     await this.answers(`${data.length} ${hashOf(data)}`, "total", handle);
   }
 
+  /** So many bytes came on a handle, whatever they are. */
+  async receivedSize(handle: number, size: number): Promise<void> {
+    let last = "";
+    const asked = async (): Promise<void> => {
+      while (!last.startsWith(`${size} `)) last = await this.call("total", handle);
+    };
+    await within(asked(), `${size} bytes on ${handle}`).catch((error: unknown) => {
+      throw new Error(`${error}; there are ${last}`);
+    });
+  }
+
   /** Ends its input; what the sanitizers and the leak checker say is a failure. */
   async end(): Promise<void> {
     this.#process.stdin.end();
@@ -99,7 +110,7 @@ export async function endDrivers(): Promise<void> {
 /** FNV-1a, as the driver counts. */
 export function hashOf(data: Uint8Array): string {
   let hash = 0x811c9dc5;
-  for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
+  for (let at = 0; at < data.length; at++) hash = Math.imul(hash ^ (data[at] ?? 0), 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, "0");
 }
 

@@ -1,4 +1,7 @@
-/** Starting and stopping, threads, and a process without descriptors: a program in C of its own, lifecycle.c. */
+/**
+ * What only a program of its own can show. lifecycle.c: starting and stopping, threads, a process without descriptors.
+ * addresses.c: names with several addresses, look-ups that take their time.
+ */
 import { beforeAll, expect, test } from "@jest/globals";
 import { describeWith } from "../support/child.ts";
 import { BUILD_PATIENCE, buildSanitized, buildTools, runToEnd } from "./build.ts";
@@ -9,7 +12,11 @@ describeWith(buildTools(), "the POSIX host: its life", () => {
     folder = await buildSanitized();
   }, BUILD_PATIENCE);
 
-  test("starting, stopping, waking, and no descriptors left", async () => {
-    expect(await runToEnd(`${folder}/lifecycle`, [])).toMatch(/^[1-9]\d* passed, 0 failed\n$/);
-  }, 60_000);
+  test.each(["lifecycle", "addresses"])(
+    "%s",
+    async (program) => {
+      expect(await runToEnd(`${folder}/${program}`, [])).toMatch(/^[1-9]\d* passed, 0 failed\n$/);
+    },
+    60_000,
+  );
 });

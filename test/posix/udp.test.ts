@@ -1,6 +1,6 @@
 /** The POSIX host and the C door: UDP, listeners, Unix sockets, and many at once. */
 import { createSocket } from "node:dgram";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -177,6 +177,30 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       expect(await call(at).said.next()).toBe("ECONNREFUSED");
       first.socket.write("still here");
       await until(() => first.got() === "still here", "the echo");
+    });
+
+    /** The timer that Linux has set for the connection between two local ports: "02" is that of keepalive. */
+    function timerOf(own: string, peer: string): string | undefined {
+      const port = (address: string): string =>
+        Number(address.split(":")[1]).toString(16).toUpperCase().padStart(4, "0");
+      const ends = RegExp(` [0-9A-F]+:${port(own)} [0-9A-F]+:${port(peer)} \\S+ \\S+ (\\d\\d):`);
+      return ends.exec(readFileSync("/proc/net/tcp", "utf8"))?.[1];
+    }
+
+    (existsSync("/proc/net/tcp") ? test : test.skip).each([
+      ["keepalive=5", "02"],
+      ["keepalive=0", "00"],
+    ])("%s, of connections made and accepted", async (option, timer) => {
+      const driver = await Driver.start(folder, option);
+      const listener = await driver.open("listen", HOST, 0);
+      await driver.hears(`connected ${listener}`);
+      const sock = await driver.open("tcp", HOST, await portOf(driver, listener));
+      await driver.hears(`connected ${sock}`);
+      const accepted = Number((await driver.hears(/^accepted/)).split(" ")[1]);
+      const [local, remote] = [await driver.call("local", sock), await driver.call("remote", sock)];
+      expect(await driver.call("local", accepted)).toBe(remote);
+      await until(() => timerOf(local, remote) === timer, `timer ${timer} of the one made`);
+      await until(() => timerOf(remote, local) === timer, `timer ${timer} of the one accepted`);
     });
 
     test("2,000 connections at once, accepted and made", async () => {

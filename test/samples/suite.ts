@@ -62,20 +62,26 @@ export function samplesSuite(command: (sample: string) => readonly string[]): vo
 
   describe("ws", () => {
     /** A server of npm `ws` that keeps its connections for the test, and their paths. */
-    async function server(): Promise<{ url: string; accepted: Inbox<{ peer: WebSocket; path: string | undefined }> }> {
+    async function server(
+      accept: (peer: WebSocket) => void = () => {},
+    ): Promise<{ url: string; accepted: Inbox<{ peer: WebSocket; path: string | undefined }> }> {
       const accepted = new Inbox<{ peer: WebSocket; path: string | undefined }>("a connection");
-      const { port } = await wsPeer((peer, request) => accepted.push({ peer, path: request.url }));
+      const { port } = await wsPeer((peer, request) => {
+        accept(peer);
+        accepted.push({ peer, path: request.url });
+      });
       return { url: `ws://127.0.0.1:${port}`, accepted };
     }
 
     test("usage: sends, prints, closes, ends by itself", async () => {
-      const { url, accepted } = await server();
-      const program = run("spec-001-usage", url);
-      const { peer, path } = await accepted.next();
-      expect(path).toBe("/");
       const closed = new Inbox<number>("the close");
-      peer.on("message", (data, isBinary) => peer.send(data, { binary: isBinary }));
-      peer.on("close", closed.push);
+      /* At once: what the program sends may come before a promise is told of the connection. */
+      const { url, accepted } = await server((peer) => {
+        peer.on("message", (data, isBinary) => peer.send(data, { binary: isBinary }));
+        peer.on("close", closed.push);
+      });
+      const program = run("spec-001-usage", url);
+      expect((await accepted.next()).path).toBe("/");
       expect(await closed.next()).toBe(1000);
       expect(await within(program.ended, "the end of the program")).toBe(0);
       expect(program.lines.all).toEqual(["open", "hello", "closed"]);

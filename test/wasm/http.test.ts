@@ -191,6 +191,17 @@ test("TLS through a proxy begins in the tunnel, for the name of the target", asy
   expect(it.state(handle)).toBe(State.OPEN);
 });
 
+test("a proxy's answer reaches the core also where the port gives bytes away", () => {
+  const port = new FakePort();
+  const it = new Engine(port, small);
+  const ear = new Ear(() => "");
+  ear.takesBytes = true;
+  const handle = it.tcpConnectVia(ear, "target.example", 80, { host: "proxy", port: 3128, credentials: "" });
+  port.deliver.connected(handle);
+  port.deliver.given(handle, Buffer.from("HTTP/1.1 200 OK\r\n\r\n"));
+  expect(it.state(handle)).toBe(State.OPEN);
+});
+
 test("a proxy that refuses", () => {
   const port = new FakePort();
   const it = new Engine(port, small);

@@ -485,9 +485,9 @@ int32_t tw_runtime_keep_alive(void);
  * limits.closeTimeoutMs. `code`: 0..255. Returns 0, or -1: TW_ERR_ARGUMENT. */
 int32_t tw_runtime_exit(int32_t code);
 
-/* Supplied by the host: turns the loop once. Tells what is due, writes what was queued, and waits at most `ms` (0: not
- * at all; TW_FOREVER: until something happens) for sockets and timers. Returns how many handles are open, closing ones
- * included; or -1: TW_ERR_STATE (not started, or called from a listener). */
+/* Supplied by the host: turns the loop once. Tells what is due, writes what was queued and, if nothing was told yet,
+ * waits at most `ms` (0: not at all; TW_FOREVER: until something happens) for sockets and timers. Returns how many
+ * handles are open, closing ones included; or -1: TW_ERR_STATE (not started, or called from a listener). */
 int32_t tw_poll(uint32_t ms);
 
 /* ---- Errors --------------------------------------------------------------------------------------------------------
@@ -497,7 +497,7 @@ int32_t tw_poll(uint32_t ms);
 int32_t tw_last_error(void);
 
 /* "ERR_REFUSED", what went wrong, and what to do about it; "" for a number that is no error. Static texts. The table is
- * linked only if one of them is called: about 6 KiB. */
+ * linked only if one of them is called: about 7 KiB. */
 const char *tw_error_name(int32_t error);
 const char *tw_error_text(int32_t error);
 const char *tw_error_advice(int32_t error);
@@ -575,6 +575,10 @@ void tw_easy_failed(tw_easy *easy, int32_t handle, int32_t error, uint32_t step)
 
 /* Notes `error` for tw_last_error and returns -1. */
 int32_t tw_easy_refuse(int32_t error);
+
+/* How many events have been told so far; the number may wrap. A tw_poll that has told one before it would wait does not
+ * wait: what the application waits for may have happened. */
+uint32_t tw_easy_told(const tw_easy *easy);
 
 /* Whether a listener is being called. */
 bool tw_easy_telling(const tw_easy *easy);

@@ -27,7 +27,8 @@ typedef struct opening {
   uint32_t deflate; /* what was agreed upon */
 } opening;
 
-static bool same(text a, const char *b) { return tw_bytes_equal_nocase(a.at, a.size, b, tw_text_length(b)); }
+static bool is(text a, const char *b, size_t size) { return tw_bytes_equal_nocase(a.at, a.size, b, size); }
+#define SAME(a, literal) is(a, literal, sizeof(literal) - 1)
 
 /* The next element of a comma-separated list, RFC 9110 5.6.1. False: none is left. */
 static bool next_element(text *list, text *element) {
@@ -45,13 +46,14 @@ static bool next_element(text *list, text *element) {
   return element->size > 0;
 }
 
-static bool list_has(text list, const char *token) {
+static bool list_has(text list, const char *token, size_t size) {
   text element;
   while (next_element(&list, &element))
-    if (same(element, token))
+    if (is(element, token, size))
       return true;
   return false;
 }
+#define HAS(list, literal) list_has(list, literal, sizeof(literal) - 1)
 
 /* Case matters in the name of a subprotocol. */
 static bool offers(text list, text protocol) {
@@ -75,21 +77,21 @@ static bool is_key(text key) {
 }
 
 static void take_field(opening *out, text name, text value, text protocol, uint32_t accepted) {
-  if (same(name, "host")) {
+  if (SAME(name, "host")) {
     out->hosts++;
-  } else if (same(name, "upgrade")) {
-    out->upgrade |= list_has(value, "websocket");
-  } else if (same(name, "connection")) {
-    out->connection |= list_has(value, "upgrade");
-  } else if (same(name, "sec-websocket-key")) {
+  } else if (SAME(name, "upgrade")) {
+    out->upgrade |= HAS(value, "websocket");
+  } else if (SAME(name, "connection")) {
+    out->connection |= HAS(value, "upgrade");
+  } else if (SAME(name, "sec-websocket-key")) {
     out->keys++;
     out->key = value;
-  } else if (same(name, "sec-websocket-version")) {
+  } else if (SAME(name, "sec-websocket-version")) {
     out->versions++;
     out->version = value;
-  } else if (same(name, "sec-websocket-protocol")) {
+  } else if (SAME(name, "sec-websocket-protocol")) {
     out->offered |= offers(value, protocol);
-  } else if (same(name, "sec-websocket-extensions") && accepted != 0 && out->deflate == 0) {
+  } else if (SAME(name, "sec-websocket-extensions") && accepted != 0 && out->deflate == 0) {
     out->deflate = tw_ws_deflate_choose(accepted, value.at, value.size);
   }
 }
@@ -104,7 +106,7 @@ static text trimmed(const tw_head_token *token) {
 static uint16_t verdict(const opening *said) {
   if (!said->upgrade)
     return NOT_THIS;
-  if (said->versions == 1 && !same(said->version, "13"))
+  if (said->versions == 1 && !SAME(said->version, "13"))
     return NOT_THIS; /* RFC 6455 4.4 */
   bool right = said->connection && said->hosts == 1 && said->versions == 1 && said->keys == 1 && is_key(said->key);
   return right ? OK : BAD;
@@ -166,9 +168,9 @@ int32_t tw_ws_judge(const char *head, uint32_t head_size) {
 /* Fields that the answer writes itself. */
 static bool is_reserved(const tw_field *field) {
   text name = {field->name, field->name_size};
-  return same(name, "upgrade") || same(name, "connection") || same(name, "content-length") ||
-         same(name, "transfer-encoding") || same(name, "sec-websocket-accept") ||
-         same(name, "sec-websocket-protocol") || same(name, "sec-websocket-extensions");
+  return SAME(name, "upgrade") || SAME(name, "connection") || SAME(name, "content-length") ||
+         SAME(name, "transfer-encoding") || SAME(name, "sec-websocket-accept") ||
+         SAME(name, "sec-websocket-protocol") || SAME(name, "sec-websocket-extensions");
 }
 
 static bool fields_right(const char *fields, uint32_t size, uint32_t count) {

@@ -63,10 +63,10 @@ static text take_token(text *from) {
   return token;
 }
 
-static bool is(text token, const char *name) {
-  size_t size = (size_t)(token.end - token.at);
-  return tw_bytes_equal_nocase(token.at, size, name, tw_text_length(name));
+static bool is(text token, const char *name, size_t name_size) {
+  return tw_bytes_equal_nocase(token.at, (size_t)(token.end - token.at), name, name_size);
 }
+#define IS(token, literal) is(token, literal, sizeof(literal) - 1)
 
 /* "=8" to "=15", quoted or not: RFC 7692 7.1.2, no leading zero. 0: it is something else. */
 static uint32_t take_bits(text *from) {
@@ -86,12 +86,12 @@ static uint32_t take_bits(text *from) {
 static bool take_parameter(text *from, parameters *out) {
   text name = take_token(from);
   bool valued = take(from, '=');
-  if (is(name, "server_no_context_takeover")) {
+  if (IS(name, "server_no_context_takeover")) {
     bool again = out->server_no_context;
     out->server_no_context = true;
     return !again && !valued;
   }
-  if (is(name, "client_no_context_takeover")) {
+  if (IS(name, "client_no_context_takeover")) {
     bool again = out->client_no_context;
     out->client_no_context = true;
     return !again && !valued;
@@ -99,12 +99,12 @@ static bool take_parameter(text *from, parameters *out) {
   uint32_t bits = valued ? take_bits(from) : 0;
   if (valued && bits == 0)
     return false;
-  if (is(name, "server_max_window_bits")) {
+  if (IS(name, "server_max_window_bits")) {
     bool again = out->server_bits != 0;
     out->server_bits = bits;
     return !again && valued;
   }
-  if (is(name, "client_max_window_bits")) {
+  if (IS(name, "client_max_window_bits")) {
     bool again = out->client_bits_given;
     out->client_bits_given = true;
     out->client_bits = bits;
@@ -124,7 +124,7 @@ static void skip_element(text *from) {
 /* The next element of the list. False: it is not permessage-deflate, or says what may not be said. */
 static bool take_element(text *from, parameters *out) {
   *out = (parameters){.server_bits = 0};
-  bool right = is(take_token(from), "permessage-deflate");
+  bool right = IS(take_token(from), "permessage-deflate");
   while (right && take(from, ';'))
     right = take_parameter(from, out);
   skip_space(from);
@@ -136,33 +136,32 @@ static bool take_element(text *from, parameters *out) {
 
 /* ---- The client's side --------------------------------------------------------------------------------------- */
 
-static uint32_t put(char *to, uint32_t at, const char *from) {
-  uint32_t size = tw_text_length(from);
+static uint32_t put(char *to, uint32_t at, const char *from, uint32_t size) {
   memcpy(to + at, from, size);
   return at + size;
 }
+#define PUT(to, at, literal) put(to, at, literal, sizeof(literal) - 1)
 
-static uint32_t put_bits(char *to, uint32_t at, const char *name, uint32_t bits) {
-  at = put(to, at, name);
+static uint32_t put_bits(char *to, uint32_t at, uint32_t bits) {
   to[at++] = '=';
   return at + tw_text_decimal(to + at, bits);
 }
 
 static uint32_t put_flags(char *to, uint32_t at, uint32_t deflate) {
   if ((deflate & TW_DEFLATE_SERVER_NO_CONTEXT_TAKEOVER) != 0)
-    at = put(to, at, "; server_no_context_takeover");
+    at = PUT(to, at, "; server_no_context_takeover");
   if ((deflate & TW_DEFLATE_CLIENT_NO_CONTEXT_TAKEOVER) != 0)
-    at = put(to, at, "; client_no_context_takeover");
+    at = PUT(to, at, "; client_no_context_takeover");
   return at;
 }
 
 static uint32_t offer(uint32_t deflate, char *to) {
-  uint32_t at = put_flags(to, put(to, 0, "permessage-deflate"), deflate);
+  uint32_t at = put_flags(to, PUT(to, 0, "permessage-deflate"), deflate);
   if (server_bits(deflate) < MAX_BITS)
-    at = put_bits(to, at, "; server_max_window_bits", server_bits(deflate));
+    at = put_bits(to, PUT(to, at, "; server_max_window_bits"), server_bits(deflate));
   if (client_bits(deflate) < MAX_BITS)
-    return put_bits(to, at, "; client_max_window_bits", client_bits(deflate));
-  return put(to, at, "; client_max_window_bits"); /* RFC 7692 7.1.2.2: says that the server may choose */
+    return put_bits(to, PUT(to, at, "; client_max_window_bits"), client_bits(deflate));
+  return PUT(to, at, "; client_max_window_bits"); /* RFC 7692 7.1.2.2: says that the server may choose */
 }
 
 static int32_t answered(uint32_t offered, const char *value, uint32_t size) {
@@ -216,11 +215,11 @@ uint32_t tw_ws_deflate_choose(uint32_t accepted, const char *value, uint32_t siz
 }
 
 uint32_t tw_ws_deflate_answer(uint32_t agreed, char *to) {
-  uint32_t at = put_flags(to, put(to, 0, "permessage-deflate"), agreed);
+  uint32_t at = put_flags(to, PUT(to, 0, "permessage-deflate"), agreed);
   if (server_bits(agreed) < MAX_BITS)
-    at = put_bits(to, at, "; server_max_window_bits", server_bits(agreed));
+    at = put_bits(to, PUT(to, at, "; server_max_window_bits"), server_bits(agreed));
   if (client_bits(agreed) < MAX_BITS)
-    at = put_bits(to, at, "; client_max_window_bits", client_bits(agreed));
+    at = put_bits(to, PUT(to, at, "; client_max_window_bits"), client_bits(agreed));
   return at;
 }
 

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { http } from "twinwire";
-import { endPeers, tcpPeer } from "../../support/peers.ts";
+import { endPeers, reachable, tcpPeer } from "../../support/peers.ts";
 import { Inbox, pause, until, within } from "../../support/wait.ts";
 import { facts, failure, pattern } from "../support.ts";
 import { bodyOf, type Mirrored, mirror, nodePeer } from "./support.ts";
@@ -150,6 +150,7 @@ describe("what is refused before anything is sent", () => {
     ["a length that is not the body's", { headers: { "content-length": "3" }, body: [] }, "ERR_HTTP_LENGTH"],
     ["a body that is no JSON", { body: 1n }, "ERR_ARGUMENT"],
     ["a method that is no text", { method: 1 as unknown as string }, "ERR_ARGUMENT"],
+    ["a tunnel", { method: "CONNECT" }, "ERR_ARGUMENT"],
     ["a URL that is none", { url: "nowhere" }, "ERR_URL"],
     ["another scheme", { url: "ftp://127.0.0.1/" }, "ERR_URL"],
   ])("%s", async (_, change, code) => {
@@ -169,6 +170,15 @@ describe("what is refused before anything is sent", () => {
       expect((await failure(http.request(request, options))).code).toBe("ERR_ARGUMENT");
     }
   });
+});
+
+test.each(reachable)("a server on %s, as %s", async (host, name) => {
+  const { port } = await tcpPeer(
+    (socket) => socket.on("data", (data) => socket.write(ok(/host: (.*)\r/i.exec(`${data}`)?.[1] ?? ""))),
+    { host },
+  );
+  const { body } = await http.request({ method: "GET", url: `http://${name}:${port}/` }, { keepAlive: false });
+  expect(body).toBe(`${name}:${port}`);
 });
 
 describe("connections", () => {

@@ -9,7 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
 import { http, type ServeOptions, TlsServer } from "twinwire";
-import { Client, Agent as UndiciAgent, request as undiciRequest } from "undici";
+/* Under its bare name Bun has a program of its own. */
+import { Client, Agent as UndiciAgent, request as undiciRequest } from "../../../node_modules/undici/index.js";
 import { describeWith, findTool, portFrom, startChild } from "../../support/child.ts";
 import { atEnd, endPeers } from "../../support/peers.ts";
 import { until, within } from "../../support/wait.ts";

@@ -542,6 +542,17 @@ describe("100 (Continue)", () => {
 });
 
 describe("serve", () => {
+  test("what follows a request for a tunnel is no request", async () => {
+    const paths: string[] = [];
+    const { port } = await serve((request) => {
+      paths.push(request.target);
+      return { status: request.method === "CONNECT" ? 405 : 200, body: "x" };
+    });
+    const client = raw(port, `CONNECT a.example:1 HTTP/1.1\r\nHost: a.example:1\r\n\r\n${get("/smuggled")}`);
+    expect((await client.all()).match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 405"]);
+    expect(paths).toEqual(["a.example:1"]);
+  });
+
   test("answers in order what came together", async () => {
     const { port } = await serve(async (request) => {
       await pause(request.path === "/0" ? 40 : 1);
@@ -623,14 +634,14 @@ describe("serve", () => {
   });
 
   test("a client that reads slowly is not", async () => {
-    const { port } = await serve(() => ({ body: pattern(20_000_000) }), { writeTimeoutMs: 60 });
+    const { port } = await serve(() => ({ body: pattern(20_000_000) }), { writeTimeoutMs: 700 });
     const client = raw(port, get("/", "Connection: close\r\n"));
     let read = 0;
     client.socket.on("data", (part: Buffer) => {
       read += part.length;
       if (read > 20_000_000) return;
       client.socket.pause();
-      setTimeout(() => client.socket.resume(), 1);
+      setTimeout(() => client.socket.resume(), 5);
     });
     expect((await client.all()).length).toBeGreaterThan(20_000_000);
   });

@@ -66,6 +66,7 @@ static void set_dns(void *unused) {
 }
 
 int main(int count, char **arguments) {
+  setvbuf(stdout, NULL, _IOLBF, 0);
   bool tap = count > 1 && strcmp(arguments[1], "tap") == 0;
   const char *reason;
   if (tap && !tap_prepare(&reason)) {

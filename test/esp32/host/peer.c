@@ -213,6 +213,7 @@ static void *accept_all(void *argument) {
 /* RFC 1035 4: answers the one question of `packet`. Returns the bytes to send back, -1: none. */
 static long answer_question(const peer *it, uint8_t *packet, uint32_t size) {
   static const uint8_t peer_test[] = "\4peer\4test";
+  static const uint8_t slow_test[] = "\4slow\4test";
   static const uint8_t nowhere_test[] = "\7nowhere\4test";
   uint32_t end = 12;
   while (end < size && packet[end] != 0)
@@ -220,7 +221,10 @@ static long answer_question(const peer *it, uint8_t *packet, uint32_t size) {
   end += 5;
   if (end > size || end + 16 > 512)
     return -1;
-  bool known = memcmp(packet + 12, peer_test, sizeof peer_test) == 0;
+  bool slow = memcmp(packet + 12, slow_test, sizeof slow_test) == 0;
+  bool known = slow || memcmp(packet + 12, peer_test, sizeof peer_test) == 0;
+  if (slow)
+    nap(200);
   if (!known && memcmp(packet + 12, nowhere_test, sizeof nowhere_test) != 0)
     return -1;
   bool ip4 = packet[end - 3] == 1;

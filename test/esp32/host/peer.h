@@ -14,7 +14,8 @@ typedef enum peer_kind {
   PEER_SINK,      /* reads until FIN, then says how many bytes came, as text, and closes */
   PEER_WEBSOCKET, /* shakes hands and echoes messages */
   PEER_UDP,       /* echoes datagrams */
-  PEER_DNS,       /* knows peer.test, says that nowhere.test does not exist, and keeps silent about all others */
+  PEER_DNS, /* knows peer.test, after a while slow.test too, says that nowhere.test does not exist, and keeps silent
+               about all others */
 } peer_kind;
 
 typedef struct peer {

@@ -213,8 +213,8 @@ static int start_programs(const char *node, pid_t *child) {
   if (*child == 0) {
     dup2(in[0], 0);
     dup2(out[1], 1);
-    close(in[1]);
-    close(out[0]);
+    for (int fd = 3; fd < 1024; fd++) /* the peers' sockets would stay open as long as the programs run */
+      close(fd);
     execlp(node, node, "test/esp32/host/peers.mjs", here.peer_address, folder, (char *)NULL);
     _exit(127);
   }
@@ -230,15 +230,34 @@ static int start_programs(const char *node, pid_t *child) {
   return in[1];
 }
 
+/* lwIP has few places for lookups, and those of earlier tests, that nobody answers, keep them for a while. */
+static void finds_its_peer(void) {
+  test_begin(NULL);
+  for (int i = 0; i < 150; i++) {
+    test_connect(&it, "peer.test", port_of("silent"));
+    while (it.connected == 0 && it.disconnected == 0)
+      test_for(10);
+    tw_net_close(it.handle);
+    if (it.connected > 0)
+      break;
+    CHECK(it.code == TW_ERR_NAME_FAILED);
+    test_for(100);
+  }
+  test_end();
+}
+
 void tests_of_programs(const char *node) {
-  pid_t child;
-  if (mkdtemp(folder) == NULL)
+  pid_t child = -1;
+  int life = mkdtemp(folder) == NULL ? -1 : start_programs(node, &child);
+  if (life < 0) {
+    printf("no programs\n");
     return;
-  int life = start_programs(node, &child);
+  }
   ca = read_pem("ca.pem");
   stranger = read_pem("stranger.pem");
   client_cert = read_pem("client.pem");
   client_key = read_pem("client.key");
+  TEST(finds_its_peer);
   TEST(speaks_tls);
   TEST(trusts_its_bundle);
   TEST(tells_what_is_wrong);

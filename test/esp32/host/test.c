@@ -32,12 +32,10 @@ void test_run(const char *name, void (*function)(void)) {
     if (here.has_stack)
       stub_network(true, here.device_address, true);
   }
-  fflush(stdout);
 }
 
 unsigned test_total(void) {
   printf("%u passed, %u failed\n", passed, failed);
-  fflush(stdout);
   return failed;
 }
 

@@ -56,7 +56,8 @@
 #define DEFAULT_THREAD_STACKSIZE 0
 #define DEFAULT_THREAD_PRIO 5
 #define DEFAULT_UDP_RECVMBOX_SIZE 6
-#define DEFAULT_TCP_RECVMBOX_SIZE 6
+/* 6 in ESP-IDF. lwIP 2.1.3 loses a FIN that comes when the mailbox is full; ESP-IDF's own lwIP keeps it. */
+#define DEFAULT_TCP_RECVMBOX_SIZE 32
 #define DEFAULT_ACCEPTMBOX_SIZE 6
 #define DEFAULT_RAW_RECVMBOX_SIZE 6
 #define LWIP_NETCONN 1
