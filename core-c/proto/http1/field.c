@@ -16,16 +16,23 @@ void tw_word_begin(tw_message *message, uint32_t may_be) {
   message->matched = 0;
 }
 
+/* Whether the word goes on so; a capital in it stands for itself alone. No text holds a NUL: it differs from a word at
+ * its end at the latest. */
+static bool goes_on(const char *word, const uint8_t *data, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (word[i] != (char)data[i] && word[i] != tw_ascii_lower((char)data[i]))
+      return false;
+  return true;
+}
+
 void tw_word_take(tw_message *message, const uint8_t *data, size_t size) {
   uint32_t matching = message->matching;
-  for (size_t i = 0; i < size && matching != 0; i++) {
-    char c = matching >= TW_WORD_CONNECT ? (char)data[i] : tw_ascii_lower((char)data[i]);
-    for (uint32_t w = 0; matching >> w != 0; w++)
-      if ((matching >> w & 1) != 0 && words[w][message->matched] != c)
-        matching ^= 1u << w;
-    message->matched++;
-  }
+  for (uint32_t w = 0; matching >> w != 0; w++)
+    if ((matching >> w & 1) != 0 && !goes_on(words[w] + message->matched, data, size))
+      matching ^= 1u << w;
   message->matching = (uint16_t)matching;
+  if (matching != 0)
+    message->matched += (uint8_t)size;
 }
 
 uint32_t tw_word_end(tw_message *message) {
@@ -102,22 +109,29 @@ static void end_element(tw_message *message) {
   tw_word_begin(message, list_words(message));
 }
 
-static void take_list(tw_message *message, uint8_t byte) {
-  if (byte == ',') {
-    end_element(message);
-  } else if (is_space(byte)) {
-    if (message->value == INSIDE)
-      message->value = SPACE;
-  } else {
+/* Takes a separator, or the run of bytes before the next one. Returns how many. */
+static size_t take_list(tw_message *message, const uint8_t *data, size_t size) {
+  size_t n = 0;
+  while (n < size && data[n] != ',' && !is_space(data[n]))
+    n++;
+  if (n > 0) {
     if (message->value == SPACE)
       message->matching = 0; /* two words are none */
     message->value = INSIDE;
-    tw_word_take(message, &byte, 1);
+    tw_word_take(message, data, n);
+    return n;
   }
+  if (data[0] == ',')
+    end_element(message);
+  else if (message->value == INSIDE)
+    message->value = SPACE;
+  return 1;
 }
 
 static void take_value(tw_message *message, const uint8_t *data, size_t size) {
-  for (size_t i = 0; i < size; i++) {
+  size_t taken;
+  for (size_t i = 0; i < size; i += taken) {
+    taken = 1;
     switch (message->field) {
     case OTHER_FIELD:
       return;
@@ -131,7 +145,7 @@ static void take_value(tw_message *message, const uint8_t *data, size_t size) {
       message->facts |= TW_FACT_UPGRADE;
       return;
     default:
-      take_list(message, data[i]);
+      taken = take_list(message, data + i, size - i);
       break;
     }
   }

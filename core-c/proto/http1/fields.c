@@ -32,12 +32,16 @@ static bool is_field(const tw_field *field) {
   return true;
 }
 
+bool tw_field_next_valid(const char **at, const char *end, tw_field *field) {
+  return tw_field_next(at, end, field) && is_field(field);
+}
+
 bool tw_fields_valid(const char *fields, uint32_t size, uint32_t count) {
   const char *at = fields;
   const char *end = fields + size;
   tw_field field;
   for (uint32_t i = 0; i < count; i++)
-    if (!tw_field_next(&at, end, &field) || !is_field(&field))
+    if (!tw_field_next_valid(&at, end, &field))
       return false;
   return at == end;
 }

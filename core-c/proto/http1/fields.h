@@ -20,6 +20,9 @@ bool tw_text_next(const char **at, const char *end, const char **text, uint32_t 
 /* The next pair; as tw_text_next. */
 bool tw_field_next(const char **at, const char *end, tw_field *field);
 
+/* As tw_field_next; false also if a byte stands where it may not. */
+bool tw_field_next_valid(const char **at, const char *end, tw_field *field);
+
 /* Whether these are exactly `count` pairs, names of RFC 9110 5.6.2 and values of 5.5. */
 bool tw_fields_valid(const char *fields, uint32_t size, uint32_t count);
 

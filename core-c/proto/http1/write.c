@@ -1,5 +1,7 @@
 /* write.c: messages queued on a stream, each call whole or not at all. What a call would queue is worked out twice by
  * the same code: first to be counted, then to be put where it is sent from. Nothing is stored in between. */
+#include <string.h>
+
 #include "proto/http1/fields.h"
 #include "src/bytes.h"
 #include "src/core.h"
@@ -11,19 +13,40 @@ typedef struct output {
   tw_core *core;
   tw_slot *slot;
   bool counting;
-  uint64_t size;
+  uint32_t room; /* at `to` */
+  uint8_t *to;
+  uint64_t size; /* counting: of all so far; then: of what is to come */
 } output;
 
+/* A message mostly lies in one piece of the queue: to ask for it once, and not for each of its twenty parts, takes a
+ * seventh off a short response. */
 static void put(output *out, const void *data, uint32_t size) {
-  out->size += size;
-  if (!out->counting && size > 0)
-    tw_tx_put(out->core, out->slot, data, size);
+  const uint8_t *from = data;
+  if (out->counting) {
+    out->size += size;
+    return;
+  }
+  while (size > 0) {
+    if (out->room == 0)
+      out->to = tw_tx_extend(out->core, out->slot, (uint32_t)out->size, &out->room);
+    uint32_t n = size < out->room ? size : out->room;
+    memcpy(out->to, from, n);
+    out->to += n;
+    out->room -= n;
+    out->size -= n;
+    from += n;
+    size -= n;
+  }
 }
 
 #define PUT(out, text) put(out, text, sizeof(text) - 1)
 
-static void put_fields(output *out, const char *at, const char *end) {
+static void put_fields(output *out, const char *at, const char *end, uint32_t count) {
   tw_field field;
+  if (out->counting) { /* two bytes become four */
+    out->size += (uint32_t)(end - at) + 2 * (uint64_t)count;
+    return;
+  }
   while (tw_field_next(&at, end, &field)) {
     put(out, field.name, field.name_size);
     PUT(out, ": ");
@@ -89,6 +112,7 @@ typedef struct outgoing {
   slice target;
   const char *fields;
   const char *end;
+  uint32_t field_count;
   const void *body;
   uint32_t body_size;
   bool has_length; /* a Content-Length field is given, and says: */
@@ -132,13 +156,13 @@ static bool read_length(const tw_field *field, uint64_t *length) {
   return field->value_size > 0;
 }
 
-/* The fields that frame and route a message are there as often as they may be. */
+/* The fields are valid, and those that frame and route a message are there as often as they may be. */
 static bool read_fields(outgoing *message) {
   tw_field field;
   uint32_t hosts = 0;
   const char *at = message->fields;
-  while (tw_field_next(&at, message->end, &field)) {
-    if (FIELD_IS(&field, "transfer-encoding"))
+  for (uint32_t i = 0; i < message->field_count; i++) {
+    if (!tw_field_next_valid(&at, message->end, &field) || FIELD_IS(&field, "transfer-encoding"))
       return false;
     if (FIELD_IS(&field, "host"))
       hosts++;
@@ -148,10 +172,10 @@ static bool read_fields(outgoing *message) {
       return false;
     message->has_length = true;
   }
-  return message->status != 0 || hosts == 1; /* RFC 9112 3.2 */
+  return at == message->end && (message->status != 0 || hosts == 1); /* RFC 9112 3.2 */
 }
 
-static bool read_head(outgoing *message, const char *head, uint32_t size, uint32_t field_count) {
+static bool read_head(outgoing *message, const char *head, uint32_t size) {
   const char *at = head;
   const char *end = head + size;
   if (!tw_text_next(&at, end, &message->method.at, &message->method.size))
@@ -167,7 +191,7 @@ static bool read_head(outgoing *message, const char *head, uint32_t size, uint32
   }
   message->fields = at;
   message->end = end;
-  return tw_fields_valid(at, (uint32_t)(end - at), field_count) && read_fields(message);
+  return read_fields(message);
 }
 
 /* Whether a message of this kind never has a body, RFC 9110 6.4.1, 9.3.6, 15.3.6. */
@@ -221,7 +245,7 @@ static void write_message(output *out, const void *what) {
     PUT(out, " HTTP/1.1");
   }
   PUT(out, "\r\n");
-  put_fields(out, message->fields, message->end);
+  put_fields(out, message->fields, message->end, message->field_count);
   if (message->adds_length) {
     PUT(out, "Content-Length: ");
     put_decimal(out, message->body_size);
@@ -250,8 +274,9 @@ int32_t tw_http_send(tw_core *core, int32_t handle, uint32_t flags, uint32_t sta
     return TW_ERR_ARGUMENT;
   if (slot->sending != NOTHING)
     return TW_ERR_STATE;
-  outgoing message = {.status = status, .flags = flags, .body = body, .body_size = body_size};
-  if (!read_head(&message, head, head_size, field_count))
+  outgoing message = {
+      .status = status, .flags = flags, .field_count = field_count, .body = body, .body_size = body_size};
+  if (!read_head(&message, head, head_size))
     return TW_ERR_HEADER;
   error = frame(&message);
   if (error != 0)
@@ -273,6 +298,7 @@ typedef struct body_part {
   bool last;
   const char *trailers;
   const char *end;
+  uint32_t trailer_count;
 } body_part;
 
 static void write_piece(output *out, const void *what) {
@@ -285,7 +311,7 @@ static void write_piece(output *out, const void *what) {
   if (!piece->last)
     return;
   PUT(out, "0\r\n");
-  put_fields(out, piece->trailers, piece->end);
+  put_fields(out, piece->trailers, piece->end, piece->trailer_count);
   PUT(out, "\r\n");
 }
 
@@ -321,7 +347,8 @@ int32_t tw_http_send_body(tw_core *core, int32_t handle, uint32_t flags, const v
                      .chunked = chunked,
                      .last = last,
                      .trailers = trailers,
-                     .end = trailers + trailers_size};
+                     .end = trailers + trailers_size,
+                     .trailer_count = trailer_count};
   int32_t queued = run(core, slot, write_piece, &piece);
   if (queued < 0)
     return queued;

@@ -155,6 +155,8 @@ const hosts = [
   host("[::1]"),
   host("[2001:db8::1]:443"),
   host("h:"),
+  host("[a::F]"),
+  host("(a),b;c=d!$&'*+~"),
   host("%41"),
   host("h \t"),
   good("an empty Host, RFC 9110 7.2", "keep-alive", `${GET}Host:\r\n\r\n`),

@@ -76,6 +76,11 @@ const bodiless = [
     "upgrade",
     "HTTP/1.1 299 x\r\nTransfer-Encoding: chunked\r\n\r\n‖hello",
   ),
+  received("300 to CONNECT is no tunnel", "response+tunnel", "HTTP/1.1 300 x\r\nContent-Length: 2\r\n\r\nno", [
+    "head a 300 keep-alive+body 'HTTP/1.1 300 x\\r\\nContent-Length: 2\\r\\n\\r\\n'",
+    "body a 'no'",
+    "http-end a",
+  ]),
   received(
     "407 to CONNECT is a response as others",
     "response+tunnel",

@@ -156,6 +156,8 @@ const injections = [
   header("a target that is empty", 0, "GET||Host|h", 1),
   header("no target", 0, "GET", 0),
   header("a space in a target", 0, "GET|/ HTTP/1.1\r\nX: y|Host|h", 1),
+  header("a space alone in a target", 0, "GET|/ |Host|h", 1),
+  header("a DEL in a target", 0, "GET|/\x7f|Host|h", 1),
   header("a tab in a target", 0, "GET|/\t|Host|h", 1),
   header("a control in a target", 0, "GET|/\x01|Host|h", 1),
   header("UTF-8 in a target", 0, "GET|/é|Host|h", 1),
@@ -238,6 +240,13 @@ const parts = [
     body("last", ""),
     wrote("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhelloworld"),
     body("last", "", "", 0, "ERR_STATE"),
+  ),
+  session(
+    "a first part that is all",
+    send("part", 200, "OK|Content-Length|5", 1, "hello"),
+    body("more", "!", "", 0, "ERR_HTTP_LENGTH"),
+    body("last", ""),
+    wrote("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"),
   ),
   session(
     "a body until the connection ends",

@@ -164,6 +164,33 @@ const lives = [
       ["events", "error a ERR_REFUSED connect 0 retry never", "disconnected a ERR_REFUSED unsent 0 retry never"],
     ],
   },
+  ...[400, 499].map((status) => ({
+    name: `${status} is the last`,
+    steps: [
+      ...asked,
+      ["reconnect", "a", 1],
+      ["rx", "a", `HTTP/1.1 ${status} x\r\n\r\n`],
+      ["events", ...failure("ERR_PROXY", status)],
+      ["wire", "close a abort"],
+    ],
+  })),
+  ...[399, 408, 500].map((status) => ({
+    name: `${status} is asked again`,
+    steps: [
+      ...asked,
+      ["reconnect", "a", 1],
+      ["rx", "a", `HTTP/1.1 ${status} x\r\n\r\n`],
+      ["events", `error a ERR_PROXY proxy ${status} retry 1000`],
+      ["wire", "close a abort"],
+    ],
+  })),
+  ...[1, 65535].map((port) => ({
+    name: `a proxy at port ${port}`,
+    steps: [
+      ["tcp-via", "a", "h", port, "p", port, ""],
+      ["wire", `open a tcp p ${port}`],
+    ],
+  })),
   {
     name: "each attempt asks anew; 4xx is the last",
     steps: [
