@@ -151,6 +151,8 @@ const hostless = [
 function onOther({ name, program, missing }, group, ...flags) {
   const args = ["--maxWorkers=2", "--testPathIgnorePatterns", ...hostless];
   const others = group === "deno" ? ["bun", "node"] : ["bun", "deno"];
+  /* Deno runs the vectors in the part that compares all targets. */
+  if (group === "deno") args.push("test/vectors\\.test\\.ts$");
   args.push(...others.map((host) => `test/adapters/${host}(-\\w+)?\\.test\\.ts$`));
   const runTests = () => jest(args, { runtime: [program.path, ...flags] });
   return { name: `TypeScript tests, ${name}`, group, missing, run: runTests };
@@ -158,13 +160,20 @@ function onOther({ name, program, missing }, group, ...flags) {
 
 /**
  * The same tests in Bun, each file with globals of its own, two processes at a time; tsconfig.bun.json has them take the
- * package from its sources, as jest.config.js does. Left out are the suites that are another host's, those of C, and one
- * that runs every host itself.
+ * package from its sources, as jest.config.js does. Left out are the suites that are another host's, those of C, one that
+ * runs every host itself, and the vectors, which Bun runs in the part that compares all targets.
  */
 async function bun() {
-  const others = ["adapters/node*", "adapters/deno*", "esp32/*", "posix/*", "targets/*", "ws-compat/*", "package"].map(
-    (name) => `--path-ignore-patterns=test/${name}.test.ts`,
-  );
+  const others = [
+    "adapters/node*",
+    "adapters/deno*",
+    "esp32/*",
+    "posix/*",
+    "targets/*",
+    "ws-compat/*",
+    "package",
+    "vectors",
+  ].map((name) => `--path-ignore-patterns=test/${name}.test.ts`);
   const args = [
     "test",
     "--parallel=2",
@@ -214,7 +223,7 @@ export const parts = [
   ...cParts,
   ...esp32Parts,
   ...targetParts,
-  { name: "TypeScript tests, Node", group: "js", run: () => jest([]) },
+  { name: "TypeScript tests, Node", group: "js", run: () => jest(["--maxWorkers=2"]) },
   { name: "TypeScript tests, Bun", group: "bun", missing: noBun, run: bun },
   onOther(deno, "deno", "run", "--allow-all"),
   ...otherNodes.map((node) => onOther(node, "nodes")),
