@@ -143,6 +143,8 @@ async function jest(args, { runtime = [process.execPath], env = {} } = {}) {
 const hostless = [
   "test/(architecture|bench|build|demo|demo-web|package|readme)\\.test\\.ts$",
   "test/(esp32|posix|targets)/",
+  /* Programs that Node and Bun run, whatever starts them. */
+  "test/samples/",
   /* npm's ws and its dependents, as they are on Node. */
   "test/ws-compat/",
 ];
