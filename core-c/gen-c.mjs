@@ -58,7 +58,7 @@ export function writeC(abi) {
 #else
 #define TW_STATIC_ASSERT _Static_assert
 #endif`,
-    `/* FNV-1a of the definition file without its comments: what tw_abi_hash returns. */\n#define TW_ABI_HASH ${hex(abi.hash)}`,
+    `/* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */\n#define TW_ABI_HASH ${hex(abi.hash)}`,
     abi.consts
       .map((it) => `/* ${it.meaning} */\n#define TW_${it.name} ${it.hex ? hex(it.value) : signed(it.value)}`)
       .join("\n"),
@@ -81,7 +81,7 @@ export function writeC(abi) {
       `${prefix}_LIST`,
       abi.limits.members.map((it) => [it.name, ...[it.host, it.esp32, it.min, it.max].map(unsigned)].join(", ")),
     )}`,
-    `/* tw_signature of each event declaration that an application may bind. */\n${abi.events
+    `/* twc_signature of each event declaration that an application may bind. */\n${abi.events
       .map((it) => `#define TW_EVENT_SIG_${it.name} ${hex(it.hash)} /* ${it.signature} */`)
       .join("\n")}`,
     `/* Every event declaration: X(struct, kind, event, hash) */\n${list(

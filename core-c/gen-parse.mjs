@@ -19,7 +19,7 @@ export function fnv1a(text) {
   return hash;
 }
 
-/** The value of tw_signature: FNV-1a in its low 31 bits, and 1 where those are 0. */
+/** The value of twc_signature: FNV-1a in its low 31 bits, and 1 where those are 0. */
 export function signatureHash(text) {
   return fnv1a(text) & 0x7fffffff || 1;
 }
@@ -98,7 +98,7 @@ export function parseAbi(source, file = "abi.def") {
             names.add(arg[1]);
             return { name: arg[1], type: arg[2] };
           });
-    named(/^tw_[a-z0-9_]+$/, name, "a tw_ name");
+    named(/^twc_[a-z0-9_]+$/, name, "a twc_ name");
     unique("function", name);
     return { name, result, args };
   }

@@ -25,7 +25,7 @@ static void deliver(const tw_lwip *port, uint32_t ready) { tw_easy_tell(port->ea
 static void drop(tw_lwip *port, tw_lwip_socket *socket, int32_t error) {
   int32_t handle = socket->handle;
   tw_lwip_release(port, socket, false);
-  deliver(port, tw_closed(port->core, handle, error));
+  deliver(port, twc_closed(port->core, handle, error));
 }
 
 static bool is_still(const tw_lwip_socket *socket, int32_t handle) { return socket->handle == handle; }
@@ -177,16 +177,16 @@ static void serve_connecting(tw_lwip *port, tw_lwip_socket *socket) {
     return;
   }
   socket->state = TW_LWIP_OPEN;
-  deliver(port, tw_connected(port->core, socket->handle));
+  deliver(port, twc_connected(port->core, socket->handle));
 }
 
 /* The host's name of what the handle was opened for: "host:port", or a URL. */
 static void target_name(const tw_lwip *port, int32_t handle, char *name, uint32_t capacity) {
-  uint32_t size = (uint32_t)tw_target(port->core, handle, name, capacity - 1);
+  uint32_t size = (uint32_t)twc_target(port->core, handle, name, capacity - 1);
   tw_url url;
   uint32_t start = 0;
   uint32_t end = size;
-  if (tw_url_parse(name, size, &url) == 0) {
+  if (twc_url_parse(name, size, &url) == 0) {
     start = url.host;
     end = url.host + url.host_size;
   } else {
@@ -219,7 +219,7 @@ static void serve_securing(tw_lwip *port, tw_lwip_socket *socket) {
     return;
   }
   socket->state = TW_LWIP_OPEN;
-  deliver(port, tw_secured(port->core, socket->handle));
+  deliver(port, twc_secured(port->core, socket->handle));
 }
 
 static void serve_listener(tw_lwip *port, tw_lwip_socket *listener) {
@@ -228,7 +228,7 @@ static void serve_listener(tw_lwip *port, tw_lwip_socket *listener) {
     int fd = lwip_accept(listener->fd, NULL, NULL);
     if (fd < 0)
       return;
-    int32_t accepted = tw_accepted(port->core, handle);
+    int32_t accepted = twc_accepted(port->core, handle);
     tw_lwip_socket *socket = accepted < 0 ? NULL : tw_lwip_place(port, accepted, TW_LWIP_OPEN);
     if (socket == NULL) {
       lwip_close(fd);
@@ -236,14 +236,14 @@ static void serve_listener(tw_lwip *port, tw_lwip_socket *listener) {
     }
     tw_lwip_tune(fd, true);
     socket->fd = fd;
-    deliver(port, tw_pump(port->core));
-    deliver(port, tw_connected(port->core, accepted));
+    deliver(port, twc_pump(port->core));
+    deliver(port, twc_connected(port->core, accepted));
   }
 }
 
 /* Reads once. Returns whether more may be there. */
 static bool read_stream(tw_lwip *port, tw_lwip_socket *socket) {
-  uint8_t *buffer = tw_rx_buffer(port->core);
+  uint8_t *buffer = twc_rx_buffer(port->core);
   int32_t got;
   if (socket->tls != NULL) {
     got = tw_tls_read(socket->tls, buffer, port->recv_size);
@@ -262,17 +262,17 @@ static bool read_stream(tw_lwip *port, tw_lwip_socket *socket) {
   }
   if (got == 0) {
     socket->flags |= TW_LWIP_ENDED;
-    deliver(port, tw_ended(port->core, socket->handle));
+    deliver(port, twc_ended(port->core, socket->handle));
     return false;
   }
-  deliver(port, tw_received(port->core, socket->handle, (uint32_t)got));
+  deliver(port, twc_received(port->core, socket->handle, (uint32_t)got));
   return true;
 }
 
 /* One that does not fit into the receive buffer is dropped: half a datagram is none. */
 static bool read_datagram(tw_lwip *port, tw_lwip_socket *socket) {
   struct sockaddr_storage from;
-  struct iovec piece = {tw_rx_buffer(port->core), port->recv_size};
+  struct iovec piece = {twc_rx_buffer(port->core), port->recv_size};
   struct msghdr message;
   memset(&message, 0, sizeof message);
   message.msg_name = &from;
@@ -283,9 +283,9 @@ static bool read_datagram(tw_lwip *port, tw_lwip_socket *socket) {
   if (got < 0)
     return false;
   uint32_t number;
-  uint32_t address_size = tw_esp_address_print(&from, tw_rx_address(port->core), TW_MAX_ADDRESS, &number);
+  uint32_t address_size = tw_esp_address_print(&from, twc_rx_address(port->core), TW_MAX_ADDRESS, &number);
   if ((message.msg_flags & MSG_TRUNC) == 0)
-    deliver(port, tw_datagram(port->core, socket->handle, (uint32_t)got, address_size, number));
+    deliver(port, twc_datagram(port->core, socket->handle, (uint32_t)got, address_size, number));
   return true;
 }
 
@@ -317,7 +317,7 @@ static void serve(tw_lwip *port, tw_lwip_socket *socket, bool read, bool write, 
     return;
   case TW_LWIP_LISTEN_DUE:
     socket->state = TW_LWIP_LISTENING;
-    deliver(port, tw_connected(port->core, handle));
+    deliver(port, twc_connected(port->core, handle));
     return;
   case TW_LWIP_LISTENING:
     if (read)
@@ -328,7 +328,7 @@ static void serve(tw_lwip *port, tw_lwip_socket *socket, bool read, bool write, 
   }
   if (write && (socket->flags & TW_LWIP_WRITE_OWED) != 0) {
     socket->flags &= (uint8_t)~TW_LWIP_WRITE_OWED;
-    deliver(port, tw_written(port->core, handle, 0));
+    deliver(port, twc_written(port->core, handle, 0));
   }
   if (read && is_still(socket, handle) && (socket->flags & TW_LWIP_READING) != 0)
     serve_reading(port, socket);
@@ -360,7 +360,7 @@ void tw_lwip_stop(tw_lwip *port) {
 static uint32_t wait_for(const tw_lwip *port, watch *on, uint32_t ms) {
   uint32_t now = tw_lwip_now(NULL);
   int wake_fd = atomic_load(&port->wake_fd);
-  uint32_t wait = least(least(ms, tw_wait(port->core)), WATCH_MS);
+  uint32_t wait = least(least(ms, twc_wait(port->core)), WATCH_MS);
   FD_ZERO(&on->read);
   FD_ZERO(&on->write);
   FD_ZERO(&on->failed);

@@ -192,7 +192,8 @@ static int32_t open_kind(tw_lwip *port, tw_lwip_socket *socket, uint32_t kind, c
   }
 }
 
-int32_t tw_port_open(void *host, int32_t handle, uint32_t kind, const char *name, uint32_t name_size, uint32_t number) {
+int32_t twc_port_open(void *host, int32_t handle, uint32_t kind, const char *name, uint32_t name_size,
+                      uint32_t number) {
   tw_lwip *port = host;
   if (kind != TW_SOCKET_TCP && kind != TW_SOCKET_UDP && kind != TW_SOCKET_TCP_LISTENER)
     return TW_ERR_UNSUPPORTED;
@@ -208,14 +209,14 @@ int32_t tw_port_open(void *host, int32_t handle, uint32_t kind, const char *name
   return error;
 }
 
-void tw_port_close(void *host, int32_t handle, uint32_t how) {
+void twc_port_close(void *host, int32_t handle, uint32_t how) {
   tw_lwip *port = host;
   tw_lwip_socket *socket = tw_lwip_find(port, handle);
   if (socket != NULL)
     tw_lwip_release(port, socket, how == TW_CLOSE_ORDERLY);
 }
 
-void tw_port_read(void *host, int32_t handle, uint32_t on) {
+void twc_port_read(void *host, int32_t handle, uint32_t on) {
   tw_lwip_socket *socket = tw_lwip_find(host, handle);
   if (socket != NULL)
     socket->flags = (uint8_t)((socket->flags & ~TW_LWIP_READING) | (on != 0 ? TW_LWIP_READING : 0));
@@ -264,7 +265,7 @@ static int32_t write_secured(const tw_lwip *port, const tw_lwip_socket *socket, 
   return (int32_t)total;
 }
 
-int32_t tw_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t count) {
+int32_t twc_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t count) {
   tw_lwip *port = host;
   tw_lwip_socket *socket = tw_lwip_find(port, handle);
   if (socket == NULL || socket->state != TW_LWIP_OPEN)
@@ -280,8 +281,8 @@ int32_t tw_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t
   return done;
 }
 
-int32_t tw_port_send_to(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t number,
-                        const void *data, uint32_t size) {
+int32_t twc_port_send_to(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t number,
+                         const void *data, uint32_t size) {
   tw_lwip *port = host;
   tw_lwip_socket *socket = tw_lwip_find(port, handle);
   if (socket == NULL || socket->state != TW_LWIP_UDP)
@@ -309,7 +310,7 @@ int32_t tw_port_send_to(void *host, int32_t handle, const char *address, uint32_
   return TW_ERR_BACKPRESSURE;
 }
 
-void tw_port_shutdown(void *host, int32_t handle) {
+void twc_port_shutdown(void *host, int32_t handle) {
   tw_lwip_socket *socket = tw_lwip_find(host, handle);
   if (socket == NULL || socket->fd < 0)
     return;
@@ -320,7 +321,7 @@ void tw_port_shutdown(void *host, int32_t handle) {
 
 /* ---- The rest ------------------------------------------------------------------------------------------------ */
 
-int32_t tw_port_connect(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t number) {
+int32_t twc_port_connect(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t number) {
   tw_lwip_socket *socket = tw_lwip_find(host, handle);
   ip_addr_t ip;
   struct sockaddr_storage to;
@@ -343,7 +344,7 @@ int32_t tw_lwip_begin_tls(tw_lwip *port, tw_lwip_socket *socket, const char *nam
   return 0;
 }
 
-int32_t tw_port_start_tls(void *host, int32_t handle, const char *name, uint32_t name_size) {
+int32_t twc_port_start_tls(void *host, int32_t handle, const char *name, uint32_t name_size) {
   tw_lwip *port = host;
   tw_lwip_socket *socket = tw_lwip_find(port, handle);
   if (socket == NULL || socket->state != TW_LWIP_OPEN || socket->tls != NULL)
@@ -363,7 +364,7 @@ int32_t tw_port_start_tls(void *host, int32_t handle, const char *name, uint32_t
   return tw_lwip_begin_tls(port, socket, terminated);
 }
 
-int32_t tw_port_address(void *host, int32_t handle, uint32_t which, char *text, uint32_t capacity) {
+int32_t twc_port_address(void *host, int32_t handle, uint32_t which, char *text, uint32_t capacity) {
   const tw_lwip_socket *socket = tw_lwip_find(host, handle);
   struct sockaddr_storage address;
   socklen_t size = sizeof address;
@@ -397,7 +398,7 @@ int32_t tw_port_address(void *host, int32_t handle, uint32_t which, char *text, 
   return (int32_t)used;
 }
 
-void tw_port_random(void *host, void *data, uint32_t size) {
+void twc_port_random(void *host, void *data, uint32_t size) {
   (void)host;
   esp_fill_random(data, size);
 }

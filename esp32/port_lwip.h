@@ -26,7 +26,7 @@ typedef enum tw_lwip_state {
 
 enum {
   TW_LWIP_READING = 1,
-  TW_LWIP_WRITE_OWED = 2, /* tw_written is owed once there is room */
+  TW_LWIP_WRITE_OWED = 2, /* twc_written is owed once there is room */
   TW_LWIP_ENDED = 4,      /* the peer's FIN has been told */
   TW_LWIP_V6 = 8,
 };
@@ -110,7 +110,7 @@ void tw_lwip_tune(int fd, bool stream);
 /* An errno as an error of the table. */
 int32_t tw_lwip_error(int error);
 
-/* No room now: tw_written is owed, when select says so, or, where it can't know, after a pause. */
+/* No room now: twc_written is owed, when select says so, or, where it can't know, after a pause. */
 void tw_lwip_owe(tw_lwip_socket *socket, bool pause);
 
 #endif

@@ -234,7 +234,7 @@ void tw_esp_defaults(tw_esp_options *options) {
 
 static int32_t make(const tw_esp_options *options) {
   const tw_limits *limits = &options->limits;
-  uint32_t core_size = (tw_need(limits) + TW_ESP_ALIGN - 1) / TW_ESP_ALIGN * TW_ESP_ALIGN;
+  uint32_t core_size = (twc_need(limits) + TW_ESP_ALIGN - 1) / TW_ESP_ALIGN * TW_ESP_ALIGN;
   size_t easy_size = tw_easy_need(limits, &options->easy);
   if (core_size == 0 || easy_size == 0 || limits->sockets > CONFIG_TWINWIRE_SOCKETS ||
       limits->webSockets > CONFIG_TWINWIRE_WEBSOCKETS)
@@ -247,7 +247,7 @@ static int32_t make(const tw_esp_options *options) {
   it.limits = *limits;
   it.memory = memory;
   it.port.arena = memory;
-  it.port.core = tw_init(memory, core_size, limits, &it.port);
+  it.port.core = twc_init(memory, core_size, limits, &it.port);
   it.port.easy = tw_easy_init(memory + core_size, easy_size, limits, &options->easy, it.port.core, &host);
   tw_easy_use(it.port.easy);
   return 0;

@@ -18,8 +18,9 @@ export function stage() {
   rmSync(staged, { recursive: true, force: true });
   mkdirSync(staged, { recursive: true });
   cpSync(at("esp32"), staged, { recursive: true });
-  for (const folder of ["include", "src", "small", "proto", "easy"])
+  for (const folder of ["include", "src", "small", "proto"])
     cpSync(at("core-c", folder), join(staged, "core-c", folder), { recursive: true });
+  cpSync(at("c"), join(staged, "c"), { recursive: true });
   for (const file of ["LICENSE", "CHANGELOG.md"]) cpSync(at(file), join(staged, file));
 }
 
@@ -157,7 +158,7 @@ function prepare({ name, config = {} }) {
 
 /** The core is compiled as it is measured for docs/size.md: a library would hide that a function is there twice. */
 function checkCore(commands) {
-  const there = commands.map(({ file }) => relative(staged, file)).filter((path) => path.startsWith("core-c/"));
+  const there = commands.map(({ file }) => relative(staged, file)).filter((path) => /^(core-c|c)\//.test(path));
   const wanted = [...deviceSources(), ...doorSources()];
   for (const path of wanted) must(there.includes(path), `${path} is not compiled`);
   for (const path of there) must(wanted.includes(path), `${path} is compiled, and a device has no use for it`);
@@ -171,9 +172,10 @@ function compile(choice) {
     run("cmake", ["--build", folder, "-j2"]);
     return;
   }
-  const core = join(staged, "core-c");
+  const core = [join(staged, "core-c"), join(staged, "c/")];
   for (const { command, directory, file } of commands)
-    if (!file.startsWith(core)) run("sh", ["-c", `${command} -fsyntax-only`], { cwd: directory });
+    if (!core.some((folder) => file.startsWith(folder)))
+      run("sh", ["-c", `${command} -fsyntax-only`], { cwd: directory });
 }
 
 /** The defaults of Kconfig are those of abi.def for an ESP32. */

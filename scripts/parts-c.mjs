@@ -15,7 +15,9 @@ const sanitizers = [
   "-fsanitize=address,undefined",
   "-fno-sanitize-recover=all",
 ];
-const door = () => listFiles("core-c/easy", ".c");
+const door = () => listFiles("c/src", ".c");
+const doorIncludes = ["c/include", "c/src"];
+const doorFlags = doorIncludes.map((it) => `-I${it}`);
 const host = () => ["adapters/posix", "test/posix", "examples/c"].flatMap((folder) => listFiles(folder, ".c"));
 
 const gcc = findProgram(["gcc"]);
@@ -35,7 +37,7 @@ function warnings(name, compiler, missing, flags, sources) {
   return { name, group: "lint", missing, run: () => check(compiler?.path, args()) };
 }
 
-const hostFlags = ["-D_DEFAULT_SOURCE", "-Iadapters/posix", "-Iadapters/posix/include"];
+const hostFlags = ["-D_DEFAULT_SOURCE", "-Iadapters/posix", "-Iadapters/posix/include", "-Ic/include", "-Ic/src"];
 
 function doorTests(name, compiler, missing) {
   const program = join(root, `build/c/easy-${name}`);
@@ -45,8 +47,8 @@ function doorTests(name, compiler, missing) {
     missing,
     async run() {
       mkdirSync(dirname(program), { recursive: true });
-      const sources = [...coreSources(), ...door(), ...listFiles("test/easy", ".c")];
-      const paths = [...includes, "test"].map((it) => `-I${it}`);
+      const sources = [...coreSources(), ...door(), ...listFiles("test/c-api", ".c")];
+      const paths = [...includes, ...doorIncludes, "test/c-api"].map((it) => `-I${it}`);
       const built = await run(compiler.path, [...sanitizers, ...strict, ...paths, ...sources, "-o", program]);
       if (built.status !== 0) return { passed: 0, failed: 1 };
       const { status, counts } = await run(program, []);
@@ -85,15 +87,15 @@ async function underThreadSanitizer(name) {
 }
 
 export const cParts = [
-  warnings("C warnings, the handle door, gcc", gcc, noGcc, ["-Itest"], () => [
+  warnings("C warnings, the handle door, gcc", gcc, noGcc, ["-Itest/c-api", ...doorFlags], () => [
     ...door(),
-    ...listFiles("test/easy", ".c"),
+    ...listFiles("test/c-api", ".c"),
   ]),
   warnings(
     "C warnings, the handle door, wasm32",
     clang,
     noClang,
-    ["--target=wasm32-unknown-unknown", "-Iwasm/shim"],
+    ["--target=wasm32-unknown-unknown", "-Iwasm/shim", ...doorFlags],
     door,
   ),
   warnings("C warnings, the POSIX host, gcc", gcc, noGcc ?? noOpenssl, hostFlags, host),

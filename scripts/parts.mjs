@@ -38,7 +38,7 @@ async function check(program, args, options) {
 
 /** The sources that clang-format looks at; what is generated is as it is. */
 export const formatted = () =>
-  ["core-c", "test", "adapters", "wasm/shim", "esp32", "examples"]
+  ["core-c", "c", "test", "adapters", "wasm/shim", "esp32", "examples"]
     .filter((directory) => existsSync(join(root, directory)))
     .flatMap((directory) => listFiles(directory, ".c", ".h"))
     .filter((path) => !path.endsWith(".gen.h"));

@@ -45,7 +45,7 @@ export async function compilerOf({ prefix }) {
 /** Compiles each source to an object with a section a function; also writes its stack use and calls (.ci). */
 export async function compile(processor, sources = [...deviceSources(), ...doorSources()], more = []) {
   mkdirSync(join(root, folder(processor)), { recursive: true });
-  const headers = includes.map((directory) => `-I${directory}`);
+  const headers = [...includes, "c/include", "c/src"].map((directory) => `-I${directory}`);
   const objects = sources.map((source) => `${folder(processor)}/${source.replace(/\.c$/, "").replaceAll("/", "-")}.o`);
   const jobs = sources.map((source, index) => () => {
     const args = [
@@ -66,7 +66,7 @@ export async function compile(processor, sources = [...deviceSources(), ...doorS
 }
 
 /**
- * Links what the roots need and nothing else: { code, data, functions }. What the host supplies (tw_port_...) and the
+ * Links what the roots need and nothing else: { code, data, functions }. What the host supplies (twc_port_...) and the
  * compiler's library (memcpy, division) stay out: every firmware has its own.
  */
 export async function link(processor, objects, { name, roots }) {

@@ -1,4 +1,4 @@
-// How much memory the core asks for on a device: tw_need knows, and has to be asked on the device.
+// How much memory the core asks for on a device: twc_need knows, and has to be asked on the device.
 
 import { capture } from "./capture.mjs";
 import { imageOf } from "./targets.mjs";

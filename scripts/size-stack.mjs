@@ -18,7 +18,7 @@ const read = (path) => readFileSync(join(root, path), "utf8");
 /** Member of a struct -> the functions that some table or assignment puts there, as nodes of the graph. */
 function tables(nodes) {
   const members = new Map();
-  for (const source of listFiles("core-c", ".c")) {
+  for (const source of [...listFiles("core-c", ".c"), ...listFiles("c/src", ".c")]) {
     for (const [, member, name] of read(source).matchAll(/(?:^\s*\.|->)(\w+) = (\w+)[,;]?$/gm)) {
       const node = [`${source}:${name}`, name].find((title) => nodes.get(title)?.known);
       if (node) members.set(member, [...(members.get(member) ?? []), node]);

@@ -37,7 +37,7 @@ async function measure(processor) {
     const linked = new Set(functions.map(({ name }) => name));
     const graphs = objects.map(({ graph }) => graph);
     const stack = deepest(graphs, roots, linked, budget);
-    const suffix = roots.includes("tw_ws_connect") ? "" : "-without-ws";
+    const suffix = roots.includes("twc_ws_connect") ? "" : "-without-ws";
     const ram = data + need[`arena${suffix}`] + (set.door ? need[`door${suffix}`] : 0);
     sets.push({ ...set, code, data, ram, stack, functions });
   }

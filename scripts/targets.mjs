@@ -11,7 +11,7 @@ import { findProgram } from "./programs.mjs";
 import { deno } from "./runtimes.mjs";
 
 const folder = "build/targets";
-const include = [...includes, "test/c", "test/targets"].map((directory) => `-I${directory}`);
+const include = [...includes, "c/include", "c/src", "test/c", "test/targets"].map((directory) => `-I${directory}`);
 const runner = () => listFiles("test/c", ".c").filter((path) => !path.endsWith("_fuzz.c"));
 const withFiles = () => [...coreSources(), ...runner()];
 
@@ -23,7 +23,7 @@ export function deviceSources() {
 }
 
 /** The C door upon it. */
-export const doorSources = () => listFiles("core-c/easy", ".c");
+export const doorSources = () => listFiles("c/src", ".c");
 
 /** A device has no files: the image holds the vectors. */
 const withoutFiles = (...more) => [

@@ -34,7 +34,7 @@ describe("the module", () => {
     const calls: string[] = [];
     const env = Object.fromEntries(importNames.map((name) => [name, () => calls.push(name)]));
     const core = new WebAssembly.Instance(module, { env }).exports as unknown as CoreExports;
-    expect(core.tw_abi_hash() >>> 0).toBe(ABI_HASH);
+    expect(core.twc_abi_hash() >>> 0).toBe(ABI_HASH);
     expect(calls).toEqual([]);
   });
 });

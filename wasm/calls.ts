@@ -71,14 +71,14 @@ export abstract class Calls {
   /** Closes any handle; the number is stale from now on. */
   close(endpoint: Endpoint): number {
     this.pump.touchClock();
-    return this.left(endpoint, this.core.exports.tw_close(this.core.self, endpoint.handle));
+    return this.left(endpoint, this.core.exports.twc_close(this.core.self, endpoint.handle));
   }
 
   /** As `close`, at once: what is queued is dropped, and a connection is reset. */
   abort(endpoint: Endpoint): number {
     this.pump.touchClock();
     const wasClosed = endpoint.released;
-    const result = this.core.exports.tw_abort(this.core.self, endpoint.handle);
+    const result = this.core.exports.twc_abort(this.core.self, endpoint.handle);
     if (!wasClosed) return this.left(endpoint, result);
     this.pump.queueLater();
     return result;
@@ -86,12 +86,12 @@ export abstract class Calls {
 
   /** The `State` of a handle. */
   state(handle: number): State {
-    const state = this.core.exports.tw_state(this.core.self, handle);
+    const state = this.core.exports.twc_state(this.core.self, handle);
     return state < 0 ? State.FREE : (state as State);
   }
 
   buffered(handle: number): number {
-    return this.core.exports.tw_buffered(this.core.self, handle);
+    return this.core.exports.twc_buffered(this.core.self, handle);
   }
 
   /** What a handle has done; also one of which the last word is just being told. `undefined` for a stale number. */
@@ -100,19 +100,19 @@ export abstract class Calls {
   }
 
   setReceiving(handle: number, on: boolean): number {
-    return this.core.exports.tw_set_receiving(this.core.self, handle, on ? 1 : 0);
+    return this.core.exports.twc_set_receiving(this.core.self, handle, on ? 1 : 0);
   }
 
   /** Sets deadlines (`Deadline` bits) to `ms` from now, or clears them with 0. */
   setDeadline(handle: number, which: Deadline, ms: number): number {
     this.pump.touchClock();
-    const result = this.core.exports.tw_set_deadline(this.core.self, handle, which, ms);
+    const result = this.core.exports.twc_set_deadline(this.core.self, handle, which, ms);
     this.pump.queueSettle();
     return result;
   }
 
   setAutoReconnect(handle: number, on: boolean): number {
-    const result = this.core.exports.tw_set_auto_reconnect(this.core.self, handle, on ? 1 : 0);
+    const result = this.core.exports.twc_set_auto_reconnect(this.core.self, handle, on ? 1 : 0);
     this.pump.queueSettle();
     return result;
   }
@@ -122,25 +122,25 @@ export abstract class Calls {
     const { exports, memory, self, stage } = this.core;
     const place = (stage + 3) & ~3;
     memory.writeU32(place, delaysMs);
-    return exports.tw_set_reconnect_delays(self, handle, place, delaysMs.length);
+    return exports.twc_set_reconnect_delays(self, handle, place, delaysMs.length);
   }
 
   bindEvent(handle: number, event: string, signature: number): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(event);
-    return size < 0 ? Errors.ERR_EVENT.value : exports.tw_bind_event(self, handle, stage, size, signature);
+    return size < 0 ? Errors.ERR_EVENT.value : exports.twc_bind_event(self, handle, stage, size, signature);
   }
 
   /** The number that stands for an event's declaration. */
   signature(declaration: string): number {
     const size = this.stage(declaration);
-    return size < 0 ? 0 : this.core.exports.tw_signature(this.core.stage, size) >>> 0;
+    return size < 0 ? 0 : this.core.exports.twc_signature(this.core.stage, size) >>> 0;
   }
 
   /** One end's address, a path of a Unix socket, or an error number. */
   address(handle: number, which: AddressOf): string | number {
     const { exports, memory, self, stage } = this.core;
-    const size = exports.tw_address(self, handle, which, stage, Math.max(MAX_ADDRESS, MAX_PATH));
+    const size = exports.twc_address(self, handle, which, stage, Math.max(MAX_ADDRESS, MAX_PATH));
     return size < 0 ? size : memory.utf8(stage, size);
   }
 
@@ -191,7 +191,7 @@ export abstract class Calls {
     this.pump.refusal = undefined;
     const result = this.pump.endpoints.opening(endpoint, call);
     if (result < 0) return result;
-    if (endpoint.tls !== undefined) exports.tw_set_tls(self, result, 1);
+    if (endpoint.tls !== undefined) exports.twc_set_tls(self, result, 1);
     this.pump.queueSettle();
     return result;
   }

@@ -14,13 +14,13 @@ export interface Core {
   readonly self: number;
   /** What the offsets in records count from. */
   readonly arena: number;
-  /** `tw_rx_buffer` */
+  /** `twc_rx_buffer` */
   readonly received: number;
-  /** `tw_rx_address` */
+  /** `twc_rx_address` */
   readonly sender: number;
-  /** `tw_stage_buffer`: where arguments are put. */
+  /** `twc_stage_buffer`: where arguments are put. */
   readonly stage: number;
-  /** `tw_events` */
+  /** `twc_events` */
   readonly events: number;
 }
 
@@ -37,27 +37,27 @@ export function createCore(limits: Limits, imports: CoreImports): Core {
   const arena = align(record + LIMITS_SIZE);
   growTo(memory, arena);
   writeNumbers(memory, limitEntries(record, limits));
-  const size = exports.tw_need(record) >>> 0;
+  const size = exports.twc_need(record) >>> 0;
   if (size === 0) throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason: "the core refuses these limits" });
   growTo(memory, arena + size);
-  const self = exports.tw_init(arena, size, record, 0) >>> 0;
+  const self = exports.twc_init(arena, size, record, 0) >>> 0;
   if (self === 0) throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason: "the core refuses this memory" });
   return {
     exports,
     memory: new Memory(memory),
     self,
     arena,
-    received: exports.tw_rx_buffer(self) >>> 0,
-    sender: exports.tw_rx_address(self) >>> 0,
-    stage: exports.tw_stage_buffer(self) >>> 0,
-    events: exports.tw_events(self) >>> 0,
+    received: exports.twc_rx_buffer(self) >>> 0,
+    sender: exports.twc_rx_address(self) >>> 0,
+    stage: exports.twc_stage_buffer(self) >>> 0,
+    events: exports.twc_events(self) >>> 0,
   };
 }
 
 /** What a handle has done since it was opened; `undefined` for a stale number. */
 export function readStats({ exports, memory, self, stage }: Core, handle: number): Stats | undefined {
   const place = (stage + 7) & ~7;
-  return exports.tw_stats_of(self, handle, place) < 0 ? undefined : memory.stats(place);
+  return exports.twc_stats(self, handle, place) < 0 ? undefined : memory.stats(place);
 }
 
 function align(place: number): number {

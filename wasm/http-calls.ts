@@ -12,7 +12,7 @@ export abstract class HttpCalls extends SocketCalls {
    * `httpHead`, `httpBody`, `httpTrailer` and, at last, `httpEnd`. What has come already is for `unread`.
    */
   httpRead(handle: number, flags: HttpRead | number, maxBody: number): number {
-    return this.core.exports.tw_http_read(this.core.self, handle, flags, maxBody);
+    return this.core.exports.twc_http_read(this.core.self, handle, flags, maxBody);
   }
 
   /**
@@ -34,7 +34,7 @@ export abstract class HttpCalls extends SocketCalls {
     const size = this.stage(body, headSize);
     if (size < 0) return TOO_LARGE;
     return this.sent(
-      exports.tw_http_send(self, handle, flags, status, stage, headSize, fieldCount, stage + headSize, size),
+      exports.twc_http_send(self, handle, flags, status, stage, headSize, fieldCount, stage + headSize, size),
     );
   }
 
@@ -46,7 +46,7 @@ export abstract class HttpCalls extends SocketCalls {
     const size = this.stage(data, trailersSize);
     if (size < 0) return TOO_LARGE;
     return this.sent(
-      exports.tw_http_send_body(self, handle, flags, stage + trailersSize, size, stage, trailersSize, trailerCount),
+      exports.twc_http_send_body(self, handle, flags, stage + trailersSize, size, stage, trailersSize, trailerCount),
     );
   }
 }

@@ -32,7 +32,7 @@ export function routeImports(
   { endpoints, reading, core, refused, failed, tracing }: Surroundings,
 ): CoreImports {
   return {
-    tw_port_open(_host, handle, kind, name, nameSize, portNumber) {
+    twc_port_open(_host, handle, kind, name, nameSize, portNumber) {
       const where = core().memory.utf8(name >>> 0, nameSize);
       const { options = {}, tls, tunneled } = endpoints.opener(handle) ?? {};
       const first = tunneled ? undefined : tls;
@@ -42,7 +42,7 @@ export function routeImports(
       tracing?.tracer?.asked(handle, "open", where, portNumber);
       return result;
     },
-    tw_port_write(_host, handle, spans, count) {
+    twc_port_write(_host, handle, spans, count) {
       const pieces = gather(core(), spans >>> 0, count);
       try {
         const taken = port.write(handle, pieces);
@@ -53,7 +53,7 @@ export function routeImports(
         return HOST_ERROR;
       }
     },
-    tw_port_send_to(_host, handle, address, addressSize, portNumber, data, size) {
+    twc_port_send_to(_host, handle, address, addressSize, portNumber, data, size) {
       const { memory } = core();
       const to = memory.utf8(address >>> 0, addressSize);
       const bytes = memory.view(data >>> 0, size);
@@ -61,38 +61,38 @@ export function routeImports(
       if (result < 0) refused(port.cause);
       return result;
     },
-    tw_port_shutdown(_host, handle) {
+    twc_port_shutdown(_host, handle) {
       tracing?.tracer?.asked(handle, "shutdown");
       guard(() => port.shutdown(handle), undefined);
     },
-    tw_port_connect(_host, handle, address, addressSize, portNumber) {
+    twc_port_connect(_host, handle, address, addressSize, portNumber) {
       const to = core().memory.utf8(address >>> 0, addressSize);
       const result = guard(() => port.connectUdp(handle, to, portNumber), HOST_ERROR);
       if (result < 0) refused(port.cause);
       return result;
     },
-    tw_port_start_tls(_host, handle, name, nameSize) {
+    twc_port_start_tls(_host, handle, name, nameSize) {
       const server = core().memory.utf8(name >>> 0, nameSize);
       const result = guard(() => port.startTls(handle, server, endpoints.find(handle)?.tls ?? {}), HOST_ERROR);
       if (result < 0) failed(handle, port.cause);
       tracing?.tracer?.asked(handle, "start-tls", server);
       return result;
     },
-    tw_port_read(_host, handle, on) {
+    twc_port_read(_host, handle, on) {
       tracing?.tracer?.asked(handle, "read", on !== 0 ? "on" : "off");
       guard(() => reading.set(handle, on !== 0), undefined);
     },
-    tw_port_close(_host, handle, how) {
+    twc_port_close(_host, handle, how) {
       tracing?.tracer?.asked(handle, "close", how === Close.ORDERLY ? "orderly" : "abort");
       guard(() => port.close(handle, how as Close), undefined);
     },
-    tw_port_address(_host, handle, which, text, capacity) {
+    twc_port_address(_host, handle, which, text, capacity) {
       const address = guard(() => port.address(handle, which as AddressOf), HOST_ERROR);
       if (typeof address === "number") return address;
       const size = core().memory.writeText(text >>> 0, capacity, address);
       return size < 0 ? HOST_ERROR : size;
     },
-    tw_port_random(_host, data, size) {
+    twc_port_random(_host, data, size) {
       port.random(core().memory.view(data >>> 0, size));
     },
   };

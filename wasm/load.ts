@@ -22,7 +22,7 @@ export function coreModule(): WebAssembly.Module {
 export function instantiate(imports: CoreImports, module = coreModule()): CoreExports {
   const { exports } = new WebAssembly.Instance(module, { env: { ...imports } });
   const core = exports as unknown as CoreExports;
-  checkAbi(core.tw_abi_hash() >>> 0);
+  checkAbi(core.twc_abi_hash() >>> 0);
   return core;
 }
 

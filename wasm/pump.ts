@@ -77,23 +77,23 @@ export class Pump implements PortEvents {
 
   connected(handle: number): void {
     this.#begin();
-    this.#drain(this.core.exports.tw_connected(this.core.self, handle));
+    this.#drain(this.core.exports.twc_connected(this.core.self, handle));
   }
 
   accepted(listener: number, register: (handle: number) => void): boolean {
     this.#begin();
     const { exports, self } = this.core;
-    const handle = exports.tw_accepted(self, listener);
+    const handle = exports.twc_accepted(self, listener);
     if (handle >= 0) register(handle);
     /* Told first, so that the connection has its endpoint when TLS asks for its options. */
-    this.#drain(exports.tw_pump(self));
-    if (handle >= 0) this.#drain(exports.tw_connected(self, handle));
+    this.#drain(exports.twc_pump(self));
+    if (handle >= 0) this.#drain(exports.twc_connected(self, handle));
     return handle >= 0;
   }
 
   secured(handle: number): void {
     this.#begin();
-    this.#drain(this.core.exports.tw_secured(this.core.self, handle));
+    this.#drain(this.core.exports.twc_secured(this.core.self, handle));
   }
 
   received(handle: number, size: number): void {
@@ -112,26 +112,26 @@ export class Pump implements PortEvents {
 
   ended(handle: number): void {
     this.#begin();
-    this.#drain(this.core.exports.tw_ended(this.core.self, handle));
+    this.#drain(this.core.exports.twc_ended(this.core.self, handle));
   }
 
   written(handle: number, size: number): void {
     this.#begin();
-    this.#drain(this.core.exports.tw_written(this.core.self, handle, size));
+    this.#drain(this.core.exports.twc_written(this.core.self, handle, size));
   }
 
   closed(handle: number, error: number, cause?: unknown): void {
     this.#begin();
     this.#cause = cause;
     this.#causeHandle = handle;
-    this.#drain(this.core.exports.tw_closed(this.core.self, handle, error));
+    this.#drain(this.core.exports.twc_closed(this.core.self, handle, error));
   }
 
   datagram(handle: number, size: number, address: string, port: number): void {
     this.#begin(size);
     const { exports, memory, self, sender } = this.core;
     const addressSize = memory.writeText(sender, MAX_ADDRESS, address);
-    if (addressSize > 0) this.#drain(exports.tw_datagram(self, handle, size, addressSize, port));
+    if (addressSize > 0) this.#drain(exports.twc_datagram(self, handle, size, addressSize, port));
   }
 
   failed(handle: number, error: number, cause?: unknown): void {
@@ -139,20 +139,20 @@ export class Pump implements PortEvents {
     if (endpoint === undefined) return;
     this.#begin();
     dispatchFailure(this, endpoint, error, cause);
-    this.#drain(this.core.exports.tw_pump(this.core.self));
+    this.#drain(this.core.exports.twc_pump(this.core.self));
   }
 
   wake(): void {
     this.#alarm.fired();
     this.#begin();
-    this.#drain(this.core.exports.tw_pump(this.core.self));
+    this.#drain(this.core.exports.twc_pump(this.core.self));
   }
 
   later(): void {
     this.#laterQueued = false;
     this.#begin();
-    this.#drain(this.core.exports.tw_pump(this.core.self));
-    this.endpoints.sweep((handle) => this.core.exports.tw_state(this.core.self, handle) < 0);
+    this.#drain(this.core.exports.twc_pump(this.core.self));
+    this.endpoints.sweep((handle) => this.core.exports.twc_state(this.core.self, handle) < 0);
   }
 
   /** Delivers bytes once more, when what is going on is done; before the next delivery in any case. */
@@ -215,7 +215,7 @@ export class Pump implements PortEvents {
 
   #receive(handle: number, size: number): void {
     this.#reading.hold(handle);
-    this.#drain(this.core.exports.tw_received(this.core.self, handle, size));
+    this.#drain(this.core.exports.twc_received(this.core.self, handle, size));
     this.#reading.release();
   }
 
@@ -223,7 +223,7 @@ export class Pump implements PortEvents {
     const nowMs = Math.floor(this.port.clock.now());
     if (nowMs === this.#nowMs) return 0;
     this.#nowMs = nowMs;
-    return this.core.exports.tw_tick(this.core.self, nowMs >>> 0);
+    return this.core.exports.twc_tick(this.core.self, nowMs >>> 0);
   }
 
   #drain(ready: number): void {
@@ -240,7 +240,7 @@ export class Pump implements PortEvents {
     const { core } = this;
     const { exports, events, memory, self } = core;
     this.#draining = true;
-    for (let count = ready; count > 0; count = exports.tw_pump(self)) {
+    for (let count = ready; count > 0; count = exports.twc_pump(self)) {
       const end = events + count * EventRecord.SIZE;
       for (let record = events; record < end; record += EventRecord.SIZE) {
         const handle = memory.eventHandle(record);
@@ -274,7 +274,7 @@ export class Pump implements PortEvents {
       report(error);
     }
     if (endpoint === undefined) {
-      this.core.exports.tw_close(this.core.self, handle);
+      this.core.exports.twc_close(this.core.self, handle);
       return;
     }
     endpoint.tls ??= listener?.tls;
@@ -285,7 +285,7 @@ export class Pump implements PortEvents {
   #settle(): void {
     const { exports, self } = this.core;
     /* Told at once, a drain after a write that the kernel took whole would let a sender starve the event loop. */
-    if (exports.tw_flush(self) !== 0) this.queueLater();
-    this.#alarm.set(exports.tw_wait(self) >>> 0, this.#nowMs);
+    if (exports.twc_flush(self) !== 0) this.queueLater();
+    this.#alarm.set(exports.twc_wait(self) >>> 0, this.#nowMs);
   }
 }

@@ -18,7 +18,7 @@ export interface ProxyServer {
 export abstract class SocketCalls extends Calls {
   tcpConnect(endpoint: Endpoint, host: string, port: number): number {
     const { exports, self, stage } = this.core;
-    return this.open(endpoint, host, ARGUMENT, (size) => exports.tw_tcp_connect(self, stage, size, port));
+    return this.open(endpoint, host, ARGUMENT, (size) => exports.twc_tcp_connect(self, stage, size, port));
   }
 
   /** As `tcpConnect`, through an HTTP proxy. */
@@ -27,14 +27,14 @@ export abstract class SocketCalls extends Calls {
     const size = this.stage(host);
     if (size < 0) return ARGUMENT;
     return this.openVia(endpoint, size, proxy, (via, viaSize, credentials, credentialsSize) =>
-      exports.tw_tcp_connect_via(self, stage, size, port, via, viaSize, proxy.port, credentials, credentialsSize),
+      exports.twc_tcp_connect_via(self, stage, size, port, via, viaSize, proxy.port, credentials, credentialsSize),
     );
   }
 
   /** Connects to a Unix stream socket. */
   unixConnect(endpoint: Endpoint, path: string): number {
     const { exports, self, stage } = this.core;
-    return this.open(endpoint, path, Errors.ERR_PATH.value, (size) => exports.tw_unix_connect(self, stage, size));
+    return this.open(endpoint, path, Errors.ERR_PATH.value, (size) => exports.twc_unix_connect(self, stage, size));
   }
 
   /**
@@ -44,7 +44,7 @@ export abstract class SocketCalls extends Calls {
   listen(endpoint: Endpoint, kind: SocketKind, name: string, port: number): number {
     const { exports, self, stage } = this.core;
     const tooLong = kind === SocketKind.UNIX_LISTENER ? Errors.ERR_PATH.value : ARGUMENT;
-    return this.open(endpoint, name, tooLong, (size) => exports.tw_listen(self, kind, stage, size, port));
+    return this.open(endpoint, name, tooLong, (size) => exports.twc_listen(self, kind, stage, size, port));
   }
 
   /** Whether the host can take streams over. */
@@ -79,7 +79,7 @@ export abstract class SocketCalls extends Calls {
   udpBind(endpoint: Endpoint, address: string, port: number): number {
     const { exports, self, stage } = this.core;
     return this.open(endpoint, address, Errors.ERR_ADDRESS.value, (size) =>
-      exports.tw_udp_bind(self, stage, size, port),
+      exports.twc_udp_bind(self, stage, size, port),
     );
   }
 
@@ -88,14 +88,14 @@ export abstract class SocketCalls extends Calls {
     const { exports, self, stage } = this.core;
     this.pump.refusal = undefined;
     const size = this.stage(address);
-    return size < 0 ? Errors.ERR_ADDRESS.value : exports.tw_udp_connect(self, handle, stage, size, port);
+    return size < 0 ? Errors.ERR_ADDRESS.value : exports.twc_udp_connect(self, handle, stage, size, port);
   }
 
   /** Queues bytes on a TCP connection, whole or not at all. */
   send(handle: number, data: Payload): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(data);
-    return size < 0 ? TOO_LARGE : this.sent(exports.tw_send(self, handle, stage, size));
+    return size < 0 ? TOO_LARGE : this.sent(exports.twc_send(self, handle, stage, size));
   }
 
   udpSendTo(handle: number, address: string, port: number, data: Payload): number {
@@ -105,7 +105,7 @@ export abstract class SocketCalls extends Calls {
     if (addressSize < 0) return Errors.ERR_ADDRESS.value;
     const size = this.stage(data, addressSize);
     if (size < 0) return TOO_LARGE;
-    return this.sent(exports.tw_udp_send_to(self, handle, stage, addressSize, port, stage + addressSize, size));
+    return this.sent(exports.twc_udp_send_to(self, handle, stage, addressSize, port, stage + addressSize, size));
   }
 
   /**
@@ -114,28 +114,28 @@ export abstract class SocketCalls extends Calls {
    */
   room(handle: number): number {
     const { sendBuffer, blockSize, stageBuffer } = this.limits;
-    const pool = (this.core.exports.tw_free_blocks(this.core.self) >>> 0) * blockSize;
+    const pool = (this.core.exports.twc_free_blocks(this.core.self) >>> 0) * blockSize;
     return Math.min(sendBuffer - Math.max(0, this.buffered(handle)), pool, stageBuffer);
   }
 
   /** Ends our half of a stream behind all that is queued. */
   shutdown(handle: number): number {
-    return this.sent(this.core.exports.tw_shutdown(this.core.self, handle));
+    return this.sent(this.core.exports.twc_shutdown(this.core.self, handle));
   }
 
   /** Whether the peer's end leaves our half open. */
   setHalfOpen(handle: number, on: boolean): number {
-    return this.core.exports.tw_set_half_open(this.core.self, handle, on ? 1 : 0);
+    return this.core.exports.twc_set_half_open(this.core.self, handle, on ? 1 : 0);
   }
 
   /** Receives at most about so many bytes ahead of `consumed`; 0: without bound. */
   setWindow(handle: number, bytes: number): number {
-    return this.core.exports.tw_set_window(this.core.self, handle, bytes);
+    return this.core.exports.twc_set_window(this.core.self, handle, bytes);
   }
 
   /** So many bytes of what `data` told are used up. */
   consumed(handle: number, bytes: number): number {
-    return this.core.exports.tw_consumed(this.core.self, handle, bytes);
+    return this.core.exports.twc_consumed(this.core.self, handle, bytes);
   }
 
   /**
@@ -144,7 +144,7 @@ export abstract class SocketCalls extends Calls {
    */
   setTls(endpoint: Endpoint, options: TlsOptions): number {
     endpoint.tls = options;
-    return endpoint.handle === NONE ? 0 : this.core.exports.tw_set_tls(this.core.self, endpoint.handle, 1);
+    return endpoint.handle === NONE ? 0 : this.core.exports.twc_set_tls(this.core.self, endpoint.handle, 1);
   }
 
   /** Opens a handle through a proxy, whose texts are put behind the `size` bytes that are in the stage buffer. */
@@ -173,7 +173,7 @@ export abstract class SocketCalls extends Calls {
     if (size < 0) return ARGUMENT;
     const before = endpoint.tls;
     endpoint.tls = options;
-    const result = exports.tw_start_tls(self, endpoint.handle, stage, size);
+    const result = exports.twc_start_tls(self, endpoint.handle, stage, size);
     if (result < 0) endpoint.tls = before;
     this.pump.queueSettle();
     return result;

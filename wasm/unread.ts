@@ -46,7 +46,7 @@ export class Unread {
       for (let at = 0; at < bytes.length; at += this.#most) {
         const part = bytes.length <= this.#most ? bytes : bytes.subarray(at, at + this.#most);
         memory.writeBytes(received, part.length, part);
-        const ready = exports.tw_unread(self, handle, part.length);
+        const ready = exports.twc_unread(self, handle, part.length);
         if (ready > 0) this.#tell(ready);
       }
       try {

@@ -34,7 +34,7 @@ export abstract class WsCalls extends HttpCalls {
   wsOpen(endpoint: Endpoint, url: string): number {
     const { exports, self, stage } = this.core;
     this.#secureBy(endpoint, url);
-    return this.open(endpoint, url, Errors.ERR_URL.value, (size) => exports.tw_ws_connect(self, stage, size));
+    return this.open(endpoint, url, Errors.ERR_URL.value, (size) => exports.twc_ws_connect(self, stage, size));
   }
 
   /** As `wsOpen`, through an HTTP proxy. */
@@ -44,7 +44,7 @@ export abstract class WsCalls extends HttpCalls {
     const size = this.stage(url);
     if (size < 0) return Errors.ERR_URL.value;
     return this.openVia(endpoint, size, proxy, (host, hostSize, credentials, credentialsSize) =>
-      exports.tw_ws_connect_via(self, stage, size, host, hostSize, proxy.port, credentials, credentialsSize),
+      exports.twc_ws_connect_via(self, stage, size, host, hostSize, proxy.port, credentials, credentialsSize),
     );
   }
 
@@ -53,7 +53,7 @@ export abstract class WsCalls extends HttpCalls {
     const nameSize = this.stage(name);
     const valueSize = nameSize < 0 ? -1 : this.stage(value, nameSize);
     if (valueSize < 0) return Errors.ERR_MEMORY.value;
-    return exports.tw_ws_header(self, handle, stage, nameSize, stage + nameSize, valueSize);
+    return exports.twc_ws_header(self, handle, stage, nameSize, stage + nameSize, valueSize);
   }
 
   /** Adds an Authorization header by RFC 7617. */
@@ -62,39 +62,39 @@ export abstract class WsCalls extends HttpCalls {
     const userSize = this.stage(user);
     const passwordSize = userSize < 0 ? -1 : this.stage(password, userSize);
     if (passwordSize < 0) return HEADER;
-    return exports.tw_ws_basic_auth(self, handle, stage, userSize, stage + userSize, passwordSize);
+    return exports.twc_ws_basic_auth(self, handle, stage, userSize, stage + userSize, passwordSize);
   }
 
   /** Takes off what `wsHeader` and `wsBasicAuth` have added. */
   wsClearHeaders(handle: number): number {
-    return this.core.exports.tw_ws_clear_headers(this.core.self, handle);
+    return this.core.exports.twc_ws_clear_headers(this.core.self, handle);
   }
 
   wsProtocol(handle: number, name: string): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(name);
-    return size < 0 ? Errors.ERR_MEMORY.value : exports.tw_ws_protocol(self, handle, stage, size);
+    return size < 0 ? Errors.ERR_MEMORY.value : exports.twc_ws_protocol(self, handle, stage, size);
   }
 
   /** How it behaves (`WsOption` bits), and the most that a message may have; 0: as limits say. */
   setWsOptions(handle: number, options: WsOption | number, maxMessage = 0, maxFragments = 0): number {
-    return this.core.exports.tw_ws_set_options(this.core.self, handle, options, maxMessage, maxFragments);
+    return this.core.exports.twc_ws_set_options(this.core.self, handle, options, maxMessage, maxFragments);
   }
 
   /** Offers permessage-deflate with these `Deflate` parameters; 0: none. */
   setDeflate(handle: number, deflate: number): number {
-    return this.core.exports.tw_ws_set_deflate(this.core.self, handle, deflate);
+    return this.core.exports.twc_ws_set_deflate(this.core.self, handle, deflate);
   }
 
   /** The `Deflate` parameters that were agreed upon, 0 for no compression, or an error number. */
   deflate(handle: number): number {
-    return this.core.exports.tw_ws_deflate(this.core.self, handle);
+    return this.core.exports.twc_ws_deflate(this.core.self, handle);
   }
 
   /** Sends a ping after so much silence, and ends the connection after that much more. 0: never. */
   setHeartbeat(handle: number, intervalMs: number, timeoutMs: number): number {
     this.pump.touchClock();
-    const result = this.core.exports.tw_ws_set_heartbeat(this.core.self, handle, intervalMs, timeoutMs);
+    const result = this.core.exports.twc_ws_set_heartbeat(this.core.self, handle, intervalMs, timeoutMs);
     this.pump.queueSettle();
     return result;
   }
@@ -108,20 +108,20 @@ export abstract class WsCalls extends HttpCalls {
     const size = this.stage(data);
     if (size < 0) return TOO_LARGE;
     const all = (typeof data === "string" ? SendFlag.TEXT : SendFlag.BINARY) | flags;
-    return this.sent(exports.tw_ws_send_message(self, handle, all, stage, size));
+    return this.sent(exports.twc_ws_send(self, handle, all, stage, size));
   }
 
   wsPing(handle: number, data: Payload): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(data);
-    return size < 0 ? TOO_LARGE : this.sent(exports.tw_ws_send_ping(self, handle, stage, size));
+    return size < 0 ? TOO_LARGE : this.sent(exports.twc_ws_ping(self, handle, stage, size));
   }
 
   /** A pong that answers no ping, or a ping that was not answered by itself. */
   wsPong(handle: number, data: Payload): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(data);
-    return size < 0 ? TOO_LARGE : this.sent(exports.tw_ws_send_pong(self, handle, stage, size));
+    return size < 0 ? TOO_LARGE : this.sent(exports.twc_ws_pong(self, handle, stage, size));
   }
 
   /** Starts a WebSocket's close handshake; the number is stale from now on, and the endpoint hears of its end. */
@@ -130,13 +130,13 @@ export abstract class WsCalls extends HttpCalls {
     this.pump.touchClock();
     const size = this.stage(reason);
     if (size < 0) return ARGUMENT;
-    return this.left(endpoint, exports.tw_ws_start_close(self, endpoint.handle, code, stage, size));
+    return this.left(endpoint, exports.twc_ws_close(self, endpoint.handle, code, stage, size));
   }
 
   /** The subprotocol that was chosen, or an error number. */
   protocol(handle: number): string | number {
     const { exports, memory, self, stage } = this.core;
-    const size = exports.tw_protocol(self, handle, stage, this.limits.stageBuffer);
+    const size = exports.twc_protocol(self, handle, stage, this.limits.stageBuffer);
     return size < 0 ? size : memory.utf8(stage, size);
   }
 
@@ -144,7 +144,7 @@ export abstract class WsCalls extends HttpCalls {
   wsJudge(head: Uint8Array): number {
     const { exports, stage } = this.core;
     const size = this.stage(head);
-    return size < 0 ? 431 : exports.tw_ws_judge(stage, size);
+    return size < 0 ? 431 : exports.twc_ws_judge(stage, size);
   }
 
   /**
@@ -161,7 +161,7 @@ export abstract class WsCalls extends HttpCalls {
     const fieldsAt = headSize + protocolSize;
     const fieldsSize = this.stageLatin1(answer.fields, fieldsAt);
     if (fieldsSize < 0) return HEADER;
-    const result = exports.tw_ws_accept(
+    const result = exports.twc_ws_accept(
       self,
       handle,
       stage,
@@ -187,7 +187,7 @@ export abstract class WsCalls extends HttpCalls {
     if (size < 0) return { taken: TOO_LARGE, results: NO_RESULTS };
     memory.writeU32(place, handles);
     const all = (typeof data === "string" ? SendFlag.TEXT : SendFlag.BINARY) | flags;
-    const taken = exports.tw_ws_broadcast(self, place, handles.length, all, stage + offset, size);
+    const taken = exports.twc_ws_broadcast(self, place, handles.length, all, stage + offset, size);
     return { taken: this.sent(taken), results: taken < 0 ? NO_RESULTS : memory.readI32(place, handles.length) };
   }
 

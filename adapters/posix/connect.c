@@ -122,7 +122,7 @@ static void connected(tw_sock *sock) {
   free(sock->addresses);
   sock->addresses = NULL;
   tw_posix_update(sock);
-  tw_easy_tell(tw_host.easy, tw_connected(tw_host.core, sock->handle));
+  tw_easy_tell(tw_host.easy, twc_connected(tw_host.core, sock->handle));
 }
 
 void tw_posix_connect_ready(tw_sock *sock) {

@@ -101,10 +101,10 @@ static void turn_away(int fd) {
 }
 
 static void take_in(int fd, int32_t listener, uint8_t kind) {
-  int32_t handle = tw_accepted(tw_host.core, listener);
+  int32_t handle = twc_accepted(tw_host.core, listener);
   if (handle < 0) {
     close(fd);
-    tw_easy_tell(tw_host.easy, tw_pump(tw_host.core)); /* the listener hears of it */
+    tw_easy_tell(tw_host.easy, twc_pump(tw_host.core)); /* the listener hears of it */
     return;
   }
   tw_sock *sock = tw_posix_take(handle, kind == TW_SOCKET_UNIX_LISTENER ? TW_SOCKET_UNIX : TW_SOCKET_TCP);
@@ -117,10 +117,10 @@ static void take_in(int fd, int32_t listener, uint8_t kind) {
   }
   if (kind == TW_SOCKET_TCP_LISTENER)
     tw_posix_tune(fd);
-  tw_easy_tell(tw_host.easy, tw_pump(tw_host.core)); /* told first, so that TLS finds its options */
+  tw_easy_tell(tw_host.easy, twc_pump(tw_host.core)); /* told first, so that TLS finds its options */
   sock = tw_posix_find(handle);
   if (sock != NULL && sock->serial == serial)
-    tw_easy_tell(tw_host.easy, tw_connected(tw_host.core, handle));
+    tw_easy_tell(tw_host.easy, twc_connected(tw_host.core, handle));
 }
 
 void tw_posix_accept(tw_sock *sock) {

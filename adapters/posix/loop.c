@@ -67,7 +67,7 @@ static bool make_memory(const tw_easy_options *door) {
   tw_limits *limits = &tw_host.limits;
   uint32_t count = limits->sockets + limits->webSockets;
   tw_host.count = count;
-  tw_host.arena_size = tw_need(limits);
+  tw_host.arena_size = twc_need(limits);
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 #ifdef MAP_NORESERVE
   flags |= MAP_NORESERVE;
@@ -120,8 +120,8 @@ int32_t tw_posix_start(const tw_posix_options *options) {
   if (!make_wake_pipe())
     return refuse_start(tw_posix_error(errno));
   static const tw_easy_host host = {.now_ms = now_ms, .resize = resize, .check_tls = check_tls};
-  uint32_t need = tw_need(&tw_host.limits);
-  tw_host.core = tw_init(tw_host.arena, need, &tw_host.limits, &tw_host);
+  uint32_t need = twc_need(&tw_host.limits);
+  tw_host.core = twc_init(tw_host.arena, need, &tw_host.limits, &tw_host);
   tw_host.easy =
       tw_easy_init(tw_host.door, tw_easy_need(&tw_host.limits, &door), &tw_host.limits, &door, tw_host.core, &host);
   if (tw_host.core == NULL || tw_host.easy == NULL || !tw_pool_start())
@@ -176,7 +176,7 @@ static void go_on_securing(tw_sock *sock) {
     tw_posix_update(sock);
     if (tw_tls_pending(sock->tls))
       tw_posix_queue(sock);
-    tw_easy_tell(tw_host.easy, tw_secured(tw_host.core, sock->handle));
+    tw_easy_tell(tw_host.easy, twc_secured(tw_host.core, sock->handle));
     return;
   default:
     tw_posix_update(sock);
@@ -193,7 +193,7 @@ static void run_queued(tw_sock *sock) {
   case TW_LIFE_READY:
     sock->life = TW_LIFE_OPEN;
     tw_posix_update(sock);
-    tw_easy_tell(tw_host.easy, tw_connected(tw_host.core, sock->handle));
+    tw_easy_tell(tw_host.easy, twc_connected(tw_host.core, sock->handle));
     return;
   case TW_LIFE_SECURING:
     go_on_securing(sock);
@@ -229,7 +229,7 @@ static void write_ready(tw_sock *sock) {
   if (sock->shut)
     tw_posix_shutdown(sock);
   tw_posix_update(sock);
-  tw_easy_tell(tw_host.easy, tw_written(tw_host.core, sock->handle, 0));
+  tw_easy_tell(tw_host.easy, twc_written(tw_host.core, sock->handle, 0));
 }
 
 static void serve(tw_sock *sock, short events) {
@@ -305,7 +305,7 @@ static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 /* How long poll may wait, as poll takes it. */
 static int patience(uint32_t ms, bool again) {
-  uint32_t wait = least(ms, tw_wait(tw_host.core));
+  uint32_t wait = least(ms, twc_wait(tw_host.core));
   if (again || tw_host.first_queued != TW_POSIX_NONE)
     wait = 0;
   if (tw_host.racing > 0)

@@ -24,7 +24,7 @@ static int32_t open_kind(tw_sock *sock, uint32_t kind, const char *name, uint32_
   }
 }
 
-int32_t tw_port_open(void *host, int32_t handle, uint32_t kind, const char *name, uint32_t name_size, uint32_t port) {
+int32_t twc_port_open(void *host, int32_t handle, uint32_t kind, const char *name, uint32_t name_size, uint32_t port) {
   (void)host;
   tw_sock *sock = tw_posix_take(handle, kind);
   int32_t error = open_kind(sock, kind, name, name_size, (uint16_t)port);
@@ -35,7 +35,7 @@ int32_t tw_port_open(void *host, int32_t handle, uint32_t kind, const char *name
 
 static bool is_stream(const tw_sock *sock) { return sock->kind == TW_SOCKET_TCP || sock->kind == TW_SOCKET_UNIX; }
 
-int32_t tw_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t count) {
+int32_t twc_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t count) {
   (void)host;
   tw_sock *sock = tw_posix_find(handle);
   if (sock == NULL || !is_stream(sock) || sock->life != TW_LIFE_OPEN)
@@ -43,8 +43,8 @@ int32_t tw_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t
   return tw_posix_write(sock, spans, count);
 }
 
-int32_t tw_port_send_to(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
-                        const void *data, uint32_t size) {
+int32_t twc_port_send_to(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
+                         const void *data, uint32_t size) {
   (void)host;
   tw_sock *sock = tw_posix_find(handle);
   if (sock == NULL || sock->kind != TW_SOCKET_UDP)
@@ -52,14 +52,14 @@ int32_t tw_port_send_to(void *host, int32_t handle, const char *address, uint32_
   return tw_posix_udp_send(sock, address, address_size, (uint16_t)port, data, size);
 }
 
-void tw_port_shutdown(void *host, int32_t handle) {
+void twc_port_shutdown(void *host, int32_t handle) {
   (void)host;
   tw_sock *sock = tw_posix_find(handle);
   if (sock != NULL && is_stream(sock))
     tw_posix_shutdown(sock);
 }
 
-int32_t tw_port_connect(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port) {
+int32_t twc_port_connect(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port) {
   (void)host;
   tw_sock *sock = tw_posix_find(handle);
   if (sock == NULL || sock->kind != TW_SOCKET_UDP)
@@ -67,7 +67,7 @@ int32_t tw_port_connect(void *host, int32_t handle, const char *address, uint32_
   return tw_posix_udp_connect(sock, address, address_size, (uint16_t)port);
 }
 
-int32_t tw_port_start_tls(void *host, int32_t handle, const char *name, uint32_t name_size) {
+int32_t twc_port_start_tls(void *host, int32_t handle, const char *name, uint32_t name_size) {
   (void)host;
   tw_sock *sock = tw_posix_find(handle);
   if (sock == NULL || !is_stream(sock) || sock->life != TW_LIFE_OPEN || sock->tls != NULL)
@@ -89,7 +89,7 @@ int32_t tw_port_start_tls(void *host, int32_t handle, const char *name, uint32_t
   return 0;
 }
 
-void tw_port_read(void *host, int32_t handle, uint32_t on) {
+void twc_port_read(void *host, int32_t handle, uint32_t on) {
   (void)host;
   tw_sock *sock = tw_posix_find(handle);
   if (sock == NULL)
@@ -100,14 +100,14 @@ void tw_port_read(void *host, int32_t handle, uint32_t on) {
     tw_posix_queue(sock); /* poll knows nothing of what TLS holds */
 }
 
-void tw_port_close(void *host, int32_t handle, uint32_t how) {
+void twc_port_close(void *host, int32_t handle, uint32_t how) {
   (void)host;
   tw_sock *sock = tw_posix_find(handle);
   if (sock != NULL)
     tw_posix_close(sock, how);
 }
 
-int32_t tw_port_address(void *host, int32_t handle, uint32_t which, char *text, uint32_t capacity) {
+int32_t twc_port_address(void *host, int32_t handle, uint32_t which, char *text, uint32_t capacity) {
   (void)host;
   const tw_sock *sock = tw_posix_find(handle);
   if (sock == NULL || sock->fd < 0 || sock->life == TW_LIFE_CONNECTING)
@@ -118,7 +118,7 @@ int32_t tw_port_address(void *host, int32_t handle, uint32_t which, char *text, 
   return result < 0 ? TW_ERR_STATE : tw_peer_name(&peer, text, capacity);
 }
 
-void tw_port_random(void *host, void *data, uint32_t size) {
+void twc_port_random(void *host, void *data, uint32_t size) {
   (void)host;
   if (getentropy(data, size) != 0) /* at most 256 bytes, as the port's rule has it */
     abort();                       /* to go on with bytes that can be guessed would be worse */

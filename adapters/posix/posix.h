@@ -51,9 +51,9 @@ typedef struct tw_sock {
   uint8_t kind;    /* tw_socket_kind */
   uint8_t life;    /* tw_socket_life */
   bool reading;    /* the core wants bytes */
-  bool owes_write; /* tw_written is owed once it is writable */
+  bool owes_write; /* twc_written is owed once it is writable */
   bool ended;      /* the peer's end was told */
-  bool has_peer;   /* UDP: tw_port_connect fixed one */
+  bool has_peer;   /* UDP: twc_port_connect fixed one */
   bool shut;       /* our half is ended, or will be once TLS has said so */
   bool queued;     /* it is in the list of those that are looked at in the next turn */
   int32_t error;   /* FAILED: what is to be told; UDP: a failure that it survives */

@@ -29,7 +29,7 @@ void tw_posix_read(tw_sock *sock) {
   uint32_t serial = sock->serial;
   const uint32_t room = tw_host.limits.recvBuffer;
   for (int i = 0; i < READS_A_TURN; i++) {
-    int32_t got = read_some(sock, tw_rx_buffer(tw_host.core), room);
+    int32_t got = read_some(sock, twc_rx_buffer(tw_host.core), room);
     if (got == TW_ERR_BACKPRESSURE) {
       tw_posix_update(sock);
       return;
@@ -41,11 +41,11 @@ void tw_posix_read(tw_sock *sock) {
     if (got == 0) {
       sock->ended = true;
       tw_posix_update(sock);
-      tw_easy_tell(tw_host.easy, tw_ended(tw_host.core, handle));
+      tw_easy_tell(tw_host.easy, twc_ended(tw_host.core, handle));
       return;
     }
     bool tls = sock->tls != NULL;
-    tw_easy_tell(tw_host.easy, tw_received(tw_host.core, handle, (uint32_t)got));
+    tw_easy_tell(tw_host.easy, twc_received(tw_host.core, handle, (uint32_t)got));
     sock = tw_posix_find(handle);
     if (sock == NULL || sock->serial != serial || !sock->reading || sock->life != TW_LIFE_OPEN)
       return;

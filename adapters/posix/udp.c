@@ -78,7 +78,7 @@ void tw_posix_udp_read(tw_sock *sock) {
   uint32_t serial = sock->serial;
   for (int i = 0; i < DATAGRAMS_A_TURN && sock->reading; i++) {
     tw_peer from = {.size = sizeof from.at};
-    struct iovec into = {tw_rx_buffer(tw_host.core), tw_host.limits.recvBuffer};
+    struct iovec into = {twc_rx_buffer(tw_host.core), tw_host.limits.recvBuffer};
     struct msghdr message = {.msg_name = &from.at, .msg_namelen = from.size, .msg_iov = &into, .msg_iovlen = 1};
     ssize_t got = recvmsg(sock->fd, &message, 0);
     if (got < 0) {
@@ -94,8 +94,8 @@ void tw_posix_udp_read(tw_sock *sock) {
     if ((message.msg_flags & MSG_TRUNC) != 0) {
       tw_easy_failed(tw_host.easy, handle, TW_ERR_TOO_LARGE, TW_STEP_RECEIVE);
     } else {
-      uint32_t size = tw_peer_text(&from, tw_rx_address(tw_host.core));
-      tw_easy_tell(tw_host.easy, tw_datagram(tw_host.core, handle, (uint32_t)got, size, tw_peer_port(&from)));
+      uint32_t size = tw_peer_text(&from, twc_rx_address(tw_host.core));
+      tw_easy_tell(tw_host.easy, twc_datagram(tw_host.core, handle, (uint32_t)got, size, tw_peer_port(&from)));
     }
     sock = tw_posix_find(handle);
     if (sock == NULL || sock->serial != serial)

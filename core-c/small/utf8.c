@@ -1,7 +1,7 @@
 /* utf8.c: src/utf8.c for devices: a few comparisons a byte instead of a table of 1 KiB and words of 16 bytes. */
 #include "src/utf8.h"
 
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
 /* Inside a character: how many bytes follow, and from where to where the next one may be. 0 is between characters. */
 #define STATE(left, low, high) ((uint32_t)(left) | (uint32_t)(low) << 8 | (uint32_t)(high) << 16)
@@ -26,14 +26,14 @@ static uint32_t after_tail(uint32_t state, uint8_t tail) {
   return left == 0 ? 0 : STATE(left, 0x80, 0xbf);
 }
 
-size_t tw_ascii_prefix(const uint8_t *data, size_t size) {
+size_t twc_ascii_prefix(const uint8_t *data, size_t size) {
   size_t i = 0;
   while (i < size && data[i] < 0x80)
     i++;
   return i;
 }
 
-int32_t tw_utf8_scan(uint32_t *state, const void *data, uint32_t size) {
+int32_t twc_utf8_scan(uint32_t *state, const void *data, uint32_t size) {
   const uint8_t *bytes = data;
   for (uint32_t i = 0; i < size; i++) {
     if (*state != 0)
@@ -46,7 +46,7 @@ int32_t tw_utf8_scan(uint32_t *state, const void *data, uint32_t size) {
   return -1;
 }
 
-bool tw_utf8_valid(const void *data, size_t size) {
+bool twc_utf8_valid(const void *data, size_t size) {
   uint32_t state = 0;
-  return tw_utf8_scan(&state, data, (uint32_t)size) < 0 && state == 0;
+  return twc_utf8_scan(&state, data, (uint32_t)size) < 0 && state == 0;
 }

@@ -1,5 +1,5 @@
 /* arena.h: lays the core's parts out in the host's one block of memory. Measuring (base NULL) and placing are the same
- * walk, so tw_need and tw_init cannot disagree. */
+ * walk, so twc_need and twc_init cannot disagree. */
 #ifndef TW_ARENA_H
 #define TW_ARENA_H
 
@@ -14,7 +14,7 @@ typedef struct tw_arena {
 } tw_arena;
 
 /* Takes `count` items of `size` bytes. NULL while measuring. */
-static inline void *tw_arena_take(tw_arena *arena, uint64_t count, uint64_t size) {
+static inline void *twc_arena_take(tw_arena *arena, uint64_t count, uint64_t size) {
   uint64_t at = (arena->used + (TW_ARENA_ALIGN - 1)) & ~(uint64_t)(TW_ARENA_ALIGN - 1);
   arena->used = at + count * size;
   return arena->base == NULL ? NULL : arena->base + at;

@@ -1,8 +1,8 @@
 #include "src/base64.h"
 
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
-uint32_t tw_base64(const void *data, uint32_t size, char *text) {
+uint32_t twc_base64(const void *data, uint32_t size, char *text) {
   static const char digits[65] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   const uint8_t *bytes = data;
   char *out = text;

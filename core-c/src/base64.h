@@ -1,4 +1,4 @@
-/* base64.h: room for what tw_base64 of twinwire.h writes. */
+/* base64.h: room for what twc_base64 of core.h writes. */
 #ifndef TW_BASE64_H
 #define TW_BASE64_H
 

@@ -1,11 +1,11 @@
 #include "src/bytes.h"
 
-bool tw_bytes_equal_nocase(const void *a, size_t an, const char *b, size_t bn) {
+bool twc_bytes_equal_nocase(const void *a, size_t an, const char *b, size_t bn) {
   const char *text = a;
   if (an != bn)
     return false;
   for (size_t i = 0; i < an; i++)
-    if (tw_ascii_lower(text[i]) != tw_ascii_lower(b[i]))
+    if (twc_ascii_lower(text[i]) != twc_ascii_lower(b[i]))
       return false;
   return true;
 }

@@ -6,52 +6,54 @@
 #include <stddef.h>
 #include <stdint.h>
 
-static inline uint16_t tw_load_be16(const uint8_t *p) { return (uint16_t)((unsigned)p[0] << 8 | p[1]); }
+static inline uint16_t twc_load_be16(const uint8_t *p) { return (uint16_t)((unsigned)p[0] << 8 | p[1]); }
 
-static inline uint32_t tw_load_be32(const uint8_t *p) {
+static inline uint32_t twc_load_be32(const uint8_t *p) {
   return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static inline uint64_t tw_load_be64(const uint8_t *p) { return (uint64_t)tw_load_be32(p) << 32 | tw_load_be32(p + 4); }
+static inline uint64_t twc_load_be64(const uint8_t *p) {
+  return (uint64_t)twc_load_be32(p) << 32 | twc_load_be32(p + 4);
+}
 
-static inline void tw_store_be16(uint8_t *p, uint16_t value) {
+static inline void twc_store_be16(uint8_t *p, uint16_t value) {
   p[0] = (uint8_t)(value >> 8);
   p[1] = (uint8_t)value;
 }
 
-static inline void tw_store_be32(uint8_t *p, uint32_t value) {
+static inline void twc_store_be32(uint8_t *p, uint32_t value) {
   p[0] = (uint8_t)(value >> 24);
   p[1] = (uint8_t)(value >> 16);
   p[2] = (uint8_t)(value >> 8);
   p[3] = (uint8_t)value;
 }
 
-static inline void tw_store_be64(uint8_t *p, uint64_t value) {
-  tw_store_be32(p, (uint32_t)(value >> 32));
-  tw_store_be32(p + 4, (uint32_t)value);
+static inline void twc_store_be64(uint8_t *p, uint64_t value) {
+  twc_store_be32(p, (uint32_t)(value >> 32));
+  twc_store_be32(p + 4, (uint32_t)value);
 }
 
-static inline bool tw_is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
+static inline bool twc_is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
 
-static inline bool tw_is_letter(uint8_t byte) {
+static inline bool twc_is_letter(uint8_t byte) {
   uint8_t lower = byte | 0x20;
   return lower >= 'a' && lower <= 'z';
 }
 
 /* A-Z to a-z, every other byte as it is: HTTP names are compared as ASCII, whatever the locale. */
-static inline char tw_ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
+static inline char twc_ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 
 /* Equal as ASCII without regard to case. */
-bool tw_bytes_equal_nocase(const void *a, size_t an, const char *b, size_t bn);
+bool twc_bytes_equal_nocase(const void *a, size_t an, const char *b, size_t bn);
 
 /* RFC 9110 5.6.2 tchar: what methods, field names and subprotocols are made of. */
-static inline bool tw_is_token_char(uint8_t byte) {
+static inline bool twc_is_token_char(uint8_t byte) {
   /* One bit a character: ! # $ % & ' * + - . 0-9, A-Z ^ _, ` a-z | ~ */
   static const uint32_t tokens[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0};
   return tokens[byte >> 5] >> (byte & 31) & 1;
 }
 
 /* RFC 9110 5.5: VCHAR, obs-text, SP and HTAB; a field value or a reason phrase holds nothing else. */
-static inline bool tw_is_value_char(uint8_t byte) { return (byte >= 0x20 && byte != 0x7f) || byte == '\t'; }
+static inline bool twc_is_value_char(uint8_t byte) { return (byte >= 0x20 && byte != 0x7f) || byte == '\t'; }
 
 #endif

@@ -1,5 +1,5 @@
 /* core.c: the core's memory, the deliveries, and the only calls to the port. */
-#include "src/core.h"
+#include "src/internal.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@ enum {
   TEXT_BLOCK = TW_READER_STATE
 }; /* a URL or a header line takes one or two; an idle connection should waste little */
 
-uint32_t tw_abi_hash(void) { return TW_ABI_HASH; }
+uint32_t twc_abi_hash(void) { return TW_ABI_HASH; }
 
 /* ---- Setting up ---------------------------------------------------------------------------------------------- */
 
@@ -27,52 +27,52 @@ static bool limits_valid(const tw_limits *limits) {
 /* Lays everything out behind the core itself. With arena->base NULL nothing but arena->used is written. */
 static void lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena) {
   uint32_t slots = limits->sockets + limits->webSockets;
-  core->rx = tw_arena_take(arena, limits->recvBuffer + 1, 1);
-  core->rx_address = tw_arena_take(arena, TW_MAX_ADDRESS, 1);
-  core->stage = tw_arena_take(arena, limits->stageBuffer, 1);
-  core->events = tw_arena_take(arena, limits->events, sizeof *core->events);
-  core->slots = tw_arena_take(arena, slots, sizeof *core->slots);
-  tw_protocols_lay_out(core, limits, arena);
-  tw_queue_init(&core->raised, arena, slots);
-  tw_queue_init(&core->dirty, arena, slots);
-  tw_queue_init(&core->starved, arena, slots);
-  tw_queue_init(&core->dead, arena, slots);
-  tw_timers_init(&core->timers, arena, slots * TIMERS_PER_SLOT);
-  tw_pool_init(&core->text_pool, arena, limits->textPool, TEXT_BLOCK);
-  tw_pool_init(&core->tx_pool, arena, limits->sendPool, limits->blockSize);
+  core->rx = twc_arena_take(arena, limits->recvBuffer + 1, 1);
+  core->rx_address = twc_arena_take(arena, TW_MAX_ADDRESS, 1);
+  core->stage = twc_arena_take(arena, limits->stageBuffer, 1);
+  core->events = twc_arena_take(arena, limits->events, sizeof *core->events);
+  core->slots = twc_arena_take(arena, slots, sizeof *core->slots);
+  twc_protocols_lay_out(core, limits, arena);
+  twc_queue_init(&core->raised, arena, slots);
+  twc_queue_init(&core->dirty, arena, slots);
+  twc_queue_init(&core->starved, arena, slots);
+  twc_queue_init(&core->dead, arena, slots);
+  twc_timers_init(&core->timers, arena, slots * TIMERS_PER_SLOT);
+  twc_pool_init(&core->text_pool, arena, limits->textPool, TEXT_BLOCK);
+  twc_pool_init(&core->tx_pool, arena, limits->sendPool, limits->blockSize);
 }
 
-uint32_t tw_need(const tw_limits *limits) {
+uint32_t twc_need(const tw_limits *limits) {
   if (!limits_valid(limits))
     return 0;
   tw_core scratch;
   tw_arena arena = {NULL, 0};
-  tw_arena_take(&arena, 1, sizeof(tw_core));
+  twc_arena_take(&arena, 1, sizeof(tw_core));
   lay_out(&scratch, limits, &arena);
   return arena.used > UINT32_MAX ? 0 : (uint32_t)arena.used;
 }
 
-tw_core *tw_init(void *memory, uint32_t size, const tw_limits *limits, void *host) {
-  uint32_t need = tw_need(limits);
+tw_core *twc_init(void *memory, uint32_t size, const tw_limits *limits, void *host) {
+  uint32_t need = twc_need(limits);
   if (need == 0 || size < need || (uintptr_t)memory % TW_ARENA_ALIGN != 0)
     return NULL;
   tw_arena arena = {memory, 0};
-  tw_core *core = tw_arena_take(&arena, 1, sizeof *core);
+  tw_core *core = twc_arena_take(&arena, 1, sizeof *core);
   memset(core, 0, sizeof *core);
   core->limits = *limits;
   core->host = host;
   core->arena = memory;
   core->slot_count = limits->sockets + limits->webSockets;
   lay_out(core, limits, &arena);
-  tw_slots_init(core);
+  twc_slots_init(core);
   return core;
 }
 
-uint8_t *tw_rx_buffer(tw_core *core) { return core->rx; }
-char *tw_rx_address(tw_core *core) { return core->rx_address; }
-uint8_t *tw_stage_buffer(tw_core *core) { return core->stage; }
-const tw_event *tw_events(tw_core *core) { return core->events; }
-uint32_t tw_free_blocks(tw_core *core) { return core->tx_pool.free; }
+uint8_t *twc_rx_buffer(tw_core *core) { return core->rx; }
+char *twc_rx_address(tw_core *core) { return core->rx_address; }
+uint8_t *twc_stage_buffer(tw_core *core) { return core->stage; }
+const tw_event *twc_events(tw_core *core) { return core->events; }
+uint32_t twc_free_blocks(tw_core *core) { return core->tx_pool.free; }
 
 /* ---- Deliveries ---------------------------------------------------------------------------------------------- */
 
@@ -80,13 +80,13 @@ uint32_t tw_free_blocks(tw_core *core) { return core->tx_pool.free; }
 static void begin_records(tw_core *core) {
   core->event_count = 0;
   core->events_sealed = false;
-  tw_slots_sweep(core);
+  twc_slots_sweep(core);
 }
 
 static uint32_t make_records(tw_core *core) {
-  tw_events_collect(core);
-  while (core->rx_at < core->rx_end && tw_events_room(core) > 0) {
-    tw_slot *slot = tw_slot_find(core, core->rx_handle);
+  twc_events_collect(core);
+  while (core->rx_at < core->rx_end && twc_events_room(core) > 0) {
+    tw_slot *slot = twc_slot_find(core, core->rx_handle);
     if (slot == NULL || (slot->flags & TW_SLOT_SOCKET) == 0) {
       core->rx_at = core->rx_end; /* closed in the meantime: nobody wants the rest */
       break;
@@ -97,19 +97,19 @@ static uint32_t make_records(tw_core *core) {
                                          : slot->protocol->received(core, slot, data, size);
     core->rx_at += took;
     slot->stats.received += core->rx_again ? 0 : took;
-    tw_events_collect(core);
+    twc_events_collect(core);
   }
   return core->event_count;
 }
 
-uint32_t tw_pump(tw_core *core) {
+uint32_t twc_pump(tw_core *core) {
   begin_records(core);
   return make_records(core);
 }
 
 /* The slot of a delivery, if the core still holds a socket for it. */
 static tw_slot *delivery_slot(tw_core *core, int32_t handle) {
-  tw_slot *slot = tw_slot_find(core, handle);
+  tw_slot *slot = twc_slot_find(core, handle);
   return slot != NULL && (slot->flags & TW_SLOT_SOCKET) != 0 ? slot : NULL;
 }
 
@@ -122,7 +122,7 @@ static void socket_gone(tw_core *core, tw_slot *slot, int32_t error, uint32_t st
 
 /* The host is still to let go of a socket that is of no more use. */
 static void drop_socket(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
-  tw_port_close(core->host, tw_slot_handle(core, slot), TW_CLOSE_ABORT);
+  twc_port_close(core->host, twc_slot_handle(core, slot), TW_CLOSE_ABORT);
   socket_gone(core, slot, error, step);
 }
 
@@ -130,13 +130,13 @@ static bool securing(const tw_slot *slot) { return (slot->flags & TW_SLOT_SECURI
 
 /* The socket is connected and TLS is to come before the protocol. */
 static void begin_tls(tw_core *core, tw_slot *slot) {
-  tw_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
+  twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
   char name[TW_MAX_HOST];
   if (slot->tunnel != NULL) /* empty would be the name of the proxy */
-    tw_chain_copy(&core->text_pool, &slot->proxy, slot->proxy_host_size, name, slot->proxy_target_size);
-  int32_t error = tw_socket_start_tls(core, slot, name, slot->proxy_target_size);
+    twc_chain_copy(&core->text_pool, &slot->proxy, slot->proxy_host_size, name, slot->proxy_target_size);
+  int32_t error = twc_socket_start_tls(core, slot, name, slot->proxy_target_size);
   if (error == 0)
-    return; /* tw_secured or tw_closed follows */
+    return; /* twc_secured or twc_closed follows */
   drop_socket(core, slot, error, TW_STEP_TLS);
 }
 
@@ -148,17 +148,17 @@ static void reached(tw_core *core, tw_slot *slot) {
     begin_tls(core, slot);
 }
 
-void tw_socket_tunneled(tw_core *core, tw_slot *slot) {
+void twc_socket_tunneled(tw_core *core, tw_slot *slot) {
   if ((slot->flags & TW_SLOT_TLS) != 0 && slot->tx.size > 0) {
     slot->flags |= TW_SLOT_TUNNELED; /* TLS begins once the request is written: tell_flushed */
     return;
   }
-  tw_reader_end(core, slot);
+  twc_reader_end(core, slot);
   slot->flags = (slot->flags & ~(uint32_t)TW_SLOT_TUNNELING) | TW_SLOT_TUNNELED;
   reached(core, slot);
 }
 
-uint32_t tw_connected(tw_core *core, int32_t handle) {
+uint32_t twc_connected(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
   if (slot != NULL && slot->state == TW_STATE_CONNECTING) {
@@ -166,14 +166,14 @@ uint32_t tw_connected(tw_core *core, int32_t handle) {
       reached(core, slot);
     } else if ((slot->flags & (TW_SLOT_TUNNELING | TW_SLOT_TUNNELED)) == 0) {
       slot->flags |= TW_SLOT_TUNNELING;
-      tw_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
+      twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
       slot->tunnel(core, slot);
     }
   }
   return make_records(core);
 }
 
-uint32_t tw_secured(tw_core *core, int32_t handle) {
+uint32_t twc_secured(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
   if (slot != NULL && securing(slot)) {
@@ -181,9 +181,9 @@ uint32_t tw_secured(tw_core *core, int32_t handle) {
     if (slot->state == TW_STATE_CONNECTING) {
       slot->protocol->connected(core, slot);
     } else if (slot->state == TW_STATE_OPEN) {
-      tw_timer_disarm(core, slot);
-      tw_socket_update_reading(core, slot);
-      tw_event_raise(core, slot, TW_RAISED_SECURED);
+      twc_timer_disarm(core, slot);
+      twc_socket_update_reading(core, slot);
+      twc_event_raise(core, slot, TW_RAISED_SECURED);
     }
   }
   return make_records(core);
@@ -198,11 +198,11 @@ static uint32_t take_in(tw_core *core, int32_t handle, uint32_t size, bool again
   return make_records(core);
 }
 
-uint32_t tw_received(tw_core *core, int32_t handle, uint32_t size) { return take_in(core, handle, size, false); }
+uint32_t twc_received(tw_core *core, int32_t handle, uint32_t size) { return take_in(core, handle, size, false); }
 
-uint32_t tw_unread(tw_core *core, int32_t handle, uint32_t size) { return take_in(core, handle, size, true); }
+uint32_t twc_unread(tw_core *core, int32_t handle, uint32_t size) { return take_in(core, handle, size, true); }
 
-uint32_t tw_ended(tw_core *core, int32_t handle) {
+uint32_t twc_ended(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
   bool again = slot != NULL && (slot->flags & TW_SLOT_ENDED) != 0;
@@ -225,23 +225,23 @@ static void tell_flushed(tw_core *core, tw_slot *slot) {
   if (slot->state == TW_STATE_CLOSING || (slot->flags & TW_SLOT_SHUTDOWN) != 0)
     slot->protocol->flushed(core, slot);
   else if ((~slot->flags & (TW_SLOT_TUNNELING | TW_SLOT_TUNNELED)) == 0)
-    tw_socket_tunneled(core, slot);
+    twc_socket_tunneled(core, slot);
 }
 
-uint32_t tw_written(tw_core *core, int32_t handle, uint32_t size) {
+uint32_t twc_written(tw_core *core, int32_t handle, uint32_t size) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
   if (slot != NULL) {
     slot->flags &= ~(uint32_t)TW_SLOT_WRITING;
-    tw_tx_wrote(core, slot, size < slot->tx.size ? size : slot->tx.size);
+    twc_tx_wrote(core, slot, size < slot->tx.size ? size : slot->tx.size);
     if (slot->tx.size > 0)
-      tw_queue_push(&core->dirty, tw_slot_index(core, slot));
+      twc_queue_push(&core->dirty, twc_slot_index(core, slot));
     tell_flushed(core, slot);
   }
   return make_records(core);
 }
 
-uint32_t tw_closed(tw_core *core, int32_t handle, int32_t error) {
+uint32_t twc_closed(tw_core *core, int32_t handle, int32_t error) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
   if (slot != NULL && securing(slot))
@@ -251,12 +251,12 @@ uint32_t tw_closed(tw_core *core, int32_t handle, int32_t error) {
   return make_records(core);
 }
 
-uint32_t tw_datagram(tw_core *core, int32_t handle, uint32_t size, uint32_t address_size, uint32_t port) {
+uint32_t twc_datagram(tw_core *core, int32_t handle, uint32_t size, uint32_t address_size, uint32_t port) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
   if (slot != NULL && slot->kind == TW_KIND_UDP && (slot->flags & TW_SLOT_RELEASED) == 0 &&
       size <= core->limits.recvBuffer && address_size <= TW_MAX_ADDRESS) {
-    tw_event *event = tw_event_make(core, slot, TW_EVENT_DATAGRAM);
+    tw_event *event = twc_event_make(core, slot, TW_EVENT_DATAGRAM);
     event->data = (uint32_t)(core->rx - core->arena);
     event->size = size;
     event->detail = address_size;
@@ -266,29 +266,29 @@ uint32_t tw_datagram(tw_core *core, int32_t handle, uint32_t size, uint32_t addr
   return make_records(core);
 }
 
-uint32_t tw_tick(tw_core *core, uint32_t now_ms) {
+uint32_t twc_tick(tw_core *core, uint32_t now_ms) {
   begin_records(core);
   core->now += now_ms - core->last_tick; /* in 32 bits, so a clock that wraps goes on */
   core->last_tick = now_ms;
   uint32_t timer;
-  while ((timer = tw_timer_pop(&core->timers, core->now)) != TW_TIMER_NONE) {
+  while ((timer = twc_timer_pop(&core->timers, core->now)) != TW_TIMER_NONE) {
     tw_slot *slot = &core->slots[timer % core->slot_count];
     switch (timer / core->slot_count) {
     case 0:
       slot->protocol->expired(core, slot);
       break;
     case TW_DEADLINE_READ:
-      tw_event_raise(core, slot, TW_RAISED_READ_DEADLINE);
+      twc_event_raise(core, slot, TW_RAISED_READ_DEADLINE);
       break;
     default:
-      tw_event_raise(core, slot, TW_RAISED_WRITE_DEADLINE);
+      twc_event_raise(core, slot, TW_RAISED_WRITE_DEADLINE);
       break;
     }
   }
   return make_records(core);
 }
 
-uint32_t tw_wait(tw_core *core) {
+uint32_t twc_wait(tw_core *core) {
   if (core->timers.count == 0)
     return TW_FOREVER;
   uint64_t due = core->timers.due[core->timers.heap[0]];
@@ -298,21 +298,21 @@ uint32_t tw_wait(tw_core *core) {
   return wait < TW_FOREVER ? (uint32_t)wait : TW_FOREVER - 1; /* the longest wait that is not "no timer" */
 }
 
-void tw_timer_arm(tw_core *core, tw_slot *slot, uint32_t ms) {
-  tw_timer_set(&core->timers, tw_slot_index(core, slot), core->now + (ms == 0 ? 1 : ms));
+void twc_timer_arm(tw_core *core, tw_slot *slot, uint32_t ms) {
+  twc_timer_set(&core->timers, twc_slot_index(core, slot), core->now + (ms == 0 ? 1 : ms));
 }
 
-void tw_timer_disarm(tw_core *core, tw_slot *slot) { tw_timer_clear(&core->timers, tw_slot_index(core, slot)); }
+void twc_timer_disarm(tw_core *core, tw_slot *slot) { twc_timer_clear(&core->timers, twc_slot_index(core, slot)); }
 
-void tw_deadline_arm(tw_core *core, tw_slot *slot, uint32_t which, uint32_t ms) {
-  uint32_t timer = tw_slot_index(core, slot) + which * core->slot_count;
+void twc_deadline_arm(tw_core *core, tw_slot *slot, uint32_t which, uint32_t ms) {
+  uint32_t timer = twc_slot_index(core, slot) + which * core->slot_count;
   if (ms > 0)
-    tw_timer_set(&core->timers, timer, core->now + ms);
+    twc_timer_set(&core->timers, timer, core->now + ms);
   else
-    tw_timer_clear(&core->timers, timer);
+    twc_timer_clear(&core->timers, timer);
 }
 
-uint32_t tw_connect_step(const tw_slot *slot) {
+uint32_t twc_connect_step(const tw_slot *slot) {
   if ((slot->flags & TW_SLOT_TUNNELING) != 0)
     return TW_STEP_PROXY;
   return (slot->flags & TW_SLOT_SECURING) != 0 ? TW_STEP_TLS : TW_STEP_CONNECT;
@@ -324,23 +324,23 @@ static void write_queued(tw_core *core, tw_slot *slot) {
   while (slot->tx.size > 0 && (slot->flags & (TW_SLOT_SOCKET | TW_SLOT_WRITING)) == TW_SLOT_SOCKET) {
     tw_span spans[TW_MAX_SPANS];
     uint32_t offered;
-    uint32_t count = tw_chain_spans(&core->tx_pool, &slot->tx, core->arena, spans, TW_MAX_SPANS, &offered);
-    int32_t done = tw_port_write(core->host, tw_slot_handle(core, slot), spans, count);
+    uint32_t count = twc_chain_spans(&core->tx_pool, &slot->tx, core->arena, spans, TW_MAX_SPANS, &offered);
+    int32_t done = twc_port_write(core->host, twc_slot_handle(core, slot), spans, count);
     if (done < 0) {
       drop_socket(core, slot, done, TW_STEP_SEND);
       return;
     }
     if ((uint32_t)done < offered)
       slot->flags |= TW_SLOT_WRITING;
-    tw_tx_wrote(core, slot, (uint32_t)done < offered ? (uint32_t)done : offered);
+    twc_tx_wrote(core, slot, (uint32_t)done < offered ? (uint32_t)done : offered);
   }
   tell_flushed(core, slot);
 }
 
-uint32_t tw_flush(tw_core *core) {
-  while (!tw_queue_empty(&core->dirty))
-    write_queued(core, &core->slots[tw_queue_pop(&core->dirty)]);
-  return !tw_queue_empty(&core->raised);
+uint32_t twc_flush(tw_core *core) {
+  while (!twc_queue_empty(&core->dirty))
+    write_queued(core, &core->slots[twc_queue_pop(&core->dirty)]);
+  return !twc_queue_empty(&core->raised);
 }
 
 /* ---- The port, for protocols --------------------------------------------------------------------------------- */
@@ -351,18 +351,18 @@ enum {
                       TW_SLOT_SECURING | TW_SLOT_SECURED | TW_SLOT_TUNNELING | TW_SLOT_TUNNELED
 };
 
-int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
-                       uint32_t port) {
+int32_t twc_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
+                        uint32_t port) {
   char proxy[TW_MAX_HOST];
   if (slot->tunnel != NULL) {
-    tw_chain_copy(&core->text_pool, &slot->proxy, 0, proxy, slot->proxy_host_size);
+    twc_chain_copy(&core->text_pool, &slot->proxy, 0, proxy, slot->proxy_host_size);
     kind = TW_SOCKET_TCP;
     name = proxy;
     name_size = slot->proxy_host_size;
     port = slot->proxy_port;
   }
-  tw_reader_end(core, slot);
-  int32_t error = tw_port_open(core->host, tw_slot_handle(core, slot), kind, name, name_size, port);
+  twc_reader_end(core, slot);
+  int32_t error = twc_port_open(core->host, twc_slot_handle(core, slot), kind, name, name_size, port);
   if (error < 0)
     return error;
   slot->flags = (slot->flags & ~(uint32_t)NEW_SOCKET_CLEARS) | TW_SLOT_SOCKET;
@@ -371,14 +371,14 @@ int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *
   return 0;
 }
 
-void tw_socket_close(tw_core *core, tw_slot *slot, uint32_t how) {
+void twc_socket_close(tw_core *core, tw_slot *slot, uint32_t how) {
   if ((slot->flags & TW_SLOT_SOCKET) == 0)
     return;
   slot->flags &= ~(uint32_t)(TW_SLOT_SOCKET | TW_SLOT_WRITING);
-  tw_port_close(core->host, tw_slot_handle(core, slot), how);
+  twc_port_close(core->host, twc_slot_handle(core, slot), how);
 }
 
-void tw_socket_update_reading(tw_core *core, tw_slot *slot) {
+void twc_socket_update_reading(tw_core *core, tw_slot *slot) {
   if ((slot->flags & TW_SLOT_SOCKET) == 0)
     return;
   bool stopped = (slot->flags & TW_SLOT_STOPPED) != 0;
@@ -390,37 +390,37 @@ void tw_socket_update_reading(tw_core *core, tw_slot *slot) {
   if (stop == stopped)
     return;
   slot->flags ^= TW_SLOT_STOPPED;
-  tw_port_read(core->host, tw_slot_handle(core, slot), !stop);
+  twc_port_read(core->host, twc_slot_handle(core, slot), !stop);
 }
 
-void tw_socket_shutdown(tw_core *core, tw_slot *slot) { tw_port_shutdown(core->host, tw_slot_handle(core, slot)); }
+void twc_socket_shutdown(tw_core *core, tw_slot *slot) { twc_port_shutdown(core->host, twc_slot_handle(core, slot)); }
 
-int32_t tw_socket_connect(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port) {
-  return tw_port_connect(core->host, tw_slot_handle(core, slot), address, address_size, port);
+int32_t twc_socket_connect(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port) {
+  return twc_port_connect(core->host, twc_slot_handle(core, slot), address, address_size, port);
 }
 
-int32_t tw_socket_start_tls(tw_core *core, tw_slot *slot, const char *name, uint32_t name_size) {
+int32_t twc_socket_start_tls(tw_core *core, tw_slot *slot, const char *name, uint32_t name_size) {
   slot->flags |= TW_SLOT_SECURING;
-  int32_t error = tw_port_start_tls(core->host, tw_slot_handle(core, slot), name, name_size);
+  int32_t error = twc_port_start_tls(core->host, twc_slot_handle(core, slot), name, name_size);
   if (error == 0)
-    tw_socket_update_reading(core, slot);
+    twc_socket_update_reading(core, slot);
   return error;
 }
 
-int32_t tw_socket_send_to(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port,
-                          const void *data, uint32_t size) {
-  return tw_port_send_to(core->host, tw_slot_handle(core, slot), address, address_size, port, data, size);
+int32_t twc_socket_send_to(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port,
+                           const void *data, uint32_t size) {
+  return twc_port_send_to(core->host, twc_slot_handle(core, slot), address, address_size, port, data, size);
 }
 
-int32_t tw_socket_address(tw_core *core, const tw_slot *slot, uint32_t which, char *text, uint32_t capacity) {
+int32_t twc_socket_address(tw_core *core, const tw_slot *slot, uint32_t which, char *text, uint32_t capacity) {
   if ((slot->flags & TW_SLOT_SOCKET) == 0)
     return TW_ERR_STATE;
-  return tw_port_address(core->host, tw_slot_handle(core, slot), which, text, capacity);
+  return twc_port_address(core->host, twc_slot_handle(core, slot), which, text, capacity);
 }
 
-void tw_random_bytes(tw_core *core, void *to, uint32_t size) {
+void twc_random_bytes(tw_core *core, void *to, uint32_t size) {
   if (core->random_left < size) {
-    tw_port_random(core->host, core->random, sizeof core->random);
+    twc_port_random(core->host, core->random, sizeof core->random);
     core->random_left = sizeof core->random;
   }
   memcpy(to, core->random + (sizeof core->random - core->random_left), size);

@@ -1,30 +1,30 @@
 /* events.c: the records. Data events are made while their bytes are parsed, and parsing stops when the records are
  * full. Lifecycle events are bits of their slot until there is room, so none is ever lost and none needs memory. */
-#include "src/core.h"
+#include "src/internal.h"
 
-uint32_t tw_events_room(const tw_core *core) {
+uint32_t twc_events_room(const tw_core *core) {
   return core->events_sealed ? 0 : core->limits.events - core->event_count;
 }
 
-void tw_events_seal(tw_core *core) { core->events_sealed = true; }
+void twc_events_seal(tw_core *core) { core->events_sealed = true; }
 
-tw_event *tw_event_make(tw_core *core, const tw_slot *slot, uint32_t type) {
+tw_event *twc_event_make(tw_core *core, const tw_slot *slot, uint32_t type) {
   tw_event *event = &core->events[core->event_count++];
-  *event = (tw_event){.type = (uint16_t)type, .handle = tw_slot_handle(core, slot)};
+  *event = (tw_event){.type = (uint16_t)type, .handle = twc_slot_handle(core, slot)};
   return event;
 }
 
-void tw_event_raise(tw_core *core, tw_slot *slot, uint32_t raised_bit) {
+void twc_event_raise(tw_core *core, tw_slot *slot, uint32_t raised_bit) {
   slot->raised |= raised_bit;
-  tw_queue_push(&core->raised, tw_slot_index(core, slot));
+  twc_queue_push(&core->raised, twc_slot_index(core, slot));
 }
 
-void tw_event_raise_error(tw_core *core, tw_slot *slot, const tw_end *end, uint32_t retry_ms) {
+void twc_event_raise_error(tw_core *core, tw_slot *slot, const tw_end *end, uint32_t retry_ms) {
   slot->error = end->error;
   slot->error_step = end->step;
   slot->error_detail = end->detail;
   slot->error_retry_ms = retry_ms;
-  tw_event_raise(core, slot, TW_RAISED_ERROR);
+  twc_event_raise(core, slot, TW_RAISED_ERROR);
 }
 
 /* The lifecycle events that say no more than their type, in the order of their bits. */
@@ -42,7 +42,7 @@ static const struct {
 };
 
 static void make_error(tw_core *core, const tw_slot *slot) {
-  tw_event *event = tw_event_make(core, slot, TW_EVENT_ERROR);
+  tw_event *event = twc_event_make(core, slot, TW_EVENT_ERROR);
   event->code = slot->error;
   event->step = (uint16_t)slot->error_step;
   event->detail = slot->error_detail;
@@ -50,7 +50,7 @@ static void make_error(tw_core *core, const tw_slot *slot) {
 }
 
 static void make_disconnected(tw_core *core, const tw_slot *slot) {
-  tw_event *event = tw_event_make(core, slot, TW_EVENT_DISCONNECTED);
+  tw_event *event = twc_event_make(core, slot, TW_EVENT_DISCONNECTED);
   event->flags = (uint16_t)slot->end_flags;
   event->code = slot->end_code;
   event->detail = slot->end_unsent;
@@ -63,7 +63,7 @@ static void make_one(tw_core *core, tw_slot *slot) {
   slot->raised ^= lowest;
   switch (lowest) {
   case TW_RAISED_ACCEPTED:
-    tw_event_make(core, slot, TW_EVENT_ACCEPTED)->detail = (uint32_t)slot->listener;
+    twc_event_make(core, slot, TW_EVENT_ACCEPTED)->detail = (uint32_t)slot->listener;
     return;
   case TW_RAISED_ERROR:
     make_error(core, slot);
@@ -74,19 +74,19 @@ static void make_one(tw_core *core, tw_slot *slot) {
   default:
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
       if (plain[i].raised == lowest)
-        tw_event_make(core, slot, plain[i].type)->detail = plain[i].detail;
+        twc_event_make(core, slot, plain[i].type)->detail = plain[i].detail;
     return;
   }
 }
 
-void tw_events_collect(tw_core *core) {
-  while (!tw_queue_empty(&core->raised)) {
+void twc_events_collect(tw_core *core) {
+  while (!twc_queue_empty(&core->raised)) {
     tw_slot *slot = &core->slots[core->raised.first];
     while (slot->raised != 0) {
-      if (tw_events_room(core) == 0)
+      if (twc_events_room(core) == 0)
         return;
       make_one(core, slot);
     }
-    tw_queue_pop(&core->raised);
+    twc_queue_pop(&core->raised);
   }
 }

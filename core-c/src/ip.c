@@ -6,8 +6,8 @@
 #include "src/bytes.h"
 
 static bool is_hex_digit(char c) {
-  char lower = tw_ascii_lower(c);
-  return tw_is_digit((uint8_t)c) || (lower >= 'a' && lower <= 'f');
+  char lower = twc_ascii_lower(c);
+  return twc_is_digit((uint8_t)c) || (lower >= 'a' && lower <= 'f');
 }
 
 static bool is_ipv4(const char *text, size_t size) {
@@ -17,7 +17,7 @@ static bool is_ipv4(const char *text, size_t size) {
       return false;
     size_t start = i;
     unsigned value = 0;
-    for (; i < size && i - start < 3 && tw_is_digit((uint8_t)text[i]); i++)
+    for (; i < size && i - start < 3 && twc_is_digit((uint8_t)text[i]); i++)
       value = value * 10 + (unsigned)(text[i] - '0');
     size_t digits = i - start;
     if (digits == 0 || value > 255 || (digits > 1 && text[start] == '0'))
@@ -30,7 +30,7 @@ static bool is_ipv4(const char *text, size_t size) {
 static bool is_zone(const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     char c = text[i];
-    if (!tw_is_letter((uint8_t)c) && !tw_is_digit((uint8_t)c) && c != '-' && c != '.' && c != '_' && c != '~')
+    if (!twc_is_letter((uint8_t)c) && !twc_is_digit((uint8_t)c) && c != '-' && c != '.' && c != '_' && c != '~')
       return false;
   }
   return size > 0;
@@ -69,7 +69,7 @@ static bool is_ipv6(const char *text, size_t size) {
   return shortened ? groups < 8 : groups == 8;
 }
 
-int tw_ip_family(const char *text, size_t size) {
+int twc_ip_family(const char *text, size_t size) {
   if (is_ipv4(text, size))
     return 4;
   for (size_t i = 0; i < size; i++)

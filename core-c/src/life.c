@@ -4,84 +4,84 @@ static void enter(tw_core *core, tw_slot *slot, uint32_t state) {
   slot->state = (uint8_t)state;
   switch (state) {
   case TW_STATE_CONNECTING:
-    tw_timer_arm(core, slot, core->limits.connectTimeoutMs);
+    twc_timer_arm(core, slot, core->limits.connectTimeoutMs);
     break;
   case TW_STATE_OPEN:
     slot->flags |= TW_SLOT_CONNECTED;
     slot->delay_index = 0;
-    tw_timer_disarm(core, slot);
+    twc_timer_disarm(core, slot);
     break;
   case TW_STATE_CLOSING:
     slot->refused = 0; /* the application sends no more */
-    tw_timer_arm(core, slot, core->limits.closeTimeoutMs);
+    twc_timer_arm(core, slot, core->limits.closeTimeoutMs);
     break;
   case TW_STATE_WAITING:
-    tw_timer_arm(core, slot, tw_life_retry_ms(slot, false));
+    twc_timer_arm(core, slot, twc_life_retry_ms(slot, false));
     if (slot->delay_index + 1 < slot->delay_count)
       slot->delay_index++;
     break;
   default:
-    tw_timer_disarm(core, slot);
+    twc_timer_disarm(core, slot);
     break;
   }
-  tw_socket_update_reading(core, slot); /* a pause begins with OPEN and ends with CLOSING */
+  twc_socket_update_reading(core, slot); /* a pause begins with OPEN and ends with CLOSING */
 }
 
-void tw_life_accepted(tw_core *core, tw_slot *slot) { enter(core, slot, TW_STATE_CONNECTING); }
+void twc_life_accepted(tw_core *core, tw_slot *slot) { enter(core, slot, TW_STATE_CONNECTING); }
 
-int32_t tw_life_open(tw_core *core, tw_slot *slot) {
+int32_t twc_life_open(tw_core *core, tw_slot *slot) {
   enter(core, slot, TW_STATE_CONNECTING);
   int32_t error = slot->protocol->start(core, slot);
   if (error == 0)
-    return tw_slot_handle(core, slot);
-  tw_slot_discard(core, slot);
+    return twc_slot_handle(core, slot);
+  twc_slot_discard(core, slot);
   return error;
 }
 
-void tw_life_ready(tw_core *core, tw_slot *slot) {
+void twc_life_ready(tw_core *core, tw_slot *slot) {
   if (slot->kind != TW_KIND_LISTENER) /* which counts what it accepts */
     slot->stats.connects++;
   enter(core, slot, TW_STATE_OPEN);
-  tw_event_raise(core, slot, TW_RAISED_CONNECTED);
+  twc_event_raise(core, slot, TW_RAISED_CONNECTED);
 }
 
-void tw_life_closing(tw_core *core, tw_slot *slot) { enter(core, slot, TW_STATE_CLOSING); }
+void twc_life_closing(tw_core *core, tw_slot *slot) { enter(core, slot, TW_STATE_CLOSING); }
 
-uint32_t tw_life_retry_ms(const tw_slot *slot, bool final) {
+uint32_t twc_life_retry_ms(const tw_slot *slot, bool final) {
   const uint32_t matter = TW_SLOT_RECONNECT | TW_SLOT_RELEASED | TW_SLOT_ACCEPTED;
   bool again = !final && (slot->flags & matter) == TW_SLOT_RECONNECT;
   return again ? slot->delays_ms[slot->delay_index] : TW_FOREVER;
 }
 
-void tw_life_drop(tw_core *core, tw_slot *slot, const tw_end *end) {
-  tw_reader_end(core, slot);
-  tw_socket_close(core, slot, end->clean ? TW_CLOSE_ORDERLY : TW_CLOSE_ABORT);
-  tw_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
-  tw_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
-  uint32_t unsent = tw_tx_drop(core, slot);
-  uint32_t retry_ms = tw_life_retry_ms(slot, end->final);
+void twc_life_drop(tw_core *core, tw_slot *slot, const tw_end *end) {
+  twc_reader_end(core, slot);
+  twc_socket_close(core, slot, end->clean ? TW_CLOSE_ORDERLY : TW_CLOSE_ABORT);
+  twc_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
+  twc_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
+  uint32_t unsent = twc_tx_drop(core, slot);
+  uint32_t retry_ms = twc_life_retry_ms(slot, end->final);
   bool connected = (slot->flags & TW_SLOT_CONNECTED) != 0;
   bool released = (slot->flags & TW_SLOT_RELEASED) != 0;
   slot->flags &= ~(uint32_t)TW_SLOT_CONNECTED;
 
   if (end->error != 0 && !released)
-    tw_event_raise_error(core, slot, end, retry_ms);
+    twc_event_raise_error(core, slot, end, retry_ms);
   if (connected || (retry_ms == TW_FOREVER && !released)) {
     slot->end_code = end->close_code;
     slot->end_flags = end->clean ? TW_FLAG_CLEAN : 0;
     slot->end_unsent = unsent;
     slot->end_retry_ms = retry_ms;
-    tw_event_raise(core, slot, TW_RAISED_DISCONNECTED);
+    twc_event_raise(core, slot, TW_RAISED_DISCONNECTED);
   }
 
   enter(core, slot, retry_ms == TW_FOREVER ? TW_STATE_CLOSED : TW_STATE_WAITING);
   if (released)
-    tw_slot_retire(core, slot);
+    twc_slot_retire(core, slot);
 }
 
-void tw_life_expired(tw_core *core, tw_slot *slot, const tw_end *timeout) {
+void twc_life_expired(tw_core *core, tw_slot *slot, const tw_end *timeout) {
   if (slot->state != TW_STATE_WAITING) {
-    tw_life_drop(core, slot, timeout);
+    twc_life_drop(core, slot, timeout);
     return;
   }
   enter(core, slot, TW_STATE_CONNECTING);
@@ -89,15 +89,15 @@ void tw_life_expired(tw_core *core, tw_slot *slot, const tw_end *timeout) {
   if (error == 0)
     return;
   tw_end end = {.error = error, .step = TW_STEP_OPEN, .close_code = timeout->close_code};
-  tw_life_drop(core, slot, &end);
+  twc_life_drop(core, slot, &end);
 }
 
-void tw_life_close(tw_core *core, tw_slot *slot, int32_t close_code) {
+void twc_life_close(tw_core *core, tw_slot *slot, int32_t close_code) {
   tw_end end = {.close_code = close_code};
-  tw_life_drop(core, slot, &end);
+  twc_life_drop(core, slot, &end);
 }
 
-void tw_life_stop_waiting(tw_core *core, tw_slot *slot) {
+void twc_life_stop_waiting(tw_core *core, tw_slot *slot) {
   if (slot->state == TW_STATE_WAITING)
     enter(core, slot, TW_STATE_CLOSED);
 }

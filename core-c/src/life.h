@@ -12,34 +12,34 @@
 #ifndef TW_LIFE_H
 #define TW_LIFE_H
 
-#include "src/core.h"
+#include "src/internal.h"
 
 /* Begins the first attempt. Returns the handle; or the error, with the slot freed again. */
-int32_t tw_life_open(tw_core *core, tw_slot *slot);
+int32_t twc_life_open(tw_core *core, tw_slot *slot);
 
 /* Begins the life of a connection that a listener accepted. */
-void tw_life_accepted(tw_core *core, tw_slot *slot);
+void twc_life_accepted(tw_core *core, tw_slot *slot);
 
 /* The connection is ready for the application: OPEN, and a CONNECTED event. */
-void tw_life_ready(tw_core *core, tw_slot *slot);
+void twc_life_ready(tw_core *core, tw_slot *slot);
 
 /* From now on only what is queued is written, within closeTimeoutMs: CLOSING. */
-void tw_life_closing(tw_core *core, tw_slot *slot);
+void twc_life_closing(tw_core *core, tw_slot *slot);
 
 /* The connection or the attempt is over; closes the socket if there still is one, orderly after a clean end. Raises
  * ERROR and DISCONNECTED as documented in abi.def, and arms the next attempt if there is to be one. */
-void tw_life_drop(tw_core *core, tw_slot *slot, const tw_end *end);
+void twc_life_drop(tw_core *core, tw_slot *slot, const tw_end *end);
 
 /* The delay before the next attempt if the connection dropped now, or TW_FOREVER. */
-uint32_t tw_life_retry_ms(const tw_slot *slot, bool final);
+uint32_t twc_life_retry_ms(const tw_slot *slot, bool final);
 
 /* The slot's timer fired: begins the next attempt if it was waiting for that, else drops with `timeout`. */
-void tw_life_expired(tw_core *core, tw_slot *slot, const tw_end *timeout);
+void twc_life_expired(tw_core *core, tw_slot *slot, const tw_end *timeout);
 
 /* The application has closed the handle and there is nothing to wait for. */
-void tw_life_close(tw_core *core, tw_slot *slot, int32_t close_code);
+void twc_life_close(tw_core *core, tw_slot *slot, int32_t close_code);
 
 /* Gives up waiting for the next attempt: reconnecting was switched off. */
-void tw_life_stop_waiting(tw_core *core, tw_slot *slot);
+void twc_life_stop_waiting(tw_core *core, tw_slot *slot);
 
 #endif

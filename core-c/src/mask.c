@@ -26,7 +26,7 @@ static inline uint32_t rotate_key(const uint8_t key[4], uint32_t phase) {
   return word >> bits | word << ((32 - bits) & 31);
 }
 
-void tw_mask_copy(uint8_t *dst, const uint8_t *src, size_t size, const uint8_t key[4], uint32_t phase) {
+void twc_mask_copy(uint8_t *dst, const uint8_t *src, size_t size, const uint8_t key[4], uint32_t phase) {
   const uint32_t mask = rotate_key(key, phase);
   const uint64_t wide = (uint64_t)mask << 32 | mask;
   const vector block = {wide, wide};

@@ -7,6 +7,6 @@
 
 /* dst[i] = src[i] ^ key[(phase + i) % 4] for i < size. `phase`: where in the frame's payload src begins; only its low
  * two bits count. `dst` is `src` itself or does not overlap it. Any alignment. */
-void tw_mask_copy(uint8_t *dst, const uint8_t *src, size_t size, const uint8_t key[4], uint32_t phase);
+void twc_mask_copy(uint8_t *dst, const uint8_t *src, size_t size, const uint8_t key[4], uint32_t phase);
 
 #endif

@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-void tw_pool_init(tw_pool *pool, tw_arena *arena, uint32_t total_bytes, uint32_t block_size) {
+void twc_pool_init(tw_pool *pool, tw_arena *arena, uint32_t total_bytes, uint32_t block_size) {
   uint32_t count = total_bytes / block_size;
-  void *next = tw_arena_take(arena, count, sizeof *pool->next);
-  void *bytes = tw_arena_take(arena, count, block_size);
+  void *next = twc_arena_take(arena, count, sizeof *pool->next);
+  void *bytes = twc_arena_take(arena, count, block_size);
   if (arena->base == NULL)
     return;
   *pool = (tw_pool){
@@ -27,16 +27,16 @@ static uint8_t *block_bytes(const tw_pool *pool, uint32_t block) {
   return pool->bytes + (size_t)block * pool->block_size;
 }
 
-void tw_chain_init(tw_chain *chain) { *chain = (tw_chain){.head = TW_NO_BLOCK, .tail = TW_NO_BLOCK}; }
+void twc_chain_init(tw_chain *chain) { *chain = (tw_chain){.head = TW_NO_BLOCK, .tail = TW_NO_BLOCK}; }
 
-int tw_chain_fits(const tw_pool *pool, const tw_chain *chain, uint32_t size) {
+int twc_chain_fits(const tw_pool *pool, const tw_chain *chain, uint32_t size) {
   uint32_t room = chain->tail == TW_NO_BLOCK ? 0 : pool->block_size - chain->end;
   if (size <= room)
     return 1;
   return (size - room - 1) / pool->block_size < pool->free;
 }
 
-uint8_t *tw_chain_extend(tw_pool *pool, tw_chain *chain, uint32_t size, uint32_t *got) {
+uint8_t *twc_chain_extend(tw_pool *pool, tw_chain *chain, uint32_t size, uint32_t *got) {
   if (chain->tail == TW_NO_BLOCK) {
     chain->head = chain->tail = block_take(pool);
     chain->start = chain->end = 0;
@@ -54,11 +54,11 @@ uint8_t *tw_chain_extend(tw_pool *pool, tw_chain *chain, uint32_t size, uint32_t
   return at;
 }
 
-void tw_chain_append(tw_pool *pool, tw_chain *chain, const void *data, uint32_t size) {
+void twc_chain_append(tw_pool *pool, tw_chain *chain, const void *data, uint32_t size) {
   const uint8_t *from = data;
   while (size > 0) {
     uint32_t got;
-    uint8_t *to = tw_chain_extend(pool, chain, size, &got);
+    uint8_t *to = twc_chain_extend(pool, chain, size, &got);
     memcpy(to, from, got);
     from += got;
     size -= got;
@@ -78,11 +78,11 @@ static void release_until(tw_pool *pool, tw_chain *chain, uint32_t end) {
   chain->head = end;
 }
 
-void tw_chain_consume(tw_pool *pool, tw_chain *chain, uint32_t size) {
+void twc_chain_consume(tw_pool *pool, tw_chain *chain, uint32_t size) {
   chain->size -= size;
   if (chain->size == 0) {
     release_until(pool, chain, TW_NO_BLOCK);
-    tw_chain_init(chain);
+    twc_chain_init(chain);
     return;
   }
   uint32_t block = chain->head;
@@ -93,10 +93,10 @@ void tw_chain_consume(tw_pool *pool, tw_chain *chain, uint32_t size) {
   chain->start = start;
 }
 
-void tw_chain_clear(tw_pool *pool, tw_chain *chain) { tw_chain_consume(pool, chain, chain->size); }
+void twc_chain_clear(tw_pool *pool, tw_chain *chain) { twc_chain_consume(pool, chain, chain->size); }
 
-uint32_t tw_chain_spans(const tw_pool *pool, const tw_chain *chain, const uint8_t *origin, tw_span *spans, uint32_t max,
-                        uint32_t *size) {
+uint32_t twc_chain_spans(const tw_pool *pool, const tw_chain *chain, const uint8_t *origin, tw_span *spans,
+                         uint32_t max, uint32_t *size) {
   uint32_t count = 0;
   uint32_t start = chain->start;
   *size = 0;
@@ -111,7 +111,7 @@ uint32_t tw_chain_spans(const tw_pool *pool, const tw_chain *chain, const uint8_
   return count;
 }
 
-void tw_chain_copy(const tw_pool *pool, const tw_chain *chain, uint32_t at, void *to, uint32_t size) {
+void twc_chain_copy(const tw_pool *pool, const tw_chain *chain, uint32_t at, void *to, uint32_t size) {
   uint8_t *out = to;
   uint32_t block = chain->head;
   for (at += chain->start; at >= pool->block_size; at -= pool->block_size)

@@ -29,31 +29,31 @@ typedef struct tw_chain {
   uint32_t size;  /* bytes in all */
 } tw_chain;
 
-void tw_pool_init(tw_pool *pool, tw_arena *arena, uint32_t total_bytes, uint32_t block_size);
+void twc_pool_init(tw_pool *pool, tw_arena *arena, uint32_t total_bytes, uint32_t block_size);
 
-void tw_chain_init(tw_chain *chain);
+void twc_chain_init(tw_chain *chain);
 
 /* Whether `size` more bytes fit into the blocks that are free. */
-int tw_chain_fits(const tw_pool *pool, const tw_chain *chain, uint32_t size);
+int twc_chain_fits(const tw_pool *pool, const tw_chain *chain, uint32_t size);
 
-/* Appends room for 1..`size` bytes and returns where it begins; *got says how much it is. Only after tw_chain_fits. */
-uint8_t *tw_chain_extend(tw_pool *pool, tw_chain *chain, uint32_t size, uint32_t *got);
+/* Appends room for 1..`size` bytes and returns where it begins; *got says how much it is. Only after twc_chain_fits. */
+uint8_t *twc_chain_extend(tw_pool *pool, tw_chain *chain, uint32_t size, uint32_t *got);
 
-/* Appends a copy. Only after tw_chain_fits. */
-void tw_chain_append(tw_pool *pool, tw_chain *chain, const void *data, uint32_t size);
+/* Appends a copy. Only after twc_chain_fits. */
+void twc_chain_append(tw_pool *pool, tw_chain *chain, const void *data, uint32_t size);
 
 /* Removes `size` bytes (at most chain->size) from the head and releases the blocks they leave. */
-void tw_chain_consume(tw_pool *pool, tw_chain *chain, uint32_t size);
+void twc_chain_consume(tw_pool *pool, tw_chain *chain, uint32_t size);
 
 /* Removes all. */
-void tw_chain_clear(tw_pool *pool, tw_chain *chain);
+void twc_chain_clear(tw_pool *pool, tw_chain *chain);
 
 /* Names the bytes in order as at most `max` spans relative to `origin`; returns their number, *size the bytes they
  * hold. */
-uint32_t tw_chain_spans(const tw_pool *pool, const tw_chain *chain, const uint8_t *origin, tw_span *spans, uint32_t max,
-                        uint32_t *size);
+uint32_t twc_chain_spans(const tw_pool *pool, const tw_chain *chain, const uint8_t *origin, tw_span *spans,
+                         uint32_t max, uint32_t *size);
 
 /* Copies `size` bytes from position `at` out; they must exist. */
-void tw_chain_copy(const tw_pool *pool, const tw_chain *chain, uint32_t at, void *to, uint32_t size);
+void twc_chain_copy(const tw_pool *pool, const tw_chain *chain, uint32_t at, void *to, uint32_t size);
 
 #endif

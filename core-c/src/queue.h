@@ -16,8 +16,8 @@ typedef struct tw_queue {
   uint32_t last;
 } tw_queue;
 
-static inline void tw_queue_init(tw_queue *queue, tw_arena *arena, uint32_t count) {
-  uint32_t *next = tw_arena_take(arena, count, sizeof *next);
+static inline void twc_queue_init(tw_queue *queue, tw_arena *arena, uint32_t count) {
+  uint32_t *next = twc_arena_take(arena, count, sizeof *next);
   if (next == NULL)
     return;
   *queue = (tw_queue){.next = next, .first = TW_QUEUE_END, .last = TW_QUEUE_END};
@@ -25,10 +25,10 @@ static inline void tw_queue_init(tw_queue *queue, tw_arena *arena, uint32_t coun
     next[i] = TW_QUEUE_OUT;
 }
 
-static inline int tw_queue_empty(const tw_queue *queue) { return queue->first == TW_QUEUE_END; }
+static inline int twc_queue_empty(const tw_queue *queue) { return queue->first == TW_QUEUE_END; }
 
 /* Appends `index` unless it is queued already. */
-static inline void tw_queue_push(tw_queue *queue, uint32_t index) {
+static inline void twc_queue_push(tw_queue *queue, uint32_t index) {
   if (queue->next[index] != TW_QUEUE_OUT)
     return;
   queue->next[index] = TW_QUEUE_END;
@@ -40,7 +40,7 @@ static inline void tw_queue_push(tw_queue *queue, uint32_t index) {
 }
 
 /* Removes and returns the oldest index. Only when not empty. */
-static inline uint32_t tw_queue_pop(tw_queue *queue) {
+static inline uint32_t twc_queue_pop(tw_queue *queue) {
   uint32_t index = queue->first;
   queue->first = queue->next[index];
   if (queue->first == TW_QUEUE_END)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "src/bytes.h"
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
 enum { BLOCK = 64 };
 
@@ -19,7 +19,7 @@ static void hash_block(uint32_t hash[5], const uint8_t *block) {
   uint32_t w[16];
   uint32_t a = hash[0], b = hash[1], c = hash[2], d = hash[3], e = hash[4];
   for (unsigned t = 0; t < 80; t++) {
-    uint32_t word = t < 16 ? w[t] = tw_load_be32(block + 4 * t) : schedule(w, t);
+    uint32_t word = t < 16 ? w[t] = twc_load_be32(block + 4 * t) : schedule(w, t);
     uint32_t mix;
     if (t < 20)
       mix = ((b & c) | (~b & d)) + 0x5a827999;
@@ -43,13 +43,13 @@ static void hash_block(uint32_t hash[5], const uint8_t *block) {
   hash[4] += e;
 }
 
-void tw_sha1_init(struct tw_sha1_state *state) {
+void twc_sha1_init(struct tw_sha1_state *state) {
   static const uint32_t start[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
   memcpy(state->hash, start, sizeof start);
   state->size = 0;
 }
 
-void tw_sha1_update(struct tw_sha1_state *state, const void *data, size_t size) {
+void twc_sha1_update(struct tw_sha1_state *state, const void *data, size_t size) {
   const uint8_t *bytes = data;
   size_t held = (size_t)(state->size % BLOCK);
   if (size == 0)
@@ -69,7 +69,7 @@ void tw_sha1_update(struct tw_sha1_state *state, const void *data, size_t size) 
   memcpy(state->block, bytes, size);
 }
 
-void tw_sha1_final(struct tw_sha1_state *state, uint8_t digest[TW_SHA1_SIZE]) {
+void twc_sha1_final(struct tw_sha1_state *state, uint8_t digest[TW_SHA1_SIZE]) {
   /* FIPS 180-4 5.1.1: a 1 bit, zeros, and the length in bits as the last 8 bytes of a block. */
   size_t held = (size_t)(state->size % BLOCK);
   state->block[held++] = 0x80;
@@ -79,15 +79,15 @@ void tw_sha1_final(struct tw_sha1_state *state, uint8_t digest[TW_SHA1_SIZE]) {
     held = 0;
   }
   memset(state->block + held, 0, BLOCK - 8 - held);
-  tw_store_be64(state->block + BLOCK - 8, state->size * 8);
+  twc_store_be64(state->block + BLOCK - 8, state->size * 8);
   hash_block(state->hash, state->block);
   for (size_t i = 0; i < 5; i++)
-    tw_store_be32(digest + 4 * i, state->hash[i]);
+    twc_store_be32(digest + 4 * i, state->hash[i]);
 }
 
-void tw_sha1(const void *data, uint32_t size, uint8_t *digest) {
+void twc_sha1(const void *data, uint32_t size, uint8_t *digest) {
   struct tw_sha1_state state;
-  tw_sha1_init(&state);
-  tw_sha1_update(&state, data, size);
-  tw_sha1_final(&state, digest);
+  twc_sha1_init(&state);
+  twc_sha1_update(&state, data, size);
+  twc_sha1_final(&state, digest);
 }

@@ -13,10 +13,10 @@ struct tw_sha1_state {
   uint64_t size; /* bytes taken so far */
 };
 
-void tw_sha1_init(struct tw_sha1_state *state);
-void tw_sha1_update(struct tw_sha1_state *state, const void *data, size_t size);
+void twc_sha1_init(struct tw_sha1_state *state);
+void twc_sha1_update(struct tw_sha1_state *state, const void *data, size_t size);
 
 /* Writes the digest. The state is used up: init again before the next use. */
-void tw_sha1_final(struct tw_sha1_state *state, uint8_t digest[TW_SHA1_SIZE]);
+void twc_sha1_final(struct tw_sha1_state *state, uint8_t digest[TW_SHA1_SIZE]);
 
 #endif

@@ -2,7 +2,7 @@
  * used before its slot was freed is recognised as stale. */
 #include <string.h>
 
-#include "src/core.h"
+#include "src/internal.h"
 
 enum { INDEX_BITS = 15 };
 #define INDEX_MASK ((1u << INDEX_BITS) - 1)
@@ -10,7 +10,7 @@ enum { INDEX_BITS = 15 };
 
 static bool is_web_socket(const tw_core *core, uint32_t index) { return index >= core->limits.sockets; }
 
-void tw_slots_init(tw_core *core) {
+void twc_slots_init(tw_core *core) {
   core->free_socket = core->free_web_socket = core->free_ws = NO_SLOT;
   core->fresh_web_socket = core->limits.sockets;
 }
@@ -38,10 +38,10 @@ static uint32_t take_index(tw_core *core, uint32_t kind) {
                             : range_take(&core->free_socket, &core->fresh_socket, core->limits.sockets, core->slots);
 }
 
-tw_slot *tw_slot_take(tw_core *core, uint32_t kind, const tw_protocol_ops *protocol) {
+tw_slot *twc_slot_take(tw_core *core, uint32_t kind, const tw_protocol_ops *protocol) {
   uint32_t index = take_index(core, kind);
   if (index == NO_SLOT) {
-    tw_slots_sweep(core); /* those that only wait for their last records to be read */
+    twc_slots_sweep(core); /* those that only wait for their last records to be read */
     index = take_index(core, kind);
   }
   if (index == NO_SLOT)
@@ -53,20 +53,20 @@ tw_slot *tw_slot_take(tw_core *core, uint32_t kind, const tw_protocol_ops *proto
                     .protocol = protocol,
                     .delay_count = 1,
                     .delays_ms = {1000}};
-  tw_chain_init(&slot->reader_state);
-  tw_chain_init(&slot->proxy);
-  tw_chain_init(&slot->target);
-  tw_chain_init(&slot->tx);
+  twc_chain_init(&slot->reader_state);
+  twc_chain_init(&slot->proxy);
+  twc_chain_init(&slot->target);
+  twc_chain_init(&slot->tx);
   return slot;
 }
 
-uint32_t tw_slot_index(const tw_core *core, const tw_slot *slot) { return (uint32_t)(slot - core->slots); }
+uint32_t twc_slot_index(const tw_core *core, const tw_slot *slot) { return (uint32_t)(slot - core->slots); }
 
-int32_t tw_slot_handle(const tw_core *core, const tw_slot *slot) {
-  return (int32_t)((uint32_t)slot->generation << INDEX_BITS | tw_slot_index(core, slot));
+int32_t twc_slot_handle(const tw_core *core, const tw_slot *slot) {
+  return (int32_t)((uint32_t)slot->generation << INDEX_BITS | twc_slot_index(core, slot));
 }
 
-tw_slot *tw_slot_find(tw_core *core, int32_t handle) {
+tw_slot *twc_slot_find(tw_core *core, int32_t handle) {
   if (handle <= 0)
     return NULL;
   uint32_t index = (uint32_t)handle & INDEX_MASK;
@@ -78,16 +78,16 @@ tw_slot *tw_slot_find(tw_core *core, int32_t handle) {
   return slot;
 }
 
-tw_slot *tw_slot_owned(tw_core *core, int32_t handle, uint32_t kind) {
-  tw_slot *slot = tw_slot_find(core, handle);
+tw_slot *twc_slot_owned(tw_core *core, int32_t handle, uint32_t kind) {
+  tw_slot *slot = twc_slot_find(core, handle);
   if (slot == NULL || (slot->flags & TW_SLOT_RELEASED) != 0)
     return NULL;
   return kind == 0 || slot->kind == kind ? slot : NULL;
 }
 
 static void slot_free(tw_core *core, tw_slot *slot) {
-  uint32_t index = tw_slot_index(core, slot);
-  tw_chain_clear(&core->text_pool, &slot->target);
+  uint32_t index = twc_slot_index(core, slot);
+  twc_chain_clear(&core->text_pool, &slot->target);
   slot->kind = 0;
   slot->state = TW_STATE_FREE;
   uint32_t *first_free = is_web_socket(core, index) ? &core->free_web_socket : &core->free_socket;
@@ -97,33 +97,33 @@ static void slot_free(tw_core *core, tw_slot *slot) {
 
 /* All but the slot itself. */
 static void give_back(tw_core *core, tw_slot *slot) {
-  tw_timer_disarm(core, slot);
-  tw_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
-  tw_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
-  tw_tx_drop(core, slot);
-  tw_reader_end(core, slot);
-  tw_chain_clear(&core->text_pool, &slot->proxy);
+  twc_timer_disarm(core, slot);
+  twc_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
+  twc_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
+  twc_tx_drop(core, slot);
+  twc_reader_end(core, slot);
+  twc_chain_clear(&core->text_pool, &slot->proxy);
   slot->protocol->retired(core, slot);
 }
 
-void tw_slot_discard(tw_core *core, tw_slot *slot) {
+void twc_slot_discard(tw_core *core, tw_slot *slot) {
   give_back(core, slot);
   slot_free(core, slot);
 }
 
-void tw_slot_retire(tw_core *core, tw_slot *slot) {
+void twc_slot_retire(tw_core *core, tw_slot *slot) {
   give_back(core, slot);
   slot->flags |= TW_SLOT_RELEASED;
-  tw_queue_push(&core->dead, tw_slot_index(core, slot));
+  twc_queue_push(&core->dead, twc_slot_index(core, slot));
 }
 
-void tw_slots_sweep(tw_core *core) {
+void twc_slots_sweep(tw_core *core) {
   uint32_t last = core->dead.last;
-  while (!tw_queue_empty(&core->dead)) {
-    uint32_t index = tw_queue_pop(&core->dead);
+  while (!twc_queue_empty(&core->dead)) {
+    uint32_t index = twc_queue_pop(&core->dead);
     tw_slot *slot = &core->slots[index];
     if (slot->raised != 0)
-      tw_queue_push(&core->dead, index); /* its last words are not records yet */
+      twc_queue_push(&core->dead, index); /* its last words are not records yet */
     else
       slot_free(core, slot);
     if (index == last)

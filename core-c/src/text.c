@@ -1,20 +1,20 @@
 /* text.c: names, URLs and header lines that the core keeps for the life of a handle. */
-#include "src/core.h"
+#include "src/internal.h"
 
-bool tw_text_put(tw_core *core, tw_chain *chain, const void *text, uint32_t size) {
-  if (!tw_chain_fits(&core->text_pool, chain, size))
+bool twc_text_put(tw_core *core, tw_chain *chain, const void *text, uint32_t size) {
+  if (!twc_chain_fits(&core->text_pool, chain, size))
     return false;
-  tw_chain_append(&core->text_pool, chain, text, size);
+  twc_chain_append(&core->text_pool, chain, text, size);
   return true;
 }
 
-bool tw_text_fits(const tw_core *core, uint32_t size) {
+bool twc_text_fits(const tw_core *core, uint32_t size) {
   tw_chain none;
-  tw_chain_init(&none);
-  return tw_chain_fits(&core->text_pool, &none, size);
+  twc_chain_init(&none);
+  return twc_chain_fits(&core->text_pool, &none, size);
 }
 
-uint32_t tw_text_decimal(char *to, uint32_t number) {
+uint32_t twc_text_decimal(char *to, uint32_t number) {
   char digits[10];
   uint32_t count = 0;
   do {
@@ -26,7 +26,7 @@ uint32_t tw_text_decimal(char *to, uint32_t number) {
   return count;
 }
 
-bool tw_text_is_host(const char *host, uint32_t size) {
+bool twc_text_is_host(const char *host, uint32_t size) {
   if (size == 0 || size > TW_MAX_HOST)
     return false;
   for (uint32_t i = 0; i < size; i++)
@@ -35,7 +35,7 @@ bool tw_text_is_host(const char *host, uint32_t size) {
   return true;
 }
 
-bool tw_text_is_path(const char *path, uint32_t size) {
+bool twc_text_is_path(const char *path, uint32_t size) {
   if (size == 0 || size > TW_MAX_PATH)
     return false;
   for (uint32_t i = 0; i < size; i++)

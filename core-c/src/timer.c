@@ -1,9 +1,9 @@
 #include "src/timer.h"
 
-void tw_timers_init(tw_timers *timers, tw_arena *arena, uint32_t ids) {
-  uint64_t *due = tw_arena_take(arena, ids, sizeof *due);
-  uint32_t *heap = tw_arena_take(arena, ids, sizeof *heap);
-  uint32_t *place = tw_arena_take(arena, ids, sizeof *place);
+void twc_timers_init(tw_timers *timers, tw_arena *arena, uint32_t ids) {
+  uint64_t *due = twc_arena_take(arena, ids, sizeof *due);
+  uint32_t *heap = twc_arena_take(arena, ids, sizeof *heap);
+  uint32_t *place = twc_arena_take(arena, ids, sizeof *place);
   if (place == NULL)
     return;
   *timers = (tw_timers){.heap = heap, .place = place, .due = due};
@@ -40,13 +40,13 @@ static void settle(tw_timers *timers, uint32_t at, uint32_t id) {
   put(timers, at, id);
 }
 
-void tw_timer_set(tw_timers *timers, uint32_t id, uint64_t due) {
+void twc_timer_set(tw_timers *timers, uint32_t id, uint64_t due) {
   timers->due[id] = due;
   uint32_t at = timers->place[id];
   settle(timers, at == TW_TIMER_NONE ? timers->count++ : at, id);
 }
 
-void tw_timer_clear(tw_timers *timers, uint32_t id) {
+void twc_timer_clear(tw_timers *timers, uint32_t id) {
   uint32_t at = timers->place[id];
   if (at == TW_TIMER_NONE)
     return;
@@ -56,10 +56,10 @@ void tw_timer_clear(tw_timers *timers, uint32_t id) {
     settle(timers, at, last);
 }
 
-uint32_t tw_timer_pop(tw_timers *timers, uint64_t now) {
+uint32_t twc_timer_pop(tw_timers *timers, uint64_t now) {
   if (timers->count == 0 || timers->due[timers->heap[0]] > now)
     return TW_TIMER_NONE;
   uint32_t id = timers->heap[0];
-  tw_timer_clear(timers, id);
+  twc_timer_clear(timers, id);
   return id;
 }

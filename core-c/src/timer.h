@@ -16,15 +16,15 @@ typedef struct tw_timers {
   uint32_t count;
 } tw_timers;
 
-void tw_timers_init(tw_timers *timers, tw_arena *arena, uint32_t ids);
+void twc_timers_init(tw_timers *timers, tw_arena *arena, uint32_t ids);
 
 /* Sets or moves the timer of `id`. */
-void tw_timer_set(tw_timers *timers, uint32_t id, uint64_t due);
+void twc_timer_set(tw_timers *timers, uint32_t id, uint64_t due);
 
 /* Clears it; nothing happens if it is not set. */
-void tw_timer_clear(tw_timers *timers, uint32_t id);
+void twc_timer_clear(tw_timers *timers, uint32_t id);
 
 /* Removes and returns the earliest id that is due at `now`, or TW_TIMER_NONE. */
-uint32_t tw_timer_pop(tw_timers *timers, uint64_t now);
+uint32_t twc_timer_pop(tw_timers *timers, uint64_t now);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "src/bytes.h"
 #include "src/ip.h"
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
 static bool is_one_of(char c, const char *set) {
   for (; *set != 0; set++)
@@ -16,7 +16,7 @@ static bool is_one_of(char c, const char *set) {
 
 /* RFC 3986 2.3 and 2.2: unreserved and sub-delims; a name is made of these (3.2.2), escapes aside. */
 static bool is_name_char(char c) {
-  return tw_is_letter((uint8_t)c) || tw_is_digit((uint8_t)c) || is_one_of(c, "-._~!$&'()*+,;=");
+  return twc_is_letter((uint8_t)c) || twc_is_digit((uint8_t)c) || is_one_of(c, "-._~!$&'()*+,;=");
 }
 
 /* Bytes that are refused wherever they stand: controls and space, which could end the request line, the backslash,
@@ -36,10 +36,10 @@ static bool ends_in_number(const char *host, size_t size) {
     start--;
   const char *label = host + start;
   size_t length = size - start;
-  bool hex = length >= 2 && label[0] == '0' && tw_ascii_lower(label[1]) == 'x';
+  bool hex = length >= 2 && label[0] == '0' && twc_ascii_lower(label[1]) == 'x';
   for (size_t i = hex ? 2 : 0; i < length; i++) {
-    char lower = tw_ascii_lower(label[i]);
-    if (!tw_is_digit((uint8_t)lower) && !(hex && lower >= 'a' && lower <= 'f'))
+    char lower = twc_ascii_lower(label[i]);
+    if (!twc_is_digit((uint8_t)lower) && !(hex && lower >= 'a' && lower <= 'f'))
       return false;
   }
   return length > 0;
@@ -51,14 +51,14 @@ static bool is_host_name(const char *host, size_t size) {
   for (size_t i = 0; i < size; i++)
     if (!is_name_char(host[i]))
       return false;
-  return !ends_in_number(host, size) || tw_ip_family(host, size) == 4;
+  return !ends_in_number(host, size) || twc_ip_family(host, size) == 4;
 }
 
 /* RFC 3986 3.2.3: any number of digits, or none for the default. */
 static int32_t parse_port(const char *text, size_t size, uint16_t *port) {
   uint32_t value = 0;
   for (size_t i = 0; i < size; i++) {
-    if (!tw_is_digit((uint8_t)text[i]))
+    if (!twc_is_digit((uint8_t)text[i]))
       return TW_ERR_URL;
     if (value <= UINT16_MAX)
       value = value * 10 + (uint32_t)(text[i] - '0');
@@ -73,10 +73,10 @@ static int32_t parse_port(const char *text, size_t size, uint16_t *port) {
 
 /* Returns the bytes of the scheme and its "://", or 0 if it is none of ours. */
 static uint32_t parse_scheme(const char *url, uint32_t size, bool *secure) {
-  *secure = size >= 6 && tw_bytes_equal_nocase(url, 6, "wss://", 6);
+  *secure = size >= 6 && twc_bytes_equal_nocase(url, 6, "wss://", 6);
   if (*secure)
     return 6;
-  return size >= 5 && tw_bytes_equal_nocase(url, 5, "ws://", 5) ? 5 : 0;
+  return size >= 5 && twc_bytes_equal_nocase(url, 5, "ws://", 5) ? 5 : 0;
 }
 
 /* ws+unix:/path/of/socket:/target, with or without // before the path. No registered scheme: what programs use. */
@@ -100,9 +100,9 @@ static int32_t parse_unix(const char *url, uint32_t size, uint32_t start, tw_url
   return 0;
 }
 
-int32_t tw_url_parse(const char *url, uint32_t size, tw_url *out) {
+int32_t twc_url_parse(const char *url, uint32_t size, tw_url *out) {
   bool secure;
-  if (size >= 8 && tw_bytes_equal_nocase(url, 8, "ws+unix:", 8))
+  if (size >= 8 && twc_bytes_equal_nocase(url, 8, "ws+unix:", 8))
     return parse_unix(url, size, 8, out);
   uint32_t start = parse_scheme(url, size, &secure);
   if (start == 0)
@@ -121,7 +121,7 @@ int32_t tw_url_parse(const char *url, uint32_t size, tw_url *out) {
     after_host = start + 1;
     while (after_host < end && url[after_host] != ']' && url[after_host] != '%')
       after_host++;
-    if (after_host == end || tw_ip_family(url + start + 1, after_host - start - 1) != 6)
+    if (after_host == end || twc_ip_family(url + start + 1, after_host - start - 1) != 6)
       return TW_ERR_URL;
     parsed.host = start + 1;
     parsed.host_size = after_host - start - 1;
@@ -153,7 +153,7 @@ int32_t tw_url_parse(const char *url, uint32_t size, tw_url *out) {
   return 0;
 }
 
-unsigned tw_url_encode_byte(uint8_t byte, char out[3]) {
+unsigned twc_url_encode_byte(uint8_t byte, char out[3]) {
   static const char digits[17] = "0123456789ABCDEF";
   if (is_name_char((char)byte) || is_one_of((char)byte, ":@/?%")) {
     out[0] = (char)byte;

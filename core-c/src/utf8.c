@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
 enum {
   BAD = 0,       /* and stays so */
@@ -66,7 +66,7 @@ static inline bool block_is_ascii(const uint8_t *data) {
   return ((any[0] | any[1]) & 0x8080808080808080U) == 0;
 }
 
-size_t tw_ascii_prefix(const uint8_t *data, size_t size) {
+size_t twc_ascii_prefix(const uint8_t *data, size_t size) {
   size_t i = 0;
   while (size - i >= BLOCK && block_is_ascii(data + i))
     i += BLOCK;
@@ -80,13 +80,13 @@ size_t tw_ascii_prefix(const uint8_t *data, size_t size) {
   return i;
 }
 
-int32_t tw_utf8_scan(uint32_t *state, const void *data, uint32_t size) {
+int32_t twc_utf8_scan(uint32_t *state, const void *data, uint32_t size) {
   const uint8_t *bytes = data;
   uint32_t at = *state ^ WHOLE; /* outside, 0 is the state between characters */
   uint32_t i = 0;
   for (;;) {
     if ((at & STATE) == WHOLE)
-      i += (uint32_t)tw_ascii_prefix(bytes + i, size - i);
+      i += (uint32_t)twc_ascii_prefix(bytes + i, size - i);
     if (size - i < STEP)
       break;
     uint32_t next = at;
@@ -108,11 +108,11 @@ int32_t tw_utf8_scan(uint32_t *state, const void *data, uint32_t size) {
   return -1;
 }
 
-bool tw_utf8_valid(const void *data, size_t size) {
+bool twc_utf8_valid(const void *data, size_t size) {
   const uint8_t *bytes = data;
   uint32_t state = 0;
   for (; size > INT32_MAX; bytes += INT32_MAX, size -= INT32_MAX)
-    if (tw_utf8_scan(&state, bytes, INT32_MAX) >= 0)
+    if (twc_utf8_scan(&state, bytes, INT32_MAX) >= 0)
       return false;
-  return tw_utf8_scan(&state, bytes, (uint32_t)size) < 0 && state == 0;
+  return twc_utf8_scan(&state, bytes, (uint32_t)size) < 0 && state == 0;
 }

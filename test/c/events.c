@@ -146,7 +146,7 @@ static void add_datagram(test_session *s, test_sock *sock, const tw_event *event
     script_host_fault(&s->host, "the sender's address is too long", sock);
     return;
   }
-  snprintf(prefix, sizeof prefix, "datagram %s %.*s %u", sock->name, (int)event->detail, tw_rx_address(s->core),
+  snprintf(prefix, sizeof prefix, "datagram %s %.*s %u", sock->name, (int)event->detail, twc_rx_address(s->core),
            (unsigned)event->port);
   log_bytes(&s->events, prefix, data, event->size);
 }

@@ -120,7 +120,7 @@ static void offer(reader *r, const uint8_t *data, size_t size, size_t before) {
   while (!r->over) {
     size_t used = SIZE_MAX;
     tw_head_token token;
-    int32_t error = tw_head_next(&r->head, data + at, size - at, &used, &token);
+    int32_t error = twc_head_next(&r->head, data + at, size - at, &used, &token);
     if (used > size - at) {
       broken(r, "used more than it was given");
       return;
@@ -150,7 +150,7 @@ static void offer(reader *r, const uint8_t *data, size_t size, size_t before) {
 static void check_final(reader *r, int32_t error) {
   size_t used = SIZE_MAX;
   tw_head_token token;
-  int32_t again = tw_head_next(&r->head, (const uint8_t *)"A", 1, &used, &token);
+  int32_t again = twc_head_next(&r->head, (const uint8_t *)"A", 1, &used, &token);
   if (again != error || used != 0 || (error == 0 && token.type != TW_HEAD_END))
     broken(r, "the end was not final");
 }
@@ -158,7 +158,7 @@ static void check_final(reader *r, int32_t error) {
 void leaf_head_run(test_buffer *out, tw_head_kind kind, uint32_t max, const uint8_t *data, size_t size,
                    const size_t *pieces, size_t count) {
   reader r = {.out = out};
-  tw_head_init(&r.head, kind, max);
+  twc_head_init(&r.head, kind, max);
   size_t at = 0;
   for (size_t i = 0; at < size && !r.over; i = (i + 1) % count) {
     size_t piece = pieces[i] == 0 || pieces[i] > size - at ? size - at : pieces[i];

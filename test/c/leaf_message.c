@@ -37,7 +37,7 @@ static void offer(reader *r, const uint8_t *data, size_t size) {
   while (at < size && !r->message.over) {
     size_t used = SIZE_MAX;
     tw_message_part part;
-    tw_message_next(&r->message, data + at, size - at, &used, &part);
+    twc_message_next(&r->message, data + at, size - at, &used, &part);
     if (used > size - at) {
       broken(r, "used more than it was given");
       return;
@@ -60,7 +60,7 @@ bool leaf_message_run(test_buffer *out, uint32_t read, uint32_t max_body, const 
                       size_t size, const size_t *pieces, size_t count, bool ended) {
   reader r = {.out = out};
   tw_message_part part = {.type = TW_MESSAGE_NONE};
-  tw_message_init(&r.message, read, max_body, limits);
+  twc_message_init(&r.message, read, max_body, limits);
   size_t at = 0;
   for (size_t i = 0; at < size && !r.message.over; i = (i + 1) % count) {
     size_t piece = pieces[i] == 0 || pieces[i] > size - at ? size - at : pieces[i];
@@ -74,7 +74,7 @@ bool leaf_message_run(test_buffer *out, uint32_t read, uint32_t max_body, const 
     at += piece;
   }
   if (ended)
-    tw_message_end(&r.message, &part);
+    twc_message_end(&r.message, &part);
   if (part.type != TW_MESSAGE_NONE)
     take(&r, &part);
   if (r.message.over && r.message.error == 0 && r.section != TW_MESSAGE_NONE)
@@ -82,7 +82,7 @@ bool leaf_message_run(test_buffer *out, uint32_t read, uint32_t max_body, const 
   buffer_text(out, r.message.over ? "\nover " : "\nneed ");
   buffer_number(out, r.message.error);
   buffer_text(out, " ");
-  buffer_number(out, tw_message_answer(&r.message));
+  buffer_number(out, twc_message_answer(&r.message));
   buffer_text(out, " ");
   buffer_number(out, r.message.flags);
   buffer_text(out, " at ");

@@ -9,7 +9,7 @@
 #include "leaf_steps.h"
 #include "src/mask.h"
 #include "src/utf8.h"
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
 enum { ROUNDS = 60000, LARGEST = 700, PROPERTIES = 4 };
 
@@ -81,7 +81,7 @@ static int check_utf8(const uint8_t *data, size_t size, char *why, size_t why_si
   uint32_t state = 0;
   long long got = -1;
   for (size_t at = 0; at < size && got < 0; at += each) {
-    got = tw_utf8_scan(&state, text + at, (uint32_t)(each < size - at ? each : size - at));
+    got = twc_utf8_scan(&state, text + at, (uint32_t)(each < size - at ? each : size - at));
     if (got >= 0)
       got += (long long)at;
   }
@@ -90,14 +90,14 @@ static int check_utf8(const uint8_t *data, size_t size, char *why, size_t why_si
   size_t ascii = 0;
   while (ascii < size && text[ascii] < 0x80)
     ascii++;
-  bool valid = tw_utf8_valid(text, size);
-  size_t prefix = tw_ascii_prefix(text, size);
+  bool valid = twc_utf8_valid(text, size);
+  size_t prefix = twc_ascii_prefix(text, size);
   free(text);
   if (got != wanted)
     return fail(why, why_size, "utf8: another answer than the naive decoder's", got);
   if (valid != (wanted == -1))
-    return fail(why, why_size, "utf8: tw_utf8_valid disagrees", wanted);
-  return prefix == ascii ? 1 : fail(why, why_size, "utf8: tw_ascii_prefix", (long long)prefix);
+    return fail(why, why_size, "utf8: twc_utf8_valid disagrees", wanted);
+  return prefix == ascii ? 1 : fail(why, why_size, "utf8: twc_ascii_prefix", (long long)prefix);
 }
 
 /* ---- mask: against a loop over bytes ---- */
@@ -116,8 +116,8 @@ static int check_mask(const uint8_t *data, size_t size, char *why, size_t why_si
     abort();
   memcpy(src + from, data + 7, size);
   memset(dst, GUARD, to + size + 1);
-  tw_mask_copy(dst + to, src + from, size, key, phase);
-  tw_mask_copy(src + from, src + from, size, key, phase);
+  twc_mask_copy(dst + to, src + from, size, key, phase);
+  twc_mask_copy(src + from, src + from, size, key, phase);
   long long bad = -1;
   for (size_t i = 0; i < size && bad < 0; i++) {
     uint8_t wanted = data[7 + i] ^ key[(i + phase) % 4];

@@ -12,7 +12,7 @@
 #include "src/sha1.h"
 #include "src/url.h"
 #include "src/utf8.h"
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
 /* What a step's function works with: the step, its first bytes argument decoded, what came out, where to say so. */
 typedef struct run {
@@ -93,11 +93,11 @@ static bool is_hex_of(const char *hex, const uint8_t *bytes, size_t size) {
 static bool sha1_is(const run *r, const char *digest, size_t first, size_t each) {
   struct tw_sha1_state state;
   uint8_t out[TW_SHA1_SIZE];
-  tw_sha1_init(&state);
-  tw_sha1_update(&state, r->in.data, first);
+  twc_sha1_init(&state);
+  twc_sha1_update(&state, r->in.data, first);
   for (size_t at = first; at < r->in.size; at += each)
-    tw_sha1_update(&state, r->in.data + at, each < r->in.size - at ? each : r->in.size - at);
-  tw_sha1_final(&state, out);
+    twc_sha1_update(&state, r->in.data + at, each < r->in.size - at ? each : r->in.size - at);
+  twc_sha1_final(&state, out);
   return is_hex_of(digest, out, sizeof out);
 }
 
@@ -106,7 +106,7 @@ static int run_sha1(run *r) {
     return fail(r, "argument", "not hex");
   const char *digest = text_of(r, 2);
   uint8_t out[TW_SHA1_SIZE];
-  tw_sha1(r->in.data, (uint32_t)r->in.size, out);
+  twc_sha1(r->in.data, (uint32_t)r->in.size, out);
   if (!is_hex_of(digest, out, sizeof out))
     return fail(r, "sha1", "another digest");
   if (!sha1_is(r, digest, 0, 1))
@@ -122,10 +122,10 @@ static int run_sha1_repeat(run *r) {
     return fail(r, "argument", "not hex");
   struct tw_sha1_state state;
   uint8_t out[TW_SHA1_SIZE];
-  tw_sha1_init(&state);
+  twc_sha1_init(&state);
   for (long long i = 0; i < number_of(r, 2); i++)
-    tw_sha1_update(&state, r->in.data, r->in.size);
-  tw_sha1_final(&state, out);
+    twc_sha1_update(&state, r->in.data, r->in.size);
+  twc_sha1_final(&state, out);
   return is_hex_of(text_of(r, 3), out, sizeof out) ? 1 : fail(r, "sha1", "another digest");
 }
 
@@ -135,7 +135,7 @@ static int run_base64(run *r) {
   char text[TW_BASE64_SIZE(1024)];
   if (!parse_hex(r, 1, &r->in) || r->in.size > 1024)
     return fail(r, "argument", "not hex or too long");
-  uint32_t size = tw_base64(r->in.data, (uint32_t)r->in.size, text);
+  uint32_t size = twc_base64(r->in.data, (uint32_t)r->in.size, text);
   buffer_append(&r->out, text, size);
   if (size != TW_BASE64_SIZE(r->in.size))
     return fail_number(r, "size", size);
@@ -149,8 +149,8 @@ static int run_mask(run *r) {
     buffer_append(&r->out, "?", 1);
   uint32_t phase = (uint32_t)number_of(r, 2);
   if (good) {
-    tw_mask_copy(r->out.data, r->in.data, r->in.size, key.data, phase);
-    tw_mask_copy(r->in.data, r->in.data, r->in.size, key.data, phase);
+    twc_mask_copy(r->out.data, r->in.data, r->in.size, key.data, phase);
+    twc_mask_copy(r->in.data, r->in.data, r->in.size, key.data, phase);
     good = is_hex_of(text_of(r, 4), r->out.data, r->out.size) && is_hex_of(text_of(r, 4), r->in.data, r->in.size);
   }
   buffer_free(&key);
@@ -160,12 +160,12 @@ static int run_mask(run *r) {
 static int run_ip(run *r) {
   if (!parse_bytes(r, 1, &r->in))
     return fail(r, "argument", "not bytes");
-  int family = tw_ip_family((const char *)r->in.data, r->in.size);
+  int family = twc_ip_family((const char *)r->in.data, r->in.size);
   return family == number_of(r, 2) ? 1 : fail_number(r, "family", family);
 }
 
 static int run_signature(run *r) {
-  uint32_t hash = tw_signature(text_of(r, 1), (uint32_t)r->step->size[1]);
+  uint32_t hash = twc_signature(text_of(r, 1), (uint32_t)r->step->size[1]);
   return hash == number_of(r, 2) ? 1 : fail_number(r, "signature", hash);
 }
 
@@ -179,7 +179,7 @@ static int run_event_signature(run *r) {
       TW_EVENTS_LIST(ROW)
 #undef ROW
   };
-  uint32_t hash = tw_signature(text_of(r, 2), (uint32_t)r->step->size[2]);
+  uint32_t hash = twc_signature(text_of(r, 2), (uint32_t)r->step->size[2]);
   if (hash != number_of(r, 3))
     return fail_number(r, "signature", hash);
   for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
@@ -193,7 +193,7 @@ static int run_url_encode(run *r) {
     return fail(r, "argument", "not bytes");
   for (size_t i = 0; i < r->in.size; i++) {
     char text[3];
-    buffer_append(&r->out, text, tw_url_encode_byte(r->in.data[i], text));
+    buffer_append(&r->out, text, twc_url_encode_byte(r->in.data[i], text));
   }
   return strcmp(buffer_string(&r->out), text_of(r, 2)) == 0 ? 1 : fail(r, "encoded", buffer_string(&r->out));
 }
@@ -211,7 +211,7 @@ static int run_url(run *r) {
     return fail(r, "argument", "not bytes");
   const tw_url untouched = {.host = 77, .port = 77};
   tw_url url = untouched;
-  int32_t error = tw_url_parse((const char *)r->in.data, (uint32_t)r->in.size, &url);
+  int32_t error = twc_url_parse((const char *)r->in.data, (uint32_t)r->in.size, &url);
   if (strcmp(error_text(error), text_of(r, 2)) != 0)
     return fail(r, "url", error_text(error));
   if (error != 0)
@@ -242,16 +242,16 @@ static long long scan(const run *r, size_t prefix, size_t first, size_t each) {
   if (r->in.size > 0)
     memcpy(text + prefix, r->in.data, r->in.size);
   uint32_t state = 0;
-  int32_t bad = tw_utf8_scan(&state, text, (uint32_t)first);
+  int32_t bad = twc_utf8_scan(&state, text, (uint32_t)first);
   size_t at = first;
   for (; bad < 0 && at < size; at += each < size - at ? each : size - at) {
-    bad = tw_utf8_scan(&state, text + at, (uint32_t)(each < size - at ? each : size - at));
+    bad = twc_utf8_scan(&state, text + at, (uint32_t)(each < size - at ? each : size - at));
     if (bad >= 0)
       bad += (int32_t)at;
   }
   uint32_t after = state;
-  bool final = bad < 0 || (state != 0 && tw_utf8_scan(&after, "a", 1) == 0); /* what was bad stays bad */
-  bool valid = tw_utf8_valid(text, size);
+  bool final = bad < 0 || (state != 0 && twc_utf8_scan(&after, "a", 1) == 0); /* what was bad stays bad */
+  bool valid = twc_utf8_valid(text, size);
   free(text);
   if (!final || valid != (bad < 0 && state == 0))
     return -3;

@@ -25,7 +25,7 @@ typedef struct {
  *                                       end. Whole, byte by byte, at every split, and after ASCII of several lengths
  *   mask         key phase in out       all hex; copied and in place
  *   url          bytes result [host port target flags]    result "ok" or an error's name. flags: tw_url_flag
- *   url-encode   bytes text             every byte through tw_url_encode_byte
+ *   url-encode   bytes text             every byte through twc_url_encode_byte
  *   ip           bytes family            4, 6 or 0
  *   signature    text number
  *   event-signature name text number    and the generated header has the same for the event of that name

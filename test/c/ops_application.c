@@ -28,30 +28,30 @@ static int op_limits_refused(test_session *s, const test_step *step) {
   static _Alignas(64) uint8_t memory[4096];
   if (s->core != NULL)
     return fail_with(s, "limits come before anything else");
-  if (tw_need(&s->limits) != 0)
-    return fail_with(s, "tw_need accepts these limits");
-  return tw_init(memory, sizeof memory, &s->limits, &s->host) == NULL ? 1
-                                                                      : fail_with(s, "tw_init accepts these limits");
+  if (twc_need(&s->limits) != 0)
+    return fail_with(s, "twc_need accepts these limits");
+  return twc_init(memory, sizeof memory, &s->limits, &s->host) == NULL ? 1
+                                                                       : fail_with(s, "twc_init accepts these limits");
 }
 
 static int32_t call_tcp(tw_core *core, const open_args *args) {
-  return tw_tcp_connect(core, args->text, (uint32_t)args->size, args->port);
+  return twc_tcp_connect(core, args->text, (uint32_t)args->size, args->port);
 }
 static int32_t call_unix(tw_core *core, const open_args *args) {
-  return tw_unix_connect(core, args->text, (uint32_t)args->size);
+  return twc_unix_connect(core, args->text, (uint32_t)args->size);
 }
-static int32_t call_udp(tw_core *core, const open_args *args) { return tw_udp_open(core, args->port); }
+static int32_t call_udp(tw_core *core, const open_args *args) { return twc_udp_open(core, args->port); }
 static int32_t call_udp_bind(tw_core *core, const open_args *args) {
-  return tw_udp_bind(core, args->text, (uint32_t)args->size, args->port);
+  return twc_udp_bind(core, args->text, (uint32_t)args->size, args->port);
 }
 static int32_t call_listen_tcp(tw_core *core, const open_args *args) {
-  return tw_listen(core, TW_SOCKET_TCP_LISTENER, args->text, (uint32_t)args->size, args->port);
+  return twc_listen(core, TW_SOCKET_TCP_LISTENER, args->text, (uint32_t)args->size, args->port);
 }
 static int32_t call_listen_unix(tw_core *core, const open_args *args) {
-  return tw_listen(core, TW_SOCKET_UNIX_LISTENER, args->text, (uint32_t)args->size, args->port);
+  return twc_listen(core, TW_SOCKET_UNIX_LISTENER, args->text, (uint32_t)args->size, args->port);
 }
 static int32_t call_listen_udp(tw_core *core, const open_args *args) {
-  return tw_listen(core, TW_SOCKET_UDP, args->text, (uint32_t)args->size, args->port);
+  return twc_listen(core, TW_SOCKET_UDP, args->text, (uint32_t)args->size, args->port);
 }
 
 int open_as(test_session *s, const test_step *step, tw_kind kind, open_call *call, const open_args *args,
@@ -153,7 +153,7 @@ static int op_send(test_session *s, const test_step *step) {
   if (!arg_handle(s, step, 1, &handle) || !arg_bytes(s, step, 2))
     return 0;
   uint32_t size = (uint32_t)s->scratch.size;
-  return settled_result(s, step, 3, tw_send(s->core, handle, s->scratch.data, size), size);
+  return settled_result(s, step, 3, twc_send(s->core, handle, s->scratch.data, size), size);
 }
 
 static int op_udp_send(test_session *s, const test_step *step) {
@@ -165,7 +165,7 @@ static int op_udp_send(test_session *s, const test_step *step) {
       !arg_number(s, step, 3, &port) || !arg_bytes(s, step, 4))
     return 0;
   uint32_t size = (uint32_t)s->scratch.size;
-  int32_t got = tw_udp_send_to(s->core, handle, address, (uint32_t)address_size, (int32_t)port, s->scratch.data, size);
+  int32_t got = twc_udp_send_to(s->core, handle, address, (uint32_t)address_size, (int32_t)port, s->scratch.data, size);
   return settled_result(s, step, 5, got, size);
 }
 
@@ -173,14 +173,14 @@ static int op_close(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
     return 0;
-  return settled_result(s, step, 2, tw_close(s->core, handle), 0);
+  return settled_result(s, step, 2, twc_close(s->core, handle), 0);
 }
 
 static int op_abort(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
     return 0;
-  return settled_result(s, step, 2, tw_abort(s->core, handle), 0);
+  return settled_result(s, step, 2, twc_abort(s->core, handle), 0);
 }
 
 static int op_reconnect(test_session *s, const test_step *step) {
@@ -188,7 +188,7 @@ static int op_reconnect(test_session *s, const test_step *step) {
   long long on;
   if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &on))
     return 0;
-  return settled_result(s, step, 3, tw_set_auto_reconnect(s->core, handle, (uint32_t)on), 0);
+  return settled_result(s, step, 3, twc_set_auto_reconnect(s->core, handle, (uint32_t)on), 0);
 }
 
 static int op_delays(test_session *s, const test_step *step) {
@@ -205,7 +205,7 @@ static int op_delays(test_session *s, const test_step *step) {
       return 0;
     delays[i - 2] = (uint32_t)ms;
   }
-  return settled_result(s, step, last, tw_set_reconnect_delays(s->core, handle, delays, (uint32_t)(last - 2)), 0);
+  return settled_result(s, step, last, twc_set_reconnect_delays(s->core, handle, delays, (uint32_t)(last - 2)), 0);
 }
 
 static int op_receiving(test_session *s, const test_step *step) {
@@ -213,7 +213,7 @@ static int op_receiving(test_session *s, const test_step *step) {
   long long on;
   if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &on))
     return 0;
-  return settled_result(s, step, 3, tw_set_receiving(s->core, handle, (uint32_t)on), 0);
+  return settled_result(s, step, 3, twc_set_receiving(s->core, handle, (uint32_t)on), 0);
 }
 
 static int op_udp_connect(test_session *s, const test_step *step) {
@@ -221,7 +221,7 @@ static int op_udp_connect(test_session *s, const test_step *step) {
   open_args args;
   if (!arg_handle(s, step, 1, &handle) || !text_and_port(s, step, 2, &args))
     return 0;
-  int32_t got = tw_udp_connect(s->core, handle, args.text, (uint32_t)args.size, args.port);
+  int32_t got = twc_udp_connect(s->core, handle, args.text, (uint32_t)args.size, args.port);
   return settled_result(s, step, 4, got, 0);
 }
 
@@ -229,7 +229,7 @@ static int op_shutdown(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
     return 0;
-  return settled_result(s, step, 2, tw_shutdown(s->core, handle), 0);
+  return settled_result(s, step, 2, twc_shutdown(s->core, handle), 0);
 }
 
 /* The calls that take a handle and a number. */
@@ -241,10 +241,10 @@ static int with_number(test_session *s, const test_step *step, int32_t (*call)(t
   return settled_result(s, step, 3, call(s->core, handle, (uint32_t)number), 0);
 }
 
-static int op_half_open(test_session *s, const test_step *step) { return with_number(s, step, tw_set_half_open); }
-static int op_window(test_session *s, const test_step *step) { return with_number(s, step, tw_set_window); }
-static int op_consumed(test_session *s, const test_step *step) { return with_number(s, step, tw_consumed); }
-static int op_tls(test_session *s, const test_step *step) { return with_number(s, step, tw_set_tls); }
+static int op_half_open(test_session *s, const test_step *step) { return with_number(s, step, twc_set_half_open); }
+static int op_window(test_session *s, const test_step *step) { return with_number(s, step, twc_set_window); }
+static int op_consumed(test_session *s, const test_step *step) { return with_number(s, step, twc_consumed); }
+static int op_tls(test_session *s, const test_step *step) { return with_number(s, step, twc_set_tls); }
 
 static int op_deadline(test_session *s, const test_step *step) {
   static const char *const names[] = {"none", "read", "write", "both", "unknown"};
@@ -255,7 +255,7 @@ static int op_deadline(test_session *s, const test_step *step) {
     return 0;
   for (uint32_t which = 0; which < sizeof names / sizeof names[0]; which++)
     if (strcmp(names[which], name) == 0)
-      return settled_result(s, step, 4, tw_set_deadline(s->core, handle, which, (uint32_t)ms), 0);
+      return settled_result(s, step, 4, twc_set_deadline(s->core, handle, which, (uint32_t)ms), 0);
   return fail_with(s, "no such deadline");
 }
 
@@ -265,7 +265,7 @@ static int op_start_tls(test_session *s, const test_step *step) {
   size_t size;
   if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &name, &size))
     return 0;
-  return settled_result(s, step, 3, tw_start_tls(s->core, handle, name, (uint32_t)size), 0);
+  return settled_result(s, step, 3, twc_start_tls(s->core, handle, name, (uint32_t)size), 0);
 }
 
 static int op_bind(test_session *s, const test_step *step) {
@@ -277,8 +277,8 @@ static int op_bind(test_session *s, const test_step *step) {
   if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &event, &event_size) ||
       !arg_text(s, step, 3, &declaration, &size))
     return 0;
-  uint32_t signature = tw_signature(declaration, (uint32_t)size);
-  return settled_result(s, step, 4, tw_bind_event(s->core, handle, event, (uint32_t)event_size, signature), 0);
+  uint32_t signature = twc_signature(declaration, (uint32_t)size);
+  return settled_result(s, step, 4, twc_bind_event(s->core, handle, event, (uint32_t)event_size, signature), 0);
 }
 
 static int op_during(test_session *s, const test_step *step) {

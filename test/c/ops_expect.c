@@ -27,7 +27,7 @@ static int op_state(test_session *s, const test_step *step) {
   const char *expected;
   if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &expected, NULL))
     return 0;
-  int32_t got = tw_state(s->core, handle);
+  int32_t got = twc_state(s->core, handle);
   const char *name = got < 0 ? error_name(got) : got < 6 ? names[got] : NULL;
   if (name != NULL && strcmp(name, expected) == 0)
     return 1;
@@ -38,7 +38,7 @@ static int op_buffered(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
     return 0;
-  return expect_result(s, step, 2, tw_buffered(s->core, handle), 0);
+  return expect_result(s, step, 2, twc_buffered(s->core, handle), 0);
 }
 
 static int op_stats(test_session *s, const test_step *step) {
@@ -46,7 +46,7 @@ static int op_stats(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
     return 0;
-  int32_t result = tw_stats_of(s->core, handle, &got);
+  int32_t result = twc_stats(s->core, handle, &got);
   if (step->count == 3)
     return expect_result(s, step, 2, result, 0);
   if (result < 0)
@@ -59,14 +59,14 @@ static int op_stats(test_session *s, const test_step *step) {
 }
 
 static int op_free_blocks(test_session *s, const test_step *step) {
-  uint32_t got = tw_free_blocks(s->core);
+  uint32_t got = twc_free_blocks(s->core);
   if (step->text[1] == NULL)
     return expect_result(s, step, 1, got, 0);
   return got == s->all_blocks ? 1 : fail_with(s, "%u of %u blocks are free", (unsigned)got, (unsigned)s->all_blocks);
 }
 
 static int op_wait(test_session *s, const test_step *step) {
-  uint32_t got = tw_wait(s->core);
+  uint32_t got = twc_wait(s->core);
   if (step->text[1] == NULL)
     return expect_result(s, step, 1, got, 0);
   return got == TW_FOREVER ? 1 : fail_with(s, "expected forever, got %u ms", (unsigned)got);
@@ -103,7 +103,7 @@ static int op_target(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
     return 0;
-  return expect_text(s, step, 2, tw_target(s->core, handle, text, sizeof text), text);
+  return expect_text(s, step, 2, twc_target(s->core, handle, text, sizeof text), text);
 }
 
 static int op_subprotocol(test_session *s, const test_step *step) {
@@ -111,7 +111,7 @@ static int op_subprotocol(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
     return 0;
-  return expect_text(s, step, 2, tw_protocol(s->core, handle, text, sizeof text), text);
+  return expect_text(s, step, 2, twc_protocol(s->core, handle, text, sizeof text), text);
 }
 
 static int op_address(test_session *s, const test_step *step) {
@@ -121,7 +121,7 @@ static int op_address(test_session *s, const test_step *step) {
   if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &which, NULL))
     return 0;
   uint32_t end = strcmp(which, "local") == 0 ? TW_ADDRESS_LOCAL : TW_ADDRESS_REMOTE;
-  return expect_text(s, step, 3, tw_address(s->core, handle, end, text, sizeof text), text);
+  return expect_text(s, step, 3, twc_address(s->core, handle, end, text, sizeof text), text);
 }
 
 const test_op expect_ops[] = {

@@ -8,7 +8,7 @@ static int op_connected(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
     return 0;
-  session_settle(s, tw_connected(s->core, handle));
+  session_settle(s, twc_connected(s->core, handle));
   return 1;
 }
 
@@ -21,7 +21,7 @@ static int op_accepted(test_session *s, const test_step *step) {
   test_sock *sock = script_host_add(&s->host, name, TW_KIND_TCP);
   if (sock == NULL)
     return fail_with(s, "the handle's name is taken or too long");
-  int32_t handle = tw_accepted(s->core, listener);
+  int32_t handle = twc_accepted(s->core, listener);
   if (handle >= 0)
     script_host_open(sock, handle);
   else
@@ -39,7 +39,7 @@ static int op_secured(test_session *s, const test_step *step) {
   test_sock *sock = session_sock(s, handle);
   if (sock != NULL)
     sock->securing = false;
-  session_settle(s, tw_secured(s->core, handle));
+  session_settle(s, twc_secured(s->core, handle));
   return 1;
 }
 
@@ -109,7 +109,7 @@ static int op_closed(test_session *s, const test_step *step) {
   test_sock *sock = session_sock(s, handle);
   if (sock != NULL)
     script_host_forget(sock);
-  session_settle(s, tw_closed(s->core, handle, error));
+  session_settle(s, twc_closed(s->core, handle, error));
   return 1;
 }
 
@@ -125,7 +125,7 @@ static int op_written(test_session *s, const test_step *step) {
       return fail_with(s, "only %u bytes are pending", (unsigned)sock->pending.size);
     script_host_hand_back(sock);
   }
-  session_settle(s, tw_written(s->core, handle, (uint32_t)size));
+  session_settle(s, twc_written(s->core, handle, (uint32_t)size));
   return 1;
 }
 
@@ -139,9 +139,9 @@ static int op_datagram(test_session *s, const test_step *step) {
     return 0;
   if (s->scratch.size > s->limits.recvBuffer || address_size > TW_MAX_ADDRESS)
     return fail_with(s, "the datagram does not fit into the buffers");
-  memcpy(tw_rx_buffer(s->core), s->scratch.data, s->scratch.size);
-  memcpy(tw_rx_address(s->core), address, address_size);
-  session_settle(s, tw_datagram(s->core, handle, (uint32_t)s->scratch.size, (uint32_t)address_size, (uint32_t)port));
+  memcpy(twc_rx_buffer(s->core), s->scratch.data, s->scratch.size);
+  memcpy(twc_rx_address(s->core), address, address_size);
+  session_settle(s, twc_datagram(s->core, handle, (uint32_t)s->scratch.size, (uint32_t)address_size, (uint32_t)port));
   return 1;
 }
 
@@ -159,7 +159,7 @@ static int op_late(test_session *s, const test_step *step) {
   if (!arg_number(s, step, 1, &ms))
     return 0;
   s->now += (uint32_t)ms;
-  session_settle(s, tw_tick(s->core, s->now));
+  session_settle(s, twc_tick(s->core, s->now));
   return 1;
 }
 
@@ -213,8 +213,8 @@ static int answer_handshake(test_session *s, test_sock *sock, const char *header
   if (!sock->upgraded)
     return fail_with(s, "the client has not sent its request");
   snprintf(text, sizeof text, "%s%s", sock->key, guid);
-  tw_sha1(text, (uint32_t)strlen(text), digest);
-  tw_base64(digest, sizeof digest, accept);
+  twc_sha1(text, (uint32_t)strlen(text), digest);
+  twc_base64(digest, sizeof digest, accept);
   buffer_clear(&s->incoming);
   buffer_text(&s->incoming, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                             "Sec-WebSocket-Accept: ");
@@ -228,7 +228,7 @@ static int answer_handshake(test_session *s, test_sock *sock, const char *header
 
 static int handshake(test_session *s, test_sock *sock, const char *headers, bool split) {
   sock->quiet = true;
-  session_settle(s, tw_connected(s->core, sock->handle));
+  session_settle(s, twc_connected(s->core, sock->handle));
   sock->quiet = false;
   return answer_handshake(s, sock, headers, split);
 }
@@ -283,7 +283,7 @@ static int op_open_listener(test_session *s, const test_step *step) {
   if (sock == NULL)
     return fail_with(s, "the handle's name is taken or too long");
   s->host.opening = sock;
-  sock->handle = tw_listen(s->core, TW_SOCKET_TCP_LISTENER, "", 0, 80);
+  sock->handle = twc_listen(s->core, TW_SOCKET_TCP_LISTENER, "", 0, 80);
   s->host.opening = NULL;
   const uint32_t opened = (uint32_t)sock->handle;
   tap_add(&s->host.tap, "opened", &opened, 1, "", 0);
@@ -319,7 +319,7 @@ static int op_open_served(test_session *s, const test_step *step) {
   if (op_open_accepted(s, step) != 1 || !arg_text(s, step, 2, &name, NULL))
     return 0;
   test_sock *sock = script_host_named(&s->host, name);
-  int32_t error = tw_ws_accept(s->core, sock->handle, head, sizeof head - 1, "", 0, "", 0, 0, 0);
+  int32_t error = twc_ws_accept(s->core, sock->handle, head, sizeof head - 1, "", 0, "", 0, 0, 0);
   if (expect_result(s, step, 3, error, 0) == 0)
     return 0;
   script_host_serve(sock);

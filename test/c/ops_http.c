@@ -4,13 +4,14 @@
 #include "ops.h"
 
 static int32_t call_tcp_via(tw_core *core, const open_args *args) {
-  return tw_tcp_connect_via(core, args->text, (uint32_t)args->size, args->port, args->proxy, (uint32_t)args->proxy_size,
-                            args->proxy_port, args->credentials, (uint32_t)args->credentials_size);
+  return twc_tcp_connect_via(core, args->text, (uint32_t)args->size, args->port, args->proxy,
+                             (uint32_t)args->proxy_size, args->proxy_port, args->credentials,
+                             (uint32_t)args->credentials_size);
 }
 
 static int32_t call_ws_via(tw_core *core, const open_args *args) {
-  return tw_ws_connect_via(core, args->text, (uint32_t)args->size, args->proxy, (uint32_t)args->proxy_size,
-                           args->proxy_port, args->credentials, (uint32_t)args->credentials_size);
+  return twc_ws_connect_via(core, args->text, (uint32_t)args->size, args->proxy, (uint32_t)args->proxy_size,
+                            args->proxy_port, args->credentials, (uint32_t)args->credentials_size);
 }
 
 /* Arguments from `index` on: the proxy's host and port, and credentials. */
@@ -51,7 +52,7 @@ static int op_read(test_session *s, const test_step *step) {
   long long max;
   if (!arg_handle(s, step, 1, &handle) || !arg_flags(s, step, 2, words, &flags) || !arg_number(s, step, 3, &max))
     return 0;
-  return settled_result(s, step, 4, tw_http_read(s->core, handle, flags, (uint32_t)max), 0);
+  return settled_result(s, step, 4, twc_http_read(s->core, handle, flags, (uint32_t)max), 0);
 }
 
 static int op_send(test_session *s, const test_step *step) {
@@ -74,8 +75,8 @@ static int op_send(test_session *s, const test_step *step) {
   int32_t got = TW_ERR_ARGUMENT;
   bool good = arg_bytes(s, step, 6);
   if (good)
-    got = tw_http_send(s->core, handle, flags, (uint32_t)status, (const char *)head.data, (uint32_t)head.size,
-                       (uint32_t)count, s->scratch.data, (uint32_t)s->scratch.size);
+    got = twc_http_send(s->core, handle, flags, (uint32_t)status, (const char *)head.data, (uint32_t)head.size,
+                        (uint32_t)count, s->scratch.data, (uint32_t)s->scratch.size);
   buffer_free(&head);
   return good ? settled_result(s, step, 7, got, got < 0 ? 0 : got) : 0;
 }
@@ -98,8 +99,8 @@ static int op_body(test_session *s, const test_step *step) {
   bool good = arg_bytes(s, step, 3);
   uint32_t size = (uint32_t)s->scratch.size;
   if (good)
-    got = tw_http_send_body(s->core, handle, flags, s->scratch.data, size, (const char *)trailers.data,
-                            (uint32_t)trailers.size, (uint32_t)count);
+    got = twc_http_send_body(s->core, handle, flags, s->scratch.data, size, (const char *)trailers.data,
+                             (uint32_t)trailers.size, (uint32_t)count);
   buffer_free(&trailers);
   return good ? settled_result(s, step, 6, got, size) : 0;
 }
@@ -114,8 +115,8 @@ static int op_unread(test_session *s, const test_step *step) {
   size_t piece = s->mode.pieces == PIECES_BYTES ? 1 : s->limits.recvBuffer;
   for (size_t at = 0; at < s->incoming.size; at += piece) {
     size_t size = s->incoming.size - at < piece ? s->incoming.size - at : piece;
-    memcpy(tw_rx_buffer(s->core), s->incoming.data + at, size);
-    session_settle(s, tw_unread(s->core, handle, (uint32_t)size));
+    memcpy(twc_rx_buffer(s->core), s->incoming.data + at, size);
+    session_settle(s, twc_unread(s->core, handle, (uint32_t)size));
   }
   return 1;
 }

@@ -4,7 +4,7 @@
 #include "ops.h"
 
 static int32_t call_ws(tw_core *core, const open_args *args) {
-  return tw_ws_connect(core, args->text, (uint32_t)args->size);
+  return twc_ws_connect(core, args->text, (uint32_t)args->size);
 }
 
 static int op_ws(test_session *s, const test_step *step) {
@@ -20,8 +20,8 @@ static int op_header(test_session *s, const test_step *step) {
   size_t name_size;
   if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &name, &name_size) || !arg_bytes(s, step, 3))
     return 0;
-  int32_t got = tw_ws_header(s->core, handle, name, (uint32_t)name_size, (const char *)s->scratch.data,
-                             (uint32_t)s->scratch.size);
+  int32_t got = twc_ws_header(s->core, handle, name, (uint32_t)name_size, (const char *)s->scratch.data,
+                              (uint32_t)s->scratch.size);
   return settled_result(s, step, 4, got, 0);
 }
 
@@ -31,8 +31,8 @@ static int op_basic_auth(test_session *s, const test_step *step) {
   size_t user_size;
   if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &user, &user_size) || !arg_bytes(s, step, 3))
     return 0;
-  int32_t got = tw_ws_basic_auth(s->core, handle, user, (uint32_t)user_size, (const char *)s->scratch.data,
-                                 (uint32_t)s->scratch.size);
+  int32_t got = twc_ws_basic_auth(s->core, handle, user, (uint32_t)user_size, (const char *)s->scratch.data,
+                                  (uint32_t)s->scratch.size);
   return settled_result(s, step, 4, got, 0);
 }
 
@@ -40,7 +40,7 @@ static int op_clear_headers(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
     return 0;
-  return settled_result(s, step, 2, tw_ws_clear_headers(s->core, handle), 0);
+  return settled_result(s, step, 2, twc_ws_clear_headers(s->core, handle), 0);
 }
 
 static int op_protocol(test_session *s, const test_step *step) {
@@ -49,7 +49,7 @@ static int op_protocol(test_session *s, const test_step *step) {
   size_t size;
   if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &name, &size))
     return 0;
-  return settled_result(s, step, 3, tw_ws_protocol(s->core, handle, name, (uint32_t)size), 0);
+  return settled_result(s, step, 3, twc_ws_protocol(s->core, handle, name, (uint32_t)size), 0);
 }
 
 static const flag_word send_words[] = {{"binary", TW_SEND_BINARY},
@@ -66,7 +66,7 @@ static int op_ws_send(test_session *s, const test_step *step) {
   if (!arg_handle(s, step, 1, &handle) || !arg_flags(s, step, 2, send_words, &flags) || !arg_bytes(s, step, 3))
     return 0;
   uint32_t size = (uint32_t)s->scratch.size;
-  return settled_result(s, step, 4, tw_ws_send_message(s->core, handle, flags, s->scratch.data, size), size);
+  return settled_result(s, step, 4, twc_ws_send(s->core, handle, flags, s->scratch.data, size), size);
 }
 
 static int control(test_session *s, const test_step *step,
@@ -78,16 +78,15 @@ static int control(test_session *s, const test_step *step,
   return settled_result(s, step, 3, call(s->core, handle, s->scratch.data, size), size);
 }
 
-static int op_ping(test_session *s, const test_step *step) { return control(s, step, tw_ws_send_ping); }
-static int op_pong(test_session *s, const test_step *step) { return control(s, step, tw_ws_send_pong); }
+static int op_ping(test_session *s, const test_step *step) { return control(s, step, twc_ws_ping); }
+static int op_pong(test_session *s, const test_step *step) { return control(s, step, twc_ws_pong); }
 
 static int op_ws_close(test_session *s, const test_step *step) {
   int32_t handle;
   long long code;
   if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &code) || !arg_bytes(s, step, 3))
     return 0;
-  int32_t got =
-      tw_ws_start_close(s->core, handle, (uint32_t)code, (const char *)s->scratch.data, (uint32_t)s->scratch.size);
+  int32_t got = twc_ws_close(s->core, handle, (uint32_t)code, (const char *)s->scratch.data, (uint32_t)s->scratch.size);
   return settled_result(s, step, 4, got, 0);
 }
 
@@ -96,7 +95,7 @@ static int op_ws_close(test_session *s, const test_step *step) {
 static int op_ws_judge(test_session *s, const test_step *step) {
   if (!arg_bytes(s, step, 1))
     return 0;
-  return expect_result(s, step, 2, tw_ws_judge((const char *)s->scratch.data, (uint32_t)s->scratch.size), 0);
+  return expect_result(s, step, 2, twc_ws_judge((const char *)s->scratch.data, (uint32_t)s->scratch.size), 0);
 }
 
 static int op_ws_accept(test_session *s, const test_step *step) {
@@ -113,9 +112,9 @@ static int op_ws_accept(test_session *s, const test_step *step) {
   int32_t got = TW_ERR_ARGUMENT;
   bool good = arg_bytes(s, step, 2);
   if (good)
-    got = tw_ws_accept(s->core, handle, (const char *)s->scratch.data, (uint32_t)s->scratch.size, protocol,
-                       (uint32_t)protocol_size, (const char *)fields.data, (uint32_t)fields.size, (uint32_t)count,
-                       (uint32_t)deflate);
+    got = twc_ws_accept(s->core, handle, (const char *)s->scratch.data, (uint32_t)s->scratch.size, protocol,
+                        (uint32_t)protocol_size, (const char *)fields.data, (uint32_t)fields.size, (uint32_t)count,
+                        (uint32_t)deflate);
   buffer_free(&fields);
   test_sock *sock = session_sock(s, handle);
   if (good && got == 0 && sock != NULL)
@@ -134,7 +133,7 @@ static int op_ws_broadcast(test_session *s, const test_step *step) {
   for (int i = 4; i + 1 < step->count && count < MOST; i += 2)
     if (!arg_handle(s, step, i, &handles[count++]))
       return 0;
-  int32_t got = tw_ws_broadcast(s->core, handles, count, flags, s->scratch.data, (uint32_t)s->scratch.size);
+  int32_t got = twc_ws_broadcast(s->core, handles, count, flags, s->scratch.data, (uint32_t)s->scratch.size);
   if (expect_result(s, step, 3, got, 0) == 0)
     return 0;
   for (uint32_t i = 0; got >= 0 && i < count; i++)
@@ -157,7 +156,7 @@ static int op_ws_options(test_session *s, const test_step *step) {
   if (!arg_handle(s, step, 1, &handle) || !arg_flags(s, step, 2, words, &options) ||
       !arg_number(s, step, 3, &message) || !arg_number(s, step, 4, &fragments))
     return 0;
-  int32_t got = tw_ws_set_options(s->core, handle, options, (uint32_t)message, (uint32_t)fragments);
+  int32_t got = twc_ws_set_options(s->core, handle, options, (uint32_t)message, (uint32_t)fragments);
   return settled_result(s, step, 5, got, 0);
 }
 
@@ -166,14 +165,14 @@ static int op_ws_set_deflate(test_session *s, const test_step *step) {
   long long deflate;
   if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &deflate))
     return 0;
-  return settled_result(s, step, 3, tw_ws_set_deflate(s->core, handle, (uint32_t)deflate), 0);
+  return settled_result(s, step, 3, twc_ws_set_deflate(s->core, handle, (uint32_t)deflate), 0);
 }
 
 static int op_ws_deflate(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
     return 0;
-  return expect_result(s, step, 2, tw_ws_deflate(s->core, handle), 0);
+  return expect_result(s, step, 2, twc_ws_deflate(s->core, handle), 0);
 }
 
 static int op_heartbeat(test_session *s, const test_step *step) {
@@ -182,7 +181,7 @@ static int op_heartbeat(test_session *s, const test_step *step) {
   long long timeout;
   if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &interval) || !arg_number(s, step, 3, &timeout))
     return 0;
-  int32_t got = tw_ws_set_heartbeat(s->core, handle, (uint32_t)interval, (uint32_t)timeout);
+  int32_t got = twc_ws_set_heartbeat(s->core, handle, (uint32_t)interval, (uint32_t)timeout);
   return settled_result(s, step, 4, got, 0);
 }
 

@@ -122,8 +122,8 @@ static const struct {
     [TW_SOCKET_UNIX_LISTENER] = {"listen-unix", {TW_KIND_LISTENER, TW_KIND_LISTENER}, true, false},
 };
 
-int32_t tw_port_open(void *context, int32_t handle, uint32_t kind, const char *name, uint32_t name_size,
-                     uint32_t port) {
+int32_t twc_port_open(void *context, int32_t handle, uint32_t kind, const char *name, uint32_t name_size,
+                      uint32_t port) {
   script_host *host = context;
   tap_import(host, "open", handle, kind, port, name, name_size);
   test_sock *sock = script_host_sock(host, handle);
@@ -164,7 +164,7 @@ static void written(script_host *host, test_sock *sock, const uint8_t *data, siz
   log_join(&host->wire, prefix, data, size);
 }
 
-int32_t tw_port_write(void *context, int32_t handle, const tw_span *spans, uint32_t count) {
+int32_t twc_port_write(void *context, int32_t handle, const tw_span *spans, uint32_t count) {
   script_host *host = context;
   for (uint32_t i = 0; i < count; i++)
     tap_import(host, "write", handle, i, count, host->arena + spans[i].data, spans[i].size);
@@ -258,8 +258,8 @@ void script_host_hand_back(test_sock *sock) {
   sock->again = sock->pending.size > 0;
 }
 
-int32_t tw_port_send_to(void *context, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
-                        const void *data, uint32_t size) {
+int32_t twc_port_send_to(void *context, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
+                         const void *data, uint32_t size) {
   script_host *host = context;
   tap_import(host, "to", handle, port, 0, address, address_size);
   tap_import(host, "send", handle, 0, 0, data, size);
@@ -288,7 +288,7 @@ static test_sock *stream_of(script_host *host, int32_t handle, const char *fault
   return NULL;
 }
 
-void tw_port_shutdown(void *context, int32_t handle) {
+void twc_port_shutdown(void *context, int32_t handle) {
   script_host *host = context;
   tap_import(host, "shutdown", handle, 0, 0, "", 0);
   test_sock *sock =
@@ -299,7 +299,7 @@ void tw_port_shutdown(void *context, int32_t handle) {
   sock->finished = true;
 }
 
-int32_t tw_port_connect(void *context, int32_t handle, const char *address, uint32_t address_size, uint32_t port) {
+int32_t twc_port_connect(void *context, int32_t handle, const char *address, uint32_t address_size, uint32_t port) {
   script_host *host = context;
   tap_import(host, "connect", handle, port, 0, address, address_size);
   test_sock *sock = script_host_sock(host, handle);
@@ -313,7 +313,7 @@ int32_t tw_port_connect(void *context, int32_t handle, const char *address, uint
   return refuse;
 }
 
-int32_t tw_port_start_tls(void *context, int32_t handle, const char *name, uint32_t name_size) {
+int32_t twc_port_start_tls(void *context, int32_t handle, const char *name, uint32_t name_size) {
   script_host *host = context;
   tap_import(host, "tls", handle, 0, 0, name, name_size);
   test_sock *sock = stream_of(host, handle, "TLS is started on a stream that is not ready for it");
@@ -326,7 +326,7 @@ int32_t tw_port_start_tls(void *context, int32_t handle, const char *name, uint3
   return refuse;
 }
 
-void tw_port_read(void *context, int32_t handle, uint32_t on) {
+void twc_port_read(void *context, int32_t handle, uint32_t on) {
   script_host *host = context;
   tap_import(host, "read", handle, on, 0, "", 0);
   test_sock *sock = script_host_sock(host, handle);
@@ -338,7 +338,7 @@ void tw_port_read(void *context, int32_t handle, uint32_t on) {
   sock->reading = on != 0;
 }
 
-void tw_port_close(void *context, int32_t handle, uint32_t how) {
+void twc_port_close(void *context, int32_t handle, uint32_t how) {
   script_host *host = context;
   tap_import(host, "close", handle, how, 0, "", 0);
   test_sock *sock = script_host_sock(host, handle);
@@ -350,7 +350,7 @@ void tw_port_close(void *context, int32_t handle, uint32_t how) {
   script_host_forget(sock);
 }
 
-int32_t tw_port_address(void *context, int32_t handle, uint32_t which, char *text, uint32_t capacity) {
+int32_t twc_port_address(void *context, int32_t handle, uint32_t which, char *text, uint32_t capacity) {
   script_host *host = context;
   tap_import(host, "address", handle, which, capacity, "", 0);
   test_sock *sock = script_host_sock(host, handle);
@@ -374,7 +374,7 @@ static uint8_t random_byte(script_host *host) {
   return (uint8_t)(x >> 24);
 }
 
-void tw_port_random(void *context, void *data, uint32_t size) {
+void twc_port_random(void *context, void *data, uint32_t size) {
   script_host *host = context;
   uint8_t *out = data;
   tap_import(host, "random", 0, size, 0, "", 0);

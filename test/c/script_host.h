@@ -8,7 +8,7 @@
 
 #include "log.h"
 #include "tap.h"
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
 enum { TEST_SOCKS = 128, TEST_NAME = 16 };
 
@@ -22,7 +22,7 @@ typedef struct test_sock {
   bool finished;        /* our half was ended */
   bool securing;        /* a TLS handshake is under way */
   long long take;       /* bytes the next writes may take, or -1 for all */
-  int32_t refuse_write; /* what the next tw_port_write answers */
+  int32_t refuse_write; /* what the next twc_port_write answers */
   uint32_t writes;
   /* What the last write left pending: where it lies and what it was, to see that the core leaves it alone. */
   tw_span spans[TW_MAX_SPANS];
@@ -59,10 +59,10 @@ typedef struct script_host {
   test_sock *opening; /* whose open call is running */
   test_buffer random; /* what a vector wants to be drawn next */
   uint32_t random_state;
-  int32_t refuse_open;    /* what the next tw_port_open answers */
-  int32_t refuse_send;    /* what the next tw_port_send_to answers */
-  int32_t refuse_connect; /* what the next tw_port_connect answers */
-  int32_t refuse_tls;     /* what the next tw_port_start_tls answers */
+  int32_t refuse_open;    /* what the next twc_port_open answers */
+  int32_t refuse_send;    /* what the next twc_port_send_to answers */
+  int32_t refuse_connect; /* what the next twc_port_connect answers */
+  int32_t refuse_tls;     /* what the next twc_port_start_tls answers */
   bool dribble;           /* take half of each write, the rest later */
   char fault[200];        /* how the core broke the contract, or empty */
 } script_host;
@@ -86,7 +86,7 @@ bool script_host_write_pending(script_host *host, test_sock *sock, size_t size);
 /* What is still pending goes back to the core: it offers it again. */
 void script_host_hand_back(test_sock *sock);
 
-/* The socket is gone, as after tw_closed. */
+/* The socket is gone, as after twc_closed. */
 void script_host_forget(test_sock *sock);
 
 void script_host_fault(script_host *host, const char *what, const test_sock *sock);

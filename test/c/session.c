@@ -85,10 +85,10 @@ static void drain(test_session *s, uint32_t ready) {
       return;
     }
     for (uint32_t i = 0; i < ready; i++) {
-      events_add(s, &tw_events(s->core)[i]);
+      events_add(s, &twc_events(s->core)[i]);
       handle_event(s);
     }
-    ready = tw_pump(s->core);
+    ready = twc_pump(s->core);
   }
 }
 
@@ -99,11 +99,11 @@ static bool dribble(test_session *s, test_sock *sock) {
   sock->offer_again = !sock->offer_again;
   if (sock->offer_again) {
     script_host_hand_back(sock);
-    drain(s, tw_written(s->core, sock->handle, 0));
+    drain(s, twc_written(s->core, sock->handle, 0));
   } else {
     uint32_t size = (uint32_t)sock->pending.size;
     script_host_write_pending(&s->host, sock, size);
-    drain(s, tw_written(s->core, sock->handle, size));
+    drain(s, twc_written(s->core, sock->handle, size));
   }
   return true;
 }
@@ -113,15 +113,15 @@ static bool deliver_held(test_session *s, test_sock *sock) {
     return false;
   if (sock->held.size > 0) {
     uint32_t size = sock->held.size < s->limits.recvBuffer ? (uint32_t)sock->held.size : s->limits.recvBuffer;
-    memcpy(tw_rx_buffer(s->core), sock->held.data, size);
+    memcpy(twc_rx_buffer(s->core), sock->held.data, size);
     buffer_drop(&sock->held, size);
-    drain(s, tw_received(s->core, sock->handle, size));
+    drain(s, twc_received(s->core, sock->handle, size));
     return true;
   }
   if (!sock->held_end)
     return false;
   sock->held_end = false;
-  drain(s, tw_ended(s->core, sock->handle));
+  drain(s, twc_ended(s->core, sock->handle));
   return true;
 }
 
@@ -131,10 +131,10 @@ void session_settle(test_session *s, uint32_t ready) {
   drain(s, ready);
   bool moved = true;
   for (int rounds = 0; moved && s->host.fault[0] == '\0'; rounds++) {
-    bool quiet = !s->hold && tw_flush(s->core) == 0;
-    uint32_t more = tw_pump(s->core);
+    bool quiet = !s->hold && twc_flush(s->core) == 0;
+    uint32_t more = twc_pump(s->core);
     if (quiet && more > 0)
-      script_host_fault(&s->host, "tw_flush kept silent about an event", NULL);
+      script_host_fault(&s->host, "twc_flush kept silent about an event", NULL);
     moved = more > 0;
     drain(s, more);
     for (int i = 0; i < s->host.count; i++) {
@@ -166,8 +166,8 @@ void session_receive(test_session *s, int32_t handle, const uint8_t *data, size_
     if (sock != NULL && sock->open && (!sock->reading || sock->held.size > 0)) {
       buffer_append(&sock->held, data, piece);
     } else {
-      memcpy(tw_rx_buffer(s->core), data, piece);
-      session_settle(s, tw_received(s->core, handle, (uint32_t)piece));
+      memcpy(twc_rx_buffer(s->core), data, piece);
+      session_settle(s, twc_received(s->core, handle, (uint32_t)piece));
     }
     data += piece;
     size -= piece;
@@ -181,20 +181,20 @@ void session_ended(test_session *s, int32_t handle) {
   if (sock != NULL && sock->open && (!sock->reading || sock->held.size > 0))
     sock->held_end = true;
   else
-    session_settle(s, tw_ended(s->core, handle));
+    session_settle(s, twc_ended(s->core, handle));
 }
 
 /* Ticks when the core asked for it, as a host does. */
 void session_advance(test_session *s, uint32_t ms) {
   for (int idle = 0; s->host.fault[0] == '\0';) {
-    uint32_t wait = tw_wait(s->core);
+    uint32_t wait = twc_wait(s->core);
     uint32_t step = wait < ms ? wait : ms;
     idle = step == 0 ? idle + 1 : 0;
     if (idle > QUIET_AFTER)
-      script_host_fault(&s->host, "tw_wait stays 0", NULL);
+      script_host_fault(&s->host, "twc_wait stays 0", NULL);
     s->now += step;
     ms -= step;
-    session_settle(s, tw_tick(s->core, s->now));
+    session_settle(s, twc_tick(s->core, s->now));
     if (ms == 0)
       break;
   }
@@ -208,9 +208,9 @@ static bool start(test_session *s) {
     if (!s->own_recv_buffer)
       s->limits.recvBuffer = SMALL_BUFFER;
   }
-  uint32_t need = tw_need(&s->limits);
+  uint32_t need = twc_need(&s->limits);
   if (need == 0)
-    return fail_with(s, "tw_need: a limit is out of its range") != 0;
+    return fail_with(s, "twc_need: a limit is out of its range") != 0;
   if (need > s->memory_size) {
     free(s->memory);
     s->memory_size = ((size_t)need + 63) / 64 * 64;
@@ -221,15 +221,15 @@ static bool start(test_session *s) {
   /* Most blocks keep what the last run left: that is as foreign, and most of the arena. */
   size_t blocks = s->limits.sendPool > POISONED_BLOCKS ? s->limits.sendPool - POISONED_BLOCKS : 0;
   memset(s->memory, POISON, need - blocks);
-  if (tw_init(s->memory, need - 1, &s->limits, &s->host) != NULL)
-    return fail_with(s, "tw_init took less memory than tw_need asked for") != 0;
+  if (twc_init(s->memory, need - 1, &s->limits, &s->host) != NULL)
+    return fail_with(s, "twc_init took less memory than twc_need asked for") != 0;
   s->host.arena = s->memory;
-  s->core = tw_init(s->memory, need, &s->limits, &s->host);
+  s->core = twc_init(s->memory, need, &s->limits, &s->host);
   if (s->core == NULL)
-    return fail_with(s, "tw_init returned NULL") != 0;
+    return fail_with(s, "twc_init returned NULL") != 0;
   s->now = s->mode.wrap ? 0xffffffffu - 499 : 1000000;
-  session_settle(s, tw_tick(s->core, s->now));
-  s->all_blocks = tw_free_blocks(s->core);
+  session_settle(s, twc_tick(s->core, s->now));
+  s->all_blocks = twc_free_blocks(s->core);
   return true;
 }
 
@@ -282,16 +282,16 @@ static bool clean_up(test_session *s) {
   s->hold = false;
   s->host.refuse_open = 0;
   for (int i = 0; i < s->host.count; i++)
-    tw_close(s->core, s->host.socks[i].handle);
+    twc_close(s->core, s->host.socks[i].handle);
   session_settle(s, 0);
   session_advance(s, s->limits.closeTimeoutMs);
   if (s->host.fault[0] != '\0')
     return fail_with(s, "when all was closed, the core broke the contract of the host: %s", s->host.fault) != 0;
-  if (tw_free_blocks(s->core) != s->all_blocks)
-    return fail_with(s, "when all was closed, %u of %u blocks are free", (unsigned)tw_free_blocks(s->core),
+  if (twc_free_blocks(s->core) != s->all_blocks)
+    return fail_with(s, "when all was closed, %u of %u blocks are free", (unsigned)twc_free_blocks(s->core),
                      (unsigned)s->all_blocks) != 0;
-  if (tw_wait(s->core) != TW_FOREVER)
-    return fail_with(s, "when all was closed, a timer is left: %u ms", (unsigned)tw_wait(s->core)) != 0;
+  if (twc_wait(s->core) != TW_FOREVER)
+    return fail_with(s, "when all was closed, a timer is left: %u ms", (unsigned)twc_wait(s->core)) != 0;
   for (int i = 0; i < s->host.count; i++)
     if (s->host.socks[i].open)
       return fail_with(s, "when all was closed, the host's socket of %s is still open", s->host.socks[i].name) != 0;
@@ -308,7 +308,7 @@ static bool fill_tables(test_session *s) {
     bool ws = i >= s->limits.sockets;
     test_sock *sock = script_host_add(&s->host, name, ws ? TW_KIND_WS : TW_KIND_TCP);
     s->host.opening = sock;
-    int32_t handle = ws ? tw_ws_connect(s->core, "ws://h/", 7) : tw_tcp_connect(s->core, "h", 1, 80);
+    int32_t handle = ws ? twc_ws_connect(s->core, "ws://h/", 7) : twc_tcp_connect(s->core, "h", 1, 80);
     s->host.opening = NULL;
     const uint32_t opened = (uint32_t)handle;
     tap_add(&s->host.tap, "opened", &opened, 1, "", 0);

@@ -25,7 +25,7 @@ const sanitizers = [
 
 /** Where the stub is searched for, then lwIP, then ours. */
 const includes = [
-  ["-Iesp32", "-Iesp32/include", "-Icore-c/include", "-Icore-c"],
+  ["-Iesp32", "-Iesp32/include", "-Icore-c/include", "-Icore-c", "-Ic/include", "-Ic/src"],
   ["-Itest/esp32/stub/include", "-Itest/esp32/stub", "-Itest/esp32/lwip", `-I${folder}`],
 ].flat();
 const lwipIncludes = ["-Itest/esp32/lwip", `-isystem${join(lwip, "src/include")}`];

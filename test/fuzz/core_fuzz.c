@@ -119,21 +119,21 @@ static void on_event(fuzz *f, const tw_event *event) {
     break;
   }
   if ((event->type == TW_EVENT_DATA || event->type == TW_EVENT_HTTP_BODY) && fuzz_range(&f->input, 2) == 0)
-    tw_consumed(f->core, event->handle, event->size);
+    twc_consumed(f->core, event->handle, event->size);
 }
 
 static void drain(fuzz *f, uint32_t ready) {
-  for (uint32_t rounds = 0; ready > 0; ready = tw_pump(f->core)) {
+  for (uint32_t rounds = 0; ready > 0; ready = twc_pump(f->core)) {
     fuzz_check(ready <= limits.events, "more records than there is room for");
     fuzz_check(++rounds < 4096, "a drain without an end");
     for (uint32_t i = 0; i < ready; i++)
-      on_event(f, &tw_events(f->core)[i]);
+      on_event(f, &twc_events(f->core)[i]);
   }
 }
 
 static void flush(fuzz *f) {
-  if (tw_flush(f->core) != 0)
-    drain(f, tw_pump(f->core));
+  if (twc_flush(f->core) != 0)
+    drain(f, twc_pump(f->core));
 }
 
 static int32_t any_handle(fuzz *f) {
@@ -164,8 +164,8 @@ static uint32_t right_answer(const fuzz_socket *socket, uint8_t *to) {
   uint8_t digest[20];
   char accept[29] = "";
   int size = snprintf(text, sizeof text, "%.24s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", socket->key);
-  tw_sha1(text, (uint32_t)size, digest);
-  tw_base64(digest, sizeof digest, accept);
+  twc_sha1(text, (uint32_t)size, digest);
+  twc_base64(digest, sizeof digest, accept);
   return (uint32_t)sprintf((char *)to,
                            "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                            "Sec-WebSocket-Accept: %.28s\r\n\r\n",
@@ -200,7 +200,7 @@ static void receive(fuzz *f) {
   fuzz_socket *socket = any_socket(f, &handle);
   if (socket == NULL || !socket->connected || !socket->reading)
     return;
-  uint8_t *rx = tw_rx_buffer(f->core);
+  uint8_t *rx = twc_rx_buffer(f->core);
   uint32_t size = 1;
   switch (fuzz_range(&f->input, 7)) {
   case 0:
@@ -222,9 +222,9 @@ static void receive(fuzz *f) {
     break;
   }
   if (fuzz_range(&f->input, 16) == 0)
-    drain(f, tw_unread(f->core, handle, size));
+    drain(f, twc_unread(f->core, handle, size));
   else
-    drain(f, tw_received(f->core, handle, size));
+    drain(f, twc_received(f->core, handle, size));
 }
 
 static void deliver(fuzz *f) {
@@ -238,7 +238,7 @@ static void deliver(fuzz *f) {
   case 1:
     if (socket->kind != TW_SOCKET_UDP && !socket->connected) {
       socket->connected = true;
-      drain(f, tw_connected(f->core, handle));
+      drain(f, twc_connected(f->core, handle));
     }
     break;
   case 2:
@@ -246,39 +246,39 @@ static void deliver(fuzz *f) {
       fuzz_check_lent(&f->host, socket);
       uint32_t size = socket->span_count > 0 ? socket->lent : 0;
       socket->lent = 0;
-      drain(f, tw_written(f->core, handle, size));
+      drain(f, twc_written(f->core, handle, size));
     }
     break;
   case 3:
     if (socket->connected && socket->reading && !listener)
-      drain(f, tw_ended(f->core, handle));
+      drain(f, twc_ended(f->core, handle));
     break;
   case 4:
     fuzz_check_lent(&f->host, socket);
     socket->open = false;
-    drain(f, tw_closed(f->core, handle, fuzz_range(&f->input, 2) == 0 ? 0 : TW_ERR_RESET));
+    drain(f, twc_closed(f->core, handle, fuzz_range(&f->input, 2) == 0 ? 0 : TW_ERR_RESET));
     break;
   case 5:
     if (socket->securing) {
       socket->securing = false;
-      drain(f, tw_secured(f->core, handle));
+      drain(f, twc_secured(f->core, handle));
     }
     break;
   case 6:
     if (listener && socket->connected) {
-      int32_t accepted = tw_accepted(f->core, handle);
+      int32_t accepted = twc_accepted(f->core, handle);
       if (accepted > 0) {
         uint32_t index = (uint32_t)accepted & 0x7fff;
         f->host.handles[index] = accepted;
         f->host.sockets[index] = (fuzz_socket){.open = true, .connected = true, .reading = true, .kind = TW_SOCKET_TCP};
-        drain(f, tw_connected(f->core, accepted));
+        drain(f, twc_connected(f->core, accepted));
       }
     }
     break;
   default:
     if (socket->kind == TW_SOCKET_UDP) {
-      memcpy(tw_rx_address(f->core), "1.2.3.4", 7);
-      drain(f, tw_datagram(f->core, handle, fuzz_range(&f->input, 512), 7, 53));
+      memcpy(twc_rx_address(f->core), "1.2.3.4", 7);
+      drain(f, twc_datagram(f->core, handle, fuzz_range(&f->input, 512), 7, 53));
     }
     break;
   }
@@ -293,40 +293,40 @@ static void open_one(fuzz *f) {
     remember(f, fuzz_http_open(f->core, &f->input));
     break;
   case 0:
-    remember(f, tw_tcp_connect(f->core, "host", 4, (int32_t)fuzz_range(&f->input, 3)));
+    remember(f, twc_tcp_connect(f->core, "host", 4, (int32_t)fuzz_range(&f->input, 3)));
     break;
   case 1:
-    remember(f, tw_udp_open(f->core, 0));
+    remember(f, twc_udp_open(f->core, 0));
     break;
   case 2:
-    remember(f, tw_listen(f->core, TW_SOCKET_TCP_LISTENER, "", 0, 80));
+    remember(f, twc_listen(f->core, TW_SOCKET_TCP_LISTENER, "", 0, 80));
     break;
   case 3:
-    remember(f, tw_unix_connect(f->core, "/s", 2));
+    remember(f, twc_unix_connect(f->core, "/s", 2));
     break;
   default:
-    remember(f, tw_ws_connect(f->core, url, (uint32_t)strlen(url)));
+    remember(f, twc_ws_connect(f->core, url, (uint32_t)strlen(url)));
     break;
   }
 }
 
 static void close_one(fuzz *f, int32_t handle) {
-  int32_t result = fuzz_range(&f->input, 2) == 0   ? tw_ws_start_close(f->core, handle, 3000, "why", 3)
-                   : fuzz_range(&f->input, 3) == 0 ? tw_abort(f->core, handle)
-                                                   : tw_close(f->core, handle);
+  int32_t result = fuzz_range(&f->input, 2) == 0   ? twc_ws_close(f->core, handle, 3000, "why", 3)
+                   : fuzz_range(&f->input, 3) == 0 ? twc_abort(f->core, handle)
+                                                   : twc_close(f->core, handle);
   fuzz_handle *one = known(f, handle);
   if (result == 0 && one != NULL)
     one->closed = true;
   if (result == 0)
-    fuzz_check(tw_close(f->core, handle) == TW_ERR_HANDLE, "a closed handle can be closed again");
+    fuzz_check(twc_close(f->core, handle) == TW_ERR_HANDLE, "a closed handle can be closed again");
 }
 
 static void send_one(fuzz *f, int32_t handle) {
   uint8_t bytes[800];
   uint32_t size = fuzz_range(&f->input, sizeof bytes);
   memset(bytes, fuzz_byte(&f->input) & 0x7f, sizeof bytes);
-  int32_t before = tw_buffered(f->core, handle);
-  uint32_t blocks = tw_free_blocks(f->core);
+  int32_t before = twc_buffered(f->core, handle);
+  uint32_t blocks = twc_free_blocks(f->core);
   int32_t result;
   switch (fuzz_range(&f->input, 7)) {
   case 4:
@@ -335,20 +335,20 @@ static void send_one(fuzz *f, int32_t handle) {
     result = fuzz_http_send(f->core, &f->input, handle);
     break;
   case 0:
-    result = tw_send(f->core, handle, bytes, size);
+    result = twc_send(f->core, handle, bytes, size);
     break;
   case 1:
-    result = tw_ws_send_ping(f->core, handle, bytes, size % 140);
+    result = twc_ws_ping(f->core, handle, bytes, size % 140);
     break;
   case 2:
-    result = tw_udp_send_to(f->core, handle, "::1", 3, 53, bytes, size);
+    result = twc_udp_send_to(f->core, handle, "::1", 3, 53, bytes, size);
     break;
   default:
-    result = tw_ws_send_message(f->core, handle, fuzz_range(&f->input, 5), bytes, size);
+    result = twc_ws_send(f->core, handle, fuzz_range(&f->input, 5), bytes, size);
     break;
   }
   if (result < 0)
-    fuzz_check(tw_buffered(f->core, handle) == before && tw_free_blocks(f->core) == blocks,
+    fuzz_check(twc_buffered(f->core, handle) == before && twc_free_blocks(f->core) == blocks,
                "a refused send changes something");
 }
 
@@ -363,46 +363,46 @@ static void set_one(fuzz *f, int32_t handle) {
   uint32_t on = fuzz_range(&f->input, 2);
   switch (fuzz_range(&f->input, 14)) {
   case 0:
-    tw_set_receiving(f->core, handle, on);
+    twc_set_receiving(f->core, handle, on);
     break;
   case 1:
-    tw_set_auto_reconnect(f->core, handle, on);
+    twc_set_auto_reconnect(f->core, handle, on);
     break;
   case 2:
-    tw_set_reconnect_delays(f->core, handle, delays, fuzz_range(&f->input, 4));
+    twc_set_reconnect_delays(f->core, handle, delays, fuzz_range(&f->input, 4));
     break;
   case 3:
-    tw_set_half_open(f->core, handle, on);
+    twc_set_half_open(f->core, handle, on);
     break;
   case 4:
-    tw_set_window(f->core, handle, fuzz_range(&f->input, 3) * 50);
+    twc_set_window(f->core, handle, fuzz_range(&f->input, 3) * 50);
     break;
   case 5:
-    tw_set_deadline(f->core, handle, fuzz_range(&f->input, 4), fuzz_range(&f->input, 50));
+    twc_set_deadline(f->core, handle, fuzz_range(&f->input, 4), fuzz_range(&f->input, 50));
     break;
   case 6:
-    tw_set_tls(f->core, handle, on);
+    twc_set_tls(f->core, handle, on);
     break;
   case 7:
-    tw_start_tls(f->core, handle, "name", 4);
+    twc_start_tls(f->core, handle, "name", 4);
     break;
   case 8:
-    tw_shutdown(f->core, handle);
+    twc_shutdown(f->core, handle);
     break;
   case 9:
-    tw_ws_header(f->core, handle, "X-A", 3, "value", fuzz_range(&f->input, 6));
+    twc_ws_header(f->core, handle, "X-A", 3, "value", fuzz_range(&f->input, 6));
     break;
   case 10:
-    tw_ws_protocol(f->core, handle, "abcdef", fuzz_range(&f->input, 7));
+    twc_ws_protocol(f->core, handle, "abcdef", fuzz_range(&f->input, 7));
     break;
   case 11:
-    tw_udp_connect(f->core, handle, "1.2.3.4", 7, 53);
+    twc_udp_connect(f->core, handle, "1.2.3.4", 7, 53);
     break;
   case 12:
-    tw_address(f->core, handle, on, text, sizeof text);
+    twc_address(f->core, handle, on, text, sizeof text);
     break;
   default:
-    tw_target(f->core, handle, text, sizeof text);
+    twc_target(f->core, handle, text, sizeof text);
     break;
   }
 }
@@ -430,22 +430,22 @@ static void http_one(fuzz *f, int32_t handle) {
 /* Whatever happened, closing everything gives everything back. */
 static void finish(fuzz *f, uint32_t blocks) {
   for (uint32_t i = 0; i < HANDLES; i++)
-    tw_close(f->core, f->handles[i].handle);
+    twc_close(f->core, f->handles[i].handle);
   for (uint32_t i = 0; i < FUZZ_SLOTS; i++)
-    tw_close(f->core, f->host.handles[i]);
+    twc_close(f->core, f->host.handles[i]);
   for (uint32_t i = 0; i < 4; i++) {
     flush(f);
     f->now += limits.closeTimeoutMs;
-    drain(f, tw_tick(f->core, f->now));
+    drain(f, twc_tick(f->core, f->now));
   }
-  drain(f, tw_pump(f->core));
-  fuzz_check(tw_wait(f->core) == TW_FOREVER, "a timer is left");
-  fuzz_check(tw_free_blocks(f->core) == blocks, "a block is lost");
+  drain(f, twc_pump(f->core));
+  fuzz_check(twc_wait(f->core) == TW_FOREVER, "a timer is left");
+  fuzz_check(twc_free_blocks(f->core) == blocks, "a block is lost");
   f->input = (fuzz_input){0};
   for (uint32_t i = 0; i < SOCKETS; i++)
-    fuzz_check(tw_tcp_connect(f->core, "host", 4, 80) > 0, "a socket's slot or its text is lost");
+    fuzz_check(twc_tcp_connect(f->core, "host", 4, 80) > 0, "a socket's slot or its text is lost");
   for (uint32_t i = 0; i < WEB_SOCKETS; i++)
-    fuzz_check(tw_ws_connect(f->core, "ws://h/", 7) > 0, "a WebSocket's slot or its text is lost");
+    fuzz_check(twc_ws_connect(f->core, "ws://h/", 7) > 0, "a WebSocket's slot or its text is lost");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -455,9 +455,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   memset(&f, 0, sizeof f);
   f.input = (fuzz_input){data, size};
   f.host = (fuzz_host){.input = &f.input, .arena = arena, .arena_size = ARENA};
-  fuzz_check(tw_need(&limits) > 0 && tw_need(&limits) <= ARENA, "the limits of this test need another arena");
-  f.core = tw_init(arena, ARENA, &limits, &f.host);
-  uint32_t blocks = tw_free_blocks(f.core);
+  fuzz_check(twc_need(&limits) > 0 && twc_need(&limits) <= ARENA, "the limits of this test need another arena");
+  f.core = twc_init(arena, ARENA, &limits, &f.host);
+  uint32_t blocks = twc_free_blocks(f.core);
   while (f.input.size > 0) {
     switch (fuzz_range(&f.input, 14)) {
     case 12:
@@ -478,7 +478,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       break;
     case 4:
       f.now += fuzz_range(&f.input, 256);
-      drain(&f, tw_tick(f.core, f.now));
+      drain(&f, twc_tick(f.core, f.now));
       break;
     case 5:
     case 6:

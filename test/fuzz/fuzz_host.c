@@ -57,8 +57,8 @@ void fuzz_check_lent(const fuzz_host *host, const fuzz_socket *socket) {
   }
 }
 
-int32_t tw_port_open(void *context, int32_t handle, uint32_t kind, const char *name, uint32_t name_size,
-                     uint32_t port) {
+int32_t twc_port_open(void *context, int32_t handle, uint32_t kind, const char *name, uint32_t name_size,
+                      uint32_t port) {
   fuzz_host *host = context;
   (void)name;
   (void)port;
@@ -80,7 +80,7 @@ static void find_key(fuzz_socket *socket, const uint8_t *data, uint32_t size) {
       memcpy(socket->key, data + i + sizeof name - 1, sizeof socket->key);
 }
 
-int32_t tw_port_write(void *context, int32_t handle, const tw_span *spans, uint32_t count) {
+int32_t twc_port_write(void *context, int32_t handle, const tw_span *spans, uint32_t count) {
   fuzz_host *host = context;
   fuzz_socket *socket = must_be_open(host, handle);
   fuzz_check(socket->connected && !socket->finished, "a write before the connection or after its end");
@@ -119,8 +119,8 @@ int32_t tw_port_write(void *context, int32_t handle, const tw_span *spans, uint3
   }
 }
 
-int32_t tw_port_send_to(void *context, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
-                        const void *data, uint32_t size) {
+int32_t twc_port_send_to(void *context, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
+                         const void *data, uint32_t size) {
   (void)address;
   (void)port;
   (void)data;
@@ -130,19 +130,19 @@ int32_t tw_port_send_to(void *context, int32_t handle, const char *address, uint
   return fuzz_range(host->input, 4) == 0 ? TW_ERR_BACKPRESSURE : (int32_t)size;
 }
 
-void tw_port_read(void *context, int32_t handle, uint32_t on) {
+void twc_port_read(void *context, int32_t handle, uint32_t on) {
   fuzz_socket *socket = must_be_open(context, handle);
   fuzz_check(socket->reading != (on != 0), "reading is switched to what it is");
   socket->reading = on != 0;
 }
 
-void tw_port_shutdown(void *context, int32_t handle) {
+void twc_port_shutdown(void *context, int32_t handle) {
   fuzz_socket *socket = must_be_open(context, handle);
   fuzz_check(socket->connected && socket->lent == 0 && !socket->finished, "FIN before all is written, or twice");
   socket->finished = true;
 }
 
-int32_t tw_port_connect(void *context, int32_t handle, const char *address, uint32_t address_size, uint32_t port) {
+int32_t twc_port_connect(void *context, int32_t handle, const char *address, uint32_t address_size, uint32_t port) {
   (void)address;
   (void)address_size;
   (void)port;
@@ -150,7 +150,7 @@ int32_t tw_port_connect(void *context, int32_t handle, const char *address, uint
   return 0;
 }
 
-int32_t tw_port_start_tls(void *context, int32_t handle, const char *name, uint32_t name_size) {
+int32_t twc_port_start_tls(void *context, int32_t handle, const char *name, uint32_t name_size) {
   (void)name;
   (void)name_size;
   fuzz_host *host = context;
@@ -162,13 +162,13 @@ int32_t tw_port_start_tls(void *context, int32_t handle, const char *name, uint3
   return 0;
 }
 
-void tw_port_close(void *context, int32_t handle, uint32_t how) {
+void twc_port_close(void *context, int32_t handle, uint32_t how) {
   fuzz_socket *socket = must_be_open(context, handle);
   fuzz_check(how <= TW_CLOSE_ABORT, "a way of closing that is none");
   socket->open = false;
 }
 
-int32_t tw_port_address(void *context, int32_t handle, uint32_t which, char *text, uint32_t capacity) {
+int32_t twc_port_address(void *context, int32_t handle, uint32_t which, char *text, uint32_t capacity) {
   (void)which;
   must_be_open(context, handle);
   uint32_t size = capacity < 9 ? capacity : 9;
@@ -176,7 +176,7 @@ int32_t tw_port_address(void *context, int32_t handle, uint32_t which, char *tex
   return (int32_t)size;
 }
 
-void tw_port_random(void *context, void *data, uint32_t size) {
+void twc_port_random(void *context, void *data, uint32_t size) {
   (void)context;
   memset(data, 0x5a, size);
 }

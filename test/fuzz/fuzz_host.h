@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
 enum { FUZZ_SLOTS = 64, FUZZ_LENT = 4096 };
 

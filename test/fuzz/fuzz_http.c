@@ -56,14 +56,14 @@ int32_t fuzz_http_open(tw_core *core, fuzz_input *input) {
   static const char *const hosts[] = {"h", "::1", "a b"};
   if (fuzz_range(input, 2) == 0) {
     const char *url = pick(input, urls, COUNT(urls));
-    return tw_ws_connect_via(core, url, (uint32_t)strlen(url), "p", 1, port, credentials, size);
+    return twc_ws_connect_via(core, url, (uint32_t)strlen(url), "p", 1, port, credentials, size);
   }
   const char *host = pick(input, hosts, COUNT(hosts));
-  return tw_tcp_connect_via(core, host, (uint32_t)strlen(host), 1, "p", 1, port, credentials, size);
+  return twc_tcp_connect_via(core, host, (uint32_t)strlen(host), 1, "p", 1, port, credentials, size);
 }
 
 int32_t fuzz_http_read(tw_core *core, fuzz_input *input, int32_t handle) {
-  return tw_http_read(core, handle, fuzz_range(input, 9), fuzz_range(input, 40));
+  return twc_http_read(core, handle, fuzz_range(input, 9), fuzz_range(input, 40));
 }
 
 int32_t fuzz_http_send(tw_core *core, fuzz_input *input, int32_t handle) {
@@ -87,9 +87,9 @@ int32_t fuzz_http_send(tw_core *core, fuzz_input *input, int32_t handle) {
   const uint32_t trailers = fuzz_range(input, 2);
   memset(body, 'b', sizeof body);
   if (fuzz_range(input, 2) == 0)
-    return tw_http_send_body(core, handle, fuzz_range(input, 2), body, size, "X\0y", trailers * 4, trailers);
-  return tw_http_send(core, handle, fuzz_range(input, 16), heads[head].status, heads[head].text, heads[head].size,
-                      heads[head].fields, body, size);
+    return twc_http_send_body(core, handle, fuzz_range(input, 2), body, size, "X\0y", trailers * 4, trailers);
+  return twc_http_send(core, handle, fuzz_range(input, 16), heads[head].status, heads[head].text, heads[head].size,
+                       heads[head].fields, body, size);
 }
 
 void fuzz_serve(tw_core *core, fuzz_input *input, int32_t handle) {
@@ -103,20 +103,20 @@ void fuzz_serve(tw_core *core, fuzz_input *input, int32_t handle) {
     text[fuzz_range(input, sizeof head - 1)] = (char)fuzz_byte(input);
   switch (fuzz_range(input, 6)) {
   case 0:
-    tw_ws_set_options(core, handle, fuzz_range(input, 4), fuzz_range(input, 3) * 64, fuzz_range(input, 4));
+    twc_ws_set_options(core, handle, fuzz_range(input, 4), fuzz_range(input, 3) * 64, fuzz_range(input, 4));
     break;
   case 1:
-    tw_ws_set_deflate(core, handle, fuzz_range(input, 2) * (0xff + 256 * fuzz_range(input, 4)));
+    twc_ws_set_deflate(core, handle, fuzz_range(input, 2) * (0xff + 256 * fuzz_range(input, 4)));
     break;
   case 2:
-    tw_ws_set_heartbeat(core, handle, fuzz_range(input, 60), fuzz_range(input, 60));
+    twc_ws_set_heartbeat(core, handle, fuzz_range(input, 60), fuzz_range(input, 60));
     break;
   case 3:
-    tw_ws_send_pong(core, handle, "pong", fuzz_range(input, 5));
+    twc_ws_pong(core, handle, "pong", fuzz_range(input, 5));
     break;
   default:
-    tw_ws_accept(core, handle, text, sizeof head - 1, "b", fuzz_range(input, 2), "X\0y", 4, fuzz_range(input, 8) != 0,
-                 fuzz_range(input, 2) * 0xff);
+    twc_ws_accept(core, handle, text, sizeof head - 1, "b", fuzz_range(input, 2), "X\0y", 4, fuzz_range(input, 8) != 0,
+                  fuzz_range(input, 2) * 0xff);
     break;
   }
 }
@@ -127,7 +127,7 @@ void fuzz_broadcast(tw_core *core, fuzz_input *input, const int32_t *handles, ui
   const uint32_t size = fuzz_range(input, sizeof bytes);
   memset(bytes, 'm', sizeof bytes);
   memcpy(results, handles, count * sizeof *results);
-  const int32_t took = tw_ws_broadcast(core, results, count, fuzz_range(input, 3), bytes, size);
+  const int32_t took = twc_ws_broadcast(core, results, count, fuzz_range(input, 3), bytes, size);
   int32_t sent = 0;
   for (uint32_t i = 0; took >= 0 && i < count; i++)
     sent += results[i] == (int32_t)size;

@@ -67,11 +67,11 @@ void judge_ours(const test_sample *sample, test_verdict *verdict) {
   const char *part = NULL; /* that is passing, if the head is whole */
   const char *kind = "";
   size_t at = 0;
-  tw_message_init(&message, sample->read, UINT32_MAX, &limits);
+  twc_message_init(&message, sample->read, UINT32_MAX, &limits);
   while (at < sample->size && !message.over) {
     size_t used;
     tw_message_part one;
-    tw_message_next(&message, sample->data + at, sample->size - at, &used, &one);
+    twc_message_next(&message, sample->data + at, sample->size - at, &used, &one);
     at += used;
     if (one.type == TW_MESSAGE_HEAD && one.final) {
       part = "chunks";

@@ -18,7 +18,7 @@ typedef struct test_verdict {
 typedef struct test_sample {
   const uint8_t *data;
   size_t size;
-  uint32_t read; /* tw_http_read */
+  uint32_t read; /* twc_http_read */
 } test_sample;
 
 /* This parser, and llhttp. `verdict` holds a buffer to be used again. */

@@ -39,7 +39,9 @@ describeWith(buildTools(), "docs/c.md", () => {
         .replaceAll(/\b(8080|7000|7001|5000)\b/g, (port) => `${peers.ports[port]}`);
       const file = `${folder}/docs/line-${line}`;
       writeFileSync(`${file}.c`, ready);
-      const paths = ["core-c/include", "adapters/posix/include", "examples/c"].map((it) => `-I${root}${it}`);
+      const paths = ["core-c/include", "c/include", "adapters/posix/include", "examples/c"].map(
+        (it) => `-I${root}${it}`,
+      );
       const libraries = ["-lssl", "-lcrypto", "-pthread"];
       await runToEnd("cc", [
         ...flags.split(" "),

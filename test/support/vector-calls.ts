@@ -35,7 +35,7 @@ export function open(s: Session, step: Step, kind: Kind, errorIndex: number, cal
 const listeners: Record<string, SocketKind> = { tcp: SocketKind.TCP_LISTENER, unix: SocketKind.UNIX_LISTENER };
 const deadlines = ["none", "read", "write", "both", "unknown"];
 
-type Setter = "tw_set_receiving" | "tw_set_half_open" | "tw_set_window" | "tw_consumed" | "tw_set_tls";
+type Setter = "twc_set_receiving" | "twc_set_half_open" | "twc_set_window" | "twc_consumed" | "twc_set_tls";
 
 /** A call that takes a handle and a number. */
 function setter(name: Setter & keyof CoreExports): Operation {
@@ -48,81 +48,81 @@ function setter(name: Setter & keyof CoreExports): Operation {
 export const calls: Record<string, Operation> = {
   tcp: (s, step) => {
     const { at, size } = one(s, step, 2);
-    open(s, step, Kind.TCP, 4, () => s.core.exports.tw_tcp_connect(s.core.self, at, size, numberAt(step, 3)));
+    open(s, step, Kind.TCP, 4, () => s.core.exports.twc_tcp_connect(s.core.self, at, size, numberAt(step, 3)));
   },
   udp: (s, step) => {
-    open(s, step, Kind.UDP, 3, () => s.core.exports.tw_udp_open(s.core.self, numberAt(step, 2)));
+    open(s, step, Kind.UDP, 3, () => s.core.exports.twc_udp_open(s.core.self, numberAt(step, 2)));
   },
   unix: (s, step) => {
     const { at, size } = one(s, step, 2);
-    open(s, step, Kind.TCP, 3, () => s.core.exports.tw_unix_connect(s.core.self, at, size));
+    open(s, step, Kind.TCP, 3, () => s.core.exports.twc_unix_connect(s.core.self, at, size));
   },
   listen: (s, step) => {
     const { at, size } = one(s, step, 3);
     const kind = listeners[textAt(step, 2)] ?? SocketKind.UDP;
     const port = numberAt(step, 4);
-    open(s, step, Kind.LISTENER, 5, () => s.core.exports.tw_listen(s.core.self, kind, at, size, port));
+    open(s, step, Kind.LISTENER, 5, () => s.core.exports.twc_listen(s.core.self, kind, at, size, port));
   },
   "udp-bind": (s, step) => {
     const { at, size } = one(s, step, 2);
-    open(s, step, Kind.UDP, 4, () => s.core.exports.tw_udp_bind(s.core.self, at, size, numberAt(step, 3)));
+    open(s, step, Kind.UDP, 4, () => s.core.exports.twc_udp_bind(s.core.self, at, size, numberAt(step, 3)));
   },
   "udp-connect": (s, step) => {
     const { at, size } = one(s, step, 2);
-    const got = s.core.exports.tw_udp_connect(s.core.self, handleAt(s, step, 1), at, size, numberAt(step, 3));
+    const got = s.core.exports.twc_udp_connect(s.core.self, handleAt(s, step, 1), at, size, numberAt(step, 3));
     expectResult(s, step, 4, got, 0);
   },
   send: (s, step) => {
     const { at, size } = one(s, step, 2);
-    expectResult(s, step, 3, s.core.exports.tw_send(s.core.self, handleAt(s, step, 1), at, size), size);
+    expectResult(s, step, 3, s.core.exports.twc_send(s.core.self, handleAt(s, step, 1), at, size), size);
   },
   "udp-send": (s, step) => {
     const [to, data] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 4));
     const { exports, self } = s.core;
     const handle = handleAt(s, step, 1);
-    const got = exports.tw_udp_send_to(self, handle, to.at, to.size, numberAt(step, 3), data.at, data.size);
+    const got = exports.twc_udp_send_to(self, handle, to.at, to.size, numberAt(step, 3), data.at, data.size);
     expectResult(s, step, 5, got, data.size);
   },
   close: (s, step) => {
-    expectResult(s, step, 2, s.core.exports.tw_close(s.core.self, handleAt(s, step, 1)), 0);
+    expectResult(s, step, 2, s.core.exports.twc_close(s.core.self, handleAt(s, step, 1)), 0);
   },
   abort: (s, step) => {
-    expectResult(s, step, 2, s.core.exports.tw_abort(s.core.self, handleAt(s, step, 1)), 0);
+    expectResult(s, step, 2, s.core.exports.twc_abort(s.core.self, handleAt(s, step, 1)), 0);
   },
   reconnect: (s, step) => {
-    const got = s.core.exports.tw_set_auto_reconnect(s.core.self, handleAt(s, step, 1), numberAt(step, 2));
+    const got = s.core.exports.twc_set_auto_reconnect(s.core.self, handleAt(s, step, 1), numberAt(step, 2));
     expectResult(s, step, 3, got, 0);
   },
   delays: (s, step) => {
     const delays = step.slice(2).filter((value) => typeof value === "number");
     s.machine.memory.writeU32(s.machine.scratch, delays);
     const handle = handleAt(s, step, 1);
-    const got = s.core.exports.tw_set_reconnect_delays(s.core.self, handle, s.machine.scratch, delays.length);
+    const got = s.core.exports.twc_set_reconnect_delays(s.core.self, handle, s.machine.scratch, delays.length);
     expectResult(s, step, 2 + delays.length, got, 0);
   },
-  receiving: setter("tw_set_receiving"),
-  "half-open": setter("tw_set_half_open"),
-  window: setter("tw_set_window"),
-  consumed: setter("tw_consumed"),
-  tls: setter("tw_set_tls"),
+  receiving: setter("twc_set_receiving"),
+  "half-open": setter("twc_set_half_open"),
+  window: setter("twc_set_window"),
+  consumed: setter("twc_consumed"),
+  tls: setter("twc_set_tls"),
   shutdown: (s, step) => {
-    expectResult(s, step, 2, s.core.exports.tw_shutdown(s.core.self, handleAt(s, step, 1)), 0);
+    expectResult(s, step, 2, s.core.exports.twc_shutdown(s.core.self, handleAt(s, step, 1)), 0);
   },
   deadline: (s, step) => {
     const which = deadlines.indexOf(textAt(step, 2));
     if (which < 0) throw new Error("no such deadline");
-    const got = s.core.exports.tw_set_deadline(s.core.self, handleAt(s, step, 1), which, numberAt(step, 3));
+    const got = s.core.exports.twc_set_deadline(s.core.self, handleAt(s, step, 1), which, numberAt(step, 3));
     expectResult(s, step, 4, got, 0);
   },
   "start-tls": (s, step) => {
     const { at, size } = one(s, step, 2);
-    expectResult(s, step, 3, s.core.exports.tw_start_tls(s.core.self, handleAt(s, step, 1), at, size), 0);
+    expectResult(s, step, 3, s.core.exports.twc_start_tls(s.core.self, handleAt(s, step, 1), at, size), 0);
   },
   bind: (s, step) => {
     const [event, declaration] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
     const { exports, self } = s.core;
-    const signature = exports.tw_signature(declaration.at, declaration.size);
+    const signature = exports.twc_signature(declaration.at, declaration.size);
     const handle = handleAt(s, step, 1);
-    expectResult(s, step, 4, exports.tw_bind_event(self, handle, event.at, event.size, signature), 0);
+    expectResult(s, step, 4, exports.twc_bind_event(self, handle, event.at, event.size, signature), 0);
   },
 };

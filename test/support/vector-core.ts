@@ -51,7 +51,7 @@ export class CoreMachine {
   need(limits: Limits): number {
     const names = Object.keys(limitFields) as (keyof Limits)[];
     for (const name of names) this.memory.writeU32(this.#record + limitFields[name].offset, [limits[name]]);
-    return this.exports.tw_need(this.#record) >>> 0;
+    return this.exports.twc_need(this.#record) >>> 0;
   }
 
   /**
@@ -61,7 +61,7 @@ export class CoreMachine {
    */
   start(limits: Limits, port: ScriptPort): Core {
     let size = this.need(limits);
-    if (size === 0) throw new Error("tw_need: a limit is out of its range");
+    if (size === 0) throw new Error("twc_need: a limit is out of its range");
     if (size > this.#room) {
       growMemory(this.exports.memory, this.#arena + size);
       this.memory = new Memory(this.exports.memory);
@@ -69,17 +69,17 @@ export class CoreMachine {
       size = this.need(limits);
     }
     this.memory.view(this.#arena, Math.min(size, 1 << 16)).fill(POISON);
-    const self = this.exports.tw_init(this.#arena, size, this.#record, 0) >>> 0;
-    if (self === 0) throw new Error("tw_init returned NULL");
+    const self = this.exports.twc_init(this.#arena, size, this.#record, 0) >>> 0;
+    if (self === 0) throw new Error("twc_init returned NULL");
     const core: Core = {
       exports: this.exports,
       memory: this.memory,
       self,
       arena: this.#arena,
-      received: this.exports.tw_rx_buffer(self) >>> 0,
-      sender: this.exports.tw_rx_address(self) >>> 0,
-      stage: this.exports.tw_stage_buffer(self) >>> 0,
-      events: this.exports.tw_events(self) >>> 0,
+      received: this.exports.twc_rx_buffer(self) >>> 0,
+      sender: this.exports.twc_rx_address(self) >>> 0,
+      stage: this.exports.twc_stage_buffer(self) >>> 0,
+      events: this.exports.twc_events(self) >>> 0,
     };
     this.#running = { imports: importsOf(port, () => core), core: () => core };
     return core;

@@ -42,7 +42,7 @@ export const httpCalls: Record<string, Operation> = {
     const ports = [numberAt(step, 3), numberAt(step, 5)] as const;
     const { exports } = s.core;
     open(s, step, Kind.TCP, 7, () =>
-      exports.tw_tcp_connect_via(
+      exports.twc_tcp_connect_via(
         s.core.self,
         target.at,
         target.size,
@@ -60,7 +60,7 @@ export const httpCalls: Record<string, Operation> = {
     const port = numberAt(step, 4);
     const { exports, self } = s.core;
     open(s, step, Kind.WS, 6, () =>
-      exports.tw_ws_connect_via(self, url.at, url.size, proxy.at, proxy.size, port, secret.at, secret.size),
+      exports.twc_ws_connect_via(self, url.at, url.size, proxy.at, proxy.size, port, secret.at, secret.size),
     );
   },
   "http-read": (s, step) => {
@@ -69,13 +69,13 @@ export const httpCalls: Record<string, Operation> = {
       s,
       step,
       4,
-      exports.tw_http_read(self, handleAt(s, step, 1), flagsAt(step, 2, reads), numberAt(step, 3)),
+      exports.twc_http_read(self, handleAt(s, step, 1), flagsAt(step, 2, reads), numberAt(step, 3)),
       0,
     );
   },
   "http-send": (s, step) => {
     const [head, body] = place(s, textsAt(step, 4), bytesAt(step, 6));
-    const got = s.core.exports.tw_http_send(
+    const got = s.core.exports.twc_http_send(
       s.core.self,
       handleAt(s, step, 1),
       flagsAt(step, 2, sends),
@@ -91,7 +91,7 @@ export const httpCalls: Record<string, Operation> = {
   "http-body": (s, step) => {
     const trailers = step.length > 4 ? textsAt(step, 4) : new Uint8Array(0);
     const [data, behind] = place(s, bytesAt(step, 3), trailers);
-    const got = s.core.exports.tw_http_send_body(
+    const got = s.core.exports.twc_http_send_body(
       s.core.self,
       handleAt(s, step, 1),
       flagsAt(step, 2, bodies),

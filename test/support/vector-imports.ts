@@ -16,50 +16,50 @@ export function tapImports(tap: Tap, running: () => Running): CoreImports {
       .core()
       .memory.view(at >>> 0, size);
   return {
-    tw_port_open(host, handle, kind, name, nameSize, port) {
+    twc_port_open(host, handle, kind, name, nameSize, port) {
       tap.add("open", [handle, kind, port], bytes(name, nameSize));
-      return running().imports.tw_port_open(host, handle, kind, name, nameSize, port);
+      return running().imports.twc_port_open(host, handle, kind, name, nameSize, port);
     },
-    tw_port_write(host, handle, spans, count) {
+    twc_port_write(host, handle, spans, count) {
       const { memory, arena } = running().core();
       for (let index = 0; index < count; index++) {
         const span = (spans >>> 0) + index * Span.SIZE;
         tap.add("write", [handle, index, count], bytes(arena + memory.spanData(span), memory.spanSize(span)));
       }
-      return running().imports.tw_port_write(host, handle, spans, count);
+      return running().imports.twc_port_write(host, handle, spans, count);
     },
-    tw_port_send_to(host, handle, address, addressSize, port, data, size) {
+    twc_port_send_to(host, handle, address, addressSize, port, data, size) {
       tap.add("to", [handle, port, 0], bytes(address, addressSize));
       tap.add("send", [handle, 0, 0], bytes(data, size));
-      return running().imports.tw_port_send_to(host, handle, address, addressSize, port, data, size);
+      return running().imports.twc_port_send_to(host, handle, address, addressSize, port, data, size);
     },
-    tw_port_shutdown(host, handle) {
+    twc_port_shutdown(host, handle) {
       tap.add("shutdown", [handle, 0, 0]);
-      running().imports.tw_port_shutdown(host, handle);
+      running().imports.twc_port_shutdown(host, handle);
     },
-    tw_port_connect(host, handle, address, addressSize, port) {
+    twc_port_connect(host, handle, address, addressSize, port) {
       tap.add("connect", [handle, port, 0], bytes(address, addressSize));
-      return running().imports.tw_port_connect(host, handle, address, addressSize, port);
+      return running().imports.twc_port_connect(host, handle, address, addressSize, port);
     },
-    tw_port_start_tls(host, handle, name, nameSize) {
+    twc_port_start_tls(host, handle, name, nameSize) {
       tap.add("tls", [handle, 0, 0], bytes(name, nameSize));
-      return running().imports.tw_port_start_tls(host, handle, name, nameSize);
+      return running().imports.twc_port_start_tls(host, handle, name, nameSize);
     },
-    tw_port_read(host, handle, on) {
+    twc_port_read(host, handle, on) {
       tap.add("read", [handle, on, 0]);
-      running().imports.tw_port_read(host, handle, on);
+      running().imports.twc_port_read(host, handle, on);
     },
-    tw_port_close(host, handle, how) {
+    twc_port_close(host, handle, how) {
       tap.add("close", [handle, how, 0]);
-      running().imports.tw_port_close(host, handle, how);
+      running().imports.twc_port_close(host, handle, how);
     },
-    tw_port_address(host, handle, which, text, capacity) {
+    twc_port_address(host, handle, which, text, capacity) {
       tap.add("address", [handle, which, capacity]);
-      return running().imports.tw_port_address(host, handle, which, text, capacity);
+      return running().imports.twc_port_address(host, handle, which, text, capacity);
     },
-    tw_port_random(host, data, size) {
+    twc_port_random(host, data, size) {
       tap.add("random", [0, size, 0]);
-      running().imports.tw_port_random(host, data, size);
+      running().imports.twc_port_random(host, data, size);
     },
   };
 }

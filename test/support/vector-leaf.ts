@@ -25,7 +25,7 @@ function scan(machine: CoreMachine, bytes: Uint8Array, split: number): number {
   memory.writeU32(state, [0]);
   let from = 0;
   for (const to of [split, bytes.length]) {
-    const bad = exports.tw_utf8_scan(state, machine.put(bytes.subarray(from, to)), to - from);
+    const bad = exports.twc_utf8_scan(state, machine.put(bytes.subarray(from, to)), to - from);
     if (bad >= 0) return from + bad;
     from = to;
   }
@@ -36,13 +36,13 @@ const leaves: Record<string, Leaf> = {
   sha1: (machine, step) => {
     const { exports, memory, scratch } = machine;
     const bytes = parseBytes(`x:${textAt(step, 1)}`);
-    exports.tw_sha1(machine.put(bytes), bytes.length, scratch + OUT);
+    exports.twc_sha1(machine.put(bytes), bytes.length, scratch + OUT);
     same(hexOf(memory.view(scratch + OUT, 20)), textAt(step, 2), "digest");
   },
   base64: (machine, step) => {
     const { exports, memory, scratch } = machine;
     const bytes = parseBytes(`x:${textAt(step, 1)}`);
-    const size = exports.tw_base64(machine.put(bytes), bytes.length, scratch + OUT) >>> 0;
+    const size = exports.twc_base64(machine.put(bytes), bytes.length, scratch + OUT) >>> 0;
     same(memory.utf8(scratch + OUT, size), textAt(step, 2), "text");
   },
   utf8: (machine, step) => {
@@ -52,12 +52,12 @@ const leaves: Record<string, Leaf> = {
   signature: (machine, step) => {
     const { exports } = machine;
     const bytes = new TextEncoder().encode(textAt(step, 1));
-    same(exports.tw_signature(machine.put(bytes), bytes.length) >>> 0, numberAt(step, 2), "signature");
+    same(exports.twc_signature(machine.put(bytes), bytes.length) >>> 0, numberAt(step, 2), "signature");
   },
   "event-signature": (machine, step) => {
     const { exports } = machine;
     const bytes = new TextEncoder().encode(textAt(step, 2));
-    same(exports.tw_signature(machine.put(bytes), bytes.length) >>> 0, numberAt(step, 3), "signature");
+    same(exports.twc_signature(machine.put(bytes), bytes.length) >>> 0, numberAt(step, 3), "signature");
     const generated = EventSignatures[textAt(step, 1) as keyof typeof EventSignatures];
     same(generated?.hash, numberAt(step, 3), "generated signature");
   },
@@ -65,7 +65,7 @@ const leaves: Record<string, Leaf> = {
     const { exports, memory, scratch } = machine;
     const bytes = parseBytes(textAt(step, 1));
     const out = scratch + OUT;
-    const error = exports.tw_url_parse(machine.put(bytes), bytes.length, out);
+    const error = exports.twc_url_parse(machine.put(bytes), bytes.length, out);
     same(error === 0 ? "ok" : errorName(error), textAt(step, 2), "result");
     if (error !== 0) return;
     const view = new DataView(new Uint8Array(memory.view(out, Url.SIZE)).buffer);

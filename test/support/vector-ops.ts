@@ -67,7 +67,7 @@ const script: Record<string, Operation> = {
     s.own.add(name);
   },
   "limits-refused": (s) => {
-    if (s.started || s.machine.need(s.limits) !== 0) throw new Error("tw_need accepts these limits");
+    if (s.started || s.machine.need(s.limits) !== 0) throw new Error("twc_need accepts these limits");
   },
   take: (s, step) => {
     const socket = s.port.find(handleAt(s, step, 1));
@@ -164,21 +164,21 @@ const expectations: Record<string, Operation> = {
   events: (s, step) => expectLines(s.events.takeLines(), step.slice(1), "events"),
   wire: (s, step) => expectLines(s.port.wire.takeLines(), step.slice(1), "wire"),
   state: (s, step) => {
-    const got = s.core.exports.tw_state(s.core.self, handleAt(s, step, 1));
+    const got = s.core.exports.twc_state(s.core.self, handleAt(s, step, 1));
     const name = got < 0 ? errorName(got) : states[got];
     if (name !== step[2]) throw new Error(`the state is ${name}`);
   },
-  buffered: (s, step) => expectResult(s, step, 2, s.core.exports.tw_buffered(s.core.self, handleAt(s, step, 1)), 0),
+  buffered: (s, step) => expectResult(s, step, 2, s.core.exports.twc_buffered(s.core.self, handleAt(s, step, 1)), 0),
   stats: (s, step) => {
     const { memory, scratch } = s.machine;
-    const result = s.core.exports.tw_stats_of(s.core.self, handleAt(s, step, 1), scratch);
+    const result = s.core.exports.twc_stats(s.core.self, handleAt(s, step, 1), scratch);
     if (step.length === 3) return expectResult(s, step, 2, result, 0);
     if (result < 0) throw new Error(`got ${errorName(result)}`);
     const { received, sent, connects, refused } = memory.stats(scratch);
     for (const [index, got] of [received, sent, connects, refused].entries()) expectResult(s, step, 2 + index, got, 0);
   },
   "free-blocks": (s, step) => {
-    const got = s.core.exports.tw_free_blocks(s.core.self) >>> 0;
+    const got = s.core.exports.twc_free_blocks(s.core.self) >>> 0;
     if (step[1] !== "all") return expectResult(s, step, 1, got, 0);
     if (got !== s.allBlocks) throw new Error(`${got} of ${s.allBlocks} are free`);
   },
@@ -194,16 +194,16 @@ const expectations: Record<string, Operation> = {
   },
   target: (s, step) => {
     const handle = handleAt(s, step, 1);
-    expectText(s, step, 2, (to, room) => s.core.exports.tw_target(s.core.self, handle, to, room));
+    expectText(s, step, 2, (to, room) => s.core.exports.twc_target(s.core.self, handle, to, room));
   },
   subprotocol: (s, step) => {
     const handle = handleAt(s, step, 1);
-    expectText(s, step, 2, (to, room) => s.core.exports.tw_protocol(s.core.self, handle, to, room));
+    expectText(s, step, 2, (to, room) => s.core.exports.twc_protocol(s.core.self, handle, to, room));
   },
   address: (s, step) => {
     const handle = handleAt(s, step, 1);
     const which = step[2] === "local" ? AddressOf.LOCAL : AddressOf.REMOTE;
-    expectText(s, step, 3, (to) => s.core.exports.tw_address(s.core.self, handle, which, to, MAX_ADDRESS));
+    expectText(s, step, 3, (to) => s.core.exports.twc_address(s.core.self, handle, which, to, MAX_ADDRESS));
   },
 };
 
@@ -227,12 +227,12 @@ export function cleanUp(s: Session): void {
   s.hold = false;
   s.port.refuseOpen = 0;
   const { exports, self } = s.core;
-  for (const socket of s.port.all()) exports.tw_close(self, socket.handle);
+  for (const socket of s.port.all()) exports.twc_close(self, socket.handle);
   s.settle();
   s.advance(s.limits.closeTimeoutMs);
   const left = [
     s.port.fault,
-    exports.tw_free_blocks(self) >>> 0 === s.allBlocks ? "" : "blocks of the pool",
+    exports.twc_free_blocks(self) >>> 0 === s.allBlocks ? "" : "blocks of the pool",
     s.wait() === "forever" ? "" : "a timer",
     s.port.all().some((socket) => socket.open) ? "a socket of the host's" : "",
   ].filter((what) => what !== "");

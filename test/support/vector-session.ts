@@ -90,52 +90,52 @@ export class Session implements PortEvents {
     const core = this.machine.start(this.limits, this.port);
     this.#core = core;
     this.port.attach(this, { received: core.memory.view(core.received, this.limits.recvBuffer) });
-    this.#drain(core.exports.tw_tick(core.self, this.port.clock.nowMs >>> 0));
-    this.allBlocks = core.exports.tw_free_blocks(core.self) >>> 0;
+    this.#drain(core.exports.twc_tick(core.self, this.port.clock.nowMs >>> 0));
+    this.allBlocks = core.exports.twc_free_blocks(core.self) >>> 0;
     return core;
   }
 
   // ---- Deliveries: drained, not yet flushed
 
   connected(handle: number): void {
-    this.#drain(this.core.exports.tw_connected(this.core.self, handle));
+    this.#drain(this.core.exports.twc_connected(this.core.self, handle));
   }
 
-  /** What `tw_accepted` answered last. */
+  /** What `twc_accepted` answered last. */
   acceptedHandle = 0;
 
   accepted(listener: number, register: (handle: number) => void): boolean {
-    this.acceptedHandle = this.core.exports.tw_accepted(this.core.self, listener);
+    this.acceptedHandle = this.core.exports.twc_accepted(this.core.self, listener);
     if (this.acceptedHandle >= 0) register(this.acceptedHandle);
     return this.acceptedHandle >= 0;
   }
 
   secured(handle: number): void {
-    this.#drain(this.core.exports.tw_secured(this.core.self, handle));
+    this.#drain(this.core.exports.twc_secured(this.core.self, handle));
   }
 
   received(handle: number, size: number): void {
-    this.#drain(this.core.exports.tw_received(this.core.self, handle, size));
+    this.#drain(this.core.exports.twc_received(this.core.self, handle, size));
   }
 
   given(): void {}
 
   ended(handle: number): void {
-    this.#drain(this.core.exports.tw_ended(this.core.self, handle));
+    this.#drain(this.core.exports.twc_ended(this.core.self, handle));
   }
 
   written(handle: number, size: number): void {
-    this.#drain(this.core.exports.tw_written(this.core.self, handle, size));
+    this.#drain(this.core.exports.twc_written(this.core.self, handle, size));
   }
 
   closed(handle: number, error: number): void {
-    this.#drain(this.core.exports.tw_closed(this.core.self, handle, error));
+    this.#drain(this.core.exports.twc_closed(this.core.self, handle, error));
   }
 
   datagram(handle: number, size: number, address: string, port: number): void {
     const { exports, memory, self, sender } = this.core;
     const addressSize = memory.writeText(sender, MAX_ADDRESS, address);
-    this.#drain(exports.tw_datagram(self, handle, size, addressSize, port));
+    this.#drain(exports.twc_datagram(self, handle, size, addressSize, port));
   }
 
   failed(): void {}
@@ -146,7 +146,7 @@ export class Session implements PortEvents {
 
   #drain(ready: number): void {
     const { exports, events, self } = this.core;
-    for (let count = ready, rounds = 0; count > 0; count = exports.tw_pump(self), rounds++) {
+    for (let count = ready, rounds = 0; count > 0; count = exports.twc_pump(self), rounds++) {
       if (count > this.limits.events || rounds > QUIET_AFTER) {
         this.port.fail(undefined, `${count} events in round ${rounds}`);
         return;
@@ -168,9 +168,9 @@ export class Session implements PortEvents {
     const { exports, self } = this.core;
     let moved = true;
     for (let rounds = 0; moved && this.port.fault === ""; rounds++) {
-      const quiet = !this.hold && exports.tw_flush(self) === 0;
-      const more = exports.tw_pump(self);
-      if (quiet && more > 0) this.port.fail(undefined, "tw_flush kept silent about an event");
+      const quiet = !this.hold && exports.twc_flush(self) === 0;
+      const more = exports.twc_pump(self);
+      if (quiet && more > 0) this.port.fail(undefined, "twc_flush kept silent about an event");
       this.#drain(more);
       moved = more > 0;
       for (const socket of this.port.all()) moved = this.script.moveOn(socket) || moved;
@@ -197,7 +197,7 @@ export class Session implements PortEvents {
     for (let at = 0; at < bytes.length; at += piece) {
       const some = bytes.subarray(at, at + piece);
       memory.writeBytes(received, some.length, some);
-      this.#drain(exports.tw_unread(self, handle, some.length));
+      this.#drain(exports.twc_unread(self, handle, some.length));
       this.settle();
     }
   }
@@ -215,12 +215,12 @@ export class Session implements PortEvents {
     const { exports, self } = this.core;
     let left = ms;
     for (let idle = 0; this.port.fault === ""; ) {
-      const step = Math.min(exports.tw_wait(self) >>> 0, left);
+      const step = Math.min(exports.twc_wait(self) >>> 0, left);
       idle = step === 0 ? idle + 1 : 0;
-      if (idle > QUIET_AFTER) this.port.fail(undefined, "tw_wait stays 0");
+      if (idle > QUIET_AFTER) this.port.fail(undefined, "twc_wait stays 0");
       this.port.clock.nowMs += step;
       left -= step;
-      this.#drain(exports.tw_tick(self, this.port.clock.nowMs >>> 0));
+      this.#drain(exports.twc_tick(self, this.port.clock.nowMs >>> 0));
       this.settle();
       if (left === 0) break;
     }
@@ -229,12 +229,12 @@ export class Session implements PortEvents {
   /** A host that comes late: one tick for all that fell due. */
   tick(ms: number): void {
     this.port.clock.nowMs += ms;
-    this.#drain(this.core.exports.tw_tick(this.core.self, this.port.clock.nowMs >>> 0));
+    this.#drain(this.core.exports.twc_tick(this.core.self, this.port.clock.nowMs >>> 0));
   }
 
   /** Milliseconds to the next timer. */
   wait(): number | "forever" {
-    const wait = this.core.exports.tw_wait(this.core.self) >>> 0;
+    const wait = this.core.exports.twc_wait(this.core.self) >>> 0;
     return wait === FOREVER ? "forever" : wait;
   }
 }

@@ -23,7 +23,7 @@ const options: Record<string, number> = {
 };
 
 /** A call that takes a handle and the payload of a control frame. */
-function control(name: ("tw_ws_send_ping" | "tw_ws_send_pong") & keyof CoreExports): Operation {
+function control(name: ("twc_ws_ping" | "twc_ws_pong") & keyof CoreExports): Operation {
   return (s, step) => {
     const { at, size } = one(s, step, 2);
     expectResult(s, step, 3, s.core.exports[name](s.core.self, handleAt(s, step, 1), at, size), size);
@@ -34,55 +34,49 @@ function control(name: ("tw_ws_send_ping" | "tw_ws_send_pong") & keyof CoreExpor
 export const webSocketCalls: Record<string, Operation> = {
   ws: (s, step) => {
     const { at, size } = one(s, step, 2);
-    open(s, step, Kind.WS, 3, () => s.core.exports.tw_ws_connect(s.core.self, at, size));
+    open(s, step, Kind.WS, 3, () => s.core.exports.twc_ws_connect(s.core.self, at, size));
   },
   header: (s, step) => {
     const [name, value] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
     const handle = handleAt(s, step, 1);
-    const got = s.core.exports.tw_ws_header(s.core.self, handle, name.at, name.size, value.at, value.size);
+    const got = s.core.exports.twc_ws_header(s.core.self, handle, name.at, name.size, value.at, value.size);
     expectResult(s, step, 4, got, 0);
   },
   "basic-auth": (s, step) => {
     const [user, password] = place(s, encoder.encode(textAt(step, 2)), bytesAt(step, 3));
     const handle = handleAt(s, step, 1);
-    const got = s.core.exports.tw_ws_basic_auth(s.core.self, handle, user.at, user.size, password.at, password.size);
+    const got = s.core.exports.twc_ws_basic_auth(s.core.self, handle, user.at, user.size, password.at, password.size);
     expectResult(s, step, 4, got, 0);
   },
   "clear-headers": (s, step) => {
-    expectResult(s, step, 2, s.core.exports.tw_ws_clear_headers(s.core.self, handleAt(s, step, 1)), 0);
+    expectResult(s, step, 2, s.core.exports.twc_ws_clear_headers(s.core.self, handleAt(s, step, 1)), 0);
   },
   protocol: (s, step) => {
     const { at, size } = one(s, step, 2);
-    expectResult(s, step, 3, s.core.exports.tw_ws_protocol(s.core.self, handleAt(s, step, 1), at, size), 0);
+    expectResult(s, step, 3, s.core.exports.twc_ws_protocol(s.core.self, handleAt(s, step, 1), at, size), 0);
   },
   "ws-send": (s, step) => {
     const { at, size } = one(s, step, 3);
     const flags = flagsAt(step, 2, kinds);
-    expectResult(
-      s,
-      step,
-      4,
-      s.core.exports.tw_ws_send_message(s.core.self, handleAt(s, step, 1), flags, at, size),
-      size,
-    );
+    expectResult(s, step, 4, s.core.exports.twc_ws_send(s.core.self, handleAt(s, step, 1), flags, at, size), size);
   },
-  ping: control("tw_ws_send_ping"),
-  pong: control("tw_ws_send_pong"),
+  ping: control("twc_ws_ping"),
+  pong: control("twc_ws_pong"),
   "ws-close": (s, step) => {
     const { at, size } = one(s, step, 3);
-    const got = s.core.exports.tw_ws_start_close(s.core.self, handleAt(s, step, 1), numberAt(step, 2), at, size);
+    const got = s.core.exports.twc_ws_close(s.core.self, handleAt(s, step, 1), numberAt(step, 2), at, size);
     expectResult(s, step, 4, got, 0);
   },
   "ws-judge": (s, step) => {
     const { at, size } = one(s, step, 1);
-    expectResult(s, step, 2, s.core.exports.tw_ws_judge(at, size), 0);
+    expectResult(s, step, 2, s.core.exports.twc_ws_judge(at, size), 0);
   },
   "ws-accept": (s, step) => {
     const handle = handleAt(s, step, 1);
     const head = one(s, step, 2);
     const texts = [encoder.encode(textAt(step, 3)), textsAt(step, 4)] as const;
     const [protocol, fields] = place(s, ...texts, head.size);
-    const got = s.core.exports.tw_ws_accept(
+    const got = s.core.exports.twc_ws_accept(
       s.core.self,
       handle,
       head.at,
@@ -107,7 +101,7 @@ export const webSocketCalls: Record<string, Operation> = {
     const bytes = bytesAt(step, 2);
     const at = s.machine.put(bytes, 4 * count);
     const flags = flagsAt(step, 1, kinds);
-    const got = s.core.exports.tw_ws_broadcast(s.core.self, scratch, count, flags, at, bytes.length);
+    const got = s.core.exports.twc_ws_broadcast(s.core.self, scratch, count, flags, at, bytes.length);
     expectResult(s, step, 3, got, 0);
     if (got < 0) return;
     const results = new DataView(new Uint8Array(memory.view(scratch, 4 * count)).buffer);
@@ -119,18 +113,18 @@ export const webSocketCalls: Record<string, Operation> = {
     const { exports, self } = s.core;
     const handle = handleAt(s, step, 1);
     const flags = flagsAt(step, 2, options);
-    expectResult(s, step, 5, exports.tw_ws_set_options(self, handle, flags, numberAt(step, 3), numberAt(step, 4)), 0);
+    expectResult(s, step, 5, exports.twc_ws_set_options(self, handle, flags, numberAt(step, 3), numberAt(step, 4)), 0);
   },
   "ws-set-deflate": (s, step) => {
-    const got = s.core.exports.tw_ws_set_deflate(s.core.self, handleAt(s, step, 1), numberAt(step, 2));
+    const got = s.core.exports.twc_ws_set_deflate(s.core.self, handleAt(s, step, 1), numberAt(step, 2));
     expectResult(s, step, 3, got, 0);
   },
   "ws-deflate": (s, step) => {
-    expectResult(s, step, 2, s.core.exports.tw_ws_deflate(s.core.self, handleAt(s, step, 1)), 0);
+    expectResult(s, step, 2, s.core.exports.twc_ws_deflate(s.core.self, handleAt(s, step, 1)), 0);
   },
   heartbeat: (s, step) => {
     const { exports, self } = s.core;
     const handle = handleAt(s, step, 1);
-    expectResult(s, step, 4, exports.tw_ws_set_heartbeat(self, handle, numberAt(step, 2), numberAt(step, 3)), 0);
+    expectResult(s, step, 4, exports.twc_ws_set_heartbeat(self, handle, numberAt(step, 2), numberAt(step, 3)), 0);
   },
 };

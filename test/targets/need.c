@@ -1,8 +1,8 @@
 /* need.c: prints, one "name number" a line, the bytes of arena that the ESP32's defaults need on this target. */
 #include <stdio.h>
 
+#include "twinwire/core.h"
 #include "twinwire/tw_easy.h"
-#include "twinwire/twinwire.h"
 
 enum { MANY = 64 };
 
@@ -10,7 +10,7 @@ static uint32_t need(uint32_t sockets, uint32_t web_sockets) {
   tw_limits limits = TW_LIMITS_ESP32;
   limits.sockets = sockets;
   limits.webSockets = web_sockets;
-  return tw_need(&limits);
+  return twc_need(&limits);
 }
 
 static uint32_t door(uint32_t web_sockets) {

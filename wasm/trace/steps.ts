@@ -77,12 +77,12 @@ const pair =
 
 /** What the application does. A proxy's credentials are left out. */
 export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
-  tw_tcp_connect: (core, [at = 0, size = 0, port = 0]) => ({
+  twc_tcp_connect: (core, [at = 0, size = 0, port = 0]) => ({
     word: "tcp",
     handle: 0,
     rest: [text(core, at, size), port],
   }),
-  tw_tcp_connect_via: (core, args) => {
+  twc_tcp_connect_via: (core, args) => {
     const [at = 0, size = 0, port = 0, proxy = 0, proxySize = 0, proxyPort = 0] = args;
     return {
       word: "tcp-via",
@@ -90,99 +90,99 @@ export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
       rest: [text(core, at, size), port, text(core, proxy, proxySize), proxyPort, ""],
     };
   },
-  tw_ws_connect_via: (core, [at = 0, size = 0, proxy = 0, proxySize = 0, proxyPort = 0]) => ({
+  twc_ws_connect_via: (core, [at = 0, size = 0, proxy = 0, proxySize = 0, proxyPort = 0]) => ({
     word: "ws-via",
     handle: 0,
     rest: [text(core, at, size), text(core, proxy, proxySize), proxyPort, ""],
   }),
-  tw_unix_connect: (core, [at = 0, size = 0]) => ({ word: "unix", handle: 0, rest: [text(core, at, size)] }),
-  tw_ws_connect: (core, [at = 0, size = 0]) => ({ word: "ws", handle: 0, rest: [text(core, at, size)] }),
-  tw_udp_open: (_core, [port = 0]) => ({ word: "udp", handle: 0, rest: [port] }),
-  tw_udp_bind: (core, [at = 0, size = 0, port = 0]) => ({
+  twc_unix_connect: (core, [at = 0, size = 0]) => ({ word: "unix", handle: 0, rest: [text(core, at, size)] }),
+  twc_ws_connect: (core, [at = 0, size = 0]) => ({ word: "ws", handle: 0, rest: [text(core, at, size)] }),
+  twc_udp_open: (_core, [port = 0]) => ({ word: "udp", handle: 0, rest: [port] }),
+  twc_udp_bind: (core, [at = 0, size = 0, port = 0]) => ({
     word: "udp-bind",
     handle: 0,
     rest: [text(core, at, size), port],
   }),
-  tw_listen: (core, [kind = 0, at = 0, size = 0, port = 0]) => ({
+  twc_listen: (core, [kind = 0, at = 0, size = 0, port = 0]) => ({
     word: "listen",
     handle: 0,
     rest: [kind === SocketKind.UNIX_LISTENER ? "unix" : "tcp", text(core, at, size), port],
   }),
-  tw_udp_connect: (core, [handle = 0, at = 0, size = 0, port = 0]) => ({
+  twc_udp_connect: (core, [handle = 0, at = 0, size = 0, port = 0]) => ({
     word: "udp-connect",
     handle,
     rest: [text(core, at, size), port],
   }),
-  tw_udp_send_to: (core, [handle = 0, to = 0, toSize = 0, port = 0, at = 0, size = 0]) => ({
+  twc_udp_send_to: (core, [handle = 0, to = 0, toSize = 0, port = 0, at = 0, size = 0]) => ({
     word: "udp-send",
     handle,
     rest: [text(core, to, toSize), port, text(core, at, size)],
   }),
-  tw_ws_header: pair("header"),
-  tw_ws_basic_auth: pair("basic-auth"),
-  tw_ws_clear_headers: plain("clear-headers"),
-  tw_ws_protocol: bytes("protocol"),
-  tw_send: bytes("send"),
-  tw_ws_send_message: (core, [handle = 0, flags = 0, at = 0, size = 0]) => ({
+  twc_ws_header: pair("header"),
+  twc_ws_basic_auth: pair("basic-auth"),
+  twc_ws_clear_headers: plain("clear-headers"),
+  twc_ws_protocol: bytes("protocol"),
+  twc_send: bytes("send"),
+  twc_ws_send: (core, [handle = 0, flags = 0, at = 0, size = 0]) => ({
     word: "ws-send",
     handle,
     rest: [kindWord(flags), text(core, at, size)],
   }),
-  tw_ws_accept: (core, args) => {
+  twc_ws_accept: (core, args) => {
     const [handle = 0, head = 0, headSize = 0, protocol = 0, protocolSize = 0, fields = 0, fieldsSize = 0] = args;
     const [, , , , , , , count = 0, deflate = 0] = args;
     const texts = [text(core, head, headSize), text(core, protocol, protocolSize), text(core, fields, fieldsSize)];
     return { word: "ws-accept", handle, rest: [...texts, count, deflate] };
   },
-  tw_ws_set_options: (_core, [handle = 0, options = 0, maxMessage = 0, maxFragments = 0]) => ({
+  twc_ws_set_options: (_core, [handle = 0, options = 0, maxMessage = 0, maxFragments = 0]) => ({
     word: "ws-options",
     handle,
     rest: [words(options, optionWords, "none"), maxMessage, maxFragments],
   }),
-  tw_ws_set_deflate: number("ws-set-deflate"),
-  tw_ws_set_heartbeat: (_core, [handle = 0, intervalMs = 0, timeoutMs = 0]) => ({
+  twc_ws_set_deflate: number("ws-set-deflate"),
+  twc_ws_set_heartbeat: (_core, [handle = 0, intervalMs = 0, timeoutMs = 0]) => ({
     word: "heartbeat",
     handle,
     rest: [intervalMs, timeoutMs],
   }),
-  tw_http_read: (_core, [handle = 0, flags = 0, maxBody = 0]) => ({
+  twc_http_read: (_core, [handle = 0, flags = 0, maxBody = 0]) => ({
     word: "http-read",
     handle,
     rest: [words(flags, readWords, "request"), maxBody],
   }),
-  tw_http_send: (core, args) => {
+  twc_http_send: (core, args) => {
     const [handle = 0, flags = 0, status = 0, head = 0, headSize = 0, count = 0, body = 0, bodySize = 0] = args;
     const rest = [words(flags, sendWords, "none"), status, text(core, head, headSize), count];
     return { word: "http-send", handle, rest: [...rest, text(core, body, bodySize)] };
   },
-  tw_http_send_body: (core, args) => {
+  twc_http_send_body: (core, args) => {
     const [handle = 0, flags = 0, at = 0, size = 0, trailers = 0, trailersSize = 0, count = 0] = args;
     const rest = [(flags & HttpBody.LAST) === 0 ? "more" : "last", text(core, at, size)];
     return { word: "http-body", handle, rest: [...rest, text(core, trailers, trailersSize), count] };
   },
-  tw_ws_send_ping: bytes("ping"),
-  tw_ws_send_pong: bytes("pong"),
-  tw_ws_start_close: (core, [handle = 0, code = 0, at = 0, size = 0]) => ({
+  twc_ws_ping: bytes("ping"),
+  twc_ws_pong: bytes("pong"),
+  twc_ws_close: (core, [handle = 0, code = 0, at = 0, size = 0]) => ({
     word: "ws-close",
     handle,
     rest: [code, text(core, at, size)],
   }),
-  tw_close: plain("close"),
-  tw_abort: plain("abort"),
-  tw_shutdown: plain("shutdown"),
-  tw_set_receiving: number("receiving"),
-  tw_set_half_open: number("half-open"),
-  tw_set_window: number("window"),
-  tw_consumed: number("consumed"),
-  tw_set_tls: number("tls"),
-  tw_start_tls: bytes("start-tls"),
-  tw_set_auto_reconnect: number("reconnect"),
-  tw_set_reconnect_delays: (core, [handle = 0, at = 0, count = 0]) => ({
+  twc_close: plain("close"),
+  twc_abort: plain("abort"),
+  twc_shutdown: plain("shutdown"),
+  twc_set_receiving: number("receiving"),
+  twc_set_half_open: number("half-open"),
+  twc_set_window: number("window"),
+  twc_consumed: number("consumed"),
+  twc_set_tls: number("tls"),
+  twc_start_tls: bytes("start-tls"),
+  twc_set_auto_reconnect: number("reconnect"),
+  twc_set_reconnect_delays: (core, [handle = 0, at = 0, count = 0]) => ({
     word: "delays",
     handle,
     rest: [...core.memory.readI32(at >>> 0, count)],
   }),
-  tw_set_deadline: (_core, [handle = 0, which = 0, ms = 0]) => ({
+  twc_set_deadline: (_core, [handle = 0, which = 0, ms = 0]) => ({
     word: "deadline",
     handle,
     rest: [deadlineWords[which] ?? "unknown", ms],
@@ -191,18 +191,18 @@ export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
 
 /** What the host delivers. */
 export const deliveries: { readonly [Name in keyof CoreExports]?: Describe } = {
-  tw_connected: plain("connected"),
-  tw_secured: plain("secured"),
-  tw_ended: plain("ended"),
-  tw_written: number("written"),
-  tw_unread: (core, [handle = 0, size = 0]) => ({ word: "unread", handle, rest: [text(core, core.received, size)] }),
-  tw_received: (core, [handle = 0, size = 0]) => ({ word: "rx", handle, rest: [text(core, core.received, size)] }),
-  tw_closed: (_core, [handle = 0, error = 0]) => ({
+  twc_connected: plain("connected"),
+  twc_secured: plain("secured"),
+  twc_ended: plain("ended"),
+  twc_written: number("written"),
+  twc_unread: (core, [handle = 0, size = 0]) => ({ word: "unread", handle, rest: [text(core, core.received, size)] }),
+  twc_received: (core, [handle = 0, size = 0]) => ({ word: "rx", handle, rest: [text(core, core.received, size)] }),
+  twc_closed: (_core, [handle = 0, error = 0]) => ({
     word: "closed",
     handle,
     rest: [error < 0 ? errorCode(error) : error],
   }),
-  tw_datagram: (core, [handle = 0, size = 0, addressSize = 0, port = 0]) => ({
+  twc_datagram: (core, [handle = 0, size = 0, addressSize = 0, port = 0]) => ({
     word: "datagram",
     handle,
     rest: [text(core, core.received, size), core.memory.ascii(core.sender, addressSize), port],

@@ -73,9 +73,10 @@ export class Tracer {
 
   /** The core's functions, watched. */
   watch(exports: CoreExports): CoreExports {
-    const watched: Record<string, unknown> & Partial<Pick<Mutable, "tw_accepted" | "tw_tick" | "tw_ws_broadcast">> = {
-      ...exports,
-    };
+    const watched: Record<string, unknown> & Partial<Pick<Mutable, "twc_accepted" | "twc_tick" | "twc_ws_broadcast">> =
+      {
+        ...exports,
+      };
     for (const [table, kind] of [
       [calls, "call"],
       [deliveries, "host"],
@@ -94,15 +95,15 @@ export class Tracer {
         };
       }
     }
-    watched.tw_tick = (self: number, nowMs: number): number => {
+    watched.twc_tick = (self: number, nowMs: number): number => {
       /* The clock of the wall wraps, that of a trace does not. */
       this.#nowMs += (nowMs - this.#nowMs) >>> 0;
-      return exports.tw_tick(self, nowMs);
+      return exports.twc_tick(self, nowMs);
     };
-    watched.tw_ws_broadcast = (self, handles, count, flags, at, size): number => {
+    watched.twc_ws_broadcast = (self, handles, count, flags, at, size): number => {
       const to = [...this.#core.memory.readI32(handles, count)];
-      const message = calls.tw_ws_send_message?.(this.#core, [0, flags, at, size]);
-      const result = exports.tw_ws_broadcast(self, handles, count, flags, at, size);
+      const message = calls.twc_ws_send?.(this.#core, [0, flags, at, size]);
+      const result = exports.twc_ws_broadcast(self, handles, count, flags, at, size);
       const results = this.#core.memory.readI32(handles, result < 0 ? 0 : count);
       /* As if it had been sent to each: that is what became of it. */
       for (const [index, handle] of to.entries()) {
@@ -110,8 +111,8 @@ export class Tracer {
       }
       return result;
     };
-    watched.tw_accepted = (self: number, listener: number): number => {
-      const result = exports.tw_accepted(self, listener);
+    watched.twc_accepted = (self: number, listener: number): number => {
+      const result = exports.twc_accepted(self, listener);
       if (this.#tells(listener) && result >= 0) {
         this.#write({ host: ["accepted", this.#name(listener), this.#name(result)] });
       }

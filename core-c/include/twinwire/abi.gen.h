@@ -12,8 +12,8 @@
 #define TW_STATIC_ASSERT _Static_assert
 #endif
 
-/* FNV-1a of the definition file without its comments: what tw_abi_hash returns. */
-#define TW_ABI_HASH 0x597655b3u
+/* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
+#define TW_ABI_HASH 0x82aef7f4u
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -213,14 +213,14 @@ typedef enum tw_socket_kind {
 } tw_socket_kind;
 
 /* Where a connection stands. One function of the core moves it. */
-typedef enum tw_state_type {
+typedef enum tw_state {
   TW_STATE_FREE = 0, /* the slot holds nothing */
   TW_STATE_CONNECTING = 1, /* the host is connecting, or the handshake is under way */
   TW_STATE_OPEN = 2, /* bytes or messages flow */
   TW_STATE_CLOSING = 3, /* the application closed it, or a close handshake is under way; bounded by closeTimeoutMs */
   TW_STATE_WAITING = 4, /* it dropped; a timer will connect it again */
   TW_STATE_CLOSED = 5, /* it is over; the slot stays until close */
-} tw_state_type;
+} tw_state;
 
 /* What was being done when an error came. */
 typedef enum tw_step {
@@ -240,7 +240,7 @@ typedef enum tw_event_type {
   TW_EVENT_CONNECTED = 1, /* the connection is open */
   TW_EVENT_DISCONNECTED = 2, /* an open connection ended, or a connection that never opened was given up. code: WebSocket close code, or 0 / an error for TCP; detail: bytes queued but never written; retry_ms: delay of the next attempt or FOREVER */
   TW_EVENT_DATA = 3, /* bytes of a TCP stream arrived: data, size */
-  TW_EVENT_DATAGRAM = 4, /* a datagram arrived: data, size, and its sender: port, and detail = bytes of the address text at tw_rx_address */
+  TW_EVENT_DATAGRAM = 4, /* a datagram arrived: data, size, and its sender: port, and detail = bytes of the address text at twc_rx_address */
   TW_EVENT_MESSAGE = 5, /* a WebSocket message or a part of one: data, size; flags FIRST, FINAL, TEXT, ASCII */
   TW_EVENT_DRAIN = 6, /* what was refused with ERR_BACKPRESSURE fits now */
   TW_EVENT_ERROR = 7, /* an attempt or a connection failed. code: the error; step; detail: HTTP status, close code or 0; retry_ms as in DISCONNECTED */
@@ -248,10 +248,10 @@ typedef enum tw_event_type {
   TW_EVENT_PING = 9, /* a ping came; the pong is already queued. data, size */
   TW_EVENT_PONG = 10, /* a pong came. data, size */
   TW_EVENT_ACCEPTED = 11, /* a listener has a new connection: handle is the connection's, detail the listener's; CONNECTED or ERROR follows */
-  TW_EVENT_SECURED = 12, /* tw_start_tls is done: what follows is protected */
-  TW_EVENT_ENDED = 13, /* the peer ended its half of a stream that tw_set_half_open keeps open */
+  TW_EVENT_SECURED = 12, /* twc_start_tls is done: what follows is protected */
+  TW_EVENT_ENDED = 13, /* the peer ended its half of a stream that twc_set_half_open keeps open */
   TW_EVENT_DEADLINE = 14, /* a deadline passed. detail: Deadline bits */
-  TW_EVENT_HTTP_HEAD = 15, /* a part of the head of the message that tw_http_read awaits, or of the answer to a WebSocket handshake: data, size; the bytes as they came, from the start line to the empty line. flags FIRST, FINAL; with FINAL: code: the status of a response, detail: HttpFlag bits */
+  TW_EVENT_HTTP_HEAD = 15, /* a part of the head of the message that twc_http_read awaits, or of the answer to a WebSocket handshake: data, size; the bytes as they came, from the start line to the empty line. flags FIRST, FINAL; with FINAL: code: the status of a response, detail: HttpFlag bits */
   TW_EVENT_HTTP_BODY = 16, /* a part of the body: data, size; chunked framing is taken off. flags FIRST, FINAL, ASCII */
   TW_EVENT_HTTP_TRAILER = 17, /* a part of the trailer section: data, size, as in HTTP_HEAD. flags FIRST, FINAL */
   TW_EVENT_HTTP_END = 18, /* the message is over. code: 0, or the error; detail: with an error in a request, the status to answer it with */
@@ -273,7 +273,7 @@ typedef enum tw_deadline {
   TW_DEADLINE_WRITE = 2, /* for sending */
 } tw_deadline;
 
-/* How tw_ws_send_message frames its bytes. */
+/* How twc_ws_send frames its bytes. */
 typedef enum tw_send_flag {
   TW_SEND_BINARY = 0, /* a binary message */
   TW_SEND_TEXT = 1, /* a text message; the bytes must be UTF-8 */
@@ -282,13 +282,13 @@ typedef enum tw_send_flag {
   TW_SEND_COMPRESSED = 8, /* the bytes are compressed as negotiated (RFC 7692 7.2.1): the caller has seen to it that text is UTF-8 */
 } tw_send_flag;
 
-/* What tw_http_read awaits. */
-typedef enum tw_http_read_type {
+/* What twc_http_read awaits. */
+typedef enum tw_http_read {
   TW_HTTP_READ_REQUEST = 0, /* a request */
   TW_HTTP_READ_RESPONSE = 1, /* a response */
   TW_HTTP_READ_NO_BODY = 2, /* RESPONSE: to a HEAD request, RFC 9112 6.3 item 1 */
   TW_HTTP_READ_TUNNEL = 4, /* RESPONSE: to a CONNECT request, RFC 9112 6.3 item 2 */
-} tw_http_read_type;
+} tw_http_read;
 
 /* What a received head says of its message. */
 typedef enum tw_http_flag {
@@ -301,15 +301,15 @@ typedef enum tw_http_flag {
   TW_HTTP_HTTP_1_0 = 64, /* the message's version is 1.0 */
 } tw_http_flag;
 
-/* How tw_http_send frames a message. */
-typedef enum tw_http_send_type {
-  TW_HTTP_SEND_PART = 1, /* more of the body follows by tw_http_send_body; chunked, unless a Content-Length field is given */
+/* How twc_http_send frames a message. */
+typedef enum tw_http_send {
+  TW_HTTP_SEND_PART = 1, /* more of the body follows by twc_http_send_body; chunked, unless a Content-Length field is given */
   TW_HTTP_SEND_HEAD_ONLY = 2, /* the response to HEAD, or a 304: Content-Length may describe a body that is not sent */
   TW_HTTP_SEND_CLOSE = 4, /* this is the last message: adds Connection: close */
   TW_HTTP_SEND_UNTIL_CLOSE = 8, /* PART: no framing, the body ends with the connection; for a peer of HTTP/1.0 */
-} tw_http_send_type;
+} tw_http_send;
 
-/* What tw_http_send_body is given. */
+/* What twc_http_send_body is given. */
 typedef enum tw_http_body {
   TW_HTTP_BODY_LAST = 1, /* the body ends here */
 } tw_http_body;
@@ -327,10 +327,10 @@ typedef enum tw_deflate {
 } tw_deflate;
 
 /* How the host is to close a socket. */
-typedef enum tw_close_type {
+typedef enum tw_close {
   TW_CLOSE_ORDERLY = 0, /* after what was written: FIN */
   TW_CLOSE_ABORT = 1, /* at once: RST */
-} tw_close_type;
+} tw_close;
 
 /* Which end's address is asked for. */
 typedef enum tw_address_of {
@@ -412,7 +412,7 @@ TW_STATIC_ASSERT(offsetof(tw_url, port) == 16, "tw_url.port");
 TW_STATIC_ASSERT(offsetof(tw_url, flags) == 18, "tw_url.flags");
 TW_STATIC_ASSERT(offsetof(tw_url, reserved) == 20, "tw_url.reserved");
 
-/* Everything that bounds the core's memory and patience. Fixed once tw_init has run. */
+/* Everything that bounds the core's memory and patience. Fixed once twc_init has run. */
 typedef struct tw_limits {
   uint32_t sockets; /* TCP and UDP sockets at once, and the WebSockets that they became */
   uint32_t webSockets; /* WebSockets at once, client and server */
@@ -509,7 +509,7 @@ TW_STATIC_ASSERT(offsetof(tw_limits, maxFragments) == 64, "tw_limits.maxFragment
   X(maxFields, 128u, 32u, 1u, 65535u) \
   X(maxFragments, 131072u, 1024u, 1u, 2147483647u)
 
-/* tw_signature of each event declaration that an application may bind. */
+/* twc_signature of each event declaration that an application may bind. */
 #define TW_EVENT_SIG_NetConnected 0x29b2d4b3u /* NetConnected{sock:i32} */
 #define TW_EVENT_SIG_NetDisconnected 0x2982c657u /* NetDisconnected{sock:i32} */
 #define TW_EVENT_SIG_NetData 0x0f6d73a3u /* NetData{data:string} */

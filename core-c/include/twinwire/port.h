@@ -1,7 +1,7 @@
-/* port.h: what a host supplies, the whole of it. See twinwire.h for the other direction.
+/* port.h: what a host supplies, the whole of it. See core.h for the other direction.
  *
- * Each call returns at once and never calls back into the core. `host` is the pointer that tw_init was given.
- * What comes of a call is delivered later with tw_connected, tw_received, tw_written, tw_ended or tw_closed. */
+ * Each call returns at once and never calls back into the core. `host` is the pointer that twc_init was given.
+ * What comes of a call is delivered later with twc_connected, twc_received, twc_written, twc_ended or twc_closed. */
 #ifndef TWINWIRE_PORT_H
 #define TWINWIRE_PORT_H
 
@@ -22,47 +22,47 @@ extern "C" {
  *   UNIX_LISTENER  listens at the path `name`
  * `name` has `name_size` bytes, is not terminated and is borrowed for the call. Returns 0, or an error of the table if
  * it is certain at once; then nothing is delivered for the handle. A UDP socket is ready at once; the others answer
- * with tw_connected (listening, for a listener) or tw_closed. Reading is on. */
-int32_t tw_port_open(void *host, int32_t handle, uint32_t kind, const char *name, uint32_t name_size, uint32_t port);
+ * with twc_connected (listening, for a listener) or twc_closed. Reading is on. */
+int32_t twc_port_open(void *host, int32_t handle, uint32_t kind, const char *name, uint32_t name_size, uint32_t port);
 
 /* Writes `count` (1..TW_MAX_SPANS) pieces in order, as one write where the host can. Returns how many bytes are done
  * with (0..all), or an error; after an error the core closes the socket. If it is fewer than all, the host owes one
- * tw_written: until then the bytes stay where they are, the host may go on reading them, and the core writes nothing
- * more on this socket. That tw_written says how many more are done with and ends the loan; the core offers what is left
- * anew. A host that keeps no pointers delivers tw_written with 0 once the socket is writable. */
-int32_t tw_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t count);
+ * twc_written: until then the bytes stay where they are, the host may go on reading them, and the core writes nothing
+ * more on this socket. That twc_written says how many more are done with and ends the loan; the core offers what is
+ * left anew. A host that keeps no pointers delivers twc_written with 0 once the socket is writable. */
+int32_t twc_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t count);
 
 /* Sends one datagram to the literal `address` (`address_size` bytes of text) and `port`, or, with an empty address, to
- * the peer that tw_port_connect fixed. The bytes are borrowed for the call. Returns `size`, never a part;
- * TW_ERR_BACKPRESSURE, after which the host owes one tw_written with 0 when there is room; or another error. */
-int32_t tw_port_send_to(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
-                        const void *data, uint32_t size);
+ * the peer that twc_port_connect fixed. The bytes are borrowed for the call. Returns `size`, never a part;
+ * TW_ERR_BACKPRESSURE, after which the host owes one twc_written with 0 when there is room; or another error. */
+int32_t twc_port_send_to(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port,
+                         const void *data, uint32_t size);
 
 /* Ends our half of a stream: FIN. All that was queued has been written. */
-void tw_port_shutdown(void *host, int32_t handle);
+void twc_port_shutdown(void *host, int32_t handle);
 
-/* Fixes the peer of a UDP socket: literal `address` and `port`. Others are no longer heard, and tw_port_send_to is
+/* Fixes the peer of a UDP socket: literal `address` and `port`. Others are no longer heard, and twc_port_send_to is
  * called with an empty address. Returns 0 or an error. */
-int32_t tw_port_connect(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port);
+int32_t twc_port_connect(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port);
 
 /* Starts TLS on a connected stream, as client or, on an accepted one, as server. `name` is the server's name to verify;
  * empty: the one the socket was opened with. What else is to be configured (certificates, ALPN) is between the host and
- * the application. Answers with tw_secured or tw_closed (TW_ERR_TLS...). Returns 0, or TW_ERR_UNSUPPORTED. */
-int32_t tw_port_start_tls(void *host, int32_t handle, const char *name, uint32_t name_size);
+ * the application. Answers with twc_secured or twc_closed (TW_ERR_TLS...). Returns 0, or TW_ERR_UNSUPPORTED. */
+int32_t twc_port_start_tls(void *host, int32_t handle, const char *name, uint32_t name_size);
 
-/* Flow control: stops (0) or resumes (1) reading. A stopped socket delivers no tw_received and no tw_ended. */
-void tw_port_read(void *host, int32_t handle, uint32_t on);
+/* Flow control: stops (0) or resumes (1) reading. A stopped socket delivers no twc_received and no twc_ended. */
+void twc_port_read(void *host, int32_t handle, uint32_t on);
 
 /* Closes a socket (TW_CLOSE_ORDERLY or TW_CLOSE_ABORT) and forgets it: nothing is delivered for `handle` after this
- * call, and the host reads none of its bytes any more. Not called after tw_closed. */
-void tw_port_close(void *host, int32_t handle, uint32_t how);
+ * call, and the host reads none of its bytes any more. Not called after twc_closed. */
+void twc_port_close(void *host, int32_t handle, uint32_t how);
 
 /* Writes the address of one end (tw_address_of) as "ip:port" or "[ipv6]:port" and returns its bytes, at most
  * `capacity`; or an error. */
-int32_t tw_port_address(void *host, int32_t handle, uint32_t which, char *text, uint32_t capacity);
+int32_t twc_port_address(void *host, int32_t handle, uint32_t which, char *text, uint32_t capacity);
 
 /* Fills `size` bytes (1..256) from the host's cryptographically secure generator. RFC 6455 10.3 */
-void tw_port_random(void *host, void *data, uint32_t size);
+void twc_port_random(void *host, void *data, uint32_t size);
 
 #ifdef __cplusplus
 }

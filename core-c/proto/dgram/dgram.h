@@ -2,7 +2,7 @@
 #ifndef TW_PROTO_DGRAM_H
 #define TW_PROTO_DGRAM_H
 
-#include "src/core.h"
+#include "src/internal.h"
 
 extern const tw_protocol_ops tw_dgram_protocol;
 

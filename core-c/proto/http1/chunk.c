@@ -25,8 +25,8 @@ enum {
 };
 
 static int hex(uint8_t byte) {
-  uint8_t lower = (uint8_t)tw_ascii_lower((char)byte);
-  return tw_is_digit(byte) ? byte - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+  uint8_t lower = (uint8_t)twc_ascii_lower((char)byte);
+  return twc_is_digit(byte) ? byte - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 static uint32_t take_digit(tw_message *message, uint8_t byte) {
@@ -56,17 +56,17 @@ static uint32_t advance(tw_message *message, uint8_t byte) {
   case DATA_LF:
     return byte == LF ? SIZE_START : BAD;
   case NAME_START:
-    return tw_is_token_char(byte) ? NAME : BAD;
+    return twc_is_token_char(byte) ? NAME : BAD;
   case NAME:
-    return tw_is_token_char(byte) ? NAME : byte == '=' ? VALUE_START : after(byte);
+    return twc_is_token_char(byte) ? NAME : byte == '=' ? VALUE_START : after(byte);
   case VALUE_START:
-    return byte == '"' ? QUOTED : tw_is_token_char(byte) ? VALUE : BAD;
+    return byte == '"' ? QUOTED : twc_is_token_char(byte) ? VALUE : BAD;
   case VALUE:
-    return tw_is_token_char(byte) ? VALUE : after(byte);
+    return twc_is_token_char(byte) ? VALUE : after(byte);
   case QUOTED: /* RFC 9110 5.6.4 */
-    return byte == '"' ? QUOTED_END : byte == '\\' ? ESCAPED : tw_is_value_char(byte) ? QUOTED : BAD;
+    return byte == '"' ? QUOTED_END : byte == '\\' ? ESCAPED : twc_is_value_char(byte) ? QUOTED : BAD;
   case ESCAPED:
-    return tw_is_value_char(byte) ? QUOTED : BAD;
+    return twc_is_value_char(byte) ? QUOTED : BAD;
   case QUOTED_END:
     return after(byte);
   default:
@@ -74,7 +74,7 @@ static uint32_t advance(tw_message *message, uint8_t byte) {
   }
 }
 
-int32_t tw_message_chunk(tw_message *message, const uint8_t *data, size_t size, size_t *used) {
+int32_t twc_message_chunk(tw_message *message, const uint8_t *data, size_t size, size_t *used) {
   for (size_t i = 0; i < size; i++) {
     uint32_t phase = advance(message, data[i]);
     *used = i;

@@ -11,7 +11,7 @@ static const char words[][18] = {
     "host",  "content-length", "transfer-encoding", "connection",   "expect",  "upgrade", "chunked",
     "close", "keep-alive",     "upgrade",           "100-continue", "CONNECT", "OPTIONS"};
 
-void tw_word_begin(tw_message *message, uint32_t may_be) {
+void twc_word_begin(tw_message *message, uint32_t may_be) {
   message->matching = (uint16_t)may_be;
   message->matched = 0;
 }
@@ -20,12 +20,12 @@ void tw_word_begin(tw_message *message, uint32_t may_be) {
  * its end at the latest. */
 static bool goes_on(const char *word, const uint8_t *data, size_t size) {
   for (size_t i = 0; i < size; i++)
-    if (word[i] != (char)data[i] && word[i] != tw_ascii_lower((char)data[i]))
+    if (word[i] != (char)data[i] && word[i] != twc_ascii_lower((char)data[i]))
       return false;
   return true;
 }
 
-void tw_word_take(tw_message *message, const uint8_t *data, size_t size) {
+void twc_word_take(tw_message *message, const uint8_t *data, size_t size) {
   uint32_t matching = message->matching;
   for (uint32_t w = 0; matching >> w != 0; w++)
     if ((matching >> w & 1) != 0 && !goes_on(words[w] + message->matched, data, size))
@@ -35,7 +35,7 @@ void tw_word_take(tw_message *message, const uint8_t *data, size_t size) {
     message->matched += (uint8_t)size;
 }
 
-uint32_t tw_word_end(tw_message *message) {
+uint32_t twc_word_end(tw_message *message) {
   for (uint32_t w = 0; message->matching >> w != 0; w++)
     if ((message->matching >> w & 1) != 0 && words[w][message->matched] == 0)
       return 1u << w;
@@ -58,7 +58,7 @@ static void take_length(tw_message *message, uint8_t byte) {
     message->value = SPACE;
     return;
   }
-  if (!tw_is_digit(byte) || message->value == SPACE)
+  if (!twc_is_digit(byte) || message->value == SPACE)
     message->facts |= TW_FACT_BAD;
   message->value = INSIDE;
   message->left = message->left < UINT64_MAX / 10 ? message->left * 10 + (uint64_t)(byte & 15) : UINT64_MAX;
@@ -70,7 +70,7 @@ static void take_host(tw_message *message, uint8_t byte) {
   else if (message->matched != 0)
     message->facts |= TW_FACT_BAD;
   else
-    message->value = (uint8_t)tw_host_take(message->value, byte);
+    message->value = (uint8_t)twc_host_take(message->value, byte);
 }
 
 static uint32_t list_words(const tw_message *message) {
@@ -86,7 +86,7 @@ static uint32_t list_words(const tw_message *message) {
 
 /* An element of a list, RFC 9110 5.6.1, is whole. */
 static void end_element(tw_message *message) {
-  uint32_t word = tw_word_end(message);
+  uint32_t word = twc_word_end(message);
   if (message->field == TW_WORD_TRANSFER_ENCODING) {
     /* RFC 9112 6.1, 7.1: chunked is the last coding, and applied once. No element is empty: lenient readers and strict
      * ones take that for different things. */
@@ -106,7 +106,7 @@ static void end_element(tw_message *message) {
     message->facts |= TW_FACT_CONTINUE;
   }
   message->value = START;
-  tw_word_begin(message, list_words(message));
+  twc_word_begin(message, list_words(message));
 }
 
 /* Takes a separator, or the run of bytes before the next one. Returns how many. */
@@ -118,7 +118,7 @@ static size_t take_list(tw_message *message, const uint8_t *data, size_t size) {
     if (message->value == SPACE)
       message->matching = 0; /* two words are none */
     message->value = INSIDE;
-    tw_word_take(message, data, n);
+    twc_word_take(message, data, n);
     return n;
   }
   if (data[0] == ',')
@@ -155,11 +155,11 @@ static void take_value(tw_message *message, const uint8_t *data, size_t size) {
 
 /* The name is whole. */
 static void begin_value(tw_message *message) {
-  uint32_t word = tw_word_end(message);
+  uint32_t word = twc_word_end(message);
   message->field = word == 0 ? OTHER_FIELD : (uint8_t)word;
   message->value = START;
   message->facts &= (uint16_t)~(TW_FACT_BAD | TW_FACT_FOREIGN);
-  tw_word_begin(message, list_words(message));
+  twc_word_begin(message, list_words(message));
 }
 
 /* Notes that a field came which may come once. */
@@ -208,12 +208,12 @@ static int32_t end_field(tw_message *message) {
   }
 }
 
-int32_t tw_message_field(tw_message *message, const tw_head_token *token) {
+int32_t twc_message_field(tw_message *message, const tw_head_token *token) {
   if (token->type == TW_HEAD_NAME) {
     if (message->field == NO_FIELD)
-      tw_word_begin(message, (message->read & TW_HTTP_READ_RESPONSE) != 0 ? TW_WORD_RESPONSE_NAMES : TW_WORD_NAMES);
+      twc_word_begin(message, (message->read & TW_HTTP_READ_RESPONSE) != 0 ? TW_WORD_RESPONSE_NAMES : TW_WORD_NAMES);
     message->field = IN_NAME;
-    tw_word_take(message, token->data, token->size);
+    twc_word_take(message, token->data, token->size);
     return 0;
   }
   if (message->field == IN_NAME)

@@ -15,18 +15,18 @@ typedef struct tw_field {
 
 /* Splits off the text that begins at *at and ends before the next NUL; moves *at behind that. False: there is none
  * before `end`. */
-bool tw_text_next(const char **at, const char *end, const char **text, uint32_t *size);
+bool twc_text_next(const char **at, const char *end, const char **text, uint32_t *size);
 
-/* The next pair; as tw_text_next. */
-bool tw_field_next(const char **at, const char *end, tw_field *field);
+/* The next pair; as twc_text_next. */
+bool twc_field_next(const char **at, const char *end, tw_field *field);
 
-/* As tw_field_next; false also if a byte stands where it may not. */
-bool tw_field_next_valid(const char **at, const char *end, tw_field *field);
+/* As twc_field_next; false also if a byte stands where it may not. */
+bool twc_field_next_valid(const char **at, const char *end, tw_field *field);
 
 /* Whether these are exactly `count` pairs, names of RFC 9110 5.6.2 and values of 5.5. */
-bool tw_fields_valid(const char *fields, uint32_t size, uint32_t count);
+bool twc_fields_valid(const char *fields, uint32_t size, uint32_t count);
 
 /* Whether the name is this one, written in lower case. */
-bool tw_field_is(const tw_field *field, const char *name, uint32_t size);
+bool twc_field_is(const tw_field *field, const char *name, uint32_t size);
 
 #endif

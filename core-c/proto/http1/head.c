@@ -37,7 +37,7 @@ enum {
 
 static size_t token_run(const uint8_t *data, size_t size) {
   size_t n = 0;
-  while (n < size && tw_is_token_char(data[n]))
+  while (n < size && twc_is_token_char(data[n]))
     n++;
   return n;
 }
@@ -52,7 +52,7 @@ static size_t target_run(const uint8_t *data, size_t size) {
 
 static size_t value_run(const uint8_t *data, size_t size) {
   size_t n = 0;
-  while (n < size && tw_is_value_char(data[n]))
+  while (n < size && twc_is_value_char(data[n]))
     n++;
   return n;
 }
@@ -109,7 +109,7 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
       head->state = MAJOR;
     return 1;
   case MAJOR:
-    if (!tw_is_digit(byte))
+    if (!twc_is_digit(byte))
       return 0;
     head->minor = (uint8_t)(byte - '0');
     head->state = DOT;
@@ -117,7 +117,7 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
   case DOT:
     return expect(head, byte, '.', MINOR);
   case MINOR: /* RFC 9110 2.5: any minor version of HTTP/1 is understood */
-    if (!tw_is_digit(byte))
+    if (!twc_is_digit(byte))
       return 0;
     if (head->minor != 1) {
       head->error = TW_ERR_HTTP_VERSION;
@@ -136,7 +136,7 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
   case STATUS_SP:
     return expect(head, byte, SP, STATUS_CODE);
   case STATUS_CODE:
-    if (!tw_is_digit(byte))
+    if (!twc_is_digit(byte))
       return 0;
     head->number = (uint16_t)(head->number * 10 + (byte - '0'));
     if (++head->at == 3)
@@ -193,14 +193,14 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
   }
 }
 
-void tw_head_init(tw_head *head, tw_head_kind kind, uint32_t max_bytes) {
+void twc_head_init(tw_head *head, tw_head_kind kind, uint32_t max_bytes) {
   static const uint8_t first[] = {
       [TW_HEAD_RESPONSE] = PROTOCOL, [TW_HEAD_REQUEST] = REQUEST_START, [TW_HEAD_TRAILERS] = LINE_START};
   *head = (tw_head){.left = max_bytes, .kind = (uint8_t)kind, .state = first[kind]};
-  tw_head_bound(head, UINT32_MAX, UINT32_MAX);
+  twc_head_bound(head, UINT32_MAX, UINT32_MAX);
 }
 
-void tw_head_bound(tw_head *head, uint32_t max_line, uint32_t max_fields) {
+void twc_head_bound(tw_head *head, uint32_t max_line, uint32_t max_fields) {
   head->line_left = head->max_line = max_line;
   head->fields_left = max_fields;
 }
@@ -210,7 +210,7 @@ static bool at_line_start(const tw_head *head) {
   return head->state == LINE_START || head->state == METHOD_START || head->state == END;
 }
 
-int32_t tw_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *used, tw_head_token *token) {
+int32_t twc_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *used, tw_head_token *token) {
   /* Bytes past the limit are not looked at, so the answer is the same wherever the input was split. */
   const size_t limit = size < head->left ? size : head->left;
   size_t i = 0;

@@ -7,7 +7,7 @@
  *   size_t used;
  *   tw_head_token token;
  *   do {
- *     int32_t error = tw_head_next(&head, data, size, &used, &token);
+ *     int32_t error = twc_head_next(&head, data, size, &used, &token);
  *     data += used, size -= used;
  *     if (error != 0) return error;
  *     on_token(&token);
@@ -64,15 +64,15 @@ typedef struct tw_head {
 } tw_head;
 
 /* Makes ready for one head of at most `max_bytes`, its empty line included. */
-void tw_head_init(tw_head *head, tw_head_kind kind, uint32_t max_bytes);
+void twc_head_init(tw_head *head, tw_head_kind kind, uint32_t max_bytes);
 
-/* Bounds its lines to `max_line` bytes, line ends included, and its fields to `max_fields`. Right after tw_head_init,
+/* Bounds its lines to `max_line` bytes, line ends included, and its fields to `max_fields`. Right after twc_head_init,
  * which leaves both unbounded. */
-void tw_head_bound(tw_head *head, uint32_t max_line, uint32_t max_fields);
+void twc_head_bound(tw_head *head, uint32_t max_line, uint32_t max_fields);
 
 /* Consumes bytes of [data, data + size), sets *used and fills *token. Returns 0; or TW_ERR_HTTP,
  * TW_ERR_HTTP_VERSION (not HTTP/1) or TW_ERR_HEAD_TOO_LARGE, with *used the index of the byte that proved it and no
  * token; the error is final. After END no more is consumed. */
-int32_t tw_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *used, tw_head_token *token);
+int32_t twc_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *used, tw_head_token *token);
 
 #endif

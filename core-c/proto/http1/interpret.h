@@ -45,21 +45,21 @@ enum {
 };
 
 /* A text begins that may be one of `words`, bytes of it pass, it ends: which word it was, or 0. */
-void tw_word_begin(tw_message *message, uint32_t words);
-void tw_word_take(tw_message *message, const uint8_t *data, size_t size);
-uint32_t tw_word_end(tw_message *message);
+void twc_word_begin(tw_message *message, uint32_t words);
+void twc_word_take(tw_message *message, const uint8_t *data, size_t size);
+uint32_t twc_word_end(tw_message *message);
 
 /* A host and port that passes byte by byte, RFC 3986 3.2: from TW_HOST_START on. */
 enum { TW_HOST_START, TW_HOST_NAME, TW_HOST_LITERAL, TW_HOST_LITERAL_END, TW_HOST_PORT, TW_HOST_DIGITS, TW_HOST_BAD };
-uint32_t tw_host_take(uint32_t state, uint8_t byte);
+uint32_t twc_host_take(uint32_t state, uint8_t byte);
 
 /* A token of the request line or of a field came. Returns 0 or an error. */
-int32_t tw_message_line(tw_message *message, const tw_head_token *token);
-int32_t tw_message_field(tw_message *message, const tw_head_token *token);
+int32_t twc_message_line(tw_message *message, const tw_head_token *token);
+int32_t twc_message_field(tw_message *message, const tw_head_token *token);
 
 /* The framing of the chunked coding; `phase` is the state. Consumes up to where `left` bytes of data begin, or the
  * trailer section. */
 enum { TW_CHUNK_SIZE_START, TW_CHUNK_DATA, TW_CHUNK_TRAILERS, TW_CHUNK_PHASES = 16 };
-int32_t tw_message_chunk(tw_message *message, const uint8_t *data, size_t size, size_t *used);
+int32_t twc_message_chunk(tw_message *message, const uint8_t *data, size_t size, size_t *used);
 
 #endif

@@ -10,7 +10,7 @@ static void fail(tw_message *message, int32_t error) {
   message->over = true;
 }
 
-void tw_message_init(tw_message *message, uint32_t read, uint32_t max_body, const tw_limits *limits) {
+void twc_message_init(tw_message *message, uint32_t read, uint32_t max_body, const tw_limits *limits) {
   bool response = (read & TW_HTTP_READ_RESPONSE) != 0;
   *message = (tw_message){.facts = response ? TW_FACT_BEGUN : 0,
                           .read = (uint8_t)read,
@@ -18,9 +18,9 @@ void tw_message_init(tw_message *message, uint32_t read, uint32_t max_body, cons
                           .max_body = max_body,
                           .extensions_left = limits->maxHead,
                           .limits = limits};
-  tw_word_begin(message, TW_WORD_CONNECT | TW_WORD_OPTIONS);
-  tw_head_init(&message->head, response ? TW_HEAD_RESPONSE : TW_HEAD_REQUEST, limits->maxHead);
-  tw_head_bound(&message->head, limits->maxLine, limits->maxFields);
+  twc_word_begin(message, TW_WORD_CONNECT | TW_WORD_OPTIONS);
+  twc_head_init(&message->head, response ? TW_HEAD_RESPONSE : TW_HEAD_REQUEST, limits->maxHead);
+  twc_head_bound(&message->head, limits->maxLine, limits->maxFields);
 }
 
 static bool is_response(const tw_message *message) { return (message->read & TW_HTTP_READ_RESPONSE) != 0; }
@@ -103,13 +103,13 @@ static int32_t take_token(tw_message *message, const tw_head_token *token) {
   case TW_HEAD_METHOD:
   case TW_HEAD_TARGET:
   case TW_HEAD_VERSION:
-    return tw_message_line(message, token);
+    return twc_message_line(message, token);
   case TW_HEAD_STATUS: /* RFC 9110 15 */
     return token->number < 100 || token->number > 599 ? TW_ERR_HTTP : 0;
   case TW_HEAD_NAME:
   case TW_HEAD_VALUE:
   case TW_HEAD_FIELD_END:
-    return tw_message_field(message, token);
+    return twc_message_field(message, token);
   default:
     return 0;
   }
@@ -132,7 +132,7 @@ static size_t next_lines(tw_message *message, const uint8_t *data, size_t size, 
   int32_t error;
   do {
     size_t used;
-    error = tw_head_next(&message->head, data + at, size - at, &used, &token);
+    error = twc_head_next(&message->head, data + at, size - at, &used, &token);
     at += used;
     if (error != 0)
       break;
@@ -176,19 +176,19 @@ static size_t next_data(tw_message *message, const uint8_t *data, size_t size, t
 
 static size_t next_framing(tw_message *message, const uint8_t *data, size_t size, tw_message_part *part) {
   size_t used;
-  int32_t error = tw_message_chunk(message, data, size, &used);
+  int32_t error = twc_message_chunk(message, data, size, &used);
   if (error != 0) {
     fail(message, error);
   } else if (message->phase == TW_CHUNK_TRAILERS) {
     give(message, part, TW_MESSAGE_BODY, data, 0, true);
     message->phase = TRAILERS;
-    tw_head_init(&message->head, TW_HEAD_TRAILERS, message->limits->maxHead);
-    tw_head_bound(&message->head, message->limits->maxLine, message->limits->maxFields);
+    twc_head_init(&message->head, TW_HEAD_TRAILERS, message->limits->maxHead);
+    twc_head_bound(&message->head, message->limits->maxLine, message->limits->maxFields);
   }
   return used;
 }
 
-void tw_message_next(tw_message *message, const uint8_t *data, size_t size, size_t *used, tw_message_part *part) {
+void twc_message_next(tw_message *message, const uint8_t *data, size_t size, size_t *used, tw_message_part *part) {
   *used = 0;
   *part = (tw_message_part){.type = TW_MESSAGE_NONE};
   while (*used < size && !message->over && part->type == TW_MESSAGE_NONE) {
@@ -203,7 +203,7 @@ void tw_message_next(tw_message *message, const uint8_t *data, size_t size, size
   }
 }
 
-void tw_message_end(tw_message *message, tw_message_part *part) {
+void twc_message_end(tw_message *message, tw_message_part *part) {
   *part = (tw_message_part){.type = TW_MESSAGE_NONE};
   if (message->over)
     return;
@@ -214,7 +214,7 @@ void tw_message_end(tw_message *message, tw_message_part *part) {
     message->error = TW_ERR_ENDED;
 }
 
-uint32_t tw_message_answer(const tw_message *message) {
+uint32_t twc_message_answer(const tw_message *message) {
   if (is_response(message))
     return 0;
   switch (message->error) {

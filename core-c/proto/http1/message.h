@@ -6,7 +6,7 @@
  * parts of a section put together, and where an error is found, are the same however the input was split.
  *
  *   do {
- *     tw_message_next(&message, data, size, &used, &part);
+ *     twc_message_next(&message, data, size, &used, &part);
  *     data += used, size -= used;
  *     if (part.type != TW_MESSAGE_NONE) on_part(&part);
  *   } while (!message.over && size > 0);
@@ -41,7 +41,7 @@ typedef struct tw_message {
   uint16_t facts;    /* what has been seen */
   uint16_t matching; /* words that the text which is passing may still be */
   uint8_t matched;   /* bytes of it that have passed */
-  uint8_t read;      /* tw_http_read */
+  uint8_t read;      /* twc_http_read */
   uint8_t phase;
   uint8_t field;            /* that is passing */
   uint8_t value;            /* where in its value */
@@ -53,18 +53,18 @@ typedef struct tw_message {
   tw_head head;
 } tw_message;
 
-/* Makes ready for one message with at most `max_body` bytes of body. `read`: tw_http_read. `limits` (maxHead, maxLine,
+/* Makes ready for one message with at most `max_body` bytes of body. `read`: twc_http_read. `limits` (maxHead, maxLine,
  * maxFields) stays the caller's and must outlive the message. */
-void tw_message_init(tw_message *message, uint32_t read, uint32_t max_body, const tw_limits *limits);
+void twc_message_init(tw_message *message, uint32_t read, uint32_t max_body, const tw_limits *limits);
 
 /* Consumes bytes of [data, data + size), sets *used and fills *part. If there is no part and the message is not over,
  * all were consumed. */
-void tw_message_next(tw_message *message, const uint8_t *data, size_t size, size_t *used, tw_message_part *part);
+void twc_message_next(tw_message *message, const uint8_t *data, size_t size, size_t *used, tw_message_part *part);
 
 /* The stream ended, which is how a body may end; the message is over. */
-void tw_message_end(tw_message *message, tw_message_part *part);
+void twc_message_end(tw_message *message, tw_message_part *part);
 
 /* With an error in a request: the status to answer it with. 0: none. */
-uint32_t tw_message_answer(const tw_message *message);
+uint32_t twc_message_answer(const tw_message *message);
 
 #endif

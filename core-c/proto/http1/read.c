@@ -1,26 +1,26 @@
 /* read.c: a stream read as one HTTP message, in place of its protocol. */
 #include "proto/http1/message.h"
-#include "src/core.h"
+#include "src/internal.h"
 #include "src/utf8.h"
 
 _Static_assert(sizeof(tw_message) <= TW_READER_STATE, "a reader's state is one block");
 
-static tw_message *message_of(const tw_core *core, const tw_slot *slot) { return tw_reader_state(core, slot); }
+static tw_message *message_of(const tw_core *core, const tw_slot *slot) { return twc_reader_state(core, slot); }
 
 static void tell_body(tw_core *core, tw_slot *slot, tw_event *event, const tw_message_part *part) {
-  if (tw_ascii_prefix(part->data, part->size) == part->size)
+  if (twc_ascii_prefix(part->data, part->size) == part->size)
     event->flags |= TW_FLAG_ASCII;
   if (slot->window == 0)
     return;
   slot->unread += (uint32_t)part->size;
-  tw_socket_update_reading(core, slot);
+  twc_socket_update_reading(core, slot);
 }
 
 static void tell(tw_core *core, tw_slot *slot, const tw_message *message, const tw_message_part *part) {
   static const uint16_t types[] = {[TW_MESSAGE_HEAD] = TW_EVENT_HTTP_HEAD,
                                    [TW_MESSAGE_BODY] = TW_EVENT_HTTP_BODY,
                                    [TW_MESSAGE_TRAILER] = TW_EVENT_HTTP_TRAILER};
-  tw_event *event = tw_event_make(core, slot, types[part->type]);
+  tw_event *event = twc_event_make(core, slot, types[part->type]);
   event->flags = (uint16_t)((part->first ? TW_FLAG_FIRST : 0) | (part->final ? TW_FLAG_FINAL : 0));
   event->data = part->size == 0 ? 0 : (uint32_t)(part->data - core->arena);
   event->size = (uint32_t)part->size;
@@ -34,11 +34,11 @@ static void tell(tw_core *core, tw_slot *slot, const tw_message *message, const 
 
 /* The message is over: the protocol reads again, unless there was an error. Then nobody knows what the bytes are. */
 static void finish(tw_core *core, tw_slot *slot, const tw_message *message) {
-  tw_event *event = tw_event_make(core, slot, TW_EVENT_HTTP_END);
+  tw_event *event = twc_event_make(core, slot, TW_EVENT_HTTP_END);
   event->code = message->error;
-  event->detail = tw_message_answer(message);
+  event->detail = twc_message_answer(message);
   if (message->error == 0)
-    tw_reader_end(core, slot);
+    twc_reader_end(core, slot);
 }
 
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
@@ -50,11 +50,11 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
   while (at < size && !message->over) {
     size_t used;
     tw_message_part part;
-    if (tw_events_room(core) < RECORDS) {
-      tw_events_seal(core);
+    if (twc_events_room(core) < RECORDS) {
+      twc_events_seal(core);
       return at;
     }
-    tw_message_next(message, data + at, size - at, &used, &part);
+    twc_message_next(message, data + at, size - at, &used, &part);
     at += (uint32_t)used;
     if (part.type != TW_MESSAGE_NONE)
       tell(core, slot, message, &part);
@@ -69,7 +69,7 @@ static void ended(tw_core *core, tw_slot *slot) {
   tw_message_part part;
   if (slot->state != TW_STATE_OPEN || message->over)
     return;
-  tw_message_end(message, &part);
+  twc_message_end(message, &part);
   if (part.type != TW_MESSAGE_NONE)
     tell(core, slot, message, &part);
   finish(core, slot, message);
@@ -77,18 +77,18 @@ static void ended(tw_core *core, tw_slot *slot) {
 
 static const tw_reader_ops reader = {.received = received, .ended = ended};
 
-int32_t tw_http_read(tw_core *core, int32_t handle, uint32_t flags, uint32_t max_body) {
+int32_t twc_http_read(tw_core *core, int32_t handle, uint32_t flags, uint32_t max_body) {
   const uint32_t of_response = TW_HTTP_READ_RESPONSE | TW_HTTP_READ_NO_BODY | TW_HTTP_READ_TUNNEL;
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_TCP);
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   if ((flags & ~of_response) != 0 || (flags != 0 && (flags & TW_HTTP_READ_RESPONSE) == 0))
     return TW_ERR_ARGUMENT;
   if (slot->state != TW_STATE_OPEN || slot->reader != NULL || (slot->flags & TW_SLOT_SECURING) != 0)
     return TW_ERR_STATE;
-  tw_message *message = tw_reader_begin(core, slot, &reader);
+  tw_message *message = twc_reader_begin(core, slot, &reader);
   if (message == NULL)
     return TW_ERR_MEMORY;
-  tw_message_init(message, flags, max_body, &core->limits);
+  twc_message_init(message, flags, max_body, &core->limits);
   return 0;
 }

@@ -3,11 +3,11 @@
 #include "src/bytes.h"
 
 /* RFC 3986 3.2.2 and 3.2.3. An empty host is none, but a Host field may be empty (RFC 9110 7.2). */
-uint32_t tw_host_take(uint32_t state, uint8_t byte) {
+uint32_t twc_host_take(uint32_t state, uint8_t byte) {
   /* unreserved, sub-delims and escapes: the token characters without # ^ ` |, and ( ) , ; = */
-  bool name = (tw_is_token_char(byte) && byte != '#' && byte != '^' && byte != '`' && byte != '|') || byte == '(' ||
+  bool name = (twc_is_token_char(byte) && byte != '#' && byte != '^' && byte != '`' && byte != '|') || byte == '(' ||
               byte == ')' || byte == ',' || byte == ';' || byte == '=';
-  uint8_t lower = (uint8_t)tw_ascii_lower((char)byte);
+  uint8_t lower = (uint8_t)twc_ascii_lower((char)byte);
   switch (state) {
   case TW_HOST_START:
     return byte == '[' ? TW_HOST_LITERAL : name ? TW_HOST_NAME : TW_HOST_BAD;
@@ -16,13 +16,13 @@ uint32_t tw_host_take(uint32_t state, uint8_t byte) {
   case TW_HOST_LITERAL: /* of IPv6 */
     if (byte == ']')
       return TW_HOST_LITERAL_END;
-    return tw_is_digit(byte) || (lower >= 'a' && lower <= 'f') || byte == ':' || byte == '.' ? TW_HOST_LITERAL
-                                                                                             : TW_HOST_BAD;
+    return twc_is_digit(byte) || (lower >= 'a' && lower <= 'f') || byte == ':' || byte == '.' ? TW_HOST_LITERAL
+                                                                                              : TW_HOST_BAD;
   case TW_HOST_LITERAL_END:
     return byte == ':' ? TW_HOST_PORT : TW_HOST_BAD;
   case TW_HOST_PORT:
   case TW_HOST_DIGITS:
-    return tw_is_digit(byte) ? TW_HOST_DIGITS : TW_HOST_BAD;
+    return twc_is_digit(byte) ? TW_HOST_DIGITS : TW_HOST_BAD;
   default:
     return TW_HOST_BAD;
   }
@@ -37,12 +37,12 @@ static bool is_path_char(uint8_t byte) { return byte != '#' && byte != '"' && by
 
 static uint32_t begin(const tw_message *message, uint8_t byte) {
   if ((message->facts & TW_FACT_CONNECT) != 0) /* RFC 9112 3.2.3 */
-    return AUTHORITY + tw_host_take(TW_HOST_START, byte);
+    return AUTHORITY + twc_host_take(TW_HOST_START, byte);
   if (byte == '/')
     return PATH;
   if (byte == '*' && (message->facts & TW_FACT_OPTIONS) != 0) /* RFC 9112 3.2.4 */
     return ASTERISK;
-  return tw_is_letter(byte) ? SCHEME : BAD;
+  return twc_is_letter(byte) ? SCHEME : BAD;
 }
 
 static uint32_t authority(const tw_message *message, uint8_t byte) {
@@ -50,7 +50,7 @@ static uint32_t authority(const tw_message *message, uint8_t byte) {
   bool whole = host != TW_HOST_START && host != TW_HOST_LITERAL && host != TW_HOST_BAD;
   if (whole && (byte == '/' || byte == '?') && (message->facts & TW_FACT_CONNECT) == 0)
     return PATH;
-  return AUTHORITY + tw_host_take(host, byte); /* RFC 9110 4.2.4: no user information */
+  return AUTHORITY + twc_host_take(host, byte); /* RFC 9110 4.2.4: no user information */
 }
 
 static uint32_t advance(const tw_message *message, uint8_t byte) {
@@ -62,7 +62,7 @@ static uint32_t advance(const tw_message *message, uint8_t byte) {
   case SCHEME: /* RFC 3986 3.1 */
     if (byte == ':')
       return SLASHES;
-    return tw_is_letter(byte) || tw_is_digit(byte) || byte == '+' || byte == '-' || byte == '.' ? SCHEME : BAD;
+    return twc_is_letter(byte) || twc_is_digit(byte) || byte == '+' || byte == '-' || byte == '.' ? SCHEME : BAD;
   case SLASHES:
     return byte == '/' ? SLASH : BAD;
   case SLASH:
@@ -83,9 +83,9 @@ static bool is_whole(const tw_message *message) {
           message->target != AUTHORITY + TW_HOST_BAD);
 }
 
-int32_t tw_message_line(tw_message *message, const tw_head_token *token) {
+int32_t twc_message_line(tw_message *message, const tw_head_token *token) {
   if (token->type == TW_HEAD_METHOD) {
-    tw_word_take(message, token->data, token->size);
+    twc_word_take(message, token->data, token->size);
     return 0;
   }
   if (token->type == TW_HEAD_VERSION) {
@@ -93,7 +93,7 @@ int32_t tw_message_line(tw_message *message, const tw_head_token *token) {
     return is_whole(message) ? 0 : TW_ERR_HTTP;
   }
   if (message->target == START) {
-    uint32_t method = tw_word_end(message);
+    uint32_t method = twc_word_end(message);
     message->facts |= method == TW_WORD_CONNECT ? TW_FACT_CONNECT : method == TW_WORD_OPTIONS ? TW_FACT_OPTIONS : 0;
   }
   for (size_t i = 0; i < token->size; i++)

@@ -4,7 +4,7 @@
 
 #include "proto/http1/fields.h"
 #include "src/bytes.h"
-#include "src/core.h"
+#include "src/internal.h"
 
 /* tw_slot.sending. */
 enum { NOTHING, BY_LENGTH, CHUNKED, UNTIL_CLOSE, OVER };
@@ -28,7 +28,7 @@ static void put(output *out, const void *data, uint32_t size) {
   }
   while (size > 0) {
     if (out->room == 0)
-      out->to = tw_tx_extend(out->core, out->slot, (uint32_t)out->size, &out->room);
+      out->to = twc_tx_extend(out->core, out->slot, (uint32_t)out->size, &out->room);
     uint32_t n = size < out->room ? size : out->room;
     memcpy(out->to, from, n);
     out->to += n;
@@ -47,7 +47,7 @@ static void put_fields(output *out, const char *at, const char *end, uint32_t co
     out->size += (uint32_t)(end - at) + 2 * (uint64_t)count;
     return;
   }
-  while (tw_field_next(&at, end, &field)) {
+  while (twc_field_next(&at, end, &field)) {
     put(out, field.name, field.name_size);
     PUT(out, ": ");
     put(out, field.value, field.value_size);
@@ -57,7 +57,7 @@ static void put_fields(output *out, const char *at, const char *end, uint32_t co
 
 static void put_decimal(output *out, uint32_t number) {
   char digits[10];
-  put(out, digits, tw_text_decimal(digits, number));
+  put(out, digits, twc_text_decimal(digits, number));
 }
 
 /* RFC 9112 7.1: an empty chunk would be the last. */
@@ -81,7 +81,7 @@ static int32_t run(tw_core *core, tw_slot *slot, void (*write)(output *out, cons
   if (out.size > core->limits.sendBuffer)
     return TW_ERR_TOO_LARGE;
   uint32_t size = (uint32_t)out.size;
-  int32_t error = tw_tx_admit(core, slot, size);
+  int32_t error = twc_tx_admit(core, slot, size);
   if (error != 0)
     return error;
   out.counting = false;
@@ -90,7 +90,7 @@ static int32_t run(tw_core *core, tw_slot *slot, void (*write)(output *out, cons
 }
 
 static tw_slot *open_slot(tw_core *core, int32_t handle, int32_t *error) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_TCP);
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
   bool open =
       slot != NULL && slot->state == TW_STATE_OPEN && (slot->flags & (TW_SLOT_SHUTDOWN | TW_SLOT_SECURING)) == 0;
   *error = slot == NULL ? TW_ERR_HANDLE : open ? 0 : TW_ERR_STATE;
@@ -128,8 +128,8 @@ static bool is_text(const slice *text, bool (*allowed)(uint8_t byte)) {
   return true;
 }
 
-static bool is_token_char(uint8_t byte) { return tw_is_token_char(byte); }
-static bool is_value_char(uint8_t byte) { return tw_is_value_char(byte); }
+static bool is_token_char(uint8_t byte) { return twc_is_token_char(byte); }
+static bool is_value_char(uint8_t byte) { return twc_is_value_char(byte); }
 static bool is_visible(uint8_t byte) { return byte > 0x20 && byte < 0x7f; }
 
 static bool text_is(const slice *text, const char *word, uint32_t size) {
@@ -142,14 +142,14 @@ static bool text_is(const slice *text, const char *word, uint32_t size) {
 }
 
 #define IS(text, word) text_is(text, word, sizeof(word) - 1)
-#define FIELD_IS(field, name) tw_field_is(field, name, sizeof(name) - 1)
+#define FIELD_IS(field, name) twc_field_is(field, name, sizeof(name) - 1)
 
 /* RFC 9110 8.6. */
 static bool read_length(const tw_field *field, uint64_t *length) {
   *length = 0;
   for (uint32_t i = 0; i < field->value_size; i++) {
     uint8_t byte = (uint8_t)field->value[i];
-    if (!tw_is_digit(byte) || *length > (UINT64_MAX - 9) / 10)
+    if (!twc_is_digit(byte) || *length > (UINT64_MAX - 9) / 10)
       return false;
     *length = *length * 10 + (uint64_t)(byte - '0');
   }
@@ -162,7 +162,7 @@ static bool read_fields(outgoing *message) {
   uint32_t hosts = 0;
   const char *at = message->fields;
   for (uint32_t i = 0; i < message->field_count; i++) {
-    if (!tw_field_next_valid(&at, message->end, &field) || FIELD_IS(&field, "transfer-encoding"))
+    if (!twc_field_next_valid(&at, message->end, &field) || FIELD_IS(&field, "transfer-encoding"))
       return false;
     if (FIELD_IS(&field, "host"))
       hosts++;
@@ -178,14 +178,14 @@ static bool read_fields(outgoing *message) {
 static bool read_head(outgoing *message, const char *head, uint32_t size) {
   const char *at = head;
   const char *end = head + size;
-  if (!tw_text_next(&at, end, &message->method.at, &message->method.size))
+  if (!twc_text_next(&at, end, &message->method.at, &message->method.size))
     return false;
   if (message->status != 0) {
     if (!is_text(&message->method, is_value_char))
       return false;
   } else {
     if (message->method.size == 0 || !is_text(&message->method, is_token_char) ||
-        !tw_text_next(&at, end, &message->target.at, &message->target.size) || message->target.size == 0 ||
+        !twc_text_next(&at, end, &message->target.at, &message->target.size) || message->target.size == 0 ||
         !is_text(&message->target, is_visible))
       return false;
   }
@@ -262,8 +262,8 @@ static void write_message(output *out, const void *what) {
     put(out, message->body, message->body_size);
 }
 
-int32_t tw_http_send(tw_core *core, int32_t handle, uint32_t flags, uint32_t status, const char *head,
-                     uint32_t head_size, uint32_t field_count, const void *body, uint32_t body_size) {
+int32_t twc_http_send(tw_core *core, int32_t handle, uint32_t flags, uint32_t status, const char *head,
+                      uint32_t head_size, uint32_t field_count, const void *body, uint32_t body_size) {
   const uint32_t known = TW_HTTP_SEND_PART | TW_HTTP_SEND_HEAD_ONLY | TW_HTTP_SEND_CLOSE | TW_HTTP_SEND_UNTIL_CLOSE;
   int32_t error;
   tw_slot *slot = open_slot(core, handle, &error);
@@ -318,14 +318,14 @@ static void write_piece(output *out, const void *what) {
 /* RFC 9110 6.5.1: what frames and routes a message is no trailer. */
 static bool are_trailers(const char *at, const char *end) {
   tw_field field;
-  while (tw_field_next(&at, end, &field))
+  while (twc_field_next(&at, end, &field))
     if (FIELD_IS(&field, "transfer-encoding") || FIELD_IS(&field, "content-length") || FIELD_IS(&field, "host"))
       return false;
   return true;
 }
 
-int32_t tw_http_send_body(tw_core *core, int32_t handle, uint32_t flags, const void *data, uint32_t size,
-                          const char *trailers, uint32_t trailers_size, uint32_t trailer_count) {
+int32_t twc_http_send_body(tw_core *core, int32_t handle, uint32_t flags, const void *data, uint32_t size,
+                           const char *trailers, uint32_t trailers_size, uint32_t trailer_count) {
   int32_t error;
   tw_slot *slot = open_slot(core, handle, &error);
   if (error != 0)
@@ -338,7 +338,7 @@ int32_t tw_http_send_body(tw_core *core, int32_t handle, uint32_t flags, const v
     trailers = "";
   if ((flags & ~(uint32_t)TW_HTTP_BODY_LAST) != 0 || (trailer_count > 0 && !(last && chunked)))
     return TW_ERR_ARGUMENT;
-  if (!tw_fields_valid(trailers, trailers_size, trailer_count) || !are_trailers(trailers, trailers + trailers_size))
+  if (!twc_fields_valid(trailers, trailers_size, trailer_count) || !are_trailers(trailers, trailers + trailers_size))
     return TW_ERR_HEADER;
   if (slot->sending == BY_LENGTH && (size > slot->sending_left || (last && size < slot->sending_left)))
     return TW_ERR_HTTP_LENGTH;

@@ -1,8 +1,8 @@
 /* flow.c: the calls of those who read and write a stream in turn: how far ahead, until when, and how it ends. */
 #include "proto/stream/stream.h"
 
-int32_t tw_set_half_open(tw_core *core, int32_t handle, uint32_t on) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_TCP);
+int32_t twc_set_half_open(tw_core *core, int32_t handle, uint32_t on) {
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   if (on != 0)
@@ -14,43 +14,43 @@ int32_t tw_set_half_open(tw_core *core, int32_t handle, uint32_t on) {
 
 /* Streams, and what is messages over streams. */
 static tw_slot *windowed(tw_core *core, int32_t handle) {
-  tw_slot *slot = tw_slot_owned(core, handle, 0);
+  tw_slot *slot = twc_slot_owned(core, handle, 0);
   return slot != NULL && (slot->kind == TW_KIND_TCP || slot->kind == TW_KIND_WS) ? slot : NULL;
 }
 
-int32_t tw_set_window(tw_core *core, int32_t handle, uint32_t size) {
+int32_t twc_set_window(tw_core *core, int32_t handle, uint32_t size) {
   tw_slot *slot = windowed(core, handle);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   slot->window = size;
-  tw_socket_update_reading(core, slot);
+  twc_socket_update_reading(core, slot);
   return 0;
 }
 
-int32_t tw_consumed(tw_core *core, int32_t handle, uint32_t size) {
+int32_t twc_consumed(tw_core *core, int32_t handle, uint32_t size) {
   tw_slot *slot = windowed(core, handle);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   slot->unread -= size < slot->unread ? size : slot->unread;
-  tw_socket_update_reading(core, slot);
+  twc_socket_update_reading(core, slot);
   return 0;
 }
 
-int32_t tw_set_deadline(tw_core *core, int32_t handle, uint32_t which, uint32_t ms) {
-  tw_slot *slot = tw_slot_owned(core, handle, 0);
+int32_t twc_set_deadline(tw_core *core, int32_t handle, uint32_t which, uint32_t ms) {
+  tw_slot *slot = twc_slot_owned(core, handle, 0);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   if (which == 0 || which > (TW_DEADLINE_READ | TW_DEADLINE_WRITE))
     return TW_ERR_ARGUMENT;
   if ((which & TW_DEADLINE_READ) != 0)
-    tw_deadline_arm(core, slot, TW_DEADLINE_READ, ms);
+    twc_deadline_arm(core, slot, TW_DEADLINE_READ, ms);
   if ((which & TW_DEADLINE_WRITE) != 0)
-    tw_deadline_arm(core, slot, TW_DEADLINE_WRITE, ms);
+    twc_deadline_arm(core, slot, TW_DEADLINE_WRITE, ms);
   return 0;
 }
 
-int32_t tw_set_tls(tw_core *core, int32_t handle, uint32_t on) {
-  tw_slot *slot = tw_slot_owned(core, handle, 0);
+int32_t twc_set_tls(tw_core *core, int32_t handle, uint32_t on) {
+  tw_slot *slot = twc_slot_owned(core, handle, 0);
   if (slot == NULL || slot->kind == TW_KIND_UDP)
     return TW_ERR_HANDLE;
   if (slot->kind != TW_KIND_LISTENER && slot->state != TW_STATE_CONNECTING)
@@ -64,8 +64,8 @@ int32_t tw_set_tls(tw_core *core, int32_t handle, uint32_t on) {
   return 0;
 }
 
-int32_t tw_start_tls(tw_core *core, int32_t handle, const char *name, uint32_t name_size) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_TCP);
+int32_t twc_start_tls(tw_core *core, int32_t handle, const char *name, uint32_t name_size) {
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   const uint32_t busy = TW_SLOT_SECURING | TW_SLOT_SECURED | TW_SLOT_SHUTDOWN | TW_SLOT_ENDED | TW_SLOT_WRITING;
@@ -73,23 +73,23 @@ int32_t tw_start_tls(tw_core *core, int32_t handle, const char *name, uint32_t n
     return TW_ERR_STATE;
   if (slot->unread > 0)
     return TW_ERR_TLS_BUFFERED;
-  if (name_size > 0 && !tw_text_is_host(name, name_size))
+  if (name_size > 0 && !twc_text_is_host(name, name_size))
     return TW_ERR_ARGUMENT;
-  int32_t error = tw_socket_start_tls(core, slot, name, name_size);
+  int32_t error = twc_socket_start_tls(core, slot, name, name_size);
   if (error != 0)
     slot->flags &= ~(uint32_t)TW_SLOT_SECURING;
   else
-    tw_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
+    twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
   return error;
 }
 
-int32_t tw_shutdown(tw_core *core, int32_t handle) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_TCP);
+int32_t twc_shutdown(tw_core *core, int32_t handle) {
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   if (slot->state != TW_STATE_OPEN || (slot->flags & (TW_SLOT_SHUTDOWN | TW_SLOT_SECURING)) != 0)
     return TW_ERR_STATE;
   slot->flags |= TW_SLOT_SHUTDOWN;
-  tw_queue_push(&core->dirty, tw_slot_index(core, slot)); /* the flush finds nothing left and tells the host */
+  twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* the flush finds nothing left and tells the host */
   return 0;
 }

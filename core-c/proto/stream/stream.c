@@ -6,22 +6,22 @@
 static int32_t start(tw_core *core, tw_slot *slot) {
   char name[TW_MAX_HOST];
   uint32_t kind = (slot->flags & TW_SLOT_UNIX) != 0 ? TW_SOCKET_UNIX : TW_SOCKET_TCP;
-  tw_chain_copy(&core->text_pool, &slot->target, 0, name, slot->target.size);
-  return tw_socket_open(core, slot, kind, name, slot->target.size, slot->port);
+  twc_chain_copy(&core->text_pool, &slot->target, 0, name, slot->target.size);
+  return twc_socket_open(core, slot, kind, name, slot->target.size, slot->port);
 }
 
-static void connected(tw_core *core, tw_slot *slot) { tw_life_ready(core, slot); }
+static void connected(tw_core *core, tw_slot *slot) { twc_life_ready(core, slot); }
 
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
   if (slot->state != TW_STATE_OPEN)
     return size;
-  tw_event *event = tw_event_make(core, slot, TW_EVENT_DATA);
+  tw_event *event = twc_event_make(core, slot, TW_EVENT_DATA);
   event->data = (uint32_t)(data - core->arena);
   event->size = size;
-  event->flags = tw_ascii_prefix(data, size) == size ? TW_FLAG_ASCII : 0;
+  event->flags = twc_ascii_prefix(data, size) == size ? TW_FLAG_ASCII : 0;
   if (slot->window > 0) {
     slot->unread += size;
-    tw_socket_update_reading(core, slot);
+    twc_socket_update_reading(core, slot);
   }
   return size;
 }
@@ -29,9 +29,9 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
 /* Over for both directions, but what was queued still goes out. */
 static void finish(tw_core *core, tw_slot *slot) {
   if (slot->tx.size > 0)
-    tw_life_closing(core, slot);
+    twc_life_closing(core, slot);
   else
-    tw_life_drop(core, slot, &(tw_end){.clean = true});
+    twc_life_drop(core, slot, &(tw_end){.clean = true});
 }
 
 static void ended(tw_core *core, tw_slot *slot) {
@@ -40,29 +40,29 @@ static void ended(tw_core *core, tw_slot *slot) {
   if ((slot->flags & TW_SLOT_HALF_OPEN) == 0)
     finish(core, slot);
   else if ((slot->flags & TW_SLOT_FINISHED) != 0)
-    tw_life_drop(core, slot, &(tw_end){.clean = true});
+    twc_life_drop(core, slot, &(tw_end){.clean = true});
   else
-    tw_event_raise(core, slot, TW_RAISED_ENDED);
+    twc_event_raise(core, slot, TW_RAISED_ENDED);
 }
 
 static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
   tw_end end = {.error = error, .step = step, .close_code = error};
   if (slot->state == TW_STATE_CONNECTING) {
-    end.step = tw_connect_step(slot);
+    end.step = twc_connect_step(slot);
     if (error == 0)
       end.error = end.close_code = TW_ERR_ENDED;
   } else {
     end.clean = error == 0 && slot->tx.size == 0;
   }
-  tw_life_drop(core, slot, &end);
+  twc_life_drop(core, slot, &end);
 }
 
 static void flushed(tw_core *core, tw_slot *slot) {
   if (slot->state == TW_STATE_CLOSING || (slot->flags & TW_SLOT_ENDED) != 0) {
-    tw_life_drop(core, slot, &(tw_end){.clean = true});
+    twc_life_drop(core, slot, &(tw_end){.clean = true});
   } else if ((slot->flags & TW_SLOT_FINISHED) == 0) {
     slot->flags |= TW_SLOT_FINISHED;
-    tw_socket_shutdown(core, slot);
+    twc_socket_shutdown(core, slot);
   }
 }
 
@@ -73,16 +73,16 @@ static void room(tw_core *core, tw_slot *slot) {
 
 static void expired(tw_core *core, tw_slot *slot) {
   tw_end timeout = {.error = TW_ERR_TIMEOUT,
-                    .step = slot->state == TW_STATE_CLOSING ? TW_STEP_CLOSE : tw_connect_step(slot),
+                    .step = slot->state == TW_STATE_CLOSING ? TW_STEP_CLOSE : twc_connect_step(slot),
                     .close_code = TW_ERR_TIMEOUT};
-  tw_life_expired(core, slot, &timeout);
+  twc_life_expired(core, slot, &timeout);
 }
 
 static void app_close(tw_core *core, tw_slot *slot) {
   if (slot->state == TW_STATE_OPEN)
     finish(core, slot);
   else if (slot->state != TW_STATE_CLOSING)
-    tw_life_close(core, slot, 0);
+    twc_life_close(core, slot, 0);
 }
 
 static void retired(tw_core *core, tw_slot *slot) {
@@ -103,53 +103,53 @@ const tw_protocol_ops tw_stream_protocol = {
     .retired = retired,
 };
 
-tw_slot *tw_stream_make(tw_core *core, const char *target, uint32_t size, uint16_t port, int32_t *error) {
-  tw_slot *slot = tw_slot_take(core, TW_KIND_TCP, &tw_stream_protocol);
+tw_slot *twc_stream_make(tw_core *core, const char *target, uint32_t size, uint16_t port, int32_t *error) {
+  tw_slot *slot = twc_slot_take(core, TW_KIND_TCP, &tw_stream_protocol);
   *error = TW_ERR_LIMIT;
   if (slot == NULL)
     return NULL;
   slot->port = port;
   *error = TW_ERR_MEMORY;
-  if (tw_text_put(core, &slot->target, target, size))
+  if (twc_text_put(core, &slot->target, target, size))
     return slot;
-  tw_slot_discard(core, slot);
+  twc_slot_discard(core, slot);
   return NULL;
 }
 
 static int32_t open_stream(tw_core *core, const char *target, uint32_t size, uint16_t port, uint32_t flags) {
   int32_t error;
-  tw_slot *slot = tw_stream_make(core, target, size, port, &error);
+  tw_slot *slot = twc_stream_make(core, target, size, port, &error);
   if (slot == NULL)
     return error;
   slot->flags = flags;
-  return tw_life_open(core, slot);
+  return twc_life_open(core, slot);
 }
 
-int32_t tw_tcp_connect(tw_core *core, const char *host, uint32_t host_size, int32_t port) {
-  if (!tw_text_is_host(host, host_size))
+int32_t twc_tcp_connect(tw_core *core, const char *host, uint32_t host_size, int32_t port) {
+  if (!twc_text_is_host(host, host_size))
     return TW_ERR_ARGUMENT;
   if (port < 1 || port > TW_MAX_PORT)
     return TW_ERR_PORT;
   return open_stream(core, host, host_size, (uint16_t)port, 0);
 }
 
-int32_t tw_unix_connect(tw_core *core, const char *path, uint32_t path_size) {
-  if (!tw_text_is_path(path, path_size))
+int32_t twc_unix_connect(tw_core *core, const char *path, uint32_t path_size) {
+  if (!twc_text_is_path(path, path_size))
     return TW_ERR_PATH;
   return open_stream(core, path, path_size, 0, TW_SLOT_UNIX);
 }
 
-int32_t tw_send(tw_core *core, int32_t handle, const void *data, uint32_t size) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_TCP);
+int32_t twc_send(tw_core *core, int32_t handle, const void *data, uint32_t size) {
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   if (slot->state != TW_STATE_OPEN || (slot->flags & (TW_SLOT_SHUTDOWN | TW_SLOT_SECURING)) != 0)
     return TW_ERR_STATE;
   if (size == 0)
     return 0;
-  int32_t error = tw_tx_admit(core, slot, size);
+  int32_t error = twc_tx_admit(core, slot, size);
   if (error != 0)
     return error;
-  tw_tx_put(core, slot, data, size);
+  twc_tx_put(core, slot, data, size);
   return (int32_t)size;
 }

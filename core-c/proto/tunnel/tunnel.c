@@ -19,14 +19,14 @@ static void fail(tw_core *core, tw_slot *slot, int32_t error, uint32_t status) {
                 .detail = status,
                 .close_code = slot->kind == TW_KIND_WS ? TW_WS_ABNORMAL : error,
                 .final = final};
-  tw_life_drop(core, slot, &end);
+  twc_life_drop(core, slot, &end);
 }
 
 static bool is_interim(uint32_t status) { return status >= 100 && status < 200 && status != 101; }
 
 static void await_answer(tw_core *core, tw_head *head) {
-  tw_head_init(head, TW_HEAD_RESPONSE, core->limits.maxHead);
-  tw_head_bound(head, core->limits.maxLine, core->limits.maxFields);
+  twc_head_init(head, TW_HEAD_RESPONSE, core->limits.maxHead);
+  twc_head_bound(head, core->limits.maxLine, core->limits.maxFields);
 }
 
 /* The head of the answer is whole; `left` bytes came behind it. */
@@ -38,19 +38,19 @@ static void answered(tw_core *core, tw_slot *slot, tw_head *head, uint32_t statu
   } else if (left > 0 && (slot->flags & TW_SLOT_TLS) != 0) {
     fail(core, slot, TW_ERR_TLS_BUFFERED, 0); /* the server speaks second; these bytes are the proxy's own */
   } else {
-    tw_socket_tunneled(core, slot);
+    twc_socket_tunneled(core, slot);
   }
 }
 
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
-  tw_head *head = tw_reader_state(core, slot);
+  tw_head *head = twc_reader_state(core, slot);
   uint32_t at = 0;
   if ((slot->flags & TW_SLOT_TUNNELED) != 0) /* TLS is to begin */
     fail(core, slot, TW_ERR_TLS_BUFFERED, 0);
   while (at < size && slot->reader != NULL) {
     size_t used;
     tw_head_token token;
-    int32_t error = tw_head_next(head, data + at, size - at, &used, &token);
+    int32_t error = twc_head_next(head, data + at, size - at, &used, &token);
     at += (uint32_t)used;
     if (error != 0) {
       fail(core, slot, error, 0);
@@ -71,12 +71,12 @@ static const tw_reader_ops reader = {.received = received, .ended = ended};
 
 /* ---- The request ---------------------------------------------------------------------------------------------- */
 
-#define PUT(text) tw_tx_put(core, slot, text, sizeof(text) - 1)
+#define PUT(text) twc_tx_put(core, slot, text, sizeof(text) - 1)
 
 static void put_kept(tw_core *core, tw_slot *slot, uint32_t at, uint32_t size) {
   for (uint32_t end = at + size, got; at < end; at += got) {
-    uint8_t *to = tw_tx_extend(core, slot, end - at, &got);
-    tw_chain_copy(&core->text_pool, &slot->proxy, at, to, got);
+    uint8_t *to = twc_tx_extend(core, slot, end - at, &got);
+    twc_chain_copy(&core->text_pool, &slot->proxy, at, to, got);
   }
 }
 
@@ -85,15 +85,15 @@ static void put_authority(tw_core *core, tw_slot *slot) {
   uint32_t size = slot->proxy_target_size;
   char host[TW_MAX_HOST];
   char digits[10];
-  tw_chain_copy(&core->text_pool, &slot->proxy, slot->proxy_host_size, host, size);
-  bool literal = tw_ip_family(host, size) == 6;
+  twc_chain_copy(&core->text_pool, &slot->proxy, slot->proxy_host_size, host, size);
+  bool literal = twc_ip_family(host, size) == 6;
   if (literal)
     PUT("[");
-  tw_tx_put(core, slot, host, size);
+  twc_tx_put(core, slot, host, size);
   if (literal)
     PUT("]");
   PUT(":");
-  tw_tx_put(core, slot, digits, tw_text_decimal(digits, slot->port));
+  twc_tx_put(core, slot, digits, twc_text_decimal(digits, slot->port));
 }
 
 /* Bytes of the request, at most. */
@@ -104,11 +104,11 @@ static uint32_t request_size(const tw_slot *slot) {
 
 static void ask(tw_core *core, tw_slot *slot) {
   uint32_t kept = (uint32_t)slot->proxy_host_size + slot->proxy_target_size;
-  if (!tw_tx_fits(core, slot, request_size(slot))) {
-    tw_tx_owe(core, slot, request_size(slot));
+  if (!twc_tx_fits(core, slot, request_size(slot))) {
+    twc_tx_owe(core, slot, request_size(slot));
     return;
   }
-  tw_head *head = tw_reader_begin(core, slot, &reader);
+  tw_head *head = twc_reader_begin(core, slot, &reader);
   if (head == NULL) {
     fail(core, slot, TW_ERR_MEMORY, 0);
     return;
@@ -137,7 +137,7 @@ typedef struct proxy_of {
 
 static int32_t check_proxy(const proxy_of *proxy) {
   bool colon = proxy->credentials_size == 0;
-  if (!tw_text_is_host(proxy->host, proxy->host_size) || proxy->credentials_size > 2 * TW_MAX_CREDENTIAL + 1)
+  if (!twc_text_is_host(proxy->host, proxy->host_size) || proxy->credentials_size > 2 * TW_MAX_CREDENTIAL + 1)
     return TW_ERR_ARGUMENT;
   if (proxy->port < 1 || proxy->port > TW_MAX_PORT)
     return TW_ERR_PORT;
@@ -154,28 +154,28 @@ static int32_t check_proxy(const proxy_of *proxy) {
 static bool is_target(const char *host, uint32_t size) {
   uint32_t state = TW_HOST_START;
   bool zone = false;
-  if (!tw_text_is_host(host, size))
+  if (!twc_text_is_host(host, size))
     return false;
   for (uint32_t i = 0; i < size; i++) {
-    state = tw_host_take(state, (uint8_t)host[i]);
+    state = twc_host_take(state, (uint8_t)host[i]);
     zone = zone || host[i] == '%';
   }
-  return state == TW_HOST_NAME || (!zone && tw_ip_family(host, size) == 6);
+  return state == TW_HOST_NAME || (!zone && twc_ip_family(host, size) == 6);
 }
 
 /* Keeps what each attempt needs: the proxy's host, the target's, the credentials in base64. */
 static bool keep(tw_core *core, tw_slot *slot, const char *host, uint32_t host_size, const proxy_of *proxy) {
   enum { STEP = 48, TEXT = TW_BASE64_SIZE(STEP) };
   uint32_t text_size = (proxy->credentials_size + 2) / 3 * 4;
-  if (!tw_chain_fits(&core->text_pool, &slot->proxy, proxy->host_size + host_size + text_size))
+  if (!twc_chain_fits(&core->text_pool, &slot->proxy, proxy->host_size + host_size + text_size))
     return false;
-  tw_chain_append(&core->text_pool, &slot->proxy, proxy->host, proxy->host_size);
-  tw_chain_append(&core->text_pool, &slot->proxy, host, host_size);
+  twc_chain_append(&core->text_pool, &slot->proxy, proxy->host, proxy->host_size);
+  twc_chain_append(&core->text_pool, &slot->proxy, host, host_size);
   for (uint32_t at = 0; at < proxy->credentials_size; at += STEP) {
     char text[TEXT];
     uint32_t left = proxy->credentials_size - at;
-    tw_chain_append(&core->text_pool, &slot->proxy, text,
-                    tw_base64(proxy->credentials + at, left < STEP ? left : STEP, text));
+    twc_chain_append(&core->text_pool, &slot->proxy, text,
+                     twc_base64(proxy->credentials + at, left < STEP ? left : STEP, text));
   }
   slot->proxy_host_size = (uint8_t)proxy->host_size;
   slot->proxy_target_size = (uint8_t)host_size;
@@ -189,38 +189,38 @@ static int32_t open_via(tw_core *core, tw_slot *slot, const char *host, uint32_t
   if (keep(core, slot, host, host_size, proxy)) {
     uint32_t size = request_size(slot);
     if (size <= core->limits.sendBuffer && size <= (uint64_t)core->tx_pool.count * core->tx_pool.block_size)
-      return tw_life_open(core, slot);
+      return twc_life_open(core, slot);
     error = TW_ERR_TOO_LARGE;
   }
-  tw_slot_discard(core, slot);
+  twc_slot_discard(core, slot);
   return error;
 }
 
-int32_t tw_tcp_connect_via(tw_core *core, const char *host, uint32_t host_size, int32_t port, const char *proxy,
-                           uint32_t proxy_size, int32_t proxy_port, const char *credentials,
-                           uint32_t credentials_size) {
+int32_t twc_tcp_connect_via(tw_core *core, const char *host, uint32_t host_size, int32_t port, const char *proxy,
+                            uint32_t proxy_size, int32_t proxy_port, const char *credentials,
+                            uint32_t credentials_size) {
   const proxy_of by = {proxy, credentials, proxy_size, credentials_size, proxy_port};
   if (!is_target(host, host_size))
     return TW_ERR_ARGUMENT;
   int32_t error = port < 1 || port > TW_MAX_PORT ? TW_ERR_PORT : check_proxy(&by);
   if (error != 0)
     return error;
-  tw_slot *slot = tw_stream_make(core, host, host_size, (uint16_t)port, &error);
+  tw_slot *slot = twc_stream_make(core, host, host_size, (uint16_t)port, &error);
   return slot == NULL ? error : open_via(core, slot, host, host_size, &by);
 }
 
-int32_t tw_ws_connect_via(tw_core *core, const char *url, uint32_t url_size, const char *proxy, uint32_t proxy_size,
-                          int32_t proxy_port, const char *credentials, uint32_t credentials_size) {
+int32_t twc_ws_connect_via(tw_core *core, const char *url, uint32_t url_size, const char *proxy, uint32_t proxy_size,
+                           int32_t proxy_port, const char *credentials, uint32_t credentials_size) {
   const proxy_of by = {proxy, credentials, proxy_size, credentials_size, proxy_port};
   int32_t error = check_proxy(&by);
   if (error != 0)
     return error;
-  tw_slot *slot = tw_ws_make(core, url, url_size, &error);
+  tw_slot *slot = twc_ws_make(core, url, url_size, &error);
   if (slot == NULL)
     return error;
-  const tw_url *parts = &tw_ws_of(core, slot)->url;
+  const tw_url *parts = &twc_ws_of(core, slot)->url;
   if ((parts->flags & TW_URL_UNIX) == 0)
     return open_via(core, slot, url + parts->host, parts->host_size, &by);
-  tw_slot_discard(core, slot);
+  twc_slot_discard(core, slot);
   return TW_ERR_URL;
 }

@@ -27,7 +27,7 @@ typedef struct opening {
   uint32_t deflate; /* what was agreed upon */
 } opening;
 
-static bool is(text a, const char *b, size_t size) { return tw_bytes_equal_nocase(a.at, a.size, b, size); }
+static bool is(text a, const char *b, size_t size) { return twc_bytes_equal_nocase(a.at, a.size, b, size); }
 #define SAME(a, literal) is(a, literal, sizeof(literal) - 1)
 
 /* The next element of a comma-separated list, RFC 9110 5.6.1. False: none is left. */
@@ -70,7 +70,7 @@ static bool is_key(text key) {
     return false;
   for (uint32_t i = 0; i < 22; i++) {
     uint8_t c = (uint8_t)key.at[i];
-    if (!tw_is_letter(c) && !tw_is_digit(c) && c != '+' && c != '/')
+    if (!twc_is_letter(c) && !twc_is_digit(c) && c != '+' && c != '/')
       return false;
   }
   return true;
@@ -92,7 +92,7 @@ static void take_field(opening *out, text name, text value, text protocol, uint3
   } else if (SAME(name, "sec-websocket-protocol")) {
     out->offered |= offers(value, protocol);
   } else if (SAME(name, "sec-websocket-extensions") && accepted != 0 && out->deflate == 0) {
-    out->deflate = tw_ws_deflate_choose(accepted, value.at, value.size);
+    out->deflate = twc_ws_deflate_choose(accepted, value.at, value.size);
   }
 }
 
@@ -118,11 +118,11 @@ static opening read_head(const char *head, uint32_t size, text protocol, uint32_
   text name = {NULL, 0};
   text value = {"", 0};
   const uint8_t *at = (const uint8_t *)head;
-  tw_head_init(&parser, TW_HEAD_REQUEST, size);
+  twc_head_init(&parser, TW_HEAD_REQUEST, size);
   for (;;) {
     size_t used;
     tw_head_token token;
-    if (tw_head_next(&parser, at, size - (size_t)(at - (const uint8_t *)head), &used, &token) != 0)
+    if (twc_head_next(&parser, at, size - (size_t)(at - (const uint8_t *)head), &used, &token) != 0)
       return said;
     at += used;
     switch (token.type) {
@@ -157,13 +157,13 @@ static opening read_head(const char *head, uint32_t size, text protocol, uint32_
   }
 }
 
-int32_t tw_ws_judge(const char *head, uint32_t head_size) {
+int32_t twc_ws_judge(const char *head, uint32_t head_size) {
   return read_head(head, head_size, (text){"", 0}, 0).status;
 }
 
 /* ---- The answer ---------------------------------------------------------------------------------------------- */
 
-#define PUT(text) tw_tx_put(core, slot, text, sizeof(text) - 1)
+#define PUT(text) twc_tx_put(core, slot, text, sizeof(text) - 1)
 
 /* Fields that the answer writes itself. */
 static bool is_reserved(const tw_field *field) {
@@ -174,11 +174,11 @@ static bool is_reserved(const tw_field *field) {
 }
 
 static bool fields_right(const char *fields, uint32_t size, uint32_t count) {
-  if (!tw_fields_valid(fields, size, count))
+  if (!twc_fields_valid(fields, size, count))
     return false;
   const char *at = fields;
   tw_field field;
-  while (tw_field_next(&at, fields + size, &field))
+  while (twc_field_next(&at, fields + size, &field))
     if (is_reserved(&field))
       return false;
   return true;
@@ -187,16 +187,16 @@ static bool fields_right(const char *fields, uint32_t size, uint32_t count) {
 static void put_fields(tw_core *core, tw_slot *slot, const char *fields, uint32_t size) {
   const char *at = fields;
   tw_field field;
-  while (tw_field_next(&at, fields + size, &field)) {
-    tw_tx_put(core, slot, field.name, field.name_size);
+  while (twc_field_next(&at, fields + size, &field)) {
+    twc_tx_put(core, slot, field.name, field.name_size);
     PUT(": ");
-    tw_tx_put(core, slot, field.value, field.value_size);
+    twc_tx_put(core, slot, field.value, field.value_size);
     PUT("\r\n");
   }
 }
 
 static int32_t stream_ready(tw_core *core, int32_t handle, tw_slot **out) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_TCP);
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   const uint32_t wrong = TW_SLOT_SHUTDOWN | TW_SLOT_SECURING | TW_SLOT_ENDED;
@@ -205,14 +205,14 @@ static int32_t stream_ready(tw_core *core, int32_t handle, tw_slot **out) {
   return idle && (slot->flags & TW_SLOT_ACCEPTED) != 0 ? 0 : TW_ERR_STATE;
 }
 
-int32_t tw_ws_accept(tw_core *core, int32_t handle, const char *head, uint32_t head_size, const char *protocol,
-                     uint32_t protocol_size, const char *fields, uint32_t fields_size, uint32_t field_count,
-                     uint32_t deflate) {
+int32_t twc_ws_accept(tw_core *core, int32_t handle, const char *head, uint32_t head_size, const char *protocol,
+                      uint32_t protocol_size, const char *fields, uint32_t fields_size, uint32_t field_count,
+                      uint32_t deflate) {
   tw_slot *slot;
   int32_t error = stream_ready(core, handle, &slot);
   if (error != 0)
     return error;
-  if (!tw_ws_deflate_valid(deflate))
+  if (!twc_ws_deflate_valid(deflate))
     return TW_ERR_ARGUMENT;
   opening said = read_head(head, head_size, (text){protocol, protocol_size}, deflate);
   if (said.status != OK)
@@ -224,38 +224,38 @@ int32_t tw_ws_accept(tw_core *core, int32_t handle, const char *head, uint32_t h
   enum { FIXED = 256 };
   if (protocol_size > core->limits.sendBuffer || fields_size > core->limits.sendBuffer / 4)
     return TW_ERR_TOO_LARGE;
-  error = tw_tx_admit(core, slot, protocol_size + 3 * fields_size + TW_WS_DEFLATE_TEXT + FIXED);
+  error = twc_tx_admit(core, slot, protocol_size + 3 * fields_size + TW_WS_DEFLATE_TEXT + FIXED);
   if (error != 0)
     return error;
-  if (protocol_size > 0 && !tw_text_fits(core, protocol_size))
+  if (protocol_size > 0 && !twc_text_fits(core, protocol_size))
     return TW_ERR_MEMORY;
-  tw_ws *ws = tw_ws_take(core, slot);
+  tw_ws *ws = twc_ws_take(core, slot);
   if (ws == NULL)
     return TW_ERR_LIMIT;
   if (protocol_size > 0) {
-    tw_text_put(core, &ws->protocols, protocol, protocol_size);
+    twc_text_put(core, &ws->protocols, protocol, protocol_size);
     ws->chosen_size = protocol_size;
   }
   ws->deflate = (uint16_t)said.deflate;
 
   char accept[TW_WS_ACCEPT_TEXT];
-  tw_ws_accept_text(said.key.at, accept);
+  twc_ws_accept_text(said.key.at, accept);
   PUT("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
-  tw_tx_put(core, slot, accept, sizeof accept);
+  twc_tx_put(core, slot, accept, sizeof accept);
   PUT("\r\n");
   if (protocol_size > 0) {
     PUT("Sec-WebSocket-Protocol: ");
-    tw_tx_put(core, slot, protocol, protocol_size);
+    twc_tx_put(core, slot, protocol, protocol_size);
     PUT("\r\n");
   }
   if (said.deflate != 0) {
     char agreed[TW_WS_DEFLATE_TEXT];
     PUT("Sec-WebSocket-Extensions: ");
-    tw_tx_put(core, slot, agreed, tw_ws_deflate_answer(said.deflate, agreed));
+    twc_tx_put(core, slot, agreed, twc_ws_deflate_answer(said.deflate, agreed));
     PUT("\r\n");
   }
   put_fields(core, slot, fields, fields_size);
   PUT("\r\n");
-  tw_ws_adopt(core, slot, ws);
+  twc_ws_adopt(core, slot, ws);
   return 0;
 }

@@ -4,10 +4,10 @@
 #include "src/utf8.h"
 
 static int32_t admit(tw_core *core, int32_t handle, bool compressed, uint32_t frame_size, tw_slot **to) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  const tw_ws *ws = tw_ws_of(core, slot);
+  const tw_ws *ws = twc_ws_of(core, slot);
   if (!ws->server)
     return TW_ERR_HANDLE;
   if (slot->state != TW_STATE_OPEN || ws->sending)
@@ -15,20 +15,20 @@ static int32_t admit(tw_core *core, int32_t handle, bool compressed, uint32_t fr
   if (compressed && ws->deflate == 0)
     return TW_ERR_ARGUMENT;
   *to = slot;
-  return tw_tx_admit(core, slot, frame_size);
+  return twc_tx_admit(core, slot, frame_size);
 }
 
-int32_t tw_ws_broadcast(tw_core *core, int32_t *handles, uint32_t count, uint32_t flags, const void *data,
-                        uint32_t size) {
+int32_t twc_ws_broadcast(tw_core *core, int32_t *handles, uint32_t count, uint32_t flags, const void *data,
+                         uint32_t size) {
   bool compressed = (flags & TW_SEND_COMPRESSED) != 0;
   bool text = (flags & TW_SEND_TEXT) != 0;
   if ((flags & ~(uint32_t)(TW_SEND_TEXT | TW_SEND_COMPRESSED)) != 0)
     return TW_ERR_ARGUMENT;
-  if (text && !compressed && !tw_utf8_valid(data, size))
+  if (text && !compressed && !twc_utf8_valid(data, size))
     return TW_ERR_WS_UTF8;
   uint8_t header[10];
   uint8_t first = TW_WS_FIN | (compressed ? TW_WS_RSV1 : 0) | (text ? TW_WS_TEXT : TW_WS_BINARY);
-  uint32_t header_size = tw_ws_frame_header(header, first, size);
+  uint32_t header_size = twc_ws_frame_header(header, first, size);
   int32_t took = 0;
   for (uint32_t i = 0; i < count; i++) {
     tw_slot *slot = NULL;
@@ -37,8 +37,8 @@ int32_t tw_ws_broadcast(tw_core *core, int32_t *handles, uint32_t count, uint32_
     handles[i] = error != 0 ? error : (int32_t)size;
     if (error != 0)
       continue;
-    tw_tx_put(core, slot, header, header_size);
-    tw_tx_put(core, slot, data, size);
+    twc_tx_put(core, slot, header, header_size);
+    twc_tx_put(core, slot, data, size);
     took++;
   }
   return took;

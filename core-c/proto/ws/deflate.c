@@ -30,7 +30,7 @@ static uint32_t word(uint32_t server, uint32_t client, bool server_no_context, b
          (client_no_context ? TW_DEFLATE_CLIENT_NO_CONTEXT_TAKEOVER : 0);
 }
 
-bool tw_ws_deflate_valid(uint32_t deflate) {
+bool twc_ws_deflate_valid(uint32_t deflate) {
   const uint32_t known = word(BITS, BITS, true, true);
   if (deflate == 0)
     return true;
@@ -57,14 +57,14 @@ static bool take(text *from, char c) {
 
 static text take_token(text *from) {
   text token = {from->at, from->at};
-  while (token.end < from->end && tw_is_token_char((uint8_t)*token.end))
+  while (token.end < from->end && twc_is_token_char((uint8_t)*token.end))
     token.end++;
   from->at = token.end;
   return token;
 }
 
 static bool is(text token, const char *name, size_t name_size) {
-  return tw_bytes_equal_nocase(token.at, (size_t)(token.end - token.at), name, name_size);
+  return twc_bytes_equal_nocase(token.at, (size_t)(token.end - token.at), name, name_size);
 }
 #define IS(token, literal) is(token, literal, sizeof(literal) - 1)
 
@@ -144,7 +144,7 @@ static uint32_t put(char *to, uint32_t at, const char *from, uint32_t size) {
 
 static uint32_t put_bits(char *to, uint32_t at, uint32_t bits) {
   to[at++] = '=';
-  return at + tw_text_decimal(to + at, bits);
+  return at + twc_text_decimal(to + at, bits);
 }
 
 static uint32_t put_flags(char *to, uint32_t at, uint32_t deflate) {
@@ -191,7 +191,7 @@ static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 static uint32_t combine(uint32_t accepted, const parameters *offer) {
   uint32_t server = least(server_bits(accepted), offer->server_bits == 0 ? MAX_BITS : offer->server_bits);
   if (server == MIN_BITS)
-    return 0; /* see tw_ws_deflate_valid */
+    return 0; /* see twc_ws_deflate_valid */
   uint32_t client = client_bits(accepted);
   if (!offer->client_bits_given && client < MAX_BITS)
     return 0; /* RFC 7692 7.1.2.2: a client that does not say so cannot be limited */
@@ -201,7 +201,7 @@ static uint32_t combine(uint32_t accepted, const parameters *offer) {
               offer->client_no_context || (accepted & TW_DEFLATE_CLIENT_NO_CONTEXT_TAKEOVER) != 0);
 }
 
-uint32_t tw_ws_deflate_choose(uint32_t accepted, const char *value, uint32_t size) {
+uint32_t twc_ws_deflate_choose(uint32_t accepted, const char *value, uint32_t size) {
   text from = {value, value + size};
   skip_space(&from);
   while (from.at < from.end) {
@@ -214,7 +214,7 @@ uint32_t tw_ws_deflate_choose(uint32_t accepted, const char *value, uint32_t siz
   return 0;
 }
 
-uint32_t tw_ws_deflate_answer(uint32_t agreed, char *to) {
+uint32_t twc_ws_deflate_answer(uint32_t agreed, char *to) {
   uint32_t at = put_flags(to, PUT(to, 0, "permessage-deflate"), agreed);
   if (server_bits(agreed) < MAX_BITS)
     at = put_bits(to, PUT(to, at, "; server_max_window_bits"), server_bits(agreed));
@@ -230,22 +230,22 @@ static const tw_ws_deflate_ops client = {
     .answered = answered,
 };
 
-int32_t tw_ws_set_deflate(tw_core *core, int32_t handle, uint32_t deflate) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+int32_t twc_ws_set_deflate(tw_core *core, int32_t handle, uint32_t deflate) {
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  if (!tw_ws_deflate_valid(deflate))
+  if (!twc_ws_deflate_valid(deflate))
     return TW_ERR_ARGUMENT;
   if (slot->state != TW_STATE_CONNECTING && slot->state != TW_STATE_WAITING)
     return TW_ERR_STATE;
   core->deflate = &client;
-  tw_ws_of(core, slot)->offered = (uint16_t)deflate;
+  twc_ws_of(core, slot)->offered = (uint16_t)deflate;
   return 0;
 }
 
-int32_t tw_ws_deflate(tw_core *core, int32_t handle) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+int32_t twc_ws_deflate(tw_core *core, int32_t handle) {
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  return slot->state == TW_STATE_OPEN ? tw_ws_of(core, slot)->deflate : TW_ERR_STATE;
+  return slot->state == TW_STATE_OPEN ? twc_ws_of(core, slot)->deflate : TW_ERR_STATE;
 }

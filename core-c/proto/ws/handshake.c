@@ -11,14 +11,14 @@ static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 
 
 /* ---- The request --------------------------------------------------------------------------------------------- */
 
-#define PUT(text) tw_tx_put(core, slot, text, sizeof(text) - 1)
+#define PUT(text) twc_tx_put(core, slot, text, sizeof(text) - 1)
 
 static void put_chain(tw_core *core, tw_slot *slot, const tw_chain *chain, uint32_t at, uint32_t size) {
   char piece[64];
   while (size > 0) {
     uint32_t n = size < sizeof piece ? size : sizeof piece;
-    tw_chain_copy(&core->text_pool, chain, at, piece, n);
-    tw_tx_put(core, slot, piece, n);
+    twc_chain_copy(&core->text_pool, chain, at, piece, n);
+    twc_tx_put(core, slot, piece, n);
     at += n;
     size -= n;
   }
@@ -28,10 +28,10 @@ static void put_target(tw_core *core, tw_slot *slot, const tw_url *url) {
   for (uint32_t i = 0; i < url->target_size; i++) {
     uint8_t byte;
     char encoded[3];
-    tw_chain_copy(&core->text_pool, &slot->target, url->target + i, &byte, 1);
+    twc_chain_copy(&core->text_pool, &slot->target, url->target + i, &byte, 1);
     if (i == 0 && byte != '/')
       PUT("/"); /* "?query" right after the host */
-    tw_tx_put(core, slot, encoded, tw_url_encode_byte(byte, encoded));
+    twc_tx_put(core, slot, encoded, twc_url_encode_byte(byte, encoded));
   }
   if (url->target_size == 0)
     PUT("/");
@@ -52,10 +52,10 @@ static void put_host(tw_core *core, tw_slot *slot, const tw_url *url) {
   if ((url->flags & TW_URL_DEFAULT_PORT) != 0)
     return;
   PUT(":");
-  tw_tx_put(core, slot, port, tw_text_decimal(port, url->port));
+  twc_tx_put(core, slot, port, twc_text_decimal(port, url->port));
 }
 
-int32_t tw_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
+int32_t twc_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
   const tw_url *url = &ws->url;
   /* At most: each byte of the target escaped; 256 for all that is fixed. */
   uint32_t most = 3 * url->target_size + url->host_size + ws->headers.size + ws->protocols.size + 256;
@@ -63,29 +63,29 @@ int32_t tw_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
     most += TW_WS_DEFLATE_TEXT;
   if (most > core->limits.sendBuffer || most > (uint64_t)core->tx_pool.count * core->tx_pool.block_size)
     return TW_ERR_TOO_LARGE;
-  if (!tw_tx_fits(core, slot, most)) {
-    tw_tx_owe(core, slot, most);
+  if (!twc_tx_fits(core, slot, most)) {
+    twc_tx_owe(core, slot, most);
     return TW_ERR_BACKPRESSURE;
   }
 
   tw_ws_response *response = &ws->in.response;
   *response = (tw_ws_response){.seen = 0};
-  tw_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
+  twc_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
   uint8_t nonce[16];
-  tw_random_bytes(core, nonce, sizeof nonce);
-  tw_base64(nonce, sizeof nonce, response->key);
+  twc_random_bytes(core, nonce, sizeof nonce);
+  twc_base64(nonce, sizeof nonce, response->key);
 
   PUT("GET ");
   put_target(core, slot, url);
   PUT(" HTTP/1.1\r\nHost: ");
   put_host(core, slot, url);
   PUT("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
-  tw_tx_put(core, slot, response->key, TW_WS_KEY_TEXT);
+  twc_tx_put(core, slot, response->key, TW_WS_KEY_TEXT);
   PUT("\r\nSec-WebSocket-Version: 13\r\n");
   if (ws->offered != 0) {
     char offer[TW_WS_DEFLATE_TEXT];
     PUT("Sec-WebSocket-Extensions: ");
-    tw_tx_put(core, slot, offer, core->deflate->offer(ws->offered, offer));
+    twc_tx_put(core, slot, offer, core->deflate->offer(ws->offered, offer));
     PUT("\r\n");
   }
   if (ws->protocols.size > 0) {
@@ -100,19 +100,19 @@ int32_t tw_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
 
 /* ---- The answer ---------------------------------------------------------------------------------------------- */
 
-void tw_ws_accept_text(const char *key, char *accept) {
+void twc_ws_accept_text(const char *key, char *accept) {
   struct tw_sha1_state sha1;
   uint8_t digest[20];
-  tw_sha1_init(&sha1);
-  tw_sha1_update(&sha1, key, TW_WS_KEY_TEXT);
-  tw_sha1_update(&sha1, magic, sizeof magic - 1);
-  tw_sha1_final(&sha1, digest);
-  tw_base64(digest, sizeof digest, accept);
+  twc_sha1_init(&sha1);
+  twc_sha1_update(&sha1, key, TW_WS_KEY_TEXT);
+  twc_sha1_update(&sha1, magic, sizeof magic - 1);
+  twc_sha1_final(&sha1, digest);
+  twc_base64(digest, sizeof digest, accept);
 }
 
 static bool accept_right(const tw_ws_response *response) {
   char expected[TW_WS_ACCEPT_TEXT];
-  tw_ws_accept_text(response->key, expected);
+  twc_ws_accept_text(response->key, expected);
   return response->value_size == sizeof expected && memcmp(response->value, expected, sizeof expected) == 0;
 }
 
@@ -127,20 +127,20 @@ static bool list_has(const char *list, uint32_t size, const char *token, uint32_
       at++;
     while (end > at && (list[end - 1] == ' ' || list[end - 1] == '\t'))
       end--;
-    if (tw_bytes_equal_nocase(list + at, end - at, token, token_size))
+    if (twc_bytes_equal_nocase(list + at, end - at, token, token_size))
       return true;
     at = next;
   }
   return false;
 }
 
-bool tw_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32_t name_size, uint32_t *place) {
+bool twc_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32_t name_size, uint32_t *place) {
   uint32_t size = ws->protocols.size;
   for (uint32_t at = 0, end; at < size; at = end + 2 /* ", " */) {
     uint32_t same = 0;
     for (end = at; end < size; end++) {
       char c;
-      tw_chain_copy(&core->text_pool, &ws->protocols, end, &c, 1);
+      twc_chain_copy(&core->text_pool, &ws->protocols, end, &c, 1);
       if (c == ',')
         break;
       if (end - at < name_size && name[end - at] == c)
@@ -158,7 +158,7 @@ static bool choose_protocol(const tw_core *core, tw_ws *ws, const tw_ws_response
   if (response->value_size > sizeof response->value)
     return false;
   ws->chosen_size = response->value_size;
-  return tw_ws_offers(core, ws, response->value, response->value_size, &ws->chosen_at);
+  return twc_ws_offers(core, ws, response->value, response->value_size, &ws->chosen_at);
 }
 
 /* RFC 6455 11.3.2: may come more than once; nothing but the one extension that was offered may be in it, and once. */
@@ -184,7 +184,7 @@ static bool take_field(tw_core *core, tw_ws *ws, tw_ws_response *response) {
   const uint32_t size = response->value_size;
   if (NAME_IS("upgrade")) {
     response->seen |= SEEN_UPGRADE;
-    return tw_bytes_equal_nocase(response->value, size, "websocket", 9);
+    return twc_bytes_equal_nocase(response->value, size, "websocket", 9);
   }
   if (NAME_IS("connection")) {
     if (size <= sizeof response->value && list_has(response->value, size, "upgrade", 7))
@@ -223,7 +223,7 @@ static bool is_interim(const tw_ws_response *response) {
 static void take_name(tw_ws_response *response, const tw_head_token *token) {
   for (size_t i = 0; i < token->size && response->name_size <= sizeof response->name; i++) {
     if (response->name_size < sizeof response->name)
-      response->name[response->name_size] = tw_ascii_lower((char)token->data[i]);
+      response->name[response->name_size] = twc_ascii_lower((char)token->data[i]);
     response->name_size++;
   }
 }
@@ -277,7 +277,7 @@ static int32_t take_token(tw_core *core, tw_ws *ws, tw_ws_response *response, co
 /* Tells a piece of the head, for those who want to know what else the server said. */
 static void tell_head(tw_core *core, const tw_slot *slot, tw_ws_response *response, const uint8_t *data, uint32_t size,
                       bool whole) {
-  tw_event *event = tw_event_make(core, slot, TW_EVENT_HTTP_HEAD);
+  tw_event *event = twc_event_make(core, slot, TW_EVENT_HTTP_HEAD);
   event->data = (uint32_t)(data - core->arena);
   event->size = size;
   event->flags = (uint16_t)((response->told ? 0 : TW_FLAG_FIRST) | (whole ? TW_FLAG_FINAL : 0));
@@ -285,7 +285,7 @@ static void tell_head(tw_core *core, const tw_slot *slot, tw_ws_response *respon
   response->told = true;
 }
 
-uint32_t tw_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
+uint32_t twc_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
   tw_ws_response *response = &ws->in.response;
   const bool report = (ws->options & TW_WS_OPTION_REPORT_HEAD) != 0;
   uint32_t at = 0;
@@ -293,7 +293,7 @@ uint32_t tw_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
   tw_head_token token = {.type = TW_HEAD_REASON};
   while (error == 0 && token.type != TW_HEAD_NEED && token.type != TW_HEAD_END) {
     size_t used;
-    error = tw_head_next(&response->head, data + at, size - at, &used, &token);
+    error = twc_head_next(&response->head, data + at, size - at, &used, &token);
     at += (uint32_t)used;
     if (error == 0)
       error = take_token(core, ws, response, &token);
@@ -305,17 +305,17 @@ uint32_t tw_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
   if (report && at > 0)
     tell_head(core, slot, response, data, at, whole);
   if (whole && is_interim(response)) {
-    tw_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
+    twc_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
     response->told = false;
     return at;
   }
   if (whole && response->status != 101)
     error = TW_ERR_WS_REFUSED;
   if (error != 0) {
-    tw_ws_refused(core, slot, error, response->status);
+    twc_ws_refused(core, slot, error, response->status);
     return size;
   }
   if (whole)
-    tw_ws_ready(core, slot, ws);
+    twc_ws_ready(core, slot, ws);
   return at;
 }

@@ -9,9 +9,9 @@ static void begin(tw_core *core, tw_slot *slot, tw_ws *ws) {
   ws->heard_at = now_of(core);
   ws->asked = false;
   if (ws->heartbeat_ms > 0)
-    tw_timer_arm(core, slot, ws->heartbeat_ms);
+    twc_timer_arm(core, slot, ws->heartbeat_ms);
   else
-    tw_timer_disarm(core, slot);
+    twc_timer_disarm(core, slot);
 }
 
 static void heard(tw_core *core, tw_slot *slot, tw_ws *ws) {
@@ -27,19 +27,19 @@ static void due(tw_core *core, tw_slot *slot, tw_ws *ws) {
   }
   if (ws->asked) {
     tw_end end = {.error = TW_ERR_HEARTBEAT, .step = TW_STEP_RECEIVE, .close_code = TW_WS_ABNORMAL};
-    tw_life_drop(core, slot, &end);
+    twc_life_drop(core, slot, &end);
     return;
   }
   uint32_t silence = now_of(core) - ws->heard_at;
   if (silence < ws->heartbeat_ms) { /* the timer is not touched for each byte that comes */
-    tw_timer_arm(core, slot, ws->heartbeat_ms - silence);
+    twc_timer_arm(core, slot, ws->heartbeat_ms - silence);
     return;
   }
   /* Without room for it there is traffic that the peer does not read: as good a question as a ping. */
-  if (tw_tx_fits(core, slot, tw_ws_frame_size(ws, 0)))
-    tw_ws_put_frame(core, slot, ws, TW_WS_FIN | TW_WS_PING, NULL, 0);
+  if (twc_tx_fits(core, slot, twc_ws_frame_size(ws, 0)))
+    twc_ws_put_frame(core, slot, ws, TW_WS_FIN | TW_WS_PING, NULL, 0);
   ws->asked = true;
-  tw_timer_arm(core, slot, ws->patience_ms);
+  twc_timer_arm(core, slot, ws->patience_ms);
 }
 
 static const tw_ws_heartbeat_ops beats = {
@@ -48,13 +48,13 @@ static const tw_ws_heartbeat_ops beats = {
     .due = due,
 };
 
-int32_t tw_ws_set_heartbeat(tw_core *core, int32_t handle, uint32_t interval_ms, uint32_t timeout_ms) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+int32_t twc_ws_set_heartbeat(tw_core *core, int32_t handle, uint32_t interval_ms, uint32_t timeout_ms) {
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   if (interval_ms > 0 && timeout_ms == 0)
     return TW_ERR_ARGUMENT;
-  tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = twc_ws_of(core, slot);
   core->heartbeat = &beats;
   ws->heartbeat_ms = interval_ms;
   ws->patience_ms = timeout_ms;

@@ -5,9 +5,9 @@
 #include "proto/ws/ws.h"
 #include "src/utf8.h"
 
-tw_ws *tw_ws_of(const tw_core *core, const tw_slot *slot) { return &core->web_sockets[slot->web_socket - 1]; }
+tw_ws *twc_ws_of(const tw_core *core, const tw_slot *slot) { return &core->web_sockets[slot->web_socket - 1]; }
 
-tw_ws *tw_ws_take(tw_core *core, tw_slot *slot) {
+tw_ws *twc_ws_take(tw_core *core, tw_slot *slot) {
   uint32_t place = core->free_ws;
   if (place != TW_WS_NONE)
     core->free_ws = core->web_sockets[place].next_free;
@@ -18,19 +18,19 @@ tw_ws *tw_ws_take(tw_core *core, tw_slot *slot) {
   slot->web_socket = place + 1;
   tw_ws *ws = &core->web_sockets[place];
   memset(ws, 0, sizeof *ws);
-  tw_chain_init(&ws->headers);
-  tw_chain_init(&ws->protocols);
+  twc_chain_init(&ws->headers);
+  twc_chain_init(&ws->protocols);
   return ws;
 }
 
 static void give_back(tw_core *core, tw_slot *slot) {
-  tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = twc_ws_of(core, slot);
   ws->next_free = core->free_ws;
   core->free_ws = slot->web_socket - 1;
   slot->web_socket = 0;
 }
 
-bool tw_ws_code_valid(uint32_t code) {
+bool twc_ws_code_valid(uint32_t code) {
   if (code >= 3000)
     return code <= 4999;
   return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
@@ -39,69 +39,69 @@ bool tw_ws_code_valid(uint32_t code) {
 /* ---- Opening ------------------------------------------------------------------------------------------------- */
 
 static int32_t start(tw_core *core, tw_slot *slot) {
-  tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = twc_ws_of(core, slot);
   ws->requested = ws->upgraded = ws->deaf = false;
   ws->close_sent = ws->close_received = ws->close_owed = ws->sending = false;
   ws->chosen_size = 0;
   ws->deflate = 0;
   char host[TW_MAX_HOST];
-  tw_chain_copy(&core->text_pool, &slot->target, ws->url.host, host, ws->url.host_size);
+  twc_chain_copy(&core->text_pool, &slot->target, ws->url.host, host, ws->url.host_size);
   uint32_t kind = (slot->flags & TW_SLOT_UNIX) != 0 ? TW_SOCKET_UNIX : TW_SOCKET_TCP;
-  return tw_socket_open(core, slot, kind, host, ws->url.host_size, ws->url.port);
+  return twc_socket_open(core, slot, kind, host, ws->url.host_size, ws->url.port);
 }
 
 static void connected(tw_core *core, tw_slot *slot) {
-  tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = twc_ws_of(core, slot);
   if (slot->state != TW_STATE_CONNECTING || ws->requested)
     return;
   ws->requested = true;
-  int32_t error = tw_ws_request(core, slot, ws);
+  int32_t error = twc_ws_request(core, slot, ws);
   if (error == TW_ERR_BACKPRESSURE)
     ws->requested = false; /* until `room`, within connectTimeoutMs */
   else if (error != 0)
-    tw_ws_refused(core, slot, error, 0);
+    twc_ws_refused(core, slot, error, 0);
   else
-    tw_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
+    twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
 }
 
-void tw_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws) {
+void twc_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws) {
   ws->upgraded = true;
   ws->in.receiver = (tw_ws_receiver){.header_size = 0};
-  tw_life_ready(core, slot);
+  twc_life_ready(core, slot);
   if (ws->heartbeat_ms > 0)
     core->heartbeat->begin(core, slot, ws);
   else
-    tw_timer_disarm(core, slot);
+    twc_timer_disarm(core, slot);
 }
 
-void tw_ws_init(const tw_core *core, tw_ws *ws) {
+void twc_ws_init(const tw_core *core, tw_ws *ws) {
   ws->max_message = core->limits.maxMessage;
   ws->max_fragments = core->limits.maxFragments;
 }
 
-void tw_ws_adopt(tw_core *core, tw_slot *slot, tw_ws *ws) {
-  tw_ws_init(core, ws);
+void twc_ws_adopt(tw_core *core, tw_slot *slot, tw_ws *ws) {
+  twc_ws_init(core, ws);
   ws->server = ws->requested = ws->upgraded = true;
   slot->kind = TW_KIND_WS;
-  slot->protocol = &tw_ws_protocol_ops;
+  slot->protocol = &twc_ws_protocol_ops;
   slot->flags &= ~(uint32_t)TW_SLOT_HALF_OPEN;
   slot->unread = 0;
-  tw_socket_update_reading(core, slot);
+  twc_socket_update_reading(core, slot);
 }
 
-void tw_ws_refused(tw_core *core, tw_slot *slot, int32_t error, uint32_t detail) {
+void twc_ws_refused(tw_core *core, tw_slot *slot, int32_t error, uint32_t detail) {
   /* The server understood and will not: asking again would not change its mind. 408 and 429 are about the moment. */
   bool final = error == TW_ERR_WS_REFUSED && detail >= 400 && detail < 500 && detail != 408 && detail != 429;
   tw_end end = {
       .error = error, .step = TW_STEP_HANDSHAKE, .detail = detail, .close_code = TW_WS_ABNORMAL, .final = final};
-  tw_life_drop(core, slot, &end);
+  twc_life_drop(core, slot, &end);
 }
 
 /* What the core itself owed the peer fits now: the request, or a close frame. */
 static void room(tw_core *core, tw_slot *slot) {
-  tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = twc_ws_of(core, slot);
   if (ws->close_owed)
-    tw_ws_put_close(core, slot, ws, ws->owed_code, NULL, 0);
+    twc_ws_put_close(core, slot, ws, ws->owed_code, NULL, 0);
   else
     connected(core, slot);
 }
@@ -109,13 +109,13 @@ static void room(tw_core *core, tw_slot *slot) {
 /* ---- Receiving ----------------------------------------------------------------------------------------------- */
 
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
-  tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = twc_ws_of(core, slot);
   if (ws->heartbeat_ms > 0)
     core->heartbeat->heard(core, slot, ws);
   if (ws->upgraded)
-    return tw_ws_frames(core, slot, ws, data, size);
+    return twc_ws_frames(core, slot, ws, data, size);
   if (ws->requested)
-    return tw_ws_answer(core, slot, ws, data, size);
+    return twc_ws_answer(core, slot, ws, data, size);
   return size;
 }
 
@@ -128,40 +128,40 @@ static tw_end closing_end(const tw_ws *ws) {
                   .final = ws->close_received && ws->close_code == TW_WS_POLICY};
 }
 
-void tw_ws_fail(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t error, uint32_t code) {
+void twc_ws_fail(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t error, uint32_t code) {
   ws->deaf = true;
-  tw_queue_push(&core->dirty, tw_slot_index(core, slot));
+  twc_queue_push(&core->dirty, twc_slot_index(core, slot));
   if (slot->state != TW_STATE_OPEN)
     return; /* closing anyway; the end is bounded */
   tw_end end = {.error = error, .step = TW_STEP_RECEIVE, .detail = code};
-  tw_event_raise_error(core, slot, &end, tw_life_retry_ms(slot, false));
-  tw_ws_put_close(core, slot, ws, code, NULL, 0);
-  tw_life_closing(core, slot);
-  tw_ws_await_room(core, slot, ws);
+  twc_event_raise_error(core, slot, &end, twc_life_retry_ms(slot, false));
+  twc_ws_put_close(core, slot, ws, code, NULL, 0);
+  twc_life_closing(core, slot);
+  twc_ws_await_room(core, slot, ws);
 }
 
-void tw_ws_peer_closed(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code) {
+void twc_ws_peer_closed(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code) {
   ws->deaf = true;
   ws->close_received = true;
   ws->close_code = (uint16_t)code;
-  tw_ws_put_close(core, slot, ws, code == TW_WS_NO_STATUS ? 0 : code, NULL, 0);
+  twc_ws_put_close(core, slot, ws, code == TW_WS_NO_STATUS ? 0 : code, NULL, 0);
   /* RFC 6455 7.1.1: the server closes the TCP connection first (flushed); CLOSING bounds the wait. */
   if (slot->state == TW_STATE_OPEN)
-    tw_life_closing(core, slot);
-  tw_ws_await_room(core, slot, ws);
-  tw_queue_push(&core->dirty, tw_slot_index(core, slot)); /* the flush tells even if nothing is left to write */
+    twc_life_closing(core, slot);
+  twc_ws_await_room(core, slot, ws);
+  twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* the flush tells even if nothing is left to write */
 }
 
 static void ended(tw_core *core, tw_slot *slot) {
-  tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = twc_ws_of(core, slot);
   if (slot->state == TW_STATE_CONNECTING) {
-    tw_ws_refused(core, slot, TW_ERR_ENDED, 0);
+    twc_ws_refused(core, slot, TW_ERR_ENDED, 0);
   } else if (slot->state == TW_STATE_OPEN) {
     tw_end end = {.error = TW_ERR_ENDED, .step = TW_STEP_RECEIVE, .close_code = TW_WS_ABNORMAL};
-    tw_life_drop(core, slot, &end);
+    twc_life_drop(core, slot, &end);
   } else if (slot->tx.size == 0 || !ws->close_received) {
     tw_end end = closing_end(ws);
-    tw_life_drop(core, slot, &end);
+    twc_life_drop(core, slot, &end);
   }
 }
 
@@ -171,32 +171,32 @@ static void linger(tw_core *core, tw_slot *slot) {
   if ((slot->flags & TW_SLOT_FINISHED) != 0)
     return;
   slot->flags |= TW_SLOT_FINISHED;
-  tw_socket_shutdown(core, slot);
+  twc_socket_shutdown(core, slot);
 }
 
 static void flushed(tw_core *core, tw_slot *slot) {
-  const tw_ws *ws = tw_ws_of(core, slot);
+  const tw_ws *ws = twc_ws_of(core, slot);
   bool over = (slot->flags & TW_SLOT_ENDED) != 0 || (ws->server && ws->close_sent && ws->close_received);
   if (over) {
     tw_end end = closing_end(ws);
-    tw_life_drop(core, slot, &end);
+    twc_life_drop(core, slot, &end);
   } else if (ws->server && ws->deaf && ws->close_sent) {
     linger(core, slot);
   } /* else the peer's close frame or its end is still to come */
 }
 
 static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
-  tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = twc_ws_of(core, slot);
   tw_end end = closing_end(ws);
   if (slot->state != TW_STATE_CLOSING) {
     end.error = error != 0 ? error : TW_ERR_ENDED;
-    end.step = slot->state == TW_STATE_OPEN ? step : ws->requested ? TW_STEP_HANDSHAKE : tw_connect_step(slot);
+    end.step = slot->state == TW_STATE_OPEN ? step : ws->requested ? TW_STEP_HANDSHAKE : twc_connect_step(slot);
   }
-  tw_life_drop(core, slot, &end);
+  twc_life_drop(core, slot, &end);
 }
 
 static void expired(tw_core *core, tw_slot *slot) {
-  tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = twc_ws_of(core, slot);
   if (slot->state == TW_STATE_OPEN) {
     core->heartbeat->due(core, slot, ws);
     return;
@@ -204,18 +204,18 @@ static void expired(tw_core *core, tw_slot *slot) {
   tw_end timeout = closing_end(ws);
   if (slot->state == TW_STATE_CONNECTING) {
     timeout.error = TW_ERR_TIMEOUT;
-    timeout.step = ws->requested ? TW_STEP_HANDSHAKE : tw_connect_step(slot);
+    timeout.step = ws->requested ? TW_STEP_HANDSHAKE : twc_connect_step(slot);
   }
-  tw_life_expired(core, slot, &timeout);
+  twc_life_expired(core, slot, &timeout);
 }
 
 static void begin_close(tw_core *core, tw_slot *slot, uint32_t code, const char *reason, uint32_t reason_size) {
   if (slot->state == TW_STATE_OPEN) {
-    tw_ws_put_close(core, slot, tw_ws_of(core, slot), code, reason, reason_size);
-    tw_life_closing(core, slot);
-    tw_ws_await_room(core, slot, tw_ws_of(core, slot));
+    twc_ws_put_close(core, slot, twc_ws_of(core, slot), code, reason, reason_size);
+    twc_life_closing(core, slot);
+    twc_ws_await_room(core, slot, twc_ws_of(core, slot));
   } else if (slot->state != TW_STATE_CLOSING) {
-    tw_life_close(core, slot, TW_WS_ABNORMAL);
+    twc_life_close(core, slot, TW_WS_ABNORMAL);
   }
 }
 
@@ -224,13 +224,13 @@ static void app_close(tw_core *core, tw_slot *slot) { begin_close(core, slot, TW
 static void retired(tw_core *core, tw_slot *slot) {
   if (slot->web_socket == 0)
     return;
-  tw_ws *ws = tw_ws_of(core, slot);
-  tw_chain_clear(&core->text_pool, &ws->headers);
-  tw_chain_clear(&core->text_pool, &ws->protocols);
+  tw_ws *ws = twc_ws_of(core, slot);
+  twc_chain_clear(&core->text_pool, &ws->headers);
+  twc_chain_clear(&core->text_pool, &ws->protocols);
   give_back(core, slot);
 }
 
-const tw_protocol_ops tw_ws_protocol_ops = {
+const tw_protocol_ops twc_ws_protocol_ops = {
     .start = start,
     .connected = connected,
     .received = received,
@@ -243,13 +243,13 @@ const tw_protocol_ops tw_ws_protocol_ops = {
     .retired = retired,
 };
 
-int32_t tw_ws_start_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+int32_t twc_ws_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size) {
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  if (code != 0 && !tw_ws_code_valid(code))
+  if (code != 0 && !twc_ws_code_valid(code))
     return TW_ERR_ARGUMENT;
-  if (reason_size > (code == 0 ? 0 : TW_MAX_REASON) || !tw_utf8_valid(reason, reason_size))
+  if (reason_size > (code == 0 ? 0 : TW_MAX_REASON) || !twc_utf8_valid(reason, reason_size))
     return TW_ERR_ARGUMENT;
   slot->flags |= TW_SLOT_RELEASED;
   begin_close(core, slot, code, reason, reason_size);

@@ -8,21 +8,21 @@
 
 enum { MAX_URL = 65535 };
 
-tw_slot *tw_ws_make(tw_core *core, const char *text, uint32_t size, int32_t *error) {
+tw_slot *twc_ws_make(tw_core *core, const char *text, uint32_t size, int32_t *error) {
   tw_url url;
-  *error = size > MAX_URL ? TW_ERR_URL : tw_url_parse(text, size, &url);
+  *error = size > MAX_URL ? TW_ERR_URL : twc_url_parse(text, size, &url);
   if (*error != 0)
     return NULL;
   *error = TW_ERR_LIMIT;
-  tw_slot *slot = tw_slot_take(core, TW_KIND_WS, &tw_ws_protocol_ops);
+  tw_slot *slot = twc_slot_take(core, TW_KIND_WS, &twc_ws_protocol_ops);
   if (slot == NULL)
     return NULL;
-  tw_ws *ws = tw_ws_take(core, slot);
+  tw_ws *ws = twc_ws_take(core, slot);
   if (ws == NULL) {
-    tw_slot_discard(core, slot);
+    twc_slot_discard(core, slot);
     return NULL;
   }
-  tw_ws_init(core, ws);
+  twc_ws_init(core, ws);
   ws->url = url;
   slot->port = url.port;
   if ((url.flags & TW_URL_SECURE) != 0)
@@ -30,21 +30,21 @@ tw_slot *tw_ws_make(tw_core *core, const char *text, uint32_t size, int32_t *err
   if ((url.flags & TW_URL_UNIX) != 0)
     slot->flags |= TW_SLOT_UNIX;
   *error = TW_ERR_MEMORY;
-  if (tw_text_put(core, &slot->target, text, size))
+  if (twc_text_put(core, &slot->target, text, size))
     return slot;
-  tw_slot_discard(core, slot);
+  twc_slot_discard(core, slot);
   return NULL;
 }
 
-int32_t tw_ws_connect(tw_core *core, const char *text, uint32_t size) {
+int32_t twc_ws_connect(tw_core *core, const char *text, uint32_t size) {
   int32_t error;
-  tw_slot *slot = tw_ws_make(core, text, size, &error);
-  return slot == NULL ? error : tw_life_open(core, slot);
+  tw_slot *slot = twc_ws_make(core, text, size, &error);
+  return slot == NULL ? error : twc_life_open(core, slot);
 }
 
 /* A WebSocket whose next request has yet to be written. */
 static tw_slot *unopened_slot(tw_core *core, int32_t handle, int32_t *error) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
   bool early = slot != NULL && (slot->state == TW_STATE_CONNECTING || slot->state == TW_STATE_WAITING);
   *error = slot == NULL ? TW_ERR_HANDLE : early ? 0 : TW_ERR_STATE;
   return slot;
@@ -52,7 +52,7 @@ static tw_slot *unopened_slot(tw_core *core, int32_t handle, int32_t *error) {
 
 static bool is_token(const char *text, uint32_t size) {
   for (uint32_t i = 0; i < size; i++)
-    if (!tw_is_token_char((uint8_t)text[i]))
+    if (!twc_is_token_char((uint8_t)text[i]))
       return false;
   return size > 0;
 }
@@ -75,18 +75,18 @@ static bool is_reserved(const char *name, uint32_t size) {
                   NAME("sec-websocket-extensions")};
 #undef NAME
   for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-    if (tw_bytes_equal_nocase(name, size, reserved[i].text, reserved[i].size))
+    if (twc_bytes_equal_nocase(name, size, reserved[i].text, reserved[i].size))
       return true;
   return false;
 }
 
 static bool fits_all(const tw_core *core, const tw_chain *chain, uint32_t a, uint32_t b) {
   enum { MOST = 1 << 24, PUNCTUATION = 4 };
-  return a < MOST && b < MOST && tw_chain_fits(&core->text_pool, chain, a + b + PUNCTUATION);
+  return a < MOST && b < MOST && twc_chain_fits(&core->text_pool, chain, a + b + PUNCTUATION);
 }
 
-int32_t tw_ws_header(tw_core *core, int32_t handle, const char *name, uint32_t name_size, const char *value,
-                     uint32_t value_size) {
+int32_t twc_ws_header(tw_core *core, int32_t handle, const char *name, uint32_t name_size, const char *value,
+                      uint32_t value_size) {
   int32_t error;
   tw_slot *slot = unopened_slot(core, handle, &error);
   if (error != 0)
@@ -94,15 +94,15 @@ int32_t tw_ws_header(tw_core *core, int32_t handle, const char *name, uint32_t n
   if (!is_token(name, name_size) || is_reserved(name, name_size))
     return TW_ERR_HEADER;
   for (uint32_t i = 0; i < value_size; i++)
-    if (!tw_is_value_char((uint8_t)value[i]))
+    if (!twc_is_value_char((uint8_t)value[i]))
       return TW_ERR_HEADER;
-  tw_chain *headers = &tw_ws_of(core, slot)->headers;
+  tw_chain *headers = &twc_ws_of(core, slot)->headers;
   if (!fits_all(core, headers, name_size, value_size))
     return TW_ERR_MEMORY;
-  tw_chain_append(&core->text_pool, headers, name, name_size);
-  tw_chain_append(&core->text_pool, headers, ": ", 2);
-  tw_chain_append(&core->text_pool, headers, value, value_size);
-  tw_chain_append(&core->text_pool, headers, "\r\n", 2);
+  twc_chain_append(&core->text_pool, headers, name, name_size);
+  twc_chain_append(&core->text_pool, headers, ": ", 2);
+  twc_chain_append(&core->text_pool, headers, value, value_size);
+  twc_chain_append(&core->text_pool, headers, "\r\n", 2);
   return 0;
 }
 
@@ -115,72 +115,72 @@ static bool is_credential(const char *text, uint32_t size, bool colon) {
   return true;
 }
 
-int32_t tw_ws_basic_auth(tw_core *core, int32_t handle, const char *user, uint32_t user_size, const char *password,
-                         uint32_t password_size) {
+int32_t twc_ws_basic_auth(tw_core *core, int32_t handle, const char *user, uint32_t user_size, const char *password,
+                          uint32_t password_size) {
   static const char scheme[] = "Basic ";
   enum { SCHEME = sizeof scheme - 1, PAIR = 2 * TW_MAX_CREDENTIAL + 1 };
   if (!is_credential(user, user_size, false) || !is_credential(password, password_size, true))
-    return tw_slot_owned(core, handle, TW_KIND_WS) == NULL ? TW_ERR_HANDLE : TW_ERR_HEADER;
+    return twc_slot_owned(core, handle, TW_KIND_WS) == NULL ? TW_ERR_HANDLE : TW_ERR_HEADER;
   char pair[PAIR];
   char value[SCHEME + TW_BASE64_SIZE(PAIR)];
   memcpy(pair, user, user_size);
   pair[user_size] = ':'; /* RFC 7617 2 */
   memcpy(pair + user_size + 1, password, password_size);
   memcpy(value, scheme, SCHEME);
-  uint32_t size = tw_base64(pair, user_size + 1 + password_size, value + SCHEME);
-  return tw_ws_header(core, handle, "Authorization", 13, value, SCHEME + size);
+  uint32_t size = twc_base64(pair, user_size + 1 + password_size, value + SCHEME);
+  return twc_ws_header(core, handle, "Authorization", 13, value, SCHEME + size);
 }
 
-int32_t tw_ws_set_options(tw_core *core, int32_t handle, uint32_t options, uint32_t max_message,
-                          uint32_t max_fragments) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+int32_t twc_ws_set_options(tw_core *core, int32_t handle, uint32_t options, uint32_t max_message,
+                           uint32_t max_fragments) {
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   if ((options & ~(uint32_t)(TW_WS_OPTION_NO_AUTO_PONG | TW_WS_OPTION_REPORT_HEAD)) != 0 || max_message > INT32_MAX)
     return TW_ERR_ARGUMENT;
-  tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = twc_ws_of(core, slot);
   ws->options = (uint8_t)options;
   ws->max_message = max_message == 0 ? core->limits.maxMessage : max_message;
   ws->max_fragments = max_fragments == 0 ? core->limits.maxFragments : max_fragments;
   return 0;
 }
 
-int32_t tw_ws_clear_headers(tw_core *core, int32_t handle) {
+int32_t twc_ws_clear_headers(tw_core *core, int32_t handle) {
   int32_t error;
   tw_slot *slot = unopened_slot(core, handle, &error);
   if (error == 0)
-    tw_chain_clear(&core->text_pool, &tw_ws_of(core, slot)->headers);
+    twc_chain_clear(&core->text_pool, &twc_ws_of(core, slot)->headers);
   return error;
 }
 
-int32_t tw_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_t name_size) {
+int32_t twc_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_t name_size) {
   int32_t error;
   tw_slot *slot = unopened_slot(core, handle, &error);
   if (error != 0)
     return error;
   if (!is_token(name, name_size))
     return TW_ERR_HEADER;
-  tw_ws *ws = tw_ws_of(core, slot);
+  tw_ws *ws = twc_ws_of(core, slot);
   uint32_t place;
-  if (tw_ws_offers(core, ws, name, name_size, &place))
+  if (twc_ws_offers(core, ws, name, name_size, &place))
     return TW_ERR_ARGUMENT; /* RFC 6455 4.1: no name twice */
   if (!fits_all(core, &ws->protocols, name_size, 0))
     return TW_ERR_MEMORY;
   if (ws->protocols.size > 0)
-    tw_chain_append(&core->text_pool, &ws->protocols, ", ", 2);
-  tw_chain_append(&core->text_pool, &ws->protocols, name, name_size);
+    twc_chain_append(&core->text_pool, &ws->protocols, ", ", 2);
+  twc_chain_append(&core->text_pool, &ws->protocols, name, name_size);
   return 0;
 }
 
-int32_t tw_protocol(tw_core *core, int32_t handle, char *text, uint32_t capacity) {
-  tw_slot *slot = tw_slot_owned(core, handle, TW_KIND_WS);
+int32_t twc_protocol(tw_core *core, int32_t handle, char *text, uint32_t capacity) {
+  tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;
   if (slot->state != TW_STATE_OPEN)
     return TW_ERR_STATE;
-  const tw_ws *ws = tw_ws_of(core, slot);
+  const tw_ws *ws = twc_ws_of(core, slot);
   uint32_t size = ws->chosen_size < capacity ? ws->chosen_size : capacity;
   if (size > 0)
-    tw_chain_copy(&core->text_pool, &ws->protocols, ws->chosen_at, text, size);
+    twc_chain_copy(&core->text_pool, &ws->protocols, ws->chosen_at, text, size);
   return (int32_t)size;
 }

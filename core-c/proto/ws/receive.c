@@ -55,7 +55,7 @@ static uint32_t header_size(const tw_ws_receiver *in) {
 static void unmask(const tw_ws *ws, tw_ws_receiver *in, uint8_t *data, uint32_t size) {
   if (!ws->server)
     return;
-  tw_mask_copy(data, data, size, in->header + header_size(in) - KEY_SIZE, in->phase);
+  twc_mask_copy(data, data, size, in->header + header_size(in) - KEY_SIZE, in->phase);
   in->phase = (uint8_t)((in->phase + size) & 3);
 }
 
@@ -63,11 +63,11 @@ static void unmask(const tw_ws *ws, tw_ws_receiver *in, uint8_t *data, uint32_t 
 static bool length_right(const tw_ws_receiver *in, uint64_t *length) {
   uint8_t form = in->header[1] & LENGTH;
   if (form == 126) {
-    *length = tw_load_be16(in->header + 2);
+    *length = twc_load_be16(in->header + 2);
     return *length > 125;
   }
   if (form == 127) {
-    *length = tw_load_be64(in->header + 2);
+    *length = twc_load_be64(in->header + 2);
     return *length > UINT16_MAX && *length <= INT64_MAX;
   }
   *length = form;
@@ -85,7 +85,7 @@ static void tell_part(tw_core *core, tw_slot *slot, tw_ws_receiver *in, const ui
                       bool ascii) {
   if ((size == 0 && !final) || slot->state != TW_STATE_OPEN)
     return;
-  tw_event *event = tw_event_make(core, slot, TW_EVENT_MESSAGE);
+  tw_event *event = twc_event_make(core, slot, TW_EVENT_MESSAGE);
   event->data = (uint32_t)(data - core->arena);
   event->size = size;
   event->flags =
@@ -94,7 +94,7 @@ static void tell_part(tw_core *core, tw_slot *slot, tw_ws_receiver *in, const ui
   in->told = true;
   if (slot->window > 0) {
     slot->unread += size;
-    tw_socket_update_reading(core, slot);
+    twc_socket_update_reading(core, slot);
   }
 }
 
@@ -104,11 +104,11 @@ static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
   bool final = in->payload_left == 0 && is_final(in);
   bool ascii = false;
   if (in->text && !in->compressed && slot->state == TW_STATE_OPEN) {
-    ascii = in->utf8 == 0 && tw_ascii_prefix(data, size) == size;
-    int32_t bad = ascii ? -1 : tw_utf8_scan(&in->utf8, data, size);
+    ascii = in->utf8 == 0 && twc_ascii_prefix(data, size) == size;
+    int32_t bad = ascii ? -1 : twc_utf8_scan(&in->utf8, data, size);
     if (bad >= 0 || (final && in->utf8 != 0)) { /* RFC 6455 8.1 */
       tell_part(core, slot, in, data, bad >= 0 ? (uint32_t)bad : size, false, false);
-      tw_ws_fail(core, slot, ws, TW_ERR_WS_UTF8, TW_WS_INVALID_DATA);
+      twc_ws_fail(core, slot, ws, TW_ERR_WS_UTF8, TW_WS_INVALID_DATA);
       return;
     }
   }
@@ -122,23 +122,23 @@ static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
 static void take_close(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
   uint32_t code = TW_WS_NO_STATUS;
   if (size > 0) {
-    code = size == 1 ? 0 : tw_load_be16(data);
-    if (!tw_ws_code_valid(code)) { /* RFC 6455 5.5.1, 7.4 */
-      tw_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
+    code = size == 1 ? 0 : twc_load_be16(data);
+    if (!twc_ws_code_valid(code)) { /* RFC 6455 5.5.1, 7.4 */
+      twc_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
       return;
     }
-    if (!tw_utf8_valid(data + 2, size - 2)) {
-      tw_ws_fail(core, slot, ws, TW_ERR_WS_UTF8, TW_WS_INVALID_DATA);
+    if (!twc_utf8_valid(data + 2, size - 2)) {
+      twc_ws_fail(core, slot, ws, TW_ERR_WS_UTF8, TW_WS_INVALID_DATA);
       return;
     }
   }
-  tw_event *event = tw_event_make(core, slot, TW_EVENT_CLOSE);
+  tw_event *event = twc_event_make(core, slot, TW_EVENT_CLOSE);
   event->code = (int32_t)code;
   if (size > 2) {
     event->data = (uint32_t)(data + 2 - core->arena);
     event->size = size - 2;
   }
-  tw_ws_peer_closed(core, slot, ws, code);
+  twc_ws_peer_closed(core, slot, ws, code);
 }
 
 /* A whole control frame. */
@@ -154,9 +154,9 @@ static void take_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t 
   /* A peer that lets our buffer fill up reads no pong; those it is owed then are left out, so that pings can't grow
    * anything. RFC 6455 5.5.3 asks for the latest only. */
   bool answer = opcode == TW_WS_PING && (ws->options & TW_WS_OPTION_NO_AUTO_PONG) == 0;
-  if (answer && tw_tx_fits(core, slot, tw_ws_frame_size(ws, size)))
-    tw_ws_put_frame(core, slot, ws, TW_WS_FIN | TW_WS_PONG, data, size);
-  tw_event *event = tw_event_make(core, slot, opcode == TW_WS_PING ? TW_EVENT_PING : TW_EVENT_PONG);
+  if (answer && twc_tx_fits(core, slot, twc_ws_frame_size(ws, size)))
+    twc_ws_put_frame(core, slot, ws, TW_WS_FIN | TW_WS_PONG, data, size);
+  tw_event *event = twc_event_make(core, slot, opcode == TW_WS_PING ? TW_EVENT_PING : TW_EVENT_PONG);
   event->data = (uint32_t)(data - core->arena);
   event->size = size;
 }
@@ -174,7 +174,7 @@ static void collect_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8
   in->payload_left -= size;
   if (in->payload_left == 0) {
     take_control(core, slot, ws, in->control, in->control_size);
-    tw_events_seal(core);
+    twc_events_seal(core);
   }
 }
 
@@ -183,7 +183,7 @@ static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t
   tw_ws_receiver *in = &ws->in.receiver;
   uint64_t length;
   if (!length_right(in, &length)) {
-    tw_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
+    twc_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
     return;
   }
   if (!is_control(in)) {
@@ -191,7 +191,7 @@ static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t
     uint32_t before = goes_on ? in->message_size : 0;
     in->fragments = goes_on ? in->fragments + 1 : 1;
     if (before > ws->max_message || length > ws->max_message - before || in->fragments > ws->max_fragments) {
-      tw_ws_fail(core, slot, ws, TW_ERR_WS_TOO_BIG, TW_WS_TOO_BIG);
+      twc_ws_fail(core, slot, ws, TW_ERR_WS_TOO_BIG, TW_WS_TOO_BIG);
       return;
     }
     if (!in->in_message) {
@@ -222,7 +222,7 @@ static uint32_t take_header(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8
                  : in->header_size == 2 ? second_byte_right(ws, in)
                                         : true;
     if (!right) {
-      tw_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
+      twc_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
       return at;
     }
     if (in->header_size >= 2 && in->header_size == header_size(in)) {
@@ -233,10 +233,10 @@ static uint32_t take_header(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8
   return size;
 }
 
-uint32_t tw_ws_frames(tw_core *core, tw_slot *slot, tw_ws *ws, uint8_t *data, uint32_t size) {
+uint32_t twc_ws_frames(tw_core *core, tw_slot *slot, tw_ws *ws, uint8_t *data, uint32_t size) {
   tw_ws_receiver *in = &ws->in.receiver;
   uint32_t at = 0;
-  while (at < size && !ws->deaf && tw_events_room(core) > 0) {
+  while (at < size && !ws->deaf && twc_events_room(core) > 0) {
     if (!in->in_payload) {
       at += take_header(core, slot, ws, data + at, size - at);
       continue;

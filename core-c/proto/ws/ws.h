@@ -1,4 +1,4 @@
-/* ws.h: WebSockets, RFC 6455, client and server. A slot that is one has a tw_ws (tw_ws_take).
+/* ws.h: WebSockets, RFC 6455, client and server. A slot that is one has a tw_ws (twc_ws_take).
  *
  *   open.c       what the application says before the handshake
  *   handshake.c  the request, and what the response must say       RFC 6455 4.1
@@ -13,7 +13,7 @@
 #define TW_PROTO_WS_H
 
 #include "proto/http1/head.h"
-#include "src/core.h"
+#include "src/internal.h"
 
 /* RFC 6455 5.2: bits of a frame's first byte */
 enum { TW_WS_FIN = 0x80, TW_WS_RSV1 = 0x40 };
@@ -67,7 +67,7 @@ typedef struct tw_ws_receiver {
   uint32_t fragments;    /* frames of the message so far */
   uint32_t payload_left; /* bytes of the frame still to come */
   uint32_t message_size; /* payload bytes of the message, this frame's included */
-  uint32_t utf8;         /* state of tw_utf8_scan */
+  uint32_t utf8;         /* state of twc_utf8_scan */
   uint8_t control[TW_MAX_CONTROL];
 } tw_ws_receiver;
 
@@ -87,7 +87,7 @@ struct tw_ws {
   bool close_owed; /* our close frame waits for a free block */
   uint16_t owed_code;
   bool sending;       /* our fragmented message is unfinished */
-  uint32_t sent_utf8; /* its tw_utf8_scan state, if text */
+  uint32_t sent_utf8; /* its twc_utf8_scan state, if text */
   bool sending_text;
   bool sending_compressed;
   uint16_t close_code; /* that the peer sent */
@@ -106,59 +106,59 @@ struct tw_ws {
   } in;
 };
 
-extern const tw_protocol_ops tw_ws_protocol_ops;
+extern const tw_protocol_ops twc_ws_protocol_ops;
 
 /* The state of a slot that has one. */
-tw_ws *tw_ws_of(const tw_core *core, const tw_slot *slot);
+tw_ws *twc_ws_of(const tw_core *core, const tw_slot *slot);
 
 /* Gives the slot a state, all zero. NULL: none is left. It goes back when the slot retires. */
-tw_ws *tw_ws_take(tw_core *core, tw_slot *slot);
+tw_ws *twc_ws_take(tw_core *core, tw_slot *slot);
 
 /* ---- handshake.c ---- */
 
 /* Queues the request. 0, or an error if it is larger than may be queued. */
-int32_t tw_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws);
+int32_t twc_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws);
 
 /* Whether `name` is one of the offered subprotocols, case included, and at which place in ws->protocols. */
-bool tw_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32_t name_size, uint32_t *place);
+bool twc_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32_t name_size, uint32_t *place);
 
 /* Reads the response from [data, data + size). Returns how much was consumed; the connection is then ready, has
  * failed, or wants more. */
-uint32_t tw_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size);
+uint32_t twc_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size);
 
 enum { TW_WS_KEY_TEXT = 24, TW_WS_ACCEPT_TEXT = 28 }; /* Base64 of 16 and of 20 bytes */
 
 /* What a server proves that it read the key with: the TW_WS_ACCEPT_TEXT bytes of Sec-WebSocket-Accept. RFC 6455 1.3 */
-void tw_ws_accept_text(const char *key, char *accept);
+void twc_ws_accept_text(const char *key, char *accept);
 
 /* ---- receive.c ---- */
 
 /* Takes in frames while there is room for events. Returns how much was consumed. */
-uint32_t tw_ws_frames(tw_core *core, tw_slot *slot, tw_ws *ws, uint8_t *data, uint32_t size);
+uint32_t twc_ws_frames(tw_core *core, tw_slot *slot, tw_ws *ws, uint8_t *data, uint32_t size);
 
 /* ---- send.c ---- */
 
 /* Queues a frame whose admission the caller has seen to. `first`: FIN, RSV1 and opcode. */
-void tw_ws_put_frame(tw_core *core, tw_slot *slot, const tw_ws *ws, uint8_t first, const void *payload, uint32_t size);
+void twc_ws_put_frame(tw_core *core, tw_slot *slot, const tw_ws *ws, uint8_t first, const void *payload, uint32_t size);
 
 /* Bytes of our frame with a payload of `size` bytes. */
-uint32_t tw_ws_frame_size(const tw_ws *ws, uint32_t size);
+uint32_t twc_ws_frame_size(const tw_ws *ws, uint32_t size);
 
 /* Writes the header of a frame, without a mask; returns its 2, 4 or 10 bytes. */
-uint32_t tw_ws_frame_header(uint8_t header[10], uint8_t first, uint32_t size);
+uint32_t twc_ws_frame_header(uint8_t header[10], uint8_t first, uint32_t size);
 
 /* Queues a close frame with `code` (0: none), if none was sent. Without room it is owed, and loses its reason. */
-void tw_ws_put_close(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code, const char *reason, uint32_t reason_size);
+void twc_ws_put_close(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code, const char *reason, uint32_t reason_size);
 
 /* After a move to CLOSING: gets the close frame that is owed, if any, in line for blocks. */
-void tw_ws_await_room(tw_core *core, tw_slot *slot, const tw_ws *ws);
+void twc_ws_await_room(tw_core *core, tw_slot *slot, const tw_ws *ws);
 
 /* ---- deflate.c ---- */
 
 enum { TW_WS_DEFLATE_TEXT = 128 }; /* bytes that hold any offer and any answer */
 
 /* Whether it is a word of tw_deflate that can be offered or accepted. */
-bool tw_ws_deflate_valid(uint32_t deflate);
+bool twc_ws_deflate_valid(uint32_t deflate);
 
 /* The client's side, in core->deflate once a connection offers it (tw_ws.offered). */
 struct tw_ws_deflate_ops {
@@ -170,11 +170,11 @@ struct tw_ws_deflate_ops {
 };
 
 /* Writes the answer to the chosen offer; returns its bytes. */
-uint32_t tw_ws_deflate_answer(uint32_t agreed, char *text);
+uint32_t twc_ws_deflate_answer(uint32_t agreed, char *text);
 
 /* Chooses the first of a client's offers in one field value that goes with `accepted`. Returns what is agreed upon, or
  * 0. */
-uint32_t tw_ws_deflate_choose(uint32_t accepted, const char *text, uint32_t size);
+uint32_t twc_ws_deflate_choose(uint32_t accepted, const char *text, uint32_t size);
 
 /* ---- heartbeat.c ---- */
 
@@ -190,30 +190,30 @@ struct tw_ws_heartbeat_ops {
 
 /* ---- open.c ---- */
 
-/* A WebSocket for this URL that does not connect yet (tw_life_open). NULL: *error says why. */
-tw_slot *tw_ws_make(tw_core *core, const char *text, uint32_t size, int32_t *error);
+/* A WebSocket for this URL that does not connect yet (twc_life_open). NULL: *error says why. */
+tw_slot *twc_ws_make(tw_core *core, const char *text, uint32_t size, int32_t *error);
 
 /* ---- life.c ---- */
 
 /* The limits at first. */
-void tw_ws_init(const tw_core *core, tw_ws *ws);
+void twc_ws_init(const tw_core *core, tw_ws *ws);
 
 /* An open stream, with what was written to it, becomes a WebSocket's server side. */
-void tw_ws_adopt(tw_core *core, tw_slot *slot, tw_ws *ws);
+void twc_ws_adopt(tw_core *core, tw_slot *slot, tw_ws *ws);
 
 /* The response was right: frames flow from now on. */
-void tw_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws);
+void twc_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws);
 
 /* The handshake failed: `detail` is the HTTP status or 0. */
-void tw_ws_refused(tw_core *core, tw_slot *slot, int32_t error, uint32_t detail);
+void twc_ws_refused(tw_core *core, tw_slot *slot, int32_t error, uint32_t detail);
 
 /* _Fail the WebSocket Connection_, RFC 6455 7.1.7: tells the application and the peer, and receives no more. */
-void tw_ws_fail(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t error, uint32_t code);
+void twc_ws_fail(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t error, uint32_t code);
 
 /* The peer's close frame came, with TW_WS_NO_STATUS if it has no code. */
-void tw_ws_peer_closed(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code);
+void twc_ws_peer_closed(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code);
 
 /* Whether a close frame may carry this code, RFC 6455 7.4. */
-bool tw_ws_code_valid(uint32_t code);
+bool twc_ws_code_valid(uint32_t code);
 
 #endif

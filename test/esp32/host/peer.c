@@ -8,7 +8,7 @@
 #include PEER_SOCKETS
 
 #include "peer.h"
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
 enum { CHUNK = 4096, GUID_SIZE = 36, KEY_SIZE = 24 };
 
@@ -113,8 +113,8 @@ static bool shake_hands(int fd) {
   char accept[29] = {0};
   memcpy(joined, key + strlen("Sec-WebSocket-Key: "), KEY_SIZE);
   memcpy(joined + KEY_SIZE, guid, GUID_SIZE);
-  tw_sha1(joined, sizeof joined, digest);
-  tw_base64(digest, sizeof digest, accept);
+  twc_sha1(joined, sizeof joined, digest);
+  twc_base64(digest, sizeof digest, accept);
   int length = snprintf(answer, sizeof answer,
                         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Accept: %s\r\n\r\n",

@@ -1,7 +1,7 @@
 /* listeners.c: who listens to what. One table serves all handles; a handle has a list in it. */
 #include <string.h>
 
-#include "easy/easy.h"
+#include "easy.h"
 
 static const struct {
   const char *name;

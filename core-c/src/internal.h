@@ -1,9 +1,9 @@
-/* core.h: what the parts of the core share. Nothing outside core-c includes it.
+/* internal.h: what the parts of the core share. Nothing outside core-c includes it.
  *
  * core.c owns the tw_core, takes the deliveries and is the only caller of the port. calls.c takes the application's
  * calls. A protocol (proto/) is a table of functions that core.c and calls.c call for slots of its kind. */
-#ifndef TW_CORE_H
-#define TW_CORE_H
+#ifndef TW_INTERNAL_H
+#define TW_INTERNAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "src/pool.h"
 #include "src/queue.h"
 #include "src/timer.h"
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
 enum { TW_MAX_PORT = 65535 };
 
@@ -32,7 +32,7 @@ enum {
 /* Bits of tw_slot.flags. */
 enum {
   TW_SLOT_SOCKET = 1,     /* the host holds a socket for it */
-  TW_SLOT_WRITING = 2,    /* a write is under way: offer nothing until tw_written */
+  TW_SLOT_WRITING = 2,    /* a write is under way: offer nothing until twc_written */
   TW_SLOT_RELEASED = 4,   /* the application closed it: calls no longer see it */
   TW_SLOT_RECONNECT = 8,  /* connect again after an unexpected end */
   TW_SLOT_CONNECTED = 16, /* it is or was open, and DISCONNECTED has not been raised for that yet; UDP: it has a peer */
@@ -72,7 +72,7 @@ struct tw_slot {
   tw_chain reader_state;           /* one block of the text pool */
   uint16_t generation;             /* of the handle; never 0 once used */
   uint8_t kind;                    /* tw_kind, 0: free */
-  uint8_t state;                   /* tw_state */
+  uint8_t state;                   /* twc_state */
   uint32_t flags;
   uint32_t raised;
   uint16_t port; /* of the target */
@@ -85,7 +85,7 @@ struct tw_slot {
   int32_t listener; /* that accepted it */
   uint32_t window;  /* bytes that may be received ahead of the application; 0: any number */
   uint32_t unread;  /* bytes received and not yet consumed, if there is a window */
-  uint32_t refused; /* bytes of the send that was refused, or that the protocol owes (tw_tx_owe); 0: none */
+  uint32_t refused; /* bytes of the send that was refused, or that the protocol owes (twc_tx_owe); 0: none */
   int32_t error;    /* what ERROR and DISCONNECTED will say */
   uint32_t error_step;
   uint32_t error_detail;
@@ -109,13 +109,13 @@ struct tw_slot {
 struct tw_protocol_ops {
   int32_t (*start)(tw_core *core, tw_slot *slot);  /* begin an attempt: open the socket. 0 or an error */
   void (*connected)(tw_core *core, tw_slot *slot); /* the socket is connected */
-  /* Consumes from `data` while tw_events_room is left; returns how much. */
+  /* Consumes from `data` while twc_events_room is left; returns how much. */
   uint32_t (*received)(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size);
   void (*ended)(tw_core *core, tw_slot *slot);
   /* The socket is gone. `step`: what was being done, if the connection was open. */
   void (*closed)(tw_core *core, tw_slot *slot, int32_t error, uint32_t step);
   void (*flushed)(tw_core *core, tw_slot *slot); /* CLOSING, and all that was queued is written */
-  void (*room)(tw_core *core, tw_slot *slot);    /* what tw_tx_owe noted fits now */
+  void (*room)(tw_core *core, tw_slot *slot);    /* what twc_tx_owe noted fits now */
   void (*expired)(tw_core *core, tw_slot *slot); /* its timer fired */
   void (*close)(tw_core *core, tw_slot *slot);   /* the application closes it (RELEASED is set) */
   void (*retired)(tw_core *core, tw_slot *slot); /* give back what the protocol holds for the slot */
@@ -128,7 +128,7 @@ struct tw_reader_ops {
 };
 
 /* Takes what protocols keep beside the slots; protocols.c. */
-void tw_protocols_lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena);
+void twc_protocols_lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena);
 
 typedef struct tw_ws tw_ws; /* proto/ws/ws.h; so are these two */
 typedef struct tw_ws_deflate_ops tw_ws_deflate_ops;
@@ -151,7 +151,7 @@ struct tw_core {
   /* What the call that asks for it brings along: a program that never asks is linked without. */
   const tw_ws_deflate_ops *deflate;
   const tw_ws_heartbeat_ops *heartbeat;
-  tw_ws *web_sockets; /* limits.webSockets of them, tw_ws_take */
+  tw_ws *web_sockets; /* limits.webSockets of them, twc_ws_take */
   uint32_t free_ws;   /* the first free one, and the first never used */
   uint32_t fresh_ws;
   uint32_t slot_count;
@@ -164,141 +164,141 @@ struct tw_core {
   tw_queue starved; /* slots that were refused for want of blocks */
   tw_queue dead;    /* slots to free before the next records are made */
   tw_timers timers;
-  uint64_t now; /* ms since tw_init, from the ticks */
+  uint64_t now; /* ms since twc_init, from the ticks */
   uint32_t last_tick;
   int32_t rx_handle; /* whose bytes lie in rx, and which of them are left */
   uint32_t rx_at;
   uint32_t rx_end;
-  bool rx_again; /* they were handed out before: tw_unread */
+  bool rx_again; /* they were handed out before: twc_unread */
   uint32_t random_left;
   uint8_t random[256];
 };
 
 /* ---- slots.c ---- */
 
-void tw_slots_init(tw_core *core);
+void twc_slots_init(tw_core *core);
 
 /* Takes a free slot of the kind's range. NULL: none is left. */
-tw_slot *tw_slot_take(tw_core *core, uint32_t kind, const tw_protocol_ops *protocol);
+tw_slot *twc_slot_take(tw_core *core, uint32_t kind, const tw_protocol_ops *protocol);
 
 /* The slot of a handle in any state, or NULL if the number is stale or foreign. */
-tw_slot *tw_slot_find(tw_core *core, int32_t handle);
+tw_slot *twc_slot_find(tw_core *core, int32_t handle);
 
 /* The slot of a handle that the application still owns, of `kind` (0: any); or NULL. */
-tw_slot *tw_slot_owned(tw_core *core, int32_t handle, uint32_t kind);
+tw_slot *twc_slot_owned(tw_core *core, int32_t handle, uint32_t kind);
 
-int32_t tw_slot_handle(const tw_core *core, const tw_slot *slot);
-uint32_t tw_slot_index(const tw_core *core, const tw_slot *slot);
+int32_t twc_slot_handle(const tw_core *core, const tw_slot *slot);
+uint32_t twc_slot_index(const tw_core *core, const tw_slot *slot);
 
 /* Frees a slot that was taken but never opened. */
-void tw_slot_discard(tw_core *core, tw_slot *slot);
+void twc_slot_discard(tw_core *core, tw_slot *slot);
 
 /* Gives its memory back at once and the slot itself once its last records have been drained. */
-void tw_slot_retire(tw_core *core, tw_slot *slot);
+void twc_slot_retire(tw_core *core, tw_slot *slot);
 
 /* Frees the slots that were retired. */
-void tw_slots_sweep(tw_core *core);
+void twc_slots_sweep(tw_core *core);
 
 /* ---- events.c ---- */
 
 /* Records that can still be made in this drain. */
-uint32_t tw_events_room(const tw_core *core);
+uint32_t twc_events_room(const tw_core *core);
 
 /* Makes a record (there must be room) with handle and type set and all else 0. */
-tw_event *tw_event_make(tw_core *core, const tw_slot *slot, uint32_t type);
+tw_event *twc_event_make(tw_core *core, const tw_slot *slot, uint32_t type);
 
 /* No more records in this drain: one of them points into memory that the next would overwrite. */
-void tw_events_seal(tw_core *core);
+void twc_events_seal(tw_core *core);
 
-/* Notes a lifecycle event; it becomes a record in tw_events_collect, so it can't be lost for want of room. */
-void tw_event_raise(tw_core *core, tw_slot *slot, uint32_t raised_bit);
-void tw_event_raise_error(tw_core *core, tw_slot *slot, const tw_end *end, uint32_t retry_ms);
+/* Notes a lifecycle event; it becomes a record in twc_events_collect, so it can't be lost for want of room. */
+void twc_event_raise(tw_core *core, tw_slot *slot, uint32_t raised_bit);
+void twc_event_raise_error(tw_core *core, tw_slot *slot, const tw_end *end, uint32_t retry_ms);
 
 /* Makes records of lifecycle events while there is room. */
-void tw_events_collect(tw_core *core);
+void twc_events_collect(tw_core *core);
 
 /* ---- tx.c ---- */
 
 /* Whether `size` bytes can be queued whole: 0, ERR_TOO_LARGE, or ERR_BACKPRESSURE (DRAIN will be raised). */
-int32_t tw_tx_admit(tw_core *core, tw_slot *slot, uint32_t size);
+int32_t twc_tx_admit(tw_core *core, tw_slot *slot, uint32_t size);
 
-/* As tw_tx_admit, but a refusal is not remembered: for what the core itself wants to send. */
-bool tw_tx_fits(const tw_core *core, const tw_slot *slot, uint32_t size);
+/* As twc_tx_admit, but a refusal is not remembered: for what the core itself wants to send. */
+bool twc_tx_fits(const tw_core *core, const tw_slot *slot, uint32_t size);
 
 /* Notes that the protocol itself has `size` bytes to send that found no free block: its `room` is called once there
  * is. For slots that are not OPEN, whose application sends nothing. */
-void tw_tx_owe(tw_core *core, tw_slot *slot, uint32_t size);
+void twc_tx_owe(tw_core *core, tw_slot *slot, uint32_t size);
 
 /* Queues bytes that were admitted. */
-void tw_tx_put(tw_core *core, tw_slot *slot, const void *data, uint32_t size);
+void twc_tx_put(tw_core *core, tw_slot *slot, const void *data, uint32_t size);
 
-/* Room for admitted bytes, as tw_chain_extend. */
-uint8_t *tw_tx_extend(tw_core *core, tw_slot *slot, uint32_t size, uint32_t *got);
+/* Room for admitted bytes, as twc_chain_extend. */
+uint8_t *twc_tx_extend(tw_core *core, tw_slot *slot, uint32_t size, uint32_t *got);
 
 /* Takes written bytes off the queue and raises the DRAINs that follow. */
-void tw_tx_wrote(tw_core *core, tw_slot *slot, uint32_t size);
+void twc_tx_wrote(tw_core *core, tw_slot *slot, uint32_t size);
 
 /* Drops what is queued; returns how much that was. */
-uint32_t tw_tx_drop(tw_core *core, tw_slot *slot);
+uint32_t twc_tx_drop(tw_core *core, tw_slot *slot);
 
 /* ---- reader.c ---- */
 
 enum { TW_READER_STATE = 64 }; /* bytes of a reader's state: a block of the text pool */
 
 /* From now on `reader` reads the stream. Returns its state, all zero, aligned for any member; NULL: no memory. */
-void *tw_reader_begin(tw_core *core, tw_slot *slot, const tw_reader_ops *reader);
+void *twc_reader_begin(tw_core *core, tw_slot *slot, const tw_reader_ops *reader);
 
-void *tw_reader_state(const tw_core *core, const tw_slot *slot);
+void *twc_reader_state(const tw_core *core, const tw_slot *slot);
 
 /* The protocol reads again. Does nothing if nobody else did. */
-void tw_reader_end(tw_core *core, tw_slot *slot);
+void twc_reader_end(tw_core *core, tw_slot *slot);
 
 /* ---- core.c: the port, for protocols ---- */
 
 /* The proxy has opened the tunnel: its reader ends, and what follows is as if the socket had just been connected to the
  * target. */
-void tw_socket_tunneled(tw_core *core, tw_slot *slot);
+void twc_socket_tunneled(tw_core *core, tw_slot *slot);
 
-int32_t tw_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
-                       uint32_t port);
-void tw_socket_close(tw_core *core, tw_slot *slot, uint32_t how);
+int32_t twc_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
+                        uint32_t port);
+void twc_socket_close(tw_core *core, tw_slot *slot, uint32_t how);
 /* Tells the host to read or not, as the slot's pause and window now want it. */
-void tw_socket_update_reading(tw_core *core, tw_slot *slot);
-int32_t tw_socket_send_to(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port,
-                          const void *data, uint32_t size);
-void tw_socket_shutdown(tw_core *core, tw_slot *slot);
-int32_t tw_socket_connect(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port);
-int32_t tw_socket_start_tls(tw_core *core, tw_slot *slot, const char *name, uint32_t name_size);
-int32_t tw_socket_address(tw_core *core, const tw_slot *slot, uint32_t which, char *text, uint32_t capacity);
+void twc_socket_update_reading(tw_core *core, tw_slot *slot);
+int32_t twc_socket_send_to(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port,
+                           const void *data, uint32_t size);
+void twc_socket_shutdown(tw_core *core, tw_slot *slot);
+int32_t twc_socket_connect(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port);
+int32_t twc_socket_start_tls(tw_core *core, tw_slot *slot, const char *name, uint32_t name_size);
+int32_t twc_socket_address(tw_core *core, const tw_slot *slot, uint32_t which, char *text, uint32_t capacity);
 
 /* Copies `size` (at most 16) fresh random bytes. */
-void tw_random_bytes(tw_core *core, void *to, uint32_t size);
+void twc_random_bytes(tw_core *core, void *to, uint32_t size);
 
 /* What was being done when a slot that was not open yet failed. */
-uint32_t tw_connect_step(const tw_slot *slot);
+uint32_t twc_connect_step(const tw_slot *slot);
 
 /* Arms the slot's timer `ms` from now (at least 1, so that a timer set by a timer fires in a later tick). */
-void tw_timer_arm(tw_core *core, tw_slot *slot, uint32_t ms);
-void tw_timer_disarm(tw_core *core, tw_slot *slot);
+void twc_timer_arm(tw_core *core, tw_slot *slot, uint32_t ms);
+void twc_timer_disarm(tw_core *core, tw_slot *slot);
 
 /* Arms (`ms` > 0) or disarms a deadline of the slot: TW_DEADLINE_READ or TW_DEADLINE_WRITE. */
-void tw_deadline_arm(tw_core *core, tw_slot *slot, uint32_t which, uint32_t ms);
+void twc_deadline_arm(tw_core *core, tw_slot *slot, uint32_t which, uint32_t ms);
 
 /* ---- text in the text pool ---- */
 
 /* Appends to a chain of the text pool; false, with nothing changed, if it does not fit. */
-bool tw_text_put(tw_core *core, tw_chain *chain, const void *text, uint32_t size);
+bool twc_text_put(tw_core *core, tw_chain *chain, const void *text, uint32_t size);
 
 /* Whether so many bytes fit into a new chain of the text pool. */
-bool tw_text_fits(const tw_core *core, uint32_t size);
+bool twc_text_fits(const tw_core *core, uint32_t size);
 
 /* Whether a name or an address may go to the host's resolver: what no resolver takes is refused here. */
-bool tw_text_is_host(const char *host, uint32_t size);
+bool twc_text_is_host(const char *host, uint32_t size);
 
 /* Whether it may be the path of a Unix socket. */
-bool tw_text_is_path(const char *path, uint32_t size);
+bool twc_text_is_path(const char *path, uint32_t size);
 
 /* Writes a number in decimal (at most 10 digits) and returns their number. */
-uint32_t tw_text_decimal(char *to, uint32_t number);
+uint32_t twc_text_decimal(char *to, uint32_t number);
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "easy/stub_port.h"
 #include "src/base64.h"
+#include "stub_port.h"
 #include "twinwire/tw_easy.h"
 
 enum { ROOM = 1 << 20, NOTES = 4096 };
@@ -60,7 +60,7 @@ static void start(const char *name, bool with_resize) {
   stub = (stub_port){.arena = core_memory};
   resizes = 0;
   resizes_allowed = UINT32_MAX;
-  core = tw_init(core_memory, sizeof core_memory, &limits, NULL);
+  core = twc_init(core_memory, sizeof core_memory, &limits, NULL);
   tw_easy_host host = {.now_ms = now_ms, .resize = with_resize ? resize : NULL};
   easy = tw_easy_init(door_memory, sizeof door_memory, &limits, &options, core, &host);
   CHECK(core != NULL && easy != NULL);
@@ -88,8 +88,8 @@ static bool noted(const char *expected) {
 }
 
 static void receive(int32_t handle, const void *data, uint32_t size) {
-  memcpy(tw_rx_buffer(core), data, size);
-  tw_easy_tell(easy, tw_received(core, handle, size));
+  memcpy(twc_rx_buffer(core), data, size);
+  tw_easy_tell(easy, twc_received(core, handle, size));
   tw_easy_flush(easy);
 }
 
@@ -101,7 +101,7 @@ static int32_t open_tcp(void) {
 
 static int32_t connected_tcp(void) {
   int32_t sock = open_tcp();
-  tw_easy_tell(easy, tw_connected(core, sock));
+  tw_easy_tell(easy, twc_connected(core, sock));
   return sock;
 }
 
@@ -134,7 +134,7 @@ static void test_ranges(void) {
   tw_easy_host host = {.now_ms = now_ms};
   size_t need = tw_easy_need(&limits, &options);
   CHECK(need > 0 && need <= sizeof door_memory);
-  core = tw_init(core_memory, sizeof core_memory, &limits, NULL);
+  core = twc_init(core_memory, sizeof core_memory, &limits, NULL);
   CHECK(tw_easy_init(door_memory, need - 1, &limits, &options, core, &host) == NULL);
   CHECK(tw_easy_init(door_memory + 8, need, &limits, &options, core, &host) == NULL);
   CHECK(tw_easy_init(door_memory, need, &limits, &options, NULL, &host) == NULL);
@@ -153,10 +153,10 @@ static void test_order(void) {
   char two[] = "two";
   CHECK(tw_net_on(sock, "connected", on_connected, two) == 0);
   CHECK(noted(""));
-  tw_easy_tell(easy, tw_connected(core, sock));
+  tw_easy_tell(easy, twc_connected(core, sock));
   CHECK(noted("one two "));
   CHECK(tw_net_off(sock, "connected", on_connected) == 0); /* the latest */
-  tw_easy_tell(easy, tw_ended(core, sock));
+  tw_easy_tell(easy, twc_ended(core, sock));
   CHECK(tw_net_off(sock, "connected", on_connected) == 0);
   CHECK(tw_net_off(sock, "connected", on_connected) == -1 && tw_last_error() == TW_ERR_ARGUMENT);
   CHECK(tw_easy_open_handles(easy) == 1);
@@ -182,7 +182,7 @@ static void test_names(void) {
   int32_t udp = tw_net_udp_open(0);
   CHECK(tw_net_on(udp, "data", on_data, NULL) == -1 && tw_last_error() == TW_ERR_EVENT);
   CHECK(tw_net_send(udp, "x", 1) == -1 && tw_last_error() == TW_ERR_HANDLE);
-  CHECK(TW_EVENT_SIG_NetData == tw_signature("NetData{data:string}", 20));
+  CHECK(TW_EVENT_SIG_NetData == twc_signature("NetData{data:string}", 20));
   CHECK(strcmp(tw_error_name(TW_ERR_REFUSED), "ERR_REFUSED") == 0 && tw_error_name(1)[0] == 0);
   CHECK(tw_error_name(-1000)[0] == 0 && tw_error_text(TW_ERR_LIMIT)[0] != 0 && tw_error_advice(TW_ERR_LIMIT)[0] != 0);
 }
@@ -280,11 +280,11 @@ static void test_place_reused(void) {
   tw_net_on(sock, "connected", on_connected, NULL);
   tw_net_on(sock, "error", reopens, NULL);
   tw_net_on(sock, "error", on_error, NULL);
-  tw_easy_tell(easy, tw_closed(core, sock, TW_ERR_REFUSED));
+  tw_easy_tell(easy, twc_closed(core, sock, TW_ERR_REFUSED));
   CHECK(noted("reopens ")); /* and nobody who listens to the one that has its place now */
   turn();
   CHECK(tw_easy_open_handles(easy) == limits.sockets || tw_easy_open_handles(easy) == limits.sockets - 1);
-  tw_easy_tell(easy, tw_connected(core, other));
+  tw_easy_tell(easy, twc_connected(core, other));
   CHECK(noted("connected "));
 }
 
@@ -316,9 +316,9 @@ static void on_accepted(const NetAccepted *e, void *ctx) {
 }
 
 static int32_t accept_one(int32_t listener) {
-  int32_t sock = tw_accepted(core, listener);
+  int32_t sock = twc_accepted(core, listener);
   CHECK(sock > 0);
-  tw_easy_tell(easy, tw_pump(core));
+  tw_easy_tell(easy, twc_pump(core));
   return sock;
 }
 
@@ -328,22 +328,22 @@ static void test_accepted(void) {
   CHECK(tw_net_set_tls(listener, NULL) == -1 && tw_last_error() == TW_ERR_ARGUMENT);
   CHECK(tw_net_set_tls(listener, &identity) == 0);
   uint32_t told = tw_easy_told(easy);
-  tw_easy_tell(easy, tw_connected(core, listener));
+  tw_easy_tell(easy, twc_connected(core, listener));
   CHECK(tw_easy_told(easy) == told + 1);
   int32_t nobody = accept_one(listener);
   CHECK(tw_net_state(nobody) == TW_STATE_CLOSED && tw_easy_open_handles(easy) == 1); /* nobody listens: it is closed */
   CHECK(tw_net_on(listener, "accepted", on_accepted, &limits) == 0);
   int32_t unwanted = accept_one(listener);
   CHECK(noted("accepted ") && unwanted == other && tw_easy_open_handles(easy) == 1);
-  tw_easy_tell(easy, tw_connected(core, unwanted)); /* the host does not know yet */
+  tw_easy_tell(easy, twc_connected(core, unwanted)); /* the host does not know yet */
   CHECK(noted(""));
   tw_net_off(listener, "accepted", on_accepted);
   CHECK(tw_net_on(listener, "accepted", on_accepted, NULL) == 0);
   int32_t sock = accept_one(listener);
   CHECK(tw_easy_accepted(easy, sock) && tw_easy_tls(easy, sock) == &identity && !tw_easy_accepted(easy, listener));
-  tw_easy_tell(easy, tw_connected(core, sock));
+  tw_easy_tell(easy, twc_connected(core, sock));
   CHECK(noted("accepted ")); /* TLS comes first */
-  tw_easy_tell(easy, tw_secured(core, sock));
+  tw_easy_tell(easy, twc_secured(core, sock));
   CHECK(noted("connected "));
   CHECK(tw_net_set_auto_reconnect(sock, true) == -1 && tw_last_error() == TW_ERR_HANDLE);
   CHECK(tw_net_close(listener) == 0 && tw_net_state(sock) == TW_STATE_OPEN);
@@ -358,21 +358,21 @@ static void test_accepted_web_socket(void) {
   start("accepted WebSocket", false);
   int32_t listener = tw_net_tcp_listen(NULL, 0);
   CHECK(tw_net_on(listener, "accepted", on_accepted, NULL) == 0);
-  tw_easy_tell(easy, tw_connected(core, listener));
+  tw_easy_tell(easy, twc_connected(core, listener));
   int32_t sock = accept_one(listener);
   tw_net_on(sock, "data", on_data, NULL);
   tw_net_on(sock, "disconnected", on_disconnected, NULL);
-  tw_easy_tell(easy, tw_connected(core, sock));
-  CHECK(tw_http_read(core, sock, 0, 0) == 0);
+  tw_easy_tell(easy, twc_connected(core, sock));
+  CHECK(twc_http_read(core, sock, 0, 0) == 0);
   receive(sock, head, sizeof head - 1);
-  CHECK(tw_ws_accept(core, sock, head, sizeof head - 1, "", 0, "", 0, 0, 0) == 0);
+  CHECK(twc_ws_accept(core, sock, head, sizeof head - 1, "", 0, "", 0, 0, 0) == 0);
   CHECK(noted("accepted connected "));
   receive(sock, "\x01\x81\0\0\0\0a", 7); /* in pieces, which would be joined */
   receive(sock, "\x89\x80\0\0\0\0", 6);
   receive(sock, "\x80\x81\0\0\0\0b", 7);
   CHECK(tw_ws_on(sock, "message", on_message_note, NULL) == -1 && tw_last_error() == TW_ERR_HANDLE);
   CHECK(tw_net_state(sock) == TW_STATE_OPEN && noted(""));
-  tw_easy_tell(easy, tw_closed(core, sock, TW_ERR_RESET));
+  tw_easy_tell(easy, twc_closed(core, sock, TW_ERR_RESET));
   CHECK(noted("lost "));
 }
 
@@ -408,9 +408,9 @@ static void test_terminated(void) {
   start("terminated", false);
   int32_t udp = tw_net_udp_open(0);
   tw_net_on(udp, "datagram", on_datagram, NULL);
-  memset(tw_rx_buffer(core), 'x', limits.recvBuffer); /* to the last byte of the buffer */
-  memcpy(tw_rx_address(core), "192.0.2.7", 9);
-  tw_easy_tell(easy, tw_datagram(core, udp, limits.recvBuffer, 9, 9));
+  memset(twc_rx_buffer(core), 'x', limits.recvBuffer); /* to the last byte of the buffer */
+  memcpy(twc_rx_address(core), "192.0.2.7", 9);
+  tw_easy_tell(easy, twc_datagram(core, udp, limits.recvBuffer, 9, 9));
   CHECK(noted("datagram "));
   char text[6];
   CHECK(tw_net_local_addr(udp, text, sizeof text) == 5 && strcmp(text, "192.0") == 0);
@@ -445,8 +445,8 @@ static void answer(int32_t conn) {
   uint8_t digest[20];
   char accept[32] = {0};
   snprintf(text, sizeof text, "%.24s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key == NULL ? "" : key + 19);
-  tw_sha1(text, (uint32_t)strlen(text), digest);
-  tw_base64(digest, 20, accept);
+  twc_sha1(text, (uint32_t)strlen(text), digest);
+  twc_base64(digest, 20, accept);
   char head[256];
   snprintf(head, sizeof head,
            "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", accept);
@@ -457,7 +457,7 @@ static void answer(int32_t conn) {
 static int32_t open_ws(void) {
   int32_t conn = tw_ws_open("ws://192.0.2.1/");
   CHECK(conn > 0);
-  tw_easy_tell(easy, tw_connected(core, conn));
+  tw_easy_tell(easy, twc_connected(core, conn));
   tw_easy_flush(easy);
   answer(conn);
   CHECK(tw_ws_state(conn) == TW_STATE_OPEN);
@@ -539,12 +539,12 @@ static void test_message_dropped(void) {
   CHECK(live == 1);
   CHECK(tw_ws_set_parts(conn, true) == -1 && tw_last_error() == TW_ERR_STATE);
   CHECK(tw_ws_set_buffer(conn, NULL, 0) == -1);
-  tw_easy_tell(easy, tw_closed(core, conn, TW_ERR_RESET));
+  tw_easy_tell(easy, twc_closed(core, conn, TW_ERR_RESET));
   CHECK(live == 0);
   int32_t again = open_ws();
   receive(again, "\x01\x05hal", 5);
   CHECK(tw_ws_close(again) == 0);
-  tw_easy_tell(easy, tw_closed(core, again, 0));
+  tw_easy_tell(easy, twc_closed(core, again, 0));
   turn();
   CHECK(live == 0);
 }
@@ -619,16 +619,16 @@ static void test_anything(void) {
     int32_t handle = known[random_below(32)];
     switch (random_below(7)) {
     case 0:
-      tw_easy_tell(easy, tw_connected(core, handle));
+      tw_easy_tell(easy, twc_connected(core, handle));
       break;
     case 1:
       receive(handle, "\x81\x03yes", 5);
       break;
     case 2:
-      tw_easy_tell(easy, tw_closed(core, handle, random_below(2) == 0 ? 0 : TW_ERR_RESET));
+      tw_easy_tell(easy, twc_closed(core, handle, random_below(2) == 0 ? 0 : TW_ERR_RESET));
       break;
     case 3:
-      tw_easy_tell(easy, tw_ended(core, handle));
+      tw_easy_tell(easy, twc_ended(core, handle));
       break;
     case 4:
       now += random_below(2000);

@@ -2,7 +2,7 @@
  * memory, and passes them on as they are where it has not. */
 #include <string.h>
 
-#include "easy/easy.h"
+#include "easy.h"
 
 enum { FIRST_GROWTH = 4096 };
 

@@ -1,5 +1,5 @@
 /* net.c: sockets as numbers and events. */
-#include "easy/easy.h"
+#include "easy.h"
 
 enum { TCP = 1u << TW_KIND_TCP, UDP = 1u << TW_KIND_UDP, LISTENER = 1u << TW_KIND_LISTENER };
 enum { MS = 1000, MAX_DELAY_S = 86400, MAX_TEXT = 0x7fffffff };
@@ -22,12 +22,12 @@ int32_t tw_net_tcp_connect(const char *host, int32_t port) {
   tw_easy *easy = opening();
   if (easy == NULL)
     return TW_NONE;
-  return opened(easy, tw_tcp_connect(easy->core, host, tw_easy_length(host, TW_MAX_HOST), port), TW_KIND_TCP);
+  return opened(easy, twc_tcp_connect(easy->core, host, tw_easy_length(host, TW_MAX_HOST), port), TW_KIND_TCP);
 }
 
 int32_t tw_net_udp_open(int32_t port) {
   tw_easy *easy = opening();
-  return easy == NULL ? TW_NONE : opened(easy, tw_udp_open(easy->core, port), TW_KIND_UDP);
+  return easy == NULL ? TW_NONE : opened(easy, twc_udp_open(easy->core, port), TW_KIND_UDP);
 }
 
 int32_t tw_net_udp_bind(const char *ip, int32_t port) {
@@ -35,14 +35,14 @@ int32_t tw_net_udp_bind(const char *ip, int32_t port) {
   if (easy == NULL)
     return TW_NONE;
   const char *name = ip == NULL ? "" : ip;
-  return opened(easy, tw_udp_bind(easy->core, name, tw_easy_length(ip, TW_MAX_ADDRESS), port), TW_KIND_UDP);
+  return opened(easy, twc_udp_bind(easy->core, name, tw_easy_length(ip, TW_MAX_ADDRESS), port), TW_KIND_UDP);
 }
 
 int32_t tw_net_unix_connect(const char *path) {
   tw_easy *easy = opening();
   if (easy == NULL)
     return TW_NONE;
-  return opened(easy, tw_unix_connect(easy->core, path, tw_easy_length(path, TW_MAX_PATH)), TW_KIND_TCP);
+  return opened(easy, twc_unix_connect(easy->core, path, tw_easy_length(path, TW_MAX_PATH)), TW_KIND_TCP);
 }
 
 int32_t tw_net_tcp_listen(const char *host, int32_t port) {
@@ -51,7 +51,7 @@ int32_t tw_net_tcp_listen(const char *host, int32_t port) {
     return TW_NONE;
   uint32_t size = tw_easy_length(host, TW_MAX_HOST);
   const char *name = host == NULL ? "" : host;
-  return opened(easy, tw_listen(easy->core, TW_SOCKET_TCP_LISTENER, name, size, port), TW_KIND_LISTENER);
+  return opened(easy, twc_listen(easy->core, TW_SOCKET_TCP_LISTENER, name, size, port), TW_KIND_LISTENER);
 }
 
 int32_t tw_net_unix_listen(const char *path) {
@@ -59,7 +59,7 @@ int32_t tw_net_unix_listen(const char *path) {
   if (easy == NULL)
     return TW_NONE;
   uint32_t size = tw_easy_length(path, TW_MAX_PATH);
-  return opened(easy, tw_listen(easy->core, TW_SOCKET_UNIX_LISTENER, path, size, 0), TW_KIND_LISTENER);
+  return opened(easy, twc_listen(easy->core, TW_SOCKET_UNIX_LISTENER, path, size, 0), TW_KIND_LISTENER);
 }
 
 /* What all calls on a handle begin with: the door and the slot, or -1. */
@@ -71,13 +71,13 @@ int32_t tw_net_unix_listen(const char *path) {
 
 int32_t tw_net_udp_connect(int32_t sock, const char *ip, int32_t port) {
   FIND(sock, UDP);
-  return tw_easy_result(tw_udp_connect(easy->core, sock, ip, tw_easy_length(ip, TW_MAX_ADDRESS), port));
+  return tw_easy_result(twc_udp_connect(easy->core, sock, ip, tw_easy_length(ip, TW_MAX_ADDRESS), port));
 }
 
 int32_t tw_easy_close(uint32_t kinds, int32_t handle) {
   FIND(handle, kinds);
   tw_easy_touch(easy);
-  int32_t result = tw_close(easy->core, handle);
+  int32_t result = twc_close(easy->core, handle);
   if (result < 0)
     return tw_easy_refuse(result);
   tw_easy_leave(easy, slot);
@@ -90,7 +90,7 @@ int32_t tw_net_send(int32_t sock, const void *data, size_t size) {
   FIND(sock, TCP);
   if (size > MAX_TEXT)
     return tw_easy_refuse(TW_ERR_TOO_LARGE);
-  return tw_easy_result(tw_send(easy->core, sock, data, (uint32_t)size));
+  return tw_easy_result(twc_send(easy->core, sock, data, (uint32_t)size));
 }
 
 int32_t tw_net_udp_send_to(int32_t sock, const char *ip, int32_t port, const void *data, size_t size) {
@@ -98,21 +98,21 @@ int32_t tw_net_udp_send_to(int32_t sock, const char *ip, int32_t port, const voi
   uint32_t ip_size = tw_easy_length(ip, TW_MAX_ADDRESS);
   if (size > MAX_TEXT || ip_size == 0)
     return tw_easy_refuse(ip_size == 0 ? TW_ERR_ADDRESS : TW_ERR_TOO_LARGE);
-  return tw_easy_result(tw_udp_send_to(easy->core, sock, ip, ip_size, port, data, (uint32_t)size));
+  return tw_easy_result(twc_udp_send_to(easy->core, sock, ip, ip_size, port, data, (uint32_t)size));
 }
 
 int32_t tw_net_udp_send(int32_t sock, const void *data, size_t size) {
   FIND(sock, UDP);
   if (size > MAX_TEXT)
     return tw_easy_refuse(TW_ERR_TOO_LARGE);
-  return tw_easy_result(tw_udp_send_to(easy->core, sock, "", 0, 0, data, (uint32_t)size));
+  return tw_easy_result(twc_udp_send_to(easy->core, sock, "", 0, 0, data, (uint32_t)size));
 }
 
 int32_t tw_easy_set_auto_reconnect(uint32_t kinds, int32_t handle, bool on) {
   FIND(handle, kinds);
   if (slot->accepted)
     return tw_easy_refuse(TW_ERR_HANDLE);
-  return tw_easy_result(tw_set_auto_reconnect(easy->core, handle, on));
+  return tw_easy_result(twc_set_auto_reconnect(easy->core, handle, on));
 }
 
 int32_t tw_easy_set_delays(uint32_t kinds, int32_t handle, const uint32_t *delays, size_t count, uint32_t unit_ms) {
@@ -125,7 +125,7 @@ int32_t tw_easy_set_delays(uint32_t kinds, int32_t handle, const uint32_t *delay
       return tw_easy_refuse(TW_ERR_ARGUMENT);
     ms[i] = delays[i] * unit_ms;
   }
-  return tw_easy_result(tw_set_reconnect_delays(easy->core, handle, ms, (uint32_t)count));
+  return tw_easy_result(twc_set_reconnect_delays(easy->core, handle, ms, (uint32_t)count));
 }
 
 int32_t tw_net_set_auto_reconnect(int32_t sock, bool on) { return tw_easy_set_auto_reconnect(TCP, sock, on); }
@@ -144,7 +144,7 @@ static int32_t address_of(int32_t sock, uint32_t which, char *text, size_t capac
   text[0] = 0;
   FIND(sock, TW_EASY_NET);
   uint32_t room = capacity > MAX_TEXT ? MAX_TEXT : (uint32_t)(capacity - 1);
-  return tw_easy_text(tw_address(easy->core, sock, which, text, room), text);
+  return tw_easy_text(twc_address(easy->core, sock, which, text, room), text);
 }
 
 int32_t tw_net_remote_addr(int32_t sock, char *text, size_t capacity) {
@@ -160,7 +160,7 @@ int32_t tw_easy_state(uint32_t kinds, int32_t handle) {
   tw_easy_slot *slot = easy == NULL ? NULL : tw_easy_find(easy, handle);
   if (slot == NULL || slot->released || (kinds & 1u << slot->kind) == 0)
     return TW_STATE_CLOSED;
-  switch (tw_state(easy->core, handle)) {
+  switch (twc_state(easy->core, handle)) {
   case TW_STATE_OPEN:
     return TW_STATE_OPEN;
   case TW_STATE_CONNECTING:
@@ -179,14 +179,14 @@ int32_t tw_net_state(int32_t sock) { return tw_easy_state(TW_EASY_NET, sock); }
 
 int32_t tw_easy_buffered(uint32_t kinds, int32_t handle) {
   FIND(handle, kinds);
-  return tw_easy_result(tw_buffered(easy->core, handle));
+  return tw_easy_result(twc_buffered(easy->core, handle));
 }
 
 int32_t tw_net_buffered_amount(int32_t sock) { return tw_easy_buffered(TW_EASY_NET, sock); }
 
 int32_t tw_easy_stats(uint32_t kinds, int32_t handle, tw_stats *stats) {
   FIND(handle, kinds);
-  return tw_easy_result(tw_stats_of(easy->core, handle, stats));
+  return tw_easy_result(twc_stats(easy->core, handle, stats));
 }
 
 int32_t tw_net_stats(int32_t sock, tw_stats *stats) { return tw_easy_stats(TW_EASY_NET, sock, stats); }
@@ -202,7 +202,7 @@ int32_t tw_easy_target(uint32_t kinds, int32_t handle, char *text, size_t capaci
   if (slot->accepted)
     return 0;
   uint32_t room = capacity > MAX_TEXT ? MAX_TEXT : (uint32_t)(capacity - 1);
-  return tw_easy_text(tw_target(easy->core, handle, text, room), text);
+  return tw_easy_text(twc_target(easy->core, handle, text, room), text);
 }
 
 int32_t tw_net_target(int32_t sock, char *text, size_t capacity) {
@@ -211,7 +211,7 @@ int32_t tw_net_target(int32_t sock, char *text, size_t capacity) {
 
 int32_t tw_easy_set_receiving(uint32_t kinds, int32_t handle, bool on) {
   FIND(handle, kinds);
-  return tw_easy_result(tw_set_receiving(easy->core, handle, on));
+  return tw_easy_result(twc_set_receiving(easy->core, handle, on));
 }
 
 int32_t tw_net_pause(int32_t sock) { return tw_easy_set_receiving(TW_EASY_NET, sock, false); }
@@ -219,28 +219,28 @@ int32_t tw_net_resume(int32_t sock) { return tw_easy_set_receiving(TW_EASY_NET, 
 
 int32_t tw_net_set_window(int32_t sock, uint32_t size) {
   FIND(sock, TCP);
-  return tw_easy_result(tw_set_window(easy->core, sock, size));
+  return tw_easy_result(twc_set_window(easy->core, sock, size));
 }
 
 int32_t tw_net_consumed(int32_t sock, uint32_t size) {
   FIND(sock, TCP);
-  return tw_easy_result(tw_consumed(easy->core, sock, size));
+  return tw_easy_result(twc_consumed(easy->core, sock, size));
 }
 
 int32_t tw_net_set_half_open(int32_t sock, bool on) {
   FIND(sock, TCP);
-  return tw_easy_result(tw_set_half_open(easy->core, sock, on));
+  return tw_easy_result(twc_set_half_open(easy->core, sock, on));
 }
 
 int32_t tw_net_shutdown(int32_t sock) {
   FIND(sock, TCP);
-  return tw_easy_result(tw_shutdown(easy->core, sock));
+  return tw_easy_result(twc_shutdown(easy->core, sock));
 }
 
 int32_t tw_net_set_deadline(int32_t sock, uint32_t which, uint32_t ms) {
   FIND(sock, TCP);
   tw_easy_touch(easy);
-  return tw_easy_result(tw_set_deadline(easy->core, sock, which, ms));
+  return tw_easy_result(twc_set_deadline(easy->core, sock, which, ms));
 }
 
 bool tw_net_is_up(void) {
@@ -259,7 +259,7 @@ int32_t tw_net_set_tls(int32_t sock, const tw_tls_options *tls) {
     return tw_easy_refuse(TW_ERR_ARGUMENT);
   int32_t error = check_tls(easy, tls, server);
   if (error == 0)
-    error = tw_set_tls(easy->core, sock, 1);
+    error = twc_set_tls(easy->core, sock, 1);
   if (error != 0)
     return tw_easy_refuse(error);
   slot->tls = tls;
@@ -274,7 +274,7 @@ int32_t tw_net_start_tls(int32_t sock, const char *name, const tw_tls_options *t
   const tw_tls_options *before = slot->tls;
   slot->tls = tls; /* the host asks for it within the call */
   tw_easy_touch(easy);
-  error = tw_start_tls(easy->core, sock, name == NULL ? "" : name, tw_easy_length(name, TW_MAX_HOST));
+  error = twc_start_tls(easy->core, sock, name == NULL ? "" : name, tw_easy_length(name, TW_MAX_HOST));
   if (error != 0)
     slot->tls = before;
   return tw_easy_result(error);

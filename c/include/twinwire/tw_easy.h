@@ -29,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "twinwire/twinwire.h"
+#include "twinwire/core.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -451,7 +451,7 @@ int32_t tw_ws_set_reconnect_delays_ms(int32_t conn, const uint32_t *ms, size_t c
 int32_t tw_ws_state(int32_t conn);
 
 /* The subprotocol that the server chose; "" if none. Terminated, cut to `capacity` (> 0). Returns its bytes, or -1:
- * TW_ERR_HANDLE. (`ws.protocol` in TypeScript; tw_ws_protocol is the wall's.) */
+ * TW_ERR_HANDLE. (`ws.protocol` in TypeScript; twc_ws_protocol is the wall's.) */
 int32_t tw_ws_chosen_protocol(int32_t conn, char *text, size_t capacity);
 
 /* Lends `size` bytes in which messages that come in pieces are joined, one of them for their NUL: a message of less
@@ -508,16 +508,16 @@ const char *tw_state_name(int32_t state);
 /* ---- For hosts ------------------------------------------------------------------------------------------------------
  * A host makes a core and, on it, the door; then each delivery goes through tw_easy_tell:
  *
- *   tw_easy_tell(easy, tw_received(core, handle, size));
+ *   tw_easy_tell(easy, twc_received(core, handle, size));
  *
  * and each turn of its loop is:
  *
  *   tw_easy_turn(easy);                                  // time passes, what waited is told
  *   bool again = tw_easy_flush(easy);                    // what was queued is written
- *   wait = again ? 0 : min(ms, tw_wait(core));           // then wait for sockets, and deliver
+ *   wait = again ? 0 : min(ms, twc_wait(core));           // then wait for sockets, and deliver
  *
- * An accepted connection is registered under the handle that tw_accepted gave, then told, then connected:
- *   tw_easy_tell(easy, tw_pump(core)); tw_easy_tell(easy, tw_connected(core, handle)); */
+ * An accepted connection is registered under the handle that twc_accepted gave, then told, then connected:
+ *   tw_easy_tell(easy, twc_pump(core)); tw_easy_tell(easy, twc_connected(core, handle)); */
 
 typedef struct tw_easy tw_easy;
 
@@ -534,7 +534,7 @@ typedef struct tw_easy_options {
 /* What a host supplies beside port.h. */
 typedef struct tw_easy_host {
   void *host;                     /* handed back in each call */
-  uint32_t (*now_ms)(void *host); /* the clock of tw_tick. Needed */
+  uint32_t (*now_ms)(void *host); /* the clock of twc_tick. Needed */
   bool (*is_up)(void *host);      /* whether the network has an address; NULL: it always has */
   /* As realloc (`size` 0 frees, and NULL is returned): memory in which messages are joined whatever their size, up to
    * limits.maxMessage. NULL, or if it returns NULL: those beyond message_size are told in parts. */
@@ -550,7 +550,7 @@ size_t tw_easy_need(const tw_limits *limits, const tw_easy_options *options);
 /* Makes a door in `memory` (`size` >= tw_easy_need, aligned to 16) upon `core`, whose limits are given again. All but
  * `memory` and `core` is copied. Returns NULL if the size or an option is wrong.
  *
- * The door's WebSockets are clients. One that is made of an accepted connection (tw_ws_accept on `core`) stays a TCP
+ * The door's WebSockets are clients. One that is made of an accepted connection (twc_ws_accept on `core`) stays a TCP
  * connection here: of what comes then, only "error", "drain" and "disconnected" are told. */
 tw_easy *tw_easy_init(void *memory, size_t size, const tw_limits *limits, const tw_easy_options *options, tw_core *core,
                       const tw_easy_host *host);
@@ -562,7 +562,7 @@ void tw_easy_use(tw_easy *easy);
 /* Gives what `resize` has given back, without an event. The core is not touched. */
 void tw_easy_release(tw_easy *easy);
 
-/* Hands `count` records that a delivery has made ready to their listeners, and all that follow (tw_pump). Not to be
+/* Hands `count` records that a delivery has made ready to their listeners, and all that follow (twc_pump). Not to be
  * called from a listener. */
 void tw_easy_tell(tw_easy *easy, uint32_t count);
 
@@ -589,8 +589,8 @@ bool tw_easy_telling(const tw_easy *easy);
 /* Handles that are open, closing ones included. Tells what is ready to be told, outside a listener. */
 uint32_t tw_easy_open_handles(tw_easy *easy);
 
-/* How TLS is to be done for a handle, for a host in tw_port_start_tls; an accepted connection has its listener's. NULL:
- * defaults. */
+/* How TLS is to be done for a handle, for a host in twc_port_start_tls; an accepted connection has its listener's.
+ * NULL: defaults. */
 const tw_tls_options *tw_easy_tls(tw_easy *easy, int32_t handle);
 
 /* Whether a handle was accepted, and so is the server's side of TLS. */

@@ -1,5 +1,5 @@
 /* ws.c: WebSocket clients as numbers and events. */
-#include "easy/easy.h"
+#include "easy.h"
 
 enum { WS = 1u << TW_KIND_WS, MS = 1000, MAX_TEXT = 0x7fffffff, MAX_URL = 65535, NORMAL = 1000 };
 
@@ -13,7 +13,7 @@ static int32_t put_headers(tw_easy *easy, int32_t conn, const tw_ws_field *heade
   for (size_t i = 0; i < count; i++) {
     uint32_t name_size = tw_easy_length(headers[i].name, MAX_URL);
     uint32_t value_size = tw_easy_length(headers[i].value, MAX_URL);
-    int32_t error = tw_ws_header(easy->core, conn, headers[i].name, name_size, headers[i].value, value_size);
+    int32_t error = twc_ws_header(easy->core, conn, headers[i].name, name_size, headers[i].value, value_size);
     if (error != 0)
       return error;
   }
@@ -23,18 +23,18 @@ static int32_t put_headers(tw_easy *easy, int32_t conn, const tw_ws_field *heade
 static int32_t put_options(tw_easy *easy, int32_t conn, const tw_ws_options *options) {
   int32_t error = put_headers(easy, conn, options->headers, options->header_count);
   for (size_t i = 0; error == 0 && i < options->protocol_count; i++)
-    error = tw_ws_protocol(easy->core, conn, options->protocols[i], tw_easy_length(options->protocols[i], MAX_URL));
+    error = twc_ws_protocol(easy->core, conn, options->protocols[i], tw_easy_length(options->protocols[i], MAX_URL));
   if (error == 0 && options->user != NULL)
-    error = tw_ws_basic_auth(easy->core, conn, options->user, tw_easy_length(options->user, TW_MAX_CREDENTIAL),
-                             options->password == NULL ? "" : options->password,
-                             tw_easy_length(options->password, TW_MAX_CREDENTIAL));
+    error = twc_ws_basic_auth(easy->core, conn, options->user, tw_easy_length(options->user, TW_MAX_CREDENTIAL),
+                              options->password == NULL ? "" : options->password,
+                              tw_easy_length(options->password, TW_MAX_CREDENTIAL));
   return error;
 }
 
 /* What can be told of TLS before a socket is opened. */
 static int32_t check_tls(const tw_easy *easy, const char *url, uint32_t size, const tw_tls_options *tls) {
   tw_url parsed;
-  int32_t error = tw_url_parse(url, size, &parsed);
+  int32_t error = twc_url_parse(url, size, &parsed);
   if (error != 0)
     return error;
   if ((parsed.flags & TW_URL_SECURE) == 0)
@@ -54,7 +54,7 @@ int32_t tw_ws_open_with(const char *url, const tw_ws_options *options) {
   if (error != 0)
     return tw_easy_refuse(error);
   tw_easy_touch(easy);
-  int32_t conn = tw_ws_connect(easy->core, url, size);
+  int32_t conn = twc_ws_connect(easy->core, url, size);
   if (conn < 0)
     return tw_easy_refuse(conn);
   tw_easy_add(easy, conn, TW_KIND_WS, options->tls);
@@ -69,7 +69,7 @@ int32_t tw_ws_open(const char *url) { return tw_ws_open_with(url, NULL); }
 
 int32_t tw_ws_set_headers(int32_t conn, const tw_ws_field *headers, size_t count) {
   FIND(conn);
-  int32_t error = tw_ws_clear_headers(easy->core, conn);
+  int32_t error = twc_ws_clear_headers(easy->core, conn);
   return tw_easy_result(error != 0 ? error : put_headers(easy, conn, headers, count));
 }
 
@@ -77,7 +77,7 @@ static int32_t queue(int32_t conn, uint32_t flags, const void *data, size_t size
   FIND(conn);
   if (size > MAX_TEXT)
     return tw_easy_refuse(TW_ERR_TOO_LARGE);
-  return tw_easy_result(tw_ws_send_message(easy->core, conn, flags, data, (uint32_t)size));
+  return tw_easy_result(twc_ws_send(easy->core, conn, flags, data, (uint32_t)size));
 }
 
 int32_t tw_ws_send(int32_t conn, const char *message) {
@@ -101,7 +101,7 @@ int32_t tw_ws_close_with(int32_t conn, int32_t code, const char *reason) {
     return tw_easy_refuse(TW_ERR_ARGUMENT);
   tw_easy_touch(easy);
   uint32_t size = tw_easy_length(reason, TW_MAX_REASON);
-  int32_t result = tw_ws_start_close(easy->core, conn, (uint32_t)code, reason == NULL ? "" : reason, size);
+  int32_t result = twc_ws_close(easy->core, conn, (uint32_t)code, reason == NULL ? "" : reason, size);
   if (result < 0)
     return tw_easy_refuse(result);
   tw_easy_leave(easy, slot);
@@ -114,7 +114,7 @@ int32_t tw_ws_ping_with(int32_t conn, const void *data, size_t size) {
   FIND(conn);
   if (size > TW_MAX_CONTROL)
     return tw_easy_refuse(TW_ERR_ARGUMENT);
-  int32_t result = tw_ws_send_ping(easy->core, conn, data, (uint32_t)size);
+  int32_t result = twc_ws_ping(easy->core, conn, data, (uint32_t)size);
   return result < 0 ? tw_easy_refuse(result) : 0;
 }
 
@@ -138,7 +138,7 @@ int32_t tw_ws_chosen_protocol(int32_t conn, char *text, size_t capacity) {
   text[0] = 0;
   FIND(conn);
   uint32_t room = capacity > MAX_TEXT ? MAX_TEXT : (uint32_t)(capacity - 1);
-  return tw_easy_text(tw_protocol(easy->core, conn, text, room), text);
+  return tw_easy_text(twc_protocol(easy->core, conn, text, room), text);
 }
 
 int32_t tw_ws_set_buffer(int32_t conn, void *buffer, size_t size) {

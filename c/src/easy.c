@@ -1,5 +1,5 @@
 /* easy.c: the door's memory, and the way from records to listeners. */
-#include "easy/easy.h"
+#include "easy.h"
 
 #include <string.h>
 
@@ -30,7 +30,7 @@ static size_t take(layout *it, size_t count, size_t size) {
 }
 
 static bool lay_out(const tw_limits *limits, const tw_easy_options *options, layout *it) {
-  if (tw_need(limits) == 0 || options->listeners == 0 || options->listeners > MAX_LISTENERS ||
+  if (twc_need(limits) == 0 || options->listeners == 0 || options->listeners > MAX_LISTENERS ||
       options->message_size > MAX_MESSAGE_SIZE)
     return false;
   if (options->message_size > 0 && limits->webSockets > LARGEST / options->message_size)
@@ -168,7 +168,7 @@ void tw_easy_leave(tw_easy *easy, tw_easy_slot *slot) {
 static void sweep(tw_easy *easy) {
   for (uint32_t *link = &easy->leaving; *link != TW_EASY_NONE;) {
     tw_easy_slot *slot = &easy->slots[*link];
-    if (slot->released && tw_state(easy->core, slot->handle) >= 0) {
+    if (slot->released && twc_state(easy->core, slot->handle) >= 0) {
       link = &slot->next_leaving;
       continue;
     }
@@ -189,7 +189,7 @@ uint32_t tw_easy_open_handles(tw_easy *easy) {
     uint32_t waiting = easy->waiting;
     easy->waiting = 0;
     tw_easy_tell(easy, waiting);
-    tw_easy_tell(easy, tw_pump(easy->core)); /* the core forgets a handle when its last records have been drained */
+    tw_easy_tell(easy, twc_pump(easy->core)); /* the core forgets a handle when its last records have been drained */
     sweep(easy);
   }
   return easy->open;
@@ -256,7 +256,7 @@ static void tell_data(tw_easy *easy, tw_easy_slot *slot, const tw_event *record,
   char address[TW_MAX_ADDRESS + 1];
   uint32_t address_size = record->detail < TW_MAX_ADDRESS ? record->detail : TW_MAX_ADDRESS;
   if (record->type == TW_EVENT_DATAGRAM)
-    memcpy(address, tw_rx_address(easy->core), address_size);
+    memcpy(address, twc_rx_address(easy->core), address_size);
   address[address_size] = 0;
   data[record->size] = 0;
   if (record->type == TW_EVENT_DATA) {
@@ -299,7 +299,7 @@ static void tell_accepted(tw_easy *easy, const tw_event *record) {
   NetAccepted event = {record->handle, (int32_t)record->detail};
   bool heard = listener != NULL && !listener->released && tw_easy_call(easy, listener, TW_EASY_NetAccepted, &event) > 0;
   slot = tw_easy_find(easy, record->handle);
-  if (!heard && slot != NULL && tw_close(easy->core, record->handle) == 0)
+  if (!heard && slot != NULL && twc_close(easy->core, record->handle) == 0)
     tw_easy_leave(easy, slot);
 }
 
@@ -349,9 +349,9 @@ static void tell_one(tw_easy *easy, const tw_event *record) {
 
 void tw_easy_tell(tw_easy *easy, uint32_t count) {
   easy->telling = true;
-  for (; count > 0; count = tw_pump(easy->core))
+  for (; count > 0; count = twc_pump(easy->core))
     for (uint32_t i = 0; i < count; i++)
-      tell_one(easy, &tw_events(easy->core)[i]);
+      tell_one(easy, &twc_events(easy->core)[i]);
   easy->telling = false;
 }
 
@@ -361,18 +361,18 @@ bool tw_easy_telling(const tw_easy *easy) { return easy->telling; }
 
 void tw_easy_touch(tw_easy *easy) {
   if (!easy->telling && easy->waiting == 0)
-    easy->waiting = tw_tick(easy->core, easy->host.now_ms(easy->host.host));
+    easy->waiting = twc_tick(easy->core, easy->host.now_ms(easy->host.host));
 }
 
 void tw_easy_turn(tw_easy *easy) {
   uint32_t waiting = easy->waiting;
   easy->waiting = 0;
   tw_easy_tell(easy, waiting);
-  tw_easy_tell(easy, tw_tick(easy->core, easy->host.now_ms(easy->host.host)));
+  tw_easy_tell(easy, twc_tick(easy->core, easy->host.now_ms(easy->host.host)));
   sweep(easy);
 }
 
-bool tw_easy_flush(tw_easy *easy) { return tw_flush(easy->core) != 0 || easy->waiting > 0; }
+bool tw_easy_flush(tw_easy *easy) { return twc_flush(easy->core) != 0 || easy->waiting > 0; }
 
 void tw_easy_failed(tw_easy *easy, int32_t handle, int32_t error, uint32_t step) {
   tw_easy_slot *slot = tw_easy_find(easy, handle);

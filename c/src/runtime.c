@@ -1,5 +1,5 @@
 /* runtime.c: the life of a program that does nothing but what its listeners do. */
-#include "easy/easy.h"
+#include "easy.h"
 
 enum { MAX_CODE = 255 };
 
