@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0x82aef7f4u
+#define TW_ABI_HASH 0xcd47f353u
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -140,6 +140,8 @@
 #define TW_ERR_HEARTBEAT (-50)
 /* the redirects lead nowhere, or are more than allowed: raise the number, or ask the last address */
 #define TW_ERR_REDIRECT (-51)
+/* a function of the application threw, rejected or took too long: see the cause */
+#define TW_ERR_CALLBACK (-52)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
@@ -193,7 +195,8 @@
   X(TW_ERR_PROXY, -48, "the proxy did not open the tunnel", "see the status in detail; 407 asks for credentials") \
   X(TW_ERR_WS_DEFLATE, -49, "a compressed message is malformed", "the peer must be mended") \
   X(TW_ERR_HEARTBEAT, -50, "the peer answered no ping in time", "the peer or the path to it is dead; connect again") \
-  X(TW_ERR_REDIRECT, -51, "the redirects lead nowhere, or are more than allowed", "raise the number, or ask the last address")
+  X(TW_ERR_REDIRECT, -51, "the redirects lead nowhere, or are more than allowed", "raise the number, or ask the last address") \
+  X(TW_ERR_CALLBACK, -52, "a function of the application threw, rejected or took too long", "see the cause")
 
 /* What a handle is. */
 typedef enum tw_kind {
