@@ -26,12 +26,21 @@ export interface ErrorFacts {
   status?: number | undefined;
   /** What exactly was wrong, where that is more than the table says. */
   reason?: string | undefined;
+  /** The function or class that was called in a wrong way. The message is then made of `problem` and `remedy` alone. */
+  operation?: string | undefined;
+  /** What is wrong with the call. */
+  problem?: string | undefined;
+  /** What to do about it. */
+  remedy?: string | undefined;
   /** The error that the runtime reported. */
   cause?: unknown;
 }
 
 /** Characters of an address in a message. */
 const MAX_SHOWN = 200;
+
+/** Characters of a problem and its remedy. */
+const MAX_PROBLEM = 1_000;
 
 const codes = new Map<number, ErrorCode>(
   (Object.keys(Errors) as ErrorCode[]).map((code) => [Errors[code].value, code]),
@@ -113,8 +122,8 @@ export class TwinwireError extends Error {
 }
 
 /** An address as far as a line of a log should show it: what was refused may hold line breaks, or be very long. */
-function printable(text: string): string {
-  const shown = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+function printable(text: string, most = MAX_SHOWN): string {
+  const shown = text.length > most ? `${text.slice(0, most)}…` : text;
   return shown.replace(/\p{Cc}/gu, (it) => `\\x${it.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
@@ -123,7 +132,12 @@ function messageOf(cause: unknown): string | undefined {
   return typeof message === "string" ? message : undefined;
 }
 
-function describe(code: ErrorCode, { step = "call", address = "", detail = 0, reason, cause }: ErrorFacts): string {
+function describe(code: ErrorCode, facts: ErrorFacts): string {
+  const { step = "call", address = "", detail = 0, reason, operation, problem, remedy, cause } = facts;
+  if (operation !== undefined) {
+    const parts = [problem, messageOf(cause), remedy].filter((part) => part !== undefined);
+    return `${code}: ${operation}: ${printable(parts.join("; "), MAX_PROBLEM)}`;
+  }
   const { what, todo } = Errors[code];
   const where = [doing[step], printable(address)].filter((part) => part !== "").join(" ");
   const why = [reason, detail === 0 ? "" : `${detail}`, messageOf(cause)];

@@ -1,0 +1,24 @@
+/** Something that holds bytes: a `Uint8Array` or `Buffer`, any other view, an `ArrayBuffer`. */
+export type Bytes = ArrayBufferView | ArrayBufferLike;
+
+/** Text or bytes as the engine takes them, or `undefined` for what is neither. Bytes are not copied. */
+export function toPayload(data: unknown): string | Uint8Array | undefined {
+  if (typeof data === "string" || data instanceof Uint8Array) return data;
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (typeof SharedArrayBuffer === "function" && data instanceof SharedArrayBuffer) return new Uint8Array(data);
+  return undefined;
+}
+
+/** Whether it is a whole number of at most 32 bits: what the core can be asked about. */
+export function isInt32(value: unknown): value is number {
+  return typeof value === "number" && (value | 0) === value;
+}
+
+/** How an argument is named in an error message. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === "function") return "a function";
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  return Object.is(value, -0) ? "-0" : String(value);
+}
