@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0xcd47f353u
+#define TW_ABI_HASH 0xb323d614u
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -78,7 +78,7 @@
 #define TW_ERR_TIMEOUT (-19)
 /* the local address is already in use: choose another port, or 0 for any free one */
 #define TW_ERR_IN_USE (-20)
-/* the operating system does not permit it: use a port above 1023, or run with the right */
+/* the operating system does not permit it: see the cause: ports below 1024, paths, devices and broadcast addresses need a permission of their own */
 #define TW_ERR_ACCESS (-21)
 /* the host reported an error that has no code of its own: see the cause */
 #define TW_ERR_HOST (-22)
@@ -142,6 +142,8 @@
 #define TW_ERR_REDIRECT (-51)
 /* a function of the application threw, rejected or took too long: see the cause */
 #define TW_ERR_CALLBACK (-52)
+/* the process or the system has no file descriptor left: close what is no longer needed, or raise the limit (ulimit -n) */
+#define TW_ERR_DESCRIPTORS (-53)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
@@ -165,7 +167,7 @@
   X(TW_ERR_UNREACHABLE, -18, "no route leads to the peer", "check the address, the network and the firewall") \
   X(TW_ERR_TIMEOUT, -19, "the peer did not answer in time", "check that the peer is alive, or raise the time-out of this step") \
   X(TW_ERR_IN_USE, -20, "the local address is already in use", "choose another port, or 0 for any free one") \
-  X(TW_ERR_ACCESS, -21, "the operating system does not permit it", "use a port above 1023, or run with the right") \
+  X(TW_ERR_ACCESS, -21, "the operating system does not permit it", "see the cause: ports below 1024, paths, devices and broadcast addresses need a permission of their own") \
   X(TW_ERR_HOST, -22, "the host reported an error that has no code of its own", "see the cause") \
   X(TW_ERR_HTTP, -23, "the peer's HTTP message breaks RFC 9112", "check that an HTTP server answers at this address") \
   X(TW_ERR_HEAD_TOO_LARGE, -24, "the peer's HTTP head is larger than maxHead", "raise maxHead if the peer is trusted") \
@@ -196,7 +198,8 @@
   X(TW_ERR_WS_DEFLATE, -49, "a compressed message is malformed", "the peer must be mended") \
   X(TW_ERR_HEARTBEAT, -50, "the peer answered no ping in time", "the peer or the path to it is dead; connect again") \
   X(TW_ERR_REDIRECT, -51, "the redirects lead nowhere, or are more than allowed", "raise the number, or ask the last address") \
-  X(TW_ERR_CALLBACK, -52, "a function of the application threw, rejected or took too long", "see the cause")
+  X(TW_ERR_CALLBACK, -52, "a function of the application threw, rejected or took too long", "see the cause") \
+  X(TW_ERR_DESCRIPTORS, -53, "the process or the system has no file descriptor left", "close what is no longer needed, or raise the limit (ulimit -n)")
 
 /* What a handle is. */
 typedef enum tw_kind {
