@@ -68,6 +68,7 @@ tw_easy *tw_easy_init(void *memory, size_t size, const tw_limits *limits, const 
                     .entries = (void *)(base + it.entries),
                     .messages = base + it.messages,
                     .message_size = options->message_size,
+                    .next_call = TW_EASY_NONE,
                     .free_entry = TW_EASY_NONE,
                     .leaving = TW_EASY_NONE};
   memset(easy->slots, 0, easy->slot_count * sizeof *easy->slots);
@@ -207,28 +208,29 @@ bool tw_easy_accepted(tw_easy *easy, int32_t handle) {
 
 /* ---- Records ------------------------------------------------------------------------------------------------- */
 
-static int32_t retry_of(const tw_event *record) {
-  return record->retry_ms == TW_FOREVER ? -1 : (int32_t)record->retry_ms; /* at most a day */
+/* A record may have been made before the application closed the handle: then no retry follows. */
+static int32_t retry_of(const tw_easy_slot *slot, const tw_event *record) {
+  return slot->released || record->retry_ms == TW_FOREVER ? -1 : (int32_t)record->retry_ms; /* at most a day */
 }
 
 static void tell_end(tw_easy *easy, tw_easy_slot *slot, const tw_event *record) {
   bool clean = (record->flags & TW_FLAG_CLEAN) != 0;
   if (is_web_socket(slot)) {
     tw_easy_drop_message(easy, slot);
-    WsDisconnected event = {slot->handle, record->code, clean, record->detail, retry_of(record)};
+    WsDisconnected event = {slot->handle, record->code, clean, record->detail, retry_of(slot, record)};
     tw_easy_call(easy, slot, TW_EASY_WsDisconnected, &event);
   } else {
-    NetDisconnected event = {slot->handle, record->code, clean, record->detail, retry_of(record)};
+    NetDisconnected event = {slot->handle, record->code, clean, record->detail, retry_of(slot, record)};
     tw_easy_call(easy, slot, TW_EASY_NetDisconnected, &event);
   }
 }
 
 static void tell_error(tw_easy *easy, tw_easy_slot *slot, const tw_event *record) {
   if (is_web_socket(slot)) {
-    WsError event = {slot->handle, record->code, record->step, retry_of(record), record->detail};
+    WsError event = {slot->handle, record->code, record->step, retry_of(slot, record), record->detail};
     tw_easy_call(easy, slot, TW_EASY_WsError, &event);
   } else {
-    NetError event = {slot->handle, record->code, record->step, retry_of(record)};
+    NetError event = {slot->handle, record->code, record->step, retry_of(slot, record)};
     tw_easy_call(easy, slot, TW_EASY_NetError, &event);
   }
 }

@@ -14,12 +14,13 @@ typedef enum tw_easy_event {
       TW_EASY_EVENTS
 } tw_easy_event;
 
-/* One who listens to one event of one handle. */
+/* A listener for one event of one handle. */
 typedef struct tw_easy_entry {
-  tw_listener call; /* NULL: taken off while the event is told */
+  tw_listener call;
   void *ctx;
   uint32_t next; /* of the handle's, or of the free ones */
   uint8_t event; /* tw_easy_event */
+  bool fresh;    /* it was added while the handle's listeners were being called */
 } tw_easy_entry;
 
 /* One handle of the application's. */
@@ -31,7 +32,6 @@ typedef struct tw_easy_slot {
   bool released; /* the application closed it */
   bool accepted;
   bool listed; /* it is in the list of those that leave */
-  bool holes;  /* a listener was taken off while one of the handle's events is told */
   const tw_tls_options *tls;
 } tw_easy_slot;
 
@@ -60,6 +60,9 @@ struct tw_easy {
   tw_easy_entry *entries;
   char *messages;
   uint32_t message_size;
+  tw_easy_slot *calling; /* whose listeners are being called, and the entry that is next */
+  uint32_t next_call;
+  bool added; /* a listener was added to them meanwhile */
   uint32_t free_entry;
   uint32_t fresh_entry;
   uint32_t leaving; /* handles that the application closed and the core still knows */

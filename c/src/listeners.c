@@ -41,11 +41,15 @@ static void free_entry(tw_easy *easy, uint32_t index) {
   easy->free_entry = index;
 }
 
+/* Appends behind the listeners that are there. One that is added while they are being called is called from the next
+ * event on. */
 static void append(tw_easy *easy, tw_easy_slot *slot, uint32_t index) {
   uint32_t *link = &slot->first;
   while (*link != TW_EASY_NONE)
     link = &easy->entries[*link].next;
   *link = index;
+  easy->entries[index].fresh = slot == easy->calling;
+  easy->added = easy->added || slot == easy->calling;
 }
 
 int32_t tw_easy_on(uint32_t kinds, int32_t handle, const char *event, uint32_t shape, tw_listener listener, void *ctx) {
@@ -66,18 +70,13 @@ int32_t tw_easy_on(uint32_t kinds, int32_t handle, const char *event, uint32_t s
   return 0;
 }
 
-/* Takes those out of a list that were taken off while it was walked. */
-static void close_holes(tw_easy *easy, tw_easy_slot *slot) {
-  slot->holes = false;
-  for (uint32_t *link = &slot->first; *link != TW_EASY_NONE;) {
-    uint32_t index = *link;
-    if (easy->entries[index].call != NULL) {
-      link = &easy->entries[index].next;
-      continue;
-    }
-    *link = easy->entries[index].next;
-    free_entry(easy, index);
-  }
+/* Takes an entry out of its list and frees it; the walk that is under way skips it. */
+static void remove_entry(tw_easy *easy, uint32_t *link) {
+  uint32_t index = *link;
+  *link = easy->entries[index].next;
+  if (easy->next_call == index)
+    easy->next_call = *link;
+  free_entry(easy, index);
 }
 
 int32_t tw_easy_off(uint32_t kinds, int32_t handle, const char *event, uint32_t shape, tw_listener listener) {
@@ -88,27 +87,19 @@ int32_t tw_easy_off(uint32_t kinds, int32_t handle, const char *event, uint32_t 
   uint32_t found = find_event(slot, event, shape);
   if (found == TW_EASY_EVENTS)
     return tw_easy_refuse(TW_ERR_EVENT);
-  tw_easy_entry *latest = NULL;
-  for (uint32_t index = slot->first; index != TW_EASY_NONE; index = easy->entries[index].next)
-    if (easy->entries[index].event == found && easy->entries[index].call == listener)
-      latest = &easy->entries[index];
+  uint32_t *latest = NULL;
+  for (uint32_t *link = &slot->first; *link != TW_EASY_NONE; link = &easy->entries[*link].next)
+    if (easy->entries[*link].event == found && easy->entries[*link].call == listener)
+      latest = link;
   if (latest == NULL || listener == NULL)
     return tw_easy_refuse(TW_ERR_ARGUMENT);
-  latest->call = NULL;
-  if (easy->telling)
-    slot->holes = true; /* one of its listeners may be running: the list stays as it is until the event is told */
-  else
-    close_holes(easy, slot);
+  remove_entry(easy, latest);
   return 0;
 }
 
 void tw_easy_forget(tw_easy *easy, tw_easy_slot *slot) {
-  while (slot->first != TW_EASY_NONE) {
-    uint32_t index = slot->first;
-    slot->first = easy->entries[index].next;
-    free_entry(easy, index);
-  }
-  slot->holes = false;
+  while (slot->first != TW_EASY_NONE)
+    remove_entry(easy, &slot->first);
 }
 
 static void call_one(tw_listener call, void *ctx, tw_easy_event event, const void *data) {
@@ -125,24 +116,26 @@ static void call_one(tw_listener call, void *ctx, tw_easy_event event, const voi
   }
 }
 
+/* Events that a handle still emits once the application has closed it. */
+static bool follows_close(tw_easy_event event) {
+  return event == TW_EASY_WsClosing || event == TW_EASY_WsDisconnected || event == TW_EASY_NetDisconnected;
+}
+
 uint32_t tw_easy_call(tw_easy *easy, tw_easy_slot *slot, tw_easy_event event, const void *data) {
-  int32_t handle = slot->handle;
-  uint32_t last = TW_EASY_NONE; /* what is added meanwhile comes behind it, and counts from the next event on */
-  for (uint32_t index = slot->first; index != TW_EASY_NONE; index = easy->entries[index].next)
-    last = index;
   uint32_t called = 0;
-  for (uint32_t index = slot->first; index != TW_EASY_NONE; index = easy->entries[index].next) {
-    tw_easy_entry entry = easy->entries[index];
-    if (entry.event == event && entry.call != NULL) {
-      called++;
-      call_one(entry.call, entry.ctx, event, data);
-      if (slot->handle != handle)
-        return called; /* it was closed, and its place taken by another */
-    }
-    if (index == last)
-      break;
+  easy->calling = slot;
+  easy->added = false;
+  easy->next_call = slot->first;
+  while (easy->next_call != TW_EASY_NONE && (!slot->released || follows_close(event))) {
+    tw_easy_entry *entry = &easy->entries[easy->next_call];
+    easy->next_call = entry->next;
+    if (entry->event != event || entry->fresh)
+      continue;
+    called++;
+    call_one(entry->call, entry->ctx, event, data);
   }
-  if (slot->holes)
-    close_holes(easy, slot);
+  easy->calling = NULL;
+  for (uint32_t index = slot->first; easy->added && index != TW_EASY_NONE; index = easy->entries[index].next)
+    easy->entries[index].fresh = false;
   return called;
 }

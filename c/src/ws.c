@@ -1,7 +1,7 @@
 /* ws.c: WebSocket clients as numbers and events. */
 #include "easy.h"
 
-enum { WS = 1u << TW_KIND_WS, MS = 1000, MAX_TEXT = 0x7fffffff, MAX_URL = 65535, NORMAL = 1000 };
+enum { WS = 1u << TW_KIND_WS, MS = 1000, MAX_TEXT = 0x7fffffff, MAX_URL = 65535, MAX_HEADERS = 65535, NORMAL = 1000 };
 
 #define FIND(handle)                                                                                                   \
   tw_easy *easy = tw_easy_current();                                                                                   \
@@ -9,19 +9,10 @@ enum { WS = 1u << TW_KIND_WS, MS = 1000, MAX_TEXT = 0x7fffffff, MAX_URL = 65535,
   if (slot == NULL)                                                                                                    \
   return TW_NONE
 
-static int32_t put_headers(tw_easy *easy, int32_t conn, const tw_ws_field *headers, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    uint32_t name_size = tw_easy_length(headers[i].name, MAX_URL);
-    uint32_t value_size = tw_easy_length(headers[i].value, MAX_URL);
-    int32_t error = twc_ws_header(easy->core, conn, headers[i].name, name_size, headers[i].value, value_size);
-    if (error != 0)
-      return error;
-  }
-  return 0;
-}
-
 static int32_t put_options(tw_easy *easy, int32_t conn, const tw_ws_options *options) {
-  int32_t error = put_headers(easy, conn, options->headers, options->header_count);
+  if (options->header_count > MAX_HEADERS)
+    return TW_ERR_ARGUMENT;
+  int32_t error = twc_ws_set_headers(easy->core, conn, options->headers, (uint32_t)options->header_count);
   for (size_t i = 0; error == 0 && i < options->protocol_count; i++)
     error = twc_ws_protocol(easy->core, conn, options->protocols[i], tw_easy_length(options->protocols[i], MAX_URL));
   if (error == 0 && options->user != NULL)
@@ -69,8 +60,9 @@ int32_t tw_ws_open(const char *url) { return tw_ws_open_with(url, NULL); }
 
 int32_t tw_ws_set_headers(int32_t conn, const tw_ws_field *headers, size_t count) {
   FIND(conn);
-  int32_t error = twc_ws_clear_headers(easy->core, conn);
-  return tw_easy_result(error != 0 ? error : put_headers(easy, conn, headers, count));
+  if (count > MAX_HEADERS)
+    return tw_easy_refuse(TW_ERR_ARGUMENT);
+  return tw_easy_result(twc_ws_set_headers(easy->core, conn, headers, (uint32_t)count));
 }
 
 static int32_t queue(int32_t conn, uint32_t flags, const void *data, size_t size) {

@@ -238,6 +238,27 @@ static void test_changes_inside(void) {
   CHECK(noted("takes "));
 }
 
+static void adds_and_removes(const NetData *e, void *ctx) {
+  (void)ctx;
+  for (uint32_t i = 0; i < 4 * options.listeners; i++) {
+    CHECK(tw_net_on(e->sock, "data", on_data, NULL) == 0);
+    CHECK(tw_net_off(e->sock, "data", on_data) == 0);
+  }
+  CHECK(tw_net_on(e->sock, "data", on_data, NULL) == 0);
+  CHECK(tw_net_off(e->sock, "data", adds_and_removes) == 0);
+  note("churned");
+}
+
+static void test_table_churn_inside(void) {
+  start("table churn inside a listener", false);
+  int32_t sock = connected_tcp();
+  tw_net_on(sock, "data", adds_and_removes, NULL);
+  receive(sock, "a", 1);
+  CHECK(noted("churned "));
+  receive(sock, "b", 1);
+  CHECK(noted("b "));
+}
+
 static void closes(const NetData *e, void *ctx) {
   (void)ctx;
   note("closes");
@@ -253,8 +274,46 @@ static void test_close_inside(void) {
   tw_net_on(sock, "data", on_data, NULL);
   tw_net_on(sock, "disconnected", on_disconnected, NULL);
   receive(sock, "a", 1);
-  CHECK(noted("closes a disconnected ")); /* who listens too still hears of what is being told */
+  CHECK(noted("closes disconnected ")); /* the other listener of "data" is not called */
   CHECK(tw_easy_open_handles(easy) == 0);
+}
+
+static int32_t last_retry;
+
+static void keeps_retry(const NetDisconnected *e, void *ctx) {
+  (void)ctx;
+  last_retry = e->retry_ms;
+}
+
+static void closes_on_error(const NetError *e, void *ctx) {
+  (void)ctx;
+  CHECK(e->retry_ms == 50);
+  CHECK(tw_net_close(e->sock) == 0);
+}
+
+static void test_retry_after_close(void) {
+  start("no retry is announced after a close", false);
+  for (int closes_it = 0; closes_it < 2; closes_it++) {
+    int32_t sock = connected_tcp();
+    tw_net_set_auto_reconnect(sock, true);
+    tw_net_set_reconnect_delays_ms(sock, (uint32_t[]){50}, 1);
+    if (closes_it)
+      tw_net_on(sock, "error", closes_on_error, NULL);
+    tw_net_on(sock, "disconnected", keeps_retry, NULL);
+    last_retry = 0;
+    tw_easy_tell(easy, twc_closed(core, sock, TW_ERR_RESET));
+    CHECK(last_retry == (closes_it ? -1 : 50));
+    tw_net_close(sock);
+  }
+}
+
+static void test_deadline_after_end(void) {
+  start("no deadline for a connection that has ended", false);
+  int32_t sock = connected_tcp();
+  CHECK(tw_net_set_deadline(sock, TW_DEADLINE_READ, 10) == 0);
+  tw_easy_tell(easy, twc_closed(core, sock, 0));
+  CHECK(tw_net_set_deadline(sock, TW_DEADLINE_READ, 10) == -1 && tw_last_error() == TW_ERR_STATE);
+  CHECK(tw_net_set_deadline(sock, TW_DEADLINE_READ, 0) == 0);
 }
 
 static void on_error(const NetError *e, void *ctx) {
@@ -299,6 +358,38 @@ static void test_counts(void) {
     tw_net_close(c);
     tw_net_close(b);
     CHECK(tw_easy_open_handles(easy) == 0);
+  }
+}
+
+static bool written_has(const char *text) {
+  size_t size = strlen(text);
+  for (size_t at = 0; at + size <= stub.written_size; at++)
+    if (memcmp(stub.written + at, text, size) == 0)
+      return true;
+  return false;
+}
+
+/* Headers are replaced whole or not at all. */
+static void test_set_headers(void) {
+  start("set headers", false);
+  static const tw_ws_field old = {"X-Token", "old"};
+  static const tw_ws_field fresh[] = {{"X-Token", "fresh"}, {"X-More", "1"}};
+  static const tw_ws_field bad[] = {{"X-Token", "fresh"}, {"Bad Name", "1"}};
+  static const tw_ws_field reserved[] = {{"X-Token", "fresh"}, {"Host", "1"}};
+  for (int replace = 0; replace < 2; replace++) {
+    int32_t conn = tw_ws_open_with("ws://192.0.2.1/", &(tw_ws_options){.headers = &old, .header_count = 1});
+    CHECK(conn > 0);
+    CHECK(tw_ws_set_headers(conn, bad, 2) == -1 && tw_last_error() == TW_ERR_HEADER);
+    CHECK(tw_ws_set_headers(conn, reserved, 2) == -1 && tw_last_error() == TW_ERR_HEADER);
+    CHECK(tw_ws_set_headers(conn, &(tw_ws_field){NULL, NULL}, 1) == -1 && tw_last_error() == TW_ERR_HEADER);
+    if (replace)
+      CHECK(tw_ws_set_headers(conn, fresh, 2) == 0);
+    stub.written_size = 0;
+    tw_easy_tell(easy, twc_connected(core, conn));
+    turn();
+    CHECK(written_has("\r\nX-Token: old\r\n") != (replace == 1));
+    CHECK(written_has("\r\nX-Token: fresh\r\nX-More: 1\r\n") == (replace == 1));
+    CHECK(tw_ws_close(conn) == 0);
   }
 }
 
@@ -663,9 +754,25 @@ int32_t tw_poll(uint32_t ms) {
 
 int main(void) {
   static void (*const tests[])(void) = {
-      test_ranges,       test_order,        test_names,    test_table,         test_changes_inside,
-      test_close_inside, test_place_reused, test_counts,   test_accepted,      test_accepted_web_socket,
-      test_time,         test_terminated,   test_messages, test_many_messages, test_message_dropped,
+      test_ranges,
+      test_order,
+      test_names,
+      test_table,
+      test_changes_inside,
+      test_table_churn_inside,
+      test_retry_after_close,
+      test_deadline_after_end,
+      test_set_headers,
+      test_close_inside,
+      test_place_reused,
+      test_counts,
+      test_accepted,
+      test_accepted_web_socket,
+      test_time,
+      test_terminated,
+      test_messages,
+      test_many_messages,
+      test_message_dropped,
       test_anything,
   };
   const unsigned count = sizeof tests / sizeof *tests;

@@ -336,8 +336,8 @@ int32_t tw_net_set_half_open(int32_t sock, bool on);
 int32_t tw_net_shutdown(int32_t sock);
 
 /* Sets a deadline for reading, writing or both (`which`: TW_DEADLINE_... bits), `ms` from now; 0 clears it. "deadline"
- * is told when it passes, once, and nothing else changes. TCP only. Returns 0, or -1: TW_ERR_ARGUMENT, TW_ERR_HANDLE.
- */
+ * is emitted once when it passes, and nothing else changes. TCP only. Returns 0, or -1: TW_ERR_ARGUMENT, TW_ERR_STATE
+ * (the connection has ended), TW_ERR_HANDLE. */
 int32_t tw_net_set_deadline(int32_t sock, uint32_t which, uint32_t ms);
 
 /* Whether the network is up and has an address; before that, opening returns -1 with TW_ERR_NETWORK_DOWN. Always true
@@ -379,12 +379,6 @@ int32_t tw_net_start_tls(int32_t sock, const char *name, const tw_tls_options *t
 /* ---- ws: WebSocket clients, RFC 6455 ------------------------------------------------------------------------------
  */
 
-/* A header of the handshake request. */
-typedef struct tw_ws_field {
-  const char *name;
-  const char *value;
-} tw_ws_field;
-
 /* What tw_ws_open_with takes beside the URL; what is NULL or 0 is left out. All but `tls` is copied. */
 typedef struct tw_ws_options {
   const tw_ws_field *headers; /* sent with the request, and again at every reconnect */
@@ -406,9 +400,9 @@ int32_t tw_ws_open(const char *url);
  * writes itself), TW_ERR_ARGUMENT (tls for ws:). */
 int32_t tw_ws_open_with(const char *url, const tw_ws_options *options);
 
-/* Gives the next attempts of a handle that reconnects other headers, in place of all it had (Authorization included): a
- * fresh token. To be called in "disconnected" or "error". Returns 0, or -1: TW_ERR_HEADER, TW_ERR_MEMORY, TW_ERR_STATE,
- * TW_ERR_HANDLE. */
+/* Replaces the headers that the next attempts of a handle send (Authorization included), for example by a fresh token.
+ * Call it in "disconnected" or "error". Returns 0; or -1, and the headers are as they were: TW_ERR_HEADER,
+ * TW_ERR_MEMORY, TW_ERR_STATE, TW_ERR_HANDLE. */
 int32_t tw_ws_set_headers(int32_t conn, const tw_ws_field *headers, size_t count);
 
 /* Queues a text message, whole or not at all; it is copied. `message` is terminated UTF-8.

@@ -177,6 +177,16 @@ int32_t twc_ws_basic_auth(tw_core *core, int32_t handle, const char *user, uint3
  * reconnects can have others. Returns 0, ERR_HANDLE or ERR_STATE. */
 int32_t twc_ws_clear_headers(tw_core *core, int32_t handle);
 
+/* A header of the handshake request: two terminated texts. */
+typedef struct tw_ws_field {
+  const char *name;
+  const char *value;
+} tw_ws_field;
+
+/* Replaces all headers that twc_ws_header and twc_ws_basic_auth have added by these, or none of them. Returns as
+ * twc_ws_header. */
+int32_t twc_ws_set_headers(tw_core *core, int32_t handle, const tw_ws_field *fields, uint32_t count);
+
 /* Offers a subprotocol, in order of preference; a token that was not offered before. RFC 6455 4.1 item 10. */
 int32_t twc_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_t name_size);
 
@@ -321,7 +331,7 @@ int32_t twc_set_window(tw_core *core, int32_t handle, uint32_t size);
 int32_t twc_consumed(tw_core *core, int32_t handle, uint32_t size);
 
 /* Sets the deadline for reading, writing or both (tw_deadline bits) to `ms` from the last tick; 0 clears it. When it
- * passes, DEADLINE is raised, once. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
+ * passes, DEADLINE is raised, once. Returns 0, ERR_ARGUMENT, ERR_STATE (the connection has ended) or ERR_HANDLE. */
 int32_t twc_set_deadline(tw_core *core, int32_t handle, uint32_t which, uint32_t ms);
 
 /* Asks for TLS from the start: CONNECTED comes when it is established; on a listener, for each accepted connection. To

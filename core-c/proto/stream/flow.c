@@ -42,6 +42,8 @@ int32_t twc_set_deadline(tw_core *core, int32_t handle, uint32_t which, uint32_t
     return TW_ERR_HANDLE;
   if (which == 0 || which > (TW_DEADLINE_READ | TW_DEADLINE_WRITE))
     return TW_ERR_ARGUMENT;
+  if (slot->state == TW_STATE_CLOSED)
+    return ms == 0 ? 0 : TW_ERR_STATE;
   if ((which & TW_DEADLINE_READ) != 0)
     twc_deadline_arm(core, slot, TW_DEADLINE_READ, ms);
   if ((which & TW_DEADLINE_WRITE) != 0)

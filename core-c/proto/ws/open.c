@@ -153,6 +153,30 @@ int32_t twc_ws_clear_headers(tw_core *core, int32_t handle) {
   return error;
 }
 
+static uint32_t terminated_size(const char *text) {
+  uint32_t size = 0;
+  while (text != NULL && text[size] != 0)
+    size++;
+  return size;
+}
+
+int32_t twc_ws_set_headers(tw_core *core, int32_t handle, const tw_ws_field *fields, uint32_t count) {
+  int32_t error;
+  tw_slot *slot = unopened_slot(core, handle, &error);
+  if (error != 0)
+    return error;
+  tw_chain *headers = &twc_ws_of(core, slot)->headers;
+  tw_chain before = *headers;
+  twc_chain_init(headers);
+  for (uint32_t i = 0; error == 0 && i < count; i++)
+    error = twc_ws_header(core, handle, fields[i].name, terminated_size(fields[i].name), fields[i].value,
+                          terminated_size(fields[i].value));
+  twc_chain_clear(&core->text_pool, error == 0 ? &before : headers);
+  if (error != 0)
+    *headers = before;
+  return error;
+}
+
 int32_t twc_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_t name_size) {
   int32_t error;
   tw_slot *slot = unopened_slot(core, handle, &error);
