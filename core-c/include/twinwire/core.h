@@ -293,7 +293,9 @@ int32_t twc_ws_pong(tw_core *core, int32_t handle, const void *data, uint32_t si
  * handle ends with its DISCONNECTED event, within closeTimeoutMs. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
 int32_t twc_ws_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size);
 
-/* Closes any handle and ends reconnecting. What is queued is still written, within closeTimeoutMs. A WebSocket is
+/* Closes any handle and ends reconnecting. What is queued is still written, within closeTimeoutMs. A stream that has
+ * sent anything ends its own half first and discards what the peer sends until that ends its half, too, or for
+ * closeTimeoutMs: a socket that is closed with bytes unread or on their way would be reset. A WebSocket is
  * closed with 1000. The number is stale at once for every call but twc_state; if the connection had been open, its
  * DISCONNECTED event is the last word. Returns 0 or ERR_HANDLE. */
 int32_t twc_close(tw_core *core, int32_t handle);

@@ -13,8 +13,10 @@ static int32_t start(tw_core *core, tw_slot *slot) {
 static void connected(tw_core *core, tw_slot *slot) { twc_life_ready(core, slot); }
 
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
-  if (slot->state != TW_STATE_OPEN)
+  if (slot->state != TW_STATE_OPEN) {
+    slot->unread = 1; /* discarded: the peer was still sending while we closed */
     return size;
+  }
   tw_event *event = twc_event_make(core, slot, TW_EVENT_DATA);
   event->data = (uint32_t)(data - core->arena);
   event->size = size;
@@ -26,7 +28,7 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
   return size;
 }
 
-/* Over for both directions, but what was queued still goes out. */
+/* The peer has ended: over for both directions, but what was queued still goes out. */
 static void finish(tw_core *core, tw_slot *slot) {
   if (slot->tx.size > 0)
     twc_life_closing(core, slot);
@@ -34,7 +36,21 @@ static void finish(tw_core *core, tw_slot *slot) {
     twc_life_drop(core, slot, &(tw_end){.clean = true});
 }
 
+/* The application closes the connection and the peer has not ended. A socket that is closed while bytes of the peer are
+ * unread or on their way is reset, and the peer loses what it has not read yet (RFC 9293 3.10.4, RFC 2525 2.17). So
+ * only our half ends, behind what is queued; what the peer sends is discarded until it ends its half, or
+ * closeTimeoutMs. */
+static void linger(tw_core *core, tw_slot *slot) {
+  twc_reader_end(core, slot);
+  slot->unread = 0;
+  slot->flags |= TW_SLOT_SHUTDOWN;
+  twc_life_closing(core, slot);
+  twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* the flush ends our half, also with an empty queue */
+}
+
 static void ended(tw_core *core, tw_slot *slot) {
+  if (slot->state == TW_STATE_CLOSING && (slot->flags & TW_SLOT_FINISHED) != 0)
+    twc_life_drop(core, slot, &(tw_end){.clean = true});
   if (slot->state != TW_STATE_OPEN)
     return;
   if ((slot->flags & TW_SLOT_HALF_OPEN) == 0)
@@ -58,7 +74,7 @@ static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
 }
 
 static void flushed(tw_core *core, tw_slot *slot) {
-  if (slot->state == TW_STATE_CLOSING || (slot->flags & TW_SLOT_ENDED) != 0) {
+  if ((slot->flags & TW_SLOT_ENDED) != 0) {
     twc_life_drop(core, slot, &(tw_end){.clean = true});
   } else if ((slot->flags & TW_SLOT_FINISHED) == 0) {
     slot->flags |= TW_SLOT_FINISHED;
@@ -72,6 +88,11 @@ static void room(tw_core *core, tw_slot *slot) {
 }
 
 static void expired(tw_core *core, tw_slot *slot) {
+  /* All is written and our half has ended. A peer that keeps its own half open in silence loses nothing. */
+  if (slot->state == TW_STATE_CLOSING && (slot->flags & TW_SLOT_FINISHED) != 0 && slot->unread == 0) {
+    twc_life_drop(core, slot, &(tw_end){.clean = true});
+    return;
+  }
   tw_end timeout = {.error = TW_ERR_TIMEOUT,
                     .step = slot->state == TW_STATE_CLOSING ? TW_STEP_CLOSE : twc_connect_step(slot),
                     .close_code = TW_ERR_TIMEOUT};
@@ -79,7 +100,10 @@ static void expired(tw_core *core, tw_slot *slot) {
 }
 
 static void app_close(tw_core *core, tw_slot *slot) {
-  if (slot->state == TW_STATE_OPEN)
+  bool wrote = slot->tx.size > 0 || slot->stats.sent > 0;
+  if (slot->state == TW_STATE_OPEN && wrote && (slot->flags & (TW_SLOT_ENDED | TW_SLOT_SECURING)) == 0)
+    linger(core, slot);
+  else if (slot->state == TW_STATE_OPEN)
     finish(core, slot);
   else if (slot->state != TW_STATE_CLOSING)
     twc_life_close(core, slot, 0);
