@@ -152,6 +152,8 @@ int32_t tw_easy_add(tw_easy *easy, int32_t handle, uint32_t kind, const tw_tls_o
       join->lent_size = easy->message_size;
     }
   }
+  if (easy->host.opened != NULL)
+    easy->host.opened(easy->host.host, handle, kind);
   return handle;
 }
 
@@ -199,6 +201,12 @@ uint32_t tw_easy_open_handles(tw_easy *easy) {
 const tw_tls_options *tw_easy_tls(tw_easy *easy, int32_t handle) {
   tw_easy_slot *slot = tw_easy_find(easy, handle);
   return slot == NULL ? NULL : slot->tls;
+}
+
+const tw_keep_alive *tw_easy_keep_alive(tw_easy *easy, int32_t handle) {
+  static const tw_keep_alive off;
+  tw_easy_slot *slot = tw_easy_find(easy, handle);
+  return slot == NULL ? &off : &slot->keep_alive;
 }
 
 bool tw_easy_accepted(tw_easy *easy, int32_t handle) {
@@ -298,6 +306,8 @@ static void tell_accepted(tw_easy *easy, const tw_event *record) {
   tw_easy_add(easy, record->handle, TW_KIND_TCP, listener == NULL ? NULL : listener->tls);
   tw_easy_slot *slot = tw_easy_find(easy, record->handle);
   slot->accepted = true;
+  if (listener != NULL)
+    slot->keep_alive = listener->keep_alive;
   NetAccepted event = {record->handle, (int32_t)record->detail};
   bool heard = listener != NULL && !listener->released && tw_easy_call(easy, listener, TW_EASY_NetAccepted, &event) > 0;
   slot = tw_easy_find(easy, record->handle);

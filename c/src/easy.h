@@ -32,6 +32,7 @@ typedef struct tw_easy_slot {
   bool released; /* the application closed it */
   bool accepted;
   bool listed; /* it is in the list of those that leave */
+  tw_keep_alive keep_alive;
   const tw_tls_options *tls;
 } tw_easy_slot;
 

@@ -243,6 +243,17 @@ int32_t tw_net_set_deadline(int32_t sock, uint32_t which, uint32_t ms) {
   return tw_easy_result(twc_set_deadline(easy->core, sock, which, ms));
 }
 
+int32_t tw_net_set_keep_alive(int32_t sock, uint32_t idle_s, uint32_t interval_s, uint32_t count) {
+  FIND(sock, TCP | LISTENER);
+  bool on = idle_s > 0;
+  if (idle_s > UINT16_MAX || interval_s > UINT16_MAX || count > UINT16_MAX || (on && (interval_s == 0 || count == 0)))
+    return tw_easy_refuse(TW_ERR_ARGUMENT);
+  slot->keep_alive = (tw_keep_alive){(uint16_t)idle_s, (uint16_t)interval_s, (uint16_t)count};
+  if (slot->kind == TW_KIND_TCP && easy->host.set_keep_alive != NULL && twc_state(easy->core, sock) == TW_STATE_OPEN)
+    easy->host.set_keep_alive(easy->host.host, sock, &slot->keep_alive);
+  return 0;
+}
+
 bool tw_net_is_up(void) {
   const tw_easy *easy = tw_easy_current();
   return easy != NULL && (easy->host.is_up == NULL || easy->host.is_up(easy->host.host));

@@ -110,6 +110,14 @@ int32_t tw_ws_ping_with(int32_t conn, const void *data, size_t size) {
   return result < 0 ? tw_easy_refuse(result) : 0;
 }
 
+int32_t tw_ws_set_heartbeat(int32_t conn, uint32_t interval_ms, uint32_t timeout_ms) {
+  tw_easy *easy = tw_easy_current();
+  if (tw_easy_owned(easy, conn, TW_EASY_WS) == NULL)
+    return TW_NONE;
+  tw_easy_touch(easy);
+  return tw_easy_result(twc_ws_set_heartbeat(easy->core, conn, interval_ms, timeout_ms));
+}
+
 int32_t tw_ws_ping(int32_t conn) { return tw_ws_ping_with(conn, "", 0); }
 
 int32_t tw_ws_set_auto_reconnect(int32_t conn, bool on) { return tw_easy_set_auto_reconnect(WS, conn, on); }

@@ -54,6 +54,19 @@ static void *resize(void *host, void *memory, size_t size) {
   return realloc(memory, size);
 }
 
+static uint32_t openings;
+static tw_keep_alive last_keep_alive;
+
+static void count_opened(void *host, int32_t handle, uint32_t kind) {
+  (void)host;
+  openings += handle > 0 && kind > 0;
+}
+
+static void note_keep_alive(void *host, int32_t handle, const tw_keep_alive *keep_alive) {
+  (void)host, (void)handle;
+  last_keep_alive = *keep_alive;
+}
+
 static void start(const char *name, bool with_resize) {
   current = name;
   notes[0] = 0;
@@ -61,7 +74,10 @@ static void start(const char *name, bool with_resize) {
   resizes = 0;
   resizes_allowed = UINT32_MAX;
   core = twc_init(core_memory, sizeof core_memory, &limits, NULL);
-  tw_easy_host host = {.now_ms = now_ms, .resize = with_resize ? resize : NULL};
+  tw_easy_host host = {.now_ms = now_ms,
+                       .resize = with_resize ? resize : NULL,
+                       .opened = count_opened,
+                       .set_keep_alive = note_keep_alive};
   easy = tw_easy_init(door_memory, sizeof door_memory, &limits, &options, core, &host);
   CHECK(core != NULL && easy != NULL);
   tw_easy_use(easy);
@@ -442,6 +458,25 @@ static void test_accepted(void) {
   CHECK(tw_net_target(sock, target, sizeof target) == 0 && target[0] == 0);
 }
 
+static void test_keep_alive(void) {
+  start("keep-alive", false);
+  openings = 0;
+  int32_t listener = tw_net_tcp_listen(NULL, 0);
+  CHECK(openings == 1 && tw_net_set_keep_alive(listener, 60, 5, 2) == 0);
+  tw_easy_tell(easy, twc_connected(core, listener));
+  CHECK(tw_net_on(listener, "accepted", on_accepted, NULL) == 0);
+  int32_t sock = accept_one(listener);
+  CHECK(openings == 2 && tw_easy_keep_alive(easy, sock)->idle_s == 60 && tw_easy_keep_alive(easy, sock)->count == 2);
+  tw_easy_tell(easy, twc_connected(core, sock));
+  CHECK(tw_net_set_keep_alive(sock, 10, 0, 3) == -1 && tw_last_error() == TW_ERR_ARGUMENT);
+  CHECK(tw_net_set_keep_alive(sock, 65536, 1, 1) == -1 && tw_last_error() == TW_ERR_ARGUMENT);
+  CHECK(tw_net_set_keep_alive(sock, 10, 2, 3) == 0 && last_keep_alive.idle_s == 10 && last_keep_alive.interval_s == 2);
+  CHECK(tw_net_set_keep_alive(sock, 0, 0, 0) == 0 && tw_easy_keep_alive(easy, sock)->idle_s == 0);
+  CHECK(tw_net_set_keep_alive(tw_net_udp_open(0), 1, 1, 1) == -1 && tw_last_error() == TW_ERR_HANDLE);
+  CHECK(tw_easy_keep_alive(easy, -1)->idle_s == 0);
+  notes[0] = 0;
+}
+
 /* Who holds the core can make a WebSocket of what was accepted, but the door does not know it as one. */
 static void test_accepted_web_socket(void) {
   static const char head[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -610,6 +645,26 @@ static void test_messages(void) {
 }
 
 /* More messages in one piece than there are records: what lies behind one is parsed after it was told. */
+static void on_silence(const WsError *e, void *ctx) {
+  (void)ctx;
+  note(tw_error_name(e->code));
+}
+
+static void test_heartbeat(void) {
+  start("heartbeat", false);
+  int32_t conn = open_ws();
+  CHECK(tw_ws_set_heartbeat(conn, 100, 0) == -1 && tw_last_error() == TW_ERR_ARGUMENT);
+  CHECK(tw_ws_set_heartbeat(99, 100, 50) == -1 && tw_last_error() == TW_ERR_HANDLE);
+  CHECK(tw_ws_set_heartbeat(conn, 100, 50) == 0 && tw_ws_on(conn, "error", on_silence, NULL) == 0);
+  now += 100;
+  stub.written_size = 0;
+  turn();
+  CHECK(stub.written_size == 6 && stub.written[0] == 0x89); /* a masked ping without payload */
+  now += 50;
+  turn();
+  CHECK(noted("ERR_HEARTBEAT "));
+}
+
 static void test_many_messages(void) {
   start("many messages", false);
   int32_t conn = open_ws();
@@ -768,6 +823,8 @@ int main(void) {
       test_counts,
       test_accepted,
       test_accepted_web_socket,
+      test_keep_alive,
+      test_heartbeat,
       test_time,
       test_terminated,
       test_messages,

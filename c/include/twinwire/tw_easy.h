@@ -340,6 +340,20 @@ int32_t tw_net_shutdown(int32_t sock);
  * (the connection has ended), TW_ERR_HANDLE. */
 int32_t tw_net_set_deadline(int32_t sock, uint32_t which, uint32_t ms);
 
+/* When TCP asks a silent peer whether it is still there, RFC 9293 3.8.4. */
+typedef struct tw_keep_alive {
+  uint16_t idle_s;     /* seconds of silence before the first probe; 0: no probes */
+  uint16_t interval_s; /* seconds between probes */
+  uint16_t count;      /* probes without an answer after which the connection is dropped with TW_ERR_TIMEOUT */
+} tw_keep_alive;
+
+/* Sets TCP keep-alive, for this connection and those that follow if it reconnects; on a listener, for each connection
+ * it accepts from now on. Without it a peer that vanished while nothing is being sent is never noticed. `idle_s` 0
+ * switches it off; else `interval_s` and `count` are at least 1. All are at most 65535.
+ * Default: off on a PC; on a device as its menuconfig says. TCP only.
+ * Returns 0, or -1: TW_ERR_ARGUMENT, TW_ERR_HANDLE. */
+int32_t tw_net_set_keep_alive(int32_t sock, uint32_t idle_s, uint32_t interval_s, uint32_t count);
+
 /* Whether the network is up and has an address; before that, opening returns -1 with TW_ERR_NETWORK_DOWN. Always true
  * on a PC. */
 bool tw_net_is_up(void);
@@ -448,6 +462,12 @@ int32_t tw_ws_state(int32_t conn);
  * TW_ERR_HANDLE. (`ws.protocol` in TypeScript; twc_ws_protocol is the wall's.) */
 int32_t tw_ws_chosen_protocol(int32_t conn, char *text, size_t capacity);
 
+/* Sends a ping after `interval_ms` of silence, and drops the connection with TW_ERR_HEARTBEAT when nothing comes for
+ * `timeout_ms` after it; also on the connections that follow if it reconnects. While receiving is paused, silence does
+ * not count. `interval_ms` 0 switches it off. Default: off on a PC; on a device as its menuconfig says.
+ * Returns 0, or -1: TW_ERR_ARGUMENT (an interval without a timeout), TW_ERR_HANDLE. */
+int32_t tw_ws_set_heartbeat(int32_t conn, uint32_t interval_ms, uint32_t timeout_ms);
+
 /* Lends `size` bytes in which messages that come in pieces are joined, one of them for their NUL: a message of less
  * than `size` bytes is then told whole. In place of what the handle had; NULL: nothing, it is told in parts. Borrowed
  * until the handle's last event; not to be changed while a message is coming in (TW_ERR_STATE). Returns 0, or -1:
@@ -536,6 +556,10 @@ typedef struct tw_easy_host {
   /* Checks `tls` (NULL: defaults) for a socket before TLS is asked for: 0 or an error of the table, for a mistake that
    * can be told at once. NULL: nothing is checked. */
   int32_t (*check_tls)(void *host, const tw_tls_options *tls, bool server);
+  /* A handle has been opened or accepted: the place for defaults of the host. NULL: nothing is to be done. */
+  void (*opened)(void *host, int32_t handle, uint32_t kind);
+  /* Sets keep-alive of a stream that is connected. NULL: the host cannot. */
+  void (*set_keep_alive)(void *host, int32_t handle, const tw_keep_alive *keep_alive);
 } tw_easy_host;
 
 /* Bytes that tw_easy_init needs for a core of these limits; 0: an option is out of its range. */
@@ -586,6 +610,10 @@ uint32_t tw_easy_open_handles(tw_easy *easy);
 /* How TLS is to be done for a handle, for a host in twc_port_start_tls; an accepted connection has its listener's.
  * NULL: defaults. */
 const tw_tls_options *tw_easy_tls(tw_easy *easy, int32_t handle);
+
+/* Keep-alive of a handle, for a host whose socket has just been connected; an accepted connection has its listener's.
+ * Never NULL. */
+const tw_keep_alive *tw_easy_keep_alive(tw_easy *easy, int32_t handle);
 
 /* Whether a handle was accepted, and so is the server's side of TLS. */
 bool tw_easy_accepted(tw_easy *easy, int32_t handle);
