@@ -8,12 +8,23 @@ import type { ClientOptions, HandshakeResponse } from "./client-options.ts";
 import type { Dialer, Sequel } from "./dialing.ts";
 import { type CloseInfo, Link } from "./link.ts";
 import { redirectOf, responseOf } from "./response.ts";
+import type { Schedule } from "./schedule.ts";
 import type { Session } from "./session.ts";
 
 const ABNORMAL = 1006;
 
 /** Headers that are for the first server alone: another one, to which it redirects, is not to see them. */
 const PRIVATE = ["authorization", "cookie", "proxy-authorization"];
+
+const END: Sequel = { kind: "end", error: undefined };
+const AGAIN: Sequel = { kind: "again" };
+const ELSEWHERE: Sequel = { kind: "elsewhere" };
+
+/** From the first request to the open connection, over all redirects. */
+interface Attempt {
+  link: Link | undefined;
+  cancelTimeout: (() => void) | undefined;
+}
 
 type Pairs = readonly (readonly [string, string])[];
 
@@ -27,8 +38,10 @@ export class ClientDialer implements Dialer {
   /** Where the attempt that is under way goes: a redirect may have changed it. */
   #url: URL;
   #redirects = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #response: HandshakeResponse | undefined;
+  /** The attempt that is under way; what an earlier one still reports is discarded. */
+  #attempt: Attempt | undefined;
+  #cancelWait: (() => void) | undefined;
   #stopped = false;
   readonly #onAbort = (): void => this.#abort();
 
@@ -46,33 +59,67 @@ export class ClientDialer implements Dialer {
     const { signal } = this.#options;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (signal?.aborted) this.#abort();
-    else this.#attempt();
+    else this.#begin();
   }
 
   opened(): void {
-    clearTimeout(this.#timer);
+    this.#endAttempt();
     const { schedule } = this.#options;
     if (schedule !== undefined) schedule.attempts = 0;
   }
 
-  again(info: CloseInfo, opened: boolean): Sequel {
-    clearTimeout(this.#timer);
-    if (this.#stopped) return "end";
-    if (info.error?.code === "ERR_WS_REFUSED" && this.#isRedirected()) return "elsewhere";
-    const { schedule } = this.#options;
-    if (schedule === undefined || (!opened && isHopeless(info))) return "end";
+  again(info: CloseInfo, opened: boolean): Sequel | Promise<Sequel> {
+    if (this.#stopped) return END;
+    if (info.error?.code === "ERR_WS_REFUSED" && this.#isRedirected()) return ELSEWHERE;
+    this.#endAttempt();
+    const { schedule, headers } = this.#options;
+    if (schedule === undefined || (!opened && isHopeless(info, typeof headers === "function"))) return END;
     const status = info.error?.code === "ERR_WS_REFUSED" ? info.error.detail : 0;
-    const delayMs = schedule.next(info, opened, status);
-    if (delayMs === undefined) return "end";
+    let verdict: boolean | PromiseLike<boolean>;
+    try {
+      verdict = schedule.shouldReconnect(info, opened, status);
+      if (typeof verdict !== "object" || verdict === null) return this.#decided(schedule, Boolean(verdict));
+    } catch (cause) {
+      return { kind: "end", error: this.#fault("ERR_CALLBACK", "shouldReconnect", cause) };
+    }
+    return this.#bounded(verdict, "shouldReconnect").then(
+      (yes) => this.#decided(schedule, Boolean(yes)),
+      (error: TwinwireError): Sequel => ({ kind: "end", error }),
+    );
+  }
+
+  #decided(schedule: Schedule, yes: boolean): Sequel {
+    if (!yes || this.#stopped) return END;
     this.#url = this.#first;
     this.#redirects = 0;
-    this.#timer = this.#session.after(delayMs, () => this.#attempt());
-    return "again";
+    this.#cancelWait = this.#session.after(schedule.nextDelay(), () => this.#begin());
+    return AGAIN;
+  }
+
+  /** What a promise of the application's results in; rejected with ERR_CALLBACK if it is, or takes too long. */
+  #bounded<T>(promise: PromiseLike<T>, what: string): Promise<T> {
+    const ms = this.#options.openTimeoutMs ?? this.#engine.limits.connectTimeoutMs;
+    return new Promise((resolve, reject) => {
+      const cancel = this.#session.after(ms, () =>
+        reject(this.#fault("ERR_CALLBACK", `${what}: no result within ${ms} ms`)),
+      );
+      Promise.resolve(promise).then(
+        (value) => {
+          cancel();
+          resolve(value);
+        },
+        (cause: unknown) => {
+          cancel();
+          reject(this.#fault("ERR_CALLBACK", what, cause));
+        },
+      );
+    });
   }
 
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#cancelWait?.();
+    this.#endAttempt();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
   }
 
@@ -87,17 +134,18 @@ export class ClientDialer implements Dialer {
     }
   }
 
-  /** Goes where the answer sends us, or tells why not, on a later turn. */
+  /** Follows the redirect that the answer asks for, or fails because it can't, both later. */
   #isRedirected(): boolean {
+    const attempt = this.#attempt;
     const target = this.#response === undefined ? undefined : redirectOf(this.#response);
-    if (target === undefined || (this.#options.maxRedirects ?? 0) === 0) return false;
+    if (attempt === undefined || target === undefined || (this.#options.maxRedirects ?? 0) === 0) return false;
     const refusal = this.#refusal(target);
     this.#redirects += 1;
     if (refusal === undefined) {
       this.#url = target;
-      queueMicrotask(() => this.#attempt());
+      queueMicrotask(() => this.#connect(attempt));
     } else {
-      this.#failed(this.#fault("ERR_REDIRECT", refusal));
+      this.#failed(attempt, this.#fault("ERR_REDIRECT", refusal));
     }
     return true;
   }
@@ -108,46 +156,55 @@ export class ClientDialer implements Dialer {
     return this.#redirects >= (this.#options.maxRedirects ?? 0) ? `more than ${this.#redirects}` : undefined;
   }
 
-  #attempt(): void {
+  /** Starts an attempt: `openTimeoutMs` bounds all of it, redirects and the application's `headers` included. */
+  #begin(): void {
     if (this.#stopped) return;
+    const { openTimeoutMs } = this.#options;
+    const attempt: Attempt = { link: undefined, cancelTimeout: undefined };
+    this.#attempt = attempt;
+    if (openTimeoutMs !== undefined) {
+      attempt.cancelTimeout = this.#session.after(openTimeoutMs, () =>
+        this.#failed(attempt, this.#fault("ERR_TIMEOUT", `not open within ${openTimeoutMs} ms`)),
+      );
+    }
+    this.#connect(attempt);
+  }
+
+  #connect(attempt: Attempt): void {
+    if (this.#attempt !== attempt) return;
     this.#response = undefined;
     const { headers } = this.#options;
     if (typeof headers !== "function") {
-      this.#open(headerPairs(headers) ?? []);
+      this.#open(attempt, headerPairs(headers) ?? []);
       return;
     }
-    Promise.resolve()
-      .then(headers)
-      .then((given) => {
-        if (this.#stopped) return;
-        const pairs = headerPairs(given);
-        if (pairs === undefined) throw this.#fault("ERR_ARGUMENT", "headers are names with texts");
-        this.#open(pairs);
-      })
-      .catch((cause: unknown) => {
-        this.#failed(cause instanceof TwinwireError ? cause : this.#fault("ERR_ARGUMENT", "headers", cause));
-      });
+    this.#bounded(Promise.resolve().then(headers).then(pairsOf), "headers").then(
+      (pairs) => this.#open(attempt, pairs),
+      (error: TwinwireError) => this.#failed(attempt, error),
+    );
   }
 
-  #open(headers: Pairs): void {
-    const { maxMessage = 0, maxFragments = 0, compression, tls, heartbeat, openTimeoutMs } = this.#options;
+  #open(attempt: Attempt, headers: Pairs): void {
+    if (this.#attempt !== attempt) return;
+    const { maxMessage = 0, maxFragments = 0, compression, tls, heartbeat } = this.#options;
     const engine = this.#engine;
     const link = new Link(engine, this.#address, this.#session, { maxMessage, compression, server: false });
     link.options = { noDelay: this.#options.noDelay, keepAlive: this.#options.keepAlive };
-    if (tls !== undefined && this.#url.protocol === "wss:") engine.setTls(link, tls);
     let result: number;
     try {
+      if (tls !== undefined && this.#url.protocol === "wss:") engine.setTls(link, tls);
       const proxy = this.#url.protocol === "ws+unix:" ? undefined : proxyFor(this.#url, this.#options.proxy);
       const url = plainUrl(this.#url);
       result = proxy === undefined ? engine.wsOpen(link, url) : engine.wsConnectVia(link, url, proxy);
     } catch (error) {
-      this.#failed(error instanceof TwinwireError ? error : this.#fault("ERR_HOST", "", error));
+      this.#failed(attempt, error instanceof TwinwireError ? error : this.#fault("ERR_HOST", "", error));
       return;
     }
     if (result < 0) {
-      this.#failed(this.#fault(errorCode(result), undefined, engine.cause));
+      this.#failed(attempt, this.#fault(errorCode(result), undefined, engine.cause));
       return;
     }
+    attempt.link = link;
     this.#session.linkStarted(link);
     const handle = result;
     const report = this.#options.onResponse !== undefined || (this.#options.maxRedirects ?? 0) > 0;
@@ -157,16 +214,7 @@ export class ClientDialer implements Dialer {
     if (result >= 0 && heartbeat !== undefined) {
       result = engine.setHeartbeat(handle, heartbeat.intervalMs, heartbeat.timeoutMs);
     }
-    if (result < 0) {
-      link.giveUp();
-      this.#failed(this.#fault(errorCode(result)));
-      return;
-    }
-    if (openTimeoutMs === undefined) return;
-    this.#timer = this.#session.after(openTimeoutMs, () => {
-      link.giveUp();
-      this.#failed(this.#fault("ERR_TIMEOUT", `not open within ${openTimeoutMs} ms`));
-    });
+    if (result < 0) this.#failed(attempt, this.#fault(errorCode(result)));
   }
 
   #addRequest(handle: number, headers: Pairs): number {
@@ -175,7 +223,7 @@ export class ClientDialer implements Dialer {
     const other = host !== this.#first.host || this.#url.protocol !== this.#first.protocol;
     let result = 0;
     if (username !== "" || password !== "") {
-      result = engine.wsBasicAuth(handle, decodeURIComponent(username), decodeURIComponent(password));
+      result = engine.wsBasicAuth(handle, decoded(username), decoded(password));
     }
     for (const [name, value] of headers) {
       if (result < 0) break;
@@ -185,12 +233,20 @@ export class ClientDialer implements Dialer {
     return result;
   }
 
-  /** An attempt failed, other than by what the engine tells. */
-  #failed(error: TwinwireError): void {
+  /** The attempt failed for a reason that does not come from the engine. Reported in a later microtask. */
+  #failed(attempt: Attempt, error: TwinwireError): void {
+    if (this.#attempt !== attempt) return;
+    this.#endAttempt();
+    attempt.link?.giveUp();
     queueMicrotask(() => {
       if (this.#stopped) return;
       this.#session.linkEnded({ code: ABNORMAL, reason: "", wasClean: false, error }, false);
     });
+  }
+
+  #endAttempt(): void {
+    this.#attempt?.cancelTimeout?.();
+    this.#attempt = undefined;
   }
 
   #abort(): void {
@@ -218,8 +274,25 @@ function plainUrl(url: URL): string {
   return plain.href;
 }
 
-/** What would not be otherwise the next time. */
-function isHopeless({ error }: CloseInfo): boolean {
+/** Percent-decodes a user or password; one that is not encoded well stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** @throws TypeError for what `headers` may not return. */
+function pairsOf(headers: unknown): Pairs {
+  const pairs = headerPairs(headers);
+  if (pairs === undefined) throw new TypeError("headers are names with string values");
+  return pairs;
+}
+
+/** Whether another attempt would fail in the same way. */
+function isHopeless({ error }: CloseInfo, freshHeaders: boolean): boolean {
   const code = error?.code;
+  if (code === "ERR_HEADER" && freshHeaders) return false;
   return code === "ERR_ARGUMENT" || code === "ERR_URL" || code === "ERR_HEADER" || code === "ERR_UNSUPPORTED";
 }

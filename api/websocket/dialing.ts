@@ -1,16 +1,20 @@
+import type { TwinwireError } from "../../wasm/errors.ts";
 import type { CloseInfo } from "./link.ts";
 
-/** What follows the end of a connection: nothing, another one, or another one of which nobody has to know. */
-export type Sequel = "end" | "again" | "elsewhere";
+/** What follows the end of a connection: nothing, another attempt, or a redirect, which is not reported. */
+export type Sequel =
+  | { readonly kind: "end"; readonly error: TwinwireError | undefined }
+  | { readonly kind: "again" }
+  | { readonly kind: "elsewhere" };
 
-/** What makes connections, where there can be more than one. */
+/** Makes connections, where there can be more than one. */
 export interface Dialer {
-  /** A connection is open. */
+  /** Called when a connection is open. */
   opened(): void;
-  /** A connection is over, or never came to be: what follows. */
-  again(info: CloseInfo, opened: boolean): Sequel;
-  /** There shall be no other. */
+  /** Called when a connection has ended or an attempt failed. A promise where the application decides; never rejected. */
+  again(info: CloseInfo, opened: boolean): Sequel | Promise<Sequel>;
+  /** Makes no further attempt. */
   stop(): void;
-  /** The head of an answer. */
+  /** Called with the head of a response. */
   head(status: number, head: string): void;
 }

@@ -22,10 +22,11 @@ export interface ReconnectOptions {
   /** The part of each delay that is left to chance, 0 to 1; 0.5 unless this is given, and 0 with `delays`. */
   readonly jitter?: number | undefined;
   /**
-   * Whether there is to be another attempt. Unless this is given: yes, but for a peer that closed with 1008 and for a
-   * handshake that was refused with 4xx (408 and 429 apart).
+   * Decides whether there is another attempt. It may be async, and has then `openTimeoutMs` (default:
+   * `limits().connectTimeoutMs`) to decide. If it throws, rejects or takes longer, the WebSocket ends with ERR_CALLBACK.
+   * Default: yes, except after close code 1008 and after a handshake that was refused with 4xx other than 408 and 429.
    */
-  readonly shouldReconnect?: ((event: ReconnectEvent) => boolean) | undefined;
+  readonly shouldReconnect?: ((event: ReconnectEvent) => boolean | PromiseLike<boolean>) | undefined;
 }
 
 const POLICY = 1008;
@@ -38,7 +39,7 @@ export class Schedule {
   readonly #minMs: number;
   readonly #maxMs: number;
   readonly #jitter: number;
-  readonly #should: (event: ReconnectEvent) => boolean;
+  readonly #should: (event: ReconnectEvent) => boolean | PromiseLike<boolean>;
   /** Attempts since it was last open. */
   attempts = 0;
 
@@ -51,11 +52,18 @@ export class Schedule {
     this.#should = shouldReconnect;
   }
 
-  /** Milliseconds to the next attempt, or `undefined` if there is to be none. */
-  next(info: CloseInfo, opened: boolean, status: number): number | undefined {
+  /**
+   * Asks whether there is to be another attempt.
+   *
+   * @throws what the application's function throws.
+   */
+  shouldReconnect(info: CloseInfo, opened: boolean, status: number): boolean | PromiseLike<boolean> {
     if (opened) this.attempts = 0;
-    const event: ReconnectEvent = { ...info, opened, status, attempts: this.attempts };
-    if (!this.#should(event)) return undefined;
+    return this.#should({ ...info, opened, status, attempts: this.attempts });
+  }
+
+  /** Counts an attempt, and returns the milliseconds before it. */
+  nextDelay(): number {
     const delayMs = this.#delay(this.attempts);
     this.attempts += 1;
     return delayMs * (1 - this.#jitter * Math.random());

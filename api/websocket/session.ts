@@ -5,7 +5,7 @@ import { report } from "../../wasm/report.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { Waiter } from "../conn/waiting.ts";
 import { extensionsText } from "./deflate.ts";
-import type { Dialer } from "./dialing.ts";
+import type { Dialer, Sequel } from "./dialing.ts";
 import { closeEvent, errorEvent, messageEvent } from "./events.ts";
 import { WINDOW } from "./inbound.ts";
 import type { CloseInfo, Link, LinkOwner } from "./link.ts";
@@ -21,6 +21,8 @@ export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];
 export type BinaryType = "blob" | "arraybuffer";
 
 const ABNORMAL = 1006;
+
+type Timer = ReturnType<typeof setTimeout>;
 
 /** What bounds it. */
 export interface SessionOptions {
@@ -55,7 +57,8 @@ export class Session implements LinkOwner {
   #opened: Waiter<void> | undefined;
   #failure: TwinwireError | undefined;
   readonly #closed = new Waiter<CloseInfo>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancelClose: (() => void) | undefined;
+  readonly #timers = new Set<Timer>();
   #stats: Stats = NO_STATS;
   #kept = true;
   #closedByUs = false;
@@ -151,25 +154,45 @@ export class Session implements LinkOwner {
   }
 
   linkEnded(info: CloseInfo, opened: boolean): void {
-    const sequel = this.#closedByUs ? "end" : (this.dialer?.again(info, opened) ?? "end");
-    if (sequel === "end") {
+    const sequel = this.#closedByUs ? undefined : this.dialer?.again(info, opened);
+    if (sequel === undefined) {
       this.finish(info);
-      return;
+    } else if (!("then" in sequel)) {
+      this.#follow(sequel, info, opened);
+    } else {
+      /* While the application decides it is as if there were another attempt: what is sent meanwhile is queued for it. */
+      this.#awaitNext(info, opened);
+      sequel.then((decided) => {
+        if (!this.#closedByUs) this.#follow(decided, info, opened);
+      });
     }
+  }
+
+  #awaitNext(info: CloseInfo, opened: boolean): void {
     this.readyState = ReadyState.CONNECTING;
     this.#leaveLink(this.options.offlineBytes > 0 || !opened, info);
-    if (sequel === "elsewhere") return;
     this.#wasOpen = false;
     if (opened) this.#opened = undefined;
-    if (info.error !== undefined) this.dispatch(errorEvent(info.error));
-    if (opened) this.dispatch(closeEvent(info));
+  }
+
+  #follow(sequel: Sequel, info: CloseInfo, opened: boolean): void {
+    if (sequel.kind === "end") {
+      const { error = info.error } = sequel;
+      this.finish(error === info.error ? info : { code: ABNORMAL, reason: "", wasClean: false, error });
+    } else if (sequel.kind === "elsewhere") {
+      this.#leaveLink(true, info);
+    } else {
+      this.#awaitNext(info, opened);
+      if (info.error !== undefined) this.dispatch(errorEvent(info.error));
+      if (opened) this.dispatch(closeEvent(info));
+    }
   }
 
   /** It is over for good. */
   finish(info: CloseInfo): void {
     if (this.readyState === ReadyState.CLOSED) return;
     this.readyState = ReadyState.CLOSED;
-    clearTimeout(this.#timer);
+    this.#cancelClose?.();
     this.dialer?.stop();
     this.#failure = info.error;
     this.#leaveLink(false, info);
@@ -190,7 +213,7 @@ export class Session implements LinkOwner {
       this.abort(this.fault("ERR_ABORTED", "it was closed before it was open"));
       return;
     }
-    this.#timer = this.after(this.options.closeTimeoutMs, () => this.#giveUp());
+    this.#cancelClose = this.after(this.options.closeTimeoutMs, () => this.#giveUp());
     const leave = (): void => {
       this.outbound.leave();
       this.#link?.close(code, reason);
@@ -208,18 +231,26 @@ export class Session implements LinkOwner {
     atEndOfTurn(() => this.finish({ code: ABNORMAL, reason: "", wasClean: false, error }));
   }
 
-  /** Whether it keeps the process alive. */
+  /** Sets whether it keeps the process alive, also while it waits for its next attempt. */
   keep(on: boolean): void {
     this.#kept = on;
     const link = this.#link;
     if (link !== undefined && !link.released) link.engine.keep(link, on);
+    for (const timer of this.#timers) keepAlive(timer, on);
   }
 
-  /** A timer that keeps the process alive if this does. */
-  after(ms: number, run: () => void): ReturnType<typeof setTimeout> {
-    const timer = setTimeout(run, ms);
-    if (!this.#kept) (timer as { unref?(): void }).unref?.();
-    return timer;
+  /** Starts a timer that keeps the process alive if this does. Returns what stops it. */
+  after(ms: number, run: () => void): () => void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      run();
+    }, ms);
+    this.#timers.add(timer);
+    keepAlive(timer, this.#kept);
+    return () => {
+      this.#timers.delete(timer);
+      clearTimeout(timer);
+    };
   }
 
   dispatch(event: Event): void {
@@ -263,4 +294,11 @@ export class Session implements LinkOwner {
     const { buffer, byteLength } = message;
     return buffer.byteLength === byteLength ? buffer : new Uint8Array(message).buffer;
   }
+}
+
+/** Whether a timer keeps the process alive; a runtime's that has numbers for timers always does. */
+function keepAlive(timer: Timer, on: boolean): void {
+  const { ref, unref } = timer as { ref?(): void; unref?(): void };
+  if (on) ref?.call(timer);
+  else unref?.call(timer);
 }
