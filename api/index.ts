@@ -53,9 +53,9 @@ export type {
   Json,
   ReadRequestOptions,
 } from "./http/types.ts";
+export type { DeflateOptions } from "./internal/deflate.ts";
 export { type TraceLine, type TraceSink, trace } from "./trace.ts";
 export type { HandshakeResponse, HeadersOption, WebSocketOptions } from "./websocket/client-options.ts";
-export type { DeflateOptions } from "./websocket/deflate.ts";
 export type { CloseEventLike, ErrorEventLike, MessageEventLike, WebSocketEventMap } from "./websocket/events.ts";
 export type { CloseInfo } from "./websocket/link.ts";
 export type { WebSocketMessage } from "./websocket/mailbox.ts";
@@ -63,14 +63,16 @@ export type { ReconnectEvent, ReconnectOptions } from "./websocket/schedule.ts";
 export type { BinaryType } from "./websocket/session.ts";
 export type { Sendable } from "./websocket/surface.ts";
 export { WebSocket } from "./websocket/websocket.ts";
-export type { BroadcastResult, SlowClients } from "./ws-server/broadcast.ts";
-export type { UpgradeOptions } from "./ws-server/options.ts";
-export {
-  type BroadcastOptions,
-  type WebSocketCloseOptions,
-  WebSocketServer,
-  type WebSocketServerOptions,
-} from "./ws-server/server.ts";
+export type { BroadcastResult } from "./ws-server/broadcast.ts";
+export type {
+  BroadcastOptions,
+  ProtocolChooser,
+  SlowClients,
+  UpgradeOptions,
+  WebSocketCloseOptions,
+  WebSocketServerOptions,
+} from "./ws-server/options.ts";
+export { WebSocketServer } from "./ws-server/server.ts";
 export { ServerSocket } from "./ws-server/server-socket.ts";
 export { upgrade } from "./ws-server/upgrade.ts";
 

@@ -3,7 +3,7 @@ import type { Ending } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
-import { Codec, type Compression } from "../websocket/deflate.ts";
+import { Codec, type Compression } from "../internal/deflate.ts";
 import { closeCodeOf, Inbound, type Message, type Sink, WINDOW } from "../websocket/inbound.ts";
 import { Channel, Form } from "./channel.ts";
 import { EventContext } from "./context.ts";

@@ -1,9 +1,7 @@
 import type { TlsOptions } from "../../wasm/socket-options.ts";
-import { type Compression, checkDeflate, type DeflateOptions } from "../websocket/deflate.ts";
+import { type Compression, checkDeflate, type DeflateOptions } from "../internal/deflate.ts";
+import { headerPairs, type WsHeaders } from "../internal/handshake.ts";
 import { tlsFault } from "./tls-options.ts";
-
-/** Names with values, as an object or as pairs; a `Headers` object is such. */
-export type WsHeaders = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
 
 /** What `ws.open` takes beside the URL. */
 export interface WsOpenOptions {
@@ -64,19 +62,6 @@ export function checkOptions(url: string, options: unknown): CheckedOptions | st
 function isAuth(auth: unknown): auth is { user: string; password: string } {
   const { user, password } = (auth ?? {}) as { user?: unknown; password?: unknown };
   return typeof user === "string" && typeof password === "string";
-}
-
-/** Headers as pairs, or `undefined` for what are none. */
-export function headerPairs(headers: unknown): [string, string][] | undefined {
-  if (headers === undefined) return [];
-  if (typeof headers !== "object" || headers === null) return undefined;
-  const entries: unknown[] = Symbol.iterator in headers ? [...(headers as Iterable<unknown>)] : Object.entries(headers);
-  const pairs = entries.filter(isPair);
-  return pairs.length === entries.length ? pairs : undefined;
-}
-
-function isPair(entry: unknown): entry is [string, string] {
-  return Array.isArray(entry) && entry.length === 2 && entry.every((part) => typeof part === "string");
 }
 
 /** Subprotocols as a list, or `undefined` for what are none. */

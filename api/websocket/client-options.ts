@@ -1,142 +1,151 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import type { ProxyOption } from "../conn/proxy.ts";
-import { show } from "../handles/arguments.ts";
-import { tlsFault } from "../handles/tls-options.ts";
-import { headerPairs, type WsHeaders } from "../handles/ws-options.ts";
-import { type Compression, checkDeflate, type DeflateOptions } from "./deflate.ts";
-import { checkReconnect, type ReconnectOptions, type Schedule } from "./schedule.ts";
+import { type Compression, type DeflateOptions, deflateRule } from "../internal/deflate.ts";
+import { type HeaderPairs, type HeadersFunction, headersRule, type WsHeaders } from "../internal/handshake.ts";
+import {
+  callback,
+  complete,
+  either,
+  flag,
+  integer,
+  listOf,
+  OptionSet,
+  signal,
+  text,
+  value,
+} from "../internal/options.ts";
+import { tlsOptions } from "../internal/tls-options.ts";
+import { type ReconnectOptions, reconnectRule, type Schedule } from "./schedule.ts";
 
-/** What a server answered a handshake with. */
+/** The server's response to an opening handshake. */
 export interface HandshakeResponse {
-  /** 101 if it accepted. */
+  /** The HTTP status: 101 if the server accepted. */
   readonly status: number;
+  /** The reason phrase. */
   readonly reason: string;
   readonly headers: Headers;
-  /** Who answered. */
+  /** The URL that was requested, after redirects. */
   readonly url: string;
 }
 
-/** Headers of the handshake, or a function that is asked for them before each attempt. */
-export type HeadersOption = WsHeaders | (() => WsHeaders | Promise<WsHeaders>);
+/** Header fields of the handshake, or a function that is called before each attempt. */
+export type HeadersOption = WsHeaders | HeadersFunction;
 
-/** What `new WebSocket` takes beyond the standard. */
+/** The options of `new WebSocket`, all of them beyond the standard. An unknown name is an error. */
 export interface WebSocketOptions {
-  /** Subprotocols that are offered, in order of preference; here or as the second argument. */
+  /** Subprotocols to offer, in order of preference; here or as the second argument. */
   readonly protocols?: string | readonly string[] | undefined;
-  /** Headers of the handshake. A function is asked before each attempt, so that a token can be a fresh one. */
+  /**
+   * Header fields of the handshake. A function is called before each attempt, so that it can fetch a fresh token. If it
+   * throws, rejects or takes longer than `openTimeoutMs` (default: `limits().connectTimeoutMs`), the attempt fails with
+   * ERR_CALLBACK, and `reconnect` decides what follows.
+   */
   readonly headers?: HeadersOption | undefined;
-  /** How TLS is done; for `wss:` only. */
+  /** TLS options, for `wss:` only. */
   readonly tls?: TlsOptions | undefined;
-  /** The HTTP proxy to go through; `null`: none. Left out: as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say. */
+  /** The HTTP proxy to connect through; `null` for none. Default: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. */
   readonly proxy?: ProxyOption;
-  /** A ping after so much silence; without a sign of life for so much longer, the connection is dead. Off at first. */
+  /**
+   * Sends a ping after `intervalMs` without received bytes, and ends the connection with ERR_HEARTBEAT after `timeoutMs`
+   * more. Default: off.
+   */
   readonly heartbeat?: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
   /**
-   * Connects again whenever the connection ends without being asked to. `true`: after 1, 2, 4 … 30 seconds, each shortened
-   * by up to half at random; an array: exactly these seconds, the last of them repeated. Off at first.
+   * Connects again whenever the connection ends without `close` having been called. `true`: after 1, 2, 4 … 30 seconds,
+   * each shortened by up to half at random. An array: after exactly these seconds; the last one repeats. Default: off.
    */
   readonly reconnect?: boolean | readonly number[] | ReconnectOptions | undefined;
-  /** What may be sent before it is open, and while it connects again: so many bytes. None at first. */
+  /** The bytes of messages that may be sent before the WebSocket is open and while it connects again. Default: 0. */
   readonly queue?: { readonly maxBytes: number } | undefined;
-  /** Bytes that may wait to be sent; more end the connection. 268435456 unless this is given. */
+  /** The bytes that may wait to be sent; more end the connection with ERR_BACKPRESSURE. Default: 268435456. */
   readonly maxBuffered?: number | undefined;
-  /** Bytes that a received message may have, also once it is inflated. `limits().maxMessage` unless this is given. */
+  /** The largest message to receive, in bytes, after inflating. Default: `limits().maxMessage`. */
   readonly maxMessage?: number | undefined;
-  /** Frames that a received message may have. `limits().maxFragments` unless this is given. */
+  /** The most frames that a received message may have. Default: `limits().maxFragments`. */
   readonly maxFragments?: number | undefined;
-  /** Is told what the server answered the handshake with, also if it refused. */
+  /** Called with the server's response to the handshake, also if it refuses. */
   readonly onResponse?: ((response: HandshakeResponse) => void) | undefined;
-  /** Redirects that are followed, 0 to 20. None at first. */
+  /** The most redirects to follow, 0 to 20. Default: 0. */
   readonly maxRedirects?: number | undefined;
-  /** Compression of messages, if the server agrees. Off at first. */
+  /** Offers permessage-deflate (RFC 7692). Default: false. */
   readonly deflate?: boolean | DeflateOptions | undefined;
-  /** From an attempt to its open connection, at most. `limits()` have bounds of their own. */
+  /** The most milliseconds from the start of an attempt to the open connection. Default: the bounds of `limits()`. */
   readonly openTimeoutMs?: number | undefined;
-  /** From `close()` to `closed`, at most. `limits().closeTimeoutMs` unless this is given, which it can't exceed. */
+  /** The most milliseconds from `close()` to `closed`, at most `limits().closeTimeoutMs`. Default: that. */
   readonly closeTimeoutMs?: number | undefined;
-  /** Ends it when aborted: what is not open is given up with ERR_ABORTED, what is open is closed. */
+  /** Ends the WebSocket when it aborts: with ERR_ABORTED if it is not open yet, else by `close()`. */
   readonly signal?: AbortSignal | undefined;
-  /** TCP_NODELAY: on unless this is false. */
+  /** TCP_NODELAY. Default: true. */
   readonly noDelay?: boolean | undefined;
-  /** SO_KEEPALIVE, with the time that may pass in silence before the first probe. Off unless this is given. */
+  /** SO_KEEPALIVE, with the idle time before the first probe. Default: false. */
   readonly keepAlive?: boolean | { readonly initialDelayMs: number } | undefined;
 }
 
-/** The same, checked. */
-export interface ClientOptions extends WebSocketOptions {
-  readonly compression: Compression | undefined;
-  readonly schedule: Schedule | undefined;
-  readonly maxBuffered: number;
+/** The same, checked and copied. */
+export interface ClientOptions
+  extends Omit<WebSocketOptions, "deflate" | "headers" | "maxBuffered" | "protocols" | "proxy" | "reconnect"> {
+  readonly protocols?: string | readonly string[] | undefined;
+  readonly headers?: HeaderPairs | HeadersFunction | undefined;
+  readonly proxy?: string | null | undefined;
+  readonly deflate?: Compression | undefined;
+  readonly reconnect?: Schedule | undefined;
+  readonly maxBuffered?: number | undefined;
 }
 
-const MAX_BUFFERED = 2 ** 28;
+/** The largest number of milliseconds that a timer takes, and of bytes that a message has. */
 const MOST = 2 ** 31 - 1;
 
-const numbers = {
-  maxBuffered: [1, Number.MAX_SAFE_INTEGER],
-  maxMessage: [1, MOST],
-  maxFragments: [1, MOST],
-  maxRedirects: [0, 20],
-  openTimeoutMs: [1, MOST],
-  closeTimeoutMs: [1, MOST],
-} as const;
+const positive = integer(1, MOST);
 
-const known: readonly string[] = [
-  ...Object.keys(numbers),
-  "protocols",
-  "headers",
-  "tls",
-  "proxy",
-  "heartbeat",
-  "reconnect",
-  "queue",
-  "onResponse",
-  "deflate",
-  "signal",
-  "noDelay",
-  "keepAlive",
-];
+const names = listOf(text, "a string or a list of strings");
+
+const proxyText = value("the URL of a proxy, or null", (given): given is string => typeof given === "string");
+
+const bounds = new OptionSet<{ intervalMs?: number; timeoutMs?: number }>({
+  intervalMs: positive,
+  timeoutMs: positive,
+});
+
+/** The rule of an option `heartbeat`. */
+export const heartbeatRule = complete(bounds);
+
+const clientOptions = new OptionSet<ClientOptions>({
+  protocols: (given, path) => (typeof given === "string" ? given : names(given, path)),
+  headers: headersRule,
+  tls: tlsOptions.rule,
+  proxy: (given, path) => (given === null ? null : proxyText(given instanceof URL ? given.href : given, path)),
+  heartbeat: heartbeatRule,
+  reconnect: reconnectRule,
+  queue: complete(new OptionSet<{ maxBytes?: number }>({ maxBytes: integer(0, Number.MAX_SAFE_INTEGER) })),
+  maxBuffered: integer(1, Number.MAX_SAFE_INTEGER),
+  maxMessage: positive,
+  maxFragments: positive,
+  onResponse: callback<(response: HandshakeResponse) => void>(),
+  maxRedirects: integer(0, 20),
+  deflate: deflateRule,
+  openTimeoutMs: positive,
+  closeTimeoutMs: positive,
+  signal,
+  noDelay: flag,
+  keepAlive: either(
+    (given) => typeof given === "boolean",
+    flag,
+    complete(new OptionSet<{ initialDelayMs?: number }>({ initialDelayMs: integer(0, MOST) })),
+  ),
+});
 
 /** @throws TwinwireError ERR_ARGUMENT for what is no such option. */
-export function checkClientOptions(given: WebSocketOptions, secure: boolean): ClientOptions {
-  const compression = checkDeflate(given.deflate);
-  const schedule = checkReconnect(given.reconnect);
-  const fault =
-    findFault(given, secure) ??
-    (typeof compression === "string" ? compression : undefined) ??
-    (typeof schedule === "string" ? schedule : undefined);
-  if (fault !== undefined || typeof compression === "string" || typeof schedule === "string") {
-    throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason: fault });
+export function checkClientOptions(given: unknown, secure: boolean): ClientOptions {
+  const options = clientOptions.read("WebSocket", given);
+  /* To connect without TLS where TLS options were given would be worse than to refuse. */
+  if (options.tls !== undefined && !secure) {
+    throw new TwinwireError("ERR_ARGUMENT", {
+      step: "open",
+      operation: "WebSocket",
+      problem: "the option tls has no meaning for a URL that is not wss:",
+      remedy: "write wss:, or leave tls out",
+    });
   }
-  return { ...given, compression, schedule, maxBuffered: given.maxBuffered ?? MAX_BUFFERED };
-}
-
-function findFault(given: WebSocketOptions, secure: boolean): string | undefined {
-  for (const name of Object.keys(given)) if (!known.includes(name)) return `there is no option "${name}"`;
-  for (const [name, [least, most]] of Object.entries(numbers)) {
-    const value = given[name as keyof typeof numbers];
-    if (value === undefined || isWhole(value, least, most)) continue;
-    return `${name} is a whole number from ${least} to ${most}, not ${show(value)}`;
-  }
-  const { headers, tls, heartbeat, queue, onResponse } = given;
-  if (typeof headers !== "function" && headerPairs(headers) === undefined) return "headers are names with texts";
-  if (tls !== undefined) {
-    /* To connect in the clear what was to be protected would be worse than to refuse. */
-    if (!secure) return "tls is for wss: only";
-    const fault = tlsFault(tls);
-    if (fault !== undefined) return fault;
-  }
-  if (heartbeat !== undefined && !(isWhole(heartbeat?.intervalMs, 1, MOST) && isWhole(heartbeat.timeoutMs, 1, MOST))) {
-    return "heartbeat has intervalMs and timeoutMs, whole numbers from 1";
-  }
-  if (queue !== undefined && !isWhole(queue?.maxBytes, 0, Number.MAX_SAFE_INTEGER)) {
-    return "queue has maxBytes, a whole number from 0";
-  }
-  if (onResponse !== undefined && typeof onResponse !== "function") return "onResponse is a function";
-  return undefined;
-}
-
-function isWhole(value: unknown, least: number, most: number): boolean {
-  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+  return options;
 }

@@ -3,7 +3,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
 import { proxyFor } from "../conn/proxy.ts";
-import { headerPairs } from "../handles/ws-options.ts";
+import { type HeaderPairs, headerPairs } from "../internal/handshake.ts";
 import type { ClientOptions, HandshakeResponse } from "./client-options.ts";
 import type { Dialer, Sequel } from "./dialing.ts";
 import { type CloseInfo, Link } from "./link.ts";
@@ -25,8 +25,6 @@ interface Attempt {
   link: Link | undefined;
   cancelTimeout: (() => void) | undefined;
 }
-
-type Pairs = readonly (readonly [string, string])[];
 
 /** Makes the connections of a client: attempt by attempt, redirect by redirect. */
 export class ClientDialer implements Dialer {
@@ -64,7 +62,7 @@ export class ClientDialer implements Dialer {
 
   opened(): void {
     this.#endAttempt();
-    const { schedule } = this.#options;
+    const { reconnect: schedule } = this.#options;
     if (schedule !== undefined) schedule.attempts = 0;
   }
 
@@ -72,7 +70,7 @@ export class ClientDialer implements Dialer {
     if (this.#stopped) return END;
     if (info.error?.code === "ERR_WS_REFUSED" && this.#isRedirected()) return ELSEWHERE;
     this.#endAttempt();
-    const { schedule, headers } = this.#options;
+    const { reconnect: schedule, headers } = this.#options;
     if (schedule === undefined || (!opened && isHopeless(info, typeof headers === "function"))) return END;
     const status = info.error?.code === "ERR_WS_REFUSED" ? info.error.detail : 0;
     let verdict: boolean | PromiseLike<boolean>;
@@ -175,7 +173,7 @@ export class ClientDialer implements Dialer {
     this.#response = undefined;
     const { headers } = this.#options;
     if (typeof headers !== "function") {
-      this.#open(attempt, headerPairs(headers) ?? []);
+      this.#open(attempt, headers ?? []);
       return;
     }
     this.#bounded(Promise.resolve().then(headers).then(pairsOf), "headers").then(
@@ -184,9 +182,9 @@ export class ClientDialer implements Dialer {
     );
   }
 
-  #open(attempt: Attempt, headers: Pairs): void {
+  #open(attempt: Attempt, headers: HeaderPairs): void {
     if (this.#attempt !== attempt) return;
-    const { maxMessage = 0, maxFragments = 0, compression, tls, heartbeat } = this.#options;
+    const { maxMessage = 0, maxFragments = 0, deflate: compression, tls, heartbeat } = this.#options;
     const engine = this.#engine;
     const link = new Link(engine, this.#address, this.#session, { maxMessage, compression, server: false });
     link.options = { noDelay: this.#options.noDelay, keepAlive: this.#options.keepAlive };
@@ -217,7 +215,7 @@ export class ClientDialer implements Dialer {
     if (result < 0) this.#failed(attempt, this.#fault(errorCode(result)));
   }
 
-  #addRequest(handle: number, headers: Pairs): number {
+  #addRequest(handle: number, headers: HeaderPairs): number {
     const engine = this.#engine;
     const { username, password, host } = this.#url;
     const other = host !== this.#first.host || this.#url.protocol !== this.#first.protocol;
@@ -284,7 +282,7 @@ function decoded(text: string): string {
 }
 
 /** @throws TypeError for what `headers` may not return. */
-function pairsOf(headers: unknown): Pairs {
+function pairsOf(headers: unknown): HeaderPairs {
   const pairs = headerPairs(headers);
   if (pairs === undefined) throw new TypeError("headers are names with string values");
   return pairs;

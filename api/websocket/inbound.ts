@@ -2,7 +2,7 @@ import { type ErrorCode, EventFlag } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { Joiner } from "../../wasm/joiner.ts";
 import { strictUtf8Text } from "../../wasm/text.ts";
-import type { Codec } from "./deflate.ts";
+import type { Codec } from "../internal/deflate.ts";
 
 const WHOLE = EventFlag.FIRST | EventFlag.FINAL;
 

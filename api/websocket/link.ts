@@ -5,7 +5,7 @@ import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts"
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
-import { Codec, type Coded, type Compression } from "./deflate.ts";
+import { Codec, type Coded, type Compression } from "../internal/deflate.ts";
 import { closeCodeOf, Inbound, type Message, type Sink, WINDOW } from "./inbound.ts";
 
 /** RFC 6455 7.1.5 */
@@ -31,8 +31,8 @@ export interface LinkOwner {
   /** Whether another message can be taken now; if not, `Link.resume` is to be called later. */
   linkHasRoom(): boolean;
   linkDrain(): void;
-  /** The connection is closing: the peer asked for it, or something is wrong. */
-  linkClosing(): void;
+  /** The connection is closing: the peer asked for it, or there is an error. */
+  linkClosing(error: TwinwireError | undefined): void;
   /** It is over, or never came to be. `opened`: whether it had been open. */
   linkEnded(info: CloseInfo, opened: boolean): void;
   /** A pong, and its payload. */
@@ -107,8 +107,8 @@ export class Link extends Endpoint implements Sink {
     engine.setWindow(handle, WINDOW);
     /* Whoever awaited the opening may begin to listen before the first message is told, though both came at once. */
     this.#inbound.hold();
-    this.#owner.linkOpened(this);
     atEndOfTurn(() => this.#inbound.release());
+    this.#owner.linkOpened(this);
   }
 
   override message(at: number, size: number, flags: number): void {
@@ -132,7 +132,7 @@ export class Link extends Endpoint implements Sink {
 
   override closing(_code: number, at: number, size: number): void {
     this.#reason = this.engine.memory.utf8(at, size);
-    this.#inbound.after(() => this.#owner.linkClosing());
+    this.#inbound.after(() => this.#owner.linkClosing(undefined));
   }
 
   override httpHead(at: number, size: number, flags: number, code: number): void {
@@ -143,7 +143,8 @@ export class Link extends Endpoint implements Sink {
 
   override error(make: () => TwinwireError): void {
     this.#failure ??= make();
-    if (this.#opened) this.#inbound.after(() => this.#owner.linkClosing());
+    const failure = this.#failure;
+    if (this.#opened) this.#inbound.after(() => this.#owner.linkClosing(failure));
   }
 
   override disconnected({ code, clean, unsent }: Ending): void {
@@ -209,8 +210,8 @@ export class Link extends Endpoint implements Sink {
     if (this.#ended) return;
     this.#failure ??= error;
     this.#inbound.drop();
-    this.#owner.linkClosing();
     this.close(code, "");
+    this.#owner.linkClosing(this.#failure);
   }
 
   /** A message has begun and can't be ended. */

@@ -17,8 +17,10 @@ const DONE: Result = { done: true, value: undefined };
 /** Messages that wait for a loop, or a loop that waits for messages. */
 export class Mailbox {
   readonly #window: number;
-  /** So many bytes of the connection's are used up. */
+  /** Returns bytes to the connection's window. */
   readonly #used: (credit: number) => void;
+  /** Credit of messages that were handed out, and whose reader has not asked for another one yet. */
+  #held = 0;
   #items: Item[] = [];
   #size = 0;
   #waiting: { resolve(result: Result): void; reject(error: TwinwireError): void }[] = [];
@@ -43,7 +45,8 @@ export class Mailbox {
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) {
       waiting.resolve({ done: false, value: outgoing(message) });
-      this.#used(credit);
+      if (this.#waiting.length > 0) this.#used(credit);
+      else this.#held += credit;
       return;
     }
     /* Even an empty one takes some memory. */
@@ -65,6 +68,7 @@ export class Mailbox {
     this.active = true;
     const leave = async (): Promise<Result> => {
       this.#looping = false;
+      this.#release();
       for (const waiting of this.#waiting.splice(0)) waiting.resolve(DONE);
       return DONE;
     };
@@ -77,16 +81,24 @@ export class Mailbox {
   }
 
   #next(): Promise<Result> {
+    this.#release();
     const item = this.#items.shift();
     if (item !== undefined) {
       this.#size -= item.size;
-      this.#used(item.credit);
+      this.#held = item.credit;
       return Promise.resolve({ done: false, value: outgoing(item.message) });
     }
     return new Promise((resolve, reject) => {
       if (this.#end === undefined) this.#waiting.push({ resolve, reject });
       else this.#finish({ resolve, reject });
     });
+  }
+
+  /** The reader has come back: what it took is done with. */
+  #release(): void {
+    const held = this.#held;
+    this.#held = 0;
+    this.#used(held);
   }
 
   #finish({ resolve, reject }: { resolve(result: Result): void; reject(error: TwinwireError): void }): void {

@@ -1,4 +1,4 @@
-import { show } from "../handles/arguments.ts";
+import { callback, listOf, number, OptionSet, type Rule } from "../internal/options.ts";
 import type { CloseInfo } from "./link.ts";
 
 /** What is asked about before another attempt. */
@@ -13,25 +13,26 @@ export interface ReconnectEvent extends CloseInfo {
 
 /** How a WebSocket connects again. */
 export interface ReconnectOptions {
-  /** Seconds before each attempt, exactly; the last is repeated. The rest does not matter then, but `jitter`. */
+  /** Seconds before each attempt, exact; the last one repeats. `minDelayMs` and `maxDelayMs` have no effect then. */
   readonly delays?: readonly number[] | undefined;
-  /** Milliseconds before the first attempt; 1000 unless this is given. Each further one takes twice as long. */
+  /** Milliseconds before the first attempt; the delay doubles with each further one. Default: 1000. */
   readonly minDelayMs?: number | undefined;
-  /** Milliseconds at most; 30000 unless this is given. */
+  /** The longest delay in milliseconds. Default: 30000. */
   readonly maxDelayMs?: number | undefined;
-  /** The part of each delay that is left to chance, 0 to 1; 0.5 unless this is given, and 0 with `delays`. */
+  /** The part of each delay that is random, 0 to 1. Default: 0.5, or 0 with `delays`. */
   readonly jitter?: number | undefined;
   /**
    * Decides whether there is another attempt. It may be async, and has then `openTimeoutMs` (default:
    * `limits().connectTimeoutMs`) to decide. If it throws, rejects or takes longer, the WebSocket ends with ERR_CALLBACK.
    * Default: yes, except after close code 1008 and after a handshake that was refused with 4xx other than 408 and 429.
    */
-  readonly shouldReconnect?: ((event: ReconnectEvent) => boolean | PromiseLike<boolean>) | undefined;
+  readonly shouldReconnect?: Decision | undefined;
 }
 
 const POLICY = 1008;
 const MOST_S = 86_400;
-const names = ["delays", "minDelayMs", "maxDelayMs", "jitter", "shouldReconnect"];
+
+type Decision = (event: ReconnectEvent) => boolean | PromiseLike<boolean>;
 
 /** When there is another attempt. */
 export class Schedule {
@@ -39,7 +40,7 @@ export class Schedule {
   readonly #minMs: number;
   readonly #maxMs: number;
   readonly #jitter: number;
-  readonly #should: (event: ReconnectEvent) => boolean | PromiseLike<boolean>;
+  readonly #should: Decision;
   /** Attempts since it was last open. */
   attempts = 0;
 
@@ -81,27 +82,17 @@ function byDefault({ code, opened, status }: ReconnectEvent): boolean {
   return status < 400 || status > 499 || status === 408 || status === 429;
 }
 
-/** Checks what an application wants; `undefined`: not to connect again. A text says what is wrong with it. */
-export function checkReconnect(option: unknown): Schedule | undefined | string {
-  if (option === undefined || option === false) return undefined;
-  if (option === true) return new Schedule({});
-  if (typeof option !== "object" || option === null)
-    return `reconnect is true, an array or an object, not ${show(option)}`;
-  const options = Array.isArray(option) ? { delays: option } : (option as ReconnectOptions);
-  return findFault(options) ?? new Schedule(options);
-}
+const reconnectOptions = new OptionSet<ReconnectOptions>({
+  delays: listOf(number(0, MOST_S), `a list of one or more numbers of seconds from 0 to ${MOST_S}`, 1),
+  minDelayMs: number(0, MOST_S * 1_000),
+  maxDelayMs: number(0, MOST_S * 1_000),
+  jitter: number(0, 1),
+  shouldReconnect: callback<Decision>(),
+});
 
-function findFault(options: ReconnectOptions): string | undefined {
-  for (const name of Object.keys(options)) if (!names.includes(name)) return `there is no reconnect.${name}`;
-  const { delays, minDelayMs, maxDelayMs, jitter, shouldReconnect } = options;
-  const isDelay = (value: unknown, most: number): boolean => typeof value === "number" && value >= 0 && value <= most;
-  if (delays !== undefined && !(delays.length > 0 && delays.every((it) => isDelay(it, MOST_S)))) {
-    return `reconnect delays are one or more numbers of seconds from 0 to ${MOST_S}`;
-  }
-  for (const ms of [minDelayMs, maxDelayMs]) {
-    if (ms !== undefined && !isDelay(ms, MOST_S * 1_000)) return "minDelayMs and maxDelayMs are milliseconds from 0";
-  }
-  if (jitter !== undefined && !isDelay(jitter, 1)) return "jitter is a number from 0 to 1";
-  if (shouldReconnect !== undefined && typeof shouldReconnect !== "function") return "shouldReconnect is a function";
-  return undefined;
-}
+/** The rule of an option `reconnect`: `true`, `false`, delays in seconds, or `ReconnectOptions`. */
+export const reconnectRule: Rule<Schedule | undefined> = (given, path) => {
+  if (given === false) return undefined;
+  const options = given === true ? {} : Array.isArray(given) ? { delays: given } : given;
+  return new Schedule(reconnectOptions.rule(options, path));
+};

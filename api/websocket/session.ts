@@ -4,7 +4,7 @@ import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import { report } from "../../wasm/report.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { Waiter } from "../conn/waiting.ts";
-import { extensionsText } from "./deflate.ts";
+import { extensionsText } from "../internal/deflate.ts";
 import type { Dialer, Sequel } from "./dialing.ts";
 import { closeEvent, errorEvent, messageEvent } from "./events.ts";
 import { WINDOW } from "./inbound.ts";
@@ -47,7 +47,9 @@ export class Session implements LinkOwner {
   target: EventTarget | undefined;
   dialer: Dialer | undefined;
   /** Takes messages instead of `message` events. */
-  onMessage: ((message: string | Uint8Array) => void) | undefined;
+  onMessage: ((message: string | Uint8Array) => unknown) | undefined;
+  /** Called with what `onMessage` throws. */
+  onFailure: (error: unknown) => void = report;
   readyState: ReadyState = ReadyState.CONNECTING;
   binaryType: BinaryType = "blob";
   extensions = "";
@@ -56,6 +58,8 @@ export class Session implements LinkOwner {
   #link: Link | undefined;
   #opened: Waiter<void> | undefined;
   #failure: TwinwireError | undefined;
+  /** The last error for which an event was dispatched. */
+  #reported: TwinwireError | undefined;
   readonly #closed = new Waiter<CloseInfo>();
   #cancelClose: (() => void) | undefined;
   readonly #timers = new Set<Timer>();
@@ -124,13 +128,17 @@ export class Session implements LinkOwner {
   }
 
   linkMessage(message: string | Uint8Array, credit: number): void {
-    /* As in the standard: what comes while it closes is nobody's. */
-    if (this.readyState === ReadyState.OPEN && this.mailbox.active) {
+    /* As in the standard: a message that arrives after `close` was called is discarded. */
+    if (this.readyState !== ReadyState.OPEN) {
+      this.#link?.consumed(credit);
+    } else if (this.mailbox.active) {
       this.mailbox.put(message, credit);
-      return;
+    } else if (this.onMessage !== undefined) {
+      this.#handle(this.onMessage, message, credit);
+    } else {
+      this.dispatch(messageEvent(this.#data(message), this.#origin));
+      this.#link?.consumed(credit);
     }
-    if (this.readyState === ReadyState.OPEN) this.#tell(message);
-    this.#link?.consumed(credit);
   }
 
   linkHasRoom(): boolean {
@@ -149,8 +157,9 @@ export class Session implements LinkOwner {
     this.dialer?.head(status, head);
   }
 
-  linkClosing(): void {
+  linkClosing(error: TwinwireError | undefined): void {
     if (this.readyState === ReadyState.OPEN) this.readyState = ReadyState.CLOSING;
+    if (error !== undefined) this.#report(error);
   }
 
   linkEnded(info: CloseInfo, opened: boolean): void {
@@ -183,7 +192,7 @@ export class Session implements LinkOwner {
       this.#leaveLink(true, info);
     } else {
       this.#awaitNext(info, opened);
-      if (info.error !== undefined) this.dispatch(errorEvent(info.error));
+      if (info.error !== undefined) this.#report(info.error);
       if (opened) this.dispatch(closeEvent(info));
     }
   }
@@ -199,7 +208,7 @@ export class Session implements LinkOwner {
     this.mailbox.end(this.#closedByUs ? null : (info.error ?? null));
     this.#opened?.reject(info.error ?? this.#overFault());
     this.#closed.resolve(info);
-    if (info.error !== undefined) this.dispatch(errorEvent(info.error));
+    if (info.error !== undefined) this.#report(info.error);
     this.dispatch(closeEvent(info));
   }
 
@@ -257,6 +266,13 @@ export class Session implements LinkOwner {
     this.target?.dispatchEvent(event);
   }
 
+  /** An error is reported when it occurs; the end of its connection may follow much later. */
+  #report(error: TwinwireError): void {
+    if (error === this.#reported) return;
+    this.#reported = error;
+    this.dispatch(errorEvent(error));
+  }
+
   #overFault(): TwinwireError {
     return this.fault("ERR_STATE", "it is closed");
   }
@@ -276,16 +292,23 @@ export class Session implements LinkOwner {
     this.#link = undefined;
   }
 
-  #tell(message: string | Uint8Array): void {
-    if (this.onMessage === undefined) {
-      this.dispatch(messageEvent(this.#data(message), this.#origin));
-      return;
-    }
+  /** A promise that the application returns keeps its place in the window until it is settled. */
+  #handle(onMessage: (message: string | Uint8Array) => unknown, message: string | Uint8Array, credit: number): void {
+    const link = this.#link;
+    const done = (): void => link?.consumed(credit);
     try {
-      this.onMessage(message);
+      const result = onMessage(message);
+      if (result instanceof Promise) {
+        result.then(done, (error: unknown) => {
+          done();
+          this.onFailure(error);
+        });
+        return;
+      }
     } catch (error) {
-      report(error);
+      this.onFailure(error);
     }
+    done();
   }
 
   #data(message: string | Uint8Array): unknown {

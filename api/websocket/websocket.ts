@@ -6,6 +6,8 @@ import { webSocketUrl } from "./response.ts";
 import { ReadyState, Session } from "./session.ts";
 import { WebSocketSurface } from "./surface.ts";
 
+const MAX_BUFFERED = 2 ** 28;
+
 /** RFC 9110 5.6.2 */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
@@ -38,10 +40,11 @@ export class WebSocket extends WebSocketSurface {
     if (args.length === 0) throw new TypeError("WebSocket: 1 argument is needed");
     const [url, protocols, options] = args;
     const target = urlOf(url);
-    const [names, given] = argumentsOf(protocols, options);
-    const checked = checkClientOptions(given, target.protocol === "wss:");
+    const isOptions = typeof protocols === "object" && protocols !== null && !(Symbol.iterator in protocols);
+    const checked = checkClientOptions(options ?? (isOptions ? protocols : undefined), target.protocol === "wss:");
+    const names = protocolsOf(isOptions || protocols === undefined ? (checked.protocols ?? []) : protocols);
     const engine = defaultEngine();
-    if (checked.compression !== undefined && engine.deflateHost === undefined) {
+    if (checked.deflate !== undefined && engine.deflateHost === undefined) {
       throw new TwinwireError("ERR_UNSUPPORTED", {
         step: "open",
         reason: "this runtime has no zlib: leave deflate out",
@@ -51,7 +54,7 @@ export class WebSocket extends WebSocketSurface {
       checked.closeTimeoutMs ?? engine.limits.closeTimeoutMs,
       engine.limits.closeTimeoutMs,
     );
-    const { maxBuffered, queue } = checked;
+    const { maxBuffered = MAX_BUFFERED, queue } = checked;
     const origin = target.origin === "null" ? `${target.protocol}//${target.host}` : target.origin;
     const session = new Session(target.href, origin, {
       closeTimeoutMs,
@@ -105,17 +108,14 @@ function urlOf(given: unknown): URL {
   return url;
 }
 
-/** Subprotocols and options, by which of both the second argument is. */
-function argumentsOf(second: unknown, third: unknown): [readonly string[], WebSocketOptions] {
-  const isOptions = typeof second === "object" && second !== null && !(Symbol.iterator in second);
-  const options = (third ?? (isOptions ? second : {})) as WebSocketOptions;
-  const given = isOptions || second === undefined ? (options.protocols ?? []) : second;
+/** Converts subprotocols as Web IDL does, and checks them. */
+function protocolsOf(given: unknown): readonly string[] {
   const names = typeof given === "object" && given !== null ? [...(given as Iterable<unknown>)] : [given];
   const protocols = names.map((name) => `${name}`);
   for (const name of protocols) if (!TOKEN.test(name)) throw syntaxError(`"${name}" is no subprotocol`);
   const distinct = new Set(protocols.map((name) => name.toLowerCase()));
   if (distinct.size < protocols.length) throw syntaxError("a subprotocol is offered twice");
-  return [protocols, options];
+  return protocols;
 }
 
 function syntaxError(message: string, cause?: unknown): DOMException {

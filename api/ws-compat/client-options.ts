@@ -3,7 +3,7 @@ import type { Pem, TlsOptions } from "../../wasm/socket-options.ts";
 import type { ProxyOption } from "../conn/proxy.ts";
 import { show } from "../handles/arguments.ts";
 import { tlsFault } from "../handles/tls-options.ts";
-import { type Compression, checkDeflate } from "../websocket/deflate.ts";
+import { type Compression, checkDeflate } from "../internal/deflate.ts";
 
 /** permessage-deflate, with the names of `ws`. */
 export interface PerMessageDeflateOptions {

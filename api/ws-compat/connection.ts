@@ -3,8 +3,9 @@ import type { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import { Errors } from "../../wasm/abi.gen.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
+import { report } from "../../wasm/report.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
-import { extensionsText } from "../websocket/deflate.ts";
+import { extensionsText } from "../internal/deflate.ts";
 import type { CloseInfo } from "../websocket/link.ts";
 import { Outbound } from "../websocket/outbound.ts";
 import { ReadyState } from "../websocket/session.ts";
@@ -50,6 +51,8 @@ export class Connection implements CompatOwner {
   socket: unknown = null;
   closeTimeoutMs: number;
   #closeCode = ABNORMAL;
+  /** Whether an error was emitted. */
+  #failed = false;
   #closeReason: Buffer = EMPTY;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Pings and pongs that wait for room. */
@@ -75,13 +78,22 @@ export class Connection implements CompatOwner {
     this.protocol = typeof protocol === "string" ? protocol : "";
     this.extensions = extensionsText(link.deflate).split(";", 1)[0] ?? "";
     this.outbound.attach(link);
-    this.emitter.emit("open");
+    this.emit("open");
+  }
+
+  /** Calls listeners. What one throws is an uncaught exception, and what goes on here is not disturbed. */
+  emit(name: string, ...values: unknown[]): void {
+    try {
+      this.emitter.emit(name, ...values);
+    } catch (error) {
+      report(error);
+    }
   }
 
   linkMessage(message: string | Uint8Array, credit: number): void {
     if (this.readyState === ReadyState.OPEN) {
-      if (typeof message === "string") this.emitter.emit("message", Buffer.from(message), false);
-      else this.emitter.emit("message", this.#binary(message as Uint8Array<ArrayBuffer>), true);
+      if (typeof message === "string") this.emit("message", Buffer.from(message), false);
+      else this.emit("message", this.#binary(message as Uint8Array<ArrayBuffer>), true);
     }
     this.link?.consumed(credit);
   }
@@ -96,11 +108,11 @@ export class Connection implements CompatOwner {
   }
 
   linkPinged(data: Buffer): void {
-    if (this.readyState === ReadyState.OPEN) this.emitter.emit("ping", data);
+    if (this.readyState === ReadyState.OPEN) this.emit("ping", data);
   }
 
   linkPonged(data: Buffer): void {
-    if (this.readyState === ReadyState.OPEN) this.emitter.emit("pong", data);
+    if (this.readyState === ReadyState.OPEN) this.emit("pong", data);
   }
 
   linkPong(): void {}
@@ -114,9 +126,14 @@ export class Connection implements CompatOwner {
     this.#closeReason = reason;
   }
 
-  linkClosing(): void {
-    if (this.readyState !== ReadyState.OPEN) return;
-    this.readyState = ReadyState.CLOSING;
+  linkClosing(failure: TwinwireError | undefined): void {
+    if (this.readyState === ReadyState.OPEN) this.readyState = ReadyState.CLOSING;
+    const error = failure === undefined ? undefined : brokenError(failure);
+    if (error === undefined || this.#failed) return;
+    this.#failed = true;
+    this.#closeCode = ABNORMAL;
+    this.#closeReason = EMPTY;
+    this.emit("error", error);
   }
 
   linkEnded(info: CloseInfo, opened: boolean): void {
@@ -126,14 +143,9 @@ export class Connection implements CompatOwner {
     }
     this.readyState = ReadyState.CLOSING;
     this.wasClean = info.wasClean;
-    /* What the last message has set off is done by then, as where the socket's own end has to be awaited. */
+    /* By then what the last message has set off is done, as where the end of the socket has to be awaited. */
     atEndOfTurn(() => this.#over(info.error));
-    const error = info.error === undefined ? undefined : brokenError(info.error);
-    if (error !== undefined) {
-      this.#closeCode = ABNORMAL;
-      this.#closeReason = EMPTY;
-      this.emitter.emit("error", error);
-    }
+    this.linkClosing(info.error);
   }
 
   /** Gives up what was never open: `error`, then `close`. */
@@ -141,11 +153,8 @@ export class Connection implements CompatOwner {
     if (this.readyState === ReadyState.CLOSED) return;
     this.readyState = ReadyState.CLOSING;
     this.opening?.stop();
-    try {
-      this.emitter.emit("error", error);
-    } finally {
-      this.#over(undefined);
-    }
+    this.emit("error", error);
+    this.#over(undefined);
   }
 
   /** As `fail`, on a later turn: from inside the application's own call. */
@@ -208,7 +217,7 @@ export class Connection implements CompatOwner {
     const why = error ?? new TwinwireError("ERR_STATE", { step: "send", reason: "the connection has ended" });
     this.outbound.detach(false, why, this.link?.unsent ?? 0);
     for (const control of this.#controls.splice(0)) control();
-    this.emitter.emit("close", this.#closeCode, this.#closeReason);
+    this.emit("close", this.#closeCode, this.#closeReason);
   }
 
   #binary(bytes: Uint8Array<ArrayBuffer>): unknown {

@@ -49,7 +49,7 @@ export class Dial implements Opening {
   head(status: number, text: string): void {
     if (status < 200 && status !== 101) return; /* another one follows */
     this.#head = headOf(status, text);
-    if (status === 101) this.#connection.emitter.emit("upgrade", this.#head);
+    if (status === 101) this.#connection.emit("upgrade", this.#head);
   }
 
   fault(link: CompatLink): Error | undefined {
@@ -91,12 +91,12 @@ export class Dial implements Opening {
       }
       this.#url = target;
       connection.url = target.href;
-      connection.emitter.emit("redirect", target.href, this.#request());
+      connection.emit("redirect", target.href, this.#request());
       if (!this.#stopped) atEndOfTurn(() => this.#again());
       return true;
     }
     if (connection.emitter.listenerCount("unexpected-response") === 0) return false;
-    connection.emitter.emit("unexpected-response", this.#request(), responseOf(head));
+    connection.emit("unexpected-response", this.#request(), responseOf(head));
     return true;
   }
 

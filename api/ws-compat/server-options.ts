@@ -22,7 +22,10 @@ export interface ServerOptions {
   readonly noServer?: boolean | undefined;
   readonly path?: string | undefined;
   readonly clientTracking?: boolean | undefined;
-  readonly handleProtocols?: ((protocols: Set<string>, request: IncomingMessage) => string | false) | undefined;
+  /** Chooses a subprotocol; what is falsy: none. Default: the first that the client offers. */
+  readonly handleProtocols?:
+    | ((protocols: Set<string>, request: IncomingMessage) => string | false | null | undefined)
+    | undefined;
   readonly verifyClient?: ((info: ClientInfo) => boolean) | ((info: ClientInfo, done: Verdict) => void) | undefined;
   readonly perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
   readonly maxPayload?: number | undefined;

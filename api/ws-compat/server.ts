@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import process from "node:process";
 import type { Duplex } from "node:stream";
 import { defaultEngine } from "../../wasm/host.ts";
-import type { Compression } from "../websocket/deflate.ts";
+import type { Compression } from "../internal/deflate.ts";
 import { checkAdoption } from "./adoption.ts";
 import { compressionOf, maxMessageOf } from "./client-options.ts";
 import type { WebSocketServerEvents } from "./events.ts";
@@ -122,8 +122,8 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
         if (verified) complete();
         else refuse(socket, code ?? 401, message, headers);
       };
-      (verifyClient as (info: ClientInfo, done: Verdict) => void)(info, verdict);
-    } else if ((verifyClient as (info: ClientInfo) => boolean)(info)) {
+      this.#ask(socket, () => (verifyClient as (info: ClientInfo, done: Verdict) => void)(info, verdict));
+    } else if (this.#ask(socket, () => (verifyClient as (info: ClientInfo) => boolean)(info))) {
       complete();
     } else {
       refuse(socket, 401);
@@ -146,29 +146,46 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
         "server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration",
       );
     }
-    this.#taken.add(socket);
     if (this.#state !== State.RUNNING) {
       refuse(socket, 503);
       return;
     }
     const { options } = this;
-    const chosen = offered.size === 0 ? "" : (options.handleProtocols?.(offered, request) ?? first(offered));
+    const protocol = this.#ask(socket, () => chooseProtocol(offered, options, request));
+    this.#taken.add(socket);
     accept({
       request,
       socket,
       head,
-      protocol: chosen || "",
+      protocol,
       compression: this.#compression,
       maxMessage: maxMessageOf(options.maxPayload),
       maxFragments: options.maxFragments ?? 0,
       autoPong: options.autoPong ?? true,
       make: () => new (options.WebSocket ?? WebSocket)(null, undefined, { closeTimeout: options.closeTimeout }),
       headers: (lines) => this.emit("headers", lines, request),
+      failed: (error) => this.#failed(error),
       open: (ws) => {
         this.#track(ws);
         accepted(ws, request);
       },
     });
+  }
+
+  /** Calls a function of the application's. If it throws, the client gets 500, and the caller what it throws, as with `ws`. */
+  #ask<T>(socket: Duplex, call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      if (!socket.destroyed && !this.#taken.has(socket)) refuse(socket, 500);
+      throw error;
+    }
+  }
+
+  /** An upgrade failed for a reason of ours, such as a header line that is none. */
+  #failed(error: Error): void {
+    if (this.listenerCount("error") > 0) this.emit("error", error);
+    else process.emitWarning(error);
   }
 
   #track(ws: WebSocket): void {
@@ -207,9 +224,13 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   }
 }
 
-function first(names: Set<string>): string {
-  const [name = ""] = names;
-  return name;
+/** The subprotocol that the server answers, `""` for none. As with `ws`, it need not be one of the offers. */
+function chooseProtocol(offered: Set<string>, options: ServerOptions, request: IncomingMessage): string {
+  if (offered.size === 0) return "";
+  const { handleProtocols } = options;
+  if (handleProtocols) return String(handleProtocols(offered, request) || "");
+  const [first = ""] = offered;
+  return first;
 }
 
 /** RFC 9110 15.5.22: whoever asks a WebSocket server for something else. */

@@ -8,7 +8,7 @@ import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { FieldText } from "../http/fields.ts";
-import type { Compression } from "../websocket/deflate.ts";
+import type { Compression } from "../internal/deflate.ts";
 import { Adopted, adopt } from "./adoption.ts";
 import { CompatLink } from "./link.ts";
 import { refusalText, refuse } from "./refuse.ts";
@@ -34,6 +34,8 @@ export interface Acceptance {
   headers(lines: string[]): void;
   /** It is open. */
   open(ws: WebSocket): void;
+  /** It failed for a reason that the client has not caused. The client got 500. */
+  failed(error: Error): void;
 }
 
 /** Hands a connection whose request has been judged to the engine, which answers it. On a later turn: `open`. */
@@ -50,36 +52,54 @@ export function accept(acceptance: Acceptance): void {
   adopt(adopted, socket, acceptance.head);
 }
 
-/** The connection is the engine's. */
+/** The engine has taken the connection over. */
 function begin(acceptance: Acceptance, adopted: Adopted): void {
   const engine = defaultEngine();
-  const ws = acceptance.make();
+  let ws: WebSocket;
+  let fields: FieldText;
+  try {
+    ws = acceptance.make();
+    fields = furtherFields(acceptance);
+  } catch (error) {
+    refuseAdopted(engine, adopted, 500);
+    acceptance.failed(error as Error);
+    return;
+  }
   const connection = connectionOf(ws);
   const { compression, maxMessage, protocol, request } = acceptance;
   const link = new CompatLink(engine, adopted.address, connection, { maxMessage, compression, server: true });
-  const lines = answerLines(request, protocol);
-  const shown = [...lines];
-  acceptance.headers(lines);
-  const fields = new FieldText();
-  for (const line of lines) if (!shown.includes(line)) addLine(fields, line);
   const { handle } = adopted;
-  const result = engine.wsAccept(link, handle, headOf(request), {
+  const result = engine.wsAccept(link, handle, headOf(request, protocol), {
     protocol,
     fields: fields.text,
     fieldCount: fields.count,
     deflate: compression?.parameters ?? 0,
   });
   if (result < 0) {
-    refuseAdopted(engine, adopted, result);
+    const code = errorCode(result);
+    const busy = code === "ERR_LIMIT" || code === "ERR_BACKPRESSURE" || code === "ERR_MEMORY";
+    refuseAdopted(engine, adopted, busy ? 503 : code === "ERR_WS_HANDSHAKE" ? 400 : 500);
+    if (busy || code === "ERR_WS_HANDSHAKE") return;
+    acceptance.failed(new TwinwireError(code, { step: "accept", address: adopted.address }));
     return;
   }
   engine.setWsOptions(handle, acceptance.autoPong ? 0 : WsOption.NO_AUTO_PONG, maxMessage, acceptance.maxFragments);
   connection.socket = acceptance.socket;
-  /* By then the answer has left, and no message has been told. */
+  /* By then the response has left, and no message has been delivered. */
   atEndOfTurn(() => {
     if (ws.readyState !== ws.CLOSED) acceptance.open(ws);
   });
   link.connected();
+}
+
+/** The header lines that listeners add. */
+function furtherFields({ request, protocol, headers }: Acceptance): FieldText {
+  const lines = answerLines(request, protocol);
+  const shown = [...lines];
+  headers(lines);
+  const fields = new FieldText();
+  for (const line of lines) if (!shown.includes(line)) addLine(fields, line);
+  return fields;
 }
 
 /** The lines that the engine writes, as `headers` listeners of `ws` see them. */
@@ -96,19 +116,19 @@ function addLine(fields: FieldText, line: string): void {
   if (colon > 0) fields.add(line.slice(0, colon), line.slice(colon + 1).trim());
 }
 
-/** The head as it came: node:http keeps its fields, not its bytes. */
-function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): Uint8Array {
+/**
+ * The head as it came: node:http keeps its fields, not its bytes. The engine lets a server choose only what was offered;
+ * `ws` leaves that to the client, so the choice is added to the offers.
+ */
+function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage, protocol: string): Uint8Array {
   let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
   for (let at = 0; at < rawHeaders.length; at += 2) text += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;
+  if (protocol !== "") text += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
   return Buffer.from(`${text}\r\n`, "latin1");
 }
 
-/** The engine answers nothing: we do, and end it. */
-function refuseAdopted(engine: Engine, adopted: Adopted, result: number): void {
-  const code = errorCode(result);
-  const busy = code === "ERR_LIMIT" || code === "ERR_BACKPRESSURE" || code === "ERR_MEMORY";
-  engine.send(adopted.handle, refusalText(busy ? 503 : code === "ERR_WS_HANDSHAKE" ? 400 : 500));
+/** Responds on a connection that the engine has, and ends it. */
+function refuseAdopted(engine: Engine, adopted: Adopted, status: number): void {
+  engine.send(adopted.handle, refusalText(status));
   engine.close(adopted);
-  if (busy || code === "ERR_WS_HANDSHAKE") return;
-  throw new TwinwireError(code, { step: "accept", address: adopted.address });
 }

@@ -1,18 +1,16 @@
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { ReadyState } from "../websocket/session.ts";
+import type { SlowClients } from "./options.ts";
 import { type ServerSocket, sessionOf } from "./server-socket.ts";
 
-/** What a broadcast came to. */
+/** The result of a broadcast. */
 export interface BroadcastResult {
-  /** Clients that get it. */
+  /** The number of clients for which the message was queued. */
   readonly sent: number;
-  /** Clients that would have had to wait for it, and do not get it. */
+  /** With `slow: "skip"`, the clients for which it would have had to wait, and for which nothing was queued. */
   readonly skipped: readonly ServerSocket[];
 }
-
-/** What happens with a client that takes messages more slowly than they come. */
-export type SlowClients = "queue" | "skip";
 
 /**
  * Sends one message to many. Those that can take it at once get the same frame, which is made once and handed over in
@@ -53,6 +51,7 @@ export function broadcast(
   }
   if (slow === "skip") return { sent, skipped: waiting };
   for (const socket of waiting) {
+    if (socket.readyState !== ReadyState.OPEN) continue;
     socket.send(data);
     sent++;
   }

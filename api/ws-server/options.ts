@@ -1,77 +1,195 @@
-import { TwinwireError } from "../../wasm/errors.ts";
-import { show } from "../handles/arguments.ts";
+import type { Conn } from "../conn/conn.ts";
+import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
 import type { IncomingRequest } from "../http/receive.ts";
-import type { HeadersInput } from "../http/types.ts";
-import { type Compression, checkDeflate, type DeflateOptions } from "../websocket/deflate.ts";
+import type { HttpHandler, ServeOptions } from "../http/serve.ts";
+import type { HeadersInput, HttpReply } from "../http/types.ts";
+import { type Compression, type DeflateOptions, deflateRule } from "../internal/deflate.ts";
+import {
+  callback,
+  either,
+  integer,
+  listOf,
+  OptionSet,
+  oneOf,
+  type Rule,
+  type Rules,
+  text,
+  value,
+} from "../internal/options.ts";
+import { heartbeatRule } from "../websocket/client-options.ts";
+import { ServerSocket } from "./server-socket.ts";
 
-/** How a client is accepted, and how its WebSocket behaves. */
+/** Chooses one of the offered subprotocols; `undefined`, `null` or `false`: none. */
+export type ProtocolChooser = (
+  offered: readonly string[],
+  request: IncomingRequest,
+) => string | undefined | null | false;
+
+/** The options of `upgrade`, and of each client of a `WebSocketServer`. */
 export interface UpgradeOptions {
   /**
-   * Subprotocols that the server speaks: the first of the client's offers that is among them is chosen. Or a function
-   * that chooses one of the offers; `undefined`: none.
+   * Subprotocols that the server supports: the first offer of the client that is among them is chosen. Or a function that
+   * chooses one of the offers. A name that was not offered fails the upgrade with ERR_ARGUMENT, and the client gets 500.
    */
-  readonly protocols?:
-    | readonly string[]
-    | ((offered: readonly string[], request: IncomingRequest) => string | undefined)
-    | undefined;
-  /** Further header fields of the answer. */
+  readonly protocols?: readonly string[] | ProtocolChooser | undefined;
+  /** Further header fields of the response. */
   readonly headers?: HeadersInput | undefined;
-  /** Compression of messages, if the client offers it. Off at first. */
+  /** Accepts permessage-deflate (RFC 7692), if the client offers it. Default: false. */
   readonly deflate?: boolean | DeflateOptions | undefined;
-  /** A ping after so much silence; without a sign of life for so much longer, the connection is dead. Off at first. */
+  /**
+   * Sends a ping after `intervalMs` without received bytes, and ends the connection with ERR_HEARTBEAT after `timeoutMs`
+   * more. Default: off.
+   */
   readonly heartbeat?: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
-  /** Bytes that a received message may have, also once it is inflated. `limits().maxMessage` unless this is given. */
+  /** The largest message to receive, in bytes, after inflating. Default: `limits().maxMessage`. */
   readonly maxMessage?: number | undefined;
-  /** Frames that a received message may have. `limits().maxFragments` unless this is given. */
+  /** The most frames that a received message may have. Default: `limits().maxFragments`. */
   readonly maxFragments?: number | undefined;
-  /** Bytes that may wait to be sent to a client; more end its connection. 16777216 unless this is given. */
+  /** The bytes that may wait to be sent to a client; more end its connection with ERR_BACKPRESSURE. Default: 16777216. */
   readonly maxBuffered?: number | undefined;
-  /** From `close()` to `closed`, at most. `limits().closeTimeoutMs` unless this is given, which it can't exceed. */
+  /** The most milliseconds from `close()` to `closed`, at most `limits().closeTimeoutMs`. Default: that. */
   readonly closeTimeoutMs?: number | undefined;
 }
 
-/** The same, checked. */
-export interface CheckedUpgrade extends UpgradeOptions {
-  readonly compression: Compression | undefined;
-  readonly maxBuffered: number;
+/** The options of `new WebSocketServer`. An unknown name is an error. */
+export interface WebSocketServerOptions extends UpgradeOptions, ServeOptions {
+  /** The options of the `TcpServer`, or with `tls` of the `TlsServer`, that listens. */
+  readonly listen?: ServerOptions | TlsServerOptions | undefined;
+  /** The path that clients request, without a query; others get 404. Default: any. */
+  readonly path?: string | undefined;
+  /**
+   * Origins of pages that may connect, as browsers send them: `"https://example.com"`; others get 403. Clients without an
+   * `Origin` field, such as programs, may always connect. Default: any page may.
+   */
+  readonly origins?: readonly string[] | ((origin: string, request: IncomingRequest) => boolean) | undefined;
+  /**
+   * Decides whether a client may connect: `false` sends 403, a response is sent instead of 101. It has
+   * `limits().handshakeTimeoutMs` to decide. If it throws, rejects or takes longer, the client gets 500.
+   */
+  readonly authorize?: ((request: IncomingRequest) => boolean | HttpReply | Promise<boolean | HttpReply>) | undefined;
+  /** Called when a client has connected, before any of its messages. It may be async. */
+  readonly onConnection?: ((socket: ServerSocket, request: IncomingRequest) => void) | undefined;
+  /**
+   * Called with each message of every client: a string, or bytes that the application may keep. Several times faster than
+   * `message` events, which are not dispatched then. A promise that it returns slows the client down: at most a window of
+   * 65536 bytes is received ahead of those that are still pending.
+   */
+  readonly onMessage?: ((socket: ServerSocket, message: string | Uint8Array) => void) | undefined;
+  /** Responds to requests that do not ask for a WebSocket. Default: 426. */
+  readonly onRequest?: HttpHandler | undefined;
+  /**
+   * Called with what a callback of the application throws, and with the errors of clients that break HTTP or the handshake.
+   * Without it, what a callback throws or rejects with becomes an uncaught exception.
+   */
+  readonly onError?: ((error: unknown, conn: Conn) => void) | undefined;
 }
+
+/** What happens to clients that take messages more slowly than they are sent. */
+export type SlowClients = "queue" | "skip";
+
+/** The options of `WebSocketServer.broadcast`. */
+export interface BroadcastOptions {
+  /** The clients to send to. Default: all. */
+  readonly to?: Iterable<ServerSocket> | undefined;
+  /** A client to leave out. */
+  readonly except?: ServerSocket | undefined;
+  /**
+   * What happens to clients for which the message would have to wait: `"queue"` keeps it for them, up to `maxBuffered`;
+   * `"skip"` leaves them out. Default: `"queue"`.
+   */
+  readonly slow?: SlowClients | undefined;
+}
+
+/** The options of `WebSocketServer.close`. */
+export interface WebSocketCloseOptions {
+  /** The close code for clients. Default: 1001, going away. */
+  readonly code?: number | undefined;
+  /** The close reason for clients, at most 123 bytes of UTF-8. */
+  readonly reason?: string | undefined;
+  /** How long clients may take to answer, in milliseconds, at most `limits().closeTimeoutMs`. Default: that. */
+  readonly graceMs?: number | undefined;
+}
+
+/** `UpgradeOptions`, checked and copied. */
+export interface CheckedUpgrade extends Omit<UpgradeOptions, "deflate"> {
+  readonly deflate?: Compression | undefined;
+}
+
+/** `WebSocketServerOptions`, checked and copied. */
+export interface CheckedServer extends Omit<WebSocketServerOptions, "deflate">, CheckedUpgrade {}
 
 const MOST = 2 ** 31 - 1;
-const MAX_BUFFERED = 16_777_216;
 
-const numbers = {
-  maxMessage: [1, MOST],
-  maxFragments: [1, MOST],
-  maxBuffered: [1, Number.MAX_SAFE_INTEGER],
-  closeTimeoutMs: [1, MOST],
-} as const;
+const positive = integer(1, MOST);
 
-/** @throws TwinwireError ERR_ARGUMENT for an option that is out of its range. */
-export function checkUpgrade(given: UpgradeOptions): CheckedUpgrade {
-  const compression = checkDeflate(given.deflate);
-  const fault = typeof compression === "string" ? compression : findFault(given);
-  if (fault !== undefined || typeof compression === "string") {
-    throw new TwinwireError("ERR_ARGUMENT", { step: "accept", reason: fault });
-  }
-  return { ...given, compression, maxBuffered: given.maxBuffered ?? MAX_BUFFERED };
-}
+/* The HTTP server and the listener check these themselves. */
+const passed: Rule<never> = (given) => given as never;
 
-function findFault(given: UpgradeOptions): string | undefined {
-  for (const [name, [least, most]] of Object.entries(numbers)) {
-    const value = given[name as keyof typeof numbers];
-    if (value === undefined || isWhole(value, least, most)) continue;
-    return `${name} is a whole number from ${least} to ${most}, not ${show(value)}`;
-  }
-  const { heartbeat, protocols } = given;
-  if (heartbeat !== undefined && !(isWhole(heartbeat?.intervalMs, 1, MOST) && isWhole(heartbeat.timeoutMs, 1, MOST))) {
-    return "heartbeat has intervalMs and timeoutMs, whole numbers from 1";
-  }
-  if (protocols !== undefined && typeof protocols !== "function" && !Array.isArray(protocols)) {
-    return "protocols is a list of names or a function";
-  }
-  return undefined;
-}
+const isHeaders = value("an object or pairs of names and values", (given): given is HeadersInput => {
+  return typeof given === "object" && given !== null;
+});
 
-function isWhole(value: unknown, least: number, most: number): boolean {
-  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
-}
+const upgradeRules: Rules<CheckedUpgrade> = {
+  protocols: either(
+    (given) => typeof given === "function",
+    callback<ProtocolChooser>(),
+    listOf(text, "a list of names, or a function"),
+  ),
+  headers: isHeaders,
+  deflate: deflateRule,
+  heartbeat: heartbeatRule,
+  maxMessage: positive,
+  maxFragments: positive,
+  maxBuffered: integer(1, Number.MAX_SAFE_INTEGER),
+  closeTimeoutMs: positive,
+};
+
+const upgradeOptions = new OptionSet<CheckedUpgrade>(upgradeRules);
+
+const serverOptions = new OptionSet<CheckedServer>({
+  ...upgradeRules,
+  listen: passed,
+  path: text,
+  origins: either(
+    (given) => typeof given === "function",
+    callback<(origin: string, request: IncomingRequest) => boolean>(),
+    listOf(text, "a list of origins, or a function"),
+  ),
+  authorize: callback(),
+  onConnection: callback(),
+  onMessage: callback(),
+  onRequest: callback(),
+  onError: callback(),
+  idleTimeoutMs: passed,
+  headTimeoutMs: passed,
+  timeoutMs: passed,
+  writeTimeoutMs: passed,
+  maxBody: passed,
+});
+
+const isSocket = value(
+  "a client of a WebSocketServer",
+  (given): given is ServerSocket => given instanceof ServerSocket,
+);
+
+const broadcastOptions = new OptionSet<BroadcastOptions>({
+  to: (given, path) => Array.from(given as Iterable<unknown>, (socket) => isSocket(socket, path)),
+  except: isSocket,
+  slow: oneOf("queue", "skip"),
+});
+
+const closeOptions = new OptionSet<WebSocketCloseOptions>({ code: passed, reason: passed, graceMs: integer(0, MOST) });
+
+/** @throws TwinwireError ERR_ARGUMENT for an unknown option or a value out of its range. */
+export const checkUpgrade = (given: unknown): CheckedUpgrade => upgradeOptions.read("upgrade", given, "accept");
+
+/** @throws TwinwireError as `checkUpgrade`. */
+export const checkServer = (given: unknown): CheckedServer => serverOptions.read("WebSocketServer", given);
+
+/** @throws TwinwireError as `checkUpgrade`. */
+export const checkBroadcast = (given: unknown): BroadcastOptions =>
+  broadcastOptions.read("WebSocketServer.broadcast", given, "send");
+
+/** @throws TwinwireError as `checkUpgrade`. */
+export const checkClose = (given: unknown): WebSocketCloseOptions =>
+  closeOptions.read("WebSocketServer.close", given, "close");

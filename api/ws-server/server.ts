@@ -3,63 +3,25 @@ import { defaultEngine } from "../../wasm/host.ts";
 import { report } from "../../wasm/report.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
-import { type Server, TcpServer, TlsServer } from "../conn/server.ts";
-import { type Bytes, show, toPayload } from "../handles/arguments.ts";
+import { Server, TcpServer, TlsServer } from "../conn/server.ts";
 import type { IncomingRequest } from "../http/receive.ts";
-import { type HttpHandler, HttpServer, type ServeOptions } from "../http/serve.ts";
+import { HttpServer, type ServeOptions } from "../http/serve.ts";
 import type { HttpReply } from "../http/types.ts";
+import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
 import { closeArguments } from "../websocket/close-arguments.ts";
-import { type BroadcastResult, broadcast, type SlowClients } from "./broadcast.ts";
+import { type BroadcastResult, broadcast } from "./broadcast.ts";
 import { Clients } from "./clients.ts";
-import { type CheckedUpgrade, checkUpgrade, type UpgradeOptions } from "./options.ts";
+import {
+  type BroadcastOptions,
+  type CheckedServer,
+  checkBroadcast,
+  checkClose,
+  checkServer,
+  type WebSocketCloseOptions,
+  type WebSocketServerOptions,
+} from "./options.ts";
 import { type ServerSocket, sessionOf } from "./server-socket.ts";
 import { accept } from "./upgrade.ts";
-
-/** How a WebSocket server accepts clients. */
-export interface WebSocketServerOptions extends UpgradeOptions, ServeOptions {
-  /** Where it listens, as `TcpServer` takes it; with `tls`, as `TlsServer`. */
-  readonly listen?: ServerOptions | TlsServerOptions | undefined;
-  /** The path that clients ask for, without a query; any unless this is given. Others are answered by 404. */
-  readonly path?: string | undefined;
-  /**
-   * Origins of pages that may connect, as browsers send them: `"https://example.com"`. Others are answered by 403. Clients
-   * that send no `Origin`, as those that are no browser, are not asked. Any page may unless this is given.
-   */
-  readonly origins?: readonly string[] | ((origin: string, request: IncomingRequest) => boolean) | undefined;
-  /** Whether a client may come in: `false` is answered by 403, a reply is what it gets instead, 401 for example. */
-  readonly authorize?: ((request: IncomingRequest) => boolean | HttpReply | Promise<boolean | HttpReply>) | undefined;
-  /** Hears of each client, at once: what it sends comes later. */
-  readonly onConnection?: ((socket: ServerSocket, request: IncomingRequest) => void) | undefined;
-  /**
-   * Takes each message of every client: text, or bytes that are yours to keep. Several times faster than `message` events,
-   * which are not dispatched then.
-   */
-  readonly onMessage?: ((socket: ServerSocket, message: string | Uint8Array) => void) | undefined;
-  /** Answers requests that do not ask for a WebSocket. They are answered by 426 unless this is given. */
-  readonly onRequest?: HttpHandler | undefined;
-}
-
-/** How a broadcast is made. */
-export interface BroadcastOptions {
-  /** To whom; all clients unless this is given. */
-  readonly to?: Iterable<ServerSocket> | undefined;
-  /** Not to this one. */
-  readonly except?: ServerSocket | undefined;
-  /**
-   * What happens with clients that take messages more slowly than they come: `"queue"` keeps the message for them, up to
-   * `maxBuffered`; `"skip"` leaves them out. `"queue"` unless this is given.
-   */
-  readonly slow?: SlowClients | undefined;
-}
-
-/** How a server stops. */
-export interface WebSocketCloseOptions {
-  /** The code with which clients are closed: 1001 (going away) unless it is given. */
-  readonly code?: number | undefined;
-  readonly reason?: string | undefined;
-  /** How long clients may take to answer, in ms, at most `limits().closeTimeoutMs`, which it is unless it is given. */
-  readonly graceMs?: number | undefined;
-}
 
 const GOING_AWAY = 1001;
 
@@ -76,31 +38,31 @@ const GOING_AWAY = 1001;
 export class WebSocketServer {
   readonly #clients = new Clients();
   readonly #http: HttpServer;
-  readonly #options: WebSocketServerOptions;
-  readonly #upgrade: CheckedUpgrade;
+  readonly #options: CheckedServer;
 
   /**
-   * Begins to listen; `opened` tells what came of it.
+   * Begins to listen; `opened` reports the result.
    *
-   * @param host a local name or address: `"127.0.0.1"`, `"0.0.0.0"`, `"::"`; `""` for every one.
+   * @param host a local name or address: `"127.0.0.1"`, `"0.0.0.0"`, `"::"`; `""` for all of them.
    * @param port 0 to 65535; 0 for any free one.
-   * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is told by `opened`.
+   * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is reported by `opened`, or, if nobody reads `opened`,
+   * `accept` or a loop, as an uncaught exception.
    */
   constructor(host: string, port: number, options?: WebSocketServerOptions);
   /** Serves the connections of a server that listens, or is about to. It is closed with this one. */
   constructor(server: Server<Conn>, options?: WebSocketServerOptions);
   constructor(where: string | Server<Conn>, second?: number | WebSocketServerOptions, third?: WebSocketServerOptions) {
-    const isServer = typeof where === "object";
-    const options = (isServer ? (second as WebSocketServerOptions | undefined) : third) ?? {};
+    if (typeof where === "object" && !(where instanceof Server)) throw notThatIdiom(where);
+    const onServer = typeof where === "object";
+    const options = checkServer(onServer ? second : third);
     this.#options = options;
-    this.#upgrade = checkUpgrade(options);
     const { onError, idleTimeoutMs, headTimeoutMs, timeoutMs, writeTimeoutMs, maxBody } = options;
     const serve: ServeOptions = { onError, idleTimeoutMs, headTimeoutMs, timeoutMs, writeTimeoutMs, maxBody };
-    const server = isServer ? where : listen(where, second as number, options.listen);
+    const server = onServer ? where : listen(where, second as number, options.listen);
     this.#http = new HttpServer(server, (request) => this.#answer(request), serve);
   }
 
-  /** Fulfilled once it listens, rejected if it can't. Nobody has to await it. */
+  /** Fulfilled once it listens, rejected if it can't. */
   get opened(): Promise<void> {
     return this.#http.server.opened;
   }
@@ -122,7 +84,8 @@ export class WebSocketServer {
    * @throws TwinwireError ERR_ARGUMENT for what is neither text nor bytes; ERR_TOO_LARGE for a message that is larger than
    * `limits().sendBuffer`.
    */
-  broadcast(message: string | Bytes, { to, except, slow = "queue" }: BroadcastOptions = {}): BroadcastResult {
+  broadcast(message: string | Bytes, options?: BroadcastOptions): BroadcastResult {
+    const { to, except, slow = "queue" } = checkBroadcast(options);
     const data = toPayload(message);
     if (data === undefined) {
       throw new TwinwireError("ERR_ARGUMENT", { step: "send", reason: `text or bytes, not ${show(message)}` });
@@ -155,9 +118,11 @@ export class WebSocketServer {
    * Stops: no more clients are accepted, those that are here are closed with `code`, and what was sent to them still
    * leaves. Settled when none is left, within `graceMs`. Rejected as `ServerSocket.close` throws, and then it goes on.
    */
-  async close(options: WebSocketCloseOptions = {}): Promise<void> {
-    const { code, reason } = closeArguments(options.code ?? GOING_AWAY, options.reason, true);
-    const graceMs = Math.min(options.graceMs ?? Number.POSITIVE_INFINITY, defaultEngine().limits.closeTimeoutMs);
+  async close(options?: WebSocketCloseOptions): Promise<void> {
+    const { closeTimeoutMs } = defaultEngine().limits;
+    const given = checkClose(options);
+    const { code, reason } = closeArguments(given.code ?? GOING_AWAY, given.reason, true);
+    const graceMs = Math.min(given.graceMs ?? closeTimeoutMs, closeTimeoutMs);
     this.#clients.stop(new TwinwireError("ERR_STATE", { step: "accept", reason: "close was called" }));
     await Promise.all([this.#http.close({ graceMs }), this.#clients.close(code, reason, graceMs)]);
   }
@@ -180,30 +145,50 @@ export class WebSocketServer {
   }
 
   async #answer(request: IncomingRequest): Promise<HttpReply | undefined> {
-    const { authorize, onConnection, onMessage, onRequest, path } = this.#options;
+    const { authorize, onRequest, path } = this.#options;
     if (onRequest !== undefined && !request.upgrade) return onRequest(request);
     if (path !== undefined && request.path !== path) return refusal(404, "nothing is here");
     if (!this.#originAllowed(request)) return refusal(403, "this origin may not connect");
     if (request.upgrade && authorize !== undefined) {
-      const verdict = await authorize(request);
-      if (typeof verdict === "object") return verdict;
+      const verdict = await inTime(Promise.resolve(authorize(request)), "authorize");
+      if (typeof verdict === "object" && verdict !== null) return verdict;
       if (!verdict) return refusal(403, "not allowed");
     }
     if (request.upgrade && this.#clients.stopped) return refusal(503, "the server is stopping");
     let socket: ServerSocket;
     try {
-      socket = accept(request, this.#upgrade);
+      socket = accept(request, this.#options);
     } catch (error) {
       return this.#refused(error, request);
     }
+    this.#welcome(socket, request);
+    return undefined;
+  }
+
+  #welcome(socket: ServerSocket, request: IncomingRequest): void {
+    const { onConnection, onError, onMessage } = this.#options;
+    const failed = (error: unknown): void => {
+      if (onError === undefined) report(error);
+      else this.#guard(() => onError(error, request.conn));
+    };
     if (onMessage !== undefined) sessionOf(socket).onMessage = (message) => onMessage(socket, message);
+    sessionOf(socket).onFailure = failed;
     this.#clients.add(socket);
+    if (onConnection === undefined) return;
     try {
-      onConnection?.(socket, request);
+      const result: unknown = onConnection(socket, request);
+      if (result instanceof Promise) result.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #guard(call: () => void): void {
+    try {
+      call();
     } catch (error) {
       report(error);
     }
-    return undefined;
   }
 
   #originAllowed(request: IncomingRequest): boolean {
@@ -213,13 +198,42 @@ export class WebSocketServer {
     return typeof origins === "function" ? origins(origin, request) : origins.includes(origin);
   }
 
+  /** Returns the response to a handshake that can't be accepted. A fault of ours goes where a handler's exception goes. */
   #refused(error: unknown, request: IncomingRequest): HttpReply {
-    if (!(error instanceof TwinwireError)) throw error;
-    this.#options.onError?.(error, request.conn);
-    if (error.code === "ERR_WS_HANDSHAKE") return refusal(error.status, "a WebSocket handshake of RFC 6455 is wanted");
-    if (error.code === "ERR_LIMIT" || error.code === "ERR_BACKPRESSURE") return refusal(503, "no place is free");
-    return refusal(500, "the handshake can't be answered");
+    const code = error instanceof TwinwireError ? error.code : undefined;
+    const busy = code === "ERR_LIMIT" || code === "ERR_BACKPRESSURE" || code === "ERR_MEMORY";
+    if (!(error instanceof TwinwireError) || !(busy || code === "ERR_WS_HANDSHAKE")) throw error;
+    this.#guard(() => this.#options.onError?.(error, request.conn));
+    return busy
+      ? refusal(503, "no place is free")
+      : refusal(error.status, "a WebSocket handshake of RFC 6455 is wanted");
   }
+}
+
+/** What a promise of the application's results in. @throws TwinwireError ERR_CALLBACK if that takes too long. */
+async function inTime<T>(promise: Promise<T>, name: string): Promise<T> {
+  const ms = defaultEngine().limits.handshakeTimeoutMs;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new TwinwireError("ERR_CALLBACK", { step: "accept", reason: `${name}: no result within ${ms} ms` });
+    timer = setTimeout(() => reject(error), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The error for `new WebSocketServer({ port })`, as the package `ws` has it. */
+function notThatIdiom(given: object): TwinwireError {
+  const port: unknown = Object.hasOwn(given, "port") ? (given as { port?: unknown }).port : undefined;
+  return new TwinwireError("ERR_ARGUMENT", {
+    step: "open",
+    operation: "WebSocketServer",
+    problem: "the first argument must be a host or a server, not options",
+    remedy: `write new WebSocketServer("0.0.0.0", ${isInt32(port) ? port : 8080}, options), or import it from "twinwire/ws-compat"`,
+  });
 }
 
 function listen(host: string, port: number, options: ServerOptions | TlsServerOptions = {}): Server<Conn> {

@@ -1,15 +1,18 @@
-import { Deadline, Errors } from "../../wasm/abi.gen.ts";
+import { Deadline } from "../../wasm/abi.gen.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { streamOf } from "../conn/conn.ts";
 import { exchangeOf } from "../http/exchange.ts";
 import { FieldText } from "../http/fields.ts";
 import { type IncomingRequest, messageOf } from "../http/receive.ts";
+import { show } from "../internal/arguments.ts";
 import { Link } from "../websocket/link.ts";
 import { Session } from "../websocket/session.ts";
 import { type CheckedUpgrade, checkUpgrade, type UpgradeOptions } from "./options.ts";
 import { ServerSocket } from "./server-socket.ts";
 
 const OPENS = 101;
+
+const MAX_BUFFERED = 16_777_216;
 
 /**
  * Makes a WebSocket of the connection by which this request came, which then is no `Conn` any more: RFC 6455 4.2. To be
@@ -21,7 +24,8 @@ const OPENS = 101;
  * ```
  *
  * @throws TwinwireError ERR_WS_HANDSHAKE for a request that does not ask for it as RFC 6455 wants, and then `status` is
- * what to answer: 400, 405 or 426; ERR_ARGUMENT for a bad option, or a subprotocol that was not offered; ERR_HEADER;
+ * what to answer: 400, 405 or 426; ERR_ARGUMENT for a bad option, or a subprotocol that was not offered; ERR_CALLBACK for
+ * a `protocols` function that throws; ERR_HEADER;
  * ERR_LIMIT if `limits().webSockets` are open; ERR_STATE if the connection is over or was answered. Nothing has been sent
  * then.
  */
@@ -46,31 +50,30 @@ export function accept(request: IncomingRequest, options: CheckedUpgrade): Serve
   const head = message.headBytes;
   const status = engine.wsJudge(head);
   if (status !== OPENS) throw stream.fault("ERR_WS_HANDSHAKE", { step: "accept", detail: status, status });
-  if (stream.phase !== "open" || message.answered) {
-    throw stream.fault("ERR_STATE", { step: "accept", reason: "the connection is over, or the request was answered" });
-  }
-  if (options.compression !== undefined && engine.deflateHost === undefined) {
+  if (options.deflate !== undefined && engine.deflateHost === undefined) {
     const reason = "this runtime has no zlib: leave deflate out";
     throw new TwinwireError("ERR_UNSUPPORTED", { step: "accept", reason });
   }
+  /* What the application decides comes first: it may close the connection, or respond, meanwhile. */
+  const protocol = chooseProtocol(request, options);
   const fields = new FieldText().addAll(options.headers);
+  if (stream.phase !== "open" || message.answered) {
+    throw stream.fault("ERR_STATE", { step: "accept", reason: "the connection is over, or the request was answered" });
+  }
   const remote = request.conn.remoteAddr();
   const session = sessionFor(request, options, engine.limits.closeTimeoutMs);
   const link = new Link(engine, remote, session, {
     maxMessage: options.maxMessage ?? 0,
-    compression: options.compression,
+    compression: options.deflate,
     server: true,
   });
   const result = engine.wsAccept(link, handle, head, {
-    protocol: chooseProtocol(request, options) ?? "",
+    protocol,
     fields: fields.text,
     fieldCount: fields.count,
-    deflate: options.compression?.parameters ?? 0,
+    deflate: options.deflate?.parameters ?? 0,
   });
-  if (result < 0) {
-    const reason = result === Errors.ERR_ARGUMENT.value ? "the subprotocol was not offered" : undefined;
-    throw stream.fault(errorCode(result), { step: "accept", reason });
-  }
+  if (result < 0) throw stream.fault(errorCode(result), { step: "accept" });
   exchangeOf(stream).receiver.answered();
   const rest = stream.handOver("it is a WebSocket now");
   engine.setDeadline(handle, Deadline.READ | Deadline.WRITE, 0);
@@ -90,14 +93,32 @@ function sessionFor(request: IncomingRequest, options: CheckedUpgrade, limit: nu
   const url = `${scheme}://${host}${request.target.startsWith("/") ? request.target : "/"}`;
   return new Session(url, origin, {
     closeTimeoutMs: Math.min(options.closeTimeoutMs ?? limit, limit),
-    maxBuffered: options.maxBuffered,
+    maxBuffered: options.maxBuffered ?? MAX_BUFFERED,
     offlineBytes: 0,
   });
 }
 
-function chooseProtocol(request: IncomingRequest, { protocols }: CheckedUpgrade): string | undefined {
-  if (protocols === undefined) return undefined;
+/** Returns one of the offers, or `""`. */
+function chooseProtocol(request: IncomingRequest, { protocols }: CheckedUpgrade): string {
+  if (protocols === undefined) return "";
   const offered = offeredProtocols(request);
-  if (typeof protocols === "function") return protocols(offered, request);
-  return offered.find((name) => protocols.includes(name));
+  if (typeof protocols !== "function") return offered.find((name) => protocols.includes(name)) ?? "";
+  const chosen: unknown = guarded("protocols", () => protocols(offered, request));
+  if (chosen === undefined || chosen === null || chosen === false) return "";
+  if (offered.includes(chosen as string)) return chosen as string;
+  throw new TwinwireError("ERR_ARGUMENT", {
+    step: "accept",
+    operation: "upgrade",
+    problem: `protocols chose ${show(chosen)}, which the client did not offer`,
+    remedy: "return one of the offered names, or undefined for none",
+  });
+}
+
+/** Calls a function of the application's. @throws TwinwireError ERR_CALLBACK, caused by what it throws. */
+function guarded<T>(name: string, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    throw new TwinwireError("ERR_CALLBACK", { step: "accept", reason: name, cause });
+  }
 }

@@ -1,11 +1,11 @@
 import { Deflate, type ErrorCode } from "../../wasm/abi.gen.ts";
 import type { Compressor, Decompressor, DeflateHost } from "../../wasm/deflate.ts";
 import { errorCode } from "../../wasm/errors.ts";
-import { show } from "../handles/arguments.ts";
+import { flag, integer, OptionSet, type Rule } from "./options.ts";
 
 /** permessage-deflate, RFC 7692. A smaller window takes less memory and compresses less. */
 export interface DeflateOptions {
-  /** The binary logarithm of both ends' windows, 9 to 15; 15 unless this is given. */
+  /** The base-2 logarithm of both ends' windows, 9 to 15. Default: 15. */
   readonly maxWindowBits?: number | undefined;
   /** The same for what the server compresses. */
   readonly serverMaxWindowBits?: number | undefined;
@@ -17,11 +17,11 @@ export interface DeflateOptions {
   readonly serverNoContextTakeover?: boolean | undefined;
   /** The same for what the client compresses. */
   readonly clientNoContextTakeover?: boolean | undefined;
-  /** Messages with fewer bytes are sent as they are; 1024 unless this is given. */
+  /** Messages with fewer bytes are sent uncompressed. Default: 1024. */
   readonly threshold?: number | undefined;
-  /** How hard it is tried: 1 (fast) to 9 (small). The library's own default unless this is given. */
+  /** Compression level, 1 (fast) to 9 (small). Default: the library's own. */
   readonly level?: number | undefined;
-  /** Memory of a compressor: 1 to 9. The library's own default unless this is given. */
+  /** Memory of a compressor, 1 to 9. Default: the library's own. */
   readonly memLevel?: number | undefined;
 }
 
@@ -39,25 +39,25 @@ const LEAST_BITS = 9;
 const CLIENT_SHIFT = 4;
 const THRESHOLD = 1024;
 
-const flags = ["noContextTakeover", "serverNoContextTakeover", "clientNoContextTakeover"] as const;
-const numbers = {
-  maxWindowBits: [LEAST_BITS, MOST_BITS],
-  serverMaxWindowBits: [LEAST_BITS, MOST_BITS],
-  clientMaxWindowBits: [LEAST_BITS, MOST_BITS],
-  threshold: [0, 2 ** 31 - 1],
-  level: [1, 9],
-  memLevel: [1, 9],
-} as const;
+const bits = integer(LEAST_BITS, MOST_BITS);
 
-/** Checks what an application wants; `undefined`: no compression. A text says what is wrong with it. */
-export function checkDeflate(option: unknown): Compression | undefined | string {
-  if (option === undefined || option === false) return undefined;
-  if (option !== true && (typeof option !== "object" || option === null)) {
-    return `deflate is true, false or an object, not ${show(option)}`;
-  }
-  const given: DeflateOptions = option === true ? {} : option;
-  const fault = findFault(given);
-  if (fault !== undefined) return fault;
+const deflateOptions = new OptionSet<DeflateOptions>({
+  maxWindowBits: bits,
+  serverMaxWindowBits: bits,
+  clientMaxWindowBits: bits,
+  noContextTakeover: flag,
+  serverNoContextTakeover: flag,
+  clientNoContextTakeover: flag,
+  threshold: integer(0, 2 ** 31 - 1),
+  level: integer(1, 9),
+  memLevel: integer(1, 9),
+});
+
+/** The rule of an option `deflate`: `true`, `false` or `DeflateOptions`. */
+export const deflateRule: Rule<Compression | undefined> = (given, path) =>
+  given === false ? undefined : compressionOf(deflateOptions.rule(given === true ? {} : given, path));
+
+function compressionOf(given: DeflateOptions): Compression {
   const { maxWindowBits = MOST_BITS, noContextTakeover = false, threshold = THRESHOLD } = given;
   const { serverMaxWindowBits = maxWindowBits, clientMaxWindowBits = maxWindowBits } = given;
   const { serverNoContextTakeover = noContextTakeover, clientNoContextTakeover = noContextTakeover } = given;
@@ -67,20 +67,15 @@ export function checkDeflate(option: unknown): Compression | undefined | string 
   return { parameters, threshold, level: given.level, memLevel: given.memLevel };
 }
 
-function findFault(given: object): string | undefined {
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined) continue;
-    if (flags.some((flag) => flag === name)) {
-      if (typeof value !== "boolean") return `deflate.${name} is true or false`;
-    } else if (Object.hasOwn(numbers, name)) {
-      const [least, most] = numbers[name as keyof typeof numbers];
-      if (Number.isInteger(value) && value >= least && value <= most) continue;
-      return `deflate.${name} is a whole number from ${least} to ${most}, not ${show(value)}`;
-    } else {
-      return `there is no deflate.${name}`;
-    }
+const alone = new OptionSet<{ deflate?: Compression | undefined }>({ deflate: deflateRule });
+
+/** Checks what an application wants; `undefined`: no compression. A string says what is wrong with it. */
+export function checkDeflate(option: unknown): Compression | undefined | string {
+  try {
+    return alone.read("deflate", { deflate: option }).deflate;
+  } catch (error) {
+    return (error as Error).message;
   }
-  return undefined;
 }
 
 /** What was agreed upon, as the header field has it. */

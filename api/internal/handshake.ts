@@ -1,0 +1,34 @@
+/** Header fields of a WebSocket's opening handshake, as applications write them. */
+import type { Rule } from "./options.ts";
+import { value } from "./options.ts";
+
+/** Field names with values, as an object or as pairs; a `Headers` object is such. */
+export type WsHeaders = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
+
+/** The same as a list of pairs, copied. */
+export type HeaderPairs = readonly (readonly [string, string])[];
+
+/** Returns the fields of the next attempt. */
+export type HeadersFunction = () => WsHeaders | Promise<WsHeaders>;
+
+/** Headers as pairs, or `undefined` for what are none. */
+export function headerPairs(headers: unknown): [string, string][] | undefined {
+  if (headers === undefined) return [];
+  if (typeof headers !== "object" || headers === null) return undefined;
+  const entries: unknown[] = Symbol.iterator in headers ? [...(headers as Iterable<unknown>)] : Object.entries(headers);
+  const pairs = entries.filter(isPair);
+  return pairs.length === entries.length ? pairs : undefined;
+}
+
+const isHeaders = value(
+  "an object or pairs of names and strings, or a function that returns such",
+  (given): given is HeaderPairs => Array.isArray(given),
+);
+
+/** The rule of an option `headers`. A function is not called here. */
+export const headersRule: Rule<HeaderPairs | HeadersFunction> = (given, path) =>
+  typeof given === "function" ? (given as HeadersFunction) : isHeaders(headerPairs(given), path);
+
+function isPair(entry: unknown): entry is [string, string] {
+  return Array.isArray(entry) && entry.length === 2 && entry.every((part) => typeof part === "string");
+}
