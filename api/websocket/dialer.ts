@@ -9,7 +9,7 @@ import type { Dialer, Sequel } from "./dialing.ts";
 import { type CloseInfo, Link } from "./link.ts";
 import { redirectOf, responseOf } from "./response.ts";
 import type { Schedule } from "./schedule.ts";
-import type { Session } from "./session.ts";
+import { isThenable, type Session } from "./session.ts";
 
 const ABNORMAL = 1006;
 
@@ -76,7 +76,7 @@ export class ClientDialer implements Dialer {
     let verdict: boolean | PromiseLike<boolean>;
     try {
       verdict = schedule.shouldReconnect(info, opened, status);
-      if (typeof verdict !== "object" || verdict === null) return this.#decided(schedule, Boolean(verdict));
+      if (!isThenable(verdict)) return this.#decided(schedule, Boolean(verdict));
     } catch (cause) {
       return { kind: "end", error: this.#fault("ERR_CALLBACK", "shouldReconnect", cause) };
     }

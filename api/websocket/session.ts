@@ -164,7 +164,7 @@ export class Session implements LinkOwner {
 
   linkEnded(info: CloseInfo, opened: boolean): void {
     const sequel = this.#closedByUs ? undefined : this.dialer?.again(info, opened);
-    if (sequel === undefined) {
+    if (sequel === undefined || this.#closedByUs) {
       this.finish(info);
     } else if (!("then" in sequel)) {
       this.#follow(sequel, info, opened);
@@ -214,7 +214,10 @@ export class Session implements LinkOwner {
 
   /** As the application closes it: 0 for no code. */
   close(code: number, reason: string): void {
-    if (this.readyState >= ReadyState.CLOSING) return;
+    if (this.readyState >= ReadyState.CLOSING) {
+      this.#closedByUs = true; /* what ends now is not followed by another connection */
+      return;
+    }
     const connecting = this.readyState === ReadyState.CONNECTING;
     this.readyState = ReadyState.CLOSING;
     this.#closedByUs = true;
@@ -298,8 +301,8 @@ export class Session implements LinkOwner {
     const done = (): void => link?.consumed(credit);
     try {
       const result = onMessage(message);
-      if (result instanceof Promise) {
-        result.then(done, (error: unknown) => {
+      if (isThenable(result)) {
+        Promise.resolve(result).then(done, (error: unknown) => {
           done();
           this.onFailure(error);
         });
@@ -324,4 +327,9 @@ function keepAlive(timer: Timer, on: boolean): void {
   const { ref, unref } = timer as { ref?(): void; unref?(): void };
   if (on) ref?.call(timer);
   else unref?.call(timer);
+}
+
+/** Whether an application's callback has returned a promise. @throws what asking throws. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

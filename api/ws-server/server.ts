@@ -9,6 +9,7 @@ import { HttpServer, type ServeOptions } from "../http/serve.ts";
 import type { HttpReply } from "../http/types.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
 import { closeArguments } from "../websocket/close-arguments.ts";
+import { isThenable } from "../websocket/session.ts";
 import { type BroadcastResult, broadcast } from "./broadcast.ts";
 import { Clients } from "./clients.ts";
 import {
@@ -177,7 +178,7 @@ export class WebSocketServer {
     if (onConnection === undefined) return;
     try {
       const result: unknown = onConnection(socket, request);
-      if (result instanceof Promise) result.catch(failed);
+      if (isThenable(result)) Promise.resolve(result).catch(failed);
     } catch (error) {
       failed(error);
     }

@@ -62,7 +62,7 @@ export class RawClient {
   #received = Buffer.alloc(0);
   #ended = false;
 
-  constructor(server: WebSocketServer) {
+  constructor(server: { addr(): string }) {
     const [, port = ""] = /:(\d+)$/.exec(server.addr()) ?? [];
     this.socket = connect(Number(port), "127.0.0.1");
     this.socket.on("data", (bytes) => {
