@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "src/arena.h"
+#include "src/life.h"
 #include "twinwire/port.h"
 
 enum { TIMERS_PER_SLOT = 3 }; /* its life, and a deadline for each direction */
@@ -285,6 +286,13 @@ uint32_t twc_tick(tw_core *core, uint32_t now_ms) {
       break;
     }
   }
+  return make_records(core);
+}
+
+uint32_t twc_network(tw_core *core, uint32_t up) {
+  begin_records(core);
+  core->network_down = up == 0;
+  twc_life_network(core);
   return make_records(core);
 }
 

@@ -144,7 +144,8 @@ struct tw_core {
   tw_event *events;
   uint32_t event_count;
   bool events_sealed;
-  bool waking; /* those in `starved` are being woken */
+  bool network_down; /* twc_network */
+  bool waking;       /* those in `starved` are being woken */
   tw_pool tx_pool;
   tw_pool text_pool;
   tw_slot *slots; /* limits.sockets of them, then limits.webSockets */

@@ -16,7 +16,10 @@ static void enter(tw_core *core, tw_slot *slot, uint32_t state) {
     twc_timer_arm(core, slot, core->limits.closeTimeoutMs);
     break;
   case TW_STATE_WAITING:
-    twc_timer_arm(core, slot, twc_life_retry_ms(slot, false));
+    if (!core->network_down)
+      twc_timer_arm(core, slot, twc_life_retry_ms(slot, false));
+    else
+      twc_timer_disarm(core, slot); /* until twc_life_network */
     if (slot->delay_index + 1 < slot->delay_count)
       slot->delay_index++;
     break;
@@ -100,4 +103,22 @@ void twc_life_close(tw_core *core, tw_slot *slot, int32_t close_code) {
 void twc_life_stop_waiting(tw_core *core, tw_slot *slot) {
   if (slot->state == TW_STATE_WAITING)
     enter(core, slot, TW_STATE_CLOSED);
+}
+
+/* Slots that were never taken are not looked at: nothing has been written to them. */
+static void review_waiting(tw_core *core, uint32_t first, uint32_t end) {
+  for (uint32_t i = first; i < end; i++) {
+    tw_slot *slot = &core->slots[i];
+    if (slot->kind == 0 || slot->state != TW_STATE_WAITING)
+      continue;
+    if (core->network_down)
+      twc_timer_disarm(core, slot);
+    else
+      twc_timer_arm(core, slot, 0);
+  }
+}
+
+void twc_life_network(tw_core *core) {
+  review_waiting(core, 0, core->fresh_socket);
+  review_waiting(core, core->limits.sockets, core->fresh_web_socket);
 }

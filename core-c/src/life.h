@@ -39,6 +39,10 @@ void twc_life_expired(tw_core *core, tw_slot *slot, const tw_end *timeout);
 /* The application has closed the handle and there is nothing to wait for. */
 void twc_life_close(tw_core *core, tw_slot *slot, int32_t close_code);
 
+/* The network has gone or is usable (core->network_down): those that wait for their next attempt go on waiting, or make
+ * it with the next tick. */
+void twc_life_network(tw_core *core);
+
 /* Gives up waiting for the next attempt: reconnecting was switched off. */
 void twc_life_stop_waiting(tw_core *core, tw_slot *slot);
 

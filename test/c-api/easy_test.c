@@ -323,6 +323,42 @@ static void test_retry_after_close(void) {
   }
 }
 
+/* While the network is down nothing is tried and no schedule is used up. */
+static void test_network_down(void) {
+  static const uint32_t delays[] = {100, 200, 60000};
+  start("network down", false);
+  int32_t sock = connected_tcp();
+  CHECK(tw_net_set_reconnect_delays_ms(sock, delays, 3) == 0 && tw_net_set_auto_reconnect(sock, true) == 0);
+  tw_easy_tell(easy, twc_network(core, 0));
+  tw_easy_tell(easy, twc_closed(core, sock, TW_ERR_NETWORK_DOWN));
+  uint32_t opens = stub.opens;
+  now += 3600 * 1000;
+  turn();
+  CHECK(stub.opens == opens && twc_wait(core) == TW_FOREVER && tw_net_state(sock) == TW_STATE_CONNECTING);
+  tw_easy_tell(easy, twc_network(core, 1));
+  now += 1;
+  turn();
+  CHECK(stub.opens == opens + 1);
+  tw_easy_tell(easy, twc_closed(core, sock, TW_ERR_REFUSED));
+  CHECK(twc_wait(core) == 200);
+  tw_easy_tell(easy, twc_network(core, 0)); /* one that waits already */
+  now += 1000;
+  turn();
+  CHECK(stub.opens == opens + 1);
+  tw_easy_tell(easy, twc_network(core, 1));
+  now += 1;
+  turn();
+  CHECK(stub.opens == opens + 2);
+  tw_easy_tell(easy, twc_closed(core, sock, TW_ERR_REFUSED));
+  CHECK(twc_wait(core) == 60000);
+  tw_easy_tell(easy, twc_network(core, 1)); /* another interface is up, too: it may lead there */
+  now += 1;
+  turn();
+  CHECK(stub.opens == opens + 3);
+  tw_easy_tell(easy, twc_network(core, 0));
+  CHECK(tw_net_set_auto_reconnect(sock, false) == 0 && tw_net_close(sock) == 0);
+}
+
 static void test_deadline_after_end(void) {
   start("no deadline for a connection that has ended", false);
   int32_t sock = connected_tcp();
@@ -816,6 +852,7 @@ int main(void) {
       test_changes_inside,
       test_table_churn_inside,
       test_retry_after_close,
+      test_network_down,
       test_deadline_after_end,
       test_set_headers,
       test_close_inside,

@@ -104,6 +104,11 @@ uint32_t twc_datagram(tw_core *core, int32_t handle, uint32_t size, uint32_t add
  * delivers or calls, and when twc_wait has passed. */
 uint32_t twc_tick(tw_core *core, uint32_t now_ms);
 
+/* The network is usable (`up` 1) or has gone (0): for a host that knows; at first it is taken for usable. While it has
+ * gone no attempt to reconnect is made, and none of a schedule is used up; those that wait are made when it is usable
+ * again, or, with `up` once more, when more of it is. Connections that have lost it are for the host to close. */
+uint32_t twc_network(tw_core *core, uint32_t up);
+
 /* Makes the next records ready and returns their number; 0: all is drained. */
 uint32_t twc_pump(tw_core *core);
 
@@ -349,7 +354,8 @@ int32_t twc_start_tls(tw_core *core, int32_t handle, const char *name, uint32_t 
  * too, DISCONNECTED follows. Returns 0, ERR_STATE or ERR_HANDLE. */
 int32_t twc_shutdown(tw_core *core, int32_t handle);
 
-/* Turns reconnecting after an unexpected end on (1) or off (0); off at first. Returns 0 or ERR_HANDLE. */
+/* Turns reconnecting after an unexpected end on (1) or off (0); off at first. An attempt that is due while the network
+ * is down (twc_network) is made when it is up again. Returns 0 or ERR_HANDLE. */
 int32_t twc_set_auto_reconnect(tw_core *core, int32_t handle, uint32_t on);
 
 /* Sets the schedule: `count` (1..TW_MAX_DELAYS) delays in ms, the last repeats; at first it is one of 1000 ms. The
