@@ -100,7 +100,7 @@ export abstract class Calls {
   }
 
   setReceiving(handle: number, on: boolean): number {
-    return this.core.exports.twc_set_receiving(this.core.self, handle, on ? 1 : 0);
+    return this.reviewed(this.core.exports.twc_set_receiving(this.core.self, handle, on ? 1 : 0));
   }
 
   /** Sets deadlines (`Deadline` bits) to `ms` from now, or clears them with 0. */
@@ -199,6 +199,13 @@ export abstract class Calls {
   protected sent(result: number): number {
     if (result >= 0) this.pump.queueSettle();
     return result;
+  }
+
+  /** What may have held back a deferred end has changed: `result` is 1 if nothing does any more, and a flush is due. */
+  protected reviewed(result: number): number {
+    if (result <= 0) return result;
+    this.pump.queueSettle();
+    return 0;
   }
 
   protected left(endpoint: Endpoint, result: number): number {

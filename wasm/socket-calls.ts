@@ -130,12 +130,12 @@ export abstract class SocketCalls extends Calls {
 
   /** Receives at most about so many bytes ahead of `consumed`; 0: without bound. */
   setWindow(handle: number, bytes: number): number {
-    return this.core.exports.twc_set_window(this.core.self, handle, bytes);
+    return this.reviewed(this.core.exports.twc_set_window(this.core.self, handle, bytes));
   }
 
   /** So many bytes of what `data` told are used up. */
   consumed(handle: number, bytes: number): number {
-    return this.core.exports.twc_consumed(this.core.self, handle, bytes);
+    return this.reviewed(this.core.exports.twc_consumed(this.core.self, handle, bytes));
   }
 
   /**

@@ -381,6 +381,7 @@ void tw_easy_turn(tw_easy *easy) {
   easy->waiting = 0;
   tw_easy_tell(easy, waiting);
   tw_easy_tell(easy, twc_tick(easy->core, easy->host.now_ms(easy->host.host)));
+  tw_easy_tell(easy, twc_pump(easy->core)); /* ends that were deferred until the last loop iteration was over */
   sweep(easy);
 }
 

@@ -45,7 +45,7 @@ int32_t twc_set_receiving(tw_core *core, int32_t handle, uint32_t on) {
   else
     slot->flags |= TW_SLOT_PAUSED;
   twc_socket_update_reading(core, slot);
-  return 0;
+  return twc_life_review(core, slot);
 }
 
 /* Handles that connect, and so can connect again. */

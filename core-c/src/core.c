@@ -38,6 +38,7 @@ static void lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena) {
   twc_queue_init(&core->dirty, arena, slots);
   twc_queue_init(&core->starved, arena, slots);
   twc_queue_init(&core->dead, arena, slots);
+  twc_queue_init(&core->deferred, arena, slots);
   twc_timers_init(&core->timers, arena, slots * TIMERS_PER_SLOT);
   twc_pool_init(&core->text_pool, arena, limits->textPool, TEXT_BLOCK);
   twc_pool_init(&core->tx_pool, arena, limits->sendPool, limits->blockSize);
@@ -65,6 +66,7 @@ tw_core *twc_init(void *memory, uint32_t size, const tw_limits *limits, void *ho
   core->arena = memory;
   core->slot_count = limits->sockets + limits->webSockets;
   lay_out(core, limits, &arena);
+  core->deferred_due = TW_QUEUE_END;
   twc_slots_init(core);
   return core;
 }
@@ -105,6 +107,7 @@ static uint32_t make_records(tw_core *core) {
 
 uint32_t twc_pump(tw_core *core) {
   begin_records(core);
+  twc_life_carry_out(core);
   return make_records(core);
 }
 
@@ -118,7 +121,10 @@ static void socket_gone(tw_core *core, tw_slot *slot, int32_t error, uint32_t st
   if (error == 0 && slot->reader != NULL)
     slot->reader->ended(core, slot);
   slot->flags &= ~(uint32_t)(TW_SLOT_SOCKET | TW_SLOT_WRITING);
-  slot->protocol->closed(core, slot, error, step);
+  if (slot->deferred != 0)
+    twc_life_review(core, slot); /* the end that came first is reported first, and this loss with it */
+  else
+    slot->protocol->closed(core, slot, error, step);
 }
 
 /* The host is still to let go of a socket that is of no more use. */
@@ -276,7 +282,10 @@ uint32_t twc_tick(tw_core *core, uint32_t now_ms) {
     tw_slot *slot = &core->slots[timer % core->slot_count];
     switch (timer / core->slot_count) {
     case 0:
-      slot->protocol->expired(core, slot);
+      if (slot->state == TW_STATE_OPEN && slot->deferred != 0)
+        twc_life_review(core, slot); /* the application has had its time */
+      else
+        slot->protocol->expired(core, slot);
       break;
     case TW_DEADLINE_READ:
       twc_event_raise(core, slot, TW_RAISED_READ_DEADLINE);
@@ -348,7 +357,8 @@ static void write_queued(tw_core *core, tw_slot *slot) {
 uint32_t twc_flush(tw_core *core) {
   while (!twc_queue_empty(&core->dirty))
     write_queued(core, &core->slots[twc_queue_pop(&core->dirty)]);
-  return !twc_queue_empty(&core->raised);
+  core->deferred_due = core->deferred.last;
+  return !twc_queue_empty(&core->raised) || !twc_queue_empty(&core->deferred);
 }
 
 /* ---- The port, for protocols --------------------------------------------------------------------------------- */

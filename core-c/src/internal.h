@@ -51,6 +51,8 @@ enum {
   TW_SLOT_TUNNELED = 131072, /* it has opened one; with TUNNELING: all that was written to it is still to be gone */
 };
 
+enum { TW_DEFERRED_CLOSE = 1 }; /* tw_slot.deferred: the peer sent a close frame */
+
 /* Why an attempt or a connection ended. */
 typedef struct tw_end {
   int32_t error;      /* 0: no ERROR event */
@@ -59,6 +61,7 @@ typedef struct tw_end {
   int32_t close_code; /* DISCONNECTED.code */
   bool clean;         /* DISCONNECTED flag CLEAN */
   bool final;         /* do not connect again, whatever the setting */
+  bool orderly;       /* close the socket behind what was written, although the end is not clean */
 } tw_end;
 
 typedef struct tw_slot tw_slot;
@@ -86,6 +89,7 @@ struct tw_slot {
   uint32_t window;  /* bytes that may be received ahead of the application; 0: any number */
   uint32_t unread;  /* bytes received and not yet consumed, if there is a window */
   uint32_t refused; /* bytes of the send that was refused, or that the protocol owes (twc_tx_owe); 0: none */
+  int16_t deferred; /* the end by the peer that is to take effect (twc_life_defer): an error, TW_DEFERRED_CLOSE, or 0 */
   int32_t error;    /* what ERROR and DISCONNECTED will say */
   uint32_t error_step;
   uint32_t error_detail;
@@ -118,6 +122,8 @@ struct tw_protocol_ops {
   void (*room)(tw_core *core, tw_slot *slot);    /* what twc_tx_owe noted fits now */
   void (*expired)(tw_core *core, tw_slot *slot); /* its timer fired */
   void (*close)(tw_core *core, tw_slot *slot);   /* the application closes it (RELEASED is set) */
+  /* Carries out an end that twc_life_defer deferred for the reason `why`; moves an OPEN slot to CLOSING or drops it. */
+  void (*end)(tw_core *core, tw_slot *slot, int32_t why);
   void (*retired)(tw_core *core, tw_slot *slot); /* give back what the protocol holds for the slot */
 };
 
@@ -160,10 +166,12 @@ struct tw_core {
   uint32_t free_web_socket;
   uint32_t fresh_socket;
   uint32_t fresh_web_socket;
-  tw_queue raised;  /* slots with lifecycle events to tell */
-  tw_queue dirty;   /* slots with bytes to flush */
-  tw_queue starved; /* slots that were refused for want of blocks */
-  tw_queue dead;    /* slots to free before the next records are made */
+  tw_queue raised;       /* slots with lifecycle events to tell */
+  tw_queue dirty;        /* slots with bytes to flush */
+  tw_queue starved;      /* slots that were refused for want of blocks */
+  tw_queue dead;         /* slots to free before the next records are made */
+  tw_queue deferred;     /* slots whose deferred end nothing holds back any more */
+  uint32_t deferred_due; /* the last of them that twc_pump may carry out, or TW_QUEUE_END */
   tw_timers timers;
   uint64_t now; /* ms since twc_init, from the ticks */
   uint32_t last_tick;

@@ -28,6 +28,49 @@ static void enter(tw_core *core, tw_slot *slot, uint32_t state) {
     break;
   }
   twc_socket_update_reading(core, slot); /* a pause begins with OPEN and ends with CLOSING */
+  twc_life_review(core, slot);
+}
+
+/* ---- Deferred ends ------------------------------------------------------------------------------------------- */
+
+/* Whether the application may still have to answer to what came in front of the end, and can. */
+static bool is_held_back(const tw_core *core, const tw_slot *slot) {
+  if (slot->state != TW_STATE_OPEN || (slot->flags & TW_SLOT_SOCKET) == 0 ||
+      !twc_timer_is_set(&core->timers, twc_slot_index(core, slot)))
+    return false;
+  return (slot->flags & TW_SLOT_PAUSED) != 0 || slot->refused > 0 || (slot->window > 0 && slot->unread > 0);
+}
+
+int32_t twc_life_review(tw_core *core, tw_slot *slot) {
+  if (slot->deferred == 0 || is_held_back(core, slot))
+    return 0;
+  twc_queue_push(&core->deferred, twc_slot_index(core, slot));
+  return 1;
+}
+
+void twc_life_defer(tw_core *core, tw_slot *slot, int32_t why) {
+  slot->deferred = (int16_t)why;
+  if (slot->state == TW_STATE_OPEN)
+    twc_timer_arm(core, slot, core->limits.closeTimeoutMs);
+  twc_life_review(core, slot);
+}
+
+void twc_life_carry_out(tw_core *core) {
+  while (core->deferred_due != TW_QUEUE_END && twc_events_room(core) > 0) {
+    uint32_t index = twc_queue_pop(&core->deferred);
+    if (index == core->deferred_due)
+      core->deferred_due = TW_QUEUE_END;
+    tw_slot *slot = &core->slots[index];
+    if (slot->raised != 0) { /* events in front of it are not records yet: not before the next flush */
+      twc_life_review(core, slot);
+    } else if (slot->deferred != 0 && !is_held_back(core, slot)) {
+      int32_t why = slot->deferred;
+      slot->deferred = 0;
+      slot->protocol->end(core, slot, why);
+      if (slot->state == TW_STATE_CLOSING && (slot->flags & TW_SLOT_SOCKET) == 0) /* it was lost in the meantime */
+        slot->protocol->closed(core, slot, 0, TW_STEP_RECEIVE);
+    }
+  }
 }
 
 void twc_life_accepted(tw_core *core, tw_slot *slot) { enter(core, slot, TW_STATE_CONNECTING); }
@@ -58,7 +101,8 @@ uint32_t twc_life_retry_ms(const tw_slot *slot, bool final) {
 
 void twc_life_drop(tw_core *core, tw_slot *slot, const tw_end *end) {
   twc_reader_end(core, slot);
-  twc_socket_close(core, slot, end->clean ? TW_CLOSE_ORDERLY : TW_CLOSE_ABORT);
+  twc_socket_close(core, slot, end->clean || end->orderly ? TW_CLOSE_ORDERLY : TW_CLOSE_ABORT);
+  slot->deferred = 0;
   twc_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
   twc_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
   uint32_t unsent = twc_tx_drop(core, slot);

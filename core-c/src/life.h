@@ -30,6 +30,20 @@ void twc_life_closing(tw_core *core, tw_slot *slot);
  * ERROR and DISCONNECTED as documented in abi.def, and arms the next attempt if there is to be one. */
 void twc_life_drop(tw_core *core, tw_slot *slot, const tw_end *end);
 
+/* Defers the end of a connection: an answer belongs before the close. The protocol's `end` is called with `why` (an
+ * error or TW_DEFERRED_CLOSE) by twc_pump, after the application has drained all records in front of it, has consumed
+ * them if it has a window, and the loop iteration in which it did so is over (twc_flush marks that). It waits for a
+ * paused application and for a refused send, too, but never longer than closeTimeoutMs. Meanwhile the connection is
+ * OPEN for the application. */
+void twc_life_defer(tw_core *core, tw_slot *slot, int32_t why);
+
+/* Queues the slot's deferred end, if it has one that nothing holds back any more. To be called when what may hold it
+ * back has changed. Returns whether a flush is due for it: 1 or 0. */
+int32_t twc_life_review(tw_core *core, tw_slot *slot);
+
+/* Carries out the deferred ends that are due, while there is room for records. */
+void twc_life_carry_out(tw_core *core);
+
 /* The delay before the next attempt if the connection dropped now, or TW_FOREVER. */
 uint32_t twc_life_retry_ms(const tw_slot *slot, bool final);
 

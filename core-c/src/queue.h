@@ -16,37 +16,14 @@ typedef struct tw_queue {
   uint32_t last;
 } tw_queue;
 
-static inline void twc_queue_init(tw_queue *queue, tw_arena *arena, uint32_t count) {
-  uint32_t *next = twc_arena_take(arena, count, sizeof *next);
-  if (next == NULL)
-    return;
-  *queue = (tw_queue){.next = next, .first = TW_QUEUE_END, .last = TW_QUEUE_END};
-  for (uint32_t i = 0; i < count; i++)
-    next[i] = TW_QUEUE_OUT;
-}
+void twc_queue_init(tw_queue *queue, tw_arena *arena, uint32_t count);
 
 static inline int twc_queue_empty(const tw_queue *queue) { return queue->first == TW_QUEUE_END; }
 
 /* Appends `index` unless it is queued already. */
-static inline void twc_queue_push(tw_queue *queue, uint32_t index) {
-  if (queue->next[index] != TW_QUEUE_OUT)
-    return;
-  queue->next[index] = TW_QUEUE_END;
-  if (queue->last == TW_QUEUE_END)
-    queue->first = index;
-  else
-    queue->next[queue->last] = index;
-  queue->last = index;
-}
+void twc_queue_push(tw_queue *queue, uint32_t index);
 
 /* Removes and returns the oldest index. Only when not empty. */
-static inline uint32_t twc_queue_pop(tw_queue *queue) {
-  uint32_t index = queue->first;
-  queue->first = queue->next[index];
-  if (queue->first == TW_QUEUE_END)
-    queue->last = TW_QUEUE_END;
-  queue->next[index] = TW_QUEUE_OUT;
-  return index;
-}
+uint32_t twc_queue_pop(tw_queue *queue);
 
 #endif

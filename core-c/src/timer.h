@@ -24,6 +24,9 @@ void twc_timer_set(tw_timers *timers, uint32_t id, uint64_t due);
 /* Clears it; nothing happens if it is not set. */
 void twc_timer_clear(tw_timers *timers, uint32_t id);
 
+/* Whether it is set. */
+static inline int twc_timer_is_set(const tw_timers *timers, uint32_t id) { return timers->place[id] != TW_TIMER_NONE; }
+
 /* Removes and returns the earliest id that is due at `now`, or TW_TIMER_NONE. */
 uint32_t twc_timer_pop(tw_timers *timers, uint64_t now);
 

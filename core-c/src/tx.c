@@ -2,6 +2,7 @@
  * and DRAIN is raised when it fits: its own connection's cap is looked at when that connection has written, the pool's
  * blocks when anybody has. */
 #include "src/internal.h"
+#include "src/life.h"
 
 bool twc_tx_fits(const tw_core *core, const tw_slot *slot, uint32_t size) {
   return size <= core->limits.sendBuffer && slot->tx.size <= core->limits.sendBuffer - size &&
@@ -50,6 +51,7 @@ static void wake(tw_core *core, tw_slot *slot) {
   } else if (slot->state == TW_STATE_OPEN && twc_tx_fits(core, slot, slot->refused)) {
     slot->refused = 0;
     twc_event_raise(core, slot, TW_RAISED_DRAIN);
+    twc_life_review(core, slot);
   } else if (!twc_chain_fits(&core->tx_pool, &slot->tx, slot->refused)) {
     twc_queue_push(&core->starved, twc_slot_index(core, slot));
   }

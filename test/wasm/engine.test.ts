@@ -306,6 +306,7 @@ test("handles that keep nothing alive let the timer go too, also after they conn
   expect(port.calls.slice(-2)).toEqual(["clock keep false", `keep ${handle} false`]);
   port.calls.length = 0;
   port.deliver.ended(handle);
+  port.deliver.later();
   expect(ear.heard).toEqual(["disconnected true 0 50"]);
   expect(port.wakeMs).toBe(50);
   port.nowMs += 50;

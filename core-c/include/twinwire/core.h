@@ -77,8 +77,8 @@ uint32_t twc_received(tw_core *core, int32_t handle, uint32_t size);
  * twc_received; the statistics do not count them twice. */
 uint32_t twc_unread(tw_core *core, int32_t handle, uint32_t size);
 
-/* The peer ended its half of the stream. Told once more, it is the end of what twc_unread has given back: for a
- * twc_http_read that was asked for later. */
+/* The peer ended its half of the stream. Delivered once more, it is the end of what twc_unread has given back: for a
+ * twc_http_read that was called later. See "Deferred ends" at twc_flush. */
 uint32_t twc_ended(tw_core *core, int32_t handle);
 
 /* `size` more bytes of the last twc_port_write are done with; 0 asks for the rest to be offered again. */
@@ -109,15 +109,24 @@ uint32_t twc_tick(tw_core *core, uint32_t now_ms);
  * again, or, with `up` once more, when more of it is. Connections that have lost it are for the host to close. */
 uint32_t twc_network(tw_core *core, uint32_t up);
 
-/* Makes the next records ready and returns their number; 0: all is drained. */
+/* Makes the next records ready and returns their number; 0: all is drained. Carries out the deferred ends that the last
+ * twc_flush has marked. */
 uint32_t twc_pump(tw_core *core);
 
 /* The records made ready by the last delivery or twc_pump. Always the same address. */
 const tw_event *twc_events(tw_core *core);
 
 /* Writes what calls have queued, gathered: one write a connection where the host can. To be called after draining, and
- * at the end of a turn in which the application called. Returns 1 if events wait for twc_pump (a write that failed, a
- * drain), else 0. */
+ * at the end of a loop iteration in which the application called. Returns 1 if the host has to call twc_pump in its
+ * next loop iteration, although nothing is delivered: events wait (a write that failed, a drain), or a deferred end is
+ * due.
+ *
+ * Deferred ends: an answer belongs before the close. The peer's close frame, a frame that breaks the protocol, and the
+ * peer's end of a stream that is not half open take effect, and are reported, only after the application could answer
+ * to what came in front of them: the records have been drained, all of them consumed if there is a window
+ * (twc_consumed), a refused send has been admitted, the application does not pause (twc_set_receiving), and the loop
+ * iteration in which that became so is over, which is what twc_flush marks. Until then the connection is OPEN and sends
+ * are queued; nothing more is received. After closeTimeoutMs the end takes effect whatever the application does. */
 uint32_t twc_flush(tw_core *core);
 
 /* Milliseconds from the last tick to the next timer, or TW_FOREVER. */
@@ -207,7 +216,8 @@ int32_t twc_ws_set_options(tw_core *core, int32_t handle, uint32_t options, uint
 int32_t twc_ws_set_deflate(tw_core *core, int32_t handle, uint32_t deflate);
 
 /* What was agreed upon: 0: no compression, else tw_deflate parameters. The core marks and passes compressed messages;
- * the host's library compresses and inflates them. Returns that or an error. */
+ * the host's library compresses and inflates them. Returns that, ERR_STATE if the connection is neither OPEN nor
+ * CLOSING, or ERR_HANDLE. */
 int32_t twc_ws_deflate(tw_core *core, int32_t handle);
 
 /* Sends a ping when nothing came for `interval_ms`, and drops the connection with ERR_HEARTBEAT when nothing comes for
@@ -319,8 +329,8 @@ int32_t twc_buffered(tw_core *core, int32_t handle);
  * is just being drained. Returns 0 or ERR_HANDLE. */
 int32_t twc_stats(tw_core *core, int32_t handle, tw_stats *stats);
 
-/* Flow control: stops (0) or resumes (1) receiving on a handle, down to the socket; not on a listener. Returns 0 or
- * ERR_HANDLE. */
+/* Flow control: stops (0) or resumes (1) receiving on a handle, down to the socket; not on a listener. Returns 0; 1 if
+ * a deferred end waits for the next twc_flush; or ERR_HANDLE. */
 int32_t twc_set_receiving(tw_core *core, int32_t handle, uint32_t on);
 
 /* ---- Calls for streams that are read and written in turn ---- */
@@ -330,11 +340,13 @@ int32_t twc_set_receiving(tw_core *core, int32_t handle, uint32_t on);
 int32_t twc_set_half_open(tw_core *core, int32_t handle, uint32_t on);
 
 /* Receives at most about `size` bytes (of a WebSocket: of messages) ahead of twc_consumed, and at most one recvBuffer
- * more; 0: without bound, as at first. Beyond that the socket is not read, and TCP slows the peer down. Returns 0 or
- * ERR_HANDLE. */
+ * more; 0: without bound, as at first. Beyond that the socket is not read, and TCP slows the peer down. Returns as
+ * twc_consumed. */
 int32_t twc_set_window(tw_core *core, int32_t handle, uint32_t size);
 
-/* `size` bytes of DATA, HTTP_BODY or MESSAGE have been used up. Returns 0 or ERR_HANDLE. */
+/* `size` bytes of DATA, HTTP_BODY or MESSAGE have been used up. Who answers to a message calls this after the answer
+ * was sent: the end of a connection waits for it. Returns 0; 1 if a deferred end waits for the next twc_flush; or
+ * ERR_HANDLE. */
 int32_t twc_consumed(tw_core *core, int32_t handle, uint32_t size);
 
 /* Sets the deadline for reading, writing or both (tw_deadline bits) to `ms` from the last tick; 0 clears it. When it
@@ -376,7 +388,8 @@ int32_t twc_address(tw_core *core, int32_t handle, uint32_t which, char *text, u
  * drained. */
 int32_t twc_target(tw_core *core, int32_t handle, char *text, uint32_t capacity);
 
-/* The subprotocol that the server chose. Returns its bytes, 0 for none, or an error. */
+/* The subprotocol that the server chose. Returns its bytes, 0 for none, ERR_STATE if the connection is neither OPEN nor
+ * CLOSING, or ERR_HANDLE. */
 int32_t twc_protocol(tw_core *core, int32_t handle, char *text, uint32_t capacity);
 
 /* Blocks of the outbound pool that are free now. */

@@ -1,5 +1,6 @@
 /* flow.c: the calls of those who read and write a stream in turn: how far ahead, until when, and how it ends. */
 #include "proto/stream/stream.h"
+#include "src/life.h"
 
 int32_t twc_set_half_open(tw_core *core, int32_t handle, uint32_t on) {
   tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
@@ -24,7 +25,7 @@ int32_t twc_set_window(tw_core *core, int32_t handle, uint32_t size) {
     return TW_ERR_HANDLE;
   slot->window = size;
   twc_socket_update_reading(core, slot);
-  return 0;
+  return twc_life_review(core, slot);
 }
 
 int32_t twc_consumed(tw_core *core, int32_t handle, uint32_t size) {
@@ -33,7 +34,7 @@ int32_t twc_consumed(tw_core *core, int32_t handle, uint32_t size) {
     return TW_ERR_HANDLE;
   slot->unread -= size < slot->unread ? size : slot->unread;
   twc_socket_update_reading(core, slot);
-  return 0;
+  return twc_life_review(core, slot);
 }
 
 int32_t twc_set_deadline(tw_core *core, int32_t handle, uint32_t which, uint32_t ms) {

@@ -48,13 +48,19 @@ static void linger(tw_core *core, tw_slot *slot) {
   twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* the flush ends our half, also with an empty queue */
 }
 
+static void end(tw_core *core, tw_slot *slot, int32_t why) {
+  (void)why; /* nothing but the peer's FIN ends a stream in order */
+  if (slot->state == TW_STATE_OPEN)
+    finish(core, slot);
+}
+
 static void ended(tw_core *core, tw_slot *slot) {
   if (slot->state == TW_STATE_CLOSING && (slot->flags & TW_SLOT_FINISHED) != 0)
     twc_life_drop(core, slot, &(tw_end){.clean = true});
   if (slot->state != TW_STATE_OPEN)
     return;
   if ((slot->flags & TW_SLOT_HALF_OPEN) == 0)
-    finish(core, slot);
+    twc_life_defer(core, slot, TW_ERR_ENDED);
   else if ((slot->flags & TW_SLOT_FINISHED) != 0)
     twc_life_drop(core, slot, &(tw_end){.clean = true});
   else
@@ -124,6 +130,7 @@ const tw_protocol_ops tw_stream_protocol = {
     .room = room,
     .expired = expired,
     .close = app_close,
+    .end = end,
     .retired = retired,
 };
 

@@ -247,5 +247,5 @@ int32_t twc_ws_deflate(tw_core *core, int32_t handle) {
   tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  return slot->state == TW_STATE_OPEN ? twc_ws_of(core, slot)->deflate : TW_ERR_STATE;
+  return twc_ws_is_agreed(slot) ? twc_ws_of(core, slot)->deflate : TW_ERR_STATE;
 }

@@ -58,7 +58,7 @@ int32_t twc_ws_set_heartbeat(tw_core *core, int32_t handle, uint32_t interval_ms
   core->heartbeat = &beats;
   ws->heartbeat_ms = interval_ms;
   ws->patience_ms = timeout_ms;
-  if (slot->state == TW_STATE_OPEN)
+  if (slot->state == TW_STATE_OPEN && !ws->deaf)
     begin(core, slot, ws);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/ws/ws.h"
+#include "src/bytes.h"
 #include "src/utf8.h"
 
 tw_ws *twc_ws_of(const tw_core *core, const tw_slot *slot) { return &core->web_sockets[slot->web_socket - 1]; }
@@ -110,6 +111,8 @@ static void room(tw_core *core, tw_slot *slot) {
 
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
   tw_ws *ws = twc_ws_of(core, slot);
+  if (ws->deaf)
+    return size;
   if (ws->heartbeat_ms > 0)
     core->heartbeat->heard(core, slot, ws);
   if (ws->upgraded)
@@ -121,46 +124,73 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
 
 /* ---- Closing ------------------------------------------------------------------------------------------------- */
 
-/* The end of a connection that was closing: how it is told depends on what the peer had said. */
-static tw_end closing_end(const tw_ws *ws) {
+/* The end of a connection that was closing: what is reported depends on what the peer has sent. */
+static tw_end closing_end(const tw_slot *slot, const tw_ws *ws) {
   return (tw_end){.close_code = ws->close_received ? ws->close_code : TW_WS_ABNORMAL,
-                  .clean = ws->close_received && ws->close_sent,
-                  .final = ws->close_received && ws->close_code == TW_WS_POLICY};
+                  .clean = ws->close_received && ws->close_sent && slot->tx.size == 0,
+                  .final = ws->close_received && ws->close_code == TW_WS_POLICY,
+                  .orderly = (slot->flags & TW_SLOT_ENDED) != 0 && slot->tx.size == 0};
 }
 
-void twc_ws_fail(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t error, uint32_t code) {
-  ws->deaf = true;
-  twc_queue_push(&core->dirty, twc_slot_index(core, slot));
-  if (slot->state != TW_STATE_OPEN)
-    return; /* closing anyway; the end is bounded */
-  tw_end end = {.error = error, .step = TW_STEP_RECEIVE, .detail = code};
-  twc_event_raise_error(core, slot, &end, twc_life_retry_ms(slot, false));
-  twc_ws_put_close(core, slot, ws, code, NULL, 0);
-  twc_life_closing(core, slot);
-  twc_ws_await_room(core, slot, ws);
-}
-
-void twc_ws_peer_closed(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code) {
-  ws->deaf = true;
-  ws->close_received = true;
-  ws->close_code = (uint16_t)code;
-  twc_ws_put_close(core, slot, ws, code == TW_WS_NO_STATUS ? 0 : code, NULL, 0);
-  /* RFC 6455 7.1.1: the server closes the TCP connection first (flushed); CLOSING bounds the wait. */
+/* From now on what is queued is written, with a close frame of this code behind it; TW_WS_NO_STATUS: one without a
+ * code; 0: none. */
+static void begin_closing(tw_core *core, tw_slot *slot, uint32_t code, const char *reason, uint32_t reason_size) {
+  tw_ws *ws = twc_ws_of(core, slot);
+  if (code != 0)
+    twc_ws_put_close(core, slot, ws, code == TW_WS_NO_STATUS ? 0 : code, reason, reason_size);
   if (slot->state == TW_STATE_OPEN)
     twc_life_closing(core, slot);
   twc_ws_await_room(core, slot, ws);
-  twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* the flush tells even if nothing is left to write */
+  twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* flushed follows even if nothing is left to write */
+}
+
+static uint32_t report_close(tw_core *core, tw_slot *slot, tw_ws *ws) {
+  const tw_ws_receiver *in = &ws->in.receiver;
+  uint32_t code = in->control_size == 0 ? TW_WS_NO_STATUS : twc_load_be16(in->control);
+  tw_event *event = twc_event_make(core, slot, TW_EVENT_CLOSE);
+  event->code = (int32_t)code;
+  if (in->control_size > 2) {
+    event->data = (uint32_t)(in->control + 2 - core->arena);
+    event->size = in->control_size - 2u;
+  }
+  ws->close_received = true;
+  ws->close_code = (uint16_t)code;
+  return code;
+}
+
+static uint32_t report_failure(tw_core *core, tw_slot *slot, int32_t error) {
+  uint32_t code = error == TW_ERR_WS_PROTOCOL  ? TW_WS_PROTOCOL_ERROR
+                  : error == TW_ERR_WS_UTF8    ? TW_WS_INVALID_DATA
+                  : error == TW_ERR_WS_TOO_BIG ? TW_WS_TOO_BIG
+                                               : 0;
+  tw_end end = {.error = error, .step = TW_STEP_RECEIVE, .detail = code};
+  if (slot->state == TW_STATE_OPEN)
+    twc_event_raise_error(core, slot, &end, twc_life_retry_ms(slot, false));
+  return code;
+}
+
+/* RFC 6455 7.1.1: the server closes the TCP connection first (flushed); CLOSING bounds the wait. */
+static void end_by_peer(tw_core *core, tw_slot *slot, int32_t why) {
+  tw_ws *ws = twc_ws_of(core, slot);
+  uint32_t code = why == TW_DEFERRED_CLOSE ? report_close(core, slot, ws) : report_failure(core, slot, why);
+  begin_closing(core, slot, code, NULL, 0);
+}
+
+void twc_ws_end(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t why) {
+  ws->deaf = true;
+  twc_life_defer(core, slot, why);
 }
 
 static void ended(tw_core *core, tw_slot *slot) {
   tw_ws *ws = twc_ws_of(core, slot);
   if (slot->state == TW_STATE_CONNECTING) {
     twc_ws_refused(core, slot, TW_ERR_ENDED, 0);
+  } else if (slot->deferred != 0) {
+    return; /* flushed looks for it */
   } else if (slot->state == TW_STATE_OPEN) {
-    tw_end end = {.error = TW_ERR_ENDED, .step = TW_STEP_RECEIVE, .close_code = TW_WS_ABNORMAL};
-    twc_life_drop(core, slot, &end);
+    twc_ws_end(core, slot, ws, TW_ERR_ENDED);
   } else if (slot->tx.size == 0 || !ws->close_received) {
-    tw_end end = closing_end(ws);
+    tw_end end = closing_end(slot, ws);
     twc_life_drop(core, slot, &end);
   }
 }
@@ -176,9 +206,11 @@ static void linger(tw_core *core, tw_slot *slot) {
 
 static void flushed(tw_core *core, tw_slot *slot) {
   const tw_ws *ws = twc_ws_of(core, slot);
+  if (slot->deferred != 0)
+    return; /* it comes first, and looks here again */
   bool over = (slot->flags & TW_SLOT_ENDED) != 0 || (ws->server && ws->close_sent && ws->close_received);
   if (over) {
-    tw_end end = closing_end(ws);
+    tw_end end = closing_end(slot, ws);
     twc_life_drop(core, slot, &end);
   } else if (ws->server && ws->deaf && ws->close_sent) {
     linger(core, slot);
@@ -187,7 +219,7 @@ static void flushed(tw_core *core, tw_slot *slot) {
 
 static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
   tw_ws *ws = twc_ws_of(core, slot);
-  tw_end end = closing_end(ws);
+  tw_end end = closing_end(slot, ws);
   if (slot->state != TW_STATE_CLOSING) {
     end.error = error != 0 ? error : TW_ERR_ENDED;
     end.step = slot->state == TW_STATE_OPEN ? step : ws->requested ? TW_STEP_HANDSHAKE : twc_connect_step(slot);
@@ -201,7 +233,7 @@ static void expired(tw_core *core, tw_slot *slot) {
     core->heartbeat->due(core, slot, ws);
     return;
   }
-  tw_end timeout = closing_end(ws);
+  tw_end timeout = closing_end(slot, ws);
   if (slot->state == TW_STATE_CONNECTING) {
     timeout.error = TW_ERR_TIMEOUT;
     timeout.step = ws->requested ? TW_STEP_HANDSHAKE : twc_connect_step(slot);
@@ -209,17 +241,14 @@ static void expired(tw_core *core, tw_slot *slot) {
   twc_life_expired(core, slot, &timeout);
 }
 
-static void begin_close(tw_core *core, tw_slot *slot, uint32_t code, const char *reason, uint32_t reason_size) {
-  if (slot->state == TW_STATE_OPEN) {
-    twc_ws_put_close(core, slot, twc_ws_of(core, slot), code, reason, reason_size);
-    twc_life_closing(core, slot);
-    twc_ws_await_room(core, slot, twc_ws_of(core, slot));
-  } else if (slot->state != TW_STATE_CLOSING) {
+static void close_with(tw_core *core, tw_slot *slot, uint32_t code, const char *reason, uint32_t reason_size) {
+  if (slot->state == TW_STATE_OPEN)
+    begin_closing(core, slot, code, reason, reason_size);
+  else if (slot->state != TW_STATE_CLOSING)
     twc_life_close(core, slot, TW_WS_ABNORMAL);
-  }
 }
 
-static void app_close(tw_core *core, tw_slot *slot) { begin_close(core, slot, TW_WS_NORMAL, NULL, 0); }
+static void app_close(tw_core *core, tw_slot *slot) { close_with(core, slot, TW_WS_NORMAL, NULL, 0); }
 
 static void retired(tw_core *core, tw_slot *slot) {
   if (slot->web_socket == 0)
@@ -240,6 +269,7 @@ const tw_protocol_ops twc_ws_protocol_ops = {
     .room = room,
     .expired = expired,
     .close = app_close,
+    .end = end_by_peer,
     .retired = retired,
 };
 
@@ -252,6 +282,6 @@ int32_t twc_ws_close(tw_core *core, int32_t handle, uint32_t code, const char *r
   if (reason_size > (code == 0 ? 0 : TW_MAX_REASON) || !twc_utf8_valid(reason, reason_size))
     return TW_ERR_ARGUMENT;
   slot->flags |= TW_SLOT_RELEASED;
-  begin_close(core, slot, code, reason, reason_size);
+  close_with(core, slot, code == 0 ? TW_WS_NO_STATUS : code, reason, reason_size);
   return 0;
 }

@@ -200,7 +200,7 @@ int32_t twc_protocol(tw_core *core, int32_t handle, char *text, uint32_t capacit
   tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  if (slot->state != TW_STATE_OPEN)
+  if (!twc_ws_is_agreed(slot))
     return TW_ERR_STATE;
   const tw_ws *ws = twc_ws_of(core, slot);
   uint32_t size = ws->chosen_size < capacity ? ws->chosen_size : capacity;

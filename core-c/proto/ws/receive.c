@@ -108,7 +108,7 @@ static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
     int32_t bad = ascii ? -1 : twc_utf8_scan(&in->utf8, data, size);
     if (bad >= 0 || (final && in->utf8 != 0)) { /* RFC 6455 8.1 */
       tell_part(core, slot, in, data, bad >= 0 ? (uint32_t)bad : size, false, false);
-      twc_ws_fail(core, slot, ws, TW_ERR_WS_UTF8, TW_WS_INVALID_DATA);
+      twc_ws_end(core, slot, ws, TW_ERR_WS_UTF8);
       return;
     }
   }
@@ -120,25 +120,20 @@ static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
 }
 
 static void take_close(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
-  uint32_t code = TW_WS_NO_STATUS;
   if (size > 0) {
-    code = size == 1 ? 0 : twc_load_be16(data);
-    if (!twc_ws_code_valid(code)) { /* RFC 6455 5.5.1, 7.4 */
-      twc_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
+    if (size == 1 || !twc_ws_code_valid(twc_load_be16(data))) { /* RFC 6455 5.5.1, 7.4 */
+      twc_ws_end(core, slot, ws, TW_ERR_WS_PROTOCOL);
       return;
     }
     if (!twc_utf8_valid(data + 2, size - 2)) {
-      twc_ws_fail(core, slot, ws, TW_ERR_WS_UTF8, TW_WS_INVALID_DATA);
+      twc_ws_end(core, slot, ws, TW_ERR_WS_UTF8);
       return;
     }
   }
-  tw_event *event = twc_event_make(core, slot, TW_EVENT_CLOSE);
-  event->code = (int32_t)code;
-  if (size > 2) {
-    event->data = (uint32_t)(data + 2 - core->arena);
-    event->size = size - 2;
-  }
-  twc_ws_peer_closed(core, slot, ws, code);
+  tw_ws_receiver *in = &ws->in.receiver;
+  memmove(in->control, data, size);
+  in->control_size = (uint8_t)size;
+  twc_ws_end(core, slot, ws, TW_DEFERRED_CLOSE);
 }
 
 /* A whole control frame. */
@@ -183,7 +178,7 @@ static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t
   tw_ws_receiver *in = &ws->in.receiver;
   uint64_t length;
   if (!length_right(in, &length)) {
-    twc_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
+    twc_ws_end(core, slot, ws, TW_ERR_WS_PROTOCOL);
     return;
   }
   if (!is_control(in)) {
@@ -191,7 +186,7 @@ static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t
     uint32_t before = goes_on ? in->message_size : 0;
     in->fragments = goes_on ? in->fragments + 1 : 1;
     if (before > ws->max_message || length > ws->max_message - before || in->fragments > ws->max_fragments) {
-      twc_ws_fail(core, slot, ws, TW_ERR_WS_TOO_BIG, TW_WS_TOO_BIG);
+      twc_ws_end(core, slot, ws, TW_ERR_WS_TOO_BIG);
       return;
     }
     if (!in->in_message) {
@@ -222,7 +217,7 @@ static uint32_t take_header(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8
                  : in->header_size == 2 ? second_byte_right(ws, in)
                                         : true;
     if (!right) {
-      twc_ws_fail(core, slot, ws, TW_ERR_WS_PROTOCOL, TW_WS_PROTOCOL_ERROR);
+      twc_ws_end(core, slot, ws, TW_ERR_WS_PROTOCOL);
       return at;
     }
     if (in->header_size >= 2 && in->header_size == header_size(in)) {

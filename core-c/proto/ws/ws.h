@@ -111,6 +111,11 @@ extern const tw_protocol_ops twc_ws_protocol_ops;
 /* The state of a slot that has one. */
 tw_ws *twc_ws_of(const tw_core *core, const tw_slot *slot);
 
+/* Whether the handshake of the connection is done: what it has agreed upon holds. */
+static inline bool twc_ws_is_agreed(const tw_slot *slot) {
+  return slot->state == TW_STATE_OPEN || slot->state == TW_STATE_CLOSING;
+}
+
 /* Gives the slot a state, all zero. NULL: none is left. It goes back when the slot retires. */
 tw_ws *twc_ws_take(tw_core *core, tw_slot *slot);
 
@@ -207,11 +212,10 @@ void twc_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws);
 /* The handshake failed: `detail` is the HTTP status or 0. */
 void twc_ws_refused(tw_core *core, tw_slot *slot, int32_t error, uint32_t detail);
 
-/* _Fail the WebSocket Connection_, RFC 6455 7.1.7: tells the application and the peer, and receives no more. */
-void twc_ws_fail(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t error, uint32_t code);
-
-/* The peer's close frame came, with TW_WS_NO_STATUS if it has no code. */
-void twc_ws_peer_closed(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t code);
+/* Receives no more: the peer's frames break the protocol (`why` is the error; _Fail the WebSocket Connection_, RFC 6455
+ * 7.1.7), or its close frame came (TW_DEFERRED_CLOSE; its payload is in ws->in.receiver.control). That is reported, and
+ * our close frame is queued, once what came in front of it could be answered. */
+void twc_ws_end(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t why);
 
 /* Whether a close frame may carry this code, RFC 6455 7.4. */
 bool twc_ws_code_valid(uint32_t code);

@@ -28,8 +28,10 @@ function served({ name, steps }, suite) {
   if (OF_A_CLIENT.test(name)) return undefined;
   const out = [];
   let failed = false;
+  let ended = false; /* all that was queued is written then: the close has nothing to throw away */
   for (const step of steps) {
     const [operation, ...rest] = step;
+    ended ||= operation === "ended";
     if (operation === "open-ws") {
       if (!out.some(([first]) => first === "open-listener")) out.push(["open-listener", "l"]);
       out.push(["open-served", "l", ...rest]);
@@ -38,7 +40,7 @@ function served({ name, steps }, suite) {
     else if (operation === "wire") {
       const lines = rest.flatMap((line) => {
         const match = FAILED.exec(line);
-        if (match === null) return [line.replace(/^close (\w+) \*$/, "close $1 abort")];
+        if (match === null) return [line.replace(/^close (\w+) \*$/, `close $1 ${ended ? "orderly" : "abort"}`)];
         failed = true;
         return [line, `shutdown ${match[1]}`];
       });
@@ -151,7 +153,7 @@ const ends = [
       ["rx-masked", "a", "x:8105 'Hel'"],
       ["ended", "a"],
       ["events", "part a text ascii 'Hel'", "error a ERR_ENDED receive 0 retry never", LOST],
-      ["wire", "close a abort"],
+      ["wire", "close a orderly"],
     ],
   },
   {
