@@ -108,14 +108,10 @@ export abstract class SocketCalls extends Calls {
     return this.sent(exports.twc_udp_send_to(self, handle, stage, addressSize, port, stage + addressSize, size));
   }
 
-  /**
-   * Bytes that `send` takes now; what the last block of the pool has left is not counted. To hear of more, a send that
-   * is refused has to be tried.
-   */
+  /** Returns the bytes that `send` takes now. When it is 0, `drain` follows a send that was refused. */
   room(handle: number): number {
-    const { sendBuffer, blockSize, stageBuffer } = this.limits;
-    const pool = (this.core.exports.twc_free_blocks(this.core.self) >>> 0) * blockSize;
-    return Math.min(sendBuffer - Math.max(0, this.buffered(handle)), pool, stageBuffer);
+    const room = this.core.exports.twc_room(this.core.self, handle);
+    return Math.min(Math.max(0, room), this.limits.stageBuffer);
   }
 
   /** Ends our half of a stream behind all that is queued. */

@@ -7,7 +7,8 @@
 #include "src/life.h"
 #include "twinwire/port.h"
 
-enum { TIMERS_PER_SLOT = 3 }; /* its life, and a deadline for each direction */
+/* Timers of a slot, by number: its life, a deadline for each direction (tw_deadline), and bytes that wait. */
+enum { TIMER_LIFE = 0, TIMER_STALL = 3, TIMERS_PER_SLOT };
 enum {
   TEXT_BLOCK = TW_READER_STATE
 }; /* a URL or a header line takes one or two; an idle connection should waste little */
@@ -68,6 +69,7 @@ tw_core *twc_init(void *memory, uint32_t size, const tw_limits *limits, void *ho
   lay_out(core, limits, &arena);
   core->deferred_due = TW_QUEUE_END;
   twc_slots_init(core);
+  twc_tx_init(core);
   return core;
 }
 
@@ -229,6 +231,7 @@ uint32_t twc_ended(tw_core *core, int32_t handle) {
 static void tell_flushed(tw_core *core, tw_slot *slot) {
   if (slot->tx.size > 0 || (slot->flags & TW_SLOT_SOCKET) == 0)
     return;
+  twc_stall_disarm(core, slot);
   if (slot->state == TW_STATE_CLOSING || (slot->flags & TW_SLOT_SHUTDOWN) != 0)
     slot->protocol->flushed(core, slot);
   else if ((~slot->flags & (TW_SLOT_TUNNELING | TW_SLOT_TUNNELED)) == 0)
@@ -240,6 +243,8 @@ uint32_t twc_written(tw_core *core, int32_t handle, uint32_t size) {
   tw_slot *slot = delivery_slot(core, handle);
   if (slot != NULL) {
     slot->flags &= ~(uint32_t)TW_SLOT_WRITING;
+    if (size > 0)
+      slot->took_at = (uint32_t)core->now;
     twc_tx_wrote(core, slot, size < slot->tx.size ? size : slot->tx.size);
     if (slot->tx.size > 0)
       twc_queue_push(&core->dirty, twc_slot_index(core, slot));
@@ -273,6 +278,15 @@ uint32_t twc_datagram(tw_core *core, int32_t handle, uint32_t size, uint32_t add
   return make_records(core);
 }
 
+/* Bytes wait, or some have since the timer was armed; it is not touched for each that the host takes. */
+static void stall(tw_core *core, tw_slot *slot) {
+  uint32_t idle = (uint32_t)core->now - slot->took_at;
+  if (idle < core->limits.stallTimeoutMs)
+    twc_deadline_arm(core, slot, TIMER_STALL, core->limits.stallTimeoutMs - idle);
+  else if (slot->state == TW_STATE_OPEN)
+    drop_socket(core, slot, TW_ERR_STALLED, TW_STEP_SEND);
+}
+
 uint32_t twc_tick(tw_core *core, uint32_t now_ms) {
   begin_records(core);
   core->now += now_ms - core->last_tick; /* in 32 bits, so a clock that wraps goes on */
@@ -281,11 +295,14 @@ uint32_t twc_tick(tw_core *core, uint32_t now_ms) {
   while ((timer = twc_timer_pop(&core->timers, core->now)) != TW_TIMER_NONE) {
     tw_slot *slot = &core->slots[timer % core->slot_count];
     switch (timer / core->slot_count) {
-    case 0:
+    case TIMER_LIFE:
       if (slot->state == TW_STATE_OPEN && slot->deferred != 0)
         twc_life_review(core, slot); /* the application has had its time */
       else
         slot->protocol->expired(core, slot);
+      break;
+    case TIMER_STALL:
+      stall(core, slot);
       break;
     case TW_DEADLINE_READ:
       twc_event_raise(core, slot, TW_RAISED_READ_DEADLINE);
@@ -329,6 +346,8 @@ void twc_deadline_arm(tw_core *core, tw_slot *slot, uint32_t which, uint32_t ms)
     twc_timer_clear(&core->timers, timer);
 }
 
+void twc_stall_disarm(tw_core *core, tw_slot *slot) { twc_deadline_arm(core, slot, TIMER_STALL, 0); }
+
 uint32_t twc_connect_step(const tw_slot *slot) {
   if ((slot->flags & TW_SLOT_TUNNELING) != 0)
     return TW_STEP_PROXY;
@@ -336,6 +355,16 @@ uint32_t twc_connect_step(const tw_slot *slot) {
 }
 
 /* ---- Writing ------------------------------------------------------------------------------------------------- */
+
+/* The host has not taken all it was offered. */
+static void await_written(tw_core *core, tw_slot *slot, bool took) {
+  slot->flags |= TW_SLOT_WRITING;
+  bool waited = twc_timer_is_set(&core->timers, twc_slot_index(core, slot) + TIMER_STALL * core->slot_count);
+  if (took || !waited)
+    slot->took_at = (uint32_t)core->now;
+  if (!waited)
+    twc_deadline_arm(core, slot, TIMER_STALL, core->limits.stallTimeoutMs);
+}
 
 static void write_queued(tw_core *core, tw_slot *slot) {
   while (slot->tx.size > 0 && (slot->flags & (TW_SLOT_SOCKET | TW_SLOT_WRITING)) == TW_SLOT_SOCKET) {
@@ -348,15 +377,18 @@ static void write_queued(tw_core *core, tw_slot *slot) {
       return;
     }
     if ((uint32_t)done < offered)
-      slot->flags |= TW_SLOT_WRITING;
+      await_written(core, slot, done > 0);
     twc_tx_wrote(core, slot, (uint32_t)done < offered ? (uint32_t)done : offered);
   }
   tell_flushed(core, slot);
 }
 
 uint32_t twc_flush(tw_core *core) {
-  while (!twc_queue_empty(&core->dirty))
-    write_queued(core, &core->slots[twc_queue_pop(&core->dirty)]);
+  do {
+    while (!twc_queue_empty(&core->dirty))
+      write_queued(core, &core->slots[twc_queue_pop(&core->dirty)]);
+    twc_tx_settle(core);
+  } while (!twc_queue_empty(&core->dirty));
   core->deferred_due = core->deferred.last;
   return !twc_queue_empty(&core->raised) || !twc_queue_empty(&core->deferred);
 }

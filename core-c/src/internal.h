@@ -83,12 +83,15 @@ struct tw_slot {
   uint8_t delay_index; /* the delay that comes next */
   uint32_t delays_ms[TW_MAX_DELAYS];
   uint32_t next_free;
-  tw_chain target;  /* host name or URL, in the text pool */
-  tw_chain tx;      /* bytes to be sent, in the outbound pool */
-  int32_t listener; /* that accepted it */
-  uint32_t window;  /* bytes that may be received ahead of the application; 0: any number */
-  uint32_t unread;  /* bytes received and not yet consumed, if there is a window */
-  uint32_t refused; /* bytes of the send that was refused, or that the protocol owes (twc_tx_owe); 0: none */
+  tw_chain target;     /* host name or URL, in the text pool */
+  tw_chain tx;         /* bytes to be sent, in the outbound pool */
+  int32_t listener;    /* that accepted it */
+  uint32_t window;     /* bytes that may be received ahead of the application; 0: any number */
+  uint32_t unread;     /* bytes received and not yet consumed, if there is a window */
+  uint32_t refused;    /* bytes of the application's send that was refused; 0: none */
+  uint32_t owed;       /* bytes that the protocol itself has to send (twc_tx_owe); 0: none */
+  uint32_t took_at;    /* ms, in 32 bits: when the host took bytes last, or they began to wait */
+  uint32_t unfinished; /* bytes delivered of a message whose end has yet to come */
   int16_t deferred; /* the end by the peer that is to take effect (twc_life_defer): an error, TW_DEFERRED_CLOSE, or 0 */
   int32_t error;    /* what ERROR and DISCONNECTED will say */
   uint32_t error_step;
@@ -153,6 +156,10 @@ struct tw_core {
   bool network_down; /* twc_network */
   bool waking;       /* those in `starved` are being woken */
   tw_pool tx_pool;
+  uint32_t tx_reserve;   /* blocks of it that only the core itself may take */
+  uint32_t tx_granted;   /* blocks for which DRAIN was raised since the application could last send */
+  uint32_t starved_need; /* free blocks that the least of those in `starved` waits for */
+  uint32_t unfinished;   /* bytes of unfinished messages, of all slots */
   tw_pool text_pool;
   tw_slot *slots; /* limits.sockets of them, then limits.webSockets */
   /* What the call that asks for it brings along: a program that never asks is linked without. */
@@ -228,14 +235,21 @@ void twc_events_collect(tw_core *core);
 
 /* ---- tx.c ---- */
 
-/* Whether `size` bytes can be queued whole: 0, ERR_TOO_LARGE, or ERR_BACKPRESSURE (DRAIN will be raised). */
+/* Once the pool is there. */
+void twc_tx_init(tw_core *core);
+
+/* Whether `size` bytes of the application can be queued whole: 0, ERR_TOO_LARGE, or ERR_BACKPRESSURE (DRAIN will be
+ * raised). */
 int32_t twc_tx_admit(tw_core *core, tw_slot *slot, uint32_t size);
 
-/* As twc_tx_admit, but a refusal is not remembered: for what the core itself wants to send. */
+/* As twc_tx_admit, but a refusal is not remembered. */
 bool twc_tx_fits(const tw_core *core, const tw_slot *slot, uint32_t size);
 
-/* Notes that the protocol itself has `size` bytes to send that found no free block: its `room` is called once there
- * is. For slots that are not OPEN, whose application sends nothing. */
+/* Whether a pong or a ping of the core itself can be queued: a peer that reads nothing gets no more of them than fill a
+ * block, and half of the reserve is left to handshakes and close frames, for which twc_chain_fits decides. */
+bool twc_tx_fits_reserve(const tw_core *core, const tw_slot *slot, uint32_t size);
+
+/* Notes that the protocol itself has `size` bytes to send that did not fit: its `room` is called when they may. */
 void twc_tx_owe(tw_core *core, tw_slot *slot, uint32_t size);
 
 /* Queues bytes that were admitted. */
@@ -246,6 +260,10 @@ uint8_t *twc_tx_extend(tw_core *core, tw_slot *slot, uint32_t size, uint32_t *go
 
 /* Takes written bytes off the queue and raises the DRAINs that follow. */
 void twc_tx_wrote(tw_core *core, tw_slot *slot, uint32_t size);
+
+/* All is flushed and the application has had its chance: blocks for which DRAIN was raised and which were not taken go
+ * to those that come next. */
+void twc_tx_settle(tw_core *core);
 
 /* Drops what is queued; returns how much that was. */
 uint32_t twc_tx_drop(tw_core *core, tw_slot *slot);
@@ -292,6 +310,9 @@ void twc_timer_disarm(tw_core *core, tw_slot *slot);
 
 /* Arms (`ms` > 0) or disarms a deadline of the slot: TW_DEADLINE_READ or TW_DEADLINE_WRITE. */
 void twc_deadline_arm(tw_core *core, tw_slot *slot, uint32_t which, uint32_t ms);
+
+/* Nothing waits to be written any more. */
+void twc_stall_disarm(tw_core *core, tw_slot *slot);
 
 /* ---- text in the text pool ---- */
 

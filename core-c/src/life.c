@@ -106,6 +106,8 @@ void twc_life_drop(tw_core *core, tw_slot *slot, const tw_end *end) {
   twc_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
   twc_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
   uint32_t unsent = twc_tx_drop(core, slot);
+  core->unfinished -= slot->unfinished;
+  slot->unfinished = 0;
   uint32_t retry_ms = twc_life_retry_ms(slot, end->final);
   bool connected = (slot->flags & TW_SLOT_CONNECTED) != 0;
   bool released = (slot->flags & TW_SLOT_RELEASED) != 0;

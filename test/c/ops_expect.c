@@ -41,6 +41,13 @@ static int op_buffered(test_session *s, const test_step *step) {
   return expect_result(s, step, 2, twc_buffered(s->core, handle), 0);
 }
 
+static int op_room(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  return expect_result(s, step, 2, twc_room(s->core, handle), 0);
+}
+
 static int op_stats(test_session *s, const test_step *step) {
   tw_stats got = {0};
   int32_t handle;
@@ -130,6 +137,7 @@ const test_op expect_ops[] = {
     {"whatever", 0, 0, op_whatever},
     {"state", 2, 2, op_state},
     {"buffered", 2, 2, op_buffered},
+    {"room", 2, 2, op_room},
     {"free-blocks", 1, 1, op_free_blocks},
     {"wait", 1, 1, op_wait},
     {"writes", 2, 2, op_writes},

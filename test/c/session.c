@@ -26,6 +26,7 @@ static const tw_limits default_limits = {
     .maxLine = 4096,
     .maxFields = 64,
     .maxFragments = 1024,
+    .maxUnfinished = 1048576,
 };
 
 void session_free(test_session *s) {

@@ -49,6 +49,8 @@ static const tw_limits limits = {
     .maxLine = 200,
     .maxFields = 8,
     .maxFragments = 6,
+    .maxUnfinished = 400,
+    .stallTimeoutMs = 20000,
 };
 
 static fuzz_handle *known(fuzz *f, int32_t handle) {

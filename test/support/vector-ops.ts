@@ -169,6 +169,7 @@ const expectations: Record<string, Operation> = {
     if (name !== step[2]) throw new Error(`the state is ${name}`);
   },
   buffered: (s, step) => expectResult(s, step, 2, s.core.exports.twc_buffered(s.core.self, handleAt(s, step, 1)), 0),
+  room: (s, step) => expectResult(s, step, 2, s.core.exports.twc_room(s.core.self, handleAt(s, step, 1)), 0),
   stats: (s, step) => {
     const { memory, scratch } = s.machine;
     const result = s.core.exports.twc_stats(s.core.self, handleAt(s, step, 1), scratch);

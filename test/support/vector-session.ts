@@ -27,6 +27,8 @@ const defaults: Limits = {
   maxLine: 4096,
   maxFields: 64,
   maxFragments: 1024,
+  maxUnfinished: 1048576,
+  stallTimeoutMs: 0,
 };
 
 /** One way to run a case; every way must leave the same lines. */

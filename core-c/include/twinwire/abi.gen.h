@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0xb323d614u
+#define TW_ABI_HASH 0xe93a0579u
 
 /* the handle that names nothing; also what a refused call of the handle door returns */
 #define TW_NONE (-1)
@@ -144,6 +144,10 @@
 #define TW_ERR_CALLBACK (-52)
 /* the process or the system has no file descriptor left: close what is no longer needed, or raise the limit (ulimit -n) */
 #define TW_ERR_DESCRIPTORS (-53)
+/* the peer took none of the bytes that wait for it for stallTimeoutMs: check that the peer reads; raise stallTimeoutMs, or set it to 0, if it may pause for longer */
+#define TW_ERR_STALLED (-54)
+/* the unfinished messages of all connections together are larger than maxUnfinished: raise maxUnfinished, or lower maxMessage */
+#define TW_ERR_OVERLOAD (-55)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
@@ -199,7 +203,9 @@
   X(TW_ERR_HEARTBEAT, -50, "the peer answered no ping in time", "the peer or the path to it is dead; connect again") \
   X(TW_ERR_REDIRECT, -51, "the redirects lead nowhere, or are more than allowed", "raise the number, or ask the last address") \
   X(TW_ERR_CALLBACK, -52, "a function of the application threw, rejected or took too long", "see the cause") \
-  X(TW_ERR_DESCRIPTORS, -53, "the process or the system has no file descriptor left", "close what is no longer needed, or raise the limit (ulimit -n)")
+  X(TW_ERR_DESCRIPTORS, -53, "the process or the system has no file descriptor left", "close what is no longer needed, or raise the limit (ulimit -n)") \
+  X(TW_ERR_STALLED, -54, "the peer took none of the bytes that wait for it for stallTimeoutMs", "check that the peer reads; raise stallTimeoutMs, or set it to 0, if it may pause for longer") \
+  X(TW_ERR_OVERLOAD, -55, "the unfinished messages of all connections together are larger than maxUnfinished", "raise maxUnfinished, or lower maxMessage")
 
 /* What a handle is. */
 typedef enum tw_kind {
@@ -437,8 +443,10 @@ typedef struct tw_limits {
   uint32_t maxLine; /* bytes of a received HTTP start line or field line */
   uint32_t maxFields; /* fields of a received HTTP head or trailer section */
   uint32_t maxFragments; /* frames of a received WebSocket message */
+  uint32_t maxUnfinished; /* bytes received of WebSocket messages that are not complete yet, of all connections together */
+  uint32_t stallTimeoutMs; /* ms that an open connection may take none of the bytes that wait for it; 0: no bound */
 } tw_limits;
-TW_STATIC_ASSERT(sizeof(tw_limits) == 68, "tw_limits");
+TW_STATIC_ASSERT(sizeof(tw_limits) == 76, "tw_limits");
 TW_STATIC_ASSERT(offsetof(tw_limits, sockets) == 0, "tw_limits.sockets");
 TW_STATIC_ASSERT(offsetof(tw_limits, webSockets) == 4, "tw_limits.webSockets");
 TW_STATIC_ASSERT(offsetof(tw_limits, recvBuffer) == 8, "tw_limits.recvBuffer");
@@ -456,6 +464,8 @@ TW_STATIC_ASSERT(offsetof(tw_limits, closeTimeoutMs) == 52, "tw_limits.closeTime
 TW_STATIC_ASSERT(offsetof(tw_limits, maxLine) == 56, "tw_limits.maxLine");
 TW_STATIC_ASSERT(offsetof(tw_limits, maxFields) == 60, "tw_limits.maxFields");
 TW_STATIC_ASSERT(offsetof(tw_limits, maxFragments) == 64, "tw_limits.maxFragments");
+TW_STATIC_ASSERT(offsetof(tw_limits, maxUnfinished) == 68, "tw_limits.maxUnfinished");
+TW_STATIC_ASSERT(offsetof(tw_limits, stallTimeoutMs) == 72, "tw_limits.stallTimeoutMs");
 
 /* The defaults of a host with an operating system, and those of an ESP32: initialisers of a tw_limits. */
 #define TW_LIMITS_HOST \
@@ -475,7 +485,9 @@ TW_STATIC_ASSERT(offsetof(tw_limits, maxFragments) == 64, "tw_limits.maxFragment
    .closeTimeoutMs = 5000u, \
    .maxLine = 8192u, \
    .maxFields = 128u, \
-   .maxFragments = 131072u}
+   .maxFragments = 131072u, \
+   .maxUnfinished = 268435456u, \
+   .stallTimeoutMs = 30000u}
 #define TW_LIMITS_ESP32 \
   {.sockets = 4u, \
    .webSockets = 2u, \
@@ -493,7 +505,9 @@ TW_STATIC_ASSERT(offsetof(tw_limits, maxFragments) == 64, "tw_limits.maxFragment
    .closeTimeoutMs = 5000u, \
    .maxLine = 1024u, \
    .maxFields = 32u, \
-   .maxFragments = 1024u}
+   .maxFragments = 1024u, \
+   .maxUnfinished = 32768u, \
+   .stallTimeoutMs = 30000u}
 
 /* Every limit: X(field, host, esp32, min, max) */
 #define TW_LIMITS_LIST(X) \
@@ -513,7 +527,9 @@ TW_STATIC_ASSERT(offsetof(tw_limits, maxFragments) == 64, "tw_limits.maxFragment
   X(closeTimeoutMs, 5000u, 5000u, 1u, 86400000u) \
   X(maxLine, 8192u, 1024u, 64u, 1048576u) \
   X(maxFields, 128u, 32u, 1u, 65535u) \
-  X(maxFragments, 131072u, 1024u, 1u, 2147483647u)
+  X(maxFragments, 131072u, 1024u, 1u, 2147483647u) \
+  X(maxUnfinished, 268435456u, 32768u, 1u, 2147483647u) \
+  X(stallTimeoutMs, 30000u, 30000u, 0u, 86400000u)
 
 /* twc_signature of each event declaration that an application may bind. */
 #define TW_EVENT_SIG_NetConnected 0x29b2d4b3u /* NetConnected{sock:i32} */

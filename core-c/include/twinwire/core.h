@@ -392,6 +392,10 @@ int32_t twc_target(tw_core *core, int32_t handle, char *text, uint32_t capacity)
  * CLOSING, or ERR_HANDLE. */
 int32_t twc_protocol(tw_core *core, int32_t handle, char *text, uint32_t capacity);
 
+/* Bytes that one send on a connection may have now, frame header included: what limits.sendBuffer leaves, and what the
+ * connection's share of the free blocks holds. 0: wait for DRAIN, which follows a send that was refused. Or ERR_HANDLE. */
+int32_t twc_room(tw_core *core, int32_t handle);
+
 /* Blocks of the outbound pool that are free now. */
 uint32_t twc_free_blocks(tw_core *core);
 

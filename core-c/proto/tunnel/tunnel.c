@@ -104,7 +104,7 @@ static uint32_t request_size(const tw_slot *slot) {
 
 static void ask(tw_core *core, tw_slot *slot) {
   uint32_t kept = (uint32_t)slot->proxy_host_size + slot->proxy_target_size;
-  if (!twc_tx_fits(core, slot, request_size(slot))) {
+  if (!twc_chain_fits(&core->tx_pool, &slot->tx, request_size(slot))) {
     twc_tx_owe(core, slot, request_size(slot));
     return;
   }

@@ -224,9 +224,12 @@ int32_t twc_ws_accept(tw_core *core, int32_t handle, const char *head, uint32_t 
   enum { FIXED = 256 };
   if (protocol_size > core->limits.sendBuffer || fields_size > core->limits.sendBuffer / 4)
     return TW_ERR_TOO_LARGE;
-  error = twc_tx_admit(core, slot, protocol_size + 3 * fields_size + TW_WS_DEFLATE_TEXT + FIXED);
-  if (error != 0)
-    return error;
+  uint32_t most = protocol_size + 3 * fields_size + TW_WS_DEFLATE_TEXT + FIXED;
+  if (most > core->limits.sendBuffer || !twc_chain_fits(&core->tx_pool, &slot->tx, most)) { /* else from the reserve */
+    error = twc_tx_admit(core, slot, most);
+    if (error != 0)
+      return error;
+  }
   if (protocol_size > 0 && !twc_text_fits(core, protocol_size))
     return TW_ERR_MEMORY;
   tw_ws *ws = twc_ws_take(core, slot);

@@ -63,7 +63,7 @@ int32_t twc_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
     most += TW_WS_DEFLATE_TEXT;
   if (most > core->limits.sendBuffer || most > (uint64_t)core->tx_pool.count * core->tx_pool.block_size)
     return TW_ERR_TOO_LARGE;
-  if (!twc_tx_fits(core, slot, most)) {
+  if (!twc_chain_fits(&core->tx_pool, &slot->tx, most)) {
     twc_tx_owe(core, slot, most);
     return TW_ERR_BACKPRESSURE;
   }

@@ -35,9 +35,13 @@ static void due(tw_core *core, tw_slot *slot, tw_ws *ws) {
     twc_timer_arm(core, slot, ws->heartbeat_ms - silence);
     return;
   }
-  /* Without room for it there is traffic that the peer does not read: as good a question as a ping. */
-  if (twc_tx_fits(core, slot, twc_ws_frame_size(ws, 0)))
+  uint32_t ping = twc_ws_frame_size(ws, 0);
+  if (twc_tx_fits(core, slot, ping) || twc_tx_fits_reserve(core, slot, ping)) {
     twc_ws_put_frame(core, slot, ws, TW_WS_FIN | TW_WS_PING, NULL, 0);
+  } else if (slot->tx.size == 0) { /* others hold all there is: this peer can't answer what we can't ask */
+    twc_timer_arm(core, slot, ws->heartbeat_ms);
+    return;
+  } /* else there is traffic that the peer does not read: as good a question as a ping */
   ws->asked = true;
   twc_timer_arm(core, slot, ws->patience_ms);
 }

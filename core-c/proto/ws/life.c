@@ -98,11 +98,13 @@ void twc_ws_refused(tw_core *core, tw_slot *slot, int32_t error, uint32_t detail
   twc_life_drop(core, slot, &end);
 }
 
-/* What the core itself owed the peer fits now: the request, or a close frame. */
+/* What the core itself owed the peer may fit now: the request, a close frame or a pong. */
 static void room(tw_core *core, tw_slot *slot) {
   tw_ws *ws = twc_ws_of(core, slot);
   if (ws->close_owed)
     twc_ws_put_close(core, slot, ws, ws->owed_code, NULL, 0);
+  else if (slot->state == TW_STATE_OPEN)
+    twc_ws_put_pong(core, slot, ws);
   else
     connected(core, slot);
 }

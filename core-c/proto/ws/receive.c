@@ -98,6 +98,24 @@ static void tell_part(tw_core *core, tw_slot *slot, tw_ws_receiver *in, const ui
   }
 }
 
+/* Counts the parts that the application keeps until their message is complete, and returns how much of a further part
+ * it may be given: a connection may have it keep as much as all together leave of maxUnfinished (the dynamic threshold of
+ * tx.c), so that those who never finish can't use up what the others need. */
+static uint32_t count_part(tw_core *core, tw_slot *slot, uint32_t size, bool final) {
+  if (final || slot->state != TW_STATE_OPEN) {
+    core->unfinished -= slot->unfinished;
+    slot->unfinished = 0;
+    return size;
+  }
+  uint32_t kept = core->unfinished + slot->unfinished;
+  uint32_t most = kept < core->limits.maxUnfinished ? (core->limits.maxUnfinished - kept) / 2 : 0;
+  if (size > most)
+    size = most;
+  core->unfinished += size;
+  slot->unfinished += size;
+  return size;
+}
+
 static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
   tw_ws_receiver *in = &ws->in.receiver;
   in->payload_left -= size;
@@ -111,6 +129,12 @@ static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
       twc_ws_end(core, slot, ws, TW_ERR_WS_UTF8);
       return;
     }
+  }
+  uint32_t allowed = count_part(core, slot, size, final);
+  if (allowed < size) {
+    tell_part(core, slot, in, data, allowed, false, ascii);
+    twc_ws_fail(core, slot, ws, TW_ERR_OVERLOAD, TW_WS_TRY_AGAIN_LATER);
+    return;
   }
   tell_part(core, slot, in, data, size, final, ascii);
   if (final)
@@ -136,6 +160,18 @@ static void take_close(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *d
   twc_ws_end(core, slot, ws, TW_DEFERRED_CLOSE);
 }
 
+void twc_ws_put_pong(tw_core *core, tw_slot *slot, tw_ws *ws) {
+  tw_ws_receiver *in = &ws->in.receiver;
+  uint32_t size = twc_ws_frame_size(ws, in->pong_size);
+  if (!in->pong_owed)
+    return;
+  in->pong_owed = !twc_tx_fits_reserve(core, slot, size);
+  if (in->pong_owed)
+    twc_tx_owe(core, slot, size);
+  else
+    twc_ws_put_frame(core, slot, ws, TW_WS_FIN | TW_WS_PONG, in->pong, in->pong_size);
+}
+
 /* A whole control frame. */
 static void take_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
   uint8_t opcode = opcode_of(&ws->in.receiver);
@@ -146,11 +182,13 @@ static void take_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t 
   }
   if (slot->state != TW_STATE_OPEN)
     return;
-  /* A peer that lets our buffer fill up reads no pong; those it is owed then are left out, so that pings can't grow
-   * anything. RFC 6455 5.5.3 asks for the latest only. */
-  bool answer = opcode == TW_WS_PING && (ws->options & TW_WS_OPTION_NO_AUTO_PONG) == 0;
-  if (answer && twc_tx_fits(core, slot, twc_ws_frame_size(ws, size)))
-    twc_ws_put_frame(core, slot, ws, TW_WS_FIN | TW_WS_PONG, data, size);
+  if (opcode == TW_WS_PING && (ws->options & TW_WS_OPTION_NO_AUTO_PONG) == 0) {
+    /* At most one is owed, the latest: RFC 6455 5.5.3. So a peer that does not read can't have us hold more. */
+    ws->in.receiver.pong_owed = true;
+    ws->in.receiver.pong_size = (uint8_t)size;
+    memcpy(ws->in.receiver.pong, data, size);
+    twc_ws_put_pong(core, slot, ws);
+  }
   tw_event *event = twc_event_make(core, slot, opcode == TW_WS_PING ? TW_EVENT_PING : TW_EVENT_PONG);
   event->data = (uint32_t)(data - core->arena);
   event->size = size;

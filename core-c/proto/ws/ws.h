@@ -36,6 +36,7 @@ enum {
   TW_WS_INVALID_DATA = 1007,
   TW_WS_POLICY = 1008,
   TW_WS_TOO_BIG = 1009,
+  TW_WS_TRY_AGAIN_LATER = 1013, /* the IANA registry of close codes */
 };
 
 #define TW_WS_NONE UINT32_MAX /* ends the list of free states */
@@ -69,6 +70,9 @@ typedef struct tw_ws_receiver {
   uint32_t message_size; /* payload bytes of the message, this frame's included */
   uint32_t utf8;         /* state of twc_utf8_scan */
   uint8_t control[TW_MAX_CONTROL];
+  uint8_t pong[TW_MAX_CONTROL]; /* payload of the pong that is owed, if pong_owed */
+  uint8_t pong_size;
+  bool pong_owed;
 } tw_ws_receiver;
 
 struct tw_ws {
@@ -140,6 +144,9 @@ void twc_ws_accept_text(const char *key, char *accept);
 
 /* Takes in frames while there is room for events. Returns how much was consumed. */
 uint32_t twc_ws_frames(tw_core *core, tw_slot *slot, tw_ws *ws, uint8_t *data, uint32_t size);
+
+/* Queues the pong that is owed, if any and if it fits now. */
+void twc_ws_put_pong(tw_core *core, tw_slot *slot, tw_ws *ws);
 
 /* ---- send.c ---- */
 
