@@ -122,7 +122,7 @@ struct tw_protocol_ops {
   /* The socket is gone. `step`: what was being done, if the connection was open. */
   void (*closed)(tw_core *core, tw_slot *slot, int32_t error, uint32_t step);
   void (*flushed)(tw_core *core, tw_slot *slot); /* CLOSING, and all that was queued is written */
-  void (*room)(tw_core *core, tw_slot *slot);    /* what twc_tx_owe noted fits now */
+  void (*room)(tw_core *core, tw_slot *slot);    /* what twc_tx_owe noted may fit now */
   void (*expired)(tw_core *core, tw_slot *slot); /* its timer fired */
   void (*close)(tw_core *core, tw_slot *slot);   /* the application closes it (RELEASED is set) */
   /* Carries out an end that twc_life_defer deferred for the reason `why`; moves an OPEN slot to CLOSING or drops it. */

@@ -46,8 +46,6 @@ void twc_timer_set(tw_timers *timers, uint32_t id, uint64_t due) {
   settle(timers, at == TW_TIMER_NONE ? timers->count++ : at, id);
 }
 
-bool twc_timer_is_set(const tw_timers *timers, uint32_t id) { return timers->place[id] != TW_TIMER_NONE; }
-
 void twc_timer_clear(tw_timers *timers, uint32_t id) {
   uint32_t at = timers->place[id];
   if (at == TW_TIMER_NONE)

@@ -3,7 +3,6 @@
 #ifndef TW_TIMER_H
 #define TW_TIMER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "src/arena.h"
@@ -21,8 +20,6 @@ void twc_timers_init(tw_timers *timers, tw_arena *arena, uint32_t ids);
 
 /* Sets or moves the timer of `id`. */
 void twc_timer_set(tw_timers *timers, uint32_t id, uint64_t due);
-
-bool twc_timer_is_set(const tw_timers *timers, uint32_t id);
 
 /* Clears it; nothing happens if it is not set. */
 void twc_timer_clear(tw_timers *timers, uint32_t id);

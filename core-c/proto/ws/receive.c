@@ -99,8 +99,8 @@ static void tell_part(tw_core *core, tw_slot *slot, tw_ws_receiver *in, const ui
 }
 
 /* Counts the parts that the application keeps until their message is complete, and returns how much of a further part
- * it may be given: a connection may have it keep as much as all together leave of maxUnfinished (the dynamic threshold of
- * tx.c), so that those who never finish can't use up what the others need. */
+ * it may be given: a connection may have it keep as much as all together leave of maxUnfinished (the dynamic threshold
+ * of tx.c), so that those who never finish can't use up what the others need. */
 static uint32_t count_part(tw_core *core, tw_slot *slot, uint32_t size, bool final) {
   if (final || slot->state != TW_STATE_OPEN) {
     core->unfinished -= slot->unfinished;
@@ -133,7 +133,7 @@ static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
   uint32_t allowed = count_part(core, slot, size, final);
   if (allowed < size) {
     tell_part(core, slot, in, data, allowed, false, ascii);
-    twc_ws_fail(core, slot, ws, TW_ERR_OVERLOAD, TW_WS_TRY_AGAIN_LATER);
+    twc_ws_end(core, slot, ws, TW_ERR_OVERLOAD);
     return;
   }
   tell_part(core, slot, in, data, size, final, ascii);
