@@ -32,7 +32,6 @@ export { type ResolveOptions, resolve } from "./conn/resolve.ts";
 export { Server, TcpServer, TlsServer } from "./conn/server.ts";
 export { TcpConnection, TlsConnection } from "./conn/tcp.ts";
 export { UdpSocket } from "./conn/udp.ts";
-export type { Bytes } from "./handles/arguments.ts";
 export type { Body as HttpBody } from "./http/body.ts";
 export { http } from "./http/http.ts";
 export type { IncomingRequest } from "./http/receive.ts";
@@ -53,6 +52,7 @@ export type {
   Json,
   ReadRequestOptions,
 } from "./http/types.ts";
+export type { Bytes } from "./internal/arguments.ts";
 export type { DeflateOptions } from "./internal/deflate.ts";
 export { type TraceLine, type TraceSink, trace } from "./trace.ts";
 export type { HandshakeResponse, HeadersOption, WebSocketOptions } from "./websocket/client-options.ts";

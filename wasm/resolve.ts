@@ -16,6 +16,10 @@ export async function resolve(port: Port, host: string, { family, signal }: Reso
   const address = host;
   if (!isHost(host))
     throw new TwinwireError("ERR_ARGUMENT", { step: "resolve", reason: `host ${JSON.stringify(host)}` });
+  /* Not a number that is only equal: -0 ends the process in Node's resolver. */
+  if (family !== undefined && family !== 4 && family !== 6) {
+    throw new TwinwireError("ERR_ARGUMENT", { step: "resolve", reason: `family is 4 or 6, not ${String(family)}` });
+  }
   const aborted = (): TwinwireError =>
     new TwinwireError("ERR_ABORTED", { step: "resolve", address, cause: signal?.reason });
   if (signal?.aborted) throw aborted();

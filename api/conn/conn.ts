@@ -3,13 +3,17 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
 import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
-import { type Bytes, show } from "../handles/arguments.ts";
-import { type StreamOptions, type WaitOptions, windowOf } from "./options.ts";
+import { type Bytes, show } from "../internal/arguments.ts";
+import { OptionSet, signal } from "../internal/options.ts";
+import { tlsOptions } from "../internal/tls-options.ts";
+import { type StreamOptions, streamOptions, type WaitOptions, waiting, windowOf } from "./options.ts";
 import { Stream } from "./stream.ts";
 import { WebStreams } from "./web-streams.ts";
 
 /** What iteration and streams read at once. */
 const CHUNK = 65_536;
+
+const upgradeOptions = new OptionSet<TlsOptions & WaitOptions>({ ...tlsOptions.rules, signal });
 
 /** What stands behind a connection: for the doors that take it over. @internal */
 export let streamOf: (conn: Conn) => Stream;
@@ -42,14 +46,15 @@ export class Conn {
    *
    * @throws TwinwireError ERR_HANDLE for a number that is no open TCP handle; ERR_ARGUMENT for a bad option.
    */
-  static from(handle: number, options: StreamOptions = {}): Conn {
+  static from(handle: number, options?: StreamOptions): Conn {
+    const window = windowOf(streamOptions.read("Conn.from", options));
     const engine = openedEngine();
     const found = engine?.find(handle);
     if (found instanceof Stream && found.owner instanceof Conn) return found.owner;
     if (engine === undefined || found?.kind !== Kind.TCP) {
       throw new TwinwireError("ERR_HANDLE", { reason: `handle ${show(handle)}` });
     }
-    const stream = new Stream(engine, found.address, windowOf(options));
+    const stream = new Stream(engine, found.address, window);
     engine.adopt(stream, handle);
     stream.taken();
     return new Conn(stream);
@@ -79,7 +84,9 @@ export class Conn {
    * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED.
    */
   read(max: number = CHUNK, options?: WaitOptions): Promise<Uint8Array> {
-    return this.#stream.inbox.read(max, options?.signal);
+    const { inbox } = this.#stream;
+    if (options === undefined) return inbox.read(max, undefined);
+    return waiting("read", options, (signal) => inbox.read(max, signal));
   }
 
   /**
@@ -90,7 +97,9 @@ export class Conn {
    * ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED.
    */
   readExact(size: number, options?: WaitOptions): Promise<Uint8Array> {
-    return this.#stream.inbox.readExact(size, options?.signal);
+    const { inbox } = this.#stream;
+    if (options === undefined) return inbox.readExact(size, undefined);
+    return waiting("readExact", options, (signal) => inbox.readExact(size, signal));
   }
 
   /**
@@ -101,7 +110,9 @@ export class Conn {
    * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED; ERR_STATE after `closeWrite`.
    */
   write(data: string | Bytes, options?: WaitOptions): Promise<number> {
-    return this.#stream.outbox.write(data, options?.signal);
+    const { outbox } = this.#stream;
+    if (options === undefined) return outbox.write(data, undefined);
+    return waiting("write", options, (signal) => outbox.write(data, signal));
   }
 
   /**
@@ -110,7 +121,9 @@ export class Conn {
    * @throws TwinwireError as `write`; `detail` is how many bytes were taken before it failed.
    */
   writeAll(data: string | Bytes, options?: WaitOptions): Promise<void> {
-    return this.#stream.outbox.writeAll(data, options?.signal);
+    const { outbox } = this.#stream;
+    if (options === undefined) return outbox.writeAll(data, undefined);
+    return waiting("writeAll", options, (signal) => outbox.writeAll(data, signal));
   }
 
   /** Ends our half of the stream behind all that was written; reading goes on until the peer ends its own. */
@@ -190,8 +203,9 @@ export class Conn {
    * ERR_TLS, ERR_TLS_NAME, ERR_TLS_EXPIRED, ERR_TLS_UNTRUSTED, ERR_TLS_PIN, ERR_DEADLINE, ERR_ABORTED, and the
    * connection is over.
    */
-  upgradeToTLS(host = "", options: TlsOptions & WaitOptions = {}): Promise<void> {
-    return this.#stream.upgrade(host, options, options.signal);
+  async upgradeToTLS(host = "", options?: TlsOptions & WaitOptions): Promise<void> {
+    const { signal, ...tls } = upgradeOptions.read("upgradeToTLS", options, "tls");
+    return this.#stream.upgrade(host, tls, signal);
   }
 
   /** Whether `read` would be settled at once: bytes wait, or the stream is at its end. */

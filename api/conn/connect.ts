@@ -2,7 +2,7 @@ import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import type { Engine, ProxyServer } from "../../wasm/engine.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
-import { isInt32, show } from "../handles/arguments.ts";
+import { isInt32, show } from "../internal/arguments.ts";
 import { joinAddress } from "./address.ts";
 import { type ConnectOptions, socketOptions, windowOf } from "./options.ts";
 import { Stream } from "./stream.ts";

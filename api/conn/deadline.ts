@@ -2,7 +2,7 @@ import { Deadline, type ErrorCode } from "../../wasm/abi.gen.ts";
 import type { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
-import { show } from "../handles/arguments.ts";
+import { show } from "../internal/arguments.ts";
 
 /** The longest deadline: 31 bits of milliseconds, almost 25 days. */
 const LONGEST_MS = 2 ** 31 - 1;

@@ -1,6 +1,6 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { newBytes } from "../../wasm/text.ts";
-import { show } from "../handles/arguments.ts";
+import { show } from "../internal/arguments.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import type { Stream } from "./stream.ts";
 import { Waiter, WaitingList } from "./waiting.ts";

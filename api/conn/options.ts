@@ -1,6 +1,9 @@
-import { TwinwireError } from "../../wasm/errors.ts";
+import type { TwinwireError } from "../../wasm/errors.ts";
 import type { SocketOptions, TlsOptions } from "../../wasm/socket-options.ts";
-import { show } from "../handles/arguments.ts";
+import { callback, complete, either, flag, integer, MAX_MS, OptionSet, signal } from "../internal/options.ts";
+import { tlsOptions } from "../internal/tls-options.ts";
+
+type OnError = (error: TwinwireError) => void;
 
 /** For whatever waits. */
 export interface WaitOptions {
@@ -55,35 +58,69 @@ export interface UdpOptions {
   readonly onError?: ((error: TwinwireError) => void) | undefined;
 }
 
-/** Half a window is what is asked for anew, so that it should hold a few segments. */
+/** Half a window is what is asked for at once, so that it should hold a few segments. */
 const DEFAULT_WINDOW = 65_536;
 const LARGEST_WINDOW = 2 ** 30;
 const DEFAULT_QUEUE = 262_144;
 const DEFAULT_BACKLOG = 511;
 const LARGEST_BACKLOG = 65_535;
 
-/** The window that the options ask for. */
+const keepAlive = new OptionSet<{ readonly initialDelayMs?: number }>({ initialDelayMs: integer(0, MAX_MS) });
+
+/** Rules for the options of every stream. */
+const ofStreams = {
+  noDelay: flag,
+  keepAlive: either((given) => typeof given === "boolean", flag, complete(keepAlive)),
+  window: integer(1, LARGEST_WINDOW),
+};
+
+const ofServers = { ...ofStreams, backlog: integer(1, LARGEST_BACKLOG), onError: callback<OnError>() };
+
+const waitOptions = new OptionSet<WaitOptions>({ signal });
+export const streamOptions = new OptionSet<StreamOptions>(ofStreams);
+export const connectOptions = new OptionSet<ConnectOptions>({ ...ofStreams, signal });
+export const tlsConnectOptions = new OptionSet<TlsConnectOptions>({ ...ofStreams, signal, tls: tlsOptions.rule });
+export const serverOptions = new OptionSet<ServerOptions>(ofServers);
+export const tlsServerOptions = new OptionSet<TlsServerOptions>({ ...ofServers, tls: tlsOptions.rule });
+export const udpOptions = new OptionSet<UdpOptions>({
+  queue: integer(1, LARGEST_WINDOW),
+  onError: callback<OnError>(),
+});
+
+/** The window that checked options ask for. */
 export function windowOf({ window = DEFAULT_WINDOW }: StreamOptions): number {
-  return checked("window", window, LARGEST_WINDOW);
+  return window;
 }
 
-/** How many connections may wait to be accepted. */
+/** How many connections may wait to be accepted, by checked options. */
 export function backlogOf({ backlog = DEFAULT_BACKLOG }: ServerOptions): number {
-  return checked("backlog", backlog, LARGEST_BACKLOG);
+  return backlog;
 }
 
-/** How many bytes may wait in a UDP socket. */
+/** How many bytes may wait in a UDP socket, by checked options. */
 export function udpQueueOf({ queue = DEFAULT_QUEUE }: UdpOptions): number {
-  return checked("queue", queue, LARGEST_WINDOW);
+  return queue;
 }
 
-/** What the port is to be told of sockets. */
+/** What the port needs to know of sockets. */
 export function socketOptions({ noDelay, keepAlive, backlog }: ServerOptions): SocketOptions {
   return { noDelay, keepAlive, backlog, takesBytes: true };
 }
 
-function checked(name: string, value: unknown, most: number): number {
-  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most) return value as number;
-  const reason = `${name} is a whole number from 1 to ${most}, not ${show(value)}`;
-  throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason });
+/**
+ * The signal of a call that waits.
+ *
+ * @throws TwinwireError ERR_ARGUMENT for a bad option.
+ */
+export function signalOf(operation: string, options: WaitOptions | undefined): AbortSignal | undefined {
+  return options === undefined ? undefined : waitOptions.read(operation, options, "call").signal;
+}
+
+/** Calls `wait` with that signal. What it returns; rejected with ERR_ARGUMENT for a bad option. */
+export async function waiting<T>(
+  operation: string,
+  options: WaitOptions,
+  wait: (signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  return wait(signalOf(operation, options));
 }

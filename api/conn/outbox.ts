@@ -1,7 +1,7 @@
 import { Errors } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
-import { type Bytes, show, toPayload } from "../handles/arguments.ts";
+import { type Bytes, show, toPayload } from "../internal/arguments.ts";
 import type { Stream } from "./stream.ts";
 import { Waiter, WaitingList } from "./waiting.ts";
 

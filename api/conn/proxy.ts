@@ -1,6 +1,6 @@
 import type { ProxyServer } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
-import { show } from "../handles/arguments.ts";
+import { show } from "../internal/arguments.ts";
 
 /**
  * Through which HTTP proxy something is reached: its URL (`http://[user:password@]host[:port]`); `null` or `""`: none.

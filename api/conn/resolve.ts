@@ -1,4 +1,5 @@
 import { defaultEngine } from "../../wasm/host.ts";
+import { flag, OptionSet, oneOf, signal } from "../internal/options.ts";
 import type { WaitOptions } from "./options.ts";
 
 /** What `resolve` may be asked for. */
@@ -8,6 +9,8 @@ export interface ResolveOptions extends WaitOptions {
   /** All addresses instead of the first. */
   readonly all?: boolean | undefined;
 }
+
+const resolveOptions = new OptionSet<ResolveOptions>({ family: oneOf(4, 6), all: flag, signal });
 
 /**
  * Looks a host name up; a literal address is its own answer.
@@ -21,8 +24,8 @@ export interface ResolveOptions extends WaitOptions {
  */
 export function resolve(host: string, options: ResolveOptions & { readonly all: true }): Promise<string[]>;
 export function resolve(host: string, options?: ResolveOptions & { readonly all?: false | undefined }): Promise<string>;
-export async function resolve(host: string, options: ResolveOptions = {}): Promise<string | string[]> {
-  const { all = false, family, signal } = options;
+export async function resolve(host: string, options?: ResolveOptions): Promise<string | string[]> {
+  const { all = false, family, signal } = resolveOptions.read("resolve", options, "resolve");
   const found = await defaultEngine().resolve(host, { family, signal });
   return all ? found : (found[0] as string);
 }

@@ -2,11 +2,18 @@ import { SocketKind } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
-import { isInt32, show } from "../handles/arguments.ts";
+import { isInt32, show } from "../internal/arguments.ts";
 import { joinAddress } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import { Listener } from "./listener.ts";
-import type { ServerOptions, TlsServerOptions, WaitOptions } from "./options.ts";
+import {
+  type ServerOptions,
+  serverOptions,
+  type TlsServerOptions,
+  tlsServerOptions,
+  type WaitOptions,
+  waiting,
+} from "./options.ts";
 import type { Stream } from "./stream.ts";
 import { TcpConnection, TlsConnection } from "./tcp.ts";
 
@@ -57,7 +64,8 @@ export abstract class Server<C extends Conn> {
    * @throws TwinwireError what kept it from listening; ERR_STATE once it is closed; ERR_ABORTED.
    */
   accept(options?: WaitOptions): Promise<C> {
-    return this.#listener.accept(options?.signal);
+    if (options === undefined) return this.#listener.accept(undefined);
+    return waiting("accept", options, (signal) => this.#listener.accept(signal));
   }
 
   /** Whether `accept` would be settled at once. */
@@ -144,14 +152,14 @@ export class TcpServer extends Server<TcpConnection> {
    */
   constructor(host: string, port: number, options?: ServerOptions);
   /** @internal */
-  constructor(place: Place, options: ServerOptions);
-  constructor(where: string | Place, second: number | ServerOptions = 0, third: ServerOptions = {}) {
+  constructor(place: Place, options: ServerOptions | undefined);
+  constructor(where: string | Place, second?: number | ServerOptions, third?: ServerOptions) {
     const [place, options] = placeOf(where, second, third);
-    super(place, options, undefined, (stream) => new TcpConnection(stream));
+    super(place, serverOptions.read("TcpServer", options), undefined, (stream) => new TcpConnection(stream));
   }
 
   /** Listens at a Unix socket's path. ERR_PATH, ERR_IN_USE if something is there, ERR_UNSUPPORTED. */
-  static unix(path: string, options: ServerOptions = {}): TcpServer {
+  static unix(path: string, options?: ServerOptions): TcpServer {
     return new TcpServer({ kind: SocketKind.UNIX_LISTENER, name: path, port: 0 }, options);
   }
 }
@@ -162,9 +170,10 @@ export class TlsServer extends Server<TlsConnection> {
   constructor(host: string, port: number, options: TlsServerOptions);
   /** @internal */
   constructor(place: Place, options: TlsServerOptions);
-  constructor(where: string | Place, second: number | TlsServerOptions, third?: TlsServerOptions) {
+  constructor(where: string | Place, second?: number | TlsServerOptions, third?: TlsServerOptions) {
     const [place, options] = placeOf(where, second, third);
-    super(place, options ?? {}, options?.tls ?? {}, (stream) => new TlsConnection(stream));
+    const checked = tlsServerOptions.read("TlsServer", options);
+    super(place, checked, checked.tls ?? {}, (stream) => new TlsConnection(stream));
   }
 
   /** As `TcpServer.unix`, with TLS. */
@@ -173,7 +182,11 @@ export class TlsServer extends Server<TlsConnection> {
   }
 }
 
-function placeOf<O>(where: string | Place, second: number | O, third: O): [Place, O] {
-  if (typeof where === "object" && where !== null) return [where, second as O];
-  return [{ kind: SocketKind.TCP_LISTENER, name: where, port: second as number }, third];
+function placeOf<O>(
+  where: string | Place,
+  second: number | O | undefined,
+  third: O | undefined,
+): [Place, O | undefined] {
+  if (typeof where === "object" && where !== null) return [where, second as O | undefined];
+  return [{ kind: SocketKind.TCP_LISTENER, name: where, port: (second ?? 0) as number }, third];
 }

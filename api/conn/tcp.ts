@@ -1,6 +1,6 @@
 import { Conn } from "./conn.ts";
 import { connectTcp, connectUnix } from "./connect.ts";
-import type { ConnectOptions, TlsConnectOptions } from "./options.ts";
+import { type ConnectOptions, connectOptions, type TlsConnectOptions, tlsConnectOptions } from "./options.ts";
 import { Stream } from "./stream.ts";
 
 /**
@@ -25,13 +25,13 @@ export class TcpConnection extends Conn {
   constructor(host: string, port: number, options?: ConnectOptions);
   /** @internal */
   constructor(stream: Stream);
-  constructor(target: string | Stream, port = 0, options: ConnectOptions = {}) {
-    super(target instanceof Stream ? target : connectTcp(target, port, options));
+  constructor(target: string | Stream, port = 0, options?: ConnectOptions) {
+    super(target instanceof Stream ? target : connectTcp(target, port, connectOptions.read("TcpConnection", options)));
   }
 
   /** Connects to a Unix stream socket. As the constructor; ERR_PATH, ERR_NOT_FOUND, ERR_UNSUPPORTED. */
-  static unix(path: string, options: ConnectOptions = {}): TcpConnection {
-    return new TcpConnection(connectUnix(path, options));
+  static unix(path: string, options?: ConnectOptions): TcpConnection {
+    return new TcpConnection(connectUnix(path, connectOptions.read("TcpConnection.unix", options)));
   }
 }
 
@@ -50,12 +50,18 @@ export class TlsConnection extends TcpConnection {
   constructor(host: string, port: number, options?: TlsConnectOptions);
   /** @internal */
   constructor(stream: Stream);
-  constructor(target: string | Stream, port = 0, options: TlsConnectOptions = {}) {
-    super(target instanceof Stream ? target : connectTcp(target, port, options, options.tls ?? {}));
+  constructor(target: string | Stream, port = 0, options?: TlsConnectOptions) {
+    super(target instanceof Stream ? target : connectTls(target, port, options));
   }
 
   /** TLS over a Unix stream socket; `tls.servername` is the name to verify. */
-  static override unix(path: string, options: TlsConnectOptions = {}): TlsConnection {
-    return new TlsConnection(connectUnix(path, options, options.tls ?? {}));
+  static override unix(path: string, options?: TlsConnectOptions): TlsConnection {
+    const checked = tlsConnectOptions.read("TlsConnection.unix", options);
+    return new TlsConnection(connectUnix(path, checked, checked.tls ?? {}));
   }
+}
+
+function connectTls(host: string, port: number, options: TlsConnectOptions | undefined): Stream {
+  const checked = tlsConnectOptions.read("TlsConnection", options);
+  return connectTcp(host, port, checked, checked.tls ?? {});
 }

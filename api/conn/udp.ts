@@ -2,11 +2,11 @@ import { AddressOf, Deadline } from "../../wasm/abi.gen.ts";
 import type { ErrorStep, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
-import { type Bytes, isInt32, show, toPayload } from "../handles/arguments.ts";
+import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
 import { joinAddress } from "./address.ts";
 import type { Datagram } from "./datagram.ts";
 import { Datagrams } from "./datagrams.ts";
-import type { UdpOptions, WaitOptions } from "./options.ts";
+import { signalOf, type UdpOptions, udpOptions, type WaitOptions, waiting } from "./options.ts";
 
 /** The largest datagram that UDP has. */
 const LARGEST = 65_535;
@@ -33,12 +33,13 @@ export class UdpSocket {
    * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is told by `opened`: ERR_ADDRESS, ERR_PORT, ERR_IN_USE,
    * ERR_ACCESS, ERR_UNREACHABLE for an address that is not this machine's, ERR_LIMIT.
    */
-  constructor(host = "", port = 0, options: UdpOptions = {}) {
+  constructor(host = "", port = 0, options?: UdpOptions) {
+    const checked = udpOptions.read("UdpSocket", options);
     const engine = defaultEngine();
     const known = typeof host === "string";
     const address = known ? joinAddress(host, String(port)) : show(host);
     this.#family = known && host.includes(":") ? 6 : 4;
-    this.#datagrams = new Datagrams(engine, address, options);
+    this.#datagrams = new Datagrams(engine, address, checked);
     if (!known) this.#datagrams.stop(this.#refuse("open", `host ${show(host)}`));
     else if (!isInt32(port)) this.#datagrams.stop(this.#datagrams.fault("ERR_PORT", { step: "open" }));
     else this.#datagrams.begun(engine.udpBind(this.#datagrams, host, port));
@@ -69,21 +70,23 @@ export class UdpSocket {
    * @throws TwinwireError ERR_ARGUMENT, ERR_PORT, ERR_TOO_LARGE, ERR_NAME_NOT_FOUND, ERR_DEADLINE, ERR_ABORTED, ERR_STATE
    * once it is closed, or what the host reported.
    */
-  async sendTo(data: string | Bytes, host: string, port: number, options: WaitOptions = {}): Promise<number> {
+  async sendTo(data: string | Bytes, host: string, port: number, options?: WaitOptions): Promise<number> {
+    const signal = signalOf("sendTo", options);
     const payload = toPayload(data);
     if (payload === undefined) throw this.#refuse("send", `a datagram is text or bytes, not ${show(data)}`);
     if (typeof host !== "string" || host === "") throw this.#refuse("send", `host ${show(host)}`);
     const { end } = this.#datagrams;
     if (end !== undefined) throw end;
     this.#checkPort("send", host, port);
-    return this.#datagrams.send(payload, await this.#literal(host, options), port, options.signal);
+    return this.#datagrams.send(payload, await this.#literal(host, signal), port, signal);
   }
 
   /** Sends one datagram to the peer that `connect` fixed. As `sendTo`; ERR_ADDRESS without a peer. */
-  async send(data: string | Bytes, options: WaitOptions = {}): Promise<number> {
+  async send(data: string | Bytes, options?: WaitOptions): Promise<number> {
+    const signal = signalOf("send", options);
     const payload = toPayload(data);
     if (payload === undefined) throw this.#refuse("send", `a datagram is text or bytes, not ${show(data)}`);
-    return this.#datagrams.send(payload, "", 0, options.signal);
+    return this.#datagrams.send(payload, "", 0, signal);
   }
 
   /**
@@ -93,11 +96,12 @@ export class UdpSocket {
    * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED, ERR_STATE once it is closed; with a peer also what the host
    * learned of it: ERR_REFUSED if nobody listens there.
    */
-  recvFrom(max: number = LARGEST, options: WaitOptions = {}): Promise<Datagram> {
+  recvFrom(max: number = LARGEST, options?: WaitOptions): Promise<Datagram> {
     if (!isInt32(max) || max < 0 || max > LARGEST) {
       return Promise.reject(this.#refuse("receive", `recvFrom(${show(max)}): 0 to ${LARGEST} bytes`));
     }
-    return this.#datagrams.receive(max, options.signal);
+    if (options === undefined) return this.#datagrams.receive(max, undefined);
+    return waiting("recvFrom", options, (signal) => this.#datagrams.receive(max, signal));
   }
 
   /** Whether `recvFrom` would be settled at once. */
@@ -112,12 +116,13 @@ export class UdpSocket {
    * @throws TwinwireError ERR_ARGUMENT, ERR_PORT, ERR_NAME_NOT_FOUND, ERR_ABORTED, ERR_STATE once it is closed, or what the
    * host reported.
    */
-  async connect(host: string, port: number, options: WaitOptions = {}): Promise<void> {
+  async connect(host: string, port: number, options?: WaitOptions): Promise<void> {
+    const signal = signalOf("connect", options);
     if (typeof host !== "string" || host === "") throw this.#refuse("connect", `host ${show(host)}`);
     const datagrams = this.#datagrams;
     if (datagrams.end !== undefined) throw datagrams.end;
     this.#checkPort("connect", host, port);
-    const literal = await this.#literal(host, options);
+    const literal = await this.#literal(host, signal);
     if (datagrams.end !== undefined) throw datagrams.end;
     const { engine, handle } = datagrams;
     const result = engine.udpConnect(handle, literal, port);
@@ -214,7 +219,7 @@ export class UdpSocket {
   }
 
   /** A literal address goes through as it is: looking up answers with itself, but on a later turn. */
-  async #literal(host: string, { signal }: WaitOptions): Promise<string> {
+  async #literal(host: string, signal: AbortSignal | undefined): Promise<string> {
     if (/^[\d.]+$|:/.test(host)) return host;
     const [first = host] = await this.#datagrams.engine.resolve(host, { family: this.#family, signal });
     return first;

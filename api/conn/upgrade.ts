@@ -2,7 +2,7 @@ import { Errors } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
-import { show } from "../handles/arguments.ts";
+import { show } from "../internal/arguments.ts";
 import type { Stream } from "./stream.ts";
 import { Waiter } from "./waiting.ts";
 

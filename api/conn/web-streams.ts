@@ -1,4 +1,4 @@
-import type { Bytes } from "../handles/arguments.ts";
+import type { Bytes } from "../internal/arguments.ts";
 import type { Conn } from "./conn.ts";
 
 /** A connection as the two streams of the web. Each reads or writes only when it is asked to. */

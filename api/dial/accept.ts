@@ -1,7 +1,8 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
 import type { Conn } from "../conn/conn.ts";
-import { show } from "../handles/arguments.ts";
+import { show } from "../internal/arguments.ts";
+import { callback, OptionSet } from "../internal/options.ts";
 import type { Listener } from "./networks.ts";
 
 /** How `accept` goes on. */
@@ -9,6 +10,8 @@ export interface AcceptOptions {
   /** Hears of what a handler threw, with its connection, which is closed by then; and of what ended the listener. */
   readonly onError?: ((error: unknown, conn?: Conn) => void) | undefined;
 }
+
+const acceptOptions = new OptionSet<AcceptOptions>({ onError: callback() });
 
 /**
  * Accepts connections in the background until the listener is closed, and calls the handler with each of them. Returns at
@@ -23,12 +26,13 @@ export interface AcceptOptions {
 export function accept(
   listener: Listener,
   handler: (conn: Conn) => void | Promise<void>,
-  options: AcceptOptions = {},
+  options?: AcceptOptions,
 ): void {
+  const checked = acceptOptions.read("accept", options, "accept");
   if (typeof handler !== "function") {
     throw new TwinwireError("ERR_ARGUMENT", { step: "accept", reason: `handler ${show(handler)}` });
   }
-  acceptAll(listener, handler, options).catch((error: unknown) => tell(options, error));
+  acceptAll(listener, handler, checked).catch((error: unknown) => tell(checked, error));
 }
 
 async function acceptAll(

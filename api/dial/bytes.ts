@@ -1,5 +1,5 @@
 import { TwinwireError } from "../../wasm/errors.ts";
-import { type Bytes, show, toPayload } from "../handles/arguments.ts";
+import { type Bytes, show, toPayload } from "../internal/arguments.ts";
 
 /** What `write` takes: bytes, text, or a list of bytes (0 to 255) and characters (written as UTF-8). */
 export type Writable = Bytes | string | readonly (number | string)[];

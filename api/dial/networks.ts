@@ -2,11 +2,19 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import { splitAddress } from "../conn/address.ts";
 import type { Conn } from "../conn/conn.ts";
-import type { ServerOptions, TlsConnectOptions, UdpOptions } from "../conn/options.ts";
+import {
+  type ServerOptions,
+  type TlsConnectOptions,
+  type TlsServerOptions,
+  type UdpOptions,
+  udpOptions,
+  type WaitOptions,
+} from "../conn/options.ts";
 import { TcpServer, TlsServer } from "../conn/server.ts";
 import { TcpConnection, TlsConnection } from "../conn/tcp.ts";
 import { UdpSocket } from "../conn/udp.ts";
-import { show } from "../handles/arguments.ts";
+import { show } from "../internal/arguments.ts";
+import { OptionSet, signal } from "../internal/options.ts";
 
 /** What `dial` connects by: `"tls"` is TCP with TLS from the first byte. */
 export type Network = "tcp" | "tls" | "unix" | "udp";
@@ -17,7 +25,9 @@ export type Connection = Conn | UdpSocket;
 /** What `listen` returns. */
 export type Listener = TcpServer | TlsServer;
 
-/** How `dial` connects. */
+const dialUdpOptions = new OptionSet<UdpOptions & WaitOptions>({ ...udpOptions.rules, signal });
+
+/** How `dial` connects. What does not belong to the network is refused. */
 export interface DialOptions extends TlsConnectOptions, UdpOptions {}
 
 /** How `listen` listens; `"tls"` needs `tls` with at least `cert` and `key`. */
@@ -38,7 +48,7 @@ export interface ListenOptions extends ServerOptions {
 export function dial(network: "udp", address: string, options?: DialOptions): Promise<UdpSocket>;
 export function dial(network: "tcp" | "tls" | "unix", address: string, options?: DialOptions): Promise<Conn>;
 export function dial(network: Network, address: string, options?: DialOptions): Promise<Connection>;
-export async function dial(network: Network, address: string, options: DialOptions = {}): Promise<Connection> {
+export async function dial(network: Network, address: string, options?: DialOptions): Promise<Connection> {
   if (network === "udp") return dialUdp(address, options);
   const conn = start(network, address, options);
   await conn.opened;
@@ -54,34 +64,35 @@ export async function dial(network: Network, address: string, options: DialOptio
 export async function listen(
   network: "tcp" | "tls" | "unix",
   address: string,
-  options: ListenOptions = {},
+  options?: ListenOptions,
 ): Promise<Listener> {
   const server = serve(network, address, options);
   await server.opened;
   return server;
 }
 
-function start(network: Network, address: string, options: DialOptions): Conn {
+function start(network: Network, address: string, options: DialOptions | undefined): Conn {
   if (network === "unix") return TcpConnection.unix(address, options);
   if (network !== "tcp" && network !== "tls") throw unknownNetwork(network, "tcp, tls, unix or udp");
   const { host, port } = splitAddress(address);
   return network === "tls" ? new TlsConnection(host, port, options) : new TcpConnection(host, port, options);
 }
 
-function serve(network: Network, address: string, options: ListenOptions): Listener {
+function serve(network: Network, address: string, options: ListenOptions | undefined): Listener {
   if (network === "unix") return TcpServer.unix(address, options);
   if (network !== "tcp" && network !== "tls") throw unknownNetwork(network, "tcp, tls or unix");
   const { host, port } = splitAddress(address);
   if (network === "tcp") return new TcpServer(host, port, options);
-  return new TlsServer(host, port, { ...options, tls: options.tls ?? {} });
+  return new TlsServer(host, port, options as TlsServerOptions);
 }
 
-async function dialUdp(address: string, options: DialOptions): Promise<UdpSocket> {
+async function dialUdp(address: string, options: DialOptions | undefined): Promise<UdpSocket> {
+  const { signal, ...ofSocket } = dialUdpOptions.read("dial", options);
   const { host, port } = splitAddress(address);
-  const socket = new UdpSocket(host.includes(":") ? "::" : "", 0, options);
+  const socket = new UdpSocket(host.includes(":") ? "::" : "", 0, ofSocket);
   try {
     await socket.opened;
-    await socket.connect(host, port, options);
+    await socket.connect(host, port, { signal });
     return socket;
   } catch (error) {
     socket.close();

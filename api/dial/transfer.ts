@@ -1,7 +1,7 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import { Conn } from "../conn/conn.ts";
 import type { WaitOptions } from "../conn/options.ts";
-import { show } from "../handles/arguments.ts";
+import { show } from "../internal/arguments.ts";
 import { toBytes, type Writable } from "./bytes.ts";
 import type { Connection, Listener } from "./networks.ts";
 
@@ -25,7 +25,7 @@ const LARGEST_DATAGRAM = 65_535;
  *
  * @throws TwinwireError ERR_DEADLINE if the read time-out passes; else as the methods of the main door.
  */
-export async function read(conn: Connection, n: number, options: WaitOptions = {}): Promise<Uint8Array> {
+export async function read(conn: Connection, n: number, options?: WaitOptions): Promise<Uint8Array> {
   const { read: timeoutMs = 0 } = timeouts.get(conn) ?? {};
   if (timeoutMs > 0) conn.setReadDeadline(timeoutMs);
   if (conn instanceof Conn) return conn.read(n, options);
@@ -38,7 +38,7 @@ export async function read(conn: Connection, n: number, options: WaitOptions = {
  * @returns how many bytes were written.
  * @throws TwinwireError ERR_DEADLINE if the write time-out passes; else as the methods of the main door.
  */
-export async function write(conn: Connection, data: Writable, options: WaitOptions = {}): Promise<number> {
+export async function write(conn: Connection, data: Writable, options?: WaitOptions): Promise<number> {
   const bytes = toBytes(data);
   const { write: timeoutMs = 0 } = timeouts.get(conn) ?? {};
   if (timeoutMs > 0) conn.setWriteDeadline(timeoutMs);

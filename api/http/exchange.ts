@@ -1,7 +1,7 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import { Conn, streamOf } from "../conn/conn.ts";
 import type { Stream } from "../conn/stream.ts";
-import { show } from "../handles/arguments.ts";
+import { show } from "../internal/arguments.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import type { HttpConn } from "./types.ts";

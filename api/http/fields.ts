@@ -1,5 +1,5 @@
 import { TwinwireError } from "../../wasm/errors.ts";
-import { show } from "../handles/arguments.ts";
+import { show } from "../internal/arguments.ts";
 import type { Headers, HeadersInput } from "./types.ts";
 
 /** A name and its value. */

@@ -4,7 +4,7 @@ import type { Body } from "./body.ts";
 import { connOf, exchangeOn } from "./exchange.ts";
 import { fromText } from "./json.ts";
 import type { Message } from "./message.ts";
-import { bodyBound, duration, MAX_WHOLE, NO_BOUND } from "./numbers.ts";
+import { MAX_WHOLE, NO_BOUND, readOptions } from "./options.ts";
 import type { Expected } from "./receiver.ts";
 import type { Headers, HttpConn, HttpServerRequest, ReadRequestOptions } from "./types.ts";
 
@@ -27,7 +27,8 @@ const TIMEOUT_MS = 300_000;
  */
 export function readRequest(conn: HttpConn, options?: ReadRequestOptions): Promise<HttpServerRequest> {
   try {
-    const expected = options === undefined ? WHOLE : expect(options, true);
+    const expected =
+      options === undefined ? WHOLE : expect(readOptions.read("http.read_request", options, "receive"), true);
     return exchangeOn(conn).receiver.receive(expected, toRequest);
   } catch (error) {
     return Promise.reject(error);
@@ -52,22 +53,17 @@ function toRequest(message: Message): HttpServerRequest {
  *
  * The body has to be read, or given up, before the next request can be.
  */
-export async function receive(conn: HttpConn, options: ReadRequestOptions = {}): Promise<IncomingRequest> {
+export async function receive(conn: HttpConn, options?: ReadRequestOptions): Promise<IncomingRequest> {
+  const expected = expect(readOptions.read("http.receive", options, "receive"), false);
   const view = (message: Message): IncomingRequest => new IncomingRequest(connOf(conn), message);
-  return exchangeOn(conn).receiver.receive(expect(options, false), view);
+  return exchangeOn(conn).receiver.receive(expected, view);
 }
 
-/** What is awaited of a client. */
+/** What is awaited of a client, by checked options. */
 export function expect(options: ReadRequestOptions, whole: boolean): Expected {
-  return {
-    read: HttpRead.REQUEST,
-    maxBody: bodyBound(options.maxBody, whole ? MAX_WHOLE : NO_BOUND),
-    whole,
-    idleTimeoutMs: duration("idleTimeoutMs", options.idleTimeoutMs, 0),
-    headTimeoutMs: duration("headTimeoutMs", options.headTimeoutMs, HEAD_TIMEOUT_MS),
-    timeoutMs: duration("timeoutMs", options.timeoutMs, TIMEOUT_MS),
-    signal: options.signal,
-  };
+  const { idleTimeoutMs = 0, headTimeoutMs = HEAD_TIMEOUT_MS, timeoutMs = TIMEOUT_MS, signal } = options;
+  const { maxBody = whole ? MAX_WHOLE : NO_BOUND } = options;
+  return { read: HttpRead.REQUEST, maxBody, whole, idleTimeoutMs, headTimeoutMs, timeoutMs, signal };
 }
 
 /** What stands behind a request. @internal */

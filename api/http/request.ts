@@ -1,19 +1,18 @@
 import type { Payload } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
-import { show } from "../handles/arguments.ts";
+import { show } from "../internal/arguments.ts";
 import { exchange, type Plan } from "./attempt.ts";
 import type { Body } from "./body.ts";
 import { pairsOf } from "./fields.ts";
 import { fromText, toText } from "./json.ts";
 import type { Message } from "./message.ts";
-import { bodyBound, checked, duration, MAX_WHOLE, NO_BOUND } from "./numbers.ts";
+import { MAX_WHOLE, NO_BOUND, requestOptions } from "./options.ts";
 import { contentOf, isParts } from "./respond.ts";
 import type { Parts } from "./sender.ts";
 import { type Order, redirected, routeOf, urlOf } from "./target.ts";
 import type { Headers, HttpRequest, HttpRequestOptions, HttpResponse, HttpStreamRequest } from "./types.ts";
 
 const TIMEOUT_MS = 300_000;
-const MOST_REDIRECTS = 1_000;
 
 /** What a call comes to: the last response, and from where. */
 interface Answer {
@@ -37,7 +36,8 @@ interface Answer {
  * ERR_NAME_NOT_FOUND, ERR_TLS…, ERR_PROXY); ERR_HTTP, ERR_HTTP_VERSION, ERR_HTTP_CODING, ERR_HEAD_TOO_LARGE,
  * ERR_BODY_TOO_LARGE, ERR_ENDED, ERR_RESET, ERR_UNEXPECTED_EOF; ERR_REDIRECT, ERR_TIMEOUT, ERR_ABORTED.
  */
-export async function request(what: HttpRequest, options: HttpRequestOptions = {}): Promise<HttpResponse> {
+export async function request(what: HttpRequest, options?: HttpRequestOptions): Promise<HttpResponse> {
+  const checked = requestOptions.read("http.request", options, "send");
   if (typeof what !== "object" || what === null) throw refusal(`a request is an object, not ${show(what)}`);
   const { body } = what;
   const content = body === undefined ? "" : toText(body);
@@ -48,7 +48,7 @@ export async function request(what: HttpRequest, options: HttpRequestOptions = {
     hasBody: body !== undefined,
     contentType: "application/json",
   };
-  const { message } = await follow(order, content, planOf(options, true, undefined), options);
+  const { message } = await follow(order, content, planOf(checked, true, undefined), checked);
   return { status: message.status, headers: message.headers, body: fromText(message.text) };
 }
 
@@ -63,7 +63,8 @@ export async function request(what: HttpRequest, options: HttpRequestOptions = {
  *
  * The body has to be read to its end, or given up (`body.cancel()`): it holds a connection.
  */
-export async function stream(what: HttpStreamRequest, options: HttpRequestOptions = {}): Promise<IncomingResponse> {
+export async function stream(what: HttpStreamRequest, options?: HttpRequestOptions): Promise<IncomingResponse> {
+  const checked = requestOptions.read("http.stream", options, "send");
   if (typeof what !== "object" || what === null) throw refusal(`a request is an object, not ${show(what)}`);
   const { json, body } = what;
   const hasBody = json !== undefined || (body !== undefined && body !== null);
@@ -74,8 +75,8 @@ export async function stream(what: HttpStreamRequest, options: HttpRequestOption
     hasBody,
     contentType: json === undefined ? undefined : "application/json",
   };
-  const plan = planOf(options, false, what.trailers);
-  return new IncomingResponse(await follow(order, contentOf(body, json), plan, options));
+  const plan = planOf(checked, false, what.trailers);
+  return new IncomingResponse(await follow(order, contentOf(body, json), plan, checked));
 }
 
 async function follow(
@@ -84,7 +85,7 @@ async function follow(
   plan: Plan,
   options: HttpRequestOptions,
 ): Promise<Answer> {
-  const most = checked("maxRedirects", options.maxRedirects, 0, MOST_REDIRECTS);
+  const { maxRedirects: most = 0 } = options;
   let order = first;
   for (let redirects = 0; ; redirects++) {
     const message = await exchange(order, order.hasBody ? content : "", routeOf(order, options), plan);
@@ -102,16 +103,9 @@ async function follow(
 }
 
 function planOf(options: HttpRequestOptions, whole: boolean, trailers: Plan["trailers"]): Plan {
-  return {
-    whole,
-    maxBody: bodyBound(options.maxBody, whole ? MAX_WHOLE : NO_BOUND),
-    timeoutMs: duration("timeoutMs", options.timeoutMs, TIMEOUT_MS),
-    keepAlive: options.keepAlive ?? true,
-    expectContinue: options.expectContinue ?? false,
-    onInterim: options.onInterim,
-    trailers,
-    signal: options.signal,
-  };
+  const { timeoutMs = TIMEOUT_MS, keepAlive = true, expectContinue = false, onInterim, signal } = options;
+  const { maxBody = whole ? MAX_WHOLE : NO_BOUND } = options;
+  return { whole, maxBody, timeoutMs, keepAlive, expectContinue, onInterim, trailers, signal };
 }
 
 /** A response whose body comes as it is read. */

@@ -2,8 +2,8 @@ import { HttpFlag, HttpSend } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { utf8Size } from "../../wasm/text.ts";
-import type { WaitOptions } from "../conn/options.ts";
-import { show, toPayload } from "../handles/arguments.ts";
+import { signalOf, type WaitOptions } from "../conn/options.ts";
+import { show, toPayload } from "../internal/arguments.ts";
 import { type Exchange, exchangeOn } from "./exchange.ts";
 import { FieldText } from "./fields.ts";
 import { toText } from "./json.ts";
@@ -26,14 +26,15 @@ export function writeResponse(conn: HttpConn, response: HttpServerResponse, opti
       throw refusal(`a response is an object, not ${show(response)}`);
     }
     const { status, headers, body = null } = response;
+    const signal = signalOf("http.write_response", options);
     checkStatus(status, 200);
     const exchange = exchangeOn(conn);
     const usual = headers === undefined && isUsual(exchange.receiver.request, status);
-    if (!usual) return reply(exchange, { status, headers, json: body }, options?.signal);
+    if (!usual) return reply(exchange, { status, headers, json: body }, signal);
     const text = toText(body);
-    if (!exchange.sender.fits(text)) return reply(exchange, { status, json: body }, options?.signal);
+    if (!exchange.sender.fits(text)) return reply(exchange, { status, json: body }, signal);
     exchange.receiver.answered();
-    return exchange.sender.sendWhole(status, jsonHead(status), JSON_FIELDS, 0, text, options?.signal);
+    return exchange.sender.sendWhole(status, jsonHead(status), JSON_FIELDS, 0, text, signal);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -57,7 +58,7 @@ export async function respond(conn: HttpConn, response: HttpReply, options?: Wai
   if (typeof response !== "object" || response === null)
     throw refusal(`a response is an object, not ${show(response)}`);
   checkStatus(response.status ?? 200, 102);
-  return reply(exchangeOn(conn), response, options?.signal);
+  return reply(exchangeOn(conn), response, signalOf("http.respond", options));
 }
 
 /** As `respond`. `last`: the connection carries no other message. */

@@ -3,7 +3,7 @@ import type { Payload } from "../../wasm/engine.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { utf8Size } from "../../wasm/text.ts";
 import type { Stream } from "../conn/stream.ts";
-import { type Bytes, show, toPayload } from "../handles/arguments.ts";
+import { type Bytes, show, toPayload } from "../internal/arguments.ts";
 import { FieldText } from "./fields.ts";
 import type { HeadersInput } from "./types.ts";
 

@@ -1,8 +1,9 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { Server } from "../conn/server.ts";
-import { duration } from "./numbers.ts";
-import { expect, type IncomingRequest } from "./receive.ts";
+import { callback, OptionSet } from "../internal/options.ts";
+import { duration, readOptions } from "./options.ts";
+import type { IncomingRequest } from "./receive.ts";
 import { Session } from "./session.ts";
 import type { HttpReply, ReadRequestOptions } from "./types.ts";
 
@@ -45,10 +46,14 @@ export interface HttpCloseOptions {
  *
  * The body of a request is read by the handler, if at all: `maxBody` bounds it.
  */
-export function serve(server: Server<Conn>, handler: HttpHandler, options: ServeOptions = {}): HttpServer {
+export function serve(server: Server<Conn>, handler: HttpHandler, options?: ServeOptions): HttpServer {
   if (typeof handler !== "function") throw new TwinwireError("ERR_ARGUMENT", { reason: "a handler is a function" });
   return new HttpServer(server, handler, options);
 }
+
+const { signal: _, ...ofReading } = readOptions.rules;
+const serveOptions = new OptionSet<ServeOptions>({ ...ofReading, writeTimeoutMs: duration, onError: callback() });
+const closeOptions = new OptionSet<HttpCloseOptions>({ graceMs: duration });
 
 /** What `http.serve` returns. */
 export class HttpServer {
@@ -63,12 +68,11 @@ export class HttpServer {
   #allEnded: (() => void) | undefined;
 
   /** @internal */
-  constructor(server: Server<Conn>, handler: HttpHandler, options: ServeOptions) {
+  constructor(server: Server<Conn>, handler: HttpHandler, options?: ServeOptions) {
+    const checked = serveOptions.read("http.serve", options);
     this.server = server;
     this.#handler = handler;
-    this.#options = { ...options, idleTimeoutMs: duration("idleTimeoutMs", options.idleTimeoutMs, IDLE_MS) };
-    expect(this.#options, false);
-    duration("writeTimeoutMs", options.writeTimeoutMs, 0);
+    this.#options = { ...checked, idleTimeoutMs: checked.idleTimeoutMs ?? IDLE_MS };
     this.done = this.#accept();
     this.done.catch(() => {});
   }
@@ -82,15 +86,15 @@ export class HttpServer {
    * Stops: no more connections are accepted, those that wait for a request are closed, and those that are being answered
    * once they are, or when `graceMs` have passed. Settled when none is left.
    */
-  async close({ graceMs }: HttpCloseOptions = {}): Promise<void> {
-    const grace = duration("graceMs", graceMs, GRACE_MS);
+  async close(options?: HttpCloseOptions): Promise<void> {
+    const { graceMs = GRACE_MS } = closeOptions.read("HttpServer.close", options, "close");
     this.#closing = true;
     this.server.close();
     for (const session of this.#sessions) session.stop();
     if (this.#sessions.size === 0) return;
     const timer = setTimeout(() => {
       for (const session of this.#sessions) session.conn.close();
-    }, grace);
+    }, graceMs);
     await new Promise<void>((resolve) => {
       this.#allEnded = resolve;
     });

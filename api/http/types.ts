@@ -2,7 +2,7 @@ import type { TlsOptions } from "../../wasm/socket-options.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { WaitOptions } from "../conn/options.ts";
 import type { ProxyOption } from "../conn/proxy.ts";
-import type { Bytes } from "../handles/arguments.ts";
+import type { Bytes } from "../internal/arguments.ts";
 
 /** A JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

@@ -21,6 +21,9 @@ export type Rule<T> = (value: unknown, path: string) => T;
 /** A rule for each option of `T`. */
 export type Rules<T> = { readonly [K in keyof T]-?: Rule<T[K]> };
 
+/** The longest time that an option may name, in ms: 31 bits, almost 25 days. */
+export const MAX_MS = 2 ** 31 - 1;
+
 /** Names that differ by more edits than this are not offered in place of an unknown one. */
 const MOST_EDITS = 3;
 
@@ -36,6 +39,8 @@ class Mismatch extends Error {
 
 /** The options of one call or class. `T` has optional properties only, or the caller checks that the others are there. */
 export class OptionSet<T extends object> {
+  /** For sets that have these options, too. */
+  readonly rules: Rules<T>;
   readonly #rules: ReadonlyMap<string, Rule<unknown>>;
   /** Each option as an own property. To copy it gives every result the same shape. */
   readonly #blank: T;
@@ -43,6 +48,7 @@ export class OptionSet<T extends object> {
   readonly rule: Rule<T> = (value, path) => this.#copy(value, path, path);
 
   constructor(rules: Rules<T>) {
+    this.rules = rules;
     this.#rules = new Map(Object.entries<Rule<unknown>>(rules));
     const blank = Object.fromEntries(Object.keys(rules).map((name) => [name, undefined]));
     this.#blank = blank as T;
@@ -76,10 +82,11 @@ export class OptionSet<T extends object> {
     if (!isPlainObject(given)) throw new Mismatch(`${path} must be a plain object, not ${show(given)}`);
     const copy = { ...this.#blank } as Record<string, unknown>;
     for (const name of Object.keys(given)) {
+      const value = given[name];
+      if (value === undefined) continue;
       const rule = this.#rules.get(name);
       if (rule === undefined) throw this.#unknown(name, prefix);
-      const value = given[name];
-      if (value !== undefined) copy[name] = rule(value, prefix === "" ? name : `${prefix}.${name}`);
+      copy[name] = rule(value, prefix === "" ? name : `${prefix}.${name}`);
     }
     return copy as T;
   }
@@ -144,7 +151,11 @@ export const signal: Rule<AbortSignal> = value(
 /** One of some values, compared by `===`. */
 export function oneOf<const T extends string | number | boolean | null>(...values: readonly T[]): Rule<T> {
   const expected = values.map((it) => JSON.stringify(it)).join(" or ");
-  return value(expected, (given): given is T => values.includes(given as T));
+  return (given, path) => {
+    const found = values.find((it) => it === given);
+    if (found === undefined) throw mismatch(path, expected, given);
+    return found; /* not what was given: -0 is 0 */
+  };
 }
 
 /** An array, copied, each element of which follows a rule. `least` elements at least. */

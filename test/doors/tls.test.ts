@@ -10,7 +10,7 @@ import { differs } from "../support/host.ts";
 import { atEnd, endPeers, tcpPeer } from "../support/peers.ts";
 import { Inbox, pause, until, within } from "../support/wait.ts";
 import { type Certificates, makeCertificates } from "./certificates.ts";
-import { echoPeer, facts, failure, pattern, text } from "./support.ts";
+import { echoPeer, facts, failure, pattern, text, thrown } from "./support.ts";
 
 const { program } = findTool("openssl", ["openssl"], ["version"]);
 if (program === undefined) throw new Error("these tests need openssl, of the Debian package openssl");
@@ -82,7 +82,7 @@ describe("a client", () => {
       "not the pinned one, and nothing else is checked",
       "ERR_TLS_PIN",
       () => pki.selfSigned,
-      { pin: "AB", rejectUnauthorized: false },
+      { pin: "AB".repeat(32), rejectUnauthorized: false },
     ],
   ] as const)("a certificate that is %s: %s", async (_, code, identity, options) => {
     const port = await tlsPeer(identity());
@@ -123,14 +123,18 @@ describe("a client", () => {
     expect((await failure(new TlsConnection("localhost", mute).opened)).code).toMatch(/^ERR_(ENDED|RESET|TLS)$/);
     const plain = new TcpConnection("127.0.0.1", await tlsPeer(pki.good));
     await plain.writeAll("GET / HTTP/1.1\r\n\r\n");
-    const alert = await plain.read(100).catch((thrown: TwinwireError) => thrown.code);
+    const alert = await plain.read(100).catch((error: TwinwireError) => error.code);
     if (typeof alert === "string") expect(alert).toBe("ERR_RESET");
     else expect([0, 0x15]).toContain(alert[0] ?? 0);
     plain.close();
   });
 
   test("options that are no good, and a refused connection", async () => {
-    const bad = new TlsConnection("localhost", await tlsPeer(pki.good), { tls: { ca: "no PEM", cert: "x", key: "y" } });
+    for (const tls of [{ ca: "no PEM" }, { pin: "AB" }, { key: 1 as unknown as string }]) {
+      expect(thrown(() => new TlsConnection("localhost", 1, { tls })).code).toBe("ERR_ARGUMENT");
+    }
+    const pem = "-----BEGIN CERTIFICATE-----\nno certificate\n-----END CERTIFICATE-----\n";
+    const bad = new TlsConnection("localhost", await tlsPeer(pki.good), { tls: { cert: pem, key: pem } });
     const error = await failure(bad.opened);
     expect(["ERR_TLS", "ERR_ARGUMENT", "ERR_HOST"]).toContain(error.code);
     const { port, close } = await echoPeer();
