@@ -112,6 +112,15 @@ struct tw_slot {
   tw_stats stats;
 };
 
+/* The slots of one kind of handle. */
+typedef struct tw_slot_range {
+  uint32_t first_free; /* that was freed first, and is reused first */
+  uint32_t last_free;
+  uint32_t free;  /* number of them */
+  uint32_t fresh; /* the first one that was never used */
+  uint32_t end;   /* past the last one */
+} tw_slot_range;
+
 /* A protocol's answers to what happens on a slot of its kind. */
 struct tw_protocol_ops {
   int32_t (*start)(tw_core *core, tw_slot *slot);  /* begin an attempt: open the socket. 0 or an error */
@@ -169,10 +178,8 @@ struct tw_core {
   uint32_t free_ws;   /* the first free one, and the first never used */
   uint32_t fresh_ws;
   uint32_t slot_count;
-  uint32_t free_socket; /* first free slot of each range, and the first never used */
-  uint32_t free_web_socket;
-  uint32_t fresh_socket;
-  uint32_t fresh_web_socket;
+  tw_slot_range socket_slots;
+  tw_slot_range web_socket_slots;
   tw_queue raised;       /* slots with lifecycle events to tell */
   tw_queue dirty;        /* slots with bytes to flush */
   tw_queue starved;      /* slots that were refused for want of blocks */

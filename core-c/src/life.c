@@ -165,6 +165,6 @@ static void review_waiting(tw_core *core, uint32_t first, uint32_t end) {
 }
 
 void twc_life_network(tw_core *core) {
-  review_waiting(core, 0, core->fresh_socket);
-  review_waiting(core, core->limits.sockets, core->fresh_web_socket);
+  review_waiting(core, 0, core->socket_slots.fresh);
+  review_waiting(core, core->limits.sockets, core->web_socket_slots.fresh);
 }

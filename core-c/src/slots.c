@@ -8,34 +8,34 @@ enum { INDEX_BITS = 15 };
 #define INDEX_MASK ((1u << INDEX_BITS) - 1)
 #define NO_SLOT UINT32_MAX
 
-static bool is_web_socket(const tw_core *core, uint32_t index) { return index >= core->limits.sockets; }
+/* A number is valid again once its slot was taken 65,535 times: a slot is reused as late as possible, but not so late
+ * that all of the table is touched by a program that opens one connection after the other. */
+enum { REST = 256 };
+
+static tw_slot_range *range_of(tw_core *core, uint32_t index) {
+  return index >= core->limits.sockets ? &core->web_socket_slots : &core->socket_slots;
+}
 
 void twc_slots_init(tw_core *core) {
-  core->free_socket = core->free_web_socket = core->free_ws = NO_SLOT;
-  core->fresh_web_socket = core->limits.sockets;
+  core->free_ws = NO_SLOT;
+  core->socket_slots = (tw_slot_range){.first_free = NO_SLOT, .end = core->limits.sockets};
+  core->web_socket_slots =
+      (tw_slot_range){.first_free = NO_SLOT, .fresh = core->limits.sockets, .end = core->slot_count};
 }
 
-/* Whether the slot was ever taken. The others have never been written to, so that room for many costs nothing. */
-static bool is_known(const tw_core *core, uint32_t index) {
-  return index < core->fresh_socket || (is_web_socket(core, index) && index < core->fresh_web_socket);
-}
-
-/* Each range has its own free list, so that neither kind can starve the other. */
-static uint32_t range_take(uint32_t *first_free, uint32_t *fresh, uint32_t end, tw_slot *slots) {
-  if (*first_free != NO_SLOT) {
-    uint32_t index = *first_free;
-    *first_free = slots[index].next_free;
-    return index;
-  }
-  if (*fresh == end)
-    return NO_SLOT;
-  memset(&slots[*fresh], 0, sizeof *slots);
-  return (*fresh)++;
-}
-
+/* Slots that were never taken have never been written to, so that room for many costs nothing. */
 static uint32_t take_index(tw_core *core, uint32_t kind) {
-  return kind == TW_KIND_WS ? range_take(&core->free_web_socket, &core->fresh_web_socket, core->slot_count, core->slots)
-                            : range_take(&core->free_socket, &core->fresh_socket, core->limits.sockets, core->slots);
+  tw_slot_range *range = kind == TW_KIND_WS ? &core->web_socket_slots : &core->socket_slots;
+  if (range->fresh < range->end && range->free < REST) {
+    memset(&core->slots[range->fresh], 0, sizeof *core->slots);
+    return range->fresh++;
+  }
+  uint32_t index = range->first_free;
+  if (index != NO_SLOT) {
+    range->first_free = core->slots[index].next_free;
+    range->free--;
+  }
+  return index;
 }
 
 tw_slot *twc_slot_take(tw_core *core, uint32_t kind, const tw_protocol_ops *protocol) {
@@ -70,7 +70,7 @@ tw_slot *twc_slot_find(tw_core *core, int32_t handle) {
   if (handle <= 0)
     return NULL;
   uint32_t index = (uint32_t)handle & INDEX_MASK;
-  if (!is_known(core, index))
+  if (index >= core->slot_count || index >= range_of(core, index)->fresh)
     return NULL;
   tw_slot *slot = &core->slots[index];
   if (slot->kind == 0 || slot->generation != (uint32_t)handle >> INDEX_BITS)
@@ -90,9 +90,14 @@ static void slot_free(tw_core *core, tw_slot *slot) {
   twc_chain_clear(&core->text_pool, &slot->target);
   slot->kind = 0;
   slot->state = TW_STATE_FREE;
-  uint32_t *first_free = is_web_socket(core, index) ? &core->free_web_socket : &core->free_socket;
-  slot->next_free = *first_free;
-  *first_free = index;
+  slot->next_free = NO_SLOT;
+  tw_slot_range *range = range_of(core, index);
+  if (range->first_free == NO_SLOT)
+    range->first_free = index;
+  else
+    core->slots[range->last_free].next_free = index;
+  range->last_free = index;
+  range->free++;
 }
 
 /* All but the slot itself. */
