@@ -177,6 +177,10 @@ void events_add(test_session *s, const tw_event *event) {
   const uint32_t numbers[] = {(uint32_t)event->handle, event->type,     event->flags, (uint32_t)event->code,
                               event->detail,           event->retry_ms, event->step,  event->port};
   tap_add(&s->host.tap, "event", numbers, sizeof numbers / sizeof numbers[0], data, event->size);
+  /* What the application has closed reports its end only: its other records were made before the call. */
+  bool released = twc_buffered(s->core, event->handle) < 0;
+  if (released && event->type != TW_EVENT_CLOSE && event->type != TW_EVENT_DISCONNECTED)
+    return;
   char prefix[TEST_NAME + 32];
   char code[16];
   char retry[16];

@@ -31,7 +31,12 @@ static bool run_mode(runner *r, const test_case *one, const test_mode *mode) {
   const uint32_t how[] = {(uint32_t)mode->pieces, (uint32_t)mode->split, mode->small, mode->dribble, mode->wrap};
   r->runs++;
   tap_add(&r->session.host.tap, "run", how, sizeof how / sizeof how[0], "", 0);
-  if (session_run(&r->session, one, mode))
+  bool good = session_run(&r->session, one, mode);
+  if (good && mode->pieces == PIECES_APART)
+    session_keep(&r->session);
+  if (good && mode->pieces == PIECES_JOINED)
+    good = session_compare(&r->session);
+  if (good)
     return true;
   printf("  FAIL %s: %s\n    run: %s", r->path, one->name, mode->label);
   if (mode->pieces == PIECES_SPLIT)
@@ -72,6 +77,8 @@ static bool run_case(runner *r, const test_case *one) {
       {.label = "least events, byte by byte", .pieces = PIECES_BYTES, .small = true},
       {.label = "dribbling writes", .dribble = true},
       {.label = "clock that wraps", .wrap = true},
+      {.label = "compared as a whole", .pieces = PIECES_APART},
+      {.label = "joined", .pieces = PIECES_JOINED},
   };
   test_buffer arrivals = {0};
   size_t total = 0;

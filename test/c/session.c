@@ -36,6 +36,8 @@ void session_free(test_session *s) {
   buffer_free(&s->arrivals);
   buffer_free(&s->scratch);
   buffer_free(&s->incoming);
+  buffer_free(&s->joined_bytes);
+  buffer_free(&s->apart);
   buffer_free(&s->why);
   *s = (test_session){0};
 }
@@ -136,7 +138,7 @@ void session_settle(test_session *s, uint32_t ready) {
     uint32_t more = twc_pump(s->core);
     if (quiet && more > 0)
       script_host_fault(&s->host, "twc_flush kept silent about an event", NULL);
-    moved = more > 0;
+    moved = more > 0 || !(quiet || s->hold);
     drain(s, more);
     for (int i = 0; i < s->host.count; i++) {
       moved = dribble(s, &s->host.socks[i]) || moved;
@@ -156,7 +158,44 @@ static size_t piece_size(const test_session *s, size_t left) {
   return size;
 }
 
+/* Delivers what PIECES_JOINED has collected: its last bytes and the end without a flush between them. */
+static void deliver_joined(test_session *s) {
+  int32_t handle = s->joined;
+  if (handle == 0 || s->draining)
+    return;
+  s->joined = 0;
+  test_sock *sock = session_sock(s, handle);
+  bool open = sock != NULL && sock->open;
+  for (size_t at = 0; at < s->joined_bytes.size && s->host.fault[0] == '\0';) {
+    size_t left = s->joined_bytes.size - at;
+    uint32_t piece = left < s->limits.recvBuffer ? (uint32_t)left : s->limits.recvBuffer;
+    if (open && sock->open && (!sock->reading || sock->held.size > 0)) {
+      buffer_append(&sock->held, s->joined_bytes.data + at, left);
+      break;
+    }
+    memcpy(twc_rx_buffer(s->core), s->joined_bytes.data + at, piece);
+    drain(s, twc_received(s->core, handle, piece));
+    at += piece;
+  }
+  if (s->joined_end)
+    session_ended(s, handle);
+  s->joined_end = false;
+  buffer_clear(&s->joined_bytes);
+  session_settle(s, 0);
+}
+
+static void join(test_session *s, int32_t handle) {
+  if (s->joined != handle || s->joined_end)
+    deliver_joined(s);
+  s->joined = handle;
+}
+
 void session_receive(test_session *s, int32_t handle, const uint8_t *data, size_t size, bool split) {
+  if (s->mode.pieces == PIECES_JOINED && !s->draining) {
+    join(s, handle);
+    buffer_append(&s->joined_bytes, data, size);
+    return;
+  }
   if (split)
     buffer_append(&s->arrivals, &s->received, sizeof s->received);
   while (size > 0 && s->host.fault[0] == '\0') {
@@ -177,7 +216,16 @@ void session_receive(test_session *s, int32_t handle, const uint8_t *data, size_
   }
 }
 
+static void end_later(test_session *s, int32_t handle) {
+  join(s, handle);
+  s->joined_end = true;
+}
+
 void session_ended(test_session *s, int32_t handle) {
+  if (s->mode.pieces == PIECES_JOINED && !s->draining && !s->joined_end) {
+    end_later(s, handle);
+    return;
+  }
   test_sock *sock = session_sock(s, handle);
   if (sock != NULL && sock->open && (!sock->reading || sock->held.size > 0))
     sock->held_end = true;
@@ -243,6 +291,23 @@ static const test_op *find_op(const char *name) {
   return NULL;
 }
 
+/* Whether what a run leaves behind is compared with another run, at its end. */
+static bool compares_later(const test_session *s) {
+  return s->mode.pieces == PIECES_APART || s->mode.pieces == PIECES_JOINED;
+}
+
+static bool is_expectation(const test_op *op) {
+  const test_op *first = expect_ops;
+  while (first->name != NULL && first != op)
+    first++;
+  return first == op;
+}
+
+/* Whether it adds to what the peer has sent, so that both can come in one delivery. */
+static bool is_from_peer(const test_op *op) {
+  return strcmp(op->name, "rx") == 0 || strcmp(op->name, "rx-masked") == 0 || strcmp(op->name, "ended") == 0;
+}
+
 int session_do(test_session *s, const test_step *step) {
   char why[2048] = "";
   int leaf = leaf_step(step, why, sizeof why);
@@ -260,6 +325,12 @@ int session_do(test_session *s, const test_step *step) {
   bool early = strcmp(op->name, "limit") == 0 || strcmp(op->name, "limits-refused") == 0;
   if (!early && s->core == NULL && !start(s))
     return 0;
+  if (compares_later(s)) {
+    if (is_expectation(op))
+      return 1;
+    if (!is_from_peer(op))
+      deliver_joined(s);
+  }
   if (op->run(s, step) == 0)
     return 0;
   if (s->host.fault[0] != '\0')
@@ -275,10 +346,18 @@ static bool clean_up(test_session *s) {
   static const long long numbers[] = {0};
   const test_step no_events = {.count = 1, .text = events_text, .size = sizes, .number = numbers};
   const test_step no_wire = {.count = 1, .text = wire_text, .size = sizes, .number = numbers};
+  deliver_joined(s);
   events_end(s);
+  if (compares_later(s)) {
+    log_end(&s->events);
+    log_end(&s->host.wire);
+    s->left_events = s->events.lines.size;
+    s->left_wire = s->host.wire.lines.size;
+  }
   if (s->during_count > 0)
     return fail_with(s, "no event came for what was to be done during it") != 0;
-  if (!log_expect(&s->events, &no_events, &s->why) || !log_expect(&s->host.wire, &no_wire, &s->why))
+  if (!compares_later(s) &&
+      (!log_expect(&s->events, &no_events, &s->why) || !log_expect(&s->host.wire, &no_wire, &s->why)))
     return fail_with(s, "(lines that no step expected)") != 0;
   s->hold = false;
   s->host.refuse_open = 0;
@@ -330,6 +409,9 @@ static void reset(test_session *s, const test_mode *mode) {
   s->draining = false;
   s->during_count = 0;
   s->received = 0;
+  s->joined = 0;
+  s->joined_end = false;
+  buffer_clear(&s->joined_bytes);
   s->own_recv_buffer = false;
   s->own_text_pool = false;
   log_clear(&s->events);
@@ -363,6 +445,39 @@ bool session_run(test_session *s, const test_case *one, const test_mode *mode) {
   return s->core == NULL || (clean_up(s) && fill_tables(s));
 }
 
+/* The lines of a run, without those of the wire that say how the host reads and when our half ends: with bytes that come
+ * together that is as it should be. */
+static void left_behind(const test_session *s, test_buffer *out) {
+  buffer_append(out, s->events.lines.data, s->left_events);
+  const char *line = (const char *)s->host.wire.lines.data;
+  const char *end = line + s->left_wire;
+  while (line < end) {
+    const char *next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+    if (strncmp(line, "read ", 5) != 0 && strncmp(line, "shutdown ", 9) != 0)
+      buffer_append(out, line, (size_t)(next - line));
+    line = next;
+  }
+}
+
+void session_keep(test_session *s) {
+  buffer_clear(&s->apart);
+  left_behind(s, &s->apart);
+}
+
+bool session_compare(test_session *s) {
+  test_buffer joined = {0};
+  left_behind(s, &joined);
+  bool same = joined.size == s->apart.size && (joined.size == 0 || memcmp(joined.data, s->apart.data, joined.size) == 0);
+  if (!same) {
+    buffer_text(&s->why, "\n  apart:\n");
+    buffer_append(&s->why, s->apart.data, s->apart.size);
+    buffer_text(&s->why, "  joined:\n");
+    buffer_append(&s->why, joined.data, joined.size);
+  }
+  buffer_free(&joined);
+  return same;
+}
+
 static bool uses(const test_case *one, const char *op) {
   for (int i = 0; i < one->count; i++)
     if (strcmp(one->steps[i].text[0], op) == 0)
@@ -371,6 +486,8 @@ static bool uses(const test_case *one, const char *op) {
 }
 
 bool session_has_mode(const test_session *s, const test_case *one, const test_mode *mode) {
+  if (mode->pieces == PIECES_APART || mode->pieces == PIECES_JOINED)
+    return s->core != NULL && s->received > 0;
   if (mode->pieces == PIECES_WHOLE && !mode->small && !mode->dribble && !mode->wrap)
     return true;
   if (s->core == NULL)

@@ -5,8 +5,15 @@
 #include "json.h"
 #include "script_host.h"
 
-/* How received bytes are cut into deliveries. */
-typedef enum test_pieces { PIECES_WHOLE, PIECES_BYTES, PIECES_SPLIT } test_pieces;
+/* How received bytes are cut into deliveries. The last two compare nothing with what the steps expect: what APART leaves
+ * behind, from the first step to the last, is what JOINED must leave behind (session_compare). */
+typedef enum test_pieces {
+  PIECES_WHOLE,
+  PIECES_BYTES,
+  PIECES_SPLIT,
+  PIECES_APART, /* as PIECES_WHOLE */
+  PIECES_JOINED /* what the peer sends between two calls of the application is one delivery, an end right behind it */
+} test_pieces;
 
 /* One way to run a case; every way must leave the same lines. */
 typedef struct test_mode {
@@ -41,6 +48,12 @@ typedef struct test_session {
   test_buffer arrivals; /* size_t offsets in `received` at which a step's bytes began */
   bool own_recv_buffer; /* the case set limits.recvBuffer itself */
   bool own_text_pool;
+  int32_t joined; /* PIECES_JOINED: whose bytes, or end, are to be delivered; 0: nobody's */
+  bool joined_end;
+  test_buffer joined_bytes;
+  test_buffer apart;  /* what PIECES_APART left behind */
+  size_t left_events; /* bytes of the lines that the steps left behind, before all was closed */
+  size_t left_wire;
   test_buffer scratch;  /* an argument's bytes */
   test_buffer incoming; /* what is being received: handlers may use scratch meanwhile */
   test_buffer why;
@@ -64,6 +77,12 @@ void session_free(test_session *s);
 
 /* Runs a case in one mode. True if it passed; else s->why tells why. */
 bool session_run(test_session *s, const test_case *one, const test_mode *mode);
+
+/* After a run as PIECES_APART: keeps what it left behind. */
+void session_keep(test_session *s);
+
+/* After a run as PIECES_JOINED: true if it left behind the same; else s->why says what differs. */
+bool session_compare(test_session *s);
 
 /* True if a case takes part in a mode. Known after it ran whole. */
 bool session_has_mode(const test_session *s, const test_case *one, const test_mode *mode);

@@ -65,8 +65,8 @@ export class EventLog {
     return this.#log.takeLines();
   }
 
-  /** Adds the line of the event record at `record`. */
-  add(core: Records, record: number): void {
+  /** Adds the line of the event record at `record`. `released`: the application has closed its handle. */
+  add(core: Records, record: number, released = false): void {
     const { memory } = core;
     const handle = memory.eventHandle(record);
     const socket = this.#port.find(handle);
@@ -85,6 +85,8 @@ export class EventLog {
     if ((flags & EventFlag.ASCII) !== 0 && !isAscii(bytes)) {
       this.#port.fail(socket, "the ASCII flag is set on other bytes");
     }
+    /* What the application has closed reports its end only: its other records were made before the call. */
+    if (released && type !== Event.CLOSE && type !== Event.DISCONNECTED) return;
     const { name } = socket;
     if (type === Event.MESSAGE || type in sections) {
       this.#addPart(socket, { type, flags, bytes, code, detail });

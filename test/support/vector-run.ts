@@ -15,6 +15,8 @@ const modes: readonly Mode[] = [
   { label: "least events, byte by byte", small: true, cut: "bytes" },
   { label: "dribbling writes", dribble: true },
   { label: "clock that wraps", wrap: true },
+  { label: "compared as a whole", cut: "apart" },
+  { label: "joined", cut: "joined" },
 ];
 
 /** What came of a case. */
@@ -39,10 +41,16 @@ function runAll(machine: CoreMachine, one: VectorCase): string | undefined {
   const whole = new Session(machine, { label: "whole" });
   const failure = runSession(whole, one, { label: "whole" });
   if (failure !== undefined || !whole.started) return failure;
+  let apart: string | undefined;
   for (const mode of modes) {
     if (!takesPart(whole, one, mode)) continue;
-    const failed = runSession(new Session(machine, mode), one, mode);
+    const session = new Session(machine, mode);
+    const failed = runSession(session, one, mode);
     if (failed !== undefined) return failed;
+    if (mode.cut === "joined" && session.left !== apart) {
+      return `${one.name}\n    run: joined\n  apart:\n${apart}\n  joined:\n${session.left}`;
+    }
+    apart = session.left;
   }
   for (const cut of splits(whole)) {
     const mode = { label: `split at ${cut}`, cut };
@@ -54,7 +62,8 @@ function runAll(machine: CoreMachine, one: VectorCase): string | undefined {
 
 function runSession(s: Session, one: VectorCase, mode: Mode): string | undefined {
   const { label, cut, small, dribble, wrap } = mode;
-  const pieces = cut === undefined ? [0, 0] : cut === "bytes" ? [1, 0] : [2, cut];
+  const kinds = { bytes: [1, 0], apart: [3, 0], joined: [4, 0] };
+  const pieces = cut === undefined ? [0, 0] : typeof cut === "number" ? [2, cut] : kinds[cut];
   s.machine.tap.add("run", [...pieces, Number(small ?? false), Number(dribble ?? false), Number(wrap ?? false)]);
   let at = 0;
   try {

@@ -34,8 +34,13 @@ const defaults: Limits = {
 /** One way to run a case; every way must leave the same lines. */
 export interface Mode {
   readonly label: string;
-  /** How received bytes are cut into deliveries: whole, each byte, or at this place of all that the case receives. */
-  readonly cut?: "bytes" | number;
+  /**
+   * How received bytes are cut into deliveries: whole, each byte, or at this place of all that the case receives. The last
+   * two compare nothing with what the steps expect: what "apart" (which is as whole) leaves behind, from the first step to
+   * the last, is what "joined" must leave behind: what the peer sends between two calls of the application is one delivery,
+   * an end right behind it.
+   */
+  readonly cut?: "bytes" | number | "apart" | "joined";
   /** The least events and receive buffer. */
   readonly small?: boolean;
   readonly dribble?: boolean;
@@ -61,7 +66,11 @@ export class Session implements PortEvents {
   allBlocks = 0;
   /** What the application does in its handlers of the next events. */
   readonly during: (() => void)[] = [];
+  /** The lines of the run, if they are compared later; see `Mode.cut`. */
+  left: string | undefined;
   #draining = false;
+  /** What is to be delivered in one, and to whom. */
+  #joined: { handle: number; bytes: number[]; ended: boolean } | undefined;
   readonly #mode: Mode;
   #core: Core | undefined;
 
@@ -154,7 +163,9 @@ export class Session implements PortEvents {
         return;
       }
       for (let index = 0; index < count; index++) {
-        this.events.add(this.core, events + index * EventRecord.SIZE);
+        const record = events + index * EventRecord.SIZE;
+        const released = exports.twc_buffered(self, this.core.memory.eventHandle(record)) < 0;
+        this.events.add(this.core, record, released);
         this.#draining = true;
         this.during.shift()?.();
         this.#draining = false;
@@ -174,14 +185,52 @@ export class Session implements PortEvents {
       const more = exports.twc_pump(self);
       if (quiet && more > 0) this.port.fail(undefined, "twc_flush kept silent about an event");
       this.#drain(more);
-      moved = more > 0;
+      moved = more > 0 || !(quiet || this.hold);
       for (const socket of this.port.all()) moved = this.script.moveOn(socket) || moved;
       if (rounds > QUIET_AFTER) this.port.fail(undefined, "the core does not come to rest");
     }
   }
 
+  /** Whether the run's lines are compared with those of another run, at its end. */
+  get comparesLater(): boolean {
+    return this.#mode.cut === "apart" || this.#mode.cut === "joined";
+  }
+
+  /** Delivers what the peer has sent so far as one: its last bytes and the end without a flush between them. */
+  deliverJoined(): void {
+    const joined = this.#joined;
+    if (joined === undefined || this.#draining) return;
+    this.#joined = undefined;
+    const { handle, bytes, ended } = joined;
+    const room = this.limits.recvBuffer;
+    for (let at = 0; at < bytes.length && this.port.fault === ""; at += room) {
+      this.script.receive(handle, Uint8Array.from(bytes.slice(at, at + room)));
+    }
+    if (ended) this.script.end(handle);
+    this.settle();
+  }
+
+  #join(handle: number): { bytes: number[]; ended: boolean } | undefined {
+    if (this.#mode.cut !== "joined" || this.#draining) return undefined;
+    if (this.#joined?.handle !== handle || this.#joined.ended) this.deliverJoined();
+    this.#joined ??= { handle, bytes: [], ended: false };
+    return this.#joined;
+  }
+
+  /** Delivers the end of the peer's half. */
+  end(handle: number): void {
+    const joined = this.#join(handle);
+    if (joined === undefined) this.script.end(handle);
+    else joined.ended = true;
+  }
+
   /** Delivers bytes as the mode cuts them; `split`: at the place that it names, too. */
   arrive(handle: number, bytes: Uint8Array, split: boolean): void {
+    const joined = this.#join(handle);
+    if (joined !== undefined) {
+      for (const byte of bytes) joined.bytes.push(byte);
+      return;
+    }
     if (split) this.arrivals.push(this.arrived);
     for (let at = 0; at < bytes.length && this.port.fault === ""; ) {
       const size = this.#pieceSize(bytes.length - at, split);

@@ -189,10 +189,10 @@ static void ended(tw_core *core, tw_slot *slot) {
   if (slot->state == TW_STATE_CONNECTING) {
     twc_ws_refused(core, slot, TW_ERR_ENDED, 0);
   } else if (slot->deferred != 0) {
-    return; /* flushed looks for it */
+    return; /* flushed looks for it, too */
   } else if (slot->state == TW_STATE_OPEN) {
     twc_ws_end(core, slot, ws, TW_ERR_ENDED);
-  } else if (slot->tx.size == 0 || !ws->close_received) {
+  } else if (slot->tx.size == 0) { /* else flushed looks for it */
     tw_end end = closing_end(slot, ws);
     twc_life_drop(core, slot, &end);
   }
