@@ -63,7 +63,7 @@ ${doc("Bytes of the limits record.")}\nexport const LIMITS_SIZE = ${4 * limits.m
       )
       .join("\n")}\n} as const;`,
     `${doc("What a host supplies: the imports of the module. A ptr is an offset into linear memory.")}\nexport interface CoreImports {\n${functions(abi.imports)}\n}`,
-    `${doc("What the module offers. A ptr is an offset into linear memory; a u32 result arrives signed: `>>> 0`.")}\nexport interface CoreExports {\n  readonly memory: WebAssembly.Memory;\n${doc("The first byte behind the module's own data and stack.", "  ")}\n  readonly __heap_base: WebAssembly.Global;\n${functions(abi.exports)}\n}`,
+    `${doc("What the module offers. A ptr is an offset into linear memory; a u32 result arrives signed: `>>> 0`.")}\nexport interface CoreExports {\n  readonly memory: WebAssembly.Memory;\n${doc("The first byte behind the module's own data and stack.", "  ")}\n  readonly __heap_base: WebAssembly.Global;\n${doc("The top of the module's stack, which grows downwards.", "  ")}\n  readonly __stack_pointer: WebAssembly.Global;\n${functions(abi.exports)}\n}`,
     names("importNames", abi.imports, "The names of `CoreImports`."),
     names("exportNames", abi.exports, "The names of the functions of `CoreExports`."),
   ];

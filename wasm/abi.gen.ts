@@ -534,6 +534,8 @@ export interface CoreExports {
   readonly memory: WebAssembly.Memory;
   /** The first byte behind the module's own data and stack. */
   readonly __heap_base: WebAssembly.Global;
+  /** The top of the module's stack, which grows downwards. */
+  readonly __stack_pointer: WebAssembly.Global;
   /** () -> u32 */
   twc_abi_hash(): number;
   /** (limits: ptr) -> u32 */

@@ -17,14 +17,14 @@ export class Alarm {
   set(waitMs: number, nowMs: number): void {
     if (waitMs === FOREVER) {
       if (this.#dueMs === Number.POSITIVE_INFINITY) return;
-      this.#dueMs = Number.POSITIVE_INFINITY;
       this.#clock.wake(FOREVER);
+      this.#dueMs = Number.POSITIVE_INFINITY;
       return;
     }
     const dueMs = nowMs + waitMs;
     if (dueMs >= this.#dueMs) return;
-    this.#dueMs = dueMs;
     this.#clock.wake(waitMs);
+    this.#dueMs = dueMs;
   }
 
   /** The host's timer has fired. */

@@ -70,18 +70,16 @@ export abstract class Calls {
 
   /** Closes any handle; the number is stale from now on. */
   close(endpoint: Endpoint): number {
-    this.pump.touchClock();
+    this.beforeLeaving();
     return this.left(endpoint, this.core.exports.twc_close(this.core.self, endpoint.handle));
   }
 
   /** As `close`, at once: what is queued is dropped, and a connection is reset. */
   abort(endpoint: Endpoint): number {
-    this.pump.touchClock();
+    this.beforeLeaving();
     const wasClosed = endpoint.released;
     const result = this.core.exports.twc_abort(this.core.self, endpoint.handle);
-    if (!wasClosed) return this.left(endpoint, result);
-    this.pump.queueLater();
-    return result;
+    return wasClosed ? result : this.left(endpoint, result);
   }
 
   /** The `State` of a handle. */
@@ -106,15 +104,13 @@ export abstract class Calls {
   /** Sets deadlines (`Deadline` bits) to `ms` from now, or clears them with 0. */
   setDeadline(handle: number, which: Deadline, ms: number): number {
     this.pump.touchClock();
-    const result = this.core.exports.twc_set_deadline(this.core.self, handle, which, ms);
     this.pump.queueSettle();
-    return result;
+    return this.core.exports.twc_set_deadline(this.core.self, handle, which, ms);
   }
 
   setAutoReconnect(handle: number, on: boolean): number {
-    const result = this.core.exports.twc_set_auto_reconnect(this.core.self, handle, on ? 1 : 0);
     this.pump.queueSettle();
-    return result;
+    return this.core.exports.twc_set_auto_reconnect(this.core.self, handle, on ? 1 : 0);
   }
 
   /** `delaysMs`: 1 to `MAX_DELAYS` of them. */
@@ -188,16 +184,10 @@ export abstract class Calls {
   protected openStaged(endpoint: Endpoint, call: () => number): number {
     const { exports, self } = this.core;
     this.pump.touchClock();
+    this.pump.queueSettle();
     this.pump.refusal = undefined;
     const result = this.pump.endpoints.opening(endpoint, call);
-    if (result < 0) return result;
-    if (endpoint.tls !== undefined) exports.twc_set_tls(self, result, 1);
-    this.pump.queueSettle();
-    return result;
-  }
-
-  protected sent(result: number): number {
-    if (result >= 0) this.pump.queueSettle();
+    if (result >= 0 && endpoint.tls !== undefined) exports.twc_set_tls(self, result, 1);
     return result;
   }
 
@@ -208,11 +198,16 @@ export abstract class Calls {
     return 0;
   }
 
-  protected left(endpoint: Endpoint, result: number): number {
-    if (result < 0) return result;
-    this.pump.endpoints.leave(endpoint);
+  /** Before a call that closes a handle. */
+  protected beforeLeaving(): void {
+    this.pump.touchClock();
     this.pump.queueSettle();
     this.pump.queueLater();
+  }
+
+  /** After it: `result` is what the call returned. */
+  protected left(endpoint: Endpoint, result: number): number {
+    if (result >= 0) this.pump.endpoints.leave(endpoint);
     return result;
   }
 }

@@ -10,6 +10,8 @@ export interface Core {
   /** Replaced while a trace is written. */
   exports: CoreExports;
   readonly memory: Memory;
+  /** Where its stack begins. */
+  readonly stackTop: number;
   /** What every function takes first. */
   readonly self: number;
   /** What the offsets in records count from. */
@@ -45,6 +47,7 @@ export function createCore(limits: Limits, imports: CoreImports): Core {
   return {
     exports,
     memory: new Memory(memory),
+    stackTop: Number(exports.__stack_pointer.value),
     self,
     arena,
     received: exports.twc_rx_buffer(self) >>> 0,
@@ -52,6 +55,14 @@ export function createCore(limits: Limits, imports: CoreImports): Core {
     stage: exports.twc_stage_buffer(self) >>> 0,
     events: exports.twc_events(self) >>> 0,
   };
+}
+
+/**
+ * Restores the core's stack, if a call that could not go on has left it as it was: one that an application made at the end
+ * of its own stack. To be called while no function of the core runs.
+ */
+export function restoreStack({ exports, stackTop }: Core): void {
+  if (exports.__stack_pointer.value !== stackTop) exports.__stack_pointer.value = stackTop;
 }
 
 /** What a handle has done since it was opened; `undefined` for a stale number. */

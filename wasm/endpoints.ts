@@ -35,10 +35,13 @@ export class EndpointTable {
   /** Opens a handle for an endpoint: `call` returns it, or an error. */
   opening(endpoint: Endpoint, call: () => number): number {
     this.#opening = endpoint;
-    const result = call();
-    this.#opening = undefined;
-    if (result >= 0) this.add(endpoint, result);
-    return result;
+    try {
+      const result = call();
+      if (result >= 0) this.add(endpoint, result);
+      return result;
+    } finally {
+      this.#opening = undefined;
+    }
   }
 
   /** Whose socket is being opened: that of a handle that is new, or of one that connects again. */

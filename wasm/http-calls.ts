@@ -33,9 +33,8 @@ export abstract class HttpCalls extends SocketCalls {
     if (headSize < 0) return HEADER;
     const size = this.stage(body, headSize);
     if (size < 0) return TOO_LARGE;
-    return this.sent(
-      exports.twc_http_send(self, handle, flags, status, stage, headSize, fieldCount, stage + headSize, size),
-    );
+    this.pump.queueSettle();
+    return exports.twc_http_send(self, handle, flags, status, stage, headSize, fieldCount, stage + headSize, size);
   }
 
   /** Queues the next part of a body that `httpSend` began. `trailers`: `trailerCount` pairs, as in `httpSend`. */
@@ -45,8 +44,8 @@ export abstract class HttpCalls extends SocketCalls {
     if (trailersSize < 0) return HEADER;
     const size = this.stage(data, trailersSize);
     if (size < 0) return TOO_LARGE;
-    return this.sent(
-      exports.twc_http_send_body(self, handle, flags, stage + trailersSize, size, stage, trailersSize, trailerCount),
-    );
+    this.pump.queueSettle();
+    const part = stage + trailersSize;
+    return exports.twc_http_send_body(self, handle, flags, part, size, stage, trailersSize, trailerCount);
   }
 }

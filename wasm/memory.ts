@@ -1,4 +1,5 @@
 import { EventRecord, Span, Stats as StatsRecord } from "./abi.gen.ts";
+import { TwinwireError } from "./errors.ts";
 import { asciiText, bytesOver, copyBytes, latin1Text, utf8Text, writeLatin1, writeUtf8 } from "./text.ts";
 
 const PAGE = 65536;
@@ -160,10 +161,19 @@ export class Memory {
     return writeLatin1(this.bytes, at, room, text);
   }
 
-  /** Writes bytes. Returns their number, or -1 if they are more than `room`. */
+  /**
+   * Writes bytes. Returns their number, or -1 if they are more than `room`.
+   *
+   * @throws TwinwireError ERR_ARGUMENT for a view that has lost its buffer.
+   */
   writeBytes(at: number, room: number, bytes: Uint8Array): number {
     if (bytes.length > room) return -1;
-    this.bytes.set(bytes, at);
+    try {
+      this.bytes.set(bytes, at);
+    } catch (cause) {
+      const reason = "the bytes were transferred, or their buffer was shortened";
+      throw new TwinwireError("ERR_ARGUMENT", { reason, cause });
+    }
     return bytes.length;
   }
 

@@ -1,7 +1,7 @@
 import type { Port, PortEvents } from "../adapters/port.ts";
 import { Event, EventRecord, type Limits, MAX_ADDRESS, NONE } from "./abi.gen.ts";
 import { Alarm } from "./alarm.ts";
-import { type Core, createCore } from "./core.ts";
+import { type Core, createCore, restoreStack } from "./core.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { dispatch, dispatchFailure } from "./dispatch.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -106,8 +106,11 @@ export class Pump implements PortEvents {
     /* Where the core only counts them, what its own buffer holds is of no meaning. */
     if (this.endpoints.find(handle)?.takesBytes) this.ownBytes = bytes;
     else this.core.memory.writeBytes(this.core.received, bytes.length, bytes);
-    this.#receive(handle, bytes.length);
-    this.ownBytes = undefined;
+    try {
+      this.#receive(handle, bytes.length);
+    } finally {
+      this.ownBytes = undefined;
+    }
   }
 
   ended(handle: number): void {
@@ -157,10 +160,11 @@ export class Pump implements PortEvents {
 
   /** Delivers bytes once more, when what is going on is done; before the next delivery in any case. */
   unread(handle: number, bytes: Uint8Array, done: (() => void) | undefined): void {
+    if (!this.#draining && !this.#unreadQueued) {
+      queueMicrotask(this.#unreadNow);
+      this.#unreadQueued = true;
+    }
     this.#unread.add(handle, bytes, done);
-    if (this.#draining || this.#unreadQueued) return;
-    this.#unreadQueued = true;
-    queueMicrotask(this.#unreadNow);
   }
 
   /**
@@ -173,18 +177,21 @@ export class Pump implements PortEvents {
     if (this.#waiting > 0) this.queueLater();
   }
 
-  /** Something was sent: it is written at the end of this turn, or of the drain that is under way. */
+  /**
+   * Has what is sent written at the end of this loop iteration, or of the drain that is under way. To be called before
+   * the send: an application may call at the end of its stack, where every call can throw, and catch that.
+   */
   queueSettle(): void {
     if (this.#draining || this.#settleQueued) return;
-    this.#settleQueued = true;
     this.#settleLater();
+    this.#settleQueued = true;
   }
 
-  /** Something may have raised events: they are told on a later turn. */
+  /** Has events that a call may raise delivered in a later loop iteration. To be called before that call, too. */
   queueLater(): void {
     if (this.#laterQueued) return;
-    this.#laterQueued = true;
     this.port.clock.later();
+    this.#laterQueued = true;
   }
 
   readonly #unreadNow = (): void => {
@@ -197,6 +204,7 @@ export class Pump implements PortEvents {
 
   readonly #settleNow = (): void => {
     this.#settleQueued = false;
+    restoreStack(this.core);
     this.#settle();
   };
 
@@ -215,15 +223,19 @@ export class Pump implements PortEvents {
 
   #receive(handle: number, size: number): void {
     this.#reading.hold(handle);
-    this.#drain(this.core.exports.twc_received(this.core.self, handle, size));
-    this.#reading.release();
+    try {
+      this.#drain(this.core.exports.twc_received(this.core.self, handle, size));
+    } finally {
+      this.#reading.release();
+    }
   }
 
   #tick(): number {
     const nowMs = Math.floor(this.port.clock.now());
     if (nowMs === this.#nowMs) return 0;
+    const made = this.core.exports.twc_tick(this.core.self, nowMs >>> 0);
     this.#nowMs = nowMs;
-    return this.core.exports.twc_tick(this.core.self, nowMs >>> 0);
+    return made;
   }
 
   #drain(ready: number): void {
@@ -237,9 +249,17 @@ export class Pump implements PortEvents {
 
   /** Hands `ready` records to their endpoints, and all that follow them. */
   #tell(ready: number): void {
+    this.#draining = true;
+    try {
+      this.#dispatchAll(ready);
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  #dispatchAll(ready: number): void {
     const { core } = this;
     const { exports, events, memory, self } = core;
-    this.#draining = true;
     for (let count = ready; count > 0; count = exports.twc_pump(self)) {
       const end = events + count * EventRecord.SIZE;
       for (let record = events; record < end; record += EventRecord.SIZE) {
@@ -261,7 +281,6 @@ export class Pump implements PortEvents {
         if (endpoint.released) this.endpoints.left(endpoint, memory.eventType(record));
       }
     }
-    this.#draining = false;
   }
 
   /** Asks a listener's endpoint for that of a new connection. */

@@ -95,7 +95,9 @@ export abstract class SocketCalls extends Calls {
   send(handle: number, data: Payload): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(data);
-    return size < 0 ? TOO_LARGE : this.sent(exports.twc_send(self, handle, stage, size));
+    if (size < 0) return TOO_LARGE;
+    this.pump.queueSettle();
+    return exports.twc_send(self, handle, stage, size);
   }
 
   udpSendTo(handle: number, address: string, port: number, data: Payload): number {
@@ -105,7 +107,8 @@ export abstract class SocketCalls extends Calls {
     if (addressSize < 0) return Errors.ERR_ADDRESS.value;
     const size = this.stage(data, addressSize);
     if (size < 0) return TOO_LARGE;
-    return this.sent(exports.twc_udp_send_to(self, handle, stage, addressSize, port, stage + addressSize, size));
+    this.pump.queueSettle();
+    return exports.twc_udp_send_to(self, handle, stage, addressSize, port, stage + addressSize, size);
   }
 
   /** Returns the bytes that `send` takes now. When it is 0, `drain` follows a send that was refused. */
@@ -116,7 +119,8 @@ export abstract class SocketCalls extends Calls {
 
   /** Ends our half of a stream behind all that is queued. */
   shutdown(handle: number): number {
-    return this.sent(this.core.exports.twc_shutdown(this.core.self, handle));
+    this.pump.queueSettle();
+    return this.core.exports.twc_shutdown(this.core.self, handle);
   }
 
   /** Whether the peer's end leaves our half open. */
@@ -167,11 +171,11 @@ export abstract class SocketCalls extends Calls {
     this.pump.refusal = undefined;
     const size = this.stage(name);
     if (size < 0) return ARGUMENT;
+    this.pump.queueSettle();
     const before = endpoint.tls;
     endpoint.tls = options;
     const result = exports.twc_start_tls(self, endpoint.handle, stage, size);
     if (result < 0) endpoint.tls = before;
-    this.pump.queueSettle();
     return result;
   }
 }

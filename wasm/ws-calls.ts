@@ -94,9 +94,8 @@ export abstract class WsCalls extends HttpCalls {
   /** Sends a ping after so much silence, and ends the connection after that much more. 0: never. */
   setHeartbeat(handle: number, intervalMs: number, timeoutMs: number): number {
     this.pump.touchClock();
-    const result = this.core.exports.twc_ws_set_heartbeat(this.core.self, handle, intervalMs, timeoutMs);
     this.pump.queueSettle();
-    return result;
+    return this.core.exports.twc_ws_set_heartbeat(this.core.self, handle, intervalMs, timeoutMs);
   }
 
   /**
@@ -108,28 +107,33 @@ export abstract class WsCalls extends HttpCalls {
     const size = this.stage(data);
     if (size < 0) return TOO_LARGE;
     const all = (typeof data === "string" ? SendFlag.TEXT : SendFlag.BINARY) | flags;
-    return this.sent(exports.twc_ws_send(self, handle, all, stage, size));
+    this.pump.queueSettle();
+    return exports.twc_ws_send(self, handle, all, stage, size);
   }
 
   wsPing(handle: number, data: Payload): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(data);
-    return size < 0 ? TOO_LARGE : this.sent(exports.twc_ws_ping(self, handle, stage, size));
+    if (size < 0) return TOO_LARGE;
+    this.pump.queueSettle();
+    return exports.twc_ws_ping(self, handle, stage, size);
   }
 
   /** A pong that answers no ping, or a ping that was not answered by itself. */
   wsPong(handle: number, data: Payload): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(data);
-    return size < 0 ? TOO_LARGE : this.sent(exports.twc_ws_pong(self, handle, stage, size));
+    if (size < 0) return TOO_LARGE;
+    this.pump.queueSettle();
+    return exports.twc_ws_pong(self, handle, stage, size);
   }
 
   /** Starts a WebSocket's close handshake; the number is stale from now on, and the endpoint hears of its end. */
   wsClose(endpoint: Endpoint, code: number, reason: string): number {
     const { exports, self, stage } = this.core;
-    this.pump.touchClock();
     const size = this.stage(reason);
     if (size < 0) return ARGUMENT;
+    this.beforeLeaving();
     return this.left(endpoint, exports.twc_ws_close(self, endpoint.handle, code, stage, size));
   }
 
@@ -161,6 +165,7 @@ export abstract class WsCalls extends HttpCalls {
     const fieldsAt = headSize + protocolSize;
     const fieldsSize = this.stageLatin1(answer.fields, fieldsAt);
     if (fieldsSize < 0) return HEADER;
+    this.pump.queueSettle();
     const result = exports.twc_ws_accept(
       self,
       handle,
@@ -173,9 +178,8 @@ export abstract class WsCalls extends HttpCalls {
       answer.fieldCount,
       answer.deflate,
     );
-    if (result < 0) return result;
-    this.adopt(endpoint, handle);
-    return this.sent(result);
+    if (result >= 0) this.adopt(endpoint, handle);
+    return result;
   }
 
   /** Queues one message on many WebSockets that `wsAccept` made, on each whole or not at all. `flags` as in `wsSend`. */
@@ -187,8 +191,9 @@ export abstract class WsCalls extends HttpCalls {
     if (size < 0) return { taken: TOO_LARGE, results: NO_RESULTS };
     memory.writeU32(place, handles);
     const all = (typeof data === "string" ? SendFlag.TEXT : SendFlag.BINARY) | flags;
+    this.pump.queueSettle();
     const taken = exports.twc_ws_broadcast(self, place, handles.length, all, stage + offset, size);
-    return { taken: this.sent(taken), results: taken < 0 ? NO_RESULTS : memory.readI32(place, handles.length) };
+    return { taken, results: taken < 0 ? NO_RESULTS : memory.readI32(place, handles.length) };
   }
 
   #secureBy(endpoint: Endpoint, url: string): void {

@@ -186,11 +186,9 @@ export class Outbox {
   #now(data: string | Bytes, signal: AbortSignal | undefined): number {
     if (!this.#free || signal?.aborted) return -1;
     const { engine, handle } = this.#stream;
-    if (data instanceof Uint8Array) {
-      return data.length > LARGE && engine.room(handle) < data.length ? -1 : engine.send(handle, data);
-    }
     const payload = toPayload(data);
-    return payload === undefined ? -1 : engine.send(handle, payload);
+    if (payload === undefined || (payload.length > LARGE && engine.room(handle) < payload.length)) return -1;
+    return engine.send(handle, payload);
   }
 
   #later(data: string | Bytes, all: boolean, signal: AbortSignal | undefined): Promise<number> {

@@ -1,13 +1,37 @@
 /** Something that holds bytes: a `Uint8Array` or `Buffer`, any other view, an `ArrayBuffer`. */
 export type Bytes = ArrayBufferView | ArrayBufferLike;
 
-/** Text or bytes as the engine takes them, or `undefined` for what is neither. Bytes are not copied. */
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Returns text or bytes as the engine takes them, not copied; or `undefined` for what is neither: also for bytes that were
+ * transferred away, or cut off when their resizable buffer shrank.
+ */
 export function toPayload(data: unknown): string | Uint8Array | undefined {
-  if (typeof data === "string" || data instanceof Uint8Array) return data;
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  if (typeof SharedArrayBuffer === "function" && data instanceof SharedArrayBuffer) return new Uint8Array(data);
+  if (typeof data === "string") return data;
+  if (data instanceof Uint8Array) return data.length > 0 || isReadable(data) ? data : undefined;
+  return otherBytes(data);
+}
+
+function otherBytes(data: unknown): Uint8Array | undefined {
+  try {
+    if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    if (data instanceof ArrayBuffer) return new Uint8Array(data);
+    if (typeof SharedArrayBuffer === "function" && data instanceof SharedArrayBuffer) return new Uint8Array(data);
+  } catch {
+    /* Detached, or out of its buffer's bounds. */
+  }
   return undefined;
+}
+
+/** Whether the bytes of a view that has none are there to be read: a view that lost its buffer has the length 0, too. */
+function isReadable(view: Uint8Array): boolean {
+  try {
+    NOTHING.set(view);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether it is a whole number of at most 32 bits: what the core can be asked about. */

@@ -254,3 +254,38 @@ test("a declaration that is none throws a coded error", () => {
   }
   expect(() => loose(defineEvent("A", {}).on, undefined)).toThrow();
 });
+
+/** Views that have lost their bytes. */
+function lost(): ArrayBufferView[] {
+  const made = (buffer: ArrayBuffer): ArrayBufferView[] => [
+    new Uint8Array(buffer, 4),
+    new Uint8Array(buffer, 4, 4),
+    new DataView(buffer, 4, 4),
+  ];
+  const moved = new ArrayBuffer(8);
+  const views = made(moved);
+  structuredClone(moved, { transfer: [moved] });
+  const Resizable = ArrayBuffer as unknown as new (
+    size: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer & { resize?(size: number): void };
+  const shrunk = new Resizable(8, { maxByteLength: 8 });
+  if (shrunk.resize === undefined) return views;
+  views.push(...made(shrunk));
+  shrunk.resize(2);
+  return views;
+}
+
+test("bytes that were transferred, and those of a buffer that was shortened", async () => {
+  const [sock, conn] = [await openTcp(), await openWs()];
+  const port = net.udpOpen(0);
+  atEnd(() => net.close(port));
+  for (const view of lost()) {
+    refused("ERR_ARGUMENT", net.send, sock, view);
+    refused("ERR_ARGUMENT", net.udpSendTo, port, "127.0.0.1", 9, view);
+    refused("ERR_ARGUMENT", ws.send, conn, view);
+    refused("ERR_ARGUMENT", ws.ping, conn, view);
+  }
+  expect(net.send(sock, new Uint8Array(0))).toBe(0);
+  expect(ws.send(conn, new Uint8Array(0))).toBe(0);
+});

@@ -74,6 +74,7 @@ export class CoreMachine {
     const core: Core = {
       exports: this.exports,
       memory: this.memory,
+      stackTop: Number(this.exports.__stack_pointer.value),
       self,
       arena: this.#arena,
       received: this.exports.twc_rx_buffer(self) >>> 0,

@@ -18,7 +18,12 @@ function difference(what, expected, found, source) {
 export function checkModule(bytes, abi) {
   const found = inspectModule(bytes);
   const imports = abi.imports.map((it) => `env.${it.name} (function)`);
-  const exports = ["memory (memory)", "__heap_base (global)", ...abi.exports.map((it) => `${it.name} (function)`)];
+  const exports = [
+    "memory (memory)",
+    "__heap_base (global)",
+    "__stack_pointer (global)",
+    ...abi.exports.map((it) => `${it.name} (function)`),
+  ];
   return [
     ...difference("imports", imports, found.imports.map(label), "abi.def"),
     ...difference("exports", exports, found.exports.map(label), "abi.def"),

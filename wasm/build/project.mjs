@@ -33,6 +33,7 @@ export function linkFlags(abi, importsFile) {
     `--allow-undefined-file=${importsFile}`,
     ...abi.exports.map((entry) => `--export=${entry.name}`),
     "--export=__heap_base",
+    "--export=__stack_pointer",
   ];
 }
 
