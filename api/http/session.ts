@@ -5,6 +5,7 @@ import { type Conn, streamOf } from "../conn/conn.ts";
 import type { Stream } from "../conn/stream.ts";
 import { Alarm } from "./alarm.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
+import { nextShare } from "./fairness.ts";
 import type { Message } from "./message.ts";
 import { reasonOf } from "./reasons.ts";
 import { expect, IncomingRequest } from "./receive.ts";
@@ -21,6 +22,9 @@ const WRITE_MS = 60_000;
 
 /** What a handler left of a body is read up to this many bytes, so that the connection can go on. */
 const MOST_LEFT = 262_144;
+
+/** So many requests that came together are answered before other connections have their share. */
+const BURST = 16;
 
 /** One connection of a server: requests are read and answered in turn. */
 export class Session {
@@ -58,7 +62,14 @@ export class Session {
   /** Reads and answers until nothing more can be read. Never rejected. */
   async run(): Promise<void> {
     try {
-      while (!this.#stopping) {
+      for (let burst = 0; !this.#stopping; burst++) {
+        if (this.#stream.inbox.size === 0) {
+          burst = 0;
+        } else if (burst === BURST) {
+          burst = 0;
+          await nextShare();
+          if (this.#stopping) break;
+        }
         this.#idle = true;
         const message = await this.#exchange.receiver.receive(this.#expected, itself);
         this.#idle = false;
