@@ -213,6 +213,12 @@ export interface Port {
   /** The host's own library for raw DEFLATE; absent where there is none: then compression is refused. */
   readonly deflate?: DeflateHost;
 
+  /**
+   * A variable of the environment; `undefined` if it is not set or the program may not read it. Never asks the user. Absent
+   * where there is no environment.
+   */
+  env?(name: string): string | undefined;
+
   /** The host's time. */
   readonly clock: Clock;
 }
@@ -321,8 +327,12 @@ export interface PortEvents {
    */
   given(handle: number, bytes: Uint8Array): void;
 
-  /** The peer ended its half of the stream. */
-  ended(handle: number): void;
+  /**
+   * The peer ended its half of the stream. A TLS stream that ends without close_notify has been cut off: where the runtime
+   * reports that, the port delivers `closed` with ERR_ENDED instead. `certain` is false where the runtime hides whether it
+   * was cut off; then the end is not reported as a clean one. Default: true.
+   */
+  ended(handle: number, certain?: boolean): void;
 
   /** Ends the loan of the last `write`: `size` more of its bytes are done with, and the rest is offered anew. */
   written(handle: number, size: number): void;
@@ -333,8 +343,11 @@ export interface PortEvents {
   /** A datagram of `size` bytes, 0 included, lies in `memory.received`. `address` is a literal one, without brackets. */
   datagram(handle: number, size: number, address: string, port: number): void;
 
-  /** Something that had been taken failed later, and the socket lives on: a datagram that could not leave. */
-  failed(handle: number, error: number, cause?: unknown): void;
+  /**
+   * Something that had been accepted failed later, and the socket lives on: a datagram that could not leave. `target`: its
+   * destination as `"ip:port"`, if it was one. Default: what the handle was opened with.
+   */
+  failed(handle: number, error: number, cause?: unknown, target?: string): void;
 
   /** The time that `Clock.wake` set has come. */
   wake(): void;

@@ -88,10 +88,13 @@ function part(bytes: Uint8Array, start: number, size: number): Uint8Array {
 function dispatchEnd({ core: { memory }, diagnostics }: Surroundings, record: number, endpoint: Endpoint): void {
   const ending: Ending = {
     code: memory.eventCode(record),
-    clean: (memory.eventFlags(record) & EventFlag.CLEAN) !== 0,
+    /* A WebSocket ends with close frames, whatever the stream beneath it does. */
+    clean:
+      (memory.eventFlags(record) & EventFlag.CLEAN) !== 0 && !(endpoint.uncertainEnd && endpoint.kind === Kind.TCP),
     unsent: memory.eventDetail(record),
     retryMs: memory.eventRetryMs(record),
   };
+  endpoint.uncertainEnd = false;
   diagnostics.disconnected(endpoint, ending);
   endpoint.disconnected(ending);
 }
@@ -107,8 +110,15 @@ function dispatchError(around: Surroundings, record: number, endpoint: Endpoint,
 }
 
 /** Tells of a failure that the port reports of a socket that lives on. */
-export function dispatchFailure(around: Surroundings, endpoint: Endpoint, error: number, cause: unknown): void {
-  const { address, kind } = endpoint;
+export function dispatchFailure(
+  around: Surroundings,
+  endpoint: Endpoint,
+  error: number,
+  cause: unknown,
+  target?: string,
+): void {
+  const { kind } = endpoint;
+  const address = target ?? endpoint.address;
   const step = kind === Kind.LISTENER ? "accept" : "send";
   try {
     tellError(around, endpoint, () => new TwinwireError(errorCode(error), { step, address, cause }), FOREVER);

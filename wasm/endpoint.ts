@@ -39,6 +39,11 @@ export abstract class Endpoint {
   /** How TLS is done on it; a listener's is that of the connections it accepts. Only the engine sets it (`setTls`). */
   tls: TlsOptions | undefined;
 
+  /**
+   * Whether the peer ended a stream that may have been cut off, before the application closed it. Only the engine sets it.
+   */
+  uncertainEnd = false;
+
   /** Whether it connects through a proxy: its TLS begins in the tunnel. Only the engine sets it. */
   tunneled = false;
 

@@ -113,8 +113,12 @@ export class Pump implements PortEvents {
     }
   }
 
-  ended(handle: number): void {
+  ended(handle: number, certain = true): void {
     this.#begin();
+    if (!certain) {
+      const endpoint = this.endpoints.find(handle);
+      if (endpoint?.released === false) endpoint.uncertainEnd = true;
+    }
     this.#drain(this.core.exports.twc_ended(this.core.self, handle));
   }
 
@@ -137,11 +141,11 @@ export class Pump implements PortEvents {
     if (addressSize > 0) this.#drain(exports.twc_datagram(self, handle, size, addressSize, port));
   }
 
-  failed(handle: number, error: number, cause?: unknown): void {
+  failed(handle: number, error: number, cause?: unknown, target?: string): void {
     const endpoint = this.endpoints.find(handle);
     if (endpoint === undefined) return;
     this.#begin();
-    dispatchFailure(this, endpoint, error, cause);
+    dispatchFailure(this, endpoint, error, cause, target);
     this.#drain(this.core.exports.twc_pump(this.core.self));
   }
 

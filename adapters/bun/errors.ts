@@ -1,10 +1,16 @@
 import { formatAddress } from "../node-api/address.ts";
+import { descriptorError } from "../node-api/descriptors.ts";
 import type { BunPlace } from "./runtime.ts";
 
-/** Bun's "Failed to connect", with what failed and where. */
+/** Bun's "Failed to connect" and "Failed to listen", with what failed and where. */
 export function connectError(error: Error, source: BunPlace): Error {
+  if (!error.message.startsWith("Failed to")) return error;
   const { code } = error as { code?: unknown };
-  if (code === undefined || error.message !== "Failed to connect") return error;
   const where = "unix" in source ? source.unix : formatAddress(source.hostname, source.port);
-  return Object.assign(new Error(`connect ${code} ${where}`, { cause: error }), { code, syscall: "connect" });
+  const failed = error.message === "Failed to connect" ? "connect" : "listen";
+  /* For want of a descriptor Bun says that the peer refused, or nothing at all. */
+  const found = descriptorError(`${failed} ${where}`);
+  if (found !== undefined) return found;
+  if (code === undefined) return error;
+  return Object.assign(new Error(`${failed} ${code} ${where}`, { cause: error }), { code, syscall: failed });
 }

@@ -6,6 +6,7 @@ import { channel } from "node:diagnostics_channel";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import { NodeClock } from "../node-api/clock.ts";
 import { deflate } from "../node-api/deflate.ts";
+import { readEnv } from "../node-api/env.ts";
 import { errorNumber } from "../node-api/errors.ts";
 import { RandomPool } from "../node-api/random.ts";
 import { resolve } from "../node-api/resolve.ts";
@@ -125,6 +126,10 @@ class BunPort implements Port {
 
   isUp(): boolean {
     return true;
+  }
+
+  env(name: string): string | undefined {
+    return readEnv(name);
   }
 
   #find(handle: number): StreamSocket | UdpSocket | Listener | undefined {

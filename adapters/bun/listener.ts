@@ -3,6 +3,7 @@ import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import { formatAddress } from "../node-api/address.ts";
 import { errorNumber } from "../node-api/errors.ts";
 import { resolve } from "../node-api/resolve.ts";
+import { connectError } from "./errors.ts";
 import type { Place } from "./place.ts";
 import { Bun, type BunHandlers, type BunListener, type BunPlace, type BunSocket } from "./runtime.ts";
 import { plainHandlers, type StreamSocket } from "./stream.ts";
@@ -85,7 +86,10 @@ export class Listener {
       this.#listener = Bun.listen<Owner>({ ...place, allowHalfOpen: true, data: this, socket: handlers });
     } catch (error) {
       if (others.length > 0) this.#listen(others);
-      else this.#failed(errorNumber(error), error);
+      else {
+        const cause = connectError(error as Error, place);
+        this.#failed(errorNumber(cause), cause);
+      }
       return;
     }
     if (!this.#kept) this.#listener.unref();

@@ -1,8 +1,9 @@
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import { errorNumber } from "../node-api/errors.ts";
+import { race } from "../node-api/race.ts";
 import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { endAddress } from "./address.ts";
-import { configure, dial } from "./dial.ts";
+import { configure } from "./dial.ts";
 import { connectError } from "./errors.ts";
 import { Inbound } from "./inbound.ts";
 import type { Place } from "./place.ts";
@@ -65,11 +66,21 @@ export class StreamSocket {
       configure(source.accepted, options);
     } else {
       if (tls !== undefined) clientSide(tls, ""); /* what is wrong with the options is known at once */
-      const attempt = (place: BunPlace): Promise<unknown> =>
-        Bun.connect({ ...place, allowHalfOpen: true, data: this, socket: connecting }).catch((error: unknown) => {
-          throw connectError(error as Error, place);
-        });
-      this.#stop = dial(source, attempt, (error) => this.#finish(error));
+      const attempt = (place: BunPlace, ended: (error?: Error) => void): (() => void) => {
+        Bun.connect({ ...place, allowHalfOpen: true, data: this, socket: connecting }).then(
+          () => ended(),
+          (error: Error) => ended(connectError(error, place)),
+        );
+        return () => {}; /* there is no way to give it up: a connection that comes late is ended at once */
+      };
+      /* Bun would look names up itself, but keeps what it found, also when it is no longer true. */
+      if ("unix" in source) attempt(source, (error) => error && this.#finish(error));
+      else
+        this.#stop = race(
+          source.hostname,
+          (hostname, ended) => attempt({ hostname, port: source.port }, ended),
+          (error) => this.#finish(error),
+        );
     }
     this.#called = false;
   }
@@ -191,7 +202,8 @@ export class StreamSocket {
   ended(socket: BunSocket<unknown>): void {
     if (socket !== this.#socket || this.#closed || this.#isSecuring || this.#ended) return;
     this.#ended = true;
-    this.#inbound.after(() => this.#place.deliver.ended(this.#place.handle));
+    const certain = this.#side === undefined; /* Bun hides whether close_notify came */
+    this.#inbound.after(() => this.#place.deliver.ended(this.#place.handle, certain));
   }
 
   /** Bun: TLS has begun, or can't. */

@@ -1,5 +1,5 @@
-import { connect, type OnReadOpts, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import { connect, type NetConnectOpts, type OnReadOpts, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import type { SocketOptions, TlsOptions } from "../port.ts";
 import { tlsClientOptions } from "./tls.ts";
 
@@ -19,8 +19,7 @@ export type Source =
 /** Where the bytes are to go that the socket reads, and what is to be called then. */
 type OnRead = OnReadOpts;
 
-/* autoSelectFamily: Happy Eyeballs, RFC 8305. */
-const common = { allowHalfOpen: true, autoSelectFamily: true } as const;
+const common = { allowHalfOpen: true } as const;
 
 /** The options of node:net that stand for `keepAlive`. */
 function keepAliveOf({ keepAlive }: SocketOptions): { keepAlive: boolean; keepAliveInitialDelay: number } {
@@ -28,18 +27,21 @@ function keepAliveOf({ keepAlive }: SocketOptions): { keepAlive: boolean; keepAl
   return { keepAlive: Boolean(keepAlive), keepAliveInitialDelay: initialDelayMs };
 }
 
-/** A connection that begins. Without `onread` its bytes come as "data". */
+/** A socket that connects to a literal address or a path. Without `onread` its bytes come as "data". */
 export function connectPlain(target: Target, options: SocketOptions, onread: OnRead | undefined): Socket {
-  const how = { ...common, ...(onread && { onread }), noDelay: options.noDelay !== false, ...keepAliveOf(options) };
-  return connect(target.path === undefined ? { ...how, host: target.host, port: target.port } : { ...how, ...target });
+  return connect({
+    ...common,
+    ...(onread && { onread }),
+    noDelay: options.noDelay !== false,
+    ...keepAliveOf(options),
+    ...target,
+  } as NetConnectOpts);
 }
 
-/** A connection that begins and goes on with TLS by itself. */
-export function connectSecure(target: Target, tls: TlsOptions, onread: OnRead): TLSSocket {
-  const how = { ...common, onread, ...tlsClientOptions(tls, target.host ?? "") };
-  return connectTls(
-    target.path === undefined ? { ...how, host: target.host, port: target.port } : { ...how, ...target },
-  );
+/** As `connectPlain`, and TLS begins by itself once it is connected. */
+export function connectSecure(target: Target, tls: ConnectionOptions, onread: OnRead): TLSSocket {
+  const how = { ...common, onread, ...tls, ...target };
+  return connectTls(how);
 }
 
 /** Puts TLS upon a connection. `name`: the server's, `""` for the one that was connected to. */

@@ -16,8 +16,8 @@ const table: Readonly<Record<string, ErrorCode>> = {
   EACCES: "ERR_ACCESS",
   EPERM: "ERR_ACCESS",
   EROFS: "ERR_ACCESS",
-  EMFILE: "ERR_LIMIT",
-  ENFILE: "ERR_LIMIT",
+  EMFILE: "ERR_DESCRIPTORS",
+  ENFILE: "ERR_DESCRIPTORS",
   ENOENT: "ERR_NOT_FOUND",
   ENOTDIR: "ERR_NOT_FOUND",
   ENAMETOOLONG: "ERR_PATH",
@@ -40,24 +40,39 @@ const table: Readonly<Record<string, ErrorCode>> = {
   ERR_OUT_OF_RANGE: "ERR_ARGUMENT",
 };
 
-/**
- * The number in the error table of what Node reported. An attempt at several addresses fails with all their errors; the
- * first that has a code of the table speaks for them.
- */
+/** The number in the error table of what the runtime reported. */
 export function errorNumber(error: unknown): number {
   return Errors[find(error) ?? "ERR_HOST"].value;
 }
 
+/** The codes that say most of why no address could be connected to, the most telling one first. */
+const telling: readonly ErrorCode[] = [
+  "ERR_DESCRIPTORS",
+  "ERR_ACCESS",
+  "ERR_REFUSED",
+  "ERR_RESET",
+  "ERR_TIMEOUT",
+  "ERR_UNREACHABLE",
+];
+
+/** What is reported where several attempts failed: the error that says most, with the others in `errors`. */
+export function tellingError(errors: readonly Error[]): Error {
+  const rank = (error: Error): number => {
+    const at = telling.indexOf(find(error) ?? "ERR_HOST");
+    return at < 0 ? telling.length : at;
+  };
+  const best = errors.reduce((one, other) => (rank(other) < rank(one) ? other : one));
+  if (errors.length === 1) return best;
+  const { code, syscall } = best as { code?: unknown; syscall?: unknown };
+  return Object.assign(new AggregateError(errors, best.message), { code, syscall });
+}
+
 function find(error: unknown): ErrorCode | undefined {
   if (typeof error !== "object" || error === null) return undefined;
-  const { code, errors, syscall } = error as { code?: unknown; errors?: unknown; syscall?: unknown };
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
   /* Of our own end it has no code: the address is not one of this machine. */
   if (code === "EADDRNOTAVAIL" && syscall !== "connect") return undefined;
   if (typeof code === "string") return Object.hasOwn(table, code) ? table[code] : byPrefix(code);
-  for (const part of Array.isArray(errors) ? errors : []) {
-    const found = find(part);
-    if (found !== undefined) return found;
-  }
   return undefined;
 }
 

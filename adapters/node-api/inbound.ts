@@ -13,7 +13,8 @@ export class Inbound {
   #closed = false;
   /** What came while reading was off: TLS that stops still hands on what it has decrypted. */
   #held: Buffer[] | undefined;
-  #endHeld = false;
+  /** The end came while reading was off: whether it is certain that nothing was cut off. */
+  #endHeld: boolean | undefined;
 
   constructor(place: Place, gives: boolean) {
     this.#place = place;
@@ -40,7 +41,7 @@ export class Inbound {
     if (on === this.#reading) return;
     this.#reading = on;
     if (!on) this.#flow(false);
-    else if (this.#held !== undefined || this.#endHeld) queueMicrotask(() => this.#release());
+    else if (this.#held !== undefined || this.#endHeld !== undefined) queueMicrotask(() => this.#release());
     else this.#flow(true);
   }
 
@@ -59,11 +60,15 @@ export class Inbound {
     return this.#reading;
   }
 
-  /** The peer ended its half. */
-  ended(): void {
+  /** The peer ended its half; `certain` as in `PortEvents.ended`. */
+  ended(certain: boolean): void {
     if (this.#closed) return;
-    this.#endHeld = !this.#reading || this.#held !== undefined;
-    if (!this.#endHeld) this.#place.deliver.ended(this.#place.handle);
+    if (!this.#reading || this.#held !== undefined) {
+      this.#endHeld = certain;
+      return;
+    }
+    this.#endHeld = undefined;
+    this.#place.deliver.ended(this.#place.handle, certain);
   }
 
   #flow(on: boolean): void {
@@ -101,7 +106,7 @@ export class Inbound {
       if (bytes === undefined) {
         this.#held = undefined;
         this.#flow(true);
-        if (this.#endHeld) this.ended();
+        if (this.#endHeld !== undefined) this.ended(this.#endHeld);
         return;
       }
       bytes.copy(memory.received);

@@ -9,6 +9,7 @@ import { Adopter } from "./adopter.ts";
 import { NodeClock } from "./clock.ts";
 import type { Source } from "./connect.ts";
 import { deflate } from "./deflate.ts";
+import { readEnv } from "./env.ts";
 import { errorNumber } from "./errors.ts";
 import { Listener } from "./listener.ts";
 import type { Place, Traits } from "./place.ts";
@@ -133,6 +134,10 @@ export class NodeApiPort implements Port {
 
   isUp(): boolean {
     return true;
+  }
+
+  env(name: string): string | undefined {
+    return readEnv(name);
   }
 
   #find(handle: number): StreamSocket | UdpSocket | Listener | Adopter | undefined {

@@ -1,14 +1,15 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
+import { TLSSocket } from "node:tls";
 import { type AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { endAddress } from "./address.ts";
-import { configure, connectPlain, connectSecure, type Source, upgrade } from "./connect.ts";
+import { configure, connectPlain, connectSecure, type Source, type Target, upgrade } from "./connect.ts";
 import { errorNumber } from "./errors.ts";
 import { Inbound } from "./inbound.ts";
 import type { Place } from "./place.ts";
-import { pinError, plainError, secureServer, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
+import { race } from "./race.ts";
+import { pinError, plainError, secureServer, tlsClientOptions, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -24,8 +25,12 @@ export class StreamSocket {
   readonly #source: Source;
   readonly #options: SocketOptions;
   readonly #inbound: Inbound;
-  /** What bytes are written to and read from: the TLS socket once there is one. */
-  #socket: Socket;
+  /** What bytes are written to and read from: the TLS socket once there is one. Absent until it is connected. */
+  #socket: Socket | undefined;
+  /** The sockets that are connecting. */
+  readonly #attempts = new Set<Socket>();
+  /** Ends all attempts. */
+  #stop: (() => void) | undefined;
   /** The same, if it is a TLS socket. */
   #secure: TLSSocket | undefined;
   /** The socket below one that became TLS in place. */
@@ -51,40 +56,50 @@ export class StreamSocket {
       this.#listen(this.#socket, true);
       return;
     }
+    /* What is wrong with the options is known at once. */
+    const secure = tls && tlsClientOptions(tls, source.host ?? "");
     const onread = { buffer: place.memory.received, callback: (size: number) => this.#inbound.received(size) };
-    const inPlace = tls !== undefined || place.traits.readsInPlace;
-    if (tls !== undefined) this.#secure = connectSecure(source, tls, onread);
-    this.#socket = this.#secure ?? connectPlain(source, options, inPlace ? onread : undefined);
-    this.#listen(this.#socket, !inPlace);
-    this.#socket.on("connect", () => this.#connected());
-    if (tls !== undefined) this.#watchHandshake(tls);
+    const inPlace = secure !== undefined || place.traits.readsInPlace;
+    const begin = (target: Target, ended: (error?: Error) => void): (() => void) => {
+      const socket = secure
+        ? connectSecure(target, secure, onread)
+        : connectPlain(target, options, inPlace ? onread : undefined);
+      return this.#attempt(socket, ended, () => this.#connected(socket, inPlace, tls));
+    };
+    if (source.path === undefined)
+      this.#stop = race(
+        source.host,
+        (host, ended) => begin({ host, port: source.port }, ended),
+        (error) => this.#gone(error),
+      );
+    else this.#stop = begin(source, (error) => error && this.#gone(error));
   }
 
   /** Lets the bytes of an accepted connection come, now that the engine knows it. */
   start(): void {
-    if (!this.#closed && this.#inbound.reading && this.#tls !== "securing") this.#socket.resume();
+    if (!this.#closed && this.#inbound.reading && this.#tls !== "securing") this.#socket?.resume();
   }
 
   /** As `Port.write`. */
   write(pieces: readonly Uint8Array[]): number {
     const socket = this.#socket;
-    if (socket.destroyed) return 0;
+    if (socket === undefined || socket.destroyed) return 0;
     if (this.#secure !== undefined) {
-      this.#borrowed = this.#writeAll(pieces, () => this.#written());
+      this.#borrowed = this.#writeAll(socket, pieces, this.#written);
       return 0;
     }
-    const size = this.#writeAll(pieces);
+    const size = this.#writeAll(socket, pieces);
     /* Node tries the kernel first and queues only what it did not take: with nothing queued, the bytes are free. */
-    if (socket.writableLength === 0) return size;
+    if (socket.writableLength === 0) return socket.errored === null ? size : 0;
     this.#borrowed = size;
-    /* Written in order, so the call-back of an empty write comes when all before it is done. */
-    socket.write(NOTHING, () => this.#written());
+    /* Written in order, so the callback of an empty write is called when all before it is done. */
+    socket.write(NOTHING, this.#written);
     return 0;
   }
 
-  /** Ends our half: FIN, behind TLS's close_notify if there is TLS. */
+  /** Ends our half: FIN, behind TLS's close_notify if there is TLS. Reading goes on. */
   shutdown(): void {
-    if (!this.#socket.destroyed) this.#socket.end();
+    if (this.#socket?.destroyed === false) this.#socket.end();
   }
 
   /**
@@ -93,10 +108,10 @@ export class StreamSocket {
    * @throws the error with which Node refuses the options.
    */
   startTls(name: string, options: TlsOptions): number {
-    if (this.#tls !== "none" || this.#socket.destroyed) return Errors.ERR_STATE.value;
+    const below = this.#socket;
+    if (this.#tls !== "none" || below === undefined || below.destroyed) return Errors.ERR_STATE.value;
     const source = this.#source;
     if (this.#secure === undefined) {
-      const below = this.#socket;
       if ("accepted" in source) this.#serve(below, options);
       else this.#become(upgrade(below, source, name, options), options);
       this.#below = below;
@@ -116,9 +131,10 @@ export class StreamSocket {
   /** Ends orderly: FIN goes out behind what was written. */
   end(): void {
     this.#close();
+    const socket = this.#socket;
     /* Bytes that are still borrowed may not be read any more, so what Node has queued of them can't be sent. */
-    if (this.#borrowed > 0 || this.#socket.connecting) this.#socket.destroy();
-    else this.#socket.destroySoon();
+    if (this.#borrowed > 0) socket?.destroy();
+    else socket?.destroySoon();
   }
 
   /** Ends at once: RST where Node has a way to send one. */
@@ -126,18 +142,48 @@ export class StreamSocket {
     this.#close();
     const socket = this.#below ?? this.#socket;
     const canReset = this.#source.path === undefined && socket !== this.#secure;
-    if (canReset && !socket.connecting && !socket.destroyed) socket.resetAndDestroy();
-    this.#socket.destroy();
+    if (canReset && socket?.destroyed === false) socket.resetAndDestroy();
+    this.#socket?.destroy();
   }
 
   address(which: AddressOf): string | number {
-    return endAddress(this.#socket, which, this.#source);
+    return this.#socket === undefined ? Errors.ERR_STATE.value : endAddress(this.#socket, which, this.#source);
   }
 
   keep(on: boolean): void {
     this.#kept = on;
-    if (on) this.#socket.ref();
-    else this.#socket.unref();
+    for (const socket of [...this.#attempts, this.#socket]) {
+      if (on) socket?.ref();
+      else socket?.unref();
+    }
+  }
+
+  /** Waits for a socket that is connecting. Returns what gives it up. */
+  #attempt(socket: Socket, ended: (error?: Error) => void, connected: () => void): () => void {
+    let failure: Error | undefined;
+    const failed = (error: Error): void => {
+      failure ??= error;
+    };
+    const gone = (): void => {
+      this.#attempts.delete(socket);
+      ended(failure ?? new Error("the attempt was given up"));
+    };
+    socket.on("error", failed);
+    socket.once("close", gone);
+    socket.once("connect", () => {
+      if (this.#closed) return;
+      socket.off("close", gone);
+      this.#attempts.delete(socket);
+      ended();
+      connected();
+    });
+    this.#attempts.add(socket);
+    if (!this.#kept) socket.unref();
+    return () => {
+      socket.off("close", gone);
+      this.#attempts.delete(socket);
+      socket.destroy();
+    };
   }
 
   /** `copies`: the bytes come in memory of Node's own. */
@@ -194,18 +240,24 @@ export class StreamSocket {
       return;
     }
     this.#gone(error);
-    this.#socket.destroy();
+    this.#socket?.destroy();
   }
 
-  #connected(): void {
-    if (this.#closed) return;
-    if (this.#secure !== undefined) configure(this.#secure, this.#options);
+  #connected(socket: Socket, inPlace: boolean, tls: TlsOptions | undefined): void {
+    this.#socket = socket;
+    this.#listen(socket, !inPlace);
+    if (!this.#inbound.reading) socket.pause();
+    if (tls !== undefined && socket instanceof TLSSocket) {
+      this.#secure = socket;
+      this.#watchHandshake(tls);
+      configure(socket, this.#options);
+    }
     this.#place.deliver.connected(this.#place.handle);
   }
 
   #ended(): void {
     /* Half a handshake leads nowhere: Node closes the socket. */
-    if (this.#tls !== "securing") this.#inbound.ended();
+    if (this.#tls !== "securing") this.#inbound.ended(this.#tls === "none");
   }
 
   #gone(error: Error | undefined): void {
@@ -220,18 +272,20 @@ export class StreamSocket {
   /** Nothing is delivered any more. */
   #close(): void {
     this.#closed = true;
+    this.#stop?.();
     this.#inbound.close();
   }
 
-  #written(): void {
+  /** The write that borrowed bytes is over. One that failed has written nobody knows how many; `closed` follows. */
+  readonly #written = (error?: Error | null): void => {
     const size = this.#borrowed;
     this.#borrowed = 0;
-    if (!this.#closed && !this.#socket.destroyed && size > 0) this.#place.deliver.written(this.#place.handle, size);
-  }
+    if (error || this.#closed || this.#socket?.destroyed !== false || size === 0) return;
+    this.#place.deliver.written(this.#place.handle, size);
+  };
 
   /** Writes the pieces as one; `done` is called when Node has let go of them. Returns their bytes. */
-  #writeAll(pieces: readonly Uint8Array[], done?: () => void): number {
-    const socket = this.#socket;
+  #writeAll(socket: Socket, pieces: readonly Uint8Array[], done?: (error?: Error | null) => void): number {
     const last = pieces.length - 1;
     let size = 0;
     if (last > 0) socket.cork();

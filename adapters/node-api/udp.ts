@@ -41,11 +41,15 @@ export class UdpSocket {
   /** Where sockets themselves keep nothing. */
   readonly #hold: Hold | undefined;
   readonly #queues = new Map<Socket, SendQueue>();
+  /** Datagrams that were accepted and have not left yet. */
+  #pending = 0;
   /** The queue that last refused a datagram, until it has room. */
   #full: SendQueue | undefined;
   /** Datagrams that came while reading was off. */
   #held: [Uint8Array, RemoteInfo][] = [];
   #heldSize = 0;
+  /** Closes the sockets. Only while datagrams are still to leave. */
+  #closing: (() => void) | undefined;
 
   /** @throws the error with which binding failed. */
   constructor(place: Place, address: string, port: number) {
@@ -72,6 +76,7 @@ export class UdpSocket {
     /* The kernel may not take it now, and the bytes are lent for this call only. */
     const copy = Buffer.from(data);
     queue.send(copy, toPeer ? undefined : { address, port }, this.#sent);
+    this.#pending += 1;
     return data.length;
   }
 
@@ -98,15 +103,20 @@ export class UdpSocket {
     if (on && this.#held.length > 0) queueMicrotask(() => this.#release());
   }
 
+  /** Closes it once the datagrams that were accepted have left: the runtime would drop them. */
   close(): void {
-    this.#hold?.set(false);
-    this.#main?.close();
-    this.#other?.close();
+    const sockets = [this.#main, this.#other];
     this.#main = undefined;
     this.#other = undefined;
     this.#connected = undefined;
     this.#full = undefined;
     this.#held = [];
+    this.#closing = () => {
+      this.#closing = undefined;
+      this.#hold?.set(false);
+      for (const socket of sockets) socket?.close();
+    };
+    if (this.#pending === 0) this.#closing();
   }
 
   address(which: AddressOf): string | number {
@@ -179,11 +189,13 @@ export class UdpSocket {
 
   /** A datagram has left, or could not. */
   readonly #sent: Sent = (error) => {
+    this.#pending -= 1;
+    if (this.#pending === 0) this.#closing?.();
     if (this.#main === undefined) return;
     const { handle, deliver } = this.#place;
     /* Deno calls whatever the system said EMSGSIZE. */
     const number = this.#place.traits.wholeDgram ? errorNumber : (): number => Errors.ERR_HOST.value;
-    if (error !== null) deliver.failed(handle, number(error), error);
+    if (error !== null) deliver.failed(handle, number(error), error, destinationOf(error));
     /* What heard of the failure may have closed it. */
     if (this.#full === undefined || this.#full.size > ROOM) return;
     this.#full = undefined;
@@ -231,6 +243,12 @@ export class UdpSocket {
     memory.received.set(data);
     deliver.datagram(handle, data.length, from.address, from.port);
   }
+}
+
+/** Where a datagram was to go, as the runtime's error has it. */
+function destinationOf(error: Error): string | undefined {
+  const { address, port } = error as { address?: unknown; port?: unknown };
+  return typeof address === "string" && typeof port === "number" ? formatAddress(address, port) : undefined;
 }
 
 /** Who sent a datagram, to be compared. Node names an IPv6 zone only in some places. */

@@ -1,5 +1,6 @@
 import type { ProxyServer } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
+import { defaultPort } from "../../wasm/host.ts";
 import { show } from "../internal/arguments.ts";
 
 /**
@@ -8,11 +9,6 @@ import { show } from "../internal/arguments.ts";
  * case.
  */
 export type ProxyOption = string | URL | null | undefined;
-
-/** What the runtimes have that also have node's `process`. */
-interface Environment {
-  readonly env?: Readonly<Record<string, string | undefined>> & { http_proxy?: string; REQUEST_METHOD?: string };
-}
 
 /**
  * The proxy for a URL, or `undefined` if it is reached directly. `ws:` counts as `http:`, `wss:` as `https:`.
@@ -58,12 +54,13 @@ export function portOf({ port, protocol }: URL): number {
 }
 
 function fromEnvironment(target: URL): string | undefined {
-  const env = (globalThis as { process?: Environment }).process?.env ?? {};
-  const read = (name: string): string | undefined => env[name.toLowerCase()] || env[name] || undefined;
+  const port = defaultPort();
+  const env = (name: string): string | undefined => port.env?.(name) || undefined;
+  const read = (name: string): string | undefined => env(name.toLowerCase()) ?? env(name);
   const secure = target.protocol === "https:" || target.protocol === "wss:";
   /* Where a program answers web requests by CGI, HTTP_PROXY is what a request's "Proxy" field says. */
-  const isCgi = !secure && env.REQUEST_METHOD !== undefined;
-  const own = isCgi ? env.http_proxy || undefined : read(secure ? "HTTPS_PROXY" : "HTTP_PROXY");
+  const isCgi = !secure && env("REQUEST_METHOD") !== undefined;
+  const own = isCgi ? env("http_proxy") : read(secure ? "HTTPS_PROXY" : "HTTP_PROXY");
   const proxy = own ?? read("ALL_PROXY");
   if (proxy === undefined) return undefined;
   const host = hostOf(target);

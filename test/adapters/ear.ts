@@ -67,7 +67,11 @@ export class Ear implements PortEvents {
     this.received(handle, bytes.length);
   }
 
-  ended(handle: number): void {
+  /** The handles whose end may have been one that was cut off. */
+  readonly uncertain = new Set<number>();
+
+  ended(handle: number, certain = true): void {
+    if (!certain) this.uncertain.add(handle);
     this.heard.push(`ended ${handle}`);
   }
 
@@ -85,7 +89,11 @@ export class Ear implements PortEvents {
     this.heard.push(`datagram ${handle} ${text} ${address} ${port}`);
   }
 
-  failed(handle: number, error: number): void {
+  /** Where datagrams were to go that failed. */
+  readonly targets: (string | undefined)[] = [];
+
+  failed(handle: number, error: number, _cause?: unknown, target?: string): void {
+    this.targets.push(target);
     this.heard.push(`failed ${handle} ${error}`);
   }
 

@@ -1,12 +1,14 @@
 /** TLS of the main door: from the start and in place, against node:tls and against ourselves. */
 
 import { X509Certificate } from "node:crypto";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer as createTcp, type Socket } from "node:net";
 import { connect as connectTls, createServer, type TlsOptions as NodeTlsOptions, type TLSSocket } from "node:tls";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { TcpConnection, TcpServer, TlsConnection, type TlsOptions, TlsServer, type TwinwireError } from "twinwire";
 import { findTool } from "../support/child.ts";
-import { differs } from "../support/host.ts";
+import { wire } from "../support/faults.ts";
+import { differs, host } from "../support/host.ts";
 import { atEnd, endPeers, tcpPeer } from "../support/peers.ts";
 import { Inbox, pause, until, within } from "../support/wait.ts";
 import { type Certificates, makeCertificates } from "./certificates.ts";
@@ -363,5 +365,55 @@ describe("in place", () => {
     await client.writeAll("in the clear");
     expect((await refused).code).toBe("ERR_TLS_BUFFERED");
     expect(text(await server.read(100))).toBe("in the clear");
+  });
+});
+
+describe("the end of a TLS stream", () => {
+  /** How the next connection ends, as it is published. */
+  function endings(): Inbox<{ clean: boolean; unsent: number }> {
+    const inbox = new Inbox<{ clean: boolean; unsent: number }>("a disconnected event");
+    const listener = (message: unknown): void => inbox.push(message as { clean: boolean; unsent: number });
+    subscribe("twinwire:disconnected", listener);
+    atEnd(() => unsubscribe("twinwire:disconnected", listener));
+    return inbox;
+  }
+
+  async function connected(port: number): Promise<TlsConnection> {
+    const conn = new TlsConnection("localhost", port, { tls: { ca: pki.ca } });
+    await within(conn.opened, "opening");
+    return conn;
+  }
+
+  test("one that was cut off is not clean", async () => {
+    const ends = endings();
+    const before = await wire(await tlsPeer(pki.good, () => {}));
+    const conn = await connected(before.port);
+    before.break("cut");
+    await conn.read(100).catch(() => {});
+    conn.close();
+    expect(await ends.next()).toMatchObject({ clean: false });
+  });
+
+  test("one that we end is clean once the peer has ended, too", async () => {
+    const ends = endings();
+    const got = new Inbox<number>("the bytes");
+    const port = await tlsPeer(pki.good, (socket) => {
+      let size = 0;
+      socket.on("data", (data: Buffer) => {
+        size += data.length;
+        if (host === "deno") return; /* a paused TLS socket of Deno's own can lose its end */
+        socket.pause();
+        setTimeout(() => socket.resume(), 2);
+      });
+      socket.on("end", () => {
+        got.push(size);
+        socket.end();
+      });
+    });
+    const conn = await connected(port);
+    await conn.writeAll(pattern(300_000));
+    conn.close();
+    expect(await got.next()).toBe(300_000);
+    expect(await ends.next()).toMatchObject({ clean: true, unsent: 0 });
   });
 });

@@ -1,20 +1,27 @@
-/** A server that accepts nobody: whoever connects to it waits. */
+/** A server that accepts no connection: whoever connects to it waits. */
 import { connect } from "node:net";
 import { portFrom, startChild } from "./child.ts";
 import { differs } from "./host.ts";
 import { atEnd } from "./peers.ts";
 import { pause } from "./wait.ts";
 
-const program = `const server = require("node:net").createServer().listen(
+const program = (
+  ms: number,
+): string => `const server = require("node:net").createServer((it) => it.on("error", () => {})).listen(
   { host: "127.0.0.1", port: 0, backlog: 1 },
   () => {
     require("node:fs").writeSync(1, server.address().port + "\\n");
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0${ms === Number.POSITIVE_INFINITY ? "" : `, ${ms}`});
   });`;
 
-/** Its port. Its queue is full, so that the system itself answers nobody any more. */
-export async function deafPeer(): Promise<number> {
-  const child = startChild(process.execPath, ["-e", program]);
+/**
+ * Starts one, with a full queue, so that the system itself answers no connection any more.
+ *
+ * @param ms when it begins to accept. Default: never.
+ * @returns its port.
+ */
+export async function deafPeer(ms: number = Number.POSITIVE_INFINITY): Promise<number> {
+  const child = startChild(process.execPath, ["-e", program(ms)]);
   const port = await portFrom(child.lines, /^(\d+)$/);
   const fillers = differs("backlog") ? 600 : 4;
   for (let count = 0; count < fillers; count++) {

@@ -1,0 +1,341 @@
+/** What every adapter has to pass with peers that break off, are slow, or close while bytes are under way. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import type { Port, TlsOptions } from "../../adapters/port.ts";
+import { Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
+import { startChild } from "../support/child.ts";
+import { deafPeer } from "../support/deaf.ts";
+import { nameHosts, wire } from "../support/faults.ts";
+import { differs, host } from "../support/host.ts";
+import { atEnd, endPeers, freePort, tcpPeer, udpPeer } from "../support/peers.ts";
+import { Inbox, pause, until, within } from "../support/wait.ts";
+import { attach, type Ear, FIRST_ACCEPTED, listen, writeAll } from "./ear.ts";
+import { certificates, dial, HOST, nameOf, tlsPeer, type Way } from "./tls-support.ts";
+
+const MIB = 1_048_576;
+
+export function faultSuite(name: string, createPort: () => Port): void {
+  afterEach(endPeers);
+
+  /** A connection to a raw peer that keeps its half open. */
+  async function pair(): Promise<{ port: Port; ear: Ear; peer: Socket }> {
+    const accepted = new Inbox<Socket>("a connection");
+    const server = await tcpPeer(accepted.push, { allowHalfOpen: true });
+    const { port, ear } = attach(createPort);
+    expect(port.open(1, SocketKind.TCP, HOST, server.port, {})).toBe(0);
+    await ear.hears("connected 1");
+    atEnd(() => port.close(1, Close.ABORT));
+    return { port, ear, peer: await accepted.next() };
+  }
+
+  /** The bytes of a write that were reported as done: at once, and by `written`. */
+  function reported(ear: Ear, atOnce: number): number {
+    const sizes = ear.heard.all.map((line) => /^written 1 (\d+)$/.exec(line)?.[1]);
+    return sizes.reduce((sum, size) => sum + Number(size ?? 0), atOnce);
+  }
+
+  describe(`${name}: writes and a peer that breaks off`, () => {
+    test.each(["ends its half, then resets", "resets", "resets while reading is off"])(
+      "a peer that %s: only bytes that the system took are reported as written",
+      async (how) => {
+        const { port, ear, peer } = await pair();
+        peer.on("data", () => peer.pause());
+        const piece = Buffer.alloc(32 * MIB);
+        const atOnce = port.write(1, [piece]);
+        expect(atOnce).toBeLessThan(piece.length);
+        if (how.endsWith("off")) port.read(1, false);
+        if (how.startsWith("ends")) {
+          peer.end();
+          if (!differs("end-while-writing")) await ear.hears("ended 1");
+        }
+        await pause(50);
+        peer.resetAndDestroy();
+        await pause(200);
+        port.read(1, true);
+        expect(nameOf(await ear.endOf(1))).toBe("ERR_RESET");
+        /* What the system's buffers on both sides may hold. */
+        expect(reported(ear, atOnce)).toBeLessThan(16 * MIB);
+      },
+    );
+
+    test("a reset while reading is off is not an end", async () => {
+      const { port, ear, peer } = await pair();
+      port.read(1, false);
+      peer.resetAndDestroy();
+      await pause(100);
+      port.read(1, true);
+      expect(nameOf(await ear.endOf(1))).toBe("ERR_RESET");
+      expect(ear.heard.all).not.toContain("ended 1");
+    });
+  });
+
+  describe(`${name}: the end of our half`, () => {
+    test("reading goes on behind it, and a peer that keeps sending gets all that was written", async () => {
+      const { port, ear, peer } = await pair();
+      let got = 0;
+      peer.on("data", (data: Buffer) => {
+        got += data.length;
+        peer.pause();
+        setTimeout(() => peer.resume(), 2);
+      });
+      const ended = new Inbox<void>("the end");
+      peer.on("end", () => ended.push());
+      peer.write(Buffer.alloc(300_000));
+      await writeAll(port, ear, 1, Buffer.alloc(MIB));
+      port.shutdown(1);
+      await ended.next();
+      expect(got).toBe(MIB);
+      peer.end(Buffer.alloc(200_000));
+      await ear.hears("ended 1");
+      expect(Buffer.concat(ear.data)).toHaveLength(500_000);
+      port.close(1, Close.ORDERLY);
+    });
+
+    test.each<Way>(["from the start", "in place"])("over TLS, as a client (%s)", async (way) => {
+      const { ca, good } = certificates();
+      const peers = new Inbox<TLSSocket>("a connection");
+      const { port, ear } = attach(createPort);
+      dial(port, ear, 1, await tlsPeer(good, peers.push), { ca }, way);
+      await ear.hears("secured 1");
+      await endOurHalf(port, ear, 1, await peers.next());
+    });
+
+    test("over TLS, as a server", async () => {
+      const { ca, good } = certificates();
+      const { port, ear } = attach(createPort);
+      const tls: TlsOptions = good;
+      ear.onConnected = (handle) => {
+        if (handle >= FIRST_ACCEPTED) port.startTls(handle, "", tls);
+      };
+      ear.onAccepted = (handle) => ear.onConnected?.(handle);
+      const at = await listen(port, ear, 1, { tls });
+      const how: ConnectionOptions & { allowHalfOpen: boolean } = { host: HOST, port: at, ca, allowHalfOpen: true };
+      const client = connect({ ...how, servername: "localhost" });
+      client.on("error", () => {});
+      atEnd(() => client.destroy());
+      await ear.hears(`secured ${FIRST_ACCEPTED}`);
+      await endOurHalf(port, ear, FIRST_ACCEPTED, client);
+    });
+
+    /** Writes, ends our half, and still reads what the slow peer answers to it. */
+    async function endOurHalf(port: Port, ear: Ear, handle: number, peer: TLSSocket): Promise<void> {
+      let got = 0;
+      const ended = new Inbox<void>("the end");
+      peer.on("data", (data: Buffer) => {
+        got += data.length;
+        peer.pause();
+        setTimeout(() => peer.resume(), 2);
+      });
+      peer.on("end", () => ended.push());
+      await writeAll(port, ear, handle, Buffer.alloc(300_000));
+      port.shutdown(handle);
+      await ended.next();
+      expect(got).toBe(300_000);
+      const before = Buffer.concat(ear.data).length;
+      peer.end(Buffer.alloc(100_000));
+      await ear.hears(`ended ${handle}`);
+      expect(Buffer.concat(ear.data).length - before).toBe(100_000);
+      port.close(handle, Close.ORDERLY);
+    }
+  });
+
+  describe.each<[string, boolean]>([
+    ["while it reads", false],
+    ["while reading is off", true],
+  ])(`${name}: TLS that breaks off %s`, (_what, paused) => {
+    async function secured(way: Way): Promise<{ port: Port; ear: Ear; breaks: (how: "reset" | "cut") => void }> {
+      const { ca, good } = certificates();
+      const before = await wire(await tlsPeer(good, (socket) => socket.write("hello")));
+      const { port, ear } = attach(createPort);
+      dial(port, ear, 1, before.port, { ca }, way);
+      await until(() => ear.text === "hello", "the bytes before the end");
+      if (paused) port.read(1, false);
+      const breaks = (how: "reset" | "cut"): void => {
+        before.break(how);
+        if (paused) setTimeout(() => port.read(1, true), 150);
+      };
+      return { port, ear, breaks };
+    }
+
+    test.each<Way>(["from the start", "in place"])("cut off (%s): never a certain end", async (way) => {
+      const { ear, breaks } = await secured(way);
+      breaks("cut");
+      await until(() => ear.heard.all.some((line) => /^(ended|closed) 1/.test(line)), "an end");
+      if (ear.heard.all.includes("ended 1")) expect(ear.uncertain.has(1)).toBe(true);
+      else expect(nameOf(await ear.endOf(1))).toBe("ERR_ENDED");
+    });
+
+    test.each<Way>(["from the start", "in place"])("reset (%s): an error, or never a certain end", async (way) => {
+      const { ear, breaks } = await secured(way);
+      breaks("reset");
+      await until(() => ear.heard.all.some((line) => /^(ended|closed) 1/.test(line)), "an end");
+      if (differs("tls-reset")) expect(ear.uncertain.has(1)).toBe(true);
+      else expect(nameOf(await ear.endOf(1))).toBe("ERR_RESET");
+    });
+  });
+
+  describe(`${name}: a host with several addresses`, () => {
+    /** Opens, and returns what came of it within so many ms. */
+    async function outcome(port: Port, ear: Ear, at: number, tls?: TlsOptions): Promise<string> {
+      expect(port.open(1, SocketKind.TCP, "many.test", at, {}, tls)).toBe(0);
+      atEnd(() => port.close(1, Close.ABORT));
+      await until(() => ear.heard.all.length > 0, "what came of it");
+      return ear.heard.all[0] as string;
+    }
+
+    test("an address that is slow to answer goes on while the others are tried", async () => {
+      const slow = await deafPeer(1200);
+      nameHosts({ "many.test": [HOST, "127.0.0.9"] });
+      const { port, ear } = attach(createPort);
+      const started = performance.now();
+      expect(await outcome(port, ear, slow)).toBe("connected 1");
+      expect(performance.now() - started).toBeGreaterThan(300);
+    });
+
+    test("the next address is tried 250 ms later, the first connection wins, and the others are given up", async () => {
+      const accepted = new Inbox<Socket>("a connection");
+      const at = await deafPeer();
+      const good = await tcpPeer(accepted.push, { host: "127.0.0.9", port: at });
+      nameHosts({ "many.test": [HOST, "127.0.0.9"] });
+      const { port, ear } = attach(createPort);
+      const started = performance.now();
+      expect(await outcome(port, ear, good.port)).toBe("connected 1");
+      expect(performance.now() - started).toBeGreaterThan(200);
+      (await accepted.next()).write("hello");
+      await until(() => ear.text === "hello", "the bytes of the winner");
+    });
+
+    test("TLS from the start begins on the connection that wins", async () => {
+      const { ca, good } = certificates();
+      const at = await deafPeer();
+      const server = await tlsPeer(good, (socket) => socket.write("hello"));
+      await wire(server, { host: "127.0.0.9", port: at });
+      nameHosts({ "many.test": [HOST, "127.0.0.9"] });
+      const { port, ear } = attach(createPort);
+      ear.onConnected = () => port.startTls(1, "", { ca, servername: "localhost" });
+      expect(await outcome(port, ear, at, { ca, servername: "localhost" })).toBe("connected 1");
+      await until(() => ear.text === "hello", "the bytes");
+    });
+
+    test("a refused address has the next one tried at once", async () => {
+      const good = await tcpPeer(() => {}, { host: "127.0.0.9" });
+      nameHosts({ "many.test": ["127.0.0.8", "127.0.0.9"] });
+      const { port, ear } = attach(createPort);
+      const started = performance.now();
+      expect(await outcome(port, ear, good.port)).toBe("connected 1");
+      expect(performance.now() - started).toBeLessThan(200);
+    });
+
+    test("if all fail, the error is the one that says most", async () => {
+      nameHosts({ "many.test": ["127.0.0.8", "127.0.0.9"] });
+      const { port, ear } = attach(createPort);
+      expect(await outcome(port, ear, await freePort())).toBe(`closed 1 ${Errors.ERR_REFUSED.value}`);
+      expect(ear.causes[0]).toMatchObject({ message: expect.stringContaining("connect ECONNREFUSED 127.0.0.") });
+    });
+
+    test("a close ends every attempt, and nothing is delivered", async () => {
+      nameHosts({ "many.test": [HOST, "127.0.0.9"] });
+      const at = await deafPeer();
+      const accepted = new Inbox<Socket>("a connection");
+      await tcpPeer(accepted.push, { host: "127.0.0.9", port: at });
+      const { port, ear } = attach(createPort);
+      expect(port.open(1, SocketKind.TCP, "many.test", at, {})).toBe(0);
+      await pause(50);
+      port.close(1, Close.ABORT);
+      await pause(400);
+      expect(ear.heard.all).toEqual([]);
+      expect(accepted.all).toEqual([]);
+    });
+  });
+
+  describe(`${name}: look-ups`, () => {
+    test("an internationalized name is looked up in its ASCII form, whatever its case", async () => {
+      const asked = nameHosts({ "xn--mnchen-3ya.example": [HOST], "plain.example": [HOST] });
+      const { port } = attach(createPort);
+      for (const written of ["münchen.example", "MÜNCHEN.example", "plain.example"]) {
+        expect(await port.resolve(written, 0)).toEqual({ error: 0, addresses: [HOST] });
+      }
+      expect(asked).toEqual(["xn--mnchen-3ya.example", "xn--mnchen-3ya.example", "plain.example"]);
+    });
+
+    test("a family of -0 is one of 0", async () => {
+      const { port } = attach(createPort);
+      expect(await port.resolve("127.0.0.1", -0 as 0)).toEqual({ error: 0, addresses: [HOST] });
+    });
+  });
+
+  describe(`${name}: datagrams and a close`, () => {
+    test("what was sent leaves before the socket is closed", async () => {
+      const got: string[] = [];
+      const peer = await udpPeer((data) => got.push(data.toString()));
+      const { port } = attach(createPort);
+      const all = Array.from({ length: 10 }, (_, index) => `${index}`);
+      expect(port.open(1, SocketKind.UDP, HOST, 0, {})).toBe(0);
+      for (const text of all) expect(port.sendTo(1, HOST, peer.port, Buffer.from(text))).toBe(1);
+      port.close(1, Close.ORDERLY);
+      await until(() => got.length === all.length, "all datagrams");
+      expect(got).toEqual(all);
+    });
+
+    test("a refused broadcast names its destination", async () => {
+      const { port, ear } = attach(createPort);
+      expect(port.open(1, SocketKind.UDP, "", 0, {})).toBe(0);
+      atEnd(() => port.close(1, Close.ABORT));
+      const result = port.sendTo(1, "255.255.255.255", 9, Buffer.from("x"));
+      if (result < 0) {
+        expect(nameOf(result)).toBe("ERR_ACCESS");
+        return;
+      }
+      await until(() => ear.targets.length > 0, "the failure");
+      expect(ear.targets).toEqual(["255.255.255.255:9"]);
+      expect(ear.heard.all).toEqual([`failed 1 ${Errors[differs("udp-error") ? "ERR_HOST" : "ERR_ACCESS"].value}`]);
+    });
+  });
+
+  describe(`${name}: a process without free descriptors`, () => {
+    test("connecting and looking up fail with an error of their own", async () => {
+      const server = await tcpPeer(() => {});
+      const lines = await run(`const codes = {};
+        deliver.closed = (handle, error) => { codes[handle] = error; };
+        port.open(1, SocketKind.TCP, "127.0.0.1", ${server.port}, {});
+        port.open(2, SocketKind.TCP, "no-such-host.invalid", 80, {});
+        const found = await port.resolve("no-such-host.invalid", 0);
+        while (Object.keys(codes).length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+        console.log(codes[1], codes[2], found.error);`);
+      const code = Errors.ERR_DESCRIPTORS.value;
+      expect(lines).toEqual([`${code} ${code} ${code}`]);
+    });
+
+    /** What a program prints that has a port and no descriptor left. */
+    async function run(program: string): Promise<readonly string[]> {
+      const folder = mkdtempSync(join(tmpdir(), "twinwire-port-"));
+      atEnd(() => rmSync(folder, { recursive: true }));
+      const file = join(folder, "program.mjs");
+      const dist = (path: string): string => JSON.stringify(new URL(`../../dist/${path}`, import.meta.url).href);
+      writeFileSync(
+        file,
+        `import { closeSync, openSync } from "node:fs";
+        import { lookup } from "node:dns";
+        import { createPort } from ${dist(`adapters/${name}/index.js`)};
+        import { SocketKind } from ${dist("wasm/abi.gen.js")};
+        const port = createPort();
+        const deliver = new Proxy({}, { get: (it, name) => it[name] ?? (() => {}) });
+        port.attach(deliver, { received: new Uint8Array(65536) });
+        await new Promise((resolve) => lookup("localhost", resolve)); /* what a runtime opens once is open */
+        const held = [];
+        try { for (;;) held.push(openSync("/dev/null", "r")); } catch {}
+        ${program}
+        for (const it of held) closeSync(it);
+        process.exit();`,
+      );
+      const runtime = [process.execPath, ...(host === "deno" ? ["run", "-A"] : []), file];
+      const child = startChild("/bin/sh", ["-c", 'ulimit -n 96; exec "$@"', "sh", ...runtime]);
+      await within(child.ended, "the end of the program");
+      return child.lines.all;
+    }
+  });
+}
