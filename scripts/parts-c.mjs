@@ -37,7 +37,7 @@ function warnings(name, compiler, missing, flags, sources) {
   return { name, group: "lint", missing, run: () => check(compiler?.path, args()) };
 }
 
-const hostFlags = ["-D_DEFAULT_SOURCE", "-Iadapters/posix", "-Iadapters/posix/include", "-Ic/include", "-Ic/src"];
+const hostFlags = ["-D_GNU_SOURCE", "-Iadapters/posix", "-Iadapters/posix/include", "-Ic/include", "-Ic/src"];
 
 function doorTests(name, compiler, missing) {
   const program = join(root, `build/c/easy-${name}`);

@@ -1,3 +1,4 @@
+/* address.c: addresses as text, and back. */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <stddef.h>

@@ -1,4 +1,6 @@
-/* connect.c: from a name or a path to a connection. The addresses of a name are tried in turn. */
+/* connect.c: from a name or a path to a connection. The addresses of a name race as RFC 8305 has it: the next one is
+ * tried when the last attempt has failed or 250 ms have passed, none is given up for another, and the first that
+ * connects wins. */
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -7,141 +9,167 @@
 
 #include "posix.h"
 
+enum { ATTEMPT_DELAY_MS = 250 /* RFC 8305 8, Connection Attempt Delay */ };
+
+typedef struct tw_attempt {
+  tw_watch watch; /* first: a watch of kind TW_WATCH_ATTEMPT is its attempt */
+  tw_race *race;
+  tw_peer peer;
+} tw_attempt;
+
+struct tw_race {
+  tw_timer timer; /* first: the next attempt */
+  tw_sock *sock;
+  uint8_t count;
+  uint8_t next;    /* that has not been tried */
+  uint8_t running; /* attempts under way */
+  int32_t error;   /* of the last one that failed */
+  tw_attempt attempts[];
+};
+
 void tw_posix_fail(tw_sock *sock, int32_t error) {
   sock->life = TW_LIFE_FAILED;
   sock->error = error;
   tw_posix_queue(sock);
 }
 
-static bool is_inet(const tw_peer *peer) { return peer->at.any.sa_family != AF_UNIX; }
+static void set_option(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof value); }
 
 void tw_posix_tune(int fd) {
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+#ifdef SO_NOSIGPIPE
+  set_option(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
+#endif
   if (tw_host.keep_alive_s == 0)
     return;
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 #ifdef TCP_KEEPIDLE
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){(int)tw_host.keep_alive_s}, sizeof(int));
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)tw_host.keep_alive_s);
 #endif
 }
 
-/* Begins one attempt; 0, or an error. */
-static int32_t attempt(tw_sock *sock, const tw_peer *peer) {
-  int fd = socket(peer->at.any.sa_family, SOCK_STREAM, 0);
+/* Begins an attempt; 0, or an error. */
+static int32_t begin(tw_attempt *attempt) {
+  const tw_peer *peer = &attempt->peer;
+  int fd = tw_posix_socket(peer->at.any.sa_family, SOCK_STREAM);
   if (fd < 0)
     return tw_posix_error(errno);
-  sock->life = TW_LIFE_CONNECTING;
-  if (!tw_posix_adopt(sock, fd)) {
-    int32_t error = tw_posix_error(errno);
-    close(fd);
-    return error;
-  }
-  if (is_inet(peer))
+  if (peer->at.any.sa_family != AF_UNIX)
     tw_posix_tune(fd);
-  if (connect(fd, &peer->at.any, peer->size) == 0 || errno == EINPROGRESS || errno == EINTR)
-    return 0;                                          /* poll says when it is done, also if it is already */
+  bool under_way = connect(fd, &peer->at.any, peer->size) == 0 || errno == EINPROGRESS || errno == EINTR;
+  if (under_way && tw_poller_add(tw_host.poller, &attempt->watch, fd, TW_WRITABLE))
+    return 0;
   int number = errno == EAGAIN ? ECONNREFUSED : errno; /* a Unix socket whose backlog is full */
-  close(tw_posix_detach(sock));
+  close(fd);
   return tw_posix_error(number);
 }
 
-static bool has_next(const tw_sock *sock) { return sock->address_next < sock->address_count; }
+static void next_due(tw_timer *timer);
 
-/* Goes on with the next address; `error`: what became of the last one. */
-static void try_next(tw_sock *sock, int32_t error) {
-  while (has_next(sock)) {
-    const tw_peer *peer = &sock->addresses[sock->address_next++];
-    if (!has_next(sock))
-      tw_host.racing--;
-    sock->turn_ends = tw_posix_clock() + TW_POSIX_TURN_MS;
-    error = attempt(sock, peer);
-    if (error == 0)
-      return;
+/* Begins the next attempt, and those behind it while they fail at once. */
+static void go_on(tw_race *race) {
+  bool begun = false;
+  while (race->next < race->count && !begun) {
+    tw_attempt *attempt = &race->attempts[race->next++];
+    int32_t error = begin(attempt);
+    begun = error == 0;
+    if (begun)
+      race->running++;
+    else
+      race->error = error;
   }
-  tw_posix_fail(sock, error);
+  tw_timer_disarm(&tw_host.timers, &race->timer);
+  if (race->running == 0)
+    tw_posix_fail(race->sock, race->error);
+  else if (race->next < race->count)
+    tw_timer_arm(&tw_host.timers, &race->timer, tw_posix_clock() + ATTEMPT_DELAY_MS, next_due);
 }
 
-void tw_posix_found(tw_sock *sock, int32_t error, tw_peer *addresses, uint8_t count) {
-  sock->lookup = NULL;
-  if (error != 0) {
-    tw_posix_fail(sock, error);
-  } else if (sock->kind == TW_SOCKET_TCP_LISTENER) {
-    tw_posix_listen_at(sock, &addresses[0]);
-    free(addresses);
-  } else {
-    sock->addresses = addresses;
-    sock->address_count = count;
-    tw_host.racing++;
-    try_next(sock, TW_ERR_NAME_NOT_FOUND);
+static void next_due(tw_timer *timer) { go_on((tw_race *)timer); }
+
+/* The families take turns, beginning with that of the first address. RFC 8305 4 */
+static void interleave(tw_race *race, const tw_peer *addresses) {
+  uint8_t at[2] = {0, 0};
+  sa_family_t first = addresses[0].at.any.sa_family;
+  for (uint8_t i = 0; i < race->count; i++) {
+    for (int other = 0; other < 2; other++)
+      while (at[other] < race->count && (addresses[at[other]].at.any.sa_family == first) != (other == 0))
+        at[other]++;
+    int family = at[i % 2] < race->count ? i % 2 : 1 - i % 2;
+    race->attempts[i] = (tw_attempt){.watch = {.fd = -1, .kind = TW_WATCH_ATTEMPT, .ready = TW_NOT_READY},
+                                     .race = race,
+                                     .peer = addresses[at[family]++]};
   }
 }
 
-static char *text_of(const char *text, uint32_t size) {
-  char *copy = malloc(size + 1);
-  if (copy != NULL) {
-    memcpy(copy, text, size);
-    copy[size] = 0;
+void tw_posix_race(tw_sock *sock, int32_t error, const tw_peer *addresses, uint8_t count) {
+  tw_race *race = count == 0 ? NULL : calloc(1, sizeof *race + count * sizeof(tw_attempt));
+  if (race == NULL) {
+    tw_posix_fail(sock, count == 0 ? error : TW_ERR_MEMORY);
+    return;
   }
-  return copy;
+  race->sock = sock;
+  race->count = count;
+  interleave(race, addresses);
+  sock->race = race;
+  sock->life = TW_LIFE_CONNECTING;
+  go_on(race);
+}
+
+void tw_posix_race_end(tw_sock *sock) {
+  tw_race *race = sock->race;
+  if (race == NULL)
+    return;
+  sock->race = NULL;
+  tw_timer_disarm(&tw_host.timers, &race->timer);
+  for (uint8_t i = 0; i < race->next; i++) {
+    int fd = tw_poller_remove(tw_host.poller, &race->attempts[i].watch);
+    if (fd >= 0)
+      close(fd);
+  }
+  free(race);
 }
 
 int32_t tw_posix_connect(tw_sock *sock, const char *name, uint32_t size, uint16_t port) {
+  tw_peer peer;
   sock->port = port;
-  sock->name = text_of(name, size);
+  sock->name = tw_posix_copy(name, size);
   if (sock->name == NULL)
     return TW_ERR_MEMORY;
-  tw_peer *peer = malloc(sizeof *peer);
-  if (peer == NULL)
-    return TW_ERR_MEMORY;
-  if (tw_peer_parse(peer, name, size, port)) {
-    tw_posix_found(sock, 0, peer, 1);
+  if (tw_peer_parse(&peer, name, size, port)) {
+    tw_posix_race(sock, 0, &peer, 1);
     return 0;
   }
-  free(peer);
   sock->life = TW_LIFE_LOOKUP;
-  sock->lookup = tw_pool_lookup(sock, sock->name, port, false);
-  return sock->lookup == NULL ? TW_ERR_MEMORY : 0;
+  return tw_resolver_lookup(sock, sock->name, false) ? 0 : TW_ERR_MEMORY;
 }
 
 int32_t tw_posix_connect_path(tw_sock *sock, const char *path, uint32_t size) {
   tw_peer peer;
   if (!tw_peer_path(&peer, path, size))
     return TW_ERR_PATH;
-  int32_t error = attempt(sock, &peer);
-  if (error != 0)
-    tw_posix_fail(sock, error);
+  tw_posix_race(sock, 0, &peer, 1);
   return 0;
 }
 
-static void connected(tw_sock *sock) {
-  sock->life = TW_LIFE_OPEN;
-  if (has_next(sock)) {
-    tw_host.racing--;
-    sock->address_next = sock->address_count;
+void tw_posix_attempt_ready(tw_watch *watch) {
+  tw_attempt *attempt = (tw_attempt *)watch;
+  tw_race *race = attempt->race;
+  tw_sock *sock = race->sock;
+  int number = 0;
+  socklen_t size = sizeof number;
+  if (getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0)
+    number = errno;
+  if (number != 0) {
+    close(tw_poller_remove(tw_host.poller, watch));
+    race->error = tw_posix_error(number);
+    race->running--;
+    go_on(race);
+    return;
   }
-  free(sock->addresses);
-  sock->addresses = NULL;
+  sock->life = TW_LIFE_OPEN;
+  tw_poller_move(tw_host.poller, watch, &sock->watch, 0);
+  tw_posix_race_end(sock);
   tw_posix_update(sock);
   tw_easy_tell(tw_host.easy, twc_connected(tw_host.core, sock->handle));
-}
-
-void tw_posix_connect_ready(tw_sock *sock) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  if (getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-    error = errno;
-  if (error == 0) {
-    connected(sock);
-    return;
-  }
-  int32_t code = tw_posix_error(error);
-  close(tw_posix_detach(sock));
-  try_next(sock, code);
-}
-
-void tw_posix_connect_turn(tw_sock *sock) {
-  if (!has_next(sock))
-    return;
-  close(tw_posix_detach(sock));
-  try_next(sock, TW_ERR_TIMEOUT);
 }

@@ -1,4 +1,6 @@
+/* errors.c: the error table for what the system reports. */
 #include <errno.h>
+#include <netdb.h>
 
 #include "posix.h"
 
@@ -26,6 +28,9 @@ int32_t tw_posix_error(int number) {
     return TW_ERR_ACCESS;
   case ENOENT:
     return TW_ERR_NOT_FOUND;
+  case EMFILE:
+  case ENFILE:
+    return TW_ERR_DESCRIPTORS;
   case EMSGSIZE:
     return TW_ERR_TOO_LARGE;
   default:

@@ -1,17 +1,28 @@
 /* listen.c: server sockets. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "posix.h"
 
-enum { ACCEPTS_A_TURN = 256 };
+enum { ACCEPTS_PER_ITERATION = 256, LOST_PER_ITERATION = 64, FIRST_PAUSE_MS = 10, LONGEST_PAUSE_MS = 1000 };
+
+/* Accepting stops for a while when the system has no descriptors or no memory for a connection; it waits in the backlog
+ * meanwhile. */
+struct tw_acceptor {
+  tw_timer timer; /* first: when accepting is tried again */
+  tw_sock *sock;
+  uint32_t pause_ms; /* 0: the last accept succeeded */
+};
 
 /* Listens; 0, or an error. */
 static int32_t listen_on(tw_sock *sock, const tw_peer *at, bool both_families) {
-  int fd = socket(at->at.any.sa_family, SOCK_STREAM, 0);
+  sock->acceptor = calloc(1, sizeof *sock->acceptor);
+  if (sock->acceptor == NULL)
+    return TW_ERR_MEMORY;
+  sock->acceptor->sock = sock;
+  int fd = tw_posix_socket(at->at.any.sa_family, SOCK_STREAM);
   if (fd < 0)
     return tw_posix_error(errno);
   if (at->at.any.sa_family != AF_UNIX)
@@ -31,6 +42,16 @@ static int32_t listen_on(tw_sock *sock, const tw_peer *at, bool both_families) {
   return tw_posix_error(number);
 }
 
+void tw_posix_acceptor_free(tw_sock *sock) {
+  if (sock->acceptor == NULL)
+    return;
+  tw_timer_disarm(&tw_host.timers, &sock->acceptor->timer);
+  free(sock->acceptor);
+  sock->acceptor = NULL;
+}
+
+bool tw_posix_accept_paused(const tw_sock *sock) { return sock->acceptor != NULL && sock->acceptor->timer.place != 0; }
+
 void tw_posix_listen_at(tw_sock *sock, const tw_peer *at) {
   int32_t error = listen_on(sock, at, false);
   if (error != 0)
@@ -44,6 +65,7 @@ static void listen_everywhere(tw_sock *sock, uint16_t port) {
   int32_t error = listen_on(sock, &any, true);
   if (error == 0)
     return;
+  tw_posix_acceptor_free(sock);
   if (error == TW_ERR_IN_USE || error == TW_ERR_ACCESS || !tw_peer_parse(&any, "", 0, port)) {
     tw_posix_fail(sock, error);
     return;
@@ -64,20 +86,18 @@ int32_t tw_posix_listen(tw_sock *sock, const char *name, uint32_t size, uint16_t
   char text[TW_MAX_HOST + 1];
   memcpy(text, name, size);
   text[size] = 0;
+  sock->port = port;
   sock->life = TW_LIFE_LOOKUP;
-  sock->lookup = tw_pool_lookup(sock, text, port, true);
-  return sock->lookup == NULL ? TW_ERR_MEMORY : 0;
+  return tw_resolver_lookup(sock, text, true) ? 0 : TW_ERR_MEMORY;
 }
 
 int32_t tw_posix_listen_path(tw_sock *sock, const char *path, uint32_t size) {
   tw_peer at;
   if (!tw_peer_path(&at, path, size))
     return TW_ERR_PATH;
-  char *name = malloc(size + 1);
+  char *name = tw_posix_copy(path, size);
   if (name == NULL)
     return TW_ERR_MEMORY;
-  memcpy(name, path, size);
-  name[size] = 0;
   int32_t error = listen_on(sock, &at, false);
   if (error == 0) {
     sock->name = name; /* removed when it is closed */
@@ -88,58 +108,94 @@ int32_t tw_posix_listen_path(tw_sock *sock, const char *path, uint32_t size) {
   return 0;
 }
 
-/* There is no descriptor left: with the spare one the connection is taken and turned away. Left where it is, it would
- * wake poll for ever. */
-static void turn_away(int fd) {
-  if (tw_host.spare_fd < 0)
-    return;
-  close(tw_host.spare_fd);
-  int it = accept(fd, NULL, NULL);
-  if (it >= 0)
-    close(it);
-  tw_host.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+static void accept_again(tw_timer *timer) {
+  tw_sock *sock = ((tw_acceptor *)timer)->sock;
+  tw_posix_update(sock);
+  tw_posix_accept(sock);
+}
+
+/* Tries again later and later. The first failure of a row is reported, and that accepting goes on. */
+static void pause_accepting(tw_sock *sock, int number) {
+  tw_acceptor *acceptor = sock->acceptor;
+  bool reported = acceptor->pause_ms > 0;
+  uint32_t pause = reported ? acceptor->pause_ms * 2 : FIRST_PAUSE_MS;
+  acceptor->pause_ms = pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS;
+  tw_timer_arm(&tw_host.timers, &acceptor->timer, tw_posix_clock() + acceptor->pause_ms, accept_again);
+  tw_posix_update(sock);
+  if (!reported)
+    tw_easy_failed(tw_host.easy, sock->handle, tw_posix_error(number), TW_STEP_ACCEPT, acceptor->pause_ms);
 }
 
 static void take_in(int fd, int32_t listener, uint8_t kind) {
   int32_t handle = twc_accepted(tw_host.core, listener);
   if (handle < 0) {
     close(fd);
-    tw_easy_tell(tw_host.easy, twc_pump(tw_host.core)); /* the listener hears of it */
+    tw_easy_tell(tw_host.easy, twc_pump(tw_host.core)); /* the listener's "error" */
     return;
   }
   tw_sock *sock = tw_posix_take(handle, kind == TW_SOCKET_UNIX_LISTENER ? TW_SOCKET_UNIX : TW_SOCKET_TCP);
   uint32_t serial = sock->serial;
   sock->life = TW_LIFE_OPEN;
   if (!tw_posix_adopt(sock, fd)) {
+    int32_t error = tw_posix_error(errno);
     close(fd);
-    tw_posix_gone(sock, tw_posix_error(errno));
+    tw_posix_gone(sock, error);
     return;
   }
   if (kind == TW_SOCKET_TCP_LISTENER)
     tw_posix_tune(fd);
-  tw_easy_tell(tw_host.easy, twc_pump(tw_host.core)); /* told first, so that TLS finds its options */
-  sock = tw_posix_find(handle);
-  if (sock != NULL && sock->serial == serial)
+  tw_easy_tell(tw_host.easy, twc_pump(tw_host.core)); /* "accepted" comes first, so that TLS finds its options */
+  if (tw_posix_is_same(handle, serial))
     tw_easy_tell(tw_host.easy, twc_connected(tw_host.core, handle));
+}
+
+static int accept_one(int fd) {
+  int it = accept(fd, NULL, NULL);
+  if (it < 0 || tw_posix_prepare(it))
+    return it;
+  close(it);
+  errno = ECONNABORTED;
+  return -1;
+}
+
+/* Whether an accept failed for this one connection: on Linux it also reports what has happened to it on the network. */
+static bool is_lost_connection(int number) {
+  switch (number) {
+  case ECONNABORTED:
+  case EINTR:
+  case EPROTO:
+  case ENOPROTOOPT:
+  case EOPNOTSUPP:
+  case ENETDOWN:
+  case ENETUNREACH:
+  case EHOSTDOWN:
+  case EHOSTUNREACH:
+  case ETIMEDOUT:
+  case EPERM: /* a firewall */
+#ifdef ENONET
+  case ENONET:
+#endif
+    return true;
+  default:
+    return false;
+  }
 }
 
 void tw_posix_accept(tw_sock *sock) {
   int32_t handle = sock->handle;
   uint32_t serial = sock->serial;
   uint8_t kind = sock->kind;
-  for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-    int fd = accept(sock->fd, NULL, NULL);
+  int lost = 0;
+  for (int i = 0; i < ACCEPTS_PER_ITERATION && tw_posix_is_same(handle, serial); i++) {
+    int fd = accept_one(sock->watch.fd);
     if (fd >= 0) {
-      take_in(fd, handle, kind);
-    } else if (errno == EMFILE || errno == ENFILE) {
-      int32_t error = tw_posix_error(errno);
-      turn_away(sock->fd);
-      tw_easy_failed(tw_host.easy, handle, error, TW_STEP_ACCEPT);
-    } else if (errno != ECONNABORTED && errno != EINTR) {
-      return; /* no more for now */
+      sock->acceptor->pause_ms = 0;
+      take_in(fd, handle, kind); /* a listener of its events may close it */
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return;
+    } else if (!is_lost_connection(errno) || ++lost == LOST_PER_ITERATION) {
+      pause_accepting(sock, errno);
+      return;
     }
-    sock = tw_posix_find(handle);
-    if (sock == NULL || sock->serial != serial)
-      return; /* a listener closed it */
   }
 }

@@ -1,4 +1,4 @@
-/* loop.c: starting, stopping, and one turn of the loop. */
+/* loop.c: starting, stopping, and one iteration of the loop. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,26 +9,19 @@
 
 #include "posix.h"
 
-enum { LISTENERS = 32768, BACKLOG = 511, WAKE = 0, LONGEST_MS = 0x7fffffff };
+enum { LISTENERS = 32768, BACKLOG = 511, LONGEST_MS = 0x7fffffff };
 
-/* A socket on which something has happened; `serial`: it may be another one by the time it is looked at. */
-typedef struct tw_ready {
-  uint32_t index;
-  uint32_t serial;
-  short events;
-} tw_ready;
+tw_posix tw_host = {.wake = {.fd = -1}, .wake_write = -1};
 
-tw_posix tw_host = {.spare_fd = -1, .wake_read = -1, .wake_write = -1};
-
-uint32_t tw_posix_clock(void) {
+uint64_t tw_posix_clock(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static uint32_t now_ms(void *host) {
   (void)host;
-  return tw_posix_clock();
+  return (uint32_t)tw_posix_clock();
 }
 
 static void *resize(void *host, void *memory, size_t size) {
@@ -49,21 +42,21 @@ static int32_t check_tls(void *host, const tw_tls_options *tls, bool server) {
 static void free_all(void) {
   if (tw_host.arena != NULL)
     munmap(tw_host.arena, tw_host.arena_size);
-  free(tw_host.door);
+  free(tw_host.easy_memory);
   free(tw_host.socks);
-  free(tw_host.polled);
-  free(tw_host.poll_owner);
-  free(tw_host.ready);
-  free(tw_host.lingers);
-  int fds[] = {tw_host.wake_read, tw_host.wake_write, tw_host.spare_fd};
-  for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
-    if (fds[i] >= 0)
-      close(fds[i]);
-  tw_host = (tw_posix){.spare_fd = -1, .wake_read = -1, .wake_write = -1};
+  tw_timers_free(&tw_host.timers);
+  int wake_read = tw_host.poller == NULL ? -1 : tw_poller_remove(tw_host.poller, &tw_host.wake);
+  if (wake_read >= 0)
+    close(wake_read);
+  if (tw_host.wake_write >= 0)
+    close(tw_host.wake_write);
+  if (tw_host.poller != NULL)
+    tw_poller_free(tw_host.poller);
+  tw_host = (tw_posix){.wake = {.fd = -1}, .wake_write = -1};
 }
 
 /* The pools are as large as they may ever become: the system gives a page when it is first touched. */
-static bool make_memory(const tw_easy_options *door) {
+static bool make_memory(const tw_easy_options *easy_options) {
   tw_limits *limits = &tw_host.limits;
   uint32_t count = limits->sockets + limits->webSockets;
   tw_host.count = count;
@@ -74,25 +67,22 @@ static bool make_memory(const tw_easy_options *door) {
 #endif
   void *arena = mmap(NULL, tw_host.arena_size, PROT_READ | PROT_WRITE, flags, -1, 0);
   tw_host.arena = arena == MAP_FAILED ? NULL : arena;
-  tw_host.door = aligned_alloc(16, tw_easy_need(limits, door));
+  tw_host.easy_memory = aligned_alloc(16, tw_easy_need(limits, easy_options));
   tw_host.socks = calloc(count, sizeof *tw_host.socks);
-  tw_host.polled = calloc(count + 1, sizeof *tw_host.polled);
-  tw_host.poll_owner = calloc(count + 1, sizeof *tw_host.poll_owner);
-  tw_host.ready = calloc(count, sizeof *tw_host.ready);
-  return tw_host.arena != NULL && tw_host.door != NULL && tw_host.socks != NULL && tw_host.polled != NULL &&
-         tw_host.poll_owner != NULL && tw_host.ready != NULL;
+  return tw_host.arena != NULL && tw_host.easy_memory != NULL && tw_host.socks != NULL;
 }
 
-static bool make_wake_pipe(void) {
+static bool make_poller(void) {
   int ends[2];
-  if (pipe(ends) < 0)
+  tw_host.poller = tw_poller_new();
+  if (tw_host.poller == NULL || pipe(ends) < 0)
     return false;
-  tw_host.wake_read = ends[0];
   tw_host.wake_write = ends[1];
-  tw_host.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  tw_host.polled[WAKE] = (struct pollfd){.fd = ends[0], .events = POLLIN};
-  tw_host.polled_count = 1;
-  return tw_posix_prepare(ends[0]) && tw_posix_prepare(ends[1]) && tw_host.spare_fd >= 0;
+  tw_host.wake = (tw_watch){.fd = -1, .kind = TW_WATCH_WAKE, .ready = TW_NOT_READY};
+  if (tw_poller_add(tw_host.poller, &tw_host.wake, ends[0], TW_READABLE))
+    return tw_posix_prepare(ends[0]) && tw_posix_prepare(ends[1]);
+  close(ends[0]);
+  return false;
 }
 
 static int32_t refuse_start(int32_t error) {
@@ -112,19 +102,19 @@ int32_t tw_posix_start(const tw_posix_options *options) {
   tw_host.backlog = options->backlog == 0 ? BACKLOG : (int)(options->backlog & LONGEST_MS);
   tw_host.keep_alive_s = options->keep_alive_s;
   tw_host.first_queued = TW_POSIX_NONE;
-  tw_easy_options door = {.listeners = options->listeners == 0 ? LISTENERS : options->listeners};
-  if (tw_easy_need(&tw_host.limits, &door) == 0 || tw_host.limits.sockets + tw_host.limits.webSockets == 0)
+  tw_easy_options easy_options = {.listeners = options->listeners == 0 ? LISTENERS : options->listeners};
+  if (tw_easy_need(&tw_host.limits, &easy_options) == 0 || tw_host.limits.sockets + tw_host.limits.webSockets == 0)
     return refuse_start(TW_ERR_ARGUMENT);
-  if (!make_memory(&door))
+  if (!make_memory(&easy_options))
     return refuse_start(TW_ERR_MEMORY);
-  if (!make_wake_pipe())
+  if (!make_poller())
     return refuse_start(tw_posix_error(errno));
   static const tw_easy_host host = {.now_ms = now_ms, .resize = resize, .check_tls = check_tls};
   uint32_t need = twc_need(&tw_host.limits);
   tw_host.core = twc_init(tw_host.arena, need, &tw_host.limits, &tw_host);
-  tw_host.easy =
-      tw_easy_init(tw_host.door, tw_easy_need(&tw_host.limits, &door), &tw_host.limits, &door, tw_host.core, &host);
-  if (tw_host.core == NULL || tw_host.easy == NULL || !tw_pool_start())
+  tw_host.easy = tw_easy_init(tw_host.easy_memory, tw_easy_need(&tw_host.limits, &easy_options), &tw_host.limits,
+                              &easy_options, tw_host.core, &host);
+  if (tw_host.core == NULL || tw_host.easy == NULL || !tw_resolver_start())
     return refuse_start(TW_ERR_MEMORY);
   tw_host.started = true;
   tw_easy_use(tw_host.easy);
@@ -139,9 +129,8 @@ void tw_posix_stop(void) {
   for (uint32_t i = 0; i < tw_host.count; i++)
     if (tw_host.socks[i].handle != 0)
       tw_posix_close(&tw_host.socks[i], TW_CLOSE_ABORT);
-  while (tw_host.linger_count > 0)
-    tw_posix_linger_end(0);
-  tw_pool_stop(); /* behind the sockets, which have look-ups there */
+  tw_posix_linger_stop();
+  tw_resolver_stop(); /* behind the sockets, which have look-ups there */
   tw_tls_stop();
   free_all();
 }
@@ -149,13 +138,13 @@ void tw_posix_stop(void) {
 void tw_posix_wake(void) {
   int before = errno; /* it may be called from a signal handler */
   ssize_t written = write(tw_host.wake_write, "", 1);
-  (void)written; /* a pipe that is full wakes all the same */
+  (void)written; /* a full pipe wakes all the same */
   errno = before;
 }
 
 int32_t tw_posix_errno(void) { return tw_host.last_errno; }
 
-/* ---- One turn ------------------------------------------------------------------------------------------------ */
+/* ---- One iteration ------------------------------------------------------------------------------------------- */
 
 void tw_posix_queue(tw_sock *sock) {
   if (sock->queued)
@@ -184,7 +173,8 @@ static void go_on_securing(tw_sock *sock) {
   }
 }
 
-/* What is to be done although poll says nothing of it. */
+/* Does what no descriptor reports. The place in the list may be that of an earlier socket: each case asks what there is
+ * to do. */
 static void run_queued(tw_sock *sock) {
   switch (sock->life) {
   case TW_LIFE_FAILED:
@@ -199,11 +189,11 @@ static void run_queued(tw_sock *sock) {
     go_on_securing(sock);
     return;
   case TW_LIFE_OPEN:
-    if (sock->kind == TW_SOCKET_UDP) {
+    if (sock->kind == TW_SOCKET_UDP && sock->error != 0) {
       int32_t error = sock->error;
       sock->error = 0;
-      tw_easy_failed(tw_host.easy, sock->handle, error, TW_STEP_SEND);
-    } else if (sock->reading && !sock->ended) {
+      tw_easy_failed(tw_host.easy, sock->handle, error, TW_STEP_SEND, TW_FOREVER);
+    } else if (sock->tls != NULL && sock->reading && !sock->ended) {
       tw_posix_read(sock);
     }
     return;
@@ -232,21 +222,18 @@ static void write_ready(tw_sock *sock) {
   tw_easy_tell(tw_host.easy, twc_written(tw_host.core, sock->handle, 0));
 }
 
-static void serve(tw_sock *sock, short events) {
+static void serve_sock(tw_sock *sock, uint8_t events) {
   int32_t handle = sock->handle;
   uint32_t serial = sock->serial;
-  if (sock->life == TW_LIFE_CONNECTING) {
-    tw_posix_connect_ready(sock);
-  } else if (sock->life == TW_LIFE_SECURING) {
+  if (sock->life == TW_LIFE_SECURING) {
     go_on_securing(sock);
-  } else if (sock->kind == TW_SOCKET_TCP_LISTENER || sock->kind == TW_SOCKET_UNIX_LISTENER) {
-    tw_posix_accept(sock);
+  } else if (sock->acceptor != NULL) {
+    if (sock->life == TW_LIFE_OPEN && !tw_posix_accept_paused(sock))
+      tw_posix_accept(sock);
   } else {
-    if ((events & (POLLOUT | POLLERR | POLLHUP)) != 0 && sock->owes_write) {
+    if ((events & TW_WRITABLE) != 0 && sock->owes_write)
       write_ready(sock);
-      sock = tw_posix_find(handle);
-    }
-    if (sock == NULL || sock->serial != serial || !sock->reading || sock->ended || sock->life != TW_LIFE_OPEN)
+    if (!tw_posix_is_same(handle, serial) || !sock->reading || sock->ended || sock->life != TW_LIFE_OPEN)
       return;
     if (sock->kind == TW_SOCKET_UDP)
       tw_posix_udp_read(sock);
@@ -255,70 +242,52 @@ static void serve(tw_sock *sock, short events) {
   }
 }
 
-/* What poll has said, before anything changes the set. Returns how many sockets are ready. */
-static uint32_t collect(uint32_t sockets, uint32_t lingers, bool *woken) {
-  uint32_t count = 0;
-  for (uint32_t i = WAKE + 1; i < sockets; i++) {
-    if (tw_host.polled[i].fd < 0 || tw_host.polled[i].revents == 0)
-      continue;
-    uint32_t index = tw_host.poll_owner[i];
-    tw_host.ready[count++] = (tw_ready){index, tw_host.socks[index].serial, tw_host.polled[i].revents};
-  }
-  for (uint32_t i = 0; i < lingers; i++)
-    tw_host.lingers[i].ready = tw_host.polled[sockets + i].revents != 0;
-  *woken = tw_host.polled[WAKE].revents != 0;
-  return count;
-}
-
-static void serve_sockets(uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) {
-    tw_sock *sock = &tw_host.socks[tw_host.ready[i].index];
-    if (sock->handle != 0 && sock->serial == tw_host.ready[i].serial)
-      serve(sock, tw_host.ready[i].events);
-  }
-}
-
-static bool passed(uint32_t now, uint32_t time) { return (int32_t)(now - time) >= 0; }
-
-/* Backwards: one that ends gives its place to the last. */
-static void serve_lingers(void) {
-  uint32_t now = tw_posix_clock();
-  for (uint32_t i = tw_host.linger_count; i-- > 0;) {
-    if (tw_host.lingers[i].ready)
-      tw_posix_linger_ready(i);
-    else if (passed(now, tw_host.lingers[i].until))
-      tw_posix_linger_end(i);
-  }
-}
-
-static void next_addresses(void) {
-  uint32_t now = tw_posix_clock();
-  for (uint32_t i = 0; i < tw_host.count && tw_host.racing > 0; i++) {
-    tw_sock *sock = &tw_host.socks[i];
-    bool another = sock->handle != 0 && sock->life == TW_LIFE_CONNECTING && sock->address_next < sock->address_count;
-    if (another && passed(now, sock->turn_ends))
-      tw_posix_connect_turn(sock);
-  }
-}
-
-static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
-
-/* How long poll may wait, as poll takes it. */
-static int patience(uint32_t ms, bool again) {
-  uint32_t wait = least(ms, twc_wait(tw_host.core));
-  if (again || tw_host.first_queued != TW_POSIX_NONE)
-    wait = 0;
-  if (tw_host.racing > 0)
-    wait = least(wait, TW_POSIX_TURN_MS / 5);
-  if (tw_host.linger_count > 0)
-    wait = least(wait, tw_host.limits.closeTimeoutMs / 10 + 1);
-  return wait == TW_FOREVER ? -1 : (int)least(wait, LONGEST_MS);
-}
-
 static void drain_wake_pipe(void) {
   char waste[64];
-  while (read(tw_host.wake_read, waste, sizeof waste) > 0)
+  while (read(tw_host.wake.fd, waste, sizeof waste) > 0)
     ;
+}
+
+/* A watch that is removed meanwhile is taken out of the list. */
+static void serve(tw_ready *ready, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    tw_watch *watch = ready[i].watch;
+    if (watch == NULL)
+      continue;
+    switch (watch->kind) {
+    case TW_WATCH_SOCK:
+      serve_sock((tw_sock *)watch, ready[i].events);
+      break;
+    case TW_WATCH_ATTEMPT:
+      tw_posix_attempt_ready(watch);
+      break;
+    case TW_WATCH_LINGER:
+      tw_posix_linger_ready(watch);
+      break;
+    default:
+      drain_wake_pipe();
+      tw_resolver_deliver();
+      break;
+    }
+  }
+}
+
+/* How long the poller may wait, as it takes it. */
+static int patience(uint32_t ms, bool again) {
+  if (again || tw_host.first_queued != TW_POSIX_NONE)
+    return 0;
+  uint64_t wait = ms;
+  uint32_t core = twc_wait(tw_host.core);
+  if (core < wait)
+    wait = core;
+  uint64_t due = tw_timers_next(&tw_host.timers);
+  if (due != UINT64_MAX) {
+    uint64_t now = tw_posix_clock();
+    due = due > now ? due - now : 0;
+    if (due < wait)
+      wait = due;
+  }
+  return wait == TW_FOREVER ? -1 : wait > LONGEST_MS ? LONGEST_MS : (int)wait;
 }
 
 int32_t tw_poll(uint32_t ms) {
@@ -331,23 +300,11 @@ int32_t tw_poll(uint32_t ms) {
   bool again = tw_easy_flush(tw_host.easy);
   bool emptied = open && tw_easy_open_handles(tw_host.easy) == 0; /* the last one has just gone: that is news */
   again = tw_easy_flush(tw_host.easy) || again || emptied || tw_easy_told(tw_host.easy) != told;
-  uint32_t sockets = tw_host.polled_count;
-  uint32_t lingers = tw_host.linger_count;
-  for (uint32_t i = 0; i < lingers; i++)
-    tw_host.polled[sockets + i] = (struct pollfd){
-        .fd = tw_host.lingers[i].fd, .events = (short)(POLLIN | (tw_host.lingers[i].tls != NULL ? POLLOUT : 0))};
-  int happened = poll(tw_host.polled, sockets + lingers, patience(ms, again));
-  bool woken = false;
-  uint32_t ready = happened > 0 ? collect(sockets, lingers, &woken) : 0;
+  tw_ready *ready;
+  uint32_t count = tw_poller_wait(tw_host.poller, patience(ms, again), &ready);
   tw_easy_turn(tw_host.easy);
-  serve_lingers();
-  serve_sockets(ready);
-  if (woken) {
-    drain_wake_pipe();
-    tw_pool_deliver();
-  }
-  if (tw_host.racing > 0)
-    next_addresses();
+  tw_timers_fire(&tw_host.timers, tw_posix_clock());
+  serve(ready, count);
   tw_easy_flush(tw_host.easy);
   return (int32_t)tw_easy_open_handles(tw_host.easy);
 }

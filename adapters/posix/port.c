@@ -80,12 +80,12 @@ int32_t twc_port_start_tls(void *host, int32_t handle, const char *name, uint32_
   const char *verified = name_size > 0 ? whom : sock->name == NULL ? "" : sock->name;
   int32_t error = 0;
   bool server = tw_easy_accepted(tw_host.easy, handle);
-  sock->tls = tw_tls_begin(sock->fd, tw_easy_tls(tw_host.easy, handle), server, verified, &error);
+  sock->tls = tw_tls_begin(sock->watch.fd, tw_easy_tls(tw_host.easy, handle), server, verified, &error);
   if (sock->tls == NULL)
     return error;
   sock->life = TW_LIFE_SECURING;
   tw_posix_update(sock);
-  tw_posix_queue(sock); /* the handshake begins in the next turn */
+  tw_posix_queue(sock); /* the handshake begins in the next iteration */
   return 0;
 }
 
@@ -97,7 +97,7 @@ void twc_port_read(void *host, int32_t handle, uint32_t on) {
   sock->reading = on != 0;
   tw_posix_update(sock);
   if (sock->reading && sock->life == TW_LIFE_OPEN && sock->tls != NULL && tw_tls_pending(sock->tls))
-    tw_posix_queue(sock); /* poll knows nothing of what TLS holds */
+    tw_posix_queue(sock); /* the poller does not report what TLS holds */
 }
 
 void twc_port_close(void *host, int32_t handle, uint32_t how) {
@@ -110,11 +110,11 @@ void twc_port_close(void *host, int32_t handle, uint32_t how) {
 int32_t twc_port_address(void *host, int32_t handle, uint32_t which, char *text, uint32_t capacity) {
   (void)host;
   const tw_sock *sock = tw_posix_find(handle);
-  if (sock == NULL || sock->fd < 0 || sock->life == TW_LIFE_CONNECTING)
+  if (sock == NULL || sock->watch.fd < 0)
     return TW_ERR_STATE;
   tw_peer peer = {.size = sizeof peer.at};
-  int result = which == TW_ADDRESS_LOCAL ? getsockname(sock->fd, &peer.at.any, &peer.size)
-                                         : getpeername(sock->fd, &peer.at.any, &peer.size);
+  int result = which == TW_ADDRESS_LOCAL ? getsockname(sock->watch.fd, &peer.at.any, &peer.size)
+                                         : getpeername(sock->watch.fd, &peer.at.any, &peer.size);
   return result < 0 ? TW_ERR_STATE : tw_peer_name(&peer, text, capacity);
 }
 

@@ -1,6 +1,12 @@
-/* resolve.c: names, looked up by getaddrinfo(3) on threads: it blocks, and the loop must not. */
+/* resolve.c: names, looked up by getaddrinfo(3) on threads: it blocks, and the loop must not.
+ *
+ * All sockets that wait for one name share one look-up. One that no socket waits for any more is taken back if it has
+ * not begun; if it has, its thread no longer counts, so that a name server that does not answer holds up only those who
+ * ask for its names. */
 #include <errno.h>
+#include <netdb.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,64 +14,67 @@
 
 #include "posix.h"
 
-enum { THREADS = 4 };
+enum { THREADS = 4, MOST_THREADS = 32 };
 
 struct tw_lookup {
+  /* Of the loop's thread alone. */
+  struct tw_lookup *next_known;
+  tw_sock *waiters;
+
+  /* Of whoever works on it: the loop's thread until it is queued, and once it is done. */
   struct tw_lookup *next;
-  int32_t handle;
-  uint32_t serial;
-  bool cancelled; /* only the loop's thread reads and writes it */
-  bool listening;
-  int32_t error; /* of getaddrinfo, and errno */
+  int error; /* of getaddrinfo, and errno */
   int system;
-  uint16_t port;
   uint8_t count;
-  tw_peer *addresses;
+  tw_peer addresses[TW_POSIX_ADDRESSES];
+
+  /* Guarded by the mutex. */
+  enum { QUEUED, RUNNING, DONE } state;
+  bool abandoned; /* it runs, and no socket waits for it */
+
+  bool listening;
   char name[TW_MAX_HOST + 1];
 };
 
-/* A thread in getaddrinfo can't be stopped, and tw_posix_stop must not wait for it: so the pool belongs to whoever uses
- * it last. */
-typedef struct tw_pool {
+/* A thread in getaddrinfo can't be stopped, and tw_posix_stop must not wait for it: so this belongs to whoever uses it
+ * last. */
+typedef struct tw_resolver {
   pthread_mutex_t mutex;
   pthread_cond_t work;
   uint32_t users; /* threads, and the loop */
+  uint32_t threads;
   uint32_t idle;
   uint32_t queued;
-  uint32_t threads;
+  uint32_t abandoned; /* threads that do what no socket waits for */
   bool stopped;
   tw_lookup *first; /* to be looked up */
   tw_lookup **last;
   tw_lookup *done;
-} tw_pool;
-
-static void free_lookup(tw_lookup *it) {
-  free(it->addresses);
-  free(it);
-}
+  tw_lookup *known; /* all of them, by next_known; of the loop's thread alone */
+} tw_resolver;
 
 static void free_list(tw_lookup *it) {
   while (it != NULL) {
     tw_lookup *next = it->next;
-    free_lookup(it);
+    free(it);
     it = next;
   }
 }
 
 /* The mutex is held, and is given back. */
-static void leave(tw_pool *pool) {
-  bool last = --pool->users == 0;
-  pthread_mutex_unlock(&pool->mutex);
+static void leave(tw_resolver *resolver) {
+  bool last = --resolver->users == 0;
+  pthread_mutex_unlock(&resolver->mutex);
   if (!last)
     return;
-  free_list(pool->first);
-  free_list(pool->done);
-  pthread_mutex_destroy(&pool->mutex);
-  pthread_cond_destroy(&pool->work);
-  free(pool);
+  free_list(resolver->first);
+  free_list(resolver->done);
+  pthread_mutex_destroy(&resolver->mutex);
+  pthread_cond_destroy(&resolver->work);
+  free(resolver);
 }
 
-static bool known(const tw_lookup *it, const tw_peer *peer) {
+static bool has(const tw_lookup *it, const tw_peer *peer) {
   for (uint8_t i = 0; i < it->count; i++)
     if (tw_peer_equal(&it->addresses[i], peer))
       return true;
@@ -79,132 +88,232 @@ static void look_up(tw_lookup *it) {
   struct addrinfo *found = NULL;
   it->error = getaddrinfo(it->name, NULL, &hints, &found);
   it->system = errno;
-  it->addresses = it->error == 0 ? calloc(TW_POSIX_ADDRESSES, sizeof *it->addresses) : NULL;
-  for (struct addrinfo *at = found; at != NULL && it->addresses != NULL; at = at->ai_next) {
+  for (struct addrinfo *at = it->error == 0 ? found : NULL; at != NULL && it->count < TW_POSIX_ADDRESSES;
+       at = at->ai_next) {
     bool inet = at->ai_family == AF_INET || at->ai_family == AF_INET6;
-    if (!inet || it->count == TW_POSIX_ADDRESSES)
-      continue;
     tw_peer *peer = &it->addresses[it->count];
+    if (!inet || at->ai_addrlen > sizeof peer->at)
+      continue;
     peer->size = at->ai_addrlen;
     memcpy(&peer->at, at->ai_addr, at->ai_addrlen);
-    tw_peer_set_port(peer, it->port);
-    if (!known(it, peer))
+    if (!has(it, peer))
       it->count++;
   }
   if (found != NULL)
     freeaddrinfo(found);
 }
 
+static tw_lookup *take_first(tw_resolver *resolver) {
+  tw_lookup *it = resolver->first;
+  resolver->first = it->next;
+  resolver->queued--;
+  if (resolver->first == NULL)
+    resolver->last = &resolver->first;
+  it->state = RUNNING;
+  return it;
+}
+
 static void *work(void *context) {
-  tw_pool *pool = context;
-  pthread_mutex_lock(&pool->mutex);
-  while (!pool->stopped) {
-    tw_lookup *it = pool->first;
-    if (it == NULL) {
-      pool->idle++;
-      pthread_cond_wait(&pool->work, &pool->mutex);
-      pool->idle--;
+  tw_resolver *resolver = context;
+  pthread_mutex_lock(&resolver->mutex);
+  while (!resolver->stopped) {
+    if (resolver->first == NULL) {
+      resolver->idle++;
+      pthread_cond_wait(&resolver->work, &resolver->mutex);
+      resolver->idle--;
       continue;
     }
-    pool->first = it->next;
-    pool->queued--;
-    if (pool->first == NULL)
-      pool->last = &pool->first;
-    pthread_mutex_unlock(&pool->mutex);
+    tw_lookup *it = take_first(resolver);
+    pthread_mutex_unlock(&resolver->mutex);
     look_up(it);
-    pthread_mutex_lock(&pool->mutex);
-    it->next = pool->done;
-    pool->done = it;
-    if (!pool->stopped)
+    pthread_mutex_lock(&resolver->mutex);
+    resolver->abandoned -= it->abandoned;
+    it->abandoned = false;
+    it->state = DONE;
+    it->next = resolver->done;
+    resolver->done = it;
+    if (!resolver->stopped)
       tw_posix_wake();
   }
-  leave(pool);
+  leave(resolver);
   return NULL;
 }
 
-/* The mutex is held. */
-static bool add_thread(tw_pool *pool) {
+/* The process's signals are for its own threads. */
+static bool start_thread(void *(*run)(void *), void *context) {
   pthread_t thread;
-  pool->users++;
-  if (pthread_create(&thread, NULL, work, pool) != 0) {
-    pool->users--;
-    return false;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool started = pthread_create(&thread, NULL, run, context) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (started)
+    pthread_detach(thread);
+  return started;
+}
+
+/* Sees to it that some thread takes what is queued: one that has been woken counts as idle until it has run. The mutex
+ * is held. false: there is no thread. */
+static bool serve_queue(tw_resolver *resolver) {
+  uint32_t most = THREADS + resolver->abandoned;
+  if (most > MOST_THREADS)
+    most = MOST_THREADS;
+  if (resolver->idle < resolver->queued && resolver->threads < most && start_thread(work, resolver)) {
+    resolver->users++;
+    resolver->threads++;
   }
-  pthread_detach(thread);
-  pool->threads++;
-  return true;
+  pthread_cond_signal(&resolver->work);
+  return resolver->threads > 0;
 }
 
-bool tw_pool_start(void) {
-  tw_pool *pool = calloc(1, sizeof *pool);
-  if (pool == NULL)
+bool tw_resolver_start(void) {
+  tw_resolver *resolver = calloc(1, sizeof *resolver);
+  if (resolver == NULL)
     return false;
-  pthread_mutex_init(&pool->mutex, NULL);
-  pthread_cond_init(&pool->work, NULL);
-  pool->users = 1;
-  pool->last = &pool->first;
-  tw_host.pool = pool;
+  pthread_mutex_init(&resolver->mutex, NULL);
+  pthread_cond_init(&resolver->work, NULL);
+  resolver->users = 1;
+  resolver->last = &resolver->first;
+  tw_host.resolver = resolver;
   return true;
 }
 
-void tw_pool_stop(void) {
-  tw_pool *pool = tw_host.pool;
-  tw_host.pool = NULL;
-  pthread_mutex_lock(&pool->mutex);
-  pool->stopped = true;
-  pthread_cond_broadcast(&pool->work);
-  leave(pool);
+void tw_resolver_stop(void) {
+  tw_resolver *resolver = tw_host.resolver;
+  if (resolver == NULL)
+    return;
+  tw_host.resolver = NULL;
+  pthread_mutex_lock(&resolver->mutex);
+  resolver->stopped = true;
+  pthread_cond_broadcast(&resolver->work);
+  leave(resolver);
 }
 
-tw_lookup *tw_pool_lookup(tw_sock *sock, const char *name, uint16_t port, bool listening) {
-  tw_pool *pool = tw_host.pool;
-  tw_lookup *it = calloc(1, sizeof *it);
+static void unlink_known(tw_resolver *resolver, const tw_lookup *it) {
+  tw_lookup **link = &resolver->known;
+  while (*link != it)
+    link = &(*link)->next_known;
+  *link = it->next_known;
+}
+
+/* The mutex is held. */
+static void unqueue(tw_resolver *resolver, const tw_lookup *it) {
+  tw_lookup **link = &resolver->first;
+  while (*link != it)
+    link = &(*link)->next;
+  *link = it->next;
+  if (*link == NULL)
+    resolver->last = link;
+  resolver->queued--;
+}
+
+static void wait_for(tw_sock *sock, tw_lookup *it) {
+  sock->lookup = it;
+  sock->next_waiter = it->waiters;
+  it->waiters = sock;
+}
+
+static tw_lookup *find_known(const tw_resolver *resolver, const char *name, bool listening) {
+  tw_lookup *it = resolver->known;
+  while (it != NULL && (it->listening != listening || strcmp(it->name, name) != 0))
+    it = it->next_known;
+  return it;
+}
+
+static void claim(tw_resolver *resolver, tw_lookup *it) {
+  pthread_mutex_lock(&resolver->mutex);
+  resolver->abandoned -= it->abandoned;
+  it->abandoned = false;
+  pthread_mutex_unlock(&resolver->mutex);
+}
+
+bool tw_resolver_lookup(tw_sock *sock, const char *name, bool listening) {
+  tw_resolver *resolver = tw_host.resolver;
+  tw_lookup *it = find_known(resolver, name, listening);
+  if (it != NULL) {
+    claim(resolver, it);
+    wait_for(sock, it);
+    return true;
+  }
+  it = calloc(1, sizeof *it);
   if (it == NULL)
-    return NULL;
-  it->handle = sock->handle;
-  it->serial = sock->serial;
+    return false;
   it->listening = listening;
-  it->port = port;
   snprintf(it->name, sizeof it->name, "%s", name);
-  pthread_mutex_lock(&pool->mutex);
-  /* One that has been woken counts as idle until it has run. */
-  bool served = pool->idle > pool->queued || pool->threads == THREADS || add_thread(pool) || pool->threads > 0;
-  if (served) {
-    pool->queued++;
-    *pool->last = it;
-    pool->last = &it->next;
-    pthread_cond_signal(&pool->work);
-  }
-  pthread_mutex_unlock(&pool->mutex);
+  pthread_mutex_lock(&resolver->mutex);
+  *resolver->last = it;
+  resolver->last = &it->next;
+  resolver->queued++;
+  bool served = serve_queue(resolver);
   if (!served)
+    unqueue(resolver, it);
+  pthread_mutex_unlock(&resolver->mutex);
+  if (!served) {
     free(it);
-  return served ? it : NULL;
+    return false;
+  }
+  it->next_known = resolver->known;
+  resolver->known = it;
+  wait_for(sock, it);
+  return true;
 }
 
-void tw_pool_cancel(tw_lookup *lookup) { lookup->cancelled = true; }
+void tw_resolver_cancel(tw_sock *sock) {
+  tw_resolver *resolver = tw_host.resolver;
+  tw_lookup *it = sock->lookup;
+  tw_sock **link = &it->waiters;
+  while (*link != sock)
+    link = &(*link)->next_waiter;
+  *link = sock->next_waiter;
+  sock->lookup = NULL;
+  if (it->waiters != NULL)
+    return;
+  pthread_mutex_lock(&resolver->mutex);
+  bool queued = it->state == QUEUED;
+  if (queued) {
+    unqueue(resolver, it);
+  } else if (it->state == RUNNING) {
+    it->abandoned = true;
+    resolver->abandoned++;
+    if (resolver->queued > 0)
+      serve_queue(resolver);
+  }
+  pthread_mutex_unlock(&resolver->mutex);
+  if (!queued)
+    return; /* its thread has it, or tw_resolver_deliver will */
+  unlink_known(resolver, it);
+  free(it);
+}
 
-void tw_pool_deliver(void) {
-  tw_pool *pool = tw_host.pool;
-  pthread_mutex_lock(&pool->mutex);
-  tw_lookup *done = pool->done;
-  pool->done = NULL;
-  pthread_mutex_unlock(&pool->mutex);
+static void hand_out(const tw_lookup *it, tw_sock *sock) {
+  int32_t error = it->error != 0 ? tw_posix_lookup_error(it->error, it->system) : TW_ERR_NAME_NOT_FOUND;
+  tw_peer addresses[TW_POSIX_ADDRESSES];
+  for (uint8_t i = 0; i < it->count; i++) {
+    addresses[i] = it->addresses[i];
+    tw_peer_set_port(&addresses[i], sock->port);
+  }
+  if (it->listening && it->count > 0)
+    tw_posix_listen_at(sock, &addresses[0]);
+  else
+    tw_posix_race(sock, error, addresses, it->count);
+}
+
+void tw_resolver_deliver(void) {
+  tw_resolver *resolver = tw_host.resolver;
+  pthread_mutex_lock(&resolver->mutex);
+  tw_lookup *done = resolver->done;
+  resolver->done = NULL;
+  pthread_mutex_unlock(&resolver->mutex);
   while (done != NULL) {
     tw_lookup *it = done;
     done = it->next;
-    tw_sock *sock = it->cancelled ? NULL : tw_posix_find(it->handle);
-    if (sock != NULL && sock->serial == it->serial) {
-      int32_t error = it->error != 0   ? tw_posix_lookup_error(it->error, it->system)
-                      : it->count == 0 ? TW_ERR_NAME_NOT_FOUND
-                                       : 0;
-      tw_peer *addresses = it->addresses;
-      it->addresses = NULL;
-      if (error != 0) {
-        free(addresses);
-        addresses = NULL;
-      }
-      tw_posix_found(sock, error, addresses, it->count);
+    unlink_known(resolver, it);
+    while (it->waiters != NULL) {
+      tw_sock *sock = it->waiters;
+      it->waiters = sock->next_waiter;
+      sock->lookup = NULL;
+      hand_out(it, sock);
     }
-    free_lookup(it);
+    free(it);
   }
 }

@@ -1,8 +1,9 @@
-/* table.c: the sockets by handle, and the set that poll looks at. */
+/* table.c: the sockets by handle, and what the poller reports for each. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "posix.h"
@@ -17,89 +18,79 @@ tw_sock *tw_posix_find(int32_t handle) {
   return &tw_host.socks[index];
 }
 
+bool tw_posix_is_same(int32_t handle, uint32_t serial) {
+  const tw_sock *sock = tw_posix_find(handle);
+  return sock != NULL && sock->serial == serial;
+}
+
 tw_sock *tw_posix_take(int32_t handle, uint32_t kind) {
   tw_sock *sock = &tw_host.socks[(uint32_t)handle & INDEX_MASK];
   bool queued = sock->queued; /* by the one before it: the list still holds the place */
   uint32_t next = sock->next;
-  *sock = (tw_sock){.handle = handle,
+  *sock = (tw_sock){.watch = {.fd = -1, .kind = TW_WATCH_SOCK, .ready = TW_NOT_READY},
+                    .handle = handle,
                     .serial = ++tw_host.serial,
-                    .fd = -1,
                     .kind = (uint8_t)kind,
                     .reading = true,
                     .queued = queued,
-                    .place = TW_POSIX_NONE,
                     .next = next};
   return sock;
 }
 
-bool tw_posix_prepare(int fd) {
-  int flags = fcntl(fd, F_GETFL);
-  return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) >= 0;
+bool tw_posix_prepare(int fd) { return ioctl(fd, FIONBIO, &(int){1}) >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) >= 0; }
+
+int tw_posix_socket(int family, int type) {
+#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
+  return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+#else
+  int fd = socket(family, type, 0);
+  if (fd < 0 || tw_posix_prepare(fd))
+    return fd;
+  int number = errno;
+  close(fd);
+  errno = number;
+  return -1;
+#endif
 }
 
-bool tw_posix_adopt(tw_sock *sock, int fd) {
-  if (!tw_posix_prepare(fd))
-    return false;
-  sock->fd = fd;
-  sock->place = tw_host.polled_count++;
-  tw_host.poll_owner[sock->place] = (uint32_t)(sock - tw_host.socks);
-  tw_posix_update(sock);
-  return true;
-}
-
-int tw_posix_detach(tw_sock *sock) {
-  int fd = sock->fd;
-  if (fd < 0)
-    return -1;
-  uint32_t last = --tw_host.polled_count;
-  tw_host.polled[sock->place] = tw_host.polled[last];
-  tw_host.poll_owner[sock->place] = tw_host.poll_owner[last];
-  tw_host.socks[tw_host.poll_owner[last]].place = sock->place;
-  sock->fd = -1;
-  sock->place = TW_POSIX_NONE;
-  return fd;
-}
-
-static short interest(const tw_sock *sock) {
+static uint8_t wanted(const tw_sock *sock) {
   switch (sock->life) {
-  case TW_LIFE_CONNECTING:
-    return POLLOUT;
   case TW_LIFE_SECURING:
-    return tw_tls_wants(sock->tls) == TW_TLS_WRITE ? POLLOUT : POLLIN;
+    return tw_tls_wants(sock->tls) == TW_TLS_WRITE ? TW_WRITABLE : TW_READABLE;
   case TW_LIFE_OPEN:
-    return (short)((sock->reading && !sock->ended ? POLLIN : 0) |
-                   (sock->owes_write || (sock->tls != NULL && tw_tls_wants(sock->tls) == TW_TLS_WRITE) ? POLLOUT : 0));
+    return (uint8_t)((sock->reading && !sock->ended && !tw_posix_accept_paused(sock) ? TW_READABLE : 0) |
+                     (sock->owes_write || (sock->tls != NULL && tw_tls_wants(sock->tls) == TW_TLS_WRITE) ? TW_WRITABLE
+                                                                                                         : 0));
   default:
     return 0;
   }
 }
 
-void tw_posix_update(tw_sock *sock) {
-  if (sock->fd < 0)
-    return;
-  short events = interest(sock);
-  /* A descriptor of which nothing is wanted would still report its end, over and over: poll passes over negative ones.
-   */
-  tw_host.polled[sock->place] = (struct pollfd){.fd = events == 0 ? -1 : sock->fd, .events = events};
-}
+bool tw_posix_adopt(tw_sock *sock, int fd) { return tw_poller_add(tw_host.poller, &sock->watch, fd, wanted(sock)); }
 
-static void free_parts(tw_sock *sock) {
-  if (sock->lookup != NULL)
-    tw_pool_cancel(sock->lookup);
-  if (sock->address_next < sock->address_count)
-    tw_host.racing--;
-  free(sock->addresses);
-  free(sock->name);
-  free(sock->peer);
+void tw_posix_update(tw_sock *sock) { tw_poller_change(tw_host.poller, &sock->watch, wanted(sock)); }
+
+char *tw_posix_copy(const char *text, uint32_t size) {
+  char *copy = malloc(size + 1);
+  if (copy != NULL) {
+    memcpy(copy, text, size);
+    copy[size] = 0;
+  }
+  return copy;
 }
 
 void tw_posix_forget(tw_sock *sock) {
   if (sock->tls != NULL)
     tw_tls_free(sock->tls);
-  int fd = tw_posix_detach(sock);
+  int fd = tw_poller_remove(tw_host.poller, &sock->watch);
   if (fd >= 0)
     close(fd);
-  free_parts(sock);
+  if (sock->lookup != NULL)
+    tw_resolver_cancel(sock);
+  tw_posix_race_end(sock);
+  tw_posix_acceptor_free(sock);
+  free(sock->name);
+  free(sock->peer);
   sock->handle = 0;
 }
 

@@ -6,13 +6,13 @@
 
 #include "posix.h"
 
-enum { DATAGRAMS_A_TURN = 64 };
+enum { DATAGRAMS_PER_ITERATION = 64 };
 
 int32_t tw_posix_udp_open(tw_sock *sock, const char *name, uint32_t size, uint16_t port) {
   tw_peer at;
   if (!tw_peer_parse(&at, name, size, port))
     return TW_ERR_ADDRESS;
-  int fd = socket(at.at.any.sa_family, SOCK_DGRAM, 0);
+  int fd = tw_posix_socket(at.at.any.sa_family, SOCK_DGRAM);
   if (fd < 0)
     return tw_posix_error(errno);
   setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &(int){1}, sizeof(int));
@@ -38,9 +38,9 @@ int32_t tw_posix_udp_connect(tw_sock *sock, const char *name, uint32_t size, uin
     return TW_ERR_UNREACHABLE;
   if (sock->peer == NULL && (sock->peer = malloc(sizeof *sock->peer)) == NULL)
     return TW_ERR_MEMORY;
-  *sock->peer = peer;
-  if (connect(sock->fd, &peer.at.any, peer.size) < 0)
+  if (connect(sock->watch.fd, &peer.at.any, peer.size) < 0)
     return tw_posix_error(errno);
+  *sock->peer = peer;
   sock->has_peer = true;
   return 0;
 }
@@ -55,8 +55,8 @@ int32_t tw_posix_udp_send(tw_sock *sock, const char *name, uint32_t size, uint16
   if (size == 0 && !sock->has_peer)
     return TW_ERR_STATE;
   for (;;) {
-    ssize_t sent = size > 0 ? sendto(sock->fd, data, length, MSG_NOSIGNAL, &peer.at.any, peer.size)
-                            : send(sock->fd, data, length, MSG_NOSIGNAL);
+    ssize_t sent = size > 0 ? sendto(sock->watch.fd, data, length, MSG_NOSIGNAL, &peer.at.any, peer.size)
+                            : send(sock->watch.fd, data, length, MSG_NOSIGNAL);
     if (sent >= 0)
       return (int32_t)length;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
@@ -68,7 +68,7 @@ int32_t tw_posix_udp_send(tw_sock *sock, const char *name, uint32_t size, uint16
       continue;
     if (errno != ECONNREFUSED || sock->error != 0)
       return tw_posix_error(errno);
-    sock->error = TW_ERR_REFUSED; /* what became of the last datagram: told in the next turn, and this one goes out */
+    sock->error = TW_ERR_REFUSED; /* of an earlier datagram: reported in the next iteration, and this one is sent */
     tw_posix_queue(sock);
   }
 }
@@ -76,29 +76,28 @@ int32_t tw_posix_udp_send(tw_sock *sock, const char *name, uint32_t size, uint16
 void tw_posix_udp_read(tw_sock *sock) {
   int32_t handle = sock->handle;
   uint32_t serial = sock->serial;
-  for (int i = 0; i < DATAGRAMS_A_TURN && sock->reading; i++) {
+  for (int i = 0; i < DATAGRAMS_PER_ITERATION && sock->reading; i++) {
     tw_peer from = {.size = sizeof from.at};
     struct iovec into = {twc_rx_buffer(tw_host.core), tw_host.limits.recvBuffer};
     struct msghdr message = {.msg_name = &from.at, .msg_namelen = from.size, .msg_iov = &into, .msg_iovlen = 1};
-    ssize_t got = recvmsg(sock->fd, &message, 0);
+    ssize_t got = recvmsg(sock->watch.fd, &message, 0);
     if (got < 0) {
       if (errno == EINTR)
         continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK)
-        tw_easy_failed(tw_host.easy, handle, tw_posix_error(errno), TW_STEP_SEND);
+        tw_easy_failed(tw_host.easy, handle, tw_posix_error(errno), TW_STEP_SEND, TW_FOREVER);
       return;
     }
     from.size = message.msg_namelen;
     if (sock->has_peer && !tw_peer_equal(&from, sock->peer))
       continue; /* it came before there was a peer */
     if ((message.msg_flags & MSG_TRUNC) != 0) {
-      tw_easy_failed(tw_host.easy, handle, TW_ERR_TOO_LARGE, TW_STEP_RECEIVE);
+      tw_easy_failed(tw_host.easy, handle, TW_ERR_TOO_LARGE, TW_STEP_RECEIVE, TW_FOREVER);
     } else {
       uint32_t size = tw_peer_text(&from, twc_rx_address(tw_host.core));
       tw_easy_tell(tw_host.easy, twc_datagram(tw_host.core, handle, (uint32_t)got, size, tw_peer_port(&from)));
     }
-    sock = tw_posix_find(handle);
-    if (sock == NULL || sock->serial != serial)
+    if (!tw_posix_is_same(handle, serial))
       return;
   }
 }

@@ -387,11 +387,11 @@ void tw_easy_turn(tw_easy *easy) {
 
 bool tw_easy_flush(tw_easy *easy) { return twc_flush(easy->core) != 0 || easy->waiting > 0; }
 
-void tw_easy_failed(tw_easy *easy, int32_t handle, int32_t error, uint32_t step) {
+void tw_easy_failed(tw_easy *easy, int32_t handle, int32_t error, uint32_t step, uint32_t retry_ms) {
   tw_easy_slot *slot = tw_easy_find(easy, handle);
   if (slot == NULL || slot->released)
     return;
-  tw_event record = {.handle = handle, .code = error, .step = (uint16_t)step, .retry_ms = TW_FOREVER};
+  tw_event record = {.handle = handle, .code = error, .step = (uint16_t)step, .retry_ms = retry_ms};
   easy->told++;
   easy->telling = true;
   tell_error(easy, slot, &record);

@@ -9,14 +9,13 @@
 
 #include "tls/tls.h"
 
-/* Whom the server has to be: a name, which it is asked for as well, or an address. RFC 6066 3 has no addresses in SNI.
- */
+/* Sets the name or the address that the server's certificate must have. A name is sent as SNI too, RFC 6066 3. */
 static bool expect_name(SSL *ssl, const tw_tls_options *options, const char *opened_as) {
   char name[TW_MAX_HOST + 1];
   const char *wanted = options->servername != NULL ? options->servername : opened_as;
   size_t size = strlen(wanted);
   if (size == 0 || size > TW_MAX_HOST)
-    return options->accept_any; /* nobody to verify: a Unix socket without servername */
+    return options->accept_any; /* no name to verify: a Unix socket without servername */
   memcpy(name, wanted, size + 1);
   if (name[size - 1] == '.')
     name[size - 1] = 0;
@@ -92,7 +91,7 @@ static int32_t verify_error(long result) {
   }
 }
 
-/* What a call that did not succeed has to say; TW_ERR_BACKPRESSURE: it has to be called again. */
+/* The error of a call that did not succeed; TW_ERR_BACKPRESSURE: it has to be called again. */
 static int32_t failure(tw_tls *tls, int result) {
   int number = errno;
   switch (SSL_get_error(tls->ssl, result)) {
@@ -160,7 +159,7 @@ tw_tls_want tw_tls_handshake(tw_tls *tls, int32_t *error) {
 
 int32_t tw_tls_read(tw_tls *tls, void *data, uint32_t size) {
   uint32_t done = 0;
-  while (done < size && !tls->ended) {
+  while (done < size && !tls->read_over) {
     ERR_clear_error();
     errno = 0;
     int got = SSL_read(tls->ssl, (char *)data + done, (int)(size - done));
@@ -170,21 +169,22 @@ int32_t tw_tls_read(tw_tls *tls, void *data, uint32_t size) {
     }
     tw_tls_want before = tls->wants;
     int32_t error = failure(tls, got);
-    if (error == TW_ERR_BACKPRESSURE && tls->wants == TW_TLS_READ)
-      tls->wants = before; /* reading is what the socket is asked for anyway */
-    if (error == 0)
-      tls->ended = true;
-    else if (done == 0)
-      return error;
-    else
-      break;
+    if (error == TW_ERR_BACKPRESSURE) {
+      if (tls->wants == TW_TLS_READ)
+        tls->wants = before; /* reading is what the socket waits for anyway */
+      return done > 0 ? (int32_t)done : error;
+    }
+    tls->read_over = true;
+    tls->read_error = error;
   }
-  return (int32_t)done;
+  return done > 0 ? (int32_t)done : tls->read_error;
 }
 
-bool tw_tls_pending(const tw_tls *tls) { return !tls->ended && SSL_has_pending(tls->ssl) != 0; }
+bool tw_tls_pending(const tw_tls *tls) { return tls->read_over || SSL_has_pending(tls->ssl) != 0; }
 
 int32_t tw_tls_write(tw_tls *tls, const void *data, uint32_t size) {
+  if (tls->write_error != 0)
+    return tls->write_error;
   ERR_clear_error();
   errno = 0;
   int wrote = SSL_write(tls->ssl, data, (int)size);
@@ -193,10 +193,12 @@ int32_t tw_tls_write(tw_tls *tls, const void *data, uint32_t size) {
     return wrote;
   }
   int32_t error = failure(tls, wrote);
-  if (error != TW_ERR_BACKPRESSURE)
-    return error == 0 ? TW_ERR_RESET : error;
-  tls->wants = TW_TLS_DONE; /* the socket is asked for room, as for every write */
-  return 0;
+  if (error == TW_ERR_BACKPRESSURE) {
+    tls->wants = TW_TLS_DONE; /* the socket waits for room, as for every write */
+    return 0;
+  }
+  tls->write_error = error == 0 ? TW_ERR_RESET : error;
+  return tls->write_error;
 }
 
 bool tw_tls_finish(tw_tls *tls) {

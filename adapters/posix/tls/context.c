@@ -87,7 +87,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
   const tw_tls *tls = SSL_get_app_data(ssl);
   unsigned int own_size = tw_tls_protocols(tls->options, own);
   for (unsigned int at = 0; at < own_size; at += own[at] + 1u)
-    for (unsigned int there = 0; there + offered[there] < size; there += offered[there] + 1u)
+    for (unsigned int there = 0; there < size && offered[there] < size - there; there += offered[there] + 1u)
       if (own[at] == offered[there] && memcmp(own + at + 1, offered + there + 1, own[at]) == 0) {
         *out = offered + there + 1;
         *out_size = own[at];
@@ -104,9 +104,6 @@ static SSL_CTX *make_context(const tw_tls_options *options, bool server) {
   SSL_CTX_set_mode(context,
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-#ifdef SSL_OP_IGNORE_UNEXPECTED_EOF
-  SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF); /* many a peer ends without close_notify */
-#endif
   bool right = true;
   if (options->ca != NULL)
     right = add_authorities(context, options->ca);

@@ -12,8 +12,10 @@ struct tw_tls {
   SSL *ssl;
   const tw_tls_options *options;
   tw_tls_want wants;
-  bool done; /* the handshake is */
-  bool ended;
+  bool done;           /* the handshake is */
+  bool read_over;      /* reading has ended, with `read_error`, or 0 for close_notify */
+  int32_t read_error;  /* returned once what came before it has been read */
+  int32_t write_error; /* 0: none; returned by the next write */
 };
 
 extern const tw_tls_options tw_tls_defaults;

@@ -591,8 +591,9 @@ void tw_easy_turn(tw_easy *easy);
 /* Writes what was queued. Returns whether events wait, so that the next turn must come without waiting. */
 bool tw_easy_flush(tw_easy *easy);
 
-/* Tells the listeners of "error" of a failure that a socket survives (a datagram that could not be sent after all). */
-void tw_easy_failed(tw_easy *easy, int32_t handle, int32_t error, uint32_t step);
+/* Emits "error" for a failure that a socket survives: a datagram that could not be sent after all, a connection that could
+ * not be accepted. `retry_ms`: when it is tried again, or TW_FOREVER. */
+void tw_easy_failed(tw_easy *easy, int32_t handle, int32_t error, uint32_t step, uint32_t retry_ms);
 
 /* Notes `error` for tw_last_error and returns -1. */
 int32_t tw_easy_refuse(int32_t error);
