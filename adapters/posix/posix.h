@@ -221,13 +221,14 @@ int32_t tw_posix_lookup_error(int number, int system);
 bool tw_resolver_start(void);
 void tw_resolver_stop(void);
 
-/* Looks a name up, for connecting or for listening; sets sock->lookup. false: no memory, or no thread. */
+/* Looks a name up, for connecting or for listening; what is found goes to tw_posix_race or tw_posix_listen_at, at once
+ * if it is known. false: no memory, or no thread. */
 bool tw_resolver_lookup(tw_sock *sock, const char *name, bool listening);
 
 /* The socket no longer waits. */
 void tw_resolver_cancel(tw_sock *sock);
 
-/* Hands out what has been found, to tw_posix_race and tw_posix_listen_at. */
+/* Hands out what has been found. */
 void tw_resolver_deliver(void);
 
 /* ---- tls/ or tls_none.c ---- */

@@ -1,8 +1,9 @@
 /* resolve.c: names, looked up by getaddrinfo(3) on threads: it blocks, and the loop must not.
  *
- * All sockets that wait for one name share one look-up. One that no socket waits for any more is taken back if it has
- * not begun; if it has, its thread no longer counts, so that a name server that does not answer holds up only those who
- * ask for its names. */
+ * All sockets that wait for one name share one look-up, and what it finds serves those that come within a few seconds:
+ * connections that fail and try again don't flood the name server. One that no socket waits for any more is taken back
+ * if it has not begun; if it has, its thread no longer counts, so that a name server that does not answer holds up only
+ * those who ask for its names. */
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -14,12 +15,13 @@
 
 #include "posix.h"
 
-enum { THREADS = 4, MOST_THREADS = 32 };
+enum { THREADS = 4, MOST_THREADS = 32, KEPT_MS = 5000, MOST_KEPT = 64 };
 
 struct tw_lookup {
   /* Of the loop's thread alone. */
   struct tw_lookup *next_known;
   tw_sock *waiters;
+  uint64_t kept_until; /* it was found, and serves until then; 0: it is still to be found */
 
   /* Of whoever works on it: the loop's thread until it is queued, and once it is done. */
   struct tw_lookup *next;
@@ -50,7 +52,8 @@ typedef struct tw_resolver {
   tw_lookup *first; /* to be looked up */
   tw_lookup **last;
   tw_lookup *done;
-  tw_lookup *known; /* all of them, by next_known; of the loop's thread alone */
+  tw_lookup *known; /* all of them, by next_known; of the loop's thread alone, as is the next */
+  uint32_t kept;    /* of them that have been found */
 } tw_resolver;
 
 static void free_list(tw_lookup *it) {
@@ -166,6 +169,28 @@ static bool serve_queue(tw_resolver *resolver) {
   return resolver->threads > 0;
 }
 
+static void unlink_known(tw_resolver *resolver, const tw_lookup *it) {
+  tw_lookup **link = &resolver->known;
+  while (*link != it)
+    link = &(*link)->next_known;
+  *link = it->next_known;
+}
+
+/* Frees what was found and has been kept long enough at `now`. */
+static void drop_kept(tw_resolver *resolver, uint64_t now) {
+  tw_lookup **link = &resolver->known;
+  while (*link != NULL) {
+    tw_lookup *it = *link;
+    if (it->kept_until == 0 || it->kept_until > now) {
+      link = &it->next_known;
+      continue;
+    }
+    *link = it->next_known;
+    resolver->kept--;
+    free(it);
+  }
+}
+
 bool tw_resolver_start(void) {
   tw_resolver *resolver = calloc(1, sizeof *resolver);
   if (resolver == NULL)
@@ -183,17 +208,11 @@ void tw_resolver_stop(void) {
   if (resolver == NULL)
     return;
   tw_host.resolver = NULL;
+  drop_kept(resolver, UINT64_MAX);
   pthread_mutex_lock(&resolver->mutex);
   resolver->stopped = true;
   pthread_cond_broadcast(&resolver->work);
   leave(resolver);
-}
-
-static void unlink_known(tw_resolver *resolver, const tw_lookup *it) {
-  tw_lookup **link = &resolver->known;
-  while (*link != it)
-    link = &(*link)->next_known;
-  *link = it->next_known;
 }
 
 /* The mutex is held. */
@@ -227,9 +246,28 @@ static void claim(tw_resolver *resolver, tw_lookup *it) {
   pthread_mutex_unlock(&resolver->mutex);
 }
 
+static void hand_out(const tw_lookup *it, tw_sock *sock) {
+  int32_t error = it->error != 0 ? tw_posix_lookup_error(it->error, it->system) : TW_ERR_NAME_NOT_FOUND;
+  tw_peer addresses[TW_POSIX_ADDRESSES];
+  for (uint8_t i = 0; i < it->count; i++) {
+    addresses[i] = it->addresses[i];
+    tw_peer_set_port(&addresses[i], sock->port);
+  }
+  if (it->listening && it->count > 0)
+    tw_posix_listen_at(sock, &addresses[0]);
+  else
+    tw_posix_race(sock, error, addresses, it->count);
+}
+
 bool tw_resolver_lookup(tw_sock *sock, const char *name, bool listening) {
   tw_resolver *resolver = tw_host.resolver;
+  if (resolver->kept > 0)
+    drop_kept(resolver, tw_posix_clock());
   tw_lookup *it = find_known(resolver, name, listening);
+  if (it != NULL && it->kept_until != 0) {
+    hand_out(it, sock);
+    return true;
+  }
   if (it != NULL) {
     claim(resolver, it);
     wait_for(sock, it);
@@ -285,19 +323,6 @@ void tw_resolver_cancel(tw_sock *sock) {
   free(it);
 }
 
-static void hand_out(const tw_lookup *it, tw_sock *sock) {
-  int32_t error = it->error != 0 ? tw_posix_lookup_error(it->error, it->system) : TW_ERR_NAME_NOT_FOUND;
-  tw_peer addresses[TW_POSIX_ADDRESSES];
-  for (uint8_t i = 0; i < it->count; i++) {
-    addresses[i] = it->addresses[i];
-    tw_peer_set_port(&addresses[i], sock->port);
-  }
-  if (it->listening && it->count > 0)
-    tw_posix_listen_at(sock, &addresses[0]);
-  else
-    tw_posix_race(sock, error, addresses, it->count);
-}
-
 void tw_resolver_deliver(void) {
   tw_resolver *resolver = tw_host.resolver;
   pthread_mutex_lock(&resolver->mutex);
@@ -307,13 +332,18 @@ void tw_resolver_deliver(void) {
   while (done != NULL) {
     tw_lookup *it = done;
     done = it->next;
-    unlink_known(resolver, it);
     while (it->waiters != NULL) {
       tw_sock *sock = it->waiters;
       it->waiters = sock->next_waiter;
       sock->lookup = NULL;
       hand_out(it, sock);
     }
-    free(it);
+    if (it->count > 0 && !it->listening && resolver->kept < MOST_KEPT) {
+      it->kept_until = tw_posix_clock() + KEPT_MS;
+      resolver->kept++;
+    } else {
+      unlink_known(resolver, it);
+      free(it);
+    }
   }
 }

@@ -13,7 +13,7 @@
 
 #include "twinwire/tw_posix.h"
 
-static const double TURN_MS = 250; /* how long one of several addresses may take */
+static const double ATTEMPT_DELAY_MS = 250; /* until the next of several addresses is tried, RFC 8305 8 */
 
 static unsigned wrong;
 #define CHECK(condition)                                                                                               \
@@ -30,7 +30,8 @@ static double milliseconds(void) {
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* "slow-2-1.test": after a while, 127.0.0.2 and 127.0.0.1. A name without digits has no address. */
+/* "slow-2-1.test": after a while, 127.0.0.2 and 127.0.0.1; words in it say nothing. A name without digits has no
+ * address. */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
   (void)service;
   (void)hints;
@@ -39,6 +40,8 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL);
   struct addrinfo **last = result;
   for (const char *at = strchr(name, '-'); at != NULL; at = strchr(at + 1, '-')) {
+    if (at[1] < '0' || at[1] > '9')
+      continue;
     struct sockaddr_in *address = calloc(1, sizeof *address);
     *last = calloc(1, sizeof **last);
     address->sin_family = AF_INET;
@@ -129,13 +132,13 @@ static void test_in_turn(void) {
   uint16_t port = serve(&fd, 1, 0, 16);
   start(5000);
   int32_t sock = dial("both-2-1.test", port); /* nobody at the first: the second at once */
-  CHECK(outcome() < TURN_MS && seen.connected == 1 && strncmp(seen.remote, "127.0.0.1:", 10) == 0);
+  CHECK(outcome() < ATTEMPT_DELAY_MS && seen.connected == 1 && strncmp(seen.remote, "127.0.0.1:", 10) == 0);
   tw_net_close(sock);
   sock = dial("none-2-3-4.test", port);
-  CHECK(outcome() < TURN_MS && seen.failed == 1 && seen.code == TW_ERR_REFUSED);
+  CHECK(outcome() < ATTEMPT_DELAY_MS && seen.failed == 1 && seen.code == TW_ERR_REFUSED);
   tw_net_close(sock);
   sock = dial("nothing.test", port);
-  CHECK(outcome() < TURN_MS && seen.failed == 1 && seen.code == TW_ERR_NAME_NOT_FOUND);
+  CHECK(outcome() < ATTEMPT_DELAY_MS && seen.failed == 1 && seen.code == TW_ERR_NAME_NOT_FOUND);
   tw_net_close(sock);
   tw_posix_stop();
   close(fd);
@@ -149,11 +152,11 @@ static void test_silent(void) {
   start(1500);
   int32_t sock = dial("silent-2-1.test", port);
   double took = outcome();
-  CHECK(took >= TURN_MS - 5 && took < 1000);
+  CHECK(took >= ATTEMPT_DELAY_MS - 5 && took < 1000);
   CHECK(seen.connected == 1 && strncmp(seen.remote, "127.0.0.1:", 10) == 0);
   tw_net_close(sock);
   sock = dial("silent-1-2.test", port); /* the first answers: the other is not asked */
-  CHECK(outcome() < TURN_MS && seen.connected == 1);
+  CHECK(outcome() < ATTEMPT_DELAY_MS && seen.connected == 1);
   tw_net_close(sock);
   sock = dial("silent-2.test", port); /* the only one has all the time there is */
   took = outcome();
@@ -190,7 +193,7 @@ static void test_slow(void) {
   }
   CHECK(seen.connected == 1 && turns > 10 && longest < 200); /* the loop goes on */
   tw_net_close(sock);
-  sock = dial("slow-1.test", port);
+  sock = dial("slow-closed-1.test", port);
   tw_poll(0);
   CHECK(tw_net_close(sock) == 0); /* while it is looked up */
   started = milliseconds();
@@ -199,7 +202,8 @@ static void test_slow(void) {
   CHECK(seen.connected + seen.failed == 0);
   int32_t together[4];
   for (int i = 0; i < 4; i++)
-    together[i] = tw_net_tcp_connect("slow-1.test", port);
+    together[i] = tw_net_tcp_connect(
+        (const char *[]){"slow-a-1.test", "slow-b-1.test", "slow-c-1.test", "slow-d-1.test"}[i], port);
   started = milliseconds();
   for (int i = 0; i < 4; i++)
     while (tw_net_state(together[i]) == TW_STATE_CONNECTING && milliseconds() < started + 8000)
@@ -208,7 +212,7 @@ static void test_slow(void) {
   for (int i = 0; i < 4; i++)
     CHECK(tw_net_state(together[i]) == TW_STATE_OPEN);
   for (int i = 0; i < 10; i++)
-    dial("slow-1.test", port);
+    dial(i % 2 == 0 ? "slow-e-1.test" : "slow-f-1.test", port);
   started = milliseconds();
   tw_posix_stop(); /* waits for none of them */
   CHECK(milliseconds() - started < 200);

@@ -172,7 +172,7 @@ static void test_descriptors(void) {
     socks[count++] = sock;
   }
   CHECK(turn_until(&refused, 1));
-  CHECK(code == TW_ERR_HOST);
+  CHECK(code == TW_ERR_DESCRIPTORS);
   clock_t used = clock();
   double started = seconds();
   while (seconds() < started + 0.3)

@@ -130,8 +130,8 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       peer.resume();
       await got.ended;
       expect(got.bytes().equals(Buffer.alloc(3 * MIB, "x"))).toBe(true);
-      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
       peer.end();
+      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
     });
 
     test("a peer that reads nothing can't hold a close up for ever", async () => {
