@@ -16,6 +16,7 @@ import { sha1 } from "./sha1.mjs";
 import { signature } from "./signature.mjs";
 import { url } from "./url.mjs";
 import { utf8 } from "./utf8.mjs";
+import { wsAnswers } from "./ws-answers.mjs";
 import { wsServed } from "./ws-served.mjs";
 
 /** JSON with one step a line. */
@@ -43,6 +44,7 @@ for (const make of [
   httpWrite,
   proxy,
   wsServed,
+  wsAnswers,
 ]) {
   const vectors = make();
   writeFileSync(new URL(`../${vectors.suite}.json`, import.meta.url), render(vectors));
