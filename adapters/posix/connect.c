@@ -35,17 +35,40 @@ void tw_posix_fail(tw_sock *sock, int32_t error) {
 
 static void set_option(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof value); }
 
-void tw_posix_tune(int fd) {
+static void set_keep_alive(int fd, const tw_keep_alive *how) {
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, how->idle_s != 0);
+  if (how->idle_s == 0)
+    return;
+#if defined(TCP_KEEPIDLE)
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, how->idle_s);
+#elif defined(TCP_KEEPALIVE)
+  set_option(fd, IPPROTO_TCP, TCP_KEEPALIVE, how->idle_s);
+#endif
+#ifdef TCP_KEEPINTVL
+  if (how->interval_s != 0)
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, how->interval_s);
+  if (how->count != 0)
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, how->count);
+#endif
+}
+
+void tw_posix_set_keep_alive(void *host, int32_t handle, const tw_keep_alive *how) {
+  (void)host;
+  const tw_sock *sock = tw_posix_find(handle);
+  if (sock != NULL && sock->kind == TW_SOCKET_TCP && sock->watch.fd >= 0)
+    set_keep_alive(sock->watch.fd, how);
+}
+
+void tw_posix_tune(int32_t handle, int fd) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 #ifdef SO_NOSIGPIPE
   set_option(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
 #endif
-  if (tw_host.keep_alive_s == 0)
-    return;
-  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-#ifdef TCP_KEEPIDLE
-  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)tw_host.keep_alive_s);
-#endif
+  tw_keep_alive how = *tw_easy_keep_alive(tw_host.easy, handle);
+  if (how.idle_s == 0)
+    how.idle_s = (uint16_t)tw_host.keep_alive_s;
+  if (how.idle_s != 0)
+    set_keep_alive(fd, &how);
 }
 
 /* Begins an attempt; 0, or an error. */
@@ -54,8 +77,6 @@ static int32_t begin(tw_attempt *attempt) {
   int fd = tw_posix_socket(peer->at.any.sa_family, SOCK_STREAM);
   if (fd < 0)
     return tw_posix_error(errno);
-  if (peer->at.any.sa_family != AF_UNIX)
-    tw_posix_tune(fd);
   bool under_way = connect(fd, &peer->at.any, peer->size) == 0 || errno == EINPROGRESS || errno == EINTR;
   if (under_way && tw_poller_add(tw_host.poller, &attempt->watch, fd, TW_WRITABLE))
     return 0;
@@ -168,6 +189,8 @@ void tw_posix_attempt_ready(tw_watch *watch) {
     return;
   }
   sock->life = TW_LIFE_OPEN;
+  if (sock->kind == TW_SOCKET_TCP)
+    tw_posix_tune(sock->handle, watch->fd);
   tw_poller_move(tw_host.poller, watch, &sock->watch, 0);
   tw_posix_race_end(sock);
   tw_posix_update(sock);

@@ -142,11 +142,12 @@ static void take_in(int fd, int32_t listener, uint8_t kind) {
     tw_posix_gone(sock, error);
     return;
   }
-  if (kind == TW_SOCKET_TCP_LISTENER)
-    tw_posix_tune(fd);
   tw_easy_tell(tw_host.easy, twc_pump(tw_host.core)); /* "accepted" comes first, so that TLS finds its options */
-  if (tw_posix_is_same(handle, serial))
-    tw_easy_tell(tw_host.easy, twc_connected(tw_host.core, handle));
+  if (!tw_posix_is_same(handle, serial))
+    return;
+  if (kind == TW_SOCKET_TCP_LISTENER)
+    tw_posix_tune(handle, fd);
+  tw_easy_tell(tw_host.easy, twc_connected(tw_host.core, handle));
 }
 
 static int accept_one(int fd) {

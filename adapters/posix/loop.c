@@ -100,7 +100,7 @@ int32_t tw_posix_start(const tw_posix_options *options) {
   tw_host.limits = options->limits == NULL ? limits : *options->limits;
   tw_host.limits.stageBuffer = 0; /* for those who share no memory with the core */
   tw_host.backlog = options->backlog == 0 ? BACKLOG : (int)(options->backlog & LONGEST_MS);
-  tw_host.keep_alive_s = options->keep_alive_s;
+  tw_host.keep_alive_s = options->keep_alive_s < UINT16_MAX ? options->keep_alive_s : UINT16_MAX;
   tw_host.first_queued = TW_POSIX_NONE;
   tw_easy_options easy_options = {.listeners = options->listeners == 0 ? LISTENERS : options->listeners};
   if (tw_easy_need(&tw_host.limits, &easy_options) == 0 || tw_host.limits.sockets + tw_host.limits.webSockets == 0)
@@ -109,7 +109,8 @@ int32_t tw_posix_start(const tw_posix_options *options) {
     return refuse_start(TW_ERR_MEMORY);
   if (!make_poller())
     return refuse_start(tw_posix_error(errno));
-  static const tw_easy_host host = {.now_ms = now_ms, .resize = resize, .check_tls = check_tls};
+  static const tw_easy_host host = {
+      .now_ms = now_ms, .resize = resize, .check_tls = check_tls, .set_keep_alive = tw_posix_set_keep_alive};
   uint32_t need = twc_need(&tw_host.limits);
   tw_host.core = twc_init(tw_host.arena, need, &tw_host.limits, &tw_host);
   tw_host.easy = tw_easy_init(tw_host.easy_memory, tw_easy_need(&tw_host.limits, &easy_options), &tw_host.limits,

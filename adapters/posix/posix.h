@@ -148,8 +148,9 @@ void tw_posix_attempt_ready(tw_watch *watch);
 /* Closes the attempts that are under way. */
 void tw_posix_race_end(tw_sock *sock);
 
-/* Sets what every TCP connection has. */
-void tw_posix_tune(int fd);
+/* Sets the options of a TCP connection that is open. */
+void tw_posix_tune(int32_t handle, int fd);
+void tw_posix_set_keep_alive(void *host, int32_t handle, const tw_keep_alive *how);
 
 /* Delivers `error` as the socket's end in the next iteration. */
 void tw_posix_fail(tw_sock *sock, int32_t error);

@@ -209,9 +209,12 @@ int32_t tw_net_target(int32_t sock, char *text, size_t capacity) {
   return tw_easy_target(TW_EASY_NET, sock, text, capacity);
 }
 
+/* A call that says 1 has an end waiting for the next flush, which the loop does anyway. */
+static int32_t done(int32_t result) { return result < 0 ? tw_easy_refuse(result) : 0; }
+
 int32_t tw_easy_set_receiving(uint32_t kinds, int32_t handle, bool on) {
   FIND(handle, kinds);
-  return tw_easy_result(twc_set_receiving(easy->core, handle, on));
+  return done(twc_set_receiving(easy->core, handle, on));
 }
 
 int32_t tw_net_pause(int32_t sock) { return tw_easy_set_receiving(TW_EASY_NET, sock, false); }
@@ -219,12 +222,12 @@ int32_t tw_net_resume(int32_t sock) { return tw_easy_set_receiving(TW_EASY_NET, 
 
 int32_t tw_net_set_window(int32_t sock, uint32_t size) {
   FIND(sock, TCP);
-  return tw_easy_result(twc_set_window(easy->core, sock, size));
+  return done(twc_set_window(easy->core, sock, size));
 }
 
 int32_t tw_net_consumed(int32_t sock, uint32_t size) {
   FIND(sock, TCP);
-  return tw_easy_result(twc_consumed(easy->core, sock, size));
+  return done(twc_consumed(easy->core, sock, size));
 }
 
 int32_t tw_net_set_half_open(int32_t sock, bool on) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,12 +31,15 @@ static double milliseconds(void) {
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+static atomic_int looked_up;
+
 /* "slow-2-1.test": after a while, 127.0.0.2 and 127.0.0.1; words in it say nothing. A name without digits has no
  * address. */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
   (void)service;
   (void)hints;
   *result = NULL;
+  looked_up++;
   if (strncmp(name, "slow", 4) == 0)
     nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL);
   struct addrinfo **last = result;
@@ -224,8 +228,62 @@ static void test_slow(void) {
   nanosleep(&(struct timespec){.tv_sec = 2}, NULL); /* the last threads end, and leave nothing behind */
 }
 
+/* An address that needs longer than the delay still wins if the others fail: it is not given up for them. */
+static void test_late(void) {
+  int late, stuck[8];
+  uint16_t port = serve(&late, 2, 0, 0);
+  fill(stuck, 2, port);
+  start(5000);
+  int32_t sock = dial("late-2-1.test", port); /* nobody at the second, which is tried after 250 ms */
+  double started = milliseconds();
+  while (milliseconds() < started + 500)
+    tw_poll(20);
+  CHECK(seen.connected + seen.failed == 0);
+  for (int i = 0; i < 8; i++)
+    close(stuck[i]);
+  for (int fd; (fd = accept4(late, NULL, NULL, SOCK_NONBLOCK)) >= 0 && milliseconds() < started + 600;)
+    close(fd); /* room in the queue: the kernel's next SYN is answered */
+  outcome();
+  CHECK(seen.connected == 1 && strncmp(seen.remote, "127.0.0.2:", 10) == 0);
+  tw_net_close(sock);
+  tw_posix_stop();
+  close(late);
+}
+
+/* Look-ups that no socket waits for are taken back, and those that hang hold up only their own name. */
+static void test_abandoned(void) {
+  int fd;
+  uint16_t port = serve(&fd, 1, 0, 16);
+  start(5000);
+  char name[32];
+  looked_up = 0;
+  for (int i = 0; i < 40; i++) {
+    snprintf(name, sizeof name, "slow-%c%c-1.test", 'a' + i / 26, 'a' + i % 26);
+    int32_t sock = tw_net_tcp_connect(name, port);
+    CHECK(sock > 0);
+    tw_poll(0);
+    CHECK(tw_net_close(sock) == 0);
+  }
+  int32_t sock = dial("now-1.test", port);
+  CHECK(outcome() < 300 && seen.connected == 1);
+  tw_net_close(sock);
+  for (double until = milliseconds() + 600; milliseconds() < until;)
+    tw_poll(20);
+  CHECK(looked_up <= 41);
+  looked_up = 0;
+  for (int i = 0; i < 10; i++) {
+    sock = dial("shared-1.test", port);
+    CHECK(outcome() < 300 && seen.connected == 1);
+    tw_net_close(sock);
+  }
+  CHECK(looked_up == 1);
+  tw_posix_stop();
+  close(fd);
+  nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
+}
+
 int main(void) {
-  static void (*const tests[])(void) = {test_in_turn, test_silent, test_slow};
+  static void (*const tests[])(void) = {test_in_turn, test_silent, test_slow, test_abandoned, test_late};
   const unsigned count = sizeof tests / sizeof *tests;
   unsigned failed = 0;
   for (unsigned i = 0; i < count; i++) {

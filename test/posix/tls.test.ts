@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttps } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, type TLSSocket, TLSSocket as TlsSocket } from "node:tls";
@@ -257,6 +257,67 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       await driver.call("shutdown", sock); /* a line without an end: its end is that of the stream */
       await driver.hears(RegExp(`^disconnected ${sock} `));
     });
+  });
+
+  describe("the end of a stream", () => {
+    /** A server that does `then` with each connection once it has sent something. */
+    async function served(then: (socket: TLSSocket) => void, ...limits: string[]): Promise<[Driver, number]> {
+      const at = await tlsPeer(all.good, (socket) => {
+        socket.on("error", () => {});
+        socket.once("data", () => then(socket));
+      });
+      const driver = await Driver.start(folder, ...limits);
+      const sock = await driver.open("tcps", "localhost", at, ca());
+      await driver.hears(`connected ${sock}`);
+      return [driver, sock];
+    }
+    const under = (socket: TLSSocket): Socket => (socket as unknown as { _parent: Socket })._parent;
+
+    test("with close_notify is clean", async () => {
+      const [driver, sock] = await served((socket) => socket.end("bye"));
+      await driver.call("send", sock, "go");
+      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      expect(driver.events).toContain(`data ${sock} 3 ${hex("bye")}`);
+    });
+
+    test("without close_notify is ERR_ENDED, behind the data", async () => {
+      const [driver, sock] = await served((socket) => {
+        socket.write("bye");
+        setTimeout(() => under(socket).end(), 20);
+      });
+      await driver.call("send", sock, "go");
+      await driver.hears(`disconnected ${sock} ERR_ENDED unclean 0 -1`);
+      expect(driver.events).toContain(`data ${sock} 3 ${hex("bye")}`);
+    });
+
+    test("by a reset is ERR_RESET", async () => {
+      const [driver, sock] = await served((socket) => {
+        socket.write("bye");
+        setTimeout(() => under(socket).resetAndDestroy(), 20);
+      });
+      await driver.call("send", sock, "go");
+      await driver.hears(`disconnected ${sock} ERR_RESET unclean 0 -1`);
+    });
+
+    test.each(["recvBuffer=1024", "recvBuffer=65536"])("is not lost while reading is paused (%s)", async (limit) => {
+      const size = 7 * 1024 + 10;
+      const [driver, sock] = await served((socket) => socket.end(Buffer.alloc(size, "x")), limit);
+      await driver.call("pause", sock);
+      await driver.call("send", sock, "go");
+      await pause(150);
+      await driver.call("resume", sock);
+      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      await driver.receivedSize(sock, size);
+    });
+  });
+
+  test("a client and a server without a protocol in common fail, and nothing is read behind their lists", async () => {
+    const driver = await Driver.start(folder);
+    const listener = await driver.open("listens", HOST, 0, ...identity("good"), "alpn=mqtt");
+    await driver.hears(`connected ${listener}`);
+    const at = Number((await driver.call("local", listener)).split(":").pop());
+    const sock = await driver.open("tcps", "localhost", at, ca(), "alpn=h2", "alpn=x");
+    await driver.hears(`error ${sock} ERR_TLS 7 -1`);
   });
 
   describe("wss:", () => {
