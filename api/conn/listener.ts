@@ -3,6 +3,7 @@ import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
+import { atEndOfTurn } from "../../wasm/turn.ts";
 import { backlogOf, type ServerOptions, socketOptions, windowOf } from "./options.ts";
 import { Stream } from "./stream.ts";
 import { Waiter, WaitingList } from "./waiting.ts";
@@ -25,6 +26,8 @@ export class Listener<C extends Accepted> extends Endpoint {
   #ready: C[] = [];
   /** In the middle of a TLS handshake. */
   readonly #pending = new Set<Stream>();
+  /** Whether the application has asked for something that reports a failure to listen. */
+  observed = false;
   #listening = false;
   /** Why it accepts no more. */
   #end: TwinwireError | undefined;
@@ -38,11 +41,12 @@ export class Listener<C extends Accepted> extends Endpoint {
     this.#window = windowOf(options);
     this.#backlog = backlogOf(options);
     this.options = socketOptions({ ...options, backlog: this.#backlog });
-    /* Whoever accepts hears of it there. */
+    /* A failure that nobody asks for is reported by `#failed`. */
     this.#opened.promise.catch(() => {});
   }
 
   get opened(): Promise<void> {
+    this.observed = true;
     return this.#opened.promise;
   }
 
@@ -57,7 +61,7 @@ export class Listener<C extends Accepted> extends Endpoint {
 
   /** What opening it returned. */
   begun(result: number): void {
-    if (result < 0) this.stop(this.fault(result, { step: "open", cause: this.#engine.cause }));
+    if (result < 0) this.failed(this.fault(result, { step: "open", cause: this.#engine.cause }));
   }
 
   /** Takes the next connection. */
@@ -78,6 +82,7 @@ export class Listener<C extends Accepted> extends Endpoint {
 
   /** Where it listens. */
   localAddress(): string {
+    this.observed = true;
     if (this.#end !== undefined) throw this.#end;
     const found = this.#engine.address(this.handle, AddressOf.LOCAL);
     if (typeof found === "string") return found;
@@ -114,7 +119,19 @@ export class Listener<C extends Accepted> extends Endpoint {
 
   override disconnected(_ending: Ending): void {
     if (!this.released) this.#engine.close(this);
-    this.stop(this.#failure ?? this.fault("ERR_STATE", { step: "accept", reason: "the server has ended" }));
+    this.failed(this.#failure ?? this.fault("ERR_STATE", { step: "accept", reason: "the server has ended" }));
+  }
+
+  /**
+   * Stops because it can't listen, or no longer. As with node:net, that is never silent: unless the application asks for it
+   * within this loop iteration, it is an uncaught exception.
+   */
+  failed(error: TwinwireError): void {
+    if (this.#end !== undefined) return;
+    this.stop(error);
+    atEndOfTurn(() => {
+      if (!this.observed) report(error);
+    });
   }
 
   /** It accepts no more. Connections that nobody accepted are closed. */

@@ -24,6 +24,12 @@ export interface Place {
   readonly port: number;
 }
 
+/** Marks a failure to listen as asked for. @internal */
+export let observe: (server: Server<Conn>) => void;
+
+/** The connections of a server, for another one that serves them; a failure to listen is not asked for by that. @internal */
+export let connectionsOf: <C extends Conn>(server: Server<C>) => AsyncGenerator<C, void, undefined>;
+
 /** A server: `TcpServer` or `TlsServer`. */
 export abstract class Server<C extends Conn> {
   readonly #listener: Listener<C>;
@@ -39,16 +45,26 @@ export abstract class Server<C extends Conn> {
     this.#listener = listener;
     const step = "open";
     if (typeof name !== "string") {
-      listener.stop(listener.fault("ERR_ARGUMENT", { step, reason: `${path ? "path" : "host"} ${show(name)}` }));
+      listener.failed(listener.fault("ERR_ARGUMENT", { step, reason: `${path ? "path" : "host"} ${show(name)}` }));
     } else if (!isInt32(port)) {
-      listener.stop(listener.fault("ERR_PORT", { step, reason: `port ${show(port)}` }));
+      listener.failed(listener.fault("ERR_PORT", { step, reason: `port ${show(port)}` }));
     } else {
       if (tls !== undefined) engine.setTls(listener, tls);
       listener.begun(engine.listen(listener, kind, name, port));
     }
   }
 
-  /** Fulfilled once it listens, rejected if it can't. Nobody has to await it. */
+  static {
+    observe = (server) => {
+      server.#listener.observed = true;
+    };
+    connectionsOf = (server) => server.#connections();
+  }
+
+  /**
+   * Fulfilled once it listens, rejected if it can't. If neither this, `accept`, `addr` nor a loop is asked for, a failure to
+   * listen is an uncaught exception.
+   */
   get opened(): Promise<void> {
     return this.#listener.opened;
   }
@@ -64,6 +80,7 @@ export abstract class Server<C extends Conn> {
    * @throws TwinwireError what kept it from listening; ERR_STATE once it is closed; ERR_ABORTED.
    */
   accept(options?: WaitOptions): Promise<C> {
+    this.#listener.observed = true;
     if (options === undefined) return this.#listener.accept(undefined);
     return waiting("accept", options, (signal) => this.#listener.accept(signal));
   }
@@ -110,9 +127,14 @@ export abstract class Server<C extends Conn> {
    * for await (const conn of server) serve(conn);
    * ```
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<C, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<C, void, undefined> {
+    this.#listener.observed = true;
+    return this.#connections();
+  }
+
+  async *#connections(): AsyncGenerator<C, void, undefined> {
     for (;;) {
-      const conn = await this.accept().catch((error: TwinwireError) => this.#unlessClosed(error));
+      const conn = await this.#listener.accept(undefined).catch((error: TwinwireError) => this.#unlessClosed(error));
       if (conn === undefined) return;
       yield conn;
     }

@@ -1,6 +1,6 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { Conn } from "../conn/conn.ts";
-import type { Server } from "../conn/server.ts";
+import { connectionsOf, observe, type Server } from "../conn/server.ts";
 import { callback, OptionSet } from "../internal/options.ts";
 import { duration, readOptions } from "./options.ts";
 import type { IncomingRequest } from "./receive.ts";
@@ -59,8 +59,7 @@ const closeOptions = new OptionSet<HttpCloseOptions>({ graceMs: duration });
 export class HttpServer {
   /** Where connections come from. */
   readonly server: Server<Conn>;
-  /** Settled when it accepts no more; rejected if the server could not listen. Nobody has to await it. */
-  readonly done: Promise<void>;
+  readonly #done: Promise<void>;
   readonly #handler: HttpHandler;
   readonly #options: ServeOptions;
   readonly #sessions = new Set<Session>();
@@ -73,8 +72,17 @@ export class HttpServer {
     this.server = server;
     this.#handler = handler;
     this.#options = { ...checked, idleTimeoutMs: checked.idleTimeoutMs ?? IDLE_MS };
-    this.done = this.#accept();
-    this.done.catch(() => {});
+    this.#done = this.#accept();
+    this.#done.catch(() => {});
+  }
+
+  /**
+   * Fulfilled when it accepts no more; rejected if the server could not listen. If nobody asks for this or for
+   * `server.opened`, a failure to listen is an uncaught exception.
+   */
+  get done(): Promise<void> {
+    observe(this.server);
+    return this.#done;
   }
 
   /** Connections that are open. */
@@ -107,7 +115,7 @@ export class HttpServer {
   }
 
   async #accept(): Promise<void> {
-    for await (const conn of this.server) {
+    for await (const conn of connectionsOf(this.server)) {
       const session = new Session(conn, this.#handler, this.#options);
       this.#sessions.add(session);
       if (this.#closing) session.stop();

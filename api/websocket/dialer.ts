@@ -203,6 +203,7 @@ export class ClientDialer implements Dialer {
       return;
     }
     attempt.link = link;
+    link.limitReading();
     this.#session.linkStarted(link);
     const handle = result;
     const report = this.#options.onResponse !== undefined || (this.#options.maxRedirects ?? 0) > 0;

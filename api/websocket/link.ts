@@ -94,8 +94,13 @@ export class Link extends Endpoint implements Sink {
     return this.#lastStats ?? this.engine.stats(this.handle) ?? NO_STATS;
   }
 
+  /** To be called before anything is received: messages may come in one segment with the handshake. */
+  limitReading(): void {
+    this.engine.setWindow(this.handle, WINDOW);
+  }
+
   override connected(): void {
-    const { engine, handle } = this;
+    const { engine } = this;
     const { compression, server } = this.#options;
     const { deflate } = this;
     const host = engine.deflateHost;
@@ -104,7 +109,6 @@ export class Link extends Endpoint implements Sink {
       this.#inbound = this.#newInbound();
     }
     this.#opened = true;
-    engine.setWindow(handle, WINDOW);
     /* Whoever awaited the opening may begin to listen before the first message is told, though both came at once. */
     this.#inbound.hold();
     atEndOfTurn(() => this.#inbound.release());
@@ -232,7 +236,12 @@ export class Link extends Endpoint implements Sink {
   giveUp(): void {
     this.#ended = true;
     this.#lastStats ??= this.handle === NONE ? undefined : this.engine.stats(this.handle);
-    if (!this.released && this.handle !== NONE) this.engine.close(this);
+    if (!this.released && this.handle !== NONE) {
+      this.unsent = Math.max(0, this.engine.buffered(this.handle));
+      /* What never opened has nothing to deliver. */
+      if (this.#opened) this.engine.close(this);
+      else this.engine.abort(this);
+    }
     this.#inbound.drop();
     this.#codec?.close();
   }

@@ -26,6 +26,8 @@ export class Outbound {
   #items: Outgoing[] = [];
   #running = false;
   #leaving = false;
+  /** Whether a byte of what was received is kept back. */
+  #holds = false;
   /** Bytes that wait here. */
   #queued = 0;
   /** Payload that the engine took since it last had nothing. */
@@ -64,6 +66,7 @@ export class Outbound {
   detach(keep: boolean, error: TwinwireError, unsent: number): void {
     this.#lost += Math.min(this.#given, unsent);
     this.#link = undefined;
+    this.#holds = false;
     this.#given = 0;
     const kept = keep ? this.#items.filter((item) => !item.begun) : [];
     for (const item of this.#items) if (!kept.includes(item)) this.#giveUp(item, error);
@@ -122,6 +125,18 @@ export class Outbound {
     this.#run();
   }
 
+  /**
+   * A message that is being compressed, or a Blob that is being read, is not known to the core, which would let a close of
+   * the peer's pass it: one byte of what was received stays unconsumed until it has been handed over.
+   *
+   * @returns the part of `credit` that can be reported as consumed now.
+   */
+  hold(credit: number): number {
+    if (credit === 0 || this.#holds || this.#items[0]?.isOpenEnded !== false) return credit;
+    this.#holds = true;
+    return credit - 1;
+  }
+
   /** Takes out what has not begun to be sent. Returns whether it did. */
   remove(item: Outgoing): boolean {
     if (item.begun || !this.#items.includes(item)) return false;
@@ -175,6 +190,10 @@ export class Outbound {
       if (!this.#advance(item, this.#link)) break;
     }
     this.#running = false;
+    if (this.#holds && this.#items[0]?.isOpenEnded !== false) {
+      this.#holds = false;
+      this.#link?.consumed(1);
+    }
     if (this.#items.length > 0) return;
     for (let waiter = this.#drained.shift(); waiter !== undefined; waiter = this.#drained.shift()) waiter.resolve();
   }

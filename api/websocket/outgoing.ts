@@ -20,6 +20,8 @@ export interface Outgoing {
   readonly size: number;
   /** Whether a part of it has been handed over. */
   readonly begun: boolean;
+  /** Whether the application has still to give the rest of it. */
+  readonly isOpenEnded: boolean;
   /** The next piece, the same until it was handed over; `undefined`: it waits, and calls `Outbound.changed`. */
   next(link: Link, outbound: Outbound): Piece | undefined;
   /** The piece was handed over. Returns whether it was the last. */
@@ -43,6 +45,7 @@ function bytesOf(data: string | Uint8Array): Uint8Array {
 
 /** A message that is known from the start, but for what a Blob has to be asked for. */
 export class Whole implements Outgoing {
+  readonly isOpenEnded = false;
   readonly #text: boolean;
   readonly waiter: Waiter<void> | undefined;
   #data: string | Uint8Array | undefined;
@@ -166,6 +169,7 @@ interface Chunk {
 
 /** A message that is given fragment by fragment. What is sent behind it waits until it is whole. */
 export class Fragments implements Outgoing {
+  readonly isOpenEnded = true;
   begun = false;
   #text: boolean | undefined;
   #chunks: Chunk[] = [];

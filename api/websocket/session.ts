@@ -58,8 +58,6 @@ export class Session implements LinkOwner {
   #link: Link | undefined;
   #opened: Waiter<void> | undefined;
   #failure: TwinwireError | undefined;
-  /** The last error for which an event was dispatched. */
-  #reported: TwinwireError | undefined;
   readonly #closed = new Waiter<CloseInfo>();
   #cancelClose: (() => void) | undefined;
   readonly #timers = new Set<Timer>();
@@ -73,7 +71,7 @@ export class Session implements LinkOwner {
     this.#origin = origin;
     this.options = options;
     this.mailbox = new Mailbox(WINDOW, (credit) => {
-      this.#link?.consumed(credit);
+      this.#link?.consumed(this.outbound.hold(credit));
       this.#link?.resume();
     });
   }
@@ -137,7 +135,7 @@ export class Session implements LinkOwner {
       this.#handle(this.onMessage, message, credit);
     } else {
       this.dispatch(messageEvent(this.#data(message), this.#origin));
-      this.#link?.consumed(credit);
+      this.#link?.consumed(this.outbound.hold(credit));
     }
   }
 
@@ -159,7 +157,10 @@ export class Session implements LinkOwner {
 
   linkClosing(error: TwinwireError | undefined): void {
     if (this.readyState === ReadyState.OPEN) this.readyState = ReadyState.CLOSING;
-    if (error !== undefined) this.#report(error);
+    if (error === undefined) return;
+    /* RFC 6455 7.1.7: who fails a connection need not wait for the peer. The engine closes it within closeTimeoutMs. */
+    this.#link?.giveUp();
+    this.linkEnded({ code: ABNORMAL, reason: "", wasClean: false, error }, true);
   }
 
   linkEnded(info: CloseInfo, opened: boolean): void {
@@ -192,7 +193,7 @@ export class Session implements LinkOwner {
       this.#leaveLink(true, info);
     } else {
       this.#awaitNext(info, opened);
-      if (info.error !== undefined) this.#report(info.error);
+      if (info.error !== undefined) this.dispatch(errorEvent(info.error));
       if (opened) this.dispatch(closeEvent(info));
     }
   }
@@ -208,7 +209,7 @@ export class Session implements LinkOwner {
     this.mailbox.end(this.#closedByUs ? null : (info.error ?? null));
     this.#opened?.reject(info.error ?? this.#overFault());
     this.#closed.resolve(info);
-    if (info.error !== undefined) this.#report(info.error);
+    if (info.error !== undefined) this.dispatch(errorEvent(info.error));
     this.dispatch(closeEvent(info));
   }
 
@@ -269,13 +270,6 @@ export class Session implements LinkOwner {
     this.target?.dispatchEvent(event);
   }
 
-  /** An error is reported when it occurs; the end of its connection may follow much later. */
-  #report(error: TwinwireError): void {
-    if (error === this.#reported) return;
-    this.#reported = error;
-    this.dispatch(errorEvent(error));
-  }
-
   #overFault(): TwinwireError {
     return this.fault("ERR_STATE", "it is closed");
   }
@@ -298,7 +292,9 @@ export class Session implements LinkOwner {
   /** A promise that the application returns keeps its place in the window until it is settled. */
   #handle(onMessage: (message: string | Uint8Array) => unknown, message: string | Uint8Array, credit: number): void {
     const link = this.#link;
-    const done = (): void => link?.consumed(credit);
+    const done = (): void => {
+      if (link === this.#link) link?.consumed(this.outbound.hold(credit));
+    };
     try {
       const result = onMessage(message);
       if (isThenable(result)) {

@@ -95,7 +95,7 @@ export class Connection implements CompatOwner {
       if (typeof message === "string") this.emit("message", Buffer.from(message), false);
       else this.emit("message", this.#binary(message as Uint8Array<ArrayBuffer>), true);
     }
-    this.link?.consumed(credit);
+    this.link?.consumed(this.outbound.hold(credit));
   }
 
   linkHasRoom(): boolean {

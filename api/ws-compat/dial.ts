@@ -141,6 +141,7 @@ export class Dial implements Opening {
       return;
     }
     this.#connection.link = link;
+    link.limitReading();
     const handle = result;
     const flags = WsOption.REPORT_HEAD | (autoPong ? 0 : WsOption.NO_AUTO_PONG);
     result = engine.setWsOptions(handle, flags, maxMessage, maxFragments);

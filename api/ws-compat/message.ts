@@ -23,6 +23,7 @@ export function flagsOf({ text, part, final }: Framing): number {
 
 /** What `send` was given and could not go out at once. `done` is called once, when the engine has taken all of it. */
 export class Message implements Outgoing {
+  readonly isOpenEnded = false;
   readonly #framing: Framing;
   readonly #done: (error?: Error) => void;
   #data: string | Uint8Array;

@@ -89,6 +89,7 @@ function begin(acceptance: Acceptance, adopted: Adopted): void {
   atEndOfTurn(() => {
     if (ws.readyState !== ws.CLOSED) acceptance.open(ws);
   });
+  link.limitReading();
   link.connected();
 }
 

@@ -102,6 +102,7 @@ export class WebSocketServer {
    * @throws TwinwireError ERR_STATE once it is closed; what kept it from listening.
    */
   accept(): Promise<ServerSocket> {
+    this.opened.catch((error: TwinwireError) => this.#clients.stop(error));
     return this.#clients.next();
   }
 

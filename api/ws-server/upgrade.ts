@@ -82,6 +82,7 @@ export function accept(request: IncomingRequest, options: CheckedUpgrade): Serve
     engine.setHeartbeat(handle, options.heartbeat.intervalMs, options.heartbeat.timeoutMs);
   }
   const socket = new ServerSocket(session, request, remote);
+  link.limitReading();
   link.connected();
   if (rest.length > 0) engine.unread(handle, rest);
   return socket;

@@ -170,7 +170,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
       const log = record(ws);
       await nextEvent(ws, "close");
       await pause(10);
-      expect(log).toEqual(["error 2", "close 3 1006 '' unclean"]);
+      expect(log).toEqual(["error 3", "close 3 1006 '' unclean"]);
     }
   });
 
@@ -300,7 +300,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
     expect(ws.readyState).toBe(2);
     if (ours) expect(log).toEqual([]); /* the standard tells it in a task of its own */
     await close;
-    expect(log).toEqual(["error 2", "close 3 1006 '' unclean"]);
+    expect(log).toEqual(["error 3", "close 3 1006 '' unclean"]);
   });
 
   test("the reason is the peer's, also when it answers", async () => {
@@ -357,7 +357,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
       socket.end(Buffer.from(frame));
       await nextEvent(ws, "close");
       await pause(5);
-      expect(log).toEqual(["error 2", "close 3 1006 '' unclean"]);
+      expect(log).toEqual(["error 3", "close 3 1006 '' unclean"]);
     }
   });
 
@@ -370,7 +370,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
     const ws = new WebSocket(deaf.url, "chat");
     const log = record(ws);
     await nextEvent(ws, "close");
-    expect(log).toEqual(["error 2", "close 3 1006 '' unclean"]);
+    expect(log).toEqual(["error 3", "close 3 1006 '' unclean"]);
   });
 
   test("handlers: the attribute, its place, its this", async () => {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { http, limits, TcpServer, upgrade, WebSocketServer, type WebSocketServerOptions } from "twinwire";
 import { startChild } from "../../support/child.ts";
-import { atEnd, endPeers } from "../../support/peers.ts";
+import { atEnd, endPeers, tcpPeer } from "../../support/peers.ts";
 import { pause, until, within } from "../../support/wait.ts";
 import { thrown } from "../support.ts";
 import { handshake, nextOf, RawClient, serve, urlOf, wsClient } from "./support.ts";
@@ -216,5 +216,19 @@ describe("without onError, in a process of its own", () => {
       await server.close();
     `);
     expect(lines.sort()).toEqual(["uncaught connection", "uncaught message", "uncaught promise"]);
+  });
+
+  test("a port that is taken ends the program, unless it asks what came of it", async () => {
+    const { port } = await tcpPeer(() => {});
+    const make = `const server = new WebSocketServer("127.0.0.1", ${port});\n`;
+    const [, silent] = await run(make);
+    expect(silent).not.toBe(0);
+    for (const observe of [
+      "server.opened.catch((error) => console.log(error.code));",
+      "server.accept().catch((error) => console.log(error.code));",
+      "try { for await (const socket of server); } catch (error) { console.log(error.code); }",
+    ]) {
+      expect(await run(make + observe)).toEqual([["ERR_IN_USE"], 0]);
+    }
   });
 });
