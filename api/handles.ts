@@ -10,13 +10,19 @@ export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
 export { type Host, limits, useHost } from "../wasm/host.ts";
 export type { Stats } from "../wasm/memory.ts";
 export type { Pem, TlsOptions } from "../wasm/socket-options.ts";
-export type { Bytes } from "./handles/arguments.ts";
-export type { Done, HandleState, ListenerOptions } from "./handles/common.ts";
-export type { EventContext } from "./handles/context.ts";
-export { defineEvent, type EventType, type FieldType, type Listener, on, type Shape } from "./handles/define-event.ts";
+export { type Done, type HandleState, type ListenerOptions, lastError } from "./handles/calls.ts";
 export type * from "./handles/events.ts";
-export { lastError } from "./handles/failure.ts";
+export {
+  defineEvent,
+  type EventContext,
+  type EventType,
+  type FieldType,
+  type Listener,
+  on,
+  type Shape,
+} from "./handles/listeners.ts";
 export * as net from "./handles/net.ts";
 export * as runtime from "./handles/runtime.ts";
 export * as ws from "./handles/ws.ts";
-export type { WsOpenOptions } from "./handles/ws-options.ts";
+export type { WsOpenOptions } from "./handles/ws-request.ts";
+export type { Bytes } from "./internal/arguments.ts";

@@ -66,6 +66,9 @@ export abstract class Endpoint {
     return undefined;
   }
 
+  /** A connection that `accepted` returned an endpoint for has its handle. Nothing was delivered to it yet. */
+  registered(_connection: Endpoint): void {}
+
   /** What `startTls` began is done: what follows is protected. */
   secured(): void {}
 

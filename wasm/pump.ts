@@ -302,6 +302,11 @@ export class Pump implements PortEvents {
     }
     endpoint.tls ??= listener?.tls;
     this.endpoints.add(endpoint, handle);
+    try {
+      listener?.registered(endpoint);
+    } catch (error) {
+      report(error);
+    }
   }
 
   /** Writes what was queued and sets the timer. */

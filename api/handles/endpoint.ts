@@ -2,16 +2,15 @@ import { FOREVER, type Kind } from "../../wasm/abi.gen.ts";
 import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
-import { Channel, Form } from "./channel.ts";
-import { EventContext } from "./context.ts";
 import type { Disconnect, Failure } from "./events.ts";
+import { Channel, EventContext, Form } from "./listeners.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * A handle of this door: listeners by event. `S` is how its structs name the handle: `{ sock }` or `{ conn }`.
+ * A handle of this API: its listeners by event. `S` is the struct that names the handle: `{ sock }` or `{ conn }`.
  */
-export abstract class DoorEndpoint<S extends object> extends Endpoint {
+export abstract class HandleEndpoint<S extends object> extends Endpoint {
   readonly engine: Engine;
   #connected: Channel | undefined;
   #disconnected: Channel | undefined;
@@ -47,17 +46,17 @@ export abstract class DoorEndpoint<S extends object> extends Endpoint {
   }
 
   override connected(): void {
-    this.#connected?.tell(this.context(), this.self(), this.self());
+    this.#connected?.emit(this.context(), this.self(), this.self());
   }
 
   override disconnected({ code, clean, unsent, retryMs }: Ending): void {
     const retry = retryMs === FOREVER ? -1 : retryMs;
     const event: S & Disconnect = { ...this.self(), code: Math.max(0, code), clean, unsent, retryMs: retry };
-    this.#disconnected?.tell(this.context(), this.self(), event);
+    this.#disconnected?.emit(this.context(), this.self(), event);
   }
 
   override drain(): void {
-    this.#drain?.tell(this.context(), undefined, this.self());
+    this.#drain?.emit(this.context(), undefined, this.self());
   }
 
   override error(make: () => TwinwireError, retryMs: number): void {
@@ -65,7 +64,7 @@ export abstract class DoorEndpoint<S extends object> extends Endpoint {
     const error = make();
     const event: S & Failure = { ...this.self(), code: error.code, message: error.message, error };
     if (retryMs !== FOREVER) event.retryMs = retryMs;
-    this.#error.tell(this.context(), undefined, event);
+    this.#error.emit(this.context(), undefined, event);
   }
 
   /** The context of an event without bytes. */

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 
-/** The struct shapes of the `net` events, as a program declares them. */
+/** The structs of the `net` events, as a program declares them. */
 export interface NetEvents {
   connected: { sock: number };
   disconnected: { sock: number };
@@ -9,7 +9,7 @@ export interface NetEvents {
   datagram: { data: string; addr: string; port: number };
 }
 
-/** The struct shapes of the `ws` events, as a program declares them. */
+/** The structs of the `ws` events, as a program declares them. */
 export interface WsEvents {
   connected: { conn: number };
   disconnected: { conn: number };
@@ -20,7 +20,10 @@ export interface WsEvents {
 export interface Disconnect {
   /** WebSocket: the close code, 1006 without a close frame. TCP: 0. */
   code: number;
-  /** Whether the end was orderly: both close frames were exchanged, or the stream ended without an error. */
+  /**
+   * Whether the end was orderly: both close frames were exchanged, or the stream ended without an error. A TLS stream that
+   * the peer ends first is not reported as clean where the runtime hides whether it was cut off.
+   */
   clean: boolean;
   /** Bytes that had been queued and were never written. */
   unsent: number;
@@ -28,7 +31,7 @@ export interface Disconnect {
   retryMs: number;
 }
 
-/** An attempt or a connection failed. Nothing needs to listen to it. */
+/** An attempt or a connection failed. No listener is required. */
 export interface Failure {
   /** A code of the error table. */
   code: ErrorCode;
@@ -40,24 +43,29 @@ export interface Failure {
   retryMs?: number;
 }
 
-/** What plain functions get from the events of a `net` handle. */
+/** The events of a `net` handle, as plain functions get them. */
 export interface NetListenerEvents {
   connected: { sock: number };
   disconnected: { sock: number } & Disconnect;
   data: { data: string };
   datagram: { data: string; addr: string; port: number };
-  /** What was refused for want of room fits now. */
+  /**
+   * A listener has a new connection. Add listeners for `sock` here: its `connected` follows. A connection is closed if no
+   * plain function listens to this event.
+   */
+  accepted: { sock: number; listener: number };
+  /** What was refused for lack of room fits now. */
   drain: { sock: number };
   error: { sock: number } & Failure;
 }
 
-/** What plain functions get from the events of a `ws` handle. */
+/** The events of a `ws` handle, as plain functions get them. */
 export interface WsListenerEvents {
   connected: { conn: number };
   disconnected: { conn: number } & Disconnect;
   /** Text of a text message, bytes of a binary one. */
   message: { message: string | Uint8Array };
-  /** What was refused for want of room fits now. */
+  /** What was refused for lack of room fits now. */
   drain: { conn: number };
   error: { conn: number } & Failure;
   /** The peer's close frame came. */
@@ -67,24 +75,24 @@ export interface WsListenerEvents {
   pong: { conn: number; data: Uint8Array };
 }
 
-/** What plain functions get that ask for bytes. */
+/** The events with data, as plain functions get them that ask for bytes. */
 export interface NetByteEvents {
   data: { data: Uint8Array };
   datagram: { data: Uint8Array; addr: string; port: number };
 }
 
-/** What plain functions get if it is not known before whether they ask for bytes. */
+/** The same where `binary` is not known at compile time. */
 export interface NetEitherEvents {
   data: { data: string | Uint8Array };
   datagram: { data: string | Uint8Array; addr: string; port: number };
 }
 
-/** What plain functions get that ask for bytes. */
+/** The same with `{ binary: true }`. */
 export interface WsByteEvents {
   message: { message: Uint8Array };
 }
 
-/** What plain functions get that ask for text. */
+/** The same with `{ text: true }`. */
 export interface WsTextEvents {
   message: { message: string };
 }

@@ -1,17 +1,17 @@
-/** TCP and UDP sockets as numbers and events. */
-import { AddressOf, Kind } from "../../wasm/abi.gen.ts";
+/** TCP, Unix and UDP sockets as numbers and events. */
+import { AddressOf, Kind, SocketKind } from "../../wasm/abi.gen.ts";
 import type { Endpoint } from "../../wasm/endpoint.ts";
 import { defaultEngine, defaultPort, openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
-import { type Bytes, isInt32, show, toPayload } from "./arguments.ts";
-import type { Done, HandleState, ListenerOptions } from "./common.ts";
-import * as common from "./common.ts";
-import type { EventType, Listener } from "./define-event.ts";
+import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
+import type { Done, HandleState, ListenerOptions } from "./calls.ts";
+import * as common from "./calls.ts";
+import { refuse } from "./calls.ts";
 import type { NetByteEvents, NetEitherEvents, NetEvents, NetListenerEvents } from "./events.ts";
-import { refuse } from "./failure.ts";
-import { TcpEndpoint, UdpEndpoint } from "./net-endpoint.ts";
+import type { EventType, Listener } from "./listeners.ts";
+import { ListenerEndpoint, TcpEndpoint, UdpEndpoint } from "./net-endpoints.ts";
 
-/** Sockets of whatever door: what asks for no listener works on all of them. */
+/** Sockets of every API: calls that need no listener work on all of them. */
 function find(handle: number): Endpoint | undefined {
   const found = openedEngine()?.find(handle);
   return found === undefined || found.kind === Kind.WS ? undefined : found;
@@ -32,12 +32,58 @@ function find(handle: number): Endpoint | undefined {
 export function tcpConnect(host: string, port: number): number {
   if (typeof host !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `host ${show(host)}` });
   if (typeof port !== "number") return refuse("ERR_ARGUMENT", { step: "open", reason: `port ${show(port)}` });
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const address = hostAndPort(host, port);
   if (!isInt32(port)) return refuse("ERR_PORT", { step: "open", address });
   return open((engine) => {
     const endpoint = new TcpEndpoint(engine, Kind.TCP, address);
     return engine.tcpConnect(endpoint, host, port);
   }, address);
+}
+
+/**
+ * Connects to the Unix stream socket at a path and returns at once. As `tcpConnect`; the events are the same.
+ *
+ * @param path 1 to 107 bytes.
+ * @returns a handle, valid until `close`; or -1: ERR_ARGUMENT, ERR_PATH, ERR_LIMIT, ERR_MEMORY, ERR_UNSUPPORTED.
+ */
+export function unixConnect(path: string): number {
+  if (typeof path !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `path ${show(path)}` });
+  return open((engine) => engine.unixConnect(new TcpEndpoint(engine, Kind.TCP, path), path), path);
+}
+
+/**
+ * Listens for TCP connections and returns at once. `connected` follows once it listens, or `error` and `disconnected` if
+ * it can't; then `accepted` for each connection.
+ *
+ * ```ts
+ * const listener = net.tcpListen("127.0.0.1", 0);
+ * net.on(listener, "connected", (e) => console.log(net.localAddr(e.sock)));
+ * net.on(listener, "accepted", (e) => {
+ *   net.on(e.sock, "data", (event, { handle }) => net.send(handle, event.data));
+ * });
+ * ```
+ *
+ * @param host a local host name or literal address; `""`: every address.
+ * @param port 0 to 65535; 0 for any free one, which `localAddr` returns.
+ * @returns a handle, valid until `close`; or -1: ERR_ARGUMENT, ERR_PORT, ERR_LIMIT, ERR_MEMORY, ERR_UNSUPPORTED.
+ */
+export function tcpListen(host: string, port: number): number {
+  if (typeof host !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `host ${show(host)}` });
+  if (typeof port !== "number") return refuse("ERR_ARGUMENT", { step: "open", reason: `port ${show(port)}` });
+  const address = hostAndPort(host, port);
+  if (!isInt32(port)) return refuse("ERR_PORT", { step: "open", address });
+  return listen(SocketKind.TCP_LISTENER, host, port, address);
+}
+
+/**
+ * Listens at the path of a Unix stream socket. As `tcpListen`.
+ *
+ * @param path 1 to 107 bytes. Nothing may exist there: ERR_IN_USE.
+ * @returns a handle, valid until `close`; or -1: ERR_ARGUMENT, ERR_PATH, ERR_LIMIT, ERR_MEMORY, ERR_UNSUPPORTED.
+ */
+export function unixListen(path: string): number {
+  if (typeof path !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `path ${show(path)}` });
+  return listen(SocketKind.UNIX_LISTENER, path, 0, path);
 }
 
 /**
@@ -93,7 +139,7 @@ export function udpSendTo(sock: number, ip: string, port: number, data: string |
   if (typeof ip !== "string" || typeof port !== "number" || payload === undefined) {
     return refuse("ERR_ARGUMENT", { step: "send", reason: `ip ${show(ip)}, port ${show(port)}, data ${show(data)}` });
   }
-  const address = `${ip}:${port}`;
+  const address = hostAndPort(ip, port);
   if (!isInt32(port)) return refuse("ERR_PORT", { step: "send", address });
   const engine = defaultEngine();
   const result = engine.udpSendTo(sock, ip, port, payload);
@@ -102,8 +148,8 @@ export function udpSendTo(sock: number, ip: string, port: number, data: string |
 
 /**
  * Binds an event of a socket to a declared event type, or to a plain function. TCP has `connected`, `disconnected`,
- * `data`, `drain`, `error`; UDP has `datagram`, `drain`, `error`. Events come on a later turn, so it may be called after
- * opening.
+ * `data`, `drain`, `error`; a listener `connected`, `disconnected`, `accepted`, `error`; UDP `datagram`, `drain`, `error`.
+ * Events come in a later iteration of the event loop, so it may be called after opening.
  *
  * @returns 0, or -1: ERR_EVENT (no such event, or the type is declared otherwise), ERR_HANDLE, ERR_ARGUMENT.
  */
@@ -131,10 +177,10 @@ export function on(sock: number, event: string, target: unknown, options?: Liste
 }
 
 /**
- * Takes a function or a declared event type off an event again, from the next event on; what was added more than once
- * goes one by one, the latest first.
+ * Removes a function or a declared event type from an event, from the next event on. What was added more than once is
+ * removed one by one, the latest first.
  *
- * @returns 0, or -1: ERR_ARGUMENT if it is not there, ERR_EVENT, ERR_HANDLE.
+ * @returns 0, or -1: ERR_ARGUMENT if it was not added, ERR_EVENT, ERR_HANDLE.
  */
 export function off<K extends keyof NetEvents>(sock: number, event: K, type: EventType<NetEvents[K]>): Done;
 export function off(sock: number, event: keyof NetListenerEvents, listener: Listener<never>): Done;
@@ -184,7 +230,7 @@ export function stats(sock: number): Stats | undefined {
   return common.stats(find(sock), sock);
 }
 
-/** Stops receiving; the peer feels it. Returns 0, or -1: ERR_HANDLE. */
+/** Stops receiving; the peer is held back by TCP. Returns 0, or -1: ERR_HANDLE. */
 export function pause(sock: number): Done {
   return common.setReceiving(find(sock), sock, false);
 }
@@ -218,4 +264,15 @@ function open(run: (engine: ReturnType<typeof defaultEngine>) => number, address
   const engine = defaultEngine();
   const result = run(engine);
   return result < 0 ? refuse(result, { step: "open", address, cause: engine.cause }) : result;
+}
+
+function listen(kind: SocketKind, name: string, port: number, address: string): number {
+  return open((engine) => {
+    return engine.listen(new ListenerEndpoint(engine, Kind.LISTENER, address), kind, name, port);
+  }, address);
+}
+
+/** A host and a port as text; an IPv6 address in brackets. */
+function hostAndPort(host: string, port: number): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]:${port}` : `${host}:${port}`;
 }

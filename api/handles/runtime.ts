@@ -1,9 +1,8 @@
-/** The life of a program that lives by events. */
+/** How long the process runs. */
 
 import { openedEngine } from "../../wasm/host.ts";
-import { isInt32, show } from "./arguments.ts";
-import type { Done } from "./common.ts";
-import { refuse } from "./failure.ts";
+import { isInt32, show } from "../internal/arguments.ts";
+import { type Done, refuse } from "./calls.ts";
 
 /** The longest time that a timer takes: 31 bits of milliseconds. */
 const LONGEST_MS = 2_147_483_647;

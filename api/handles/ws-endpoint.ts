@@ -3,39 +3,40 @@ import type { Ending } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
-import { Codec, type Compression } from "../internal/deflate.ts";
+import { Codec } from "../internal/deflate.ts";
 import { closeCodeOf, Inbound, type Message, type Sink, WINDOW } from "../websocket/inbound.ts";
-import { Channel, Form } from "./channel.ts";
-import { EventContext } from "./context.ts";
-import { DoorEndpoint } from "./endpoint.ts";
+import { HandleEndpoint } from "./endpoint.ts";
 import type { WsByteEvents, WsEvents, WsListenerEvents } from "./events.ts";
+import { Channel, EventContext, Form } from "./listeners.ts";
 import type { WsRequest } from "./ws-request.ts";
 
-/** A WebSocket of the handle door. */
-export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
+/** A WebSocket of the handle API. */
+export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Sink {
   #message: Channel | undefined;
   #closing: Channel | undefined;
   #ping: Channel | undefined;
   #pong: Channel | undefined;
   /** Made when a message comes in parts, or compression was agreed upon. */
   #inbound: Inbound | undefined;
-  /** Whether the core is told what was used up. */
+  /** Whether the core has a window and is to be given credit. */
   #windowed = false;
-  readonly #compression: Compression | undefined;
   readonly #request: WsRequest;
+  /** From `connected` to `disconnected`. */
+  #open = false;
 
-  constructor(engine: Engine, address: string, request: WsRequest, compression: Compression | undefined) {
+  constructor(engine: Engine, address: string, request: WsRequest) {
     super(engine, Kind.WS, address);
     this.#request = request;
-    this.#compression = compression;
   }
 
   override connected(): void {
-    const parameters = this.#compression === undefined ? 0 : this.engine.deflate(this.handle);
+    const { compression } = this.#request;
+    const parameters = compression === undefined ? 0 : this.engine.deflate(this.handle);
     const host = this.engine.deflateHost;
-    if (this.#compression !== undefined && parameters > 0 && host !== undefined) {
-      this.#inbound = this.#newInbound(new Codec(host, parameters, this.#compression, false));
-      /* While messages wait to be inflated, no more are to come. */
+    this.#open = true;
+    if (compression !== undefined && parameters > 0 && host !== undefined) {
+      this.#inbound = this.#newInbound(new Codec(host, parameters, compression, false));
+      /* While messages wait to be inflated, no more are received. */
       this.engine.setWindow(this.handle, WINDOW);
       this.#windowed = true;
     }
@@ -84,7 +85,7 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
       const context = new EventContext(this.handle, binary, undefined, 0, 0);
       EventContext.keep(context, bytes);
       const decode = (flags & EventFlag.ASCII) !== 0 ? asciiText : utf8Text;
-      tellMessage(channel, wantsText(channel, binary) ? (text ?? decode(bytes, 0, bytes.length)) : "", context);
+      emitMessage(channel, wantsText(channel, binary) ? (text ?? decode(bytes, 0, bytes.length)) : "", context);
     }
     if (this.#windowed) this.engine.consumed(this.handle, credit);
   }
@@ -99,7 +100,8 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
   override disconnected(ending: Ending): void {
     const inbound = this.#inbound;
     this.#inbound = undefined;
-    if (ending.retryMs !== FOREVER) this.#request.renew(this.engine, this.handle);
+    this.#open = false;
+    if (ending.retryMs !== FOREVER) this.#renew();
     inbound?.end();
     if (inbound === undefined) super.disconnected(ending);
     else inbound.after(() => super.disconnected(ending));
@@ -107,7 +109,8 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
   }
 
   override error(make: () => TwinwireError, retryMs: number): void {
-    if (retryMs !== FOREVER) this.#request.renew(this.engine, this.handle);
+    /* An open connection has its `disconnected` yet to come. */
+    if (retryMs !== FOREVER && !this.#open) this.#renew();
     super.error(make, retryMs);
   }
 
@@ -115,9 +118,9 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
     if (!this.#closing?.wants(Form.PLAIN)) return;
     const reason = this.engine.memory.utf8(at, size);
     const event: WsListenerEvents["closing"] = { conn: this.handle, code, reason };
-    const tell = (): void => this.#closing?.tell(this.context(), undefined, event);
-    if (this.#inbound === undefined) tell();
-    else this.#inbound.after(tell);
+    const emit = (): void => this.#closing?.emit(this.context(), undefined, event);
+    if (this.#inbound === undefined) emit();
+    else this.#inbound.after(emit);
   }
 
   override ping(at: number, size: number): void {
@@ -140,8 +143,13 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
     if (wantsText(channel, binary)) {
       text = (flags & EventFlag.ASCII) !== 0 ? memory.ascii(at, size) : memory.utf8(at, size);
     }
-    tellMessage(channel, text, context);
+    emitMessage(channel, text, context);
     EventContext.expire(context);
+  }
+
+  /** Asks the application for the headers of the attempt that follows. */
+  #renew(): void {
+    this.#request.renew(this.engine, this.handle, (error) => super.error(() => error, FOREVER));
   }
 
   #newInbound(codec: Codec | undefined): Inbound {
@@ -151,22 +159,22 @@ export class WsEndpoint extends DoorEndpoint<{ conn: number }> implements Sink {
   #control(channel: Channel | undefined, at: number, size: number): void {
     if (!channel?.wants(Form.PLAIN)) return;
     const event: WsListenerEvents["ping"] = { conn: this.handle, data: this.engine.memory.copy(at, size) };
-    channel.tell(this.context(), undefined, event);
+    channel.emit(this.context(), undefined, event);
   }
 }
 
-/** Whether somebody wants a message as text: a plain function gets a binary one as bytes unless it asks for text. */
+/** Whether a listener wants a message as text. A plain function gets a binary one as bytes unless it asks for text. */
 function wantsText(channel: Channel, binary: boolean): boolean {
   return channel.wants(binary ? Form.TYPED | Form.TEXT : Form.TYPED | Form.TEXT | Form.PLAIN);
 }
 
-/** Tells of a message; `text` is decoded only if somebody wants it, and at most once. So are bytes copied. */
-function tellMessage(channel: Channel, text: string, context: EventContext): void {
+/** Emits a message. `text` is decoded, and bytes are copied, only if a listener wants them, and once. */
+function emitMessage(channel: Channel, text: string, context: EventContext): void {
   let struct: WsEvents["message"] | undefined;
   let plain: WsListenerEvents["message"] | undefined;
   let bytes: WsByteEvents["message"] | undefined;
   if (channel.wants(Form.TYPED | Form.TEXT)) struct = { message: text };
   if (channel.wants(Form.PLAIN)) plain = { message: context.binary ? context.bytes : text };
   if (channel.wants(Form.BYTES)) bytes = { message: context.bytes };
-  channel.tell(context, struct, plain, bytes);
+  channel.emit(context, struct, plain, bytes);
 }

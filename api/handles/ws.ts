@@ -1,16 +1,17 @@
 /** WebSocket clients (RFC 6455) as numbers and events. */
 import { SendFlag } from "../../wasm/abi.gen.ts";
+import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine, openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
-import { type Bytes, isInt32, show, toPayload } from "./arguments.ts";
-import type { Done, HandleState, ListenerOptions } from "./common.ts";
-import * as common from "./common.ts";
-import type { EventType, Listener } from "./define-event.ts";
+import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
+import type { HeaderPairs } from "../internal/handshake.ts";
+import type { Done, HandleState, ListenerOptions } from "./calls.ts";
+import * as common from "./calls.ts";
+import { refuse, refuseWith } from "./calls.ts";
 import type { WsByteEvents, WsEvents, WsListenerEvents, WsTextEvents } from "./events.ts";
-import { refuse } from "./failure.ts";
+import type { EventType, Listener } from "./listeners.ts";
 import { WsEndpoint } from "./ws-endpoint.ts";
-import { checkOptions, type WsOpenOptions } from "./ws-options.ts";
-import { WsRequest } from "./ws-request.ts";
+import { type WsOpenOptions, WsRequest } from "./ws-request.ts";
 
 /** RFC 6455 7.4.1: the purpose of the connection is fulfilled. */
 const NORMAL = 1000;
@@ -30,26 +31,33 @@ function find(handle: number): WsEndpoint | undefined {
  *
  * @param url `ws://host[:port][/path][?query]` or `wss://…`; port 80 (wss: 443) and path / are the defaults.
  * @returns a handle, valid until `close`; or -1: ERR_URL, ERR_PORT, ERR_HEADER, ERR_UNSUPPORTED (wss on a host without
- * TLS, deflate on one without zlib), ERR_LIMIT, ERR_MEMORY, ERR_ARGUMENT.
+ * TLS, deflate on one without zlib), ERR_LIMIT, ERR_MEMORY, ERR_ARGUMENT, ERR_CALLBACK (`headers` failed).
  */
 export function open(url: string | URL, options: WsOpenOptions = {}): number {
   const text = url instanceof URL ? url.href : url;
   if (typeof text !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `url ${show(url)}` });
   /* A query may hold a secret, and addresses end up in logs. */
   const [address = ""] = text.split("?", 1);
-  const checked = checkOptions(text, options);
-  if (typeof checked === "string") return refuse("ERR_ARGUMENT", { step: "open", address, reason: checked });
-  const { tls, compression } = checked;
+  try {
+    const request = new WsRequest(text, address, options);
+    return openWith(request, text, address, request.headers());
+  } catch (error) {
+    if (error instanceof TwinwireError) return refuseWith(error);
+    throw error;
+  }
+}
+
+function openWith(request: WsRequest, url: string, address: string, headers: HeaderPairs): number {
+  const { tls, compression } = request;
   const engine = defaultEngine();
   if (compression !== undefined && engine.deflateHost === undefined) {
     return refuse("ERR_UNSUPPORTED", { step: "open", address, reason: "deflate: this runtime has no zlib" });
   }
-  const request = new WsRequest(checked, address);
-  const endpoint = new WsEndpoint(engine, address, request, compression);
+  const endpoint = new WsEndpoint(engine, address, request);
   if (tls !== undefined) engine.setTls(endpoint, tls);
-  const handle = engine.wsOpen(endpoint, text);
+  const handle = engine.wsOpen(endpoint, url);
   if (handle < 0) return refuse(handle, { step: "open", address, cause: engine.cause });
-  let result = request.begin(engine, handle);
+  let result = request.begin(engine, handle, headers);
   if (result >= 0 && compression !== undefined) result = engine.setDeflate(handle, compression.parameters);
   if (result >= 0) return handle;
   engine.close(endpoint);
@@ -109,7 +117,7 @@ function queue(conn: number, data: string | Bytes, fragment: number): number {
 
 /**
  * Binds an event to a declared event type, or to a plain function: `connected`, `disconnected`, `message`, `drain`,
- * `error`, `closing`, `ping`, `pong`. Events come on a later turn, so it may be called after opening.
+ * `error`, `closing`, `ping`, `pong`. Events come in a later iteration of the event loop, so it may be called after opening.
  *
  * A plain function gets a message as it was sent, as text or as bytes; with `{ text: true }` always as text, as a declared
  * type does, and with `{ binary: true }` always as bytes.
@@ -152,7 +160,7 @@ export function state(conn: number): HandleState {
 }
 
 /**
- * Sends a ping; `pong` follows. Pings of the peer are answered without being asked.
+ * Sends a ping; `pong` follows. Pings of the peer are answered by the engine.
  *
  * @param data at most 125 bytes.
  * @returns 0, or -1: ERR_BACKPRESSURE, ERR_STATE, ERR_HANDLE, ERR_ARGUMENT.
@@ -200,7 +208,7 @@ export function protocol(conn: number): string {
   return "";
 }
 
-/** Stops receiving; the peer feels it. Returns 0, or -1: ERR_HANDLE. */
+/** Stops receiving; the peer is held back by TCP. Returns 0, or -1: ERR_HANDLE. */
 export function pause(conn: number): Done {
   return common.setReceiving(find(conn), conn, false);
 }

@@ -14,20 +14,20 @@ export type HeadersFunction = () => WsHeaders | Promise<WsHeaders>;
 /** Headers as pairs, or `undefined` for what are none. */
 export function headerPairs(headers: unknown): [string, string][] | undefined {
   if (headers === undefined) return [];
-  if (typeof headers !== "object" || headers === null) return undefined;
+  if (typeof headers !== "object" || headers === null || headers instanceof Promise) return undefined;
   const entries: unknown[] = Symbol.iterator in headers ? [...(headers as Iterable<unknown>)] : Object.entries(headers);
   const pairs = entries.filter(isPair);
   return pairs.length === entries.length ? pairs : undefined;
 }
 
-const isHeaders = value(
+const refuse = value(
   "an object or pairs of names and strings, or a function that returns such",
-  (given): given is HeaderPairs => Array.isArray(given),
+  (_given): _given is HeaderPairs => false,
 );
 
 /** The rule of an option `headers`. A function is not called here. */
 export const headersRule: Rule<HeaderPairs | HeadersFunction> = (given, path) =>
-  typeof given === "function" ? (given as HeadersFunction) : isHeaders(headerPairs(given), path);
+  typeof given === "function" ? (given as HeadersFunction) : (headerPairs(given) ?? refuse(given, path));
 
 function isPair(entry: unknown): entry is [string, string] {
   return Array.isArray(entry) && entry.length === 2 && entry.every((part) => typeof part === "string");

@@ -1,6 +1,6 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import { utf8Size } from "../../wasm/text.ts";
-import { type Bytes, show, toPayload } from "../handles/arguments.ts";
+import { type Bytes, show, toPayload } from "../internal/arguments.ts";
 import { Fragments, Whole } from "./outgoing.ts";
 import { ReadyState, type Session } from "./session.ts";
 

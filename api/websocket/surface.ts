@@ -1,7 +1,7 @@
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import type { Stats } from "../../wasm/memory.ts";
 import type { WaitOptions } from "../conn/options.ts";
-import type { Bytes } from "../handles/arguments.ts";
+import type { Bytes } from "../internal/arguments.ts";
 import { closeArguments } from "./close-arguments.ts";
 import type { CloseEventLike, ErrorEventLike, ListenerOptions, MessageEventLike, WebSocketEventMap } from "./events.ts";
 import { Handlers } from "./handlers.ts";

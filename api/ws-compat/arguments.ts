@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { toPayload } from "../handles/arguments.ts";
+import { toPayload } from "../internal/arguments.ts";
 
 /** Called when what was sent is on its way, or with why it never will be. */
 export type SendCallback = (error?: Error) => void;

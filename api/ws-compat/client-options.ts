@@ -1,9 +1,9 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { Pem, TlsOptions } from "../../wasm/socket-options.ts";
 import type { ProxyOption } from "../conn/proxy.ts";
-import { show } from "../handles/arguments.ts";
-import { tlsFault } from "../handles/tls-options.ts";
+import { show } from "../internal/arguments.ts";
 import { type Compression, checkDeflate } from "../internal/deflate.ts";
+import { tlsOptions } from "../internal/tls-options.ts";
 
 /** permessage-deflate, with the names of `ws`. */
 export interface PerMessageDeflateOptions {
@@ -93,9 +93,7 @@ export function tlsOf(options: ClientOptions): TlsOptions {
   const all = { ...agent.options, ...options } as ClientOptions;
   const entries = tlsNames.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]] as const]));
   const tls = Object.fromEntries(entries) as TlsOptions;
-  const fault = tlsFault(tls);
-  if (fault !== undefined) throw new TwinwireError("ERR_ARGUMENT", { step: "open", reason: fault });
-  return tls;
+  return tlsOptions.read("WebSocket", tls);
 }
 
 /**

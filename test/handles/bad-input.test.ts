@@ -14,7 +14,7 @@ function refused(code: ErrorCode, call: (...args: never[]) => unknown, ...args: 
   expect(loose(call, ...args)).toBe(-1);
   expect(lastError()).toBeInstanceOf(TwinwireError);
   expect([code, args]).toEqual([lastError()?.code, args]);
-  expect(lastError()?.message).toMatch(new RegExp(`^${code}: .*; .+`));
+  expect(lastError()?.message).toMatch(new RegExp(`^${code}: .*(; .+|must be .+, not .+)`));
 }
 
 async function openTcp(): Promise<number> {

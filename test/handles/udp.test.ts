@@ -109,7 +109,7 @@ test("a name is not an address, and a UDP socket has no stream", async () => {
   const sock = await open();
   for (const ip of ["localhost", "", "127.0.0.1.5", "1:2", "127.0.0.1\0"]) {
     expect(net.udpSendTo(sock, ip, 9, "x")).toBe(-1);
-    expect(lastError()).toMatchObject({ code: "ERR_ADDRESS", address: `${ip}:9` });
+    expect(lastError()).toMatchObject({ code: "ERR_ADDRESS", address: ip === "1:2" ? "[1:2]:9" : `${ip}:9` });
   }
   for (const port of [0, -1, 65_536, 1.5, Number.NaN, 2 ** 32 + 9]) {
     expect(net.udpSendTo(sock, "127.0.0.1", port, "x")).toBe(-1);

@@ -1,15 +1,15 @@
-import type { Ending } from "../../wasm/endpoint.ts";
+import { AddressOf, Kind } from "../../wasm/abi.gen.ts";
+import type { Ending, Endpoint } from "../../wasm/endpoint.ts";
 import { StreamText } from "../../wasm/stream-text.ts";
-import { Channel, Form } from "./channel.ts";
-import { EventContext } from "./context.ts";
-import { DoorEndpoint } from "./endpoint.ts";
-import type { NetByteEvents, NetEvents } from "./events.ts";
+import { HandleEndpoint } from "./endpoint.ts";
+import type { NetByteEvents, NetEvents, NetListenerEvents } from "./events.ts";
+import { Channel, EventContext, Form } from "./listeners.ts";
 
-/** A stream and datagrams are text for all but those who ask for bytes. */
+/** Streams and datagrams are text unless a listener asks for bytes. */
 const AS_TEXT = Form.TYPED | Form.PLAIN | Form.TEXT;
 
-/** A TCP connection of the handle door. */
-export class TcpEndpoint extends DoorEndpoint<{ sock: number }> {
+/** A TCP connection or a Unix stream of the handle API. */
+export class TcpEndpoint extends HandleEndpoint<{ sock: number }> {
   #data: Channel | undefined;
   /** Made when the first byte above 127 comes. */
   #decoder: StreamText | undefined;
@@ -27,9 +27,9 @@ export class TcpEndpoint extends DoorEndpoint<{ sock: number }> {
     let text: NetEvents["data"] | undefined;
     let bytes: NetByteEvents["data"] | undefined;
     if (channel.wants(AS_TEXT)) text = { data: this.#text(at, size, ascii) };
-    else this.#decoder = undefined; /* half a character is nothing to one who comes later */
+    else this.#decoder = undefined; /* a listener that is added later does not start with half a character */
     if (channel.wants(Form.BYTES)) bytes = { data: context.bytes };
-    channel.tell(context, text, text, bytes);
+    channel.emit(context, text, text, bytes);
     EventContext.expire(context);
   }
 
@@ -49,17 +49,17 @@ export class TcpEndpoint extends DoorEndpoint<{ sock: number }> {
     return this.#decoder.decode(memory.bytes, at, at + size);
   }
 
-  /** A stream that ends inside a character says so, as every decoder does. */
+  /** Delivers U+FFFD for a stream that ends inside a character, as every decoder does. */
   #endText(): void {
     const channel = this.#data;
     const data = this.#decoder?.end() ?? "";
     if (data === "" || channel === undefined) return;
-    channel.tell(this.context(), { data }, { data });
+    channel.emit(this.context(), { data }, { data });
   }
 }
 
-/** A UDP socket of the handle door. */
-export class UdpEndpoint extends DoorEndpoint<{ sock: number }> {
+/** A UDP socket of the handle API. */
+export class UdpEndpoint extends HandleEndpoint<{ sock: number }> {
   #datagram: Channel | undefined;
 
   override channel(event: string): Channel | undefined {
@@ -78,8 +78,36 @@ export class UdpEndpoint extends DoorEndpoint<{ sock: number }> {
     let bytes: NetByteEvents["datagram"] | undefined;
     if (channel.wants(AS_TEXT)) text = { data: memory.utf8(at, size), addr, port };
     if (channel.wants(Form.BYTES)) bytes = { data: context.bytes, addr, port };
-    channel.tell(context, text, text, bytes);
+    channel.emit(context, text, text, bytes);
     EventContext.expire(context);
+  }
+
+  protected override self(): { sock: number } {
+    return { sock: this.handle };
+  }
+}
+
+/** A listener of the handle API. */
+export class ListenerEndpoint extends HandleEndpoint<{ sock: number }> {
+  #accepted: Channel | undefined;
+
+  override channel(event: string): Channel | undefined {
+    if (event === "drain") return undefined;
+    if (event !== "accepted") return super.channel(event);
+    this.#accepted ??= new Channel();
+    return this.#accepted;
+  }
+
+  /** A connection that no listener of `accepted` would get is closed. */
+  override accepted(handle: number): Endpoint | undefined {
+    if (this.#accepted?.wants(Form.PLAIN) !== true) return undefined;
+    const peer = this.engine.address(handle, AddressOf.REMOTE);
+    return new TcpEndpoint(this.engine, Kind.TCP, typeof peer === "string" && peer !== "" ? peer : this.address);
+  }
+
+  override registered(connection: Endpoint): void {
+    const event: NetListenerEvents["accepted"] = { sock: connection.handle, listener: this.handle };
+    this.#accepted?.emit(this.context(), undefined, event);
   }
 
   protected override self(): { sock: number } {

@@ -1,22 +1,51 @@
-import { type AddressOf, MAX_DELAYS, State } from "../../wasm/abi.gen.ts";
+/** What `net`, `ws` and `runtime` share: the calls on handles of every kind, and why the last one failed. */
+import { type AddressOf, type ErrorCode, MAX_DELAYS, State } from "../../wasm/abi.gen.ts";
 import type { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
-import type { ErrorStep } from "../../wasm/errors.ts";
+import { type ErrorFacts, type ErrorStep, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
-import { show } from "./arguments.ts";
-import { type AnyListener, type Channel, Form } from "./channel.ts";
-import { type EventType, isEventType } from "./define-event.ts";
-import { DoorEndpoint } from "./endpoint.ts";
-import { refuse } from "./failure.ts";
+import { show } from "../internal/arguments.ts";
+import { HandleEndpoint } from "./endpoint.ts";
+import { type AnyListener, type Channel, type EventType, Form, isEventType } from "./listeners.ts";
 
-/** How a function without a result of its own tells that it was done, or was not; `lastError()` says why not. */
+/* A send that is refused again and again must stay cheap: the error object is made when it is asked for. */
+let last: { code: ErrorCode; facts: ErrorFacts } | undefined;
+let made: TwinwireError | undefined;
+
+/** Records why a call fails, and returns what the call returns. `error`: a code, or its number. */
+export function refuse(error: ErrorCode | number, facts: ErrorFacts): -1 {
+  last = { code: typeof error === "number" ? errorCode(error) : error, facts };
+  made = undefined;
+  return -1;
+}
+
+/** As `refuse`, for an error that was made already. */
+export function refuseWith(error: TwinwireError): -1 {
+  last = undefined;
+  made = error;
+  return -1;
+}
+
+/**
+ * Returns why the last call that returned -1 failed; `undefined` if none has. A call that succeeds does not change it.
+ *
+ * ```ts
+ * if (net.send(sock, "ping") < 0) console.error(lastError()?.message);
+ * ```
+ */
+export function lastError(): TwinwireError | undefined {
+  if (last !== undefined) made ??= new TwinwireError(last.code, last.facts);
+  return made;
+}
+
+/** The result of a function that returns nothing else: 0, or -1 if it failed; `lastError()` says why. */
 export type Done = 0 | -1;
 
-/** Where a handle stands, in the words of the specification. */
+/** The state of a handle, in the words of the specification. */
 export type HandleState = "connecting" | "open" | "closed";
 
-/** What a listener that is a plain function may ask for; one of both. */
+/** In which form a plain function gets data; at most one of the two. */
 export interface ListenerOptions {
   /** Data as bytes, always. */
   binary?: boolean;
@@ -31,7 +60,7 @@ const MAX_DELAY_S = 86_400;
 
 type Found = Endpoint | undefined;
 
-/** Runs a call of the engine on a handle that was found, and turns its result into the door's. */
+/** Runs a call of the engine on a handle that was found, and converts its result. */
 export function call(
   found: Found,
   handle: unknown,
@@ -44,7 +73,7 @@ export function call(
   return result < 0 ? refuse(result, { step, address: found.address }) : 0;
 }
 
-/** The answer to a number that names no handle. */
+/** The result for a number that names no handle. */
 export function stale(handle: unknown): -1 {
   return refuse("ERR_HANDLE", { reason: `handle ${show(handle)}` });
 }
@@ -136,19 +165,19 @@ export function listen(found: Found, handle: unknown, event: unknown, target: un
   return 0;
 }
 
-/** Takes off what `listen` bound. */
+/** Removes what `listen` added. */
 export function unlisten(found: Found, handle: unknown, event: unknown, target: unknown): Done {
   if (found === undefined) return stale(handle);
   const channel = channelOf(found, event);
   if (channel === -1) return channel;
   if (channel.remove(target)) return 0;
-  return refuse("ERR_ARGUMENT", { address: found.address, reason: `that does not listen to "${event}"` });
+  return refuse("ERR_ARGUMENT", { address: found.address, reason: `this listener was not added to "${event}"` });
 }
 
 function channelOf(found: Endpoint, event: unknown): Channel | -1 {
   const { address } = found;
-  if (!(found instanceof DoorEndpoint)) {
-    return refuse("ERR_EVENT", { address, reason: "its events go to the object that it belongs to" });
+  if (!(found instanceof HandleEndpoint)) {
+    return refuse("ERR_EVENT", { address, reason: "its events belong to the object that opened it" });
   }
   const channel = typeof event === "string" ? found.channel(event) : undefined;
   return channel ?? refuse("ERR_EVENT", { address, reason: `event ${show(event)}` });
