@@ -22,6 +22,7 @@ const sanitizers = [
   "-g",
   "-O1",
   "-fno-omit-frame-pointer",
+  "-DTW_ASSERT",
   "-fsanitize=address,undefined",
   "-fno-sanitize-recover=all",
 ];

@@ -229,6 +229,11 @@ export class ScriptPort implements Port {
     return handle;
   }
 
+  /** Forgets the newest name, of a handle that was closed. */
+  forgetNewest(): void {
+    this.#sockets.pop();
+  }
+
   /** From now on there is a socket for the handle. */
   opened(socket: ScriptSocket, handle: number): void {
     forget(socket);

@@ -12,7 +12,15 @@ void twc_pool_init(tw_pool *pool, tw_arena *arena, uint32_t total_bytes, uint32_
       .bytes = bytes, .next = next, .block_size = block_size, .count = count, .free = count, .first_free = TW_NO_BLOCK};
 }
 
+/* What the callers have checked holds: verified in the builds that tests run. */
+#ifdef TW_ASSERT
+#define CHECK(condition) ((condition) ? (void)0 : __builtin_trap())
+#else
+#define CHECK(condition) ((void)0)
+#endif
+
 static uint32_t block_take(tw_pool *pool) {
+  CHECK(pool->free > 0);
   uint32_t block = pool->first_free;
   if (block != TW_NO_BLOCK)
     pool->first_free = pool->next[block];

@@ -287,6 +287,32 @@ static int op_during(test_session *s, const test_step *step) {
   return session_during(s, step);
 }
 
+/* Opens and closes `n` TCP connections, one after the other, without a line: numbers of handles move on. */
+static int op_renew(test_session *s, const test_step *step) {
+  long long count;
+  if (!arg_number(s, step, 1, &count))
+    return 0;
+  test_sock *sock = script_host_add(&s->host, "~", TW_KIND_TCP);
+  if (sock == NULL)
+    return fail_with(s, "too many handles");
+  log_end(&s->host.wire);
+  size_t lines = s->host.wire.lines.size;
+  int32_t before = TW_NONE;
+  bool right = true;
+  for (long long i = 0; i < count && right; i++) {
+    sock->handle = TW_NONE;
+    s->host.opening = sock;
+    int32_t handle = twc_tcp_connect(s->core, "h", 1, 80);
+    s->host.opening = NULL;
+    right = handle > 0 && handle != before;
+    before = sock->handle = handle;
+    right = right && twc_close(s->core, handle) == 0;
+  }
+  s->host.wire.lines.size = lines;
+  s->host.count--;
+  return right ? 1 : fail_with(s, "a number is wrong, or comes twice in succession");
+}
+
 static int op_hold(test_session *s, const test_step *step) {
   (void)step;
   s->hold = true;
@@ -325,6 +351,7 @@ const test_op application_ops[] = {
     {"start-tls", 2, 3, op_start_tls},
     {"bind", 3, 4, op_bind},
     {"during", 1, -1, op_during},
+    {"renew", 1, 1, op_renew},
     {"hold", 0, 0, op_hold},
     {"flush", 0, 0, op_flush},
     {NULL, 0, 0, NULL},

@@ -445,8 +445,8 @@ bool session_run(test_session *s, const test_case *one, const test_mode *mode) {
   return s->core == NULL || (clean_up(s) && fill_tables(s));
 }
 
-/* The lines of a run, without those of the wire that say how the host reads and when our half ends: with bytes that come
- * together that is as it should be. */
+/* The lines of a run, without those of the wire that say how the host reads and when our half ends: with bytes that
+ * come together that is as it should be. */
 static void left_behind(const test_session *s, test_buffer *out) {
   buffer_append(out, s->events.lines.data, s->left_events);
   const char *line = (const char *)s->host.wire.lines.data;
@@ -467,7 +467,8 @@ void session_keep(test_session *s) {
 bool session_compare(test_session *s) {
   test_buffer joined = {0};
   left_behind(s, &joined);
-  bool same = joined.size == s->apart.size && (joined.size == 0 || memcmp(joined.data, s->apart.data, joined.size) == 0);
+  bool same =
+      joined.size == s->apart.size && (joined.size == 0 || memcmp(joined.data, s->apart.data, joined.size) == 0);
   if (!same) {
     buffer_text(&s->why, "\n  apart:\n");
     buffer_append(&s->why, s->apart.data, s->apart.size);

@@ -44,8 +44,26 @@ function setter(name: Setter & keyof CoreExports): Operation {
   };
 }
 
+/** Opens and closes TCP connections, one after the other, without a line: numbers of handles move on. */
+function renew(s: Session, step: Step): void {
+  const { exports, self } = s.core;
+  const { at, size } = one(s, ["tcp", "~", "h"], 2);
+  const lines = s.port.wire.takeLines();
+  let before = -1;
+  for (let count = numberAt(step, 1); count > 0; count--) {
+    const handle = s.port.opening("~", Kind.TCP, () => exports.twc_tcp_connect(self, at, size, 80));
+    if (handle <= 0 || handle === before) throw new Error("a number is wrong, or comes twice in succession");
+    before = handle;
+    exports.twc_close(self, handle);
+    s.port.forgetNewest();
+  }
+  s.port.wire.takeLines();
+  for (const line of lines) s.port.wire.line(line);
+}
+
 /** The operations by name. */
 export const calls: Record<string, Operation> = {
+  renew,
   tcp: (s, step) => {
     const { at, size } = one(s, step, 2);
     open(s, step, Kind.TCP, 4, () => s.core.exports.twc_tcp_connect(s.core.self, at, size, numberAt(step, 3)));
