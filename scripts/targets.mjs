@@ -22,7 +22,7 @@ export function deviceSources() {
   return [...coreSources().filter((path) => !replaced.includes(path)), ...small];
 }
 
-/** The C door upon it. */
+/** The C API on top of it. */
 export const doorSources = () => listFiles("c/src", ".c");
 
 /** A device has no files: the image holds the vectors. */

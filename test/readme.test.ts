@@ -173,7 +173,7 @@ test("the tables are those of core-c/abi.def", () => {
   expect(read("README.md")).toMatch(/^\| `sendBuffer` \| .* \| 4 MiB \| 2 KiB \|/m);
 });
 
-test("docs/handles.md describes every function of the door, and no other", () => {
+test("docs/handles.md describes every function of the handle API, and no other", () => {
   const is = (value: unknown): boolean => typeof value === "function";
   const names = (of: object, prefix: string): string[] =>
     Object.entries(of).flatMap(([name, value]) => (is(value) ? [`${prefix}${name}`] : []));
@@ -184,7 +184,7 @@ test("docs/handles.md describes every function of the door, and no other", () =>
   expect(described.sort()).toEqual(exported.filter((name) => name !== "TwinwireError").sort());
 });
 
-test("docs/connections.md names everything that the main door exports, and every method", () => {
+test("docs/connections.md names everything that twinwire exports for connections, and every method", () => {
   const page = read("docs/connections.md");
   const members = [main.Conn, main.Server, main.UdpSocket].flatMap((it) => Object.getOwnPropertyNames(it.prototype));
   const names = [...members, "TcpConnection", "TlsConnection", "TcpServer", "TlsServer", "UdpSocket", "resolve"];
