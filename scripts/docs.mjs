@@ -1,16 +1,16 @@
-// Fills the tables of README.md and docs/ that core-c/abi.def defines. A table stands between
+// Fills the tables in README.md and docs/ from core-c/abi.def. A table is placed between
 //
 //   <!-- begin errors -->  and  <!-- end errors -->
 //   <!-- begin limits: sockets webSockets -->  and  <!-- end limits -->      without names: all limits
 //   <!-- begin events -->  and  <!-- end events -->
 //
-// or that test/hosts.json does:
+// and, from test/hosts.json:
 //
 //   <!-- begin hosts -->  and  <!-- end hosts -->
 //   <!-- begin differences: bun -->  and  <!-- end differences -->
 //
-//   node scripts/docs.mjs          writes the files that differ
-//   node scripts/docs.mjs --check  writes nothing; fails if a file is not current
+//   node scripts/docs.mjs          writes the files that have changed
+//   node scripts/docs.mjs --check  writes nothing; fails if a file is out of date
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -31,15 +31,15 @@ const UNITS = [
   [1024, "KiB"],
 ];
 
-/** A number as a person reads it. `ms` and `bytes` have units of their own. */
+/** Formats a number for readers: `ms` and `bytes` with their units. */
 function amount(value, meaning) {
   if (meaning.startsWith("ms ")) return value % 1000 === 0 ? `${(value / 1000).toLocaleString("en")} s` : `${value} ms`;
   const unit = /\bbytes\b/.test(meaning) && UNITS.find(([size]) => value >= size && value % size === 0);
   return unit ? `${value / unit[0]} ${unit[1]}` : value.toLocaleString("en");
 }
 
-/** The meaning without the unit that `amount` shows. */
-const plain = (meaning) => meaning.replace(/^ms (from|a)/, (_, word) => (word === "a" ? "how long a" : "from"));
+/** Returns the meaning without the unit, which `amount` shows. */
+const plain = (meaning) => meaning.replace(/^ms /, "time ");
 
 function table(head, rows) {
   const line = (cells) => `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|")).join(" | ")} |`;
@@ -49,7 +49,7 @@ function table(head, rows) {
 const writers = {
   errors: (abi) =>
     table(
-      ["code", "number", "what went wrong", "what to do"],
+      ["code", "number", "problem", "remedy"],
       abi.errors.map(({ name, value, what, todo }) => [`\`${name}\``, value, what, todo]),
     ),
   limits(abi, names) {
@@ -58,11 +58,11 @@ const writers = {
       const [low, high] = [amount(min, meaning), amount(max, meaning)];
       return [`\`${name}\``, plain(meaning), amount(host, meaning), amount(esp32, meaning), `${low} to ${high}`];
     });
-    return table(["limit", "what it bounds", "PC", "ESP32", "range"], rows);
+    return table(["limit", "what it limits", "PC", "ESP32", "range"], rows);
   },
   events: (abi) =>
     table(
-      ["event", "of", "declaration"],
+      ["event", "handle", "declaration"],
       abi.events.map(({ kind, event, signature }) => [`\`${event}\``, kind, `\`${signature}\``]),
     ),
 };
@@ -79,20 +79,20 @@ writers.hosts = () => {
 };
 writers.differences = (_abi, [name]) =>
   table(
-    ["what is different", "why"],
+    ["difference", "reason"],
     hosts.differences.filter((it) => it.hosts.includes(name)).map(({ what, why }) => [what, why]),
   );
 
 function missing(name) {
-  throw new Error(`there is no limit ${name}`);
+  throw new Error(`docs: unknown limit "${name}"`);
 }
 
-/** A page with its tables as they should be. */
+/** Returns the page with its tables filled in. */
 export function fill(text, abi) {
   const block = /<!-- begin (\w+)(?:: ([\w ]+))? -->\n[\s\S]*?<!-- end \1 -->/g;
   return text.replace(block, (whole, what, names) => {
     const writer = writers[what];
-    if (!writer) throw new Error(`there is no table "${what}"`);
+    if (!writer) throw new Error(`docs: unknown table "${what}"`);
     const begin = whole.slice(0, whole.indexOf("\n"));
     return `${begin}\n${writer(abi, names?.split(" ") ?? [])}\n<!-- end ${what} -->`;
   });
@@ -107,7 +107,7 @@ if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.ur
     const filled = fill(text, abi);
     if (filled === text) continue;
     if (process.argv.includes("--check")) {
-      console.error(`${page}: not current; run "node scripts/docs.mjs"`);
+      console.error(`${page}: out of date; run "node scripts/docs.mjs"`);
       process.exitCode = 1;
     } else {
       writeFileSync(path, filled);

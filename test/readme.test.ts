@@ -173,6 +173,15 @@ test("the tables are those of core-c/abi.def", () => {
   expect(read("README.md")).toMatch(/^\| `sendBuffer` \| .* \| 4 MiB \| 2 KiB \|/m);
 });
 
+/** The fields of an interface of the API, wherever it is declared. */
+function fieldsOf(name: string): string[] {
+  const declaration = new RegExp(`(?<=interface ${name}\\b[^{]*\\{\n)[^]*?\\n\\}`);
+  const bodies = readdirSync(join(root, "api"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .flatMap((path) => declaration.exec(read(join("api", path)))?.[0] ?? []);
+  return bodies.flatMap((body) => [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, field = ""]) => field));
+}
+
 test("docs/handles.md describes every function of the handle API, and no other", () => {
   const is = (value: unknown): boolean => typeof value === "function";
   const names = (of: object, prefix: string): string[] =>
@@ -194,9 +203,7 @@ test("docs/connections.md names everything that twinwire exports for connections
 test("docs/websocket.md names every member of WebSocket, and every option", () => {
   const page = read("docs/websocket.md");
   const surface = Object.getPrototypeOf(main.WebSocket.prototype) as object;
-  const options =
-    read("api/websocket/client-options.ts").match(/(?<=interface WebSocketOptions \{)[\s\S]*?\n\}/)?.[0] ?? "";
-  const names = [...options.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name = ""]) => name);
+  const names = fieldsOf("WebSocketOptions");
   expect(names).toContain("maxRedirects");
   const all = [...Object.getOwnPropertyNames(surface), ...Object.keys(main.WebSocket), ...names];
   const inherited = ["constructor", "addEventListener"];
@@ -208,17 +215,14 @@ test("docs/websocket-server.md names every member of a server and its clients, a
   const page = read("docs/websocket-server.md");
   const members = [main.WebSocketServer, main.ServerSocket].flatMap((it) => Object.getOwnPropertyNames(it.prototype));
   const interfaces = [
-    ["api/ws-server/server.ts", "WebSocketServerOptions", "BroadcastOptions", "WebSocketCloseOptions"],
-    ["api/ws-server/options.ts", "UpgradeOptions"],
-    ["api/ws-server/broadcast.ts", "BroadcastResult"],
-    ["api/http/serve.ts", "ServeOptions"],
+    "WebSocketServerOptions",
+    "BroadcastOptions",
+    "WebSocketCloseOptions",
+    "UpgradeOptions",
+    "BroadcastResult",
+    "ServeOptions",
   ];
-  const fields = interfaces.flatMap(([file = "", ...names]) =>
-    names.flatMap((name) => {
-      const body = new RegExp(`(?<=interface ${name} [^]*?\\{\n)[^]*?\\n\\}`).exec(read(file))?.[0] ?? "";
-      return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, field = ""]) => field);
-    }),
-  );
+  const fields = interfaces.flatMap(fieldsOf);
   expect(fields).toEqual(
     expect.arrayContaining(["onMessage", "graceMs", "slow", "deflate", "skipped", "writeTimeoutMs"]),
   );

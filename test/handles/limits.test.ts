@@ -89,7 +89,7 @@ test("after the first open limits are fixed", () => {
   const error = thrown(() => limits({ sockets: 64 }));
   expect(error.code).toBe("ERR_STARTED");
   expect(error.message).toBe(
-    "ERR_STARTED: the limits are fixed once the first handle is open; call limits() before the first open",
+    "ERR_STARTED: limits cannot change after the first handle was opened; call limits() before the first open",
   );
   expect(limits().sockets).toBe(2);
 });

@@ -13,11 +13,11 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0xe93a0579u
+#define TW_ABI_HASH 0xf43a8b85u
 
-/* the handle that names nothing; also what a refused call of the handle door returns */
+/* not a handle; also what a call of the handle API returns when it fails */
 #define TW_NONE (-1)
-/* a wait or a delay without an end: no timer is armed, no retry will follow */
+/* an unlimited wait or delay: no timer is armed, no retry follows */
 #define TW_FOREVER 0xffffffffu
 /* entries in a reconnect schedule; the last one repeats */
 #define TW_MAX_DELAYS 8
@@ -35,177 +35,177 @@
 #define TW_MAX_PATH 107
 /* the close code of a WebSocket that ended without a close frame, RFC 6455 7.1.5 */
 #define TW_WS_ABNORMAL 1006
-/* pieces in one gathered write */
+/* spans in one gathered write */
 #define TW_MAX_SPANS 16
 
-/* the outbound buffer cannot take it whole; nothing was queued: wait for the drain event, then send again */
+/* the outbound buffer has no room for all of it; nothing was queued: wait for the drain event, then send again */
 #define TW_ERR_BACKPRESSURE (-1)
-/* no open handle of this kind has this number: use the number that open returned, until close */
+/* no open handle of this kind has this number: use the number that the opening call returned, and only until close */
 #define TW_ERR_HANDLE (-2)
-/* an argument is outside its documented range: see the range in the function's documentation */
+/* an argument is outside its documented range: see the function's documentation */
 #define TW_ERR_ARGUMENT (-3)
 /* the connection is not open: wait for the connected event; after close, open a new handle */
 #define TW_ERR_STATE (-4)
-/* every place for a handle of this kind is taken: close a handle, or raise the limit before the first open */
+/* all handles of this kind are in use: close a handle, or raise the limit before the first open */
 #define TW_ERR_LIMIT (-5)
-/* it is larger than the whole outbound buffer and can never be queued: send it in parts, or raise sendBuffer */
+/* the data is larger than the whole outbound buffer and can never be queued: send it in parts, or raise sendBuffer */
 #define TW_ERR_TOO_LARGE (-6)
-/* the URL is malformed: write scheme://host[:port][/path][?query] without spaces, controls, user or fragment */
+/* the URL is malformed: use scheme://host[:port][/path][?query] without spaces, control characters, user or fragment */
 #define TW_ERR_URL (-7)
-/* the port number is out of range: use 1 to 65535 (0 only where an ephemeral local port is meant) */
+/* the port number is out of range: use 1 to 65535 (0 only for an ephemeral local port) */
 #define TW_ERR_PORT (-8)
-/* a header name or value has a byte that may not stand there: remove CR, LF, NUL and other controls; names are RFC 9110 tokens */
+/* a header name or value contains a character that is not allowed: remove CR, LF, NUL and other control characters; names must be RFC 9110 tokens */
 #define TW_ERR_HEADER (-9)
-/* the address is not a literal IPv4 or IPv6 address: resolve the name first */
+/* the address is not a literal IPv4 or IPv6 address: use an IP address; resolve a name first */
 #define TW_ERR_ADDRESS (-10)
-/* this host has not got this capability: see the host table in the documentation */
+/* this host does not support the operation: see the table of hosts in the documentation */
 #define TW_ERR_UNSUPPORTED (-11)
-/* the event does not exist for this handle, or its declared fields differ in name, type or order: declare the event exactly as the documentation does */
+/* this kind of handle has no such event, or its declared fields differ in name, type or order: declare the event exactly as in the documentation */
 #define TW_ERR_EVENT (-12)
-/* the network is down or has no address yet: open from the handler that says the network is up */
+/* the network is down or has no address yet: open the connection after the network has come up */
 #define TW_ERR_NETWORK_DOWN (-13)
 /* the host name does not exist: check the spelling of the host name */
 #define TW_ERR_NAME_NOT_FOUND (-14)
-/* the host name could not be looked up now: check the name server, try again later */
+/* the lookup of the host name failed: check the name server, or try again later */
 #define TW_ERR_NAME_FAILED (-15)
 /* the peer refused the connection: check that a server listens at this address and port */
 #define TW_ERR_REFUSED (-16)
-/* the peer reset the connection: see the peer's log; connect again */
+/* the peer reset the connection: check the peer's log, and connect again */
 #define TW_ERR_RESET (-17)
-/* no route leads to the peer: check the address, the network and the firewall */
+/* there is no route to the peer: check the address, the network and the firewall */
 #define TW_ERR_UNREACHABLE (-18)
-/* the peer did not answer in time: check that the peer is alive, or raise the time-out of this step */
+/* the peer did not answer in time: check that the peer is running, or raise the timeout of this step */
 #define TW_ERR_TIMEOUT (-19)
 /* the local address is already in use: choose another port, or 0 for any free one */
 #define TW_ERR_IN_USE (-20)
-/* the operating system does not permit it: see the cause: ports below 1024, paths, devices and broadcast addresses need a permission of their own */
+/* the operating system denied permission: see the cause: ports below 1024, paths, devices and broadcast addresses need a permission of their own */
 #define TW_ERR_ACCESS (-21)
 /* the host reported an error that has no code of its own: see the cause */
 #define TW_ERR_HOST (-22)
-/* the peer's HTTP message breaks RFC 9112: check that an HTTP server answers at this address */
+/* the peer's HTTP message violates RFC 9112: check that an HTTP server answers at this address */
 #define TW_ERR_HTTP (-23)
-/* the peer's HTTP head is larger than maxHead: raise maxHead if the peer is trusted */
+/* the peer's HTTP head is larger than maxHead: raise maxHead if you trust the peer */
 #define TW_ERR_HEAD_TOO_LARGE (-24)
 /* the server answered the WebSocket handshake with an HTTP status instead: check the path, the credentials and the server's log */
 #define TW_ERR_WS_REFUSED (-25)
-/* the peer's WebSocket handshake breaks RFC 6455 4: check that a WebSocket server answers at this URL */
+/* the peer's WebSocket handshake violates RFC 6455 4: check that a WebSocket server answers at this URL */
 #define TW_ERR_WS_HANDSHAKE (-26)
-/* the peer sent a frame that breaks RFC 6455: see the close code 1002; the peer must be mended */
+/* the peer sent a frame that violates RFC 6455: fix the peer; the close code is 1002 */
 #define TW_ERR_WS_PROTOCOL (-27)
-/* the text is not UTF-8: received (close code 1007): the peer must be mended; sent: send it as binary */
+/* the text is not valid UTF-8: received text (close code 1007): fix the peer; sent text: send it as binary */
 #define TW_ERR_WS_UTF8 (-28)
-/* the peer sent a message larger than maxMessage: raise maxMessage if such messages are expected */
+/* the peer sent a message larger than maxMessage: raise maxMessage if you expect such messages */
 #define TW_ERR_WS_TOO_BIG (-29)
-/* the peer closed the connection in the middle of an exchange: see the peer's log; connect again */
+/* the peer closed the connection in the middle of an exchange: check the peer's log, and connect again */
 #define TW_ERR_ENDED (-30)
-/* the memory for open requests (textPool) is used up: close a handle, or raise textPool before the first open */
+/* the memory for host names, URLs and headers (textPool) is exhausted: close a handle, or raise textPool before the first open */
 #define TW_ERR_MEMORY (-31)
-/* the deadline passed before it was done: set a later deadline, or 0 for none */
+/* the deadline passed before the operation completed: set a later deadline, or 0 for none */
 #define TW_ERR_DEADLINE (-32)
-/* the stream ended before all the bytes that were asked for had come: see how many came; the peer closed too early */
+/* the stream ended before all requested bytes had arrived: check why the peer closed early */
 #define TW_ERR_UNEXPECTED_EOF (-33)
-/* it was aborted by its signal: nothing, if that was meant; see the cause */
+/* the signal aborted the operation: see the cause if this was not intended */
 #define TW_ERR_ABORTED (-34)
-/* the path of a Unix socket is empty, has a NUL or is longer than 107 bytes: use a shorter path */
+/* the path of the Unix socket is empty, contains NUL or is longer than 107 bytes: use a shorter path */
 #define TW_ERR_PATH (-35)
-/* nothing is at this path: check the path, and that the server listens */
+/* the path does not exist: check the path, and that the server is listening */
 #define TW_ERR_NOT_FOUND (-36)
-/* the TLS handshake failed: check that the peer speaks TLS at this port; see the cause */
+/* the TLS handshake failed: check that the peer expects TLS at this port; see the cause */
 #define TW_ERR_TLS (-37)
-/* the certificate is for another name: connect by a name the certificate has, or set servername */
+/* the certificate is for another name: connect to a name in the certificate, or set servername */
 #define TW_ERR_TLS_NAME (-38)
-/* the certificate is not valid at this time: renew it, or set this machine's clock */
+/* the certificate has expired or is not valid yet: renew it, or correct this machine's clock */
 #define TW_ERR_TLS_EXPIRED (-39)
-/* no trusted authority vouches for the certificate: give its issuer as ca */
+/* the certificate was not issued by a trusted authority: pass its issuer as ca */
 #define TW_ERR_TLS_UNTRUSTED (-40)
-/* the certificate is not the pinned one: compare the fingerprints; the peer may be another one than you think */
+/* the certificate does not match the pin: compare the fingerprints; the peer may not be the one you expect */
 #define TW_ERR_TLS_PIN (-41)
-/* bytes arrived before TLS began; to go on would let them be taken for protected ones: read all that the peer may say in the clear before you upgrade */
+/* unread data arrived before TLS started; it would be mistaken for protected data: read all plain-text data before you start TLS */
 #define TW_ERR_TLS_BUFFERED (-42)
-/* the limits are fixed once the first handle is open: call limits() before the first open */
+/* limits cannot change after the first handle was opened: call limits() before the first open */
 #define TW_ERR_STARTED (-43)
-/* the peer's HTTP body is larger than may be received: raise the bound if the peer is trusted */
+/* the peer's HTTP body is larger than maxBody: raise maxBody if you trust the peer */
 #define TW_ERR_BODY_TOO_LARGE (-44)
-/* the HTTP message has a transfer coding that is not known: ask for an answer that is not compressed in transfer */
+/* the HTTP message has an unknown transfer coding: request a response without transfer codings other than chunked */
 #define TW_ERR_HTTP_CODING (-45)
-/* the peer speaks another major version of HTTP: check that an HTTP/1.1 server or client is at the other end */
+/* the peer uses another major version of HTTP: check that the peer supports HTTP/1.1 */
 #define TW_ERR_HTTP_VERSION (-46)
-/* the bytes of the body are not as many as Content-Length said: give the length that the body has, or none */
+/* the body's length differs from Content-Length: set the correct length, or none */
 #define TW_ERR_HTTP_LENGTH (-47)
-/* the proxy did not open the tunnel: see the status in detail; 407 asks for credentials */
+/* the proxy did not open the tunnel: see the status in detail; 407 means that the proxy requires credentials */
 #define TW_ERR_PROXY (-48)
-/* a compressed message is malformed: the peer must be mended */
+/* a compressed message is malformed: fix the peer */
 #define TW_ERR_WS_DEFLATE (-49)
-/* the peer answered no ping in time: the peer or the path to it is dead; connect again */
+/* the peer did not answer a ping in time: connect again; the peer or the network path is down */
 #define TW_ERR_HEARTBEAT (-50)
-/* the redirects lead nowhere, or are more than allowed: raise the number, or ask the last address */
+/* a redirect is invalid, or there are more redirects than allowed: raise maxRedirects, or request the last URL */
 #define TW_ERR_REDIRECT (-51)
-/* a function of the application threw, rejected or took too long: see the cause */
+/* a callback of the application threw, rejected or took too long: see the cause */
 #define TW_ERR_CALLBACK (-52)
-/* the process or the system has no file descriptor left: close what is no longer needed, or raise the limit (ulimit -n) */
+/* the process or the system has run out of file descriptors: close connections or files, or raise the limit (ulimit -n) */
 #define TW_ERR_DESCRIPTORS (-53)
-/* the peer took none of the bytes that wait for it for stallTimeoutMs: check that the peer reads; raise stallTimeoutMs, or set it to 0, if it may pause for longer */
+/* the peer accepted none of the queued bytes for stallTimeoutMs: check that the peer reads; if it may pause for longer, raise stallTimeoutMs, or set it to 0 */
 #define TW_ERR_STALLED (-54)
-/* the unfinished messages of all connections together are larger than maxUnfinished: raise maxUnfinished, or lower maxMessage */
+/* the incomplete messages of all connections together are larger than maxUnfinished: raise maxUnfinished, or lower maxMessage */
 #define TW_ERR_OVERLOAD (-55)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
-  X(TW_ERR_BACKPRESSURE, -1, "the outbound buffer cannot take it whole; nothing was queued", "wait for the drain event, then send again") \
-  X(TW_ERR_HANDLE, -2, "no open handle of this kind has this number", "use the number that open returned, until close") \
-  X(TW_ERR_ARGUMENT, -3, "an argument is outside its documented range", "see the range in the function's documentation") \
+  X(TW_ERR_BACKPRESSURE, -1, "the outbound buffer has no room for all of it; nothing was queued", "wait for the drain event, then send again") \
+  X(TW_ERR_HANDLE, -2, "no open handle of this kind has this number", "use the number that the opening call returned, and only until close") \
+  X(TW_ERR_ARGUMENT, -3, "an argument is outside its documented range", "see the function's documentation") \
   X(TW_ERR_STATE, -4, "the connection is not open", "wait for the connected event; after close, open a new handle") \
-  X(TW_ERR_LIMIT, -5, "every place for a handle of this kind is taken", "close a handle, or raise the limit before the first open") \
-  X(TW_ERR_TOO_LARGE, -6, "it is larger than the whole outbound buffer and can never be queued", "send it in parts, or raise sendBuffer") \
-  X(TW_ERR_URL, -7, "the URL is malformed", "write scheme://host[:port][/path][?query] without spaces, controls, user or fragment") \
-  X(TW_ERR_PORT, -8, "the port number is out of range", "use 1 to 65535 (0 only where an ephemeral local port is meant)") \
-  X(TW_ERR_HEADER, -9, "a header name or value has a byte that may not stand there", "remove CR, LF, NUL and other controls; names are RFC 9110 tokens") \
-  X(TW_ERR_ADDRESS, -10, "the address is not a literal IPv4 or IPv6 address", "resolve the name first") \
-  X(TW_ERR_UNSUPPORTED, -11, "this host has not got this capability", "see the host table in the documentation") \
-  X(TW_ERR_EVENT, -12, "the event does not exist for this handle, or its declared fields differ in name, type or order", "declare the event exactly as the documentation does") \
-  X(TW_ERR_NETWORK_DOWN, -13, "the network is down or has no address yet", "open from the handler that says the network is up") \
+  X(TW_ERR_LIMIT, -5, "all handles of this kind are in use", "close a handle, or raise the limit before the first open") \
+  X(TW_ERR_TOO_LARGE, -6, "the data is larger than the whole outbound buffer and can never be queued", "send it in parts, or raise sendBuffer") \
+  X(TW_ERR_URL, -7, "the URL is malformed", "use scheme://host[:port][/path][?query] without spaces, control characters, user or fragment") \
+  X(TW_ERR_PORT, -8, "the port number is out of range", "use 1 to 65535 (0 only for an ephemeral local port)") \
+  X(TW_ERR_HEADER, -9, "a header name or value contains a character that is not allowed", "remove CR, LF, NUL and other control characters; names must be RFC 9110 tokens") \
+  X(TW_ERR_ADDRESS, -10, "the address is not a literal IPv4 or IPv6 address", "use an IP address; resolve a name first") \
+  X(TW_ERR_UNSUPPORTED, -11, "this host does not support the operation", "see the table of hosts in the documentation") \
+  X(TW_ERR_EVENT, -12, "this kind of handle has no such event, or its declared fields differ in name, type or order", "declare the event exactly as in the documentation") \
+  X(TW_ERR_NETWORK_DOWN, -13, "the network is down or has no address yet", "open the connection after the network has come up") \
   X(TW_ERR_NAME_NOT_FOUND, -14, "the host name does not exist", "check the spelling of the host name") \
-  X(TW_ERR_NAME_FAILED, -15, "the host name could not be looked up now", "check the name server, try again later") \
+  X(TW_ERR_NAME_FAILED, -15, "the lookup of the host name failed", "check the name server, or try again later") \
   X(TW_ERR_REFUSED, -16, "the peer refused the connection", "check that a server listens at this address and port") \
-  X(TW_ERR_RESET, -17, "the peer reset the connection", "see the peer's log; connect again") \
-  X(TW_ERR_UNREACHABLE, -18, "no route leads to the peer", "check the address, the network and the firewall") \
-  X(TW_ERR_TIMEOUT, -19, "the peer did not answer in time", "check that the peer is alive, or raise the time-out of this step") \
+  X(TW_ERR_RESET, -17, "the peer reset the connection", "check the peer's log, and connect again") \
+  X(TW_ERR_UNREACHABLE, -18, "there is no route to the peer", "check the address, the network and the firewall") \
+  X(TW_ERR_TIMEOUT, -19, "the peer did not answer in time", "check that the peer is running, or raise the timeout of this step") \
   X(TW_ERR_IN_USE, -20, "the local address is already in use", "choose another port, or 0 for any free one") \
-  X(TW_ERR_ACCESS, -21, "the operating system does not permit it", "see the cause: ports below 1024, paths, devices and broadcast addresses need a permission of their own") \
+  X(TW_ERR_ACCESS, -21, "the operating system denied permission", "see the cause: ports below 1024, paths, devices and broadcast addresses need a permission of their own") \
   X(TW_ERR_HOST, -22, "the host reported an error that has no code of its own", "see the cause") \
-  X(TW_ERR_HTTP, -23, "the peer's HTTP message breaks RFC 9112", "check that an HTTP server answers at this address") \
-  X(TW_ERR_HEAD_TOO_LARGE, -24, "the peer's HTTP head is larger than maxHead", "raise maxHead if the peer is trusted") \
+  X(TW_ERR_HTTP, -23, "the peer's HTTP message violates RFC 9112", "check that an HTTP server answers at this address") \
+  X(TW_ERR_HEAD_TOO_LARGE, -24, "the peer's HTTP head is larger than maxHead", "raise maxHead if you trust the peer") \
   X(TW_ERR_WS_REFUSED, -25, "the server answered the WebSocket handshake with an HTTP status instead", "check the path, the credentials and the server's log") \
-  X(TW_ERR_WS_HANDSHAKE, -26, "the peer's WebSocket handshake breaks RFC 6455 4", "check that a WebSocket server answers at this URL") \
-  X(TW_ERR_WS_PROTOCOL, -27, "the peer sent a frame that breaks RFC 6455", "see the close code 1002; the peer must be mended") \
-  X(TW_ERR_WS_UTF8, -28, "the text is not UTF-8", "received (close code 1007): the peer must be mended; sent: send it as binary") \
-  X(TW_ERR_WS_TOO_BIG, -29, "the peer sent a message larger than maxMessage", "raise maxMessage if such messages are expected") \
-  X(TW_ERR_ENDED, -30, "the peer closed the connection in the middle of an exchange", "see the peer's log; connect again") \
-  X(TW_ERR_MEMORY, -31, "the memory for open requests (textPool) is used up", "close a handle, or raise textPool before the first open") \
-  X(TW_ERR_DEADLINE, -32, "the deadline passed before it was done", "set a later deadline, or 0 for none") \
-  X(TW_ERR_UNEXPECTED_EOF, -33, "the stream ended before all the bytes that were asked for had come", "see how many came; the peer closed too early") \
-  X(TW_ERR_ABORTED, -34, "it was aborted by its signal", "nothing, if that was meant; see the cause") \
-  X(TW_ERR_PATH, -35, "the path of a Unix socket is empty, has a NUL or is longer than 107 bytes", "use a shorter path") \
-  X(TW_ERR_NOT_FOUND, -36, "nothing is at this path", "check the path, and that the server listens") \
-  X(TW_ERR_TLS, -37, "the TLS handshake failed", "check that the peer speaks TLS at this port; see the cause") \
-  X(TW_ERR_TLS_NAME, -38, "the certificate is for another name", "connect by a name the certificate has, or set servername") \
-  X(TW_ERR_TLS_EXPIRED, -39, "the certificate is not valid at this time", "renew it, or set this machine's clock") \
-  X(TW_ERR_TLS_UNTRUSTED, -40, "no trusted authority vouches for the certificate", "give its issuer as ca") \
-  X(TW_ERR_TLS_PIN, -41, "the certificate is not the pinned one", "compare the fingerprints; the peer may be another one than you think") \
-  X(TW_ERR_TLS_BUFFERED, -42, "bytes arrived before TLS began; to go on would let them be taken for protected ones", "read all that the peer may say in the clear before you upgrade") \
-  X(TW_ERR_STARTED, -43, "the limits are fixed once the first handle is open", "call limits() before the first open") \
-  X(TW_ERR_BODY_TOO_LARGE, -44, "the peer's HTTP body is larger than may be received", "raise the bound if the peer is trusted") \
-  X(TW_ERR_HTTP_CODING, -45, "the HTTP message has a transfer coding that is not known", "ask for an answer that is not compressed in transfer") \
-  X(TW_ERR_HTTP_VERSION, -46, "the peer speaks another major version of HTTP", "check that an HTTP/1.1 server or client is at the other end") \
-  X(TW_ERR_HTTP_LENGTH, -47, "the bytes of the body are not as many as Content-Length said", "give the length that the body has, or none") \
-  X(TW_ERR_PROXY, -48, "the proxy did not open the tunnel", "see the status in detail; 407 asks for credentials") \
-  X(TW_ERR_WS_DEFLATE, -49, "a compressed message is malformed", "the peer must be mended") \
-  X(TW_ERR_HEARTBEAT, -50, "the peer answered no ping in time", "the peer or the path to it is dead; connect again") \
-  X(TW_ERR_REDIRECT, -51, "the redirects lead nowhere, or are more than allowed", "raise the number, or ask the last address") \
-  X(TW_ERR_CALLBACK, -52, "a function of the application threw, rejected or took too long", "see the cause") \
-  X(TW_ERR_DESCRIPTORS, -53, "the process or the system has no file descriptor left", "close what is no longer needed, or raise the limit (ulimit -n)") \
-  X(TW_ERR_STALLED, -54, "the peer took none of the bytes that wait for it for stallTimeoutMs", "check that the peer reads; raise stallTimeoutMs, or set it to 0, if it may pause for longer") \
-  X(TW_ERR_OVERLOAD, -55, "the unfinished messages of all connections together are larger than maxUnfinished", "raise maxUnfinished, or lower maxMessage")
+  X(TW_ERR_WS_HANDSHAKE, -26, "the peer's WebSocket handshake violates RFC 6455 4", "check that a WebSocket server answers at this URL") \
+  X(TW_ERR_WS_PROTOCOL, -27, "the peer sent a frame that violates RFC 6455", "fix the peer; the close code is 1002") \
+  X(TW_ERR_WS_UTF8, -28, "the text is not valid UTF-8", "received text (close code 1007): fix the peer; sent text: send it as binary") \
+  X(TW_ERR_WS_TOO_BIG, -29, "the peer sent a message larger than maxMessage", "raise maxMessage if you expect such messages") \
+  X(TW_ERR_ENDED, -30, "the peer closed the connection in the middle of an exchange", "check the peer's log, and connect again") \
+  X(TW_ERR_MEMORY, -31, "the memory for host names, URLs and headers (textPool) is exhausted", "close a handle, or raise textPool before the first open") \
+  X(TW_ERR_DEADLINE, -32, "the deadline passed before the operation completed", "set a later deadline, or 0 for none") \
+  X(TW_ERR_UNEXPECTED_EOF, -33, "the stream ended before all requested bytes had arrived", "check why the peer closed early") \
+  X(TW_ERR_ABORTED, -34, "the signal aborted the operation", "see the cause if this was not intended") \
+  X(TW_ERR_PATH, -35, "the path of the Unix socket is empty, contains NUL or is longer than 107 bytes", "use a shorter path") \
+  X(TW_ERR_NOT_FOUND, -36, "the path does not exist", "check the path, and that the server is listening") \
+  X(TW_ERR_TLS, -37, "the TLS handshake failed", "check that the peer expects TLS at this port; see the cause") \
+  X(TW_ERR_TLS_NAME, -38, "the certificate is for another name", "connect to a name in the certificate, or set servername") \
+  X(TW_ERR_TLS_EXPIRED, -39, "the certificate has expired or is not valid yet", "renew it, or correct this machine's clock") \
+  X(TW_ERR_TLS_UNTRUSTED, -40, "the certificate was not issued by a trusted authority", "pass its issuer as ca") \
+  X(TW_ERR_TLS_PIN, -41, "the certificate does not match the pin", "compare the fingerprints; the peer may not be the one you expect") \
+  X(TW_ERR_TLS_BUFFERED, -42, "unread data arrived before TLS started; it would be mistaken for protected data", "read all plain-text data before you start TLS") \
+  X(TW_ERR_STARTED, -43, "limits cannot change after the first handle was opened", "call limits() before the first open") \
+  X(TW_ERR_BODY_TOO_LARGE, -44, "the peer's HTTP body is larger than maxBody", "raise maxBody if you trust the peer") \
+  X(TW_ERR_HTTP_CODING, -45, "the HTTP message has an unknown transfer coding", "request a response without transfer codings other than chunked") \
+  X(TW_ERR_HTTP_VERSION, -46, "the peer uses another major version of HTTP", "check that the peer supports HTTP/1.1") \
+  X(TW_ERR_HTTP_LENGTH, -47, "the body's length differs from Content-Length", "set the correct length, or none") \
+  X(TW_ERR_PROXY, -48, "the proxy did not open the tunnel", "see the status in detail; 407 means that the proxy requires credentials") \
+  X(TW_ERR_WS_DEFLATE, -49, "a compressed message is malformed", "fix the peer") \
+  X(TW_ERR_HEARTBEAT, -50, "the peer did not answer a ping in time", "connect again; the peer or the network path is down") \
+  X(TW_ERR_REDIRECT, -51, "a redirect is invalid, or there are more redirects than allowed", "raise maxRedirects, or request the last URL") \
+  X(TW_ERR_CALLBACK, -52, "a callback of the application threw, rejected or took too long", "see the cause") \
+  X(TW_ERR_DESCRIPTORS, -53, "the process or the system has run out of file descriptors", "close connections or files, or raise the limit (ulimit -n)") \
+  X(TW_ERR_STALLED, -54, "the peer accepted none of the queued bytes for stallTimeoutMs", "check that the peer reads; if it may pause for longer, raise stallTimeoutMs, or set it to 0") \
+  X(TW_ERR_OVERLOAD, -55, "the incomplete messages of all connections together are larger than maxUnfinished", "raise maxUnfinished, or lower maxMessage")
 
 /* What a handle is. */
 typedef enum tw_kind {
@@ -224,17 +224,17 @@ typedef enum tw_socket_kind {
   TW_SOCKET_UNIX_LISTENER = 5, /* a Unix server socket at a path */
 } tw_socket_kind;
 
-/* Where a connection stands. One function of the core moves it. */
+/* The state of a connection. One function of the core changes it. */
 typedef enum tw_state {
-  TW_STATE_FREE = 0, /* the slot holds nothing */
+  TW_STATE_FREE = 0, /* the slot is unused */
   TW_STATE_CONNECTING = 1, /* the host is connecting, or the handshake is under way */
-  TW_STATE_OPEN = 2, /* bytes or messages flow */
+  TW_STATE_OPEN = 2, /* data can be sent and received */
   TW_STATE_CLOSING = 3, /* the application closed it, or a close handshake is under way; bounded by closeTimeoutMs */
-  TW_STATE_WAITING = 4, /* it dropped; a timer will connect it again */
-  TW_STATE_CLOSED = 5, /* it is over; the slot stays until close */
+  TW_STATE_WAITING = 4, /* the connection was lost; a timer will open it again */
+  TW_STATE_CLOSED = 5, /* the connection has ended; the slot stays until close */
 } tw_state;
 
-/* What was being done when an error came. */
+/* The operation that failed. */
 typedef enum tw_step {
   TW_STEP_OPEN = 1, /* opening the socket */
   TW_STEP_CONNECT = 2, /* connecting: name lookup, TCP */
@@ -244,29 +244,29 @@ typedef enum tw_step {
   TW_STEP_CLOSE = 6, /* closing */
   TW_STEP_TLS = 7, /* the TLS handshake */
   TW_STEP_ACCEPT = 8, /* accepting */
-  TW_STEP_PROXY = 9, /* asking the proxy for a tunnel */
+  TW_STEP_PROXY = 9, /* requesting a tunnel from the proxy */
 } tw_step;
 
-/* What the core tells the application. */
+/* The events that the core reports to the application. */
 typedef enum tw_event_type {
   TW_EVENT_CONNECTED = 1, /* the connection is open */
   TW_EVENT_DISCONNECTED = 2, /* an open connection ended, or a connection that never opened was given up. code: WebSocket close code, or 0 / an error for TCP; detail: bytes queued but never written; retry_ms: delay of the next attempt or FOREVER */
-  TW_EVENT_DATA = 3, /* bytes of a TCP stream arrived: data, size */
+  TW_EVENT_DATA = 3, /* bytes of a stream arrived: data, size */
   TW_EVENT_DATAGRAM = 4, /* a datagram arrived: data, size, and its sender: port, and detail = bytes of the address text at twc_rx_address */
   TW_EVENT_MESSAGE = 5, /* a WebSocket message or a part of one: data, size; flags FIRST, FINAL, TEXT, ASCII */
-  TW_EVENT_DRAIN = 6, /* what was refused with ERR_BACKPRESSURE fits now */
+  TW_EVENT_DRAIN = 6, /* the data that was refused with ERR_BACKPRESSURE fits now */
   TW_EVENT_ERROR = 7, /* an attempt or a connection failed. code: the error; step; detail: HTTP status, close code or 0; retry_ms as in DISCONNECTED */
   TW_EVENT_CLOSE = 8, /* the peer's WebSocket close frame. code: its close code, 1005 for none; data, size: its reason */
-  TW_EVENT_PING = 9, /* a ping came; the pong is already queued. data, size */
-  TW_EVENT_PONG = 10, /* a pong came. data, size */
+  TW_EVENT_PING = 9, /* a ping arrived; the pong is already queued. data, size */
+  TW_EVENT_PONG = 10, /* a pong arrived. data, size */
   TW_EVENT_ACCEPTED = 11, /* a listener has a new connection: handle is the connection's, detail the listener's; CONNECTED or ERROR follows */
-  TW_EVENT_SECURED = 12, /* twc_start_tls is done: what follows is protected */
+  TW_EVENT_SECURED = 12, /* the TLS handshake that twc_start_tls started is done: what follows is protected */
   TW_EVENT_ENDED = 13, /* the peer ended its half of a stream that twc_set_half_open keeps open */
   TW_EVENT_DEADLINE = 14, /* a deadline passed. detail: Deadline bits */
-  TW_EVENT_HTTP_HEAD = 15, /* a part of the head of the message that twc_http_read awaits, or of the answer to a WebSocket handshake: data, size; the bytes as they came, from the start line to the empty line. flags FIRST, FINAL; with FINAL: code: the status of a response, detail: HttpFlag bits */
-  TW_EVENT_HTTP_BODY = 16, /* a part of the body: data, size; chunked framing is taken off. flags FIRST, FINAL, ASCII */
+  TW_EVENT_HTTP_HEAD = 15, /* a part of the head of the message that twc_http_read expects, or of the response to a WebSocket handshake: data, size; the bytes as received, from the start line to the empty line. flags FIRST, FINAL; with FINAL: code: the status of a response, detail: HttpFlag bits */
+  TW_EVENT_HTTP_BODY = 16, /* a part of the body: data, size; chunked framing is removed. flags FIRST, FINAL, ASCII */
   TW_EVENT_HTTP_TRAILER = 17, /* a part of the trailer section: data, size, as in HTTP_HEAD. flags FIRST, FINAL */
-  TW_EVENT_HTTP_END = 18, /* the message is over. code: 0, or the error; detail: with an error in a request, the status to answer it with */
+  TW_EVENT_HTTP_END = 18, /* the message has ended. code: 0, or the error; detail: for an invalid request, the status to answer it with */
 } tw_event_type;
 
 /* Bits in the flags of an event. */
@@ -279,7 +279,7 @@ typedef enum tw_event_flag {
   TW_FLAG_COMPRESSED = 32, /* MESSAGE: its bytes are compressed as negotiated (RFC 7692); text is not checked to be UTF-8 yet */
 } tw_event_flag;
 
-/* Which deadline. */
+/* Selects a deadline. */
 typedef enum tw_deadline {
   TW_DEADLINE_READ = 1, /* for receiving */
   TW_DEADLINE_WRITE = 2, /* for sending */
@@ -289,12 +289,12 @@ typedef enum tw_deadline {
 typedef enum tw_send_flag {
   TW_SEND_BINARY = 0, /* a binary message */
   TW_SEND_TEXT = 1, /* a text message; the bytes must be UTF-8 */
-  TW_SEND_PART = 2, /* a fragment, RFC 6455 5.4: begins a message, or goes on with the one that is unfinished */
-  TW_SEND_MORE = 4, /* the message goes on with the next fragment; only with PART */
-  TW_SEND_COMPRESSED = 8, /* the bytes are compressed as negotiated (RFC 7692 7.2.1): the caller has seen to it that text is UTF-8 */
+  TW_SEND_PART = 2, /* a fragment, RFC 6455 5.4: begins a message, or continues the unfinished one */
+  TW_SEND_MORE = 4, /* the message continues with the next fragment; only with PART */
+  TW_SEND_COMPRESSED = 8, /* the bytes are compressed as negotiated (RFC 7692 7.2.1); the caller has checked that text is UTF-8 */
 } tw_send_flag;
 
-/* What twc_http_read awaits. */
+/* What twc_http_read expects. */
 typedef enum tw_http_read {
   TW_HTTP_READ_REQUEST = 0, /* a request */
   TW_HTTP_READ_RESPONSE = 1, /* a response */
@@ -302,49 +302,49 @@ typedef enum tw_http_read {
   TW_HTTP_READ_TUNNEL = 4, /* RESPONSE: to a CONNECT request, RFC 9112 6.3 item 2 */
 } tw_http_read;
 
-/* What a received head says of its message. */
+/* Properties of a message, from its head. */
 typedef enum tw_http_flag {
   TW_HTTP_KEEP_ALIVE = 1, /* the connection can carry another message after this one */
-  TW_HTTP_BODY = 2, /* a body follows, which may turn out empty */
-  TW_HTTP_CHUNKED = 4, /* it is chunked */
-  TW_HTTP_UNTIL_CLOSE = 8, /* it ends with the connection */
+  TW_HTTP_BODY = 2, /* a body follows; it may be empty */
+  TW_HTTP_CHUNKED = 4, /* the body is chunked */
+  TW_HTTP_UNTIL_CLOSE = 8, /* the body ends with the connection */
   TW_HTTP_CONTINUE = 16, /* the client waits for 100 (Continue) before it sends the body */
-  TW_HTTP_UPGRADE = 32, /* what follows HTTP_END is no longer HTTP, if it is a response (101, or 2xx to CONNECT); a request asks for that */
+  TW_HTTP_UPGRADE = 32, /* a response: the data after HTTP_END is no longer HTTP (101, or 2xx to CONNECT); a request: asks for that */
   TW_HTTP_HTTP_1_0 = 64, /* the message's version is 1.0 */
 } tw_http_flag;
 
 /* How twc_http_send frames a message. */
 typedef enum tw_http_send {
-  TW_HTTP_SEND_PART = 1, /* more of the body follows by twc_http_send_body; chunked, unless a Content-Length field is given */
+  TW_HTTP_SEND_PART = 1, /* the rest of the body follows by twc_http_send_body; chunked, unless there is a Content-Length field */
   TW_HTTP_SEND_HEAD_ONLY = 2, /* the response to HEAD, or a 304: Content-Length may describe a body that is not sent */
   TW_HTTP_SEND_CLOSE = 4, /* this is the last message: adds Connection: close */
-  TW_HTTP_SEND_UNTIL_CLOSE = 8, /* PART: no framing, the body ends with the connection; for a peer of HTTP/1.0 */
+  TW_HTTP_SEND_UNTIL_CLOSE = 8, /* PART: no framing, the body ends with the connection; for an HTTP/1.0 peer */
 } tw_http_send;
 
-/* What twc_http_send_body is given. */
+/* Options of twc_http_send_body. */
 typedef enum tw_http_body {
   TW_HTTP_BODY_LAST = 1, /* the body ends here */
 } tw_http_body;
 
-/* How a WebSocket behaves. */
+/* Options of a WebSocket. */
 typedef enum tw_ws_option {
-  TW_WS_OPTION_NO_AUTO_PONG = 1, /* pings are told and not answered */
-  TW_WS_OPTION_REPORT_HEAD = 2, /* the head of the answer to the handshake is told by HTTP_HEAD, also of one that refuses */
+  TW_WS_OPTION_NO_AUTO_PONG = 1, /* pings are reported and not answered */
+  TW_WS_OPTION_REPORT_HEAD = 2, /* the head of the handshake response is reported by HTTP_HEAD, also if the server refuses */
 } tw_ws_option;
 
 /* Parameters of permessage-deflate, RFC 7692 7.1, in one word: server_max_window_bits (9..15) in bits 0 to 3, client_max_window_bits (9..15) in bits 4 to 7, and these. 0: no compression. */
 typedef enum tw_deflate {
-  TW_DEFLATE_SERVER_NO_CONTEXT_TAKEOVER = 256, /* the server compresses each message by itself */
-  TW_DEFLATE_CLIENT_NO_CONTEXT_TAKEOVER = 512, /* the client compresses each message by itself */
+  TW_DEFLATE_SERVER_NO_CONTEXT_TAKEOVER = 256, /* the server compresses each message independently */
+  TW_DEFLATE_CLIENT_NO_CONTEXT_TAKEOVER = 512, /* the client compresses each message independently */
 } tw_deflate;
 
-/* How the host is to close a socket. */
+/* How the host closes a socket. */
 typedef enum tw_close {
-  TW_CLOSE_ORDERLY = 0, /* after what was written: FIN */
-  TW_CLOSE_ABORT = 1, /* at once: RST */
+  TW_CLOSE_ORDERLY = 0, /* after the written data: FIN */
+  TW_CLOSE_ABORT = 1, /* immediately: RST */
 } tw_close;
 
-/* Which end's address is asked for. */
+/* Selects an end of the connection. */
 typedef enum tw_address_of {
   TW_ADDRESS_LOCAL = 0, /* this end */
   TW_ADDRESS_REMOTE = 1, /* the peer's end */
@@ -354,7 +354,7 @@ typedef enum tw_address_of {
 typedef enum tw_url_flag {
   TW_URL_SECURE = 1, /* wss: */
   TW_URL_IPV6 = 2, /* the host is an IPv6 literal */
-  TW_URL_DEFAULT_PORT = 4, /* the port is the scheme's default and stays out of the Host header */
+  TW_URL_DEFAULT_PORT = 4, /* the port is the scheme's default and is left out of the Host header */
   TW_URL_UNIX = 8, /* ws+unix: the host is the path of a Unix socket */
 } tw_url_flag;
 
@@ -362,7 +362,7 @@ typedef enum tw_url_flag {
 typedef struct tw_event {
   uint16_t type; /* Event */
   uint16_t flags; /* EventFlag bits */
-  int32_t handle; /* whose event it is */
+  int32_t handle; /* the handle of the event */
   uint32_t data; /* offset of the bytes */
   uint32_t size; /* number of bytes */
   int32_t code; /* error, close code or 0 */
@@ -383,7 +383,7 @@ TW_STATIC_ASSERT(offsetof(tw_event, retry_ms) == 24, "tw_event.retry_ms");
 TW_STATIC_ASSERT(offsetof(tw_event, step) == 28, "tw_event.step");
 TW_STATIC_ASSERT(offsetof(tw_event, port) == 30, "tw_event.port");
 
-/* A piece of a gathered write. Borrowed by the host until it reported the bytes as written. */
+/* A piece of a gathered write. The host borrows the bytes until it has reported them as written. */
 typedef struct tw_span {
   uint32_t data; /* offset from the start of the arena */
   uint32_t size; /* number of bytes */
@@ -392,12 +392,12 @@ TW_STATIC_ASSERT(sizeof(tw_span) == 8, "tw_span");
 TW_STATIC_ASSERT(offsetof(tw_span, data) == 0, "tw_span.data");
 TW_STATIC_ASSERT(offsetof(tw_span, size) == 4, "tw_span.size");
 
-/* What a handle has done since it was opened; connecting again goes on counting. */
+/* Counters of a handle since it was opened; reconnecting does not reset them. */
 typedef struct tw_stats {
-  uint64_t received; /* bytes that its socket delivered, handshakes and frame headers included; of a UDP socket: the payloads of its datagrams */
-  uint64_t sent; /* bytes that its socket took, counted in the same way */
-  uint32_t connects; /* connections that became usable: 1, and 1 more for each time it came back; a listener: those it accepted; UDP: 0 */
-  uint32_t refused; /* sends that were refused with ERR_BACKPRESSURE */
+  uint64_t received; /* bytes received, including handshakes and frame headers; for a UDP socket: the payloads of datagrams */
+  uint64_t sent; /* bytes that the host accepted for sending, counted in the same way */
+  uint32_t connects; /* successful connections: 1, plus 1 for each reconnect; a listener: accepted connections; UDP: 0 */
+  uint32_t refused; /* sends that failed with ERR_BACKPRESSURE */
 } tw_stats;
 TW_STATIC_ASSERT(sizeof(tw_stats) == 24, "tw_stats");
 TW_STATIC_ASSERT(offsetof(tw_stats, received) == 0, "tw_stats.received");
@@ -405,7 +405,7 @@ TW_STATIC_ASSERT(offsetof(tw_stats, sent) == 8, "tw_stats.sent");
 TW_STATIC_ASSERT(offsetof(tw_stats, connects) == 16, "tw_stats.connects");
 TW_STATIC_ASSERT(offsetof(tw_stats, refused) == 20, "tw_stats.refused");
 
-/* A parsed ws: or wss: URL: offsets into the text that was parsed. */
+/* A parsed ws: or wss: URL: offsets into the parsed text. */
 typedef struct tw_url {
   uint32_t host; /* offset of the host, without the brackets of an IPv6 address */
   uint32_t host_size; /* bytes of the host */
@@ -424,27 +424,27 @@ TW_STATIC_ASSERT(offsetof(tw_url, port) == 16, "tw_url.port");
 TW_STATIC_ASSERT(offsetof(tw_url, flags) == 18, "tw_url.flags");
 TW_STATIC_ASSERT(offsetof(tw_url, reserved) == 20, "tw_url.reserved");
 
-/* Everything that bounds the core's memory and patience. Fixed once twc_init has run. */
+/* The limits of the core's memory and waits. Fixed after twc_init. */
 typedef struct tw_limits {
-  uint32_t sockets; /* TCP and UDP sockets at once, and the WebSockets that they became */
-  uint32_t webSockets; /* WebSockets at once, client and server */
-  uint32_t recvBuffer; /* bytes read at once; one buffer serves every socket */
-  uint32_t stageBuffer; /* bytes of the buffer a host without shared pointers fills for a send; 0 where C passes its own */
-  uint32_t sendBuffer; /* outbound bytes one connection may have waiting, frame headers included */
+  uint32_t sockets; /* open TCP and UDP sockets, including those that became server-side WebSockets */
+  uint32_t webSockets; /* open WebSockets, client and server */
+  uint32_t recvBuffer; /* bytes of one read; all sockets share one buffer */
+  uint32_t stageBuffer; /* bytes of the buffer in which a host without shared pointers passes the data of a send; 0 in C */
+  uint32_t sendBuffer; /* outbound bytes that can wait in one connection, frame headers included */
   uint32_t blockSize; /* bytes of one block of the outbound pool */
   uint32_t sendPool; /* outbound bytes of all connections together */
-  uint32_t textPool; /* bytes kept for reconnecting: hosts, URLs, request headers of all connections together */
-  uint32_t events; /* event records of one drain */
+  uint32_t textPool; /* bytes of the host names, URLs and request headers of all connections together */
+  uint32_t events; /* event records between two drains */
   uint32_t maxMessage; /* bytes of a received WebSocket message, all its frames together */
   uint32_t maxHead; /* bytes of a received HTTP head */
-  uint32_t connectTimeoutMs; /* ms from open to connected, name lookup included */
+  uint32_t connectTimeoutMs; /* ms from the start of an attempt to connected, name lookup included */
   uint32_t handshakeTimeoutMs; /* ms from TCP connected to WebSocket open */
   uint32_t closeTimeoutMs; /* ms a close may take before the socket is dropped */
   uint32_t maxLine; /* bytes of a received HTTP start line or field line */
   uint32_t maxFields; /* fields of a received HTTP head or trailer section */
   uint32_t maxFragments; /* frames of a received WebSocket message */
-  uint32_t maxUnfinished; /* bytes received of WebSocket messages that are not complete yet, of all connections together */
-  uint32_t stallTimeoutMs; /* ms that an open connection may take none of the bytes that wait for it; 0: no bound */
+  uint32_t maxUnfinished; /* bytes of incomplete received WebSocket messages of all connections together */
+  uint32_t stallTimeoutMs; /* ms for which the peer of an open connection may accept none of the queued bytes; 0: no limit */
 } tw_limits;
 TW_STATIC_ASSERT(sizeof(tw_limits) == 76, "tw_limits");
 TW_STATIC_ASSERT(offsetof(tw_limits, sockets) == 0, "tw_limits.sockets");
