@@ -2,7 +2,7 @@
 
 import { inspectModule } from "./module.mjs";
 
-export const MAX_BYTES = 64 * 1024;
+export const MAX_BYTES = 72 * 1024;
 
 const label = (entry) => `${entry.module === undefined ? "" : `${entry.module}.`}${entry.name} (${entry.kind})`;
 
