@@ -3,13 +3,15 @@
  * A send is queued whole or refused whole. A refused one is remembered by its size, and DRAIN is raised when it fits.
  * Besides limits.sendBuffer a connection has a dynamic threshold (Choudhury and Hahne, "Dynamic Queue Length Thresholds
  * for Shared-Memory Packet Switches", 1998): it may hold at most ALPHA times as many blocks as remain free. However
- * many peers do not read, some blocks stay free for those that do. A connection that is alone may fill its sendBuffer,
- * and one that holds nothing may have a block while there is one. The last core->tx_reserve blocks are for what the
- * core itself has to send: handshakes, close frames and pongs. */
+ * many peers do not read, some blocks stay free for those that do. A connection that is alone may fill its sendBuffer.
+ *
+ * What remains free is counted from three levels. The last core->tx_reserve blocks are for what the core itself has to
+ * send: handshakes, close frames and pongs. Above them, a quarter of a large pool is for the first block of connections
+ * that hold none, so that a peer that reads is not kept waiting by a thousand that don't. The rest is shared. */
 #include "src/internal.h"
 #include "src/life.h"
 
-enum { ALPHA = 2, RESERVED_PART = 8, MAX_RESERVE = 64 };
+enum { ALPHA = 2, RESERVED_PART = 8, MAX_RESERVE = 64, FIRST_PART = 4, LARGE_POOL = 64 };
 
 void twc_tx_init(tw_core *core) {
   uint32_t part = core->tx_pool.count / RESERVED_PART;
@@ -34,6 +36,11 @@ static uint32_t blocks_more(const tw_core *core, const tw_slot *slot, uint32_t s
   return size <= room ? 0 : (size - room - 1) / core->tx_pool.block_size + 1;
 }
 
+/* Blocks that only connections which hold none may take. */
+static uint32_t first_blocks(const tw_core *core) {
+  return core->tx_pool.count < LARGE_POOL ? 0 : core->tx_pool.count / FIRST_PART;
+}
+
 /* Blocks that must be free for `size` more bytes of the application. */
 static uint32_t blocks_needed(const tw_core *core, const tw_slot *slot, uint32_t size) {
   uint32_t more = blocks_more(core, slot, size);
@@ -42,7 +49,7 @@ static uint32_t blocks_needed(const tw_core *core, const tw_slot *slot, uint32_t
   uint32_t held = blocks_held(core, slot);
   uint32_t least = core->tx_reserve + more;
   uint32_t alone = core->tx_pool.count - held; /* what is free if no other connection holds a block */
-  uint32_t shared = least + (held + more > 1 ? (held + more + ALPHA - 1) / ALPHA : 0);
+  uint32_t shared = least + (held + more > 1 ? first_blocks(core) + (held + more + ALPHA - 1) / ALPHA : 0);
   if (alone > shared)
     return shared;
   return alone > least ? alone : least;
@@ -69,7 +76,9 @@ int32_t twc_room(tw_core *core, int32_t handle) {
   uint32_t held = blocks_held(core, slot);
   uint32_t more = pool->free > core->tx_reserve ? pool->free - core->tx_reserve : 0;
   if (held + pool->free < pool->count && more > 0) { /* the most for which blocks_needed is no more than are free */
-    uint32_t share = ALPHA * more > held ? (ALPHA * more - held) / (ALPHA + 1) : 0;
+    uint32_t first = first_blocks(core);
+    uint32_t twice = more > first ? ALPHA * (more - first) : 0;
+    uint32_t share = twice > held ? (twice - held) / (ALPHA + 1) : 0;
     more = share == 0 && held == 0 ? 1 : share;
   }
   uint32_t cap = core->limits.sendBuffer > slot->tx.size ? core->limits.sendBuffer - slot->tx.size : 0;
