@@ -201,7 +201,8 @@ typedef struct tw_ws_field {
  * twc_ws_header. */
 int32_t twc_ws_set_headers(tw_core *core, int32_t handle, const tw_ws_field *fields, uint32_t count);
 
-/* Offers a subprotocol, in order of preference; a token that was not offered before. RFC 6455 4.1 item 10. */
+/* Offers a subprotocol, in order of preference: a token of at most 160 bytes that was not offered before. RFC 6455 4.1
+ * item 10. Returns 0, ERR_HEADER, ERR_ARGUMENT (offered before), ERR_HANDLE, ERR_STATE or ERR_MEMORY. */
 int32_t twc_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_t name_size);
 
 /* How the WebSocket behaves from now on: `options` (tw_ws_option bits); messages it receives may have `max_message`
@@ -393,7 +394,8 @@ int32_t twc_target(tw_core *core, int32_t handle, char *text, uint32_t capacity)
 int32_t twc_protocol(tw_core *core, int32_t handle, char *text, uint32_t capacity);
 
 /* Bytes that one send on a connection may have now, frame header included: what limits.sendBuffer leaves, and what the
- * connection's share of the free blocks holds. 0: wait for DRAIN, which follows a send that was refused. Or ERR_HANDLE. */
+ * connection's share of the free blocks holds. 0: wait for DRAIN, which follows a send that was refused. Or ERR_HANDLE.
+ */
 int32_t twc_room(tw_core *core, int32_t handle);
 
 /* Blocks of the outbound pool that are free now. */

@@ -116,24 +116,6 @@ static bool accept_right(const tw_ws_response *response) {
   return response->value_size == sizeof expected && memcmp(response->value, expected, sizeof expected) == 0;
 }
 
-/* Whether a comma-separated list has the token, RFC 9110 5.6.1. */
-static bool list_has(const char *list, uint32_t size, const char *token, uint32_t token_size) {
-  for (uint32_t at = 0; at < size;) {
-    uint32_t end = at;
-    while (end < size && list[end] != ',')
-      end++;
-    uint32_t next = end + 1;
-    while (at < end && (list[at] == ' ' || list[at] == '\t'))
-      at++;
-    while (end > at && (list[end - 1] == ' ' || list[end - 1] == '\t'))
-      end--;
-    if (twc_bytes_equal_nocase(list + at, end - at, token, token_size))
-      return true;
-    at = next;
-  }
-  return false;
-}
-
 bool twc_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32_t name_size, uint32_t *place) {
   uint32_t size = ws->protocols.size;
   for (uint32_t at = 0, end; at < size; at = end + 2 /* ", " */) {
@@ -179,6 +161,45 @@ static bool name_is(const tw_ws_response *response, const char *name, uint32_t s
 }
 #define NAME_IS(name) name_is(response, name, sizeof(name) - 1)
 
+static void put_value(tw_ws_response *response, char c) {
+  if (response->value_size < sizeof response->value)
+    response->value[response->value_size] = c;
+  response->value_size++;
+}
+
+static bool is_space(char c) { return c == ' ' || c == '\t'; }
+
+/* Whether more white space behind the value means nothing. */
+static bool ends_in_space(const tw_ws_response *response) {
+  return response->value_size == 0 || is_space(response->value[response->value_size - 1]);
+}
+
+/* Takes the trailing white space off, which belongs to no value (RFC 9112 5.1). */
+static void trim_value(tw_ws_response *response) {
+  if (response->value_size > 0 && response->value_size <= sizeof response->value && ends_in_space(response))
+    response->value_size--;
+}
+
+/* An element of Connection is whole, RFC 9110 5.6.1. Such a list can be of any length: each element is looked at by
+ * itself. */
+static void end_element(tw_ws_response *response) {
+  trim_value(response);
+  if (twc_bytes_equal_nocase(response->value, response->value_size, "upgrade", 7))
+    response->seen |= SEEN_CONNECTION;
+  response->value_size = 0;
+}
+
+static void take_value(tw_ws_response *response, const tw_head_token *token) {
+  const bool list = NAME_IS("connection");
+  for (size_t i = 0; i < token->size; i++) {
+    char c = (char)token->data[i];
+    if (list && c == ',')
+      end_element(response);
+    else if (response->value_size <= sizeof response->value && !(is_space(c) && ends_in_space(response)))
+      put_value(response, c);
+  }
+}
+
 /* One whole field. False: it breaks the handshake. */
 static bool take_field(tw_core *core, tw_ws *ws, tw_ws_response *response) {
   const uint32_t size = response->value_size;
@@ -187,8 +208,7 @@ static bool take_field(tw_core *core, tw_ws *ws, tw_ws_response *response) {
     return twc_bytes_equal_nocase(response->value, size, "websocket", 9);
   }
   if (NAME_IS("connection")) {
-    if (size <= sizeof response->value && list_has(response->value, size, "upgrade", 7))
-      response->seen |= SEEN_CONNECTION;
+    end_element(response);
     return true;
   }
   if (NAME_IS("sec-websocket-accept")) {
@@ -225,26 +245,6 @@ static void take_name(tw_ws_response *response, const tw_head_token *token) {
     if (response->name_size < sizeof response->name)
       response->name[response->name_size] = twc_ascii_lower((char)token->data[i]);
     response->name_size++;
-  }
-}
-
-static void take_value(tw_ws_response *response, const tw_head_token *token) {
-  for (size_t i = 0; i < token->size && response->value_size <= sizeof response->value; i++) {
-    if (response->value_size < sizeof response->value)
-      response->value[response->value_size] = (char)token->data[i];
-    response->value_size++;
-  }
-}
-
-/* Takes the trailing white space off, which belongs to no value (RFC 9112 5.1). */
-static void trim_value(tw_ws_response *response) {
-  if (response->value_size > sizeof response->value)
-    return;
-  while (response->value_size > 0) {
-    char last = response->value[response->value_size - 1];
-    if (last != ' ' && last != '\t')
-      break;
-    response->value_size--;
   }
 }
 

@@ -182,7 +182,7 @@ int32_t twc_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_
   tw_slot *slot = unopened_slot(core, handle, &error);
   if (error != 0)
     return error;
-  if (!is_token(name, name_size))
+  if (!is_token(name, name_size) || name_size > TW_WS_MAX_VALUE)
     return TW_ERR_HEADER;
   tw_ws *ws = twc_ws_of(core, slot);
   uint32_t place;

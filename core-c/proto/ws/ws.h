@@ -41,6 +41,8 @@ enum {
 
 #define TW_WS_NONE UINT32_MAX /* ends the list of free states */
 
+enum { TW_WS_MAX_VALUE = 160 }; /* bytes of a field's value, or of a list's element, that can be right */
+
 /* What the answer to the handshake has said so far. */
 typedef struct tw_ws_response {
   tw_head head;
@@ -51,7 +53,7 @@ typedef struct tw_ws_response {
   uint8_t value_size; /* more than fits: the value is none that is right */
   bool told;          /* a part of its head has been given to the application */
   char name[24];
-  char value[160];
+  char value[TW_WS_MAX_VALUE];
 } tw_ws_response;
 
 /* The frame and the message that are being received. */
