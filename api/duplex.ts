@@ -4,7 +4,7 @@
  * @module
  */
 import { Duplex } from "node:stream";
-import type { Conn } from "./conn/conn.ts";
+import { type Conn, failureOf } from "./conn/conn.ts";
 
 /**
  * The connection as a `Duplex`. The end of the stream is its `end`; to end it ends our half, and once both have ended the
@@ -33,9 +33,14 @@ export function toDuplex(conn: Conn): Duplex {
       conn.closeWrite().then(() => done(), done);
     },
     destroy(error, done) {
+      /* What was written still goes out, as with a socket of node:net; it is not waited for. */
       conn.close();
-      conn.closed.then(() => done(error));
+      done(error);
     },
+  });
+  /* Also while nobody reads or writes. */
+  failureOf(conn).then((error) => {
+    if (error !== undefined) duplex.destroy(error);
   });
   return duplex;
 }

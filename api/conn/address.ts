@@ -3,7 +3,7 @@ import { show } from "../internal/arguments.ts";
 
 /** A host and a port as they stand in messages and in the doors that take one text: an IPv6 address in brackets. */
 export function joinAddress(host: string, port: number | string): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** The host and the port of `"host:port"` or `"[ipv6]:port"`. The host may be empty: `":8080"`. */

@@ -15,6 +15,9 @@ const CHUNK = 65_536;
 
 const upgradeOptions = new OptionSet<TlsOptions & WaitOptions>({ ...tlsOptions.rules, signal });
 
+/** Fulfilled once a connection is over, with the error that ended it, if one did. @internal */
+export let failureOf: (conn: Conn) => Promise<TwinwireError | undefined>;
+
 /** What stands behind a connection: for the doors that take it over. @internal */
 export let streamOf: (conn: Conn) => Stream;
 
@@ -32,6 +35,10 @@ export class Conn {
 
   static {
     streamOf = (conn) => conn.#stream;
+    failureOf = async (conn) => {
+      await conn.closed;
+      return conn.#stream.failure;
+    };
   }
 
   /** @internal */

@@ -3,6 +3,8 @@ import { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine, Payload } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
+import { report } from "../../wasm/report.ts";
+import { callSafely } from "../internal/callbacks.ts";
 import { joinAddress } from "./address.ts";
 import { cut, type Datagram, Receiver, Sender } from "./datagram.ts";
 import { Deadlines } from "./deadline.ts";
@@ -171,7 +173,7 @@ export class Datagrams extends Endpoint {
     }
     /* Without a peer, what became of one datagram must not end the hearing of all others. */
     if (!this.hasPeer) {
-      this.#onError?.(error);
+      callSafely(() => this.#onError?.(error), report);
       return;
     }
     const receiver = this.#receivers.shift();

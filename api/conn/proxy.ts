@@ -63,7 +63,7 @@ function fromEnvironment(target: URL): string | undefined {
   const own = isCgi ? env("http_proxy") : read(secure ? "HTTPS_PROXY" : "HTTP_PROXY");
   const proxy = own ?? read("ALL_PROXY");
   if (proxy === undefined) return undefined;
-  const host = hostOf(target);
+  const host = withoutDot(hostOf(target));
   const spared = (read("NO_PROXY") ?? "").split(/[\s,]+/).some((rule) => spares(rule, host, portOf(target)));
   return spared ? undefined : proxy;
 }
@@ -82,10 +82,20 @@ function spares(rule: string, host: string, port: number): boolean {
   if (!bare && parts[3] !== undefined && Number(parts[3]) !== port) return false;
   const block = /^(\d+\.\d+\.\d+\.\d+)\/(\d{1,2})$/.exec(name);
   if (block !== null) return inBlock(host, block[1] as string, Number(block[2]));
-  const tail = name.replace(/^\*?\./, "");
+  const tail = asciiOf(withoutDot(name.replace(/^\*?\./, "")));
   /* An address has nothing below it. */
   const hasBelow = ipv4(host) === undefined && !host.includes(":");
   return tail !== "" && (host === tail || (hasBelow && host.endsWith(`.${tail}`)));
+}
+
+/** A name without the dot that stands for the root. */
+function withoutDot(name: string): string {
+  return name.replace(/\.$/, "");
+}
+
+/** A name as URLs have it: in lower case, with the labels of an IDN in their ASCII form. */
+function asciiOf(name: string): string {
+  return /^[\0-\x7f]*$/.test(name) ? name : (parse(`http://${name}`)?.hostname ?? name);
 }
 
 function inBlock(host: string, address: string, bits: number): boolean {

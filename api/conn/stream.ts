@@ -78,6 +78,11 @@ export class Stream extends Endpoint {
     return this.#opened.promise;
   }
 
+  /** The error that ended it: not one of `close`, and not the peer's end. */
+  get failure(): TwinwireError | undefined {
+    return this.phase === "closed" ? undefined : this.#failure;
+  }
+
   get closed(): Promise<void> {
     if (this.#closed === undefined) {
       this.#closed = new Waiter();

@@ -2,12 +2,16 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
 import type { Conn } from "../conn/conn.ts";
 import { show } from "../internal/arguments.ts";
+import { callSafely } from "../internal/callbacks.ts";
 import { callback, OptionSet } from "../internal/options.ts";
 import type { Listener } from "./networks.ts";
 
 /** How `accept` goes on. */
 export interface AcceptOptions {
-  /** Hears of what a handler threw, with its connection, which is closed by then; and of what ended the listener. */
+  /**
+   * Called with what a handler threw and its connection, which is closed by then; and with what ended the listener. Default:
+   * what a handler threw goes to `console.error`, and a listener that fails is an uncaught error.
+   */
   readonly onError?: ((error: unknown, conn?: Conn) => void) | undefined;
 }
 
@@ -32,7 +36,10 @@ export function accept(
   if (typeof handler !== "function") {
     throw new TwinwireError("ERR_ARGUMENT", { step: "accept", reason: `handler ${show(handler)}` });
   }
-  acceptAll(listener, handler, checked).catch((error: unknown) => tell(checked, error));
+  acceptAll(listener, handler, checked).catch((error: unknown) => {
+    if (checked.onError === undefined) report(error);
+    else tell(checked, error);
+  });
 }
 
 async function acceptAll(
@@ -53,9 +60,6 @@ async function serve(conn: Conn, handler: (conn: Conn) => void | Promise<void>, 
 }
 
 function tell({ onError }: AcceptOptions, error: unknown, conn?: Conn): void {
-  try {
-    onError?.(error, conn);
-  } catch (thrown) {
-    report(thrown);
-  }
+  if (onError === undefined) console.error("accept: a handler failed:", error);
+  else callSafely(() => onError(error, conn), report);
 }

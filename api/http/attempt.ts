@@ -3,6 +3,7 @@ import type { Payload } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { connectTcp, connectVia } from "../conn/connect.ts";
 import type { Stream } from "../conn/stream.ts";
+import { callSafely } from "../internal/callbacks.ts";
 import { Alarm } from "./alarm.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
 import type { Message } from "./message.ts";
@@ -67,7 +68,8 @@ class Attempt {
   /** Whether the application or the clock has ended it. */
   cancelled = false;
   #sent = false;
-  #over: Message | undefined;
+  /** Whether the connection has been kept or closed, which happens once. */
+  #settled = false;
   #closes = false;
   #permit: ((on: boolean) => void) | undefined;
 
@@ -156,22 +158,21 @@ class Attempt {
   #interim(message: Message): void {
     this.answered = true;
     if (message.status === 100) this.#permit?.(true);
-    this.#plan.onInterim?.(message.status, message.headers);
-  }
-
-  #finished(message: Message): void {
-    if (message.isInterim) return;
-    this.#over = message;
-    this.#permit?.(false);
-    this.#settle();
+    const { onInterim } = this.#plan;
+    if (onInterim === undefined) return;
+    /* Also of an async function: it is not waited for. */
+    callSafely(
+      () => onInterim(message.status, message.headers),
+      (cause) => this.#cancel(this.#fault("ERR_CALLBACK", "onInterim", cause)),
+    );
   }
 
   /** The response is over: the connection can be used again, or never. */
-  #settle(): void {
-    const message = this.#over;
+  #finished(message: Message): void {
+    if (message.isInterim || this.#settled) return;
+    this.#settled = true;
+    this.#permit?.(false);
     const { stream } = this.#exchange;
-    if (message === undefined) return;
-    this.#over = undefined;
     this.#release();
     /* A server that answers before it has the whole request does not want the rest of it. */
     const reusable = message.error === undefined && this.#sent && !this.#closes;
@@ -195,7 +196,11 @@ class Attempt {
     this.#exchange.stream.fail(error);
   }
 
-  #fault(code: "ERR_TIMEOUT" | "ERR_ABORTED", reason: string | undefined, cause?: unknown): TwinwireError {
+  #fault(
+    code: "ERR_TIMEOUT" | "ERR_ABORTED" | "ERR_CALLBACK",
+    reason: string | undefined,
+    cause?: unknown,
+  ): TwinwireError {
     return new TwinwireError(code, { step: "receive", address: this.#order.url.href, reason, cause });
   }
 }

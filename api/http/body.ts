@@ -2,7 +2,7 @@ import type { TwinwireError } from "../../wasm/errors.ts";
 import { newBytes, utf8Text } from "../../wasm/text.ts";
 import { Waiter, WaitingList } from "../conn/waiting.ts";
 import { toHeaders } from "./fields.ts";
-import { fromText } from "./json.ts";
+import { parseJson } from "./json.ts";
 import type { Headers, Json } from "./types.ts";
 
 /** Where a body comes from. */
@@ -16,6 +16,8 @@ export interface BodySource {
   /** Nobody wants the rest of it. */
   abandoned(): void;
   fault(reason: string): TwinwireError;
+  /** What was read is no JSON. */
+  notJson(cause: unknown): TwinwireError;
 }
 
 /** Makes one. @internal */
@@ -27,8 +29,10 @@ export let bodyEnds: {
   end(body: Body, trailers: readonly string[], error: TwinwireError | undefined): void;
   /** Whether nothing of it is left to be read. */
   isOver(body: Body): boolean;
-  /** A deadline passed: who waits for a part is told so, and can ask again. */
+  /** A deadline passed: who waits for a part is rejected, and can ask again. */
   late(body: Body, error: TwinwireError): void;
+  /** It has ended, and its connection is used for something else: what has not been read is the reader's alone. */
+  detach(body: Body): void;
 };
 
 const DONE: IteratorResult<Uint8Array> = { done: true, value: undefined };
@@ -46,6 +50,8 @@ export class Body implements AsyncIterable<Uint8Array> {
   #parts: Uint8Array[] = [];
   readonly #readers = new WaitingList<Waiter<IteratorResult<Uint8Array>>>();
   #ended = false;
+  /** Whether the connection no longer counts what is read. */
+  #detached = false;
   #error: TwinwireError | undefined;
   #wanted = false;
   #stream: ReadableStream<Uint8Array> | undefined;
@@ -64,6 +70,7 @@ export class Body implements AsyncIterable<Uint8Array> {
       end: (body, trailers, error) => body.#end(trailers, error),
       isOver: (body) => body.#ended && body.#parts.length === 0,
       late: (body, error) => body.#readers.rejectAll(() => error),
+      detach: (body) => body.#detach(),
     };
   }
 
@@ -102,9 +109,18 @@ export class Body implements AsyncIterable<Uint8Array> {
     return utf8Text(bytes, 0, bytes.length);
   }
 
-  /** What it says if it is JSON, else its text. */
+  /**
+   * All of it as JSON.
+   *
+   * @throws TwinwireError ERR_JSON for what is no JSON, and for an empty body; of a request, `status` is 400.
+   */
   async json(): Promise<Json> {
-    return fromText(await this.text());
+    const text = await this.text();
+    try {
+      return parseJson(text);
+    } catch (cause) {
+      throw this.#source.notJson(cause);
+    }
   }
 
   /** As a stream of the web. */
@@ -126,7 +142,7 @@ export class Body implements AsyncIterable<Uint8Array> {
   /** Gives up the rest of it: a client's connection is closed, a server's takes no further request. */
   cancel(): void {
     if (this.#ended && this.#parts.length === 0) return;
-    this.#parts = [];
+    this.#drop();
     this.#error ??= this.#source.fault("the body was given up");
     if (this.#ended) return;
     this.#end({}, this.#error);
@@ -151,7 +167,7 @@ export class Body implements AsyncIterable<Uint8Array> {
     }
     const value = this.#parts.shift();
     if (value !== undefined) {
-      this.#source.consumed(value.length);
+      if (!this.#detached) this.#source.consumed(value.length);
       return Promise.resolve({ done: false, value });
     }
     if (this.#error !== undefined) return Promise.reject(this.#error);
@@ -170,6 +186,20 @@ export class Body implements AsyncIterable<Uint8Array> {
     }
     this.#source.consumed(value.length);
     reader.resolve({ done: false, value });
+  }
+
+  #detach(): void {
+    if (!this.#detached) this.#source.consumed(this.#unread);
+    this.#detached = true;
+  }
+
+  #drop(): void {
+    if (!this.#detached) this.#source.consumed(this.#unread);
+    this.#parts = [];
+  }
+
+  get #unread(): number {
+    return this.#parts.reduce((size, part) => size + part.length, 0);
   }
 
   #end(trailers: readonly string[] | Headers, error: TwinwireError | undefined): void {

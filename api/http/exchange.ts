@@ -18,6 +18,7 @@ export class Exchange {
     this.stream = stream;
     this.receiver = new Receiver(stream, this);
     this.sender = new Sender(stream);
+    this.receiver.onEnded = (error) => this.sender.stop(error);
     stream.http = this.receiver;
   }
 }

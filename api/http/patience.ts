@@ -1,12 +1,13 @@
 import { Alarm } from "./alarm.ts";
 
 /** What is being waited for. */
-type Stage = "begin" | "head" | "rest";
+type Stage = "begin" | "head" | "rest" | "unread";
 
 const late: Readonly<Record<Stage, string>> = {
   begin: "no message began in time",
   head: "the head was not whole in time",
   rest: "the message was not whole in time",
+  unread: "the body was not read in time",
 };
 
 /** How long a message may take, stage by stage. */

@@ -2,6 +2,7 @@ import { NONE } from "../../wasm/abi.gen.ts";
 import type { ProxyServer } from "../../wasm/engine.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import type { Stream } from "../conn/stream.ts";
+import { sameTls } from "../internal/tls-options.ts";
 import { Alarm } from "./alarm.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -55,6 +56,7 @@ class Pool {
   /** Keeps one for the next request. `hint`: the Keep-Alive field of the last response. */
   give(route: Route, exchange: Exchange, hint: string | undefined): void {
     const { stream, receiver } = exchange;
+    receiver.release();
     const ms = idleTime(hint);
     const key = keyOf(route);
     const list = this.#idle.get(key) ?? [];
@@ -91,16 +93,23 @@ function idleTime(hint: string | undefined): number {
   return seconds === undefined ? IDLE_MS : Math.min(Number(seconds) * 1000 - MARGIN_MS, LONGEST_IDLE_MS);
 }
 
-/* TLS is done in the same way if it was asked for by the same object. */
-const tlsNumbers = new WeakMap<TlsOptions, number>();
-let tlsCount = 0;
-
 function keyOf({ secure, host, port, proxy, tls }: Route): string {
-  let number = 0;
-  if (secure && tls !== undefined) {
-    number = tlsNumbers.get(tls) ?? ++tlsCount;
-    tlsNumbers.set(tls, number);
-  }
+  const number = secure && tls !== undefined ? numberOf(tls) : 0;
   const via = proxy === undefined ? "" : `${proxy.credentials}@${proxy.host}:${proxy.port}`;
   return `${secure ? "s" : "p"}${number} ${host}:${port} ${via}`;
+}
+
+/** TLS options whose content was asked for lately, each with a number of its own; the latest last. */
+const known: { readonly tls: TlsOptions; readonly number: number }[] = [];
+const MOST_KNOWN = 32;
+let tlsCount = 0;
+
+/** A number for what options say: those that say the same have the same. */
+function numberOf(tls: TlsOptions): number {
+  const at = known.findIndex((one) => sameTls(one.tls, tls));
+  const [found] = at < 0 ? [] : known.splice(at, 1);
+  const one = found ?? { tls, number: ++tlsCount };
+  known.push(one);
+  if (known.length > MOST_KNOWN) known.shift();
+  return one.number;
 }

@@ -116,6 +116,14 @@ export class IncomingRequest {
     return this.#message.body as Body;
   }
 
+  /**
+   * Aborted once the client has ended its half of the connection, or the connection is over: nobody waits for the
+   * response, as a rule. A client that only ends its half after the request still gets it.
+   */
+  get signal(): AbortSignal {
+    return exchangeOn(this.conn).receiver.left;
+  }
+
   /** Whether another request may follow on this connection. */
   get keepAlive(): boolean {
     return this.#message.has(HttpFlag.KEEP_ALIVE);

@@ -1,4 +1,4 @@
-import { Errors, EventFlag, HttpFlag } from "../../wasm/abi.gen.ts";
+import { Errors, EventFlag, HttpFlag, HttpRead } from "../../wasm/abi.gen.ts";
 import type { ErrorFacts, TwinwireError } from "../../wasm/errors.ts";
 import type { HttpEndpoint } from "../conn/http-endpoint.ts";
 import type { Stream } from "../conn/stream.ts";
@@ -33,6 +33,9 @@ export class Receiver implements HttpEndpoint, BodySource {
   onInterim: ((message: Message) => void) | undefined;
   /** Called when the peer ends its half, or the stream is over. */
   onPeerEnd: (() => void) | undefined;
+  /** Called when the stream is over. */
+  onEnded: ((error: TwinwireError) => void) | undefined;
+  #left: AbortController | undefined;
   /** Called when a message is over: the stream can carry another one, or not. */
   onOver: ((message: Message) => void) | undefined;
   readonly #stream: Stream;
@@ -100,6 +103,7 @@ export class Receiver implements HttpEndpoint, BodySource {
     message.endHead(status, what, this);
     if (!message.isResponse) this.request = message;
     this.#patience.clear();
+    if (message.isResponse && !message.whole) this.#awaitReader();
     if (message.whole && (what & HttpFlag.BODY) !== 0) this.awaited();
     if (message.whole) this.#sendContinue(message);
     if (!message.whole && !message.isInterim) this.#resolve(message);
@@ -114,6 +118,7 @@ export class Receiver implements HttpEndpoint, BodySource {
       if (size > 0) this.consumed(size);
     } else if (size > 0 && message.body !== undefined) {
       this.#patience.clear();
+      if (message.isResponse) this.#awaitReader();
       bodyEnds.push(message.body, memory.copy(at, size));
     }
   }
@@ -145,6 +150,21 @@ export class Receiver implements HttpEndpoint, BodySource {
 
   peerEnded(): void {
     this.onPeerEnd?.();
+    this.#left?.abort(this.#peerLeft());
+  }
+
+  /** Aborted once the peer has ended its half, or the stream is over. */
+  get left(): AbortSignal {
+    if (this.#left === undefined) {
+      this.#left = new AbortController();
+      const { phase, inbox } = this.#stream;
+      if (inbox.hasEnded || phase === "gone" || phase === "closed") this.#left.abort(this.#peerLeft());
+    }
+    return this.#left.signal;
+  }
+
+  #peerLeft(): TwinwireError {
+    return this.#broken ?? this.#stream.fault("ERR_ENDED", { step: "receive", reason: "the peer has ended its half" });
   }
 
   /** The stream is over. */
@@ -152,7 +172,9 @@ export class Receiver implements HttpEndpoint, BodySource {
     this.#patience.stop();
     if (this.#message?.over === false) this.#fail(error);
     this.#broken ??= error;
+    this.onEnded?.(error);
     this.onPeerEnd?.();
+    this.#left?.abort(error);
   }
 
   /** The application's deadline passed. */
@@ -170,6 +192,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   consumed(size: number): void {
     const { engine, handle } = this.#stream;
     engine.consumed(handle, size);
+    if (this.#patience.stage === "unread" && this.#message?.over === false) this.#awaitReader();
   }
 
   wanted(): void {
@@ -192,6 +215,20 @@ export class Receiver implements HttpEndpoint, BodySource {
     this.#broken ??= this.fault("the body of the message before was given up");
     message.error ??= this.#broken;
     this.onOver?.(message);
+  }
+
+  /** The message before is over and its body the reader's alone: the stream can carry another one. */
+  release(): void {
+    const message = this.#message;
+    if (message?.over !== true || message.error !== undefined) return;
+    if (message.body !== undefined) bodyEnds.detach(message.body);
+    this.#message = undefined;
+  }
+
+  notJson(cause: unknown): TwinwireError {
+    const isResponse = ((this.#expected?.read ?? 0) & HttpRead.RESPONSE) !== 0;
+    const status = isResponse ? 0 : 400;
+    return this.#stream.fault("ERR_JSON", { step: "receive", status, detail: status, cause });
   }
 
   fault(reason: string): TwinwireError {
@@ -265,6 +302,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   #next(interim: Message): void {
     if (this.#message !== interim) return;
     this.onInterim?.(interim);
+    if (this.#message !== interim || interim.over) return;
     const message = new Message(interim.read, interim.maxBody, interim.whole, this.#cache);
     this.#message = message;
     this.#begin(message);
@@ -296,9 +334,16 @@ export class Receiver implements HttpEndpoint, BodySource {
   /** RFC 9110 10.1.1: the client sends the body once it is asked to. It goes before whatever else waits to be sent. */
   #sendContinue(message: Message): void {
     if (!message.has(HttpFlag.CONTINUE) || message.answered || message.continued) return;
+    /* RFC 9110 15.2: no interim response to an HTTP/1.0 client. */
+    if (message.has(HttpFlag.HTTP_1_0)) return;
     message.continued = true;
     const { engine, handle } = this.#stream;
     engine.httpSend(handle, 0, 100, "Continue\0", 0, "");
+  }
+
+  /** A body of which nobody reads the next part holds a connection, so there is an end to that. */
+  #awaitReader(): void {
+    this.#patience.set("unread", this.#expected?.timeoutMs ?? 0);
   }
 
   /** Gives a message to who waits for it, if it is ready. */

@@ -72,6 +72,8 @@ export function reply(
   const { request } = receiver;
   const fields = new FieldText().addAll(headers);
   const interim = status < 200;
+  /* RFC 9110 15.2: never to an HTTP/1.0 client. */
+  if (interim && request?.has(HttpFlag.HTTP_1_0) === true) return Promise.resolve();
   /* RFC 9110 6.4.1, 15.3.6 */
   const bodiless = interim || status === 204 || status === 205 || status === 304;
   let content = bodiless ? "" : contentOf(body, json);

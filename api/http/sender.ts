@@ -1,9 +1,10 @@
 import { HttpBody, HttpSend } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
-import type { TwinwireError } from "../../wasm/errors.ts";
+import { TwinwireError } from "../../wasm/errors.ts";
 import { utf8Size } from "../../wasm/text.ts";
 import type { Stream } from "../conn/stream.ts";
 import { type Bytes, show, toPayload } from "../internal/arguments.ts";
+import { callSafely } from "../internal/callbacks.ts";
 import { FieldText } from "./fields.ts";
 import type { HeadersInput } from "./types.ts";
 
@@ -39,6 +40,7 @@ export class Sender {
   /** Whether a message is not whole, and perhaps never will be: nothing else can be sent. */
   broken = false;
   readonly #stream: Stream;
+  #reader: PartReader | undefined;
   /** Settled when the message that is being sent in parts is whole. */
   #turn: Promise<unknown> | undefined;
 
@@ -124,13 +126,32 @@ export class Sender {
       await this.#sendPart(payload, true, "", 0, signal);
       return;
     }
-    for await (const part of payload) {
-      const data = toPayload(part);
-      if (data === undefined) throw this.#refusal(`a part of a body is text or bytes, not ${show(part)}`);
-      if (data.length > 0) await this.#sendPart(data, false, "", 0, signal);
+    const parts = new PartReader(payload);
+    this.#reader = parts;
+    try {
+      for (let part = await parts.next(); !part.done; part = await parts.next()) {
+        const data = toPayload(part.value);
+        if (data === undefined) throw this.#refusal(`a part of a body is text or bytes, not ${show(part.value)}`);
+        if (data.length > 0) await this.#sendPart(data, false, "", 0, signal);
+      }
+    } catch (error) {
+      parts.abandon();
+      throw error;
+    } finally {
+      this.#reader = undefined;
     }
-    const last = new FieldText().addAll(trailers?.());
+    const last = new FieldText().addAll(trailers === undefined ? undefined : called("trailers", trailers));
     await this.#sendPart("", true, last.text, last.count, signal);
+  }
+
+  /** Which part of the body that is being sent the application is to give, from 1 on; 0: none. */
+  get awaitedPart(): number {
+    return this.#reader?.awaited ?? 0;
+  }
+
+  /** Nobody wants the rest of the body that is being sent: a wait for its next part ends with `error`. */
+  stop(error: TwinwireError): void {
+    this.#reader?.stop(error);
   }
 
   /** Queues a part of a body, as much at once as there is room for. */
@@ -173,6 +194,70 @@ export class Sender {
   #refusal(reason: string): TwinwireError {
     return this.#stream.fault("ERR_ARGUMENT", { step: "send", reason });
   }
+}
+
+/** The parts of a body that the application makes, one by one: a wait for one can be ended. */
+class PartReader {
+  readonly #iterator: AsyncIterator<unknown> | Iterator<unknown>;
+  #stop: ((error: TwinwireError) => void) | undefined;
+  #stopped: TwinwireError | undefined;
+  #count = 0;
+
+  constructor(parts: Parts) {
+    this.#iterator = called("body", () =>
+      Symbol.asyncIterator in parts ? parts[Symbol.asyncIterator]() : (parts as Iterable<unknown>)[Symbol.iterator](),
+    );
+  }
+
+  /** Which part the application is to give, from 1 on; 0: none. */
+  get awaited(): number {
+    return this.#stop === undefined ? 0 : this.#count;
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
+    return new Promise((resolve, reject) => {
+      const result = called("body", () => this.#iterator.next());
+      this.#count += 1;
+      this.#stop = reject;
+      Promise.resolve(result).then(
+        (part) => {
+          this.#stop = undefined;
+          if (typeof part === "object" && part !== null) resolve(part);
+          else reject(failed("body", new TypeError(`an iterator returned ${show(part)}`)));
+        },
+        (cause: unknown) => {
+          this.#stop = undefined;
+          reject(failed("body", cause));
+        },
+      );
+    });
+  }
+
+  stop(error: TwinwireError): void {
+    this.#stopped ??= error;
+    this.#stop?.(error);
+    this.#stop = undefined;
+  }
+
+  /** The rest is not wanted. What `return` does is not waited for. */
+  abandon(): void {
+    callSafely(() => this.#iterator.return?.(), nothing);
+  }
+}
+
+/** What a function of the application returns. @throws TwinwireError ERR_CALLBACK, caused by what it throws. */
+function called<T>(name: string, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    throw failed(name, cause);
+  }
+}
+
+function failed(name: string, cause: unknown): unknown {
+  if (cause instanceof TwinwireError) return cause;
+  return new TwinwireError("ERR_CALLBACK", { step: "send", reason: name, cause });
 }
 
 function nothing(): void {}

@@ -20,7 +20,10 @@ export type HttpHandler = (request: IncomingRequest) => HttpReply | undefined | 
 export interface ServeOptions extends Omit<ReadRequestOptions, "signal"> {
   /** How long a client may take nothing of a response, in ms, before it is given up: 60000 unless it is given. */
   readonly writeTimeoutMs?: number | undefined;
-  /** Hears of what a handler throws, and of clients that break HTTP. */
+  /**
+   * Called with what a handler throws, and with what clients do against HTTP. Default: what a handler throws goes to
+   * `console.error`.
+   */
   readonly onError?: ((error: unknown, conn: Conn) => void) | undefined;
 }
 

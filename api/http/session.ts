@@ -3,6 +3,7 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
 import { type Conn, streamOf } from "../conn/conn.ts";
 import type { Stream } from "../conn/stream.ts";
+import { callSafely } from "../internal/callbacks.ts";
 import { Alarm } from "./alarm.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
 import { nextShare } from "./fairness.ts";
@@ -14,11 +15,14 @@ import { reply } from "./respond.ts";
 import type { HttpHandler, ServeOptions } from "./serve.ts";
 import type { HttpReply } from "./types.ts";
 
-/** How long what a client still sends is dropped, so that it gets to read the last response. RFC 9112 9.6 */
-const LINGER_MS = 2_000;
-
 /** How long a client may take nothing of its response. */
 const WRITE_MS = 60_000;
+
+/** What only this program can have done wrong when a response can't be sent. */
+const OURS: ReadonlySet<string> = new Set(["ERR_CALLBACK", "ERR_ARGUMENT", "ERR_HEADER", "ERR_HTTP_LENGTH"]);
+
+/** A client that has ended its half, and for which a body has no next part for so long, has left. */
+const LEFT_MS = 1_000;
 
 /** What a handler left of a body is read up to this many bytes, so that the connection can go on. */
 const MOST_LEFT = 262_144;
@@ -37,9 +41,10 @@ export class Session {
   #stopping = false;
   /** Whether it waits for a request. */
   #idle = false;
-  /** Whether a response was the last thing on it: the client shall have time to read it. */
-  #lingers = false;
   readonly #patience: Alarm;
+  #leftTimer: ReturnType<typeof setInterval> | undefined;
+  /** The part of a body that was missing when that was last looked at. */
+  #wasAwaited = 0;
   /** What had left when it was last looked at. */
   #sent = -1;
 
@@ -51,6 +56,7 @@ export class Session {
     this.#options = options;
     this.#expected = expect(options, false);
     this.#patience = new Alarm(() => this.#watched());
+    this.#exchange.receiver.onPeerEnd = () => this.#watchLeft();
   }
 
   /** Ends it after what is being answered. */
@@ -79,7 +85,11 @@ export class Session {
       await this.#refuse(error).catch(nothing);
     }
     this.#patience.stop();
-    if (!this.#stream.released) await this.#end();
+    clearInterval(this.#leftTimer);
+    if (!this.#stream.released) {
+      this.conn.close();
+      await this.conn.closed;
+    }
   }
 
   /** Answers one request. Returns whether another one may follow. */
@@ -88,15 +98,37 @@ export class Session {
     try {
       response = await this.#handler(new IncomingRequest(this.conn, message));
     } catch (error) {
-      this.#tell(error);
-      response = plain(error instanceof TwinwireError && error.status > 0 ? error.status : 500);
+      const status = error instanceof TwinwireError && error.status > 0 ? error.status : 500;
+      this.#report(error, status === 500);
+      response = plain(status);
     }
     if (this.#stream.phase !== "open") return false;
-    this.#lingers = true;
-    if (!message.answered) await this.#send(message, response ?? plain(500));
-    const goesOn = !this.#exchange.ending && message.has(HttpFlag.KEEP_ALIVE) && (await this.#skip(message));
-    this.#lingers = !goesOn;
-    return goesOn;
+    if (!message.answered) {
+      if (response === undefined) this.#report(this.#noResponse(message), true);
+      await this.#send(message, response ?? plain(500));
+    }
+    return !this.#exchange.ending && message.has(HttpFlag.KEEP_ALIVE) && (await this.#skip(message));
+  }
+
+  #noResponse({ method, target }: Message): TwinwireError {
+    const reason = `the handler returned nothing for ${method} ${target.slice(0, 100)} and did not answer by http.respond`;
+    return this.#stream.fault("ERR_CALLBACK", { step: "send", reason });
+  }
+
+  /** The client has ended its half. It may still read; but who waits for news in vain should not wait for ever. */
+  #watchLeft(): void {
+    if (this.#leftTimer !== undefined) return;
+    const look = (): void => {
+      const awaited = this.#exchange.sender.awaitedPart;
+      if (this.#stream.phase !== "open") clearInterval(this.#leftTimer);
+      else if (awaited > 0 && awaited === this.#wasAwaited) this.#exchange.sender.stop(this.#clientLeft());
+      this.#wasAwaited = awaited;
+    };
+    this.#leftTimer = setInterval(look, LEFT_MS / 2);
+  }
+
+  #clientLeft(): TwinwireError {
+    return this.#stream.fault("ERR_ENDED", { step: "send", reason: "the client has left while a response waited" });
   }
 
   async #send(message: Message, response: HttpReply): Promise<void> {
@@ -105,7 +137,7 @@ export class Session {
     try {
       await reply(this.#exchange, response, undefined, this.#stopping || !leavesBehind(message));
     } catch (error) {
-      this.#tell(error);
+      this.#report(error, !(error instanceof TwinwireError) || OURS.has(error.code));
       /* If it was refused as a whole, something else can be said. */
       if (this.#stream.phase !== "open" || this.#exchange.sender.busy) throw error;
       receiver.request = message;
@@ -149,39 +181,16 @@ export class Session {
     const { receiver } = this.#exchange;
     if (!(error instanceof TwinwireError) || error.status === 0 || this.#stream.phase !== "open") return;
     if (this.#exchange.ending) return;
-    this.#tell(error);
+    this.#report(error, false);
     receiver.answered();
-    this.#lingers = true;
     await reply(this.#exchange, plain(error.status), undefined, true);
   }
 
-  /** Ends the connection, once the client had time to read what it was sent last. */
-  async #end(): Promise<void> {
-    if (this.#stream.phase === "open" && this.#lingers) {
-      if (!this.#exchange.ending) await this.#stream.outbox.finish().catch(nothing);
-      const timer = setTimeout(() => this.conn.close(), LINGER_MS);
-      this.#drop().catch(nothing);
-      await this.conn.closed;
-      clearTimeout(timer);
-    }
-    this.conn.close();
-    await this.conn.closed;
-  }
-
-  /** Takes what still comes, for nobody: unread bytes would have the connection reset. */
-  async #drop(): Promise<void> {
-    await this.#exchange.receiver.skip();
-    while ((await this.conn.read()).length > 0);
-  }
-
-  #tell(error: unknown): void {
+  /** Reports an error to `onError`; without one, to the log if it is a fault of this program. */
+  #report(error: unknown, isOurs: boolean): void {
     const { onError } = this.#options;
-    if (onError === undefined) return;
-    try {
-      onError(error, this.conn);
-    } catch (thrown) {
-      report(thrown);
-    }
+    if (onError !== undefined) callSafely(() => onError(error, this.conn), report);
+    else if (isOurs) console.error("http.serve: a request failed:", error);
   }
 }
 

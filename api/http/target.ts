@@ -77,6 +77,18 @@ const OF_BODY = /^(?:content-|transfer-encoding$|expect$)/;
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** A field value as browsers read it: its bytes are UTF-8 if they can be, else Latin-1. */
+function utf8Of(latin1: string): string {
+  if (/^[\0-\x7f]*$/.test(latin1)) return latin1;
+  try {
+    return decoder.decode(Uint8Array.from(latin1, (it) => it.charCodeAt(0)));
+  } catch {
+    return latin1;
+  }
+}
+
 /**
  * The request that follows a redirect; `undefined` if the response is none.
  *
@@ -86,7 +98,7 @@ export function redirected(order: Order, status: number, location: string | unde
   if (!REDIRECTS.has(status) || location === undefined) return undefined;
   let url: URL;
   try {
-    url = urlOf(location, order.url);
+    url = urlOf(utf8Of(location), order.url);
   } catch (cause) {
     throw new TwinwireError("ERR_REDIRECT", { step: "receive", address: order.url.href, detail: status, cause });
   }

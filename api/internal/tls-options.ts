@@ -37,3 +37,16 @@ export const tlsOptions = new OptionSet<TlsOptions>({
   ),
   minVersion: oneOf("TLSv1.2", "TLSv1.3"),
 });
+
+/** Whether two sets of checked options say the same, secrets included. */
+export function sameTls(one: TlsOptions, other: TlsOptions): boolean {
+  return tlsOptions.names.every((name) => sameValue(one[name as keyof TlsOptions], other[name as keyof TlsOptions]));
+}
+
+function sameValue(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  const areBytes = one instanceof Uint8Array && other instanceof Uint8Array;
+  const areLists = Array.isArray(one) && Array.isArray(other);
+  if (!areBytes && !areLists) return false;
+  return one.length === other.length && one.every((element, at) => sameValue(element, other[at]));
+}
