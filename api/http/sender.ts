@@ -1,6 +1,6 @@
 import { HttpBody, HttpSend } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
-import { TwinwireError } from "../../wasm/errors.ts";
+import type { TwinwireError } from "../../wasm/errors.ts";
 import { utf8Size } from "../../wasm/text.ts";
 import type { Stream } from "../conn/stream.ts";
 import { type Bytes, show, toPayload } from "../internal/arguments.ts";
@@ -140,7 +140,7 @@ export class Sender {
     } finally {
       this.#reader = undefined;
     }
-    const last = new FieldText().addAll(trailers === undefined ? undefined : called("trailers", trailers));
+    const last = new FieldText().addAll(trailers?.());
     await this.#sendPart("", true, last.text, last.count, signal);
   }
 
@@ -196,7 +196,10 @@ export class Sender {
   }
 }
 
-/** The parts of a body that the application makes, one by one: a wait for one can be ended. */
+/**
+ * The parts of a body that the application makes, one by one: a wait for one can be ended. What the application throws
+ * ends the message, and is what the call that sends it is rejected with.
+ */
 class PartReader {
   readonly #iterator: AsyncIterator<unknown> | Iterator<unknown>;
   #stop: ((error: TwinwireError) => void) | undefined;
@@ -204,9 +207,7 @@ class PartReader {
   #count = 0;
 
   constructor(parts: Parts) {
-    this.#iterator = called("body", () =>
-      Symbol.asyncIterator in parts ? parts[Symbol.asyncIterator]() : (parts as Iterable<unknown>)[Symbol.iterator](),
-    );
+    this.#iterator = Symbol.asyncIterator in parts ? parts[Symbol.asyncIterator]() : parts[Symbol.iterator]();
   }
 
   /** Which part the application is to give, from 1 on; 0: none. */
@@ -217,18 +218,18 @@ class PartReader {
   next(): Promise<IteratorResult<unknown>> {
     if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
     return new Promise((resolve, reject) => {
-      const result = called("body", () => this.#iterator.next());
+      const result = this.#iterator.next();
       this.#count += 1;
       this.#stop = reject;
       Promise.resolve(result).then(
         (part) => {
           this.#stop = undefined;
           if (typeof part === "object" && part !== null) resolve(part);
-          else reject(failed("body", new TypeError(`an iterator returned ${show(part)}`)));
+          else reject(new TypeError(`the iterator of a body returned ${show(part)}`));
         },
-        (cause: unknown) => {
+        (error: unknown) => {
           this.#stop = undefined;
-          reject(failed("body", cause));
+          reject(error);
         },
       );
     });
@@ -244,20 +245,6 @@ class PartReader {
   abandon(): void {
     callSafely(() => this.#iterator.return?.(), nothing);
   }
-}
-
-/** What a function of the application returns. @throws TwinwireError ERR_CALLBACK, caused by what it throws. */
-function called<T>(name: string, call: () => T): T {
-  try {
-    return call();
-  } catch (cause) {
-    throw failed(name, cause);
-  }
-}
-
-function failed(name: string, cause: unknown): unknown {
-  if (cause instanceof TwinwireError) return cause;
-  return new TwinwireError("ERR_CALLBACK", { step: "send", reason: name, cause });
 }
 
 function nothing(): void {}

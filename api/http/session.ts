@@ -3,6 +3,7 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
 import { type Conn, streamOf } from "../conn/conn.ts";
 import type { Stream } from "../conn/stream.ts";
+import { show } from "../internal/arguments.ts";
 import { callSafely } from "../internal/callbacks.ts";
 import { Alarm } from "./alarm.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
@@ -104,14 +105,18 @@ export class Session {
     }
     if (this.#stream.phase !== "open") return false;
     if (!message.answered) {
-      if (response === undefined) this.#report(this.#noResponse(message), true);
-      await this.#send(message, response ?? plain(500));
+      if (typeof response !== "object" || response === null) {
+        this.#report(this.#noReply(message, response), true);
+        response = plain(500);
+      }
+      await this.#send(message, response);
     }
     return !this.#exchange.ending && message.has(HttpFlag.KEEP_ALIVE) && (await this.#skip(message));
   }
 
-  #noResponse({ method, target }: Message): TwinwireError {
-    const reason = `the handler returned nothing for ${method} ${target.slice(0, 100)} and did not answer by http.respond`;
+  #noReply({ method, target }: Message, returned: unknown): TwinwireError {
+    const request = `${method} ${target.slice(0, 100)}`;
+    const reason = `the handler returned ${show(returned)} for ${request}, and had not answered by http.respond`;
     return this.#stream.fault("ERR_CALLBACK", { step: "send", reason });
   }
 

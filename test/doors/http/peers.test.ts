@@ -380,6 +380,7 @@ describe("proxies", () => {
     [{ HTTP_PROXY: "P", NO_PROXY: "*" }, false],
     [{ HTTP_PROXY: "P", NO_PROXY: "a.example, 127.0.0.1" }, false],
     [{ HTTP_PROXY: "P", no_proxy: "127.0.0.0/8" }, false],
+    [{ HTTP_PROXY: "P", NO_PROXY: "127.0.0.1." }, false],
     [{ HTTP_PROXY: "P", NO_PROXY: "127.0.0.1:1" }, true],
     [{ HTTP_PROXY: "P", NO_PROXY: "0.0.1,7.0.0.1,10.0.0.0/8" }, true],
   ])("the environment %j: through the proxy %s", async (env, through) => {
