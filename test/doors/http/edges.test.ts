@@ -202,7 +202,10 @@ describe("a client that leaves", () => {
     await client.until(/: hi/);
     if (how === "resets") client.socket.resetAndDestroy();
     else client.socket.end();
-    await until(() => server.connections === 0 && events.includes("return"), "the end of the response");
+    await until(
+      () => server.connections === 0 && ["return", "closed"].every((it) => events.includes(it)),
+      "the end of the response",
+    );
     expect(events).toEqual(expect.arrayContaining(["signal", "closed", "return"]));
   });
 
