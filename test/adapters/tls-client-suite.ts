@@ -5,7 +5,7 @@ import type { TlsOptions as ServerOptions, TLSSocket } from "node:tls";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Port, TlsOptions } from "../../adapters/port.ts";
 import { Close, type ErrorCode, Errors, SocketKind } from "../../wasm/abi.gen.ts";
-import type { Certificates } from "../doors/certificates.ts";
+import type { Certificates } from "../api/certificates.ts";
 import { describeWith, findTool, portFrom, startChild } from "../support/child.ts";
 import { differs } from "../support/host.ts";
 import { endPeers, gate, tcpPeer } from "../support/peers.ts";

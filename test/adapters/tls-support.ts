@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createServer, type TlsOptions as ServerOptions, type TLSSocket } from "node:tls";
 import type { Port, TlsOptions } from "../../adapters/port.ts";
 import { Close, type ErrorCode, Errors, SocketKind } from "../../wasm/abi.gen.ts";
-import { type Certificates, makeCertificates } from "../doors/certificates.ts";
+import { type Certificates, makeCertificates } from "../api/certificates.ts";
 import { atEnd } from "../support/peers.ts";
 import type { Ear } from "./ear.ts";
 

@@ -7,7 +7,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { type ErrorCode, lastError, limits, type TlsOptions, type WsOpenOptions, ws } from "twinwire/handles";
 import { type WebSocket, WebSocketServer } from "ws";
-import { makeCertificates } from "../doors/certificates.ts";
+import { makeCertificates } from "../api/certificates.ts";
 import { findTool } from "../support/child.ts";
 import { differs } from "../support/host.ts";
 import { atEnd, endPeers, gate, tcpPeer } from "../support/peers.ts";

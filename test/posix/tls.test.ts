@@ -9,7 +9,7 @@ import { connect as connectTls, type TLSSocket, TLSSocket as TlsSocket } from "n
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { WebSocketServer } from "ws";
 import { certificates, HOST, tlsPeer } from "../adapters/tls-support.ts";
-import type { Certificates, Identity } from "../doors/certificates.ts";
+import type { Certificates, Identity } from "../api/certificates.ts";
 import { describeWith, findTool, portFrom, startChild } from "../support/child.ts";
 import { atEnd, endPeers, tcpPeer } from "../support/peers.ts";
 import { Inbox, pause, until } from "../support/wait.ts";

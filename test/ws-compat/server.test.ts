@@ -5,7 +5,7 @@ import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { WebSocket as Client, type ServerOptions, type WebSocketServer } from "ws";
-import { makeCertificates } from "../doors/certificates.ts";
+import { makeCertificates } from "../api/certificates.ts";
 import { atEnd, endPeers } from "../support/peers.ts";
 import { until, within } from "../support/wait.ts";
 import { count, ended, type Library, life, next, original, shown, standIn, thrown, watch } from "./libraries.ts";
