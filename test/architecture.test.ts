@@ -53,8 +53,8 @@ describe("TypeScript", () => {
         .map((it) => it.name)
         .filter((name) => files(`adapters/${name}`, ".ts").length > 0) // others are hosts in C
     : [];
-  /** What runtimes with Node's modules share. It is no adapter: nothing there makes a port for the engine. */
-  const shared = "node-api";
+  /** What JavaScript hosts share, and what those share that have node:net. No adapters: nothing there makes a port. */
+  const shared = ["shared", "node-api"];
 
   test("the scanner sees every form of import", () => {
     expect(lines(imports("wasm/host.ts"))).toContain("wasm/host.ts imports #host");
@@ -90,7 +90,8 @@ describe("TypeScript", () => {
     const builtin = /^(node|bun|jsr|deno):|^bun$/;
     const allowed = (it: Import) =>
       inside(it.to, `adapters/${name}`) ||
-      inside(it.to, `adapters/${shared}`) ||
+      inside(it.to, "adapters/shared") ||
+      (inside(it.to, "adapters/node-api") && ["node", "deno", "node-api"].includes(name)) ||
       it.to === "adapters/port.ts" ||
       it.to === "wasm/abi.gen.ts" ||
       builtin.test(it.to);
@@ -100,9 +101,9 @@ describe("TypeScript", () => {
   test("what adapters share is no adapter", () => {
     const makers = adapters.filter((name) => existsSync(join(root, `adapters/${name}/index.ts`)));
     const inTypeScript = adapters.filter((name) => files(`adapters/${name}`, ".ts").length > 0);
-    expect(makers).toEqual(inTypeScript.filter((name) => name !== shared));
-    const found = files(`adapters/${shared}`, ".ts").filter((path) => /\bcreatePort\b/.test(read(path)));
-    expect(found).toEqual([]);
+    expect(makers).toEqual(inTypeScript.filter((name) => !shared.includes(name)));
+    const found = shared.flatMap((name) => files(`adapters/${name}`, ".ts"));
+    expect(found.filter((path) => /\bcreatePort\b/.test(read(path)))).toEqual([]);
   });
 
   test("the port knows the shared numbers alone", () => {
@@ -184,7 +185,7 @@ describe("C", () => {
 
   test("a host in C knows the wall, the door and itself", () => {
     const host = files("adapters/posix", ".c", ".h").flatMap(includes);
-    const allowed = /^(twinwire\/\w+\.h|posix\.h|tls\/tls\.h)$/;
+    const allowed = /^(twinwire\/\w+\.h|(posix|poller|timers)\.h|tls\/tls\.h)$/;
     expect(host.length).toBeGreaterThan(0);
     expect(show(host.filter((it) => !it.system && !allowed.test(it.name)))).toEqual([]);
   });

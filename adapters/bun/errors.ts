@@ -1,5 +1,5 @@
-import { formatAddress } from "../node-api/address.ts";
-import { descriptorError } from "../node-api/descriptors.ts";
+import { formatAddress } from "../shared/address.ts";
+import { descriptorError } from "../shared/process.ts";
 import type { BunPlace } from "./runtime.ts";
 
 /** Bun's "Failed to connect" and "Failed to listen", with what failed and where. */

@@ -1,4 +1,4 @@
-import type { Place } from "./place.ts";
+import type { Place } from "../shared/sockets.ts";
 
 /**
  * What a stream receives, on its way to the core. Bun hands on up to half a MiB at once, in memory that is ours then; the

@@ -1,10 +1,10 @@
 import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
-import { formatAddress } from "../node-api/address.ts";
-import { errorNumber } from "../node-api/errors.ts";
-import { resolve } from "../node-api/resolve.ts";
+import { formatAddress } from "../shared/address.ts";
+import { errorNumber } from "../shared/errors.ts";
+import { resolve } from "../shared/resolve.ts";
+import type { ListenerHandle, Place } from "../shared/sockets.ts";
 import { connectError } from "./errors.ts";
-import type { Place } from "./place.ts";
 import { Bun, type BunHandlers, type BunListener, type BunPlace, type BunSocket } from "./runtime.ts";
 import { plainHandlers, type StreamSocket } from "./stream.ts";
 
@@ -17,7 +17,7 @@ const handlers = {
 } as BunHandlers<Owner>;
 
 /** A server socket of one handle over Bun.listen. */
-export class Listener {
+export class Listener implements ListenerHandle {
   readonly #place: Place;
   /** Makes the stream of a handle and has the port keep it. */
   readonly #adopt: (handle: number, socket: BunSocket<StreamSocket>) => void;

@@ -1,14 +1,15 @@
-import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
-import { errorNumber } from "../node-api/errors.ts";
-import { race } from "../node-api/race.ts";
+import { type AddressOf, Errors } from "../../wasm/abi.gen.ts";
+
 import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
-import { endAddress } from "./address.ts";
-import { configure } from "./dial.ts";
+import { endAddress } from "../shared/address.ts";
+import { errorNumber } from "../shared/errors.ts";
+import { race } from "../shared/race.ts";
+import type { Place, StreamHandle } from "../shared/sockets.ts";
+import { certificateCode, tlsErrorNumber } from "../shared/tls.ts";
 import { connectError } from "./errors.ts";
 import { Inbound } from "./inbound.ts";
-import type { Place } from "./place.ts";
 import { Bun, type BunHandlers, type BunPlace, type BunSecureSocket, type BunSocket } from "./runtime.ts";
-import { clientSide, isVerdict, plainError, type Side, serverSide, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
+import { clientSide, plainError, type Side, serverSide, tlsInfoOf } from "./tls.ts";
 import { writeAll, writeOne } from "./write.ts";
 
 /** What a stream is made from: where it connects to, or what a listener (at a path, for Unix) accepted. */
@@ -31,7 +32,7 @@ const securing: BunHandlers<StreamSocket> = {
 };
 
 /** The stream of one handle over Bun's sockets. */
-export class StreamSocket {
+export class StreamSocket implements StreamHandle {
   readonly #place: Place;
   readonly #source: Source;
   readonly #options: SocketOptions;
@@ -157,9 +158,8 @@ export class StreamSocket {
 
   address(which: AddressOf): string | number {
     const source = this.#source;
-    if ("unix" in source) return which === AddressOf.REMOTE ? source.unix : "";
-    if ("accepted" in source && source.path !== undefined) return which === AddressOf.LOCAL ? source.path : "";
-    return this.#socket === undefined ? Errors.ERR_STATE.value : endAddress(this.#socket, which);
+    const path = "unix" in source ? source.unix : "accepted" in source ? source.path : undefined;
+    return endAddress(this.#socket, which, path, "accepted" in source);
   }
 
   keep(on: boolean): void {
@@ -210,7 +210,8 @@ export class StreamSocket {
   shaken(socket: BunSecureSocket<StreamSocket>, trusted: boolean, error: Error | null): void {
     const side = this.#side;
     if (this.#closed || side === undefined || socket !== this.#socket) return;
-    const done = trusted || isVerdict(error);
+    /* Bun reports a certificate that fails a check as a failed handshake, also where it was asked to refuse nothing. */
+    const done = trusted || certificateCode(error) !== undefined;
     const wrong = done ? side.refuses(socket) : (error ?? undefined);
     if (done && wrong === undefined) {
       this.#secure = socket;
@@ -260,4 +261,10 @@ export class StreamSocket {
     this.#stop?.();
     this.#inbound.close();
   }
+}
+
+/** Sets on a connection what was asked for. */
+export function configure(socket: BunSocket<unknown>, { noDelay, keepAlive }: SocketOptions): void {
+  if (noDelay === false) socket.setNoDelay(false); /* Bun has it on */
+  if (keepAlive) socket.setKeepAlive(true, keepAlive === true ? 0 : keepAlive.initialDelayMs);
 }

@@ -2,12 +2,12 @@ import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions } from "../port.ts";
+import type { ListenerHandle, Place } from "../shared/sockets.ts";
 import { configure, type Source } from "./connect.ts";
-import type { Place } from "./place.ts";
 import type { StreamSocket } from "./stream.ts";
 
 /** A listener of one handle that never listens: its connections are those that another server of node:net lets go of. */
-export class Adopter {
+export class Adopter implements ListenerHandle {
   readonly #place: Place;
   readonly #options: SocketOptions;
   /** Makes the stream of a handle and has the port keep it. */

@@ -1,12 +1,8 @@
 import { connect, type NetConnectOpts, type OnReadOpts, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import type { SocketOptions, TlsOptions } from "../port.ts";
+import type { Target } from "../shared/sockets.ts";
 import { tlsClientOptions } from "./tls.ts";
-
-/** Where a stream connects to. */
-export type Target =
-  | { readonly host: string; readonly port: number; readonly path?: undefined }
-  | { readonly path: string; readonly host?: undefined };
 
 /**
  * What a stream is made from: where it connects to, or what a listener (at a path, for Unix) has accepted; `secure`: the

@@ -1,9 +1,11 @@
 import type { Socket } from "node:net";
-import type { Place } from "./place.ts";
+import type { Place } from "../shared/sockets.ts";
+import type { Traits } from "./traits.ts";
 
 /** What a stream receives, on its way to the core: nothing is handed on while reading is off, nothing is lost. */
 export class Inbound {
   readonly #place: Place;
+  readonly #traits: Traits;
   /** Whether bytes in Node's own memory may be given away. */
   readonly #gives: boolean;
   /** From where bytes are coming now; none while TLS begins that has no socket yet. */
@@ -16,8 +18,9 @@ export class Inbound {
   /** The end came while reading was off: whether it is certain that nothing was cut off. */
   #endHeld: boolean | undefined;
 
-  constructor(place: Place, gives: boolean) {
+  constructor(place: Place, traits: Traits, gives: boolean) {
     this.#place = place;
+    this.#traits = traits;
     this.#gives = gives;
   }
 
@@ -76,7 +79,7 @@ export class Inbound {
     if (socket === undefined) return;
     if (on) socket.resume();
     else socket.pause();
-    this.#place.traits.afterRead?.(socket, on);
+    this.#traits.afterRead?.(socket, on);
   }
 
   #copied(bytes: Buffer): void {

@@ -1,34 +1,33 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions } from "../port.ts";
-import { formatAddress } from "./address.ts";
-import { configure } from "./connect.ts";
-import { errorNumber } from "./errors.ts";
-import type { Place } from "./place.ts";
+import { formatAddress } from "../shared/address.ts";
+import { errorNumber } from "../shared/errors.ts";
+import type { ListenerHandle, Place, Target } from "../shared/sockets.ts";
+import { configure, type Source } from "./connect.ts";
 import type { StreamSocket } from "./stream.ts";
 
-/** Where a listener listens. */
-export type Local = { readonly host: string; readonly port: number } | { readonly path: string };
-
 /** A server socket of one handle over node:net. */
-export class Listener {
+export class Listener implements ListenerHandle {
   readonly #place: Place;
   readonly #server: Server;
   readonly #options: SocketOptions;
   /** Makes the stream of a handle and has the port keep it. */
-  readonly #adopt: (handle: number, socket: Socket) => StreamSocket;
+  readonly #accept: (handle: number, source: Source) => StreamSocket;
+  readonly #path: string | undefined;
   #listening = false;
   #closed = false;
 
   /** @throws the error with which Node refuses the options. */
   constructor(
     place: Place,
-    local: Local,
+    local: Target,
     options: SocketOptions,
-    adopt: (handle: number, socket: Socket) => StreamSocket,
+    accept: (handle: number, source: Source) => StreamSocket,
   ) {
     this.#place = place;
-    this.#adopt = adopt;
+    this.#accept = accept;
+    this.#path = local.path;
     this.#server = createServer({
       allowHalfOpen: true,
       /* Nothing may come before the engine has the connection; and while it does not read, Node is to keep little. */
@@ -40,7 +39,9 @@ export class Listener {
     this.#server.on("connection", (socket) => this.#connection(socket));
     this.#server.on("error", (error) => this.#failed(error));
     const where =
-      "path" in local ? { path: local.path } : { port: local.port, ...(local.host === "" ? {} : { host: local.host }) };
+      local.path !== undefined
+        ? { path: local.path }
+        : { port: local.port, ...(local.host === "" ? {} : { host: local.host }) };
     this.#server.listen({ ...where, ...(options.backlog === undefined ? {} : { backlog: options.backlog }) });
   }
 
@@ -76,7 +77,7 @@ export class Listener {
     configure(socket, this.#options);
     let stream: StreamSocket | undefined;
     const taken = this.#place.deliver.accepted(this.#place.handle, (handle) => {
-      stream = this.#adopt(handle, socket);
+      stream = this.#accept(handle, { accepted: socket, path: this.#path });
     });
     if (taken) stream?.start();
     else socket.destroy();

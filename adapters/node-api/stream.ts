@@ -3,13 +3,15 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { type AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
-import { endAddress } from "./address.ts";
-import { configure, connectPlain, connectSecure, type Source, type Target, upgrade } from "./connect.ts";
-import { errorNumber } from "./errors.ts";
+import { endAddress } from "../shared/address.ts";
+import { errorNumber } from "../shared/errors.ts";
+import { race } from "../shared/race.ts";
+import type { Place, StreamHandle, Target } from "../shared/sockets.ts";
+import { pinError, tlsErrorNumber } from "../shared/tls.ts";
+import { configure, connectPlain, connectSecure, type Source, upgrade } from "./connect.ts";
 import { Inbound } from "./inbound.ts";
-import type { Place } from "./place.ts";
-import { race } from "./race.ts";
-import { pinError, plainError, secureServer, tlsClientOptions, tlsErrorNumber, tlsInfoOf } from "./tls.ts";
+import { plainError, secureServer, tlsClientOptions, tlsInfoOf } from "./tls.ts";
+import type { Traits } from "./traits.ts";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -20,7 +22,7 @@ type TlsState = "none" | "securing" | "secured";
  * The stream of one handle over node:net and node:tls. Where the runtime allows it (connections that were made here, TLS
  * from the start) it reads straight into the core's memory; else one copy brings the bytes there.
  */
-export class StreamSocket {
+export class StreamSocket implements StreamHandle {
   readonly #place: Place;
   readonly #source: Source;
   readonly #options: SocketOptions;
@@ -44,11 +46,11 @@ export class StreamSocket {
   #error: Error | undefined;
 
   /** @throws the error with which Node refuses the options. */
-  constructor(place: Place, source: Source, options: SocketOptions, tls?: TlsOptions) {
+  constructor(place: Place, traits: Traits, source: Source, options: SocketOptions, tls?: TlsOptions) {
     this.#place = place;
     this.#source = source;
     this.#options = options;
-    this.#inbound = new Inbound(place, options.takesBytes === true);
+    this.#inbound = new Inbound(place, traits, options.takesBytes === true);
     if ("accepted" in source) {
       this.#socket = source.accepted;
       this.#secure = source.secure;
@@ -59,7 +61,7 @@ export class StreamSocket {
     /* What is wrong with the options is known at once. */
     const secure = tls && tlsClientOptions(tls, source.host ?? "");
     const onread = { buffer: place.memory.received, callback: (size: number) => this.#inbound.received(size) };
-    const inPlace = secure !== undefined || place.traits.readsInPlace;
+    const inPlace = secure !== undefined || traits.readsInPlace;
     const begin = (target: Target, ended: (error?: Error) => void): (() => void) => {
       const socket = secure
         ? connectSecure(target, secure, onread)
@@ -147,7 +149,7 @@ export class StreamSocket {
   }
 
   address(which: AddressOf): string | number {
-    return this.#socket === undefined ? Errors.ERR_STATE.value : endAddress(this.#socket, which, this.#source);
+    return endAddress(this.#socket, which, this.#source.path, "accepted" in this.#source);
   }
 
   keep(on: boolean): void {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { createPort } from "../../adapters/bun/index.ts";
-import { errorNumber } from "../../adapters/node-api/errors.ts";
 import type { Port } from "../../adapters/port.ts";
+import { errorNumber } from "../../adapters/shared/errors.ts";
 import { AddressOf, Close, type ErrorCode, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import { attach, type Ear } from "./ear.ts";
 import { portSuite } from "./suite.ts";

@@ -1,8 +1,8 @@
 /** Raw DEFLATE as the ports of Node, Bun and Deno have it: the part of node:zlib that permessage-deflate needs. */
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
-import { deflate } from "../../adapters/node-api/deflate.ts";
 import type { Compressor, Decompressor } from "../../adapters/port.ts";
+import { deflate } from "../../adapters/shared/deflate.ts";
 import { createPort } from "../../adapters/template/index.ts";
 import { Errors } from "../../wasm/abi.gen.ts";
 import { pause, within } from "../support/wait.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { createPort } from "../../adapters/node/index.ts";
-import { errorNumber, tellingError } from "../../adapters/node-api/errors.ts";
+import { errorNumber, tellingError } from "../../adapters/shared/errors.ts";
 import { type ErrorCode, Errors } from "../../wasm/abi.gen.ts";
 import { portSuite } from "./suite.ts";
 

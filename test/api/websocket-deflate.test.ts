@@ -4,7 +4,7 @@ import { constants, deflateRawSync } from "node:zlib";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { type DeflateOptions, limits, WebSocket } from "twinwire";
 import { ws as handles, lastError } from "twinwire/handles";
-import { deflate as nodeDeflate } from "../../adapters/node-api/deflate.ts";
+import { deflate as nodeDeflate } from "../../adapters/shared/deflate.ts";
 import { defaultPort } from "../../wasm/host.ts";
 import { atEnd, endPeers, rawWsPeer, type WsPeer, wsPeer } from "../support/peers.ts";
 import { Inbox, pause, until, within } from "../support/wait.ts";

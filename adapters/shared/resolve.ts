@@ -2,8 +2,8 @@ import dns from "node:dns";
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import type { Resolution } from "../port.ts";
-import { descriptorError } from "./descriptors.ts";
 import { errorNumber } from "./errors.ts";
+import { descriptorError } from "./process.ts";
 
 /** As `Port.resolve`: as the operating system does it, which is also how a connection finds its host. */
 export function resolve(host: string, family: 0 | 4 | 6): Promise<Resolution> {
