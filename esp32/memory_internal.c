@@ -1,3 +1,4 @@
+/* memory_internal.c: the core in the chip's own RAM, from the heap. See memory.h. */
 #include "esp_heap_caps.h"
 #include "memory.h"
 

@@ -1,3 +1,4 @@
+/* memory_psram.c: the core in external RAM, from the heap. See memory.h. */
 #include "esp_heap_caps.h"
 #include "memory.h"
 

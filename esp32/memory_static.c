@@ -1,3 +1,4 @@
+/* memory_static.c: the core in a static array. See memory.h. */
 #include <stdint.h>
 
 #include "esp_log.h"

@@ -1,9 +1,10 @@
-/* task.c: the task that owns the core, the queue by which others reach it, and its start and end. See tw_esp.h. */
+/* task.c: the network task, which owns the core; the queue by which others reach it; its start and its end. See
+ * tw_esp.h. */
 #include <stdatomic.h>
 #include <string.h>
 
-#include "esp_event.h"
-#include "esp_netif.h"
+#include "esp_heap_caps.h"
+#include "esp_log.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/queue.h"
 #include "freertos/semphr.h"
@@ -16,10 +17,15 @@
 enum {
   SLOTS = CONFIG_TWINWIRE_SOCKETS + CONFIG_TWINWIRE_WEBSOCKETS,
   CLOSE_MARGIN_MS = 1000, /* after closeTimeoutMs, whatever is left is dropped */
-  NAP_MS = 20,            /* of a task that nobody can wake */
+  MIN_STACK = 2048,
+  MAX_PRIORITY = 24,
+  NAME_SIZE = 8 /* of an interface, as lwIP names it, with its NUL */
 };
 
-typedef enum phase { STOPPED, STARTING, RUNNING, STOPPING } phase;
+static const char TAG[] = "twinwire";
+
+/* Commands are taken from RUNNING to STOPPING; from ENDING on, those that are queued are refused. */
+typedef enum phase { STOPPED, STARTING, RUNNING, STOPPING, ENDING } phase;
 
 /* A task that waits for the result of its command. */
 typedef struct waiter {
@@ -28,7 +34,7 @@ typedef struct waiter {
   int32_t result;
 } waiter;
 
-/* What another task wants to have done: `post`, or `call` with somebody who waits. */
+/* What another task wants to have done: `post`, or `call` with a task that waits. */
 typedef struct command {
   void (*post)(void *ctx);
   int32_t (*call)(void *ctx);
@@ -38,61 +44,64 @@ typedef struct command {
 
 static struct {
   _Atomic int phase;
-  atomic_bool stop; /* somebody asked for the end */
-  tw_lwip port;
-  tw_lwip_socket sockets[SLOTS];
+  atomic_bool stop;         /* the end was asked for */
+  _Atomic uint32_t posting; /* calls that may be putting a command into the queue right now */
+  tw_esp_port port;
+  tw_esp_wake wake;
+  tw_esp_socket sockets[SLOTS];
+  tw_esp_options options;
+  char interface[NAME_SIZE];
   void *memory;
-  tw_limits limits;
-  _Atomic(TaskHandle_t) owner; /* the task that turns the loop */
+  _Atomic(TaskHandle_t) owner; /* the network task */
   TaskHandle_t task;           /* our own, once it was made */
-  uint32_t give_up_at;         /* ms */
-  atomic_bool own_task;
-  bool listens; /* to IP_EVENT */
-  /* Held for moments: by those who queue, so that nothing comes into the queue once it has been emptied for good. */
-  SemaphoreHandle_t gate;
+  StaticTask_t task_memory;
+  uint32_t give_up_at; /* ms */
+  bool own_task;
+  SemaphoreHandle_t started; /* what our own task waits for between its runs */
   QueueHandle_t queue;
-  StaticSemaphore_t gate_memory;
+  StaticSemaphore_t started_memory;
   StaticQueue_t queue_memory;
   uint8_t queue_items[CONFIG_TWINWIRE_QUEUE * sizeof(command)];
 } it;
 
 /* Not part of what a start clears: lwIP may still answer questions from before. */
-static tw_lookup lookups[SLOTS];
+static tw_esp_lookup lookups[SLOTS];
 
-static TickType_t ticks(uint32_t ms) { return pdMS_TO_TICKS(ms) + 1; }
-
-static void take_gate(void) { xSemaphoreTake(it.gate, portMAX_DELAY); }
-static void give_gate(void) { xSemaphoreGive(it.gate); }
+static bool takes_commands(void) {
+  int now = atomic_load(&it.phase);
+  return now == RUNNING || now == STOPPING;
+}
 
 static bool is_owner(void) { return atomic_load(&it.owner) == xTaskGetCurrentTaskHandle(); }
-
-/* With the gate held, so that the socket it uses is still the one. */
-static void wake(void) {
-  tw_lwip_wake(&it.port);
-  if (it.own_task)
-    xTaskNotifyGive(it.task);
-}
 
 /* ---- From other tasks ---------------------------------------------------------------------------------------- */
 
 bool tw_esp_running(void) { return atomic_load(&it.phase) != STOPPED; }
 
+static bool put(const command *wanted) {
+  if (!xPortInIsrContext())
+    return xQueueSend(it.queue, wanted, 0) == pdTRUE;
+  BaseType_t switched = pdFALSE;
+  return xQueueSendFromISR(it.queue, wanted, &switched) == pdTRUE; /* the wake-up that follows switches tasks */
+}
+
+/* Neither takes a lock nor waits, so that lwIP's thread and interrupts may call it. Whoever ends twinwire waits until
+ * `posting` is 0, and then finds in the queue all that will ever be in it. */
 static int32_t enqueue(const command *wanted) {
-  if (atomic_load(&it.phase) < RUNNING)
-    return TW_ERR_STATE;
-  take_gate();
   int32_t result = TW_ERR_STATE;
-  if (atomic_load(&it.phase) >= RUNNING)
-    result = xQueueSend(it.queue, wanted, 0) == pdTRUE ? 0 : TW_ERR_BACKPRESSURE;
+  atomic_fetch_add(&it.posting, 1);
+  if (takes_commands())
+    result = put(wanted) ? 0 : TW_ERR_BACKPRESSURE;
   if (result == 0)
-    wake();
-  give_gate();
+    tw_esp_wake_up(&it.wake);
+  atomic_fetch_sub(&it.posting, 1);
   return result;
 }
 
-int32_t tw_esp_post(void (*work)(void *ctx), void *ctx) {
+esp_err_t tw_esp_post(void (*work)(void *ctx), void *ctx) {
   command wanted = {.post = work, .ctx = ctx};
-  return enqueue(&wanted);
+  int32_t result = enqueue(&wanted);
+  return result == 0 ? ESP_OK : result == TW_ERR_STATE ? ESP_ERR_INVALID_STATE : ESP_ERR_TIMEOUT;
 }
 
 int32_t tw_esp_call(int32_t (*work)(void *ctx), void *ctx) {
@@ -113,24 +122,10 @@ int32_t tw_esp_call(int32_t (*work)(void *ctx), void *ctx) {
 }
 
 void tw_esp_stop(void) {
-  if (atomic_load(&it.phase) < RUNNING)
+  if (!takes_commands())
     return;
   atomic_store(&it.stop, true);
-  take_gate();
-  if (atomic_load(&it.phase) >= RUNNING)
-    wake();
-  give_gate();
-}
-
-/* An interface has come, gone or changed: the next turn looks. */
-static void on_ip_event(void *ctx, esp_event_base_t base, int32_t id, void *data) {
-  (void)ctx, (void)base, (void)id, (void)data;
-  take_gate();
-  if (atomic_load(&it.phase) >= RUNNING) {
-    tw_lwip_suspect(&it.port);
-    wake();
-  }
-  give_gate();
+  tw_esp_wake_up(&it.wake);
 }
 
 /* ---- The loop ------------------------------------------------------------------------------------------------ */
@@ -145,49 +140,43 @@ static void run(const command *wanted, bool refuse) {
   xSemaphoreGive(wanted->waiter->done);
 }
 
-/* No more than a queue full, so that one who keeps posting does not keep sockets from their turn. */
+/* No more than a queue full, so that a task that keeps posting cannot keep sockets from being served. */
 static void run_commands(void) {
   command wanted;
   for (uint32_t i = 0; i < CONFIG_TWINWIRE_QUEUE && xQueueReceive(it.queue, &wanted, 0) == pdTRUE; i++)
     run(&wanted, false);
+  if (uxQueueMessagesWaiting(it.queue) > 0)
+    tw_esp_wake_up(&it.wake);
 }
 
 static void release(void) {
   command wanted;
-  take_gate();
+  atomic_store(&it.phase, ENDING);
+  while (atomic_load(&it.posting) > 0)
+    vTaskDelay(1);
+  while (xQueueReceive(it.queue, &wanted, 0) == pdTRUE)
+    run(&wanted, true);
   tw_easy_use(NULL);
-  tw_lwip_stop(&it.port);
+  tw_esp_port_stop(&it.port);
   tw_esp_memory_give(it.memory);
   atomic_store(&it.owner, NULL);
   atomic_store(&it.phase, STOPPED);
-  while (xQueueReceive(it.queue, &wanted, 0) == pdTRUE)
-    run(&wanted, true);
-  give_gate();
-}
-
-static void rest(uint32_t ms) {
-  if (it.own_task)
-    ulTaskNotifyTake(pdTRUE, ticks(ms));
-  else
-    vTaskDelay(ticks(ms < NAP_MS ? ms : NAP_MS));
 }
 
 /* Returns whether all is over. */
 static bool step(uint32_t ms) {
   if (atomic_load(&it.stop) && atomic_load(&it.phase) == RUNNING) {
     atomic_store(&it.phase, STOPPING);
-    it.give_up_at = tw_lwip_now(NULL) + it.limits.closeTimeoutMs + CLOSE_MARGIN_MS;
+    it.give_up_at = tw_esp_port_now(NULL) + it.options.limits.closeTimeoutMs + CLOSE_MARGIN_MS;
     tw_runtime_exit(0);
   }
   if (atomic_load(&it.phase) == STOPPING && tw_easy_open_handles(it.port.easy) == 0)
     return true;
   run_commands();
-  uint32_t idle = tw_lwip_turn(&it.port, ms);
-  if (idle > 0)
-    rest(idle);
+  tw_esp_port_run(&it.port, ms);
   if (atomic_load(&it.phase) != STOPPING)
     return false;
-  return tw_easy_open_handles(it.port.easy) == 0 || (int32_t)(tw_lwip_now(NULL) - it.give_up_at) >= 0;
+  return tw_easy_open_handles(it.port.easy) == 0 || (int32_t)(tw_esp_port_now(NULL) - it.give_up_at) >= 0;
 }
 
 int32_t tw_poll(uint32_t ms) {
@@ -203,8 +192,7 @@ int32_t tw_poll(uint32_t ms) {
 static void network_task(void *unused) {
   (void)unused;
   for (;;) {
-    while (atomic_load(&it.phase) < RUNNING || !it.own_task)
-      ulTaskNotifyTake(pdTRUE, portMAX_DELAY);
+    xSemaphoreTake(it.started, portMAX_DELAY);
     while (!step(TW_FOREVER))
       ;
     release();
@@ -216,8 +204,7 @@ static void network_task(void *unused) {
 void tw_esp_defaults(tw_esp_options *options) {
   static const tw_limits limits = TW_LIMITS_ESP32;
   static const tw_easy_options easy = TW_EASY_OPTIONS_ESP32;
-  options->limits = limits;
-  options->easy = easy;
+  *options = (tw_esp_options){.limits = limits, .easy = easy};
   options->limits.sockets = CONFIG_TWINWIRE_SOCKETS;
   options->limits.webSockets = CONFIG_TWINWIRE_WEBSOCKETS;
   options->limits.recvBuffer = CONFIG_TWINWIRE_RECV_BUFFER;
@@ -230,82 +217,128 @@ void tw_esp_defaults(tw_esp_options *options) {
   options->limits.closeTimeoutMs = CONFIG_TWINWIRE_CLOSE_TIMEOUT_MS;
   options->easy.listeners = CONFIG_TWINWIRE_LISTENERS;
   options->easy.message_size = CONFIG_TWINWIRE_MESSAGE_SIZE;
+  options->heartbeat_ms = CONFIG_TWINWIRE_HEARTBEAT_S * 1000u;
+  options->heartbeat_timeout_ms = CONFIG_TWINWIRE_HEARTBEAT_TIMEOUT_S * 1000u;
+  options->keep_alive = (tw_keep_alive){CONFIG_TWINWIRE_KEEP_ALIVE_IDLE_S, CONFIG_TWINWIRE_KEEP_ALIVE_INTERVAL_S,
+                                        CONFIG_TWINWIRE_KEEP_ALIVE_COUNT};
+  options->task.stack_size = CONFIG_TWINWIRE_TASK_STACK;
+  options->task.priority = CONFIG_TWINWIRE_TASK_PRIORITY;
+  options->task.core = CONFIG_TWINWIRE_TASK_CORE;
+#ifdef CONFIG_TWINWIRE_TASK_STACK_PSRAM
+  options->task.stack_in_psram = true;
+#endif
 }
 
-static int32_t make(const tw_esp_options *options) {
+/* What every handle has at first. */
+static void set_defaults(void *host, int32_t handle, uint32_t kind) {
+  (void)host;
+  const tw_keep_alive *alive = &it.options.keep_alive;
+  if (kind == TW_KIND_WS && it.options.heartbeat_ms > 0)
+    twc_ws_set_heartbeat(it.port.core, handle, it.options.heartbeat_ms, it.options.heartbeat_timeout_ms);
+  else if (kind == TW_KIND_TCP || kind == TW_KIND_LISTENER)
+    tw_net_set_keep_alive(handle, alive->idle_s, alive->interval_s, alive->count);
+}
+
+static bool is_valid(const tw_esp_options *options) {
+  const tw_keep_alive *alive = &options->keep_alive;
+  return options->limits.sockets <= CONFIG_TWINWIRE_SOCKETS &&
+         options->limits.webSockets <= CONFIG_TWINWIRE_WEBSOCKETS &&
+         (options->heartbeat_ms == 0 || options->heartbeat_timeout_ms > 0) &&
+         (alive->idle_s == 0 || (alive->interval_s > 0 && alive->count > 0));
+}
+
+static esp_err_t make(const tw_esp_options *options) {
   const tw_limits *limits = &options->limits;
   uint32_t core_size = (twc_need(limits) + TW_ESP_ALIGN - 1) / TW_ESP_ALIGN * TW_ESP_ALIGN;
   size_t easy_size = tw_easy_need(limits, &options->easy);
-  if (core_size == 0 || easy_size == 0 || limits->sockets > CONFIG_TWINWIRE_SOCKETS ||
-      limits->webSockets > CONFIG_TWINWIRE_WEBSOCKETS)
-    return TW_ERR_ARGUMENT;
+  if (core_size == 0 || easy_size == 0 || !is_valid(options))
+    return ESP_ERR_INVALID_ARG;
+  if (options->netif != NULL && esp_netif_get_netif_impl_name(options->netif, it.interface) != ESP_OK)
+    return ESP_ERR_INVALID_ARG;
   uint8_t *memory = tw_esp_memory_take(core_size + easy_size);
-  if (memory == NULL)
-    return TW_ERR_MEMORY;
-  tw_easy_host host = {.host = &it.port, .now_ms = tw_lwip_now, .is_up = tw_lwip_is_up, .check_tls = tw_tls_check};
-  tw_lwip_start(&it.port, it.sockets, lookups, limits->sockets + limits->webSockets, limits->recvBuffer);
-  it.limits = *limits;
+  if (memory == NULL) {
+    ESP_LOGE(TAG, "no memory for %u bytes", (unsigned)(core_size + easy_size));
+    return ESP_ERR_NO_MEM;
+  }
+  tw_easy_host host = {.host = &it.port,
+                       .now_ms = tw_esp_port_now,
+                       .is_up = tw_esp_port_is_up,
+                       .check_tls = tw_esp_tls_check,
+                       .opened = set_defaults,
+                       .set_keep_alive = tw_esp_port_keep_alive};
+  tw_esp_port_start(&it.port, &it.wake, it.sockets, lookups, limits->sockets + limits->webSockets, limits->recvBuffer);
+  it.options = *options;
   it.memory = memory;
   it.port.arena = memory;
+  it.port.interface = options->netif == NULL ? NULL : it.interface;
   it.port.core = twc_init(memory, core_size, limits, &it.port);
   it.port.easy = tw_easy_init(memory + core_size, easy_size, limits, &options->easy, it.port.core, &host);
   tw_easy_use(it.port.easy);
-  return 0;
+  return ESP_OK;
 }
 
 static void make_queue(void) {
-  if (it.gate != NULL)
+  if (it.queue != NULL)
     return;
+  tw_esp_wake_init(&it.wake);
+  it.started = xSemaphoreCreateBinaryStatic(&it.started_memory);
   it.queue = xQueueCreateStatic(CONFIG_TWINWIRE_QUEUE, sizeof(command), it.queue_items, &it.queue_memory);
-  it.gate = xSemaphoreCreateMutexStatic(&it.gate_memory);
+  tw_esp_tls_warn();
 }
 
-/* Stays registered: to take it off would wait for handlers that may wait for us. Without a default loop it fails; then
- * the network is only looked at in intervals. */
-static void listen_to_ip_events(void) {
-  if (!it.listens)
-    it.listens = esp_event_handler_register(IP_EVENT, ESP_EVENT_ANY_ID, on_ip_event, NULL) == ESP_OK;
+/* Makes our own task, once. */
+static esp_err_t make_task(const tw_esp_task *wanted) {
+  static tw_esp_task made;
+  if (it.task != NULL) {
+    if (wanted->stack_size != made.stack_size || wanted->core != made.core ||
+        wanted->stack_in_psram != made.stack_in_psram)
+      return ESP_ERR_INVALID_ARG;
+    vTaskPrioritySet(it.task, wanted->priority);
+    return ESP_OK;
+  }
+  if (wanted->stack_size < MIN_STACK || wanted->priority < 1 || wanted->priority > MAX_PRIORITY || wanted->core < -1 ||
+      wanted->core >= (int32_t)portNUM_PROCESSORS)
+    return ESP_ERR_INVALID_ARG;
+  uint32_t caps = wanted->stack_in_psram ? MALLOC_CAP_SPIRAM : MALLOC_CAP_INTERNAL;
+  StackType_t *stack = heap_caps_aligned_alloc(TW_ESP_ALIGN, wanted->stack_size, caps | MALLOC_CAP_8BIT);
+  if (stack == NULL)
+    return ESP_ERR_NO_MEM;
+  made = *wanted;
+  BaseType_t core = wanted->core < 0 ? tskNO_AFFINITY : wanted->core;
+  it.task = xTaskCreateStaticPinnedToCore(network_task, TAG, wanted->stack_size / sizeof(StackType_t), NULL,
+                                          wanted->priority, stack, &it.task_memory, core);
+  return ESP_OK;
 }
 
-static int32_t prepare(const tw_esp_options *options) {
+static esp_err_t begin(const tw_esp_options *given, bool own_task) {
   int expected = STOPPED;
   if (!atomic_compare_exchange_strong(&it.phase, &expected, STARTING))
-    return TW_ERR_STATE;
-  tw_esp_options defaults;
-  tw_esp_defaults(&defaults);
+    return ESP_ERR_INVALID_STATE;
+  tw_esp_options options;
+  tw_esp_defaults(&options);
+  if (given != NULL)
+    options = *given;
   make_queue();
   atomic_store(&it.stop, false);
-  int32_t error = make(options != NULL ? options : &defaults);
-  if (error < 0)
+  it.own_task = own_task;
+  esp_err_t error = own_task ? make_task(&options.task) : ESP_OK;
+  if (error == ESP_OK)
+    error = make(&options);
+  if (error != ESP_OK) {
+    ESP_LOGE(TAG, "not started: %s", esp_err_to_name(error));
     atomic_store(&it.phase, STOPPED);
-  else
-    listen_to_ip_events();
+    return error;
+  }
+  atomic_store(&it.owner, own_task ? it.task : xTaskGetCurrentTaskHandle());
+  atomic_store(&it.phase, RUNNING);
+  return ESP_OK;
+}
+
+esp_err_t tw_esp_begin(const tw_esp_options *options) { return begin(options, false); }
+
+esp_err_t tw_esp_start(const tw_esp_options *options) {
+  esp_err_t error = begin(options, true);
+  if (error == ESP_OK)
+    xSemaphoreGive(it.started);
   return error;
-}
-
-int32_t tw_esp_begin(const tw_esp_options *options) {
-  int32_t error = prepare(options);
-  if (error < 0)
-    return error;
-  it.own_task = false;
-  atomic_store(&it.owner, xTaskGetCurrentTaskHandle());
-  atomic_store(&it.phase, RUNNING);
-  return 0;
-}
-
-int32_t tw_esp_start(const tw_esp_options *options) {
-  static StackType_t stack[CONFIG_TWINWIRE_TASK_STACK];
-  static StaticTask_t task;
-  int32_t error = prepare(options);
-  if (error < 0)
-    return error;
-  if (it.task == NULL)
-    it.task = xTaskCreateStaticPinnedToCore(network_task, "twinwire", CONFIG_TWINWIRE_TASK_STACK, NULL,
-                                            CONFIG_TWINWIRE_TASK_PRIORITY, stack, &task,
-                                            CONFIG_TWINWIRE_TASK_CORE < 0 ? tskNO_AFFINITY : CONFIG_TWINWIRE_TASK_CORE);
-  it.own_task = true;
-  atomic_store(&it.owner, it.task);
-  atomic_store(&it.phase, RUNNING);
-  xTaskNotifyGive(it.task);
-  return 0;
 }

@@ -8,6 +8,6 @@
 #include "esp_tls.h"
 
 /* Makes `config` trust them. Returns false if there is nobody. */
-bool tw_trust_default(esp_tls_cfg_t *config);
+bool tw_esp_trust_default(esp_tls_cfg_t *config);
 
 #endif

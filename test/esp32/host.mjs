@@ -32,12 +32,16 @@ const lwipIncludes = ["-Itest/esp32/lwip", `-isystem${join(lwip, "src/include")}
 
 /** The component as menuconfig's defaults build it; the files that other choices would take are built on their own. */
 export const componentSources = [
-  ...["port_lwip", "loop_lwip", "lookup", "task", "calls", "address_v46", "tls_esp", "trust_bundle", "memory_internal"],
-].map((name) => `esp32/${name}.c`);
+  ["port_lwip", "socket_lwip", "serve_lwip", "loop_lwip", "wake", "network", "lookup", "task", "calls"],
+  ["address_v46", "clock_esp", "memory_internal"],
+  ["tls_esp", "tls_hook", "tls_server_esp", "resume", "trust_bundle"],
+]
+  .flat()
+  .map((name) => `esp32/${name}.c`);
 
 /** sdkconfig.h, by the Kconfig itself. */
 function configure() {
-  const { status, stdout, stderr } = spawnSync("/usr/bin/python3", ["test/esp32/kconfig.py", "esp32/Kconfig"], {
+  const { status, stdout, stderr } = spawnSync("/usr/bin/python3", ["test/esp32/kconfig.py", "esp32/Kconfig", "TWINWIRE_TLS_RESUME=y"], {
     cwd: root,
     encoding: "utf8",
   });

@@ -1,4 +1,4 @@
-# Reads the component's Kconfig as menuconfig does, and prints its defaults as a header; warnings are errors.
+# kconfig.py: reads the component's Kconfig as menuconfig does, and prints its defaults as a header; warnings are errors.
 #
 #   kconfig.py KCONFIG [NAME=y|n|number | ANOTHER_KCONFIG ...]
 
@@ -17,6 +17,17 @@ config ESP_TLS_USING_MBEDTLS
 config MBEDTLS_CERTIFICATE_BUNDLE
     bool "Certificate bundle"
     default y
+config MBEDTLS_HAVE_TIME
+    def_bool y
+config MBEDTLS_HAVE_TIME_DATE
+    bool "Check the expiry of certificates"
+    default n
+config ESP_TLS_CLIENT_SESSION_TICKETS
+    bool "Client session tickets"
+    default n
+config FREERTOS_UNICORE
+    bool "One core"
+    default n
 config LWIP_IPV6
     bool "IPv6"
     default y

@@ -71,20 +71,20 @@ esp_err_t esp_wifi_set_config(wifi_interface_t interface, wifi_config_t *conf) {
 
 esp_err_t esp_wifi_start(void) {
   if (mode == WIFI_MODE_AP)
-    stub_network(true, "192.168.4.1", false);
+    stub_network(true, "192.168.4.1");
   else
     stub_tell(WIFI_EVENT, WIFI_EVENT_STA_START);
   return ESP_OK;
 }
 
 esp_err_t esp_wifi_connect(void) {
-  stub_network(true, "192.168.1.20", true);
+  stub_network(true, "192.168.1.20");
   return ESP_OK;
 }
 
 esp_err_t example_connect(void) {
   create_netif();
-  stub_network(true, "192.168.1.20", true);
+  stub_network(true, "192.168.1.20");
   return ESP_OK;
 }
 

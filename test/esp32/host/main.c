@@ -84,7 +84,7 @@ int main(int count, char **arguments) {
     add_lonely_netif();
   stub_use_netif(&netif);
   TEST(refuses_before_there_is_a_network);
-  stub_network(true, here.device_address, true);
+  stub_network(true, here.device_address);
   here.has_stack = true;
   tcpip_callback(set_dns, NULL);
   tests_of_streams();

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lwip/tcpip.h"
 #include "sdkconfig.h"
 #include "test.h"
 
@@ -59,13 +60,13 @@ static void stop(void) {
 static void runs_and_stops(void) {
   for (int i = 0; i < 20; i++) {
     start_connected(&echo);
-    CHECK(tw_esp_start(NULL) == TW_ERR_STATE && tw_esp_begin(NULL) == TW_ERR_STATE);
+    CHECK(tw_esp_start(NULL) == ESP_ERR_INVALID_STATE && tw_esp_begin(NULL) == ESP_ERR_INVALID_STATE);
     CHECK(tw_esp_net_send(sock, "hello", 5) == 5);
     CHECK(comes(&received, 5));
     CHECK(tw_poll(0) == -1);
     stop();
-    CHECK(disconnected == 1 && stub_heap_blocks() == 0);
-    CHECK(tw_esp_net_send(sock, "hello", 5) == TW_ERR_STATE && tw_esp_net_close(sock) == TW_ERR_STATE);
+    CHECK(disconnected == 1 && stub_heap_blocks() == 1 /* the stack */);
+    CHECK(tw_esp_net_send(sock, "hello", 5) == TW_ERR_STATE && tw_esp_net_close(sock) == ESP_ERR_INVALID_STATE);
   }
 }
 
@@ -132,7 +133,7 @@ static void has_a_bounded_queue(void) {
   nap(300);
   for (int i = 0; i < CONFIG_TWINWIRE_QUEUE; i++)
     CHECK(tw_esp_post(count_one, NULL) == 0);
-  CHECK(tw_esp_post(count_one, NULL) == TW_ERR_BACKPRESSURE);
+  CHECK(tw_esp_post(count_one, NULL) == ESP_ERR_TIMEOUT);
   CHECK(tw_esp_call(nothing, NULL) == TW_ERR_BACKPRESSURE);
   pthread_mutex_unlock(&held);
   CHECK(comes(&done, CONFIG_TWINWIRE_QUEUE));
@@ -161,7 +162,7 @@ static void is_stopped_by_a_listener(void) {
     CHECK(tw_esp_start(NULL) == 0);
     CHECK(tw_esp_post(do_it_on_data, &source) == 0);
     CHECK(ends());
-    CHECK(done > 0 && stub_heap_blocks() == 0);
+    CHECK(done > 0 && stub_heap_blocks() == 1 /* the stack */);
   }
 }
 
@@ -195,12 +196,12 @@ static void ends_under_calls(void) {
 /* What got-IP handlers do: the handler's task posts, and never waits. */
 static void opens_when_there_is_an_address(void) {
   forget();
-  stub_network(false, here.device_address, true);
+  stub_network(false, here.device_address);
   CHECK(tw_esp_start(NULL) == 0);
   CHECK(tw_esp_post(open_connection, &echo) == 0);
   nap(100);
   CHECK(sock == -1);
-  stub_network(true, here.device_address, true);
+  stub_network(true, here.device_address);
   CHECK(tw_esp_post(open_connection, &echo) == 0);
   CHECK(comes(&connected, 1));
   stop();
@@ -208,21 +209,74 @@ static void opens_when_there_is_an_address(void) {
 
 static void stops_without_a_network(void) {
   start_connected(&echo);
-  stub_network(false, here.device_address, true);
+  stub_network(false, here.device_address);
   uint32_t started = test_now();
   stop();
   CHECK(test_now() - started < 1000);
-  stub_network(true, here.device_address, true);
+  stub_network(true, here.device_address);
+}
+
+/* lwIP's own thread, where SNTP's callback runs, and interrupts post as tasks do: neither may wait. */
+static void post_one(void *result) { *(_Atomic int32_t *)result = tw_esp_post(count_one, NULL) == ESP_OK ? 1 : -1; }
+
+static void is_posted_to_by_lwip(void) {
+  start_connected(&echo);
+  for (uint32_t i = 1; i <= 100; i++) {
+    _Atomic int32_t result = 0;
+    nap(1);
+    CHECK(tcpip_callback(post_one, (void *)&result) == ERR_OK);
+    CHECK(comes(&done, i) && result == 1);
+  }
+  stop();
+}
+
+static void is_posted_to_by_interrupts(void) {
+  start_connected(&echo);
+  for (uint32_t i = 1; i <= 100; i++) {
+    nap(1);
+    stub_isr(true);
+    esp_err_t result = tw_esp_post(count_one, NULL);
+    stub_isr(false);
+    CHECK(result == ESP_OK && comes(&done, i));
+  }
+  stop();
+}
+
+static void occupy(void *ms) { nap((long)(intptr_t)ms); }
+
+/* lwIP's mailbox is full: the wake-up is tried again. */
+static void is_woken_past_a_full_mailbox(void) {
+  start_connected(&echo);
+  nap(50);
+  CHECK(tcpip_callback(occupy, (void *)100) == ERR_OK);
+  nap(10);
+  while (tcpip_try_callback(occupy, NULL) == ERR_OK)
+    ;
+  uint32_t started = test_now();
+  CHECK(tw_esp_post(count_one, NULL) == ESP_OK);
+  CHECK(test_now() - started < 50); /* without waiting for lwIP */
+  CHECK(comes(&done, 1) && test_now() - started < 1000);
+  stop();
+}
+
+static void stops_while_lwip_posts(void) {
+  for (int i = 0; i < 20; i++) {
+    static _Atomic int32_t result;
+    start_connected(&echo);
+    for (int k = 0; k < 8; k++)
+      tcpip_try_callback(post_one, (void *)&result);
+    stop();
+  }
 }
 
 static void refuses_bad_options(void) {
   tw_esp_options options;
   tw_esp_defaults(&options);
   options.limits.sockets = CONFIG_TWINWIRE_SOCKETS + 1;
-  CHECK(tw_esp_begin(&options) == TW_ERR_ARGUMENT);
+  CHECK(tw_esp_begin(&options) == ESP_ERR_INVALID_ARG);
   tw_esp_defaults(&options);
   options.limits.recvBuffer = 1;
-  CHECK(tw_esp_start(&options) == TW_ERR_ARGUMENT);
+  CHECK(tw_esp_start(&options) == ESP_ERR_INVALID_ARG);
   CHECK(!tw_esp_running() && tw_poll(0) == -1 && tw_last_error() == TW_ERR_STATE);
   tw_esp_stop();
 }
@@ -238,6 +292,10 @@ void tests_of_task(void) {
   TEST(ends_under_calls);
   TEST(opens_when_there_is_an_address);
   TEST(stops_without_a_network);
+  TEST(is_posted_to_by_lwip);
+  TEST(is_posted_to_by_interrupts);
+  TEST(is_woken_past_a_full_mailbox);
+  TEST(stops_while_lwip_posts);
   TEST(refuses_bad_options);
   here.peers->stop(&echo);
   here.peers->stop(&source);

@@ -30,7 +30,7 @@ void test_run(const char *name, void (*function)(void)) {
     printf("FAILED  %s, %s\n", here.name, name);
     test_end();
     if (here.has_stack)
-      stub_network(true, here.device_address, true);
+      stub_network(true, here.device_address);
   }
 }
 

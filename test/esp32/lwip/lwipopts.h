@@ -45,6 +45,12 @@
 #define TCP_TMR_INTERVAL 250
 #define LWIP_WND_SCALE 0
 #define LWIP_NETIF_API 1
+#define LWIP_NETIF_EXT_STATUS_CALLBACK 1
+/* As CONFIG_LWIP_CHECK_THREAD_SAFETY: what belongs to lwIP's thread may be called there only. */
+#define LWIP_MARK_TCPIP_THREAD() stub_mark_lwip()
+#define LWIP_ASSERT_CORE_LOCKED() test_lwip_assert_thread()
+void stub_mark_lwip(void);
+void test_lwip_assert_thread(void);
 #define LWIP_NETIF_TX_SINGLE_PBUF 1
 #define LWIP_HAVE_LOOPIF 1
 #define LWIP_NETIF_LOOPBACK 1

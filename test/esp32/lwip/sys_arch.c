@@ -1,3 +1,4 @@
+/* sys_arch.c: what lwIP asks of an operating system, on pthreads. See arch/sys_arch.h. */
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -43,6 +44,23 @@ static bool wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t end
 
 static uint64_t end_of(u32_t timeout_ms) { return timeout_ms == 0 ? 0 : now_ns() + timeout_ms * (uint64_t)1000000; }
 
+/* ---- lwIP's thread ---- */
+
+static pthread_t lwip_thread;
+static bool marked;
+
+bool stub_in_lwip(void) { return marked && pthread_equal(lwip_thread, pthread_self()); }
+
+void stub_mark_lwip(void) {
+  lwip_thread = pthread_self();
+  marked = true;
+}
+
+void test_lwip_assert_thread(void) {
+  if (marked && !stub_in_lwip())
+    LWIP_PLATFORM_ASSERT("called outside lwIP's thread");
+}
+
 /* ---- Semaphores ---- */
 
 err_t sys_sem_new(sys_sem_t *sem, u8_t count) {
@@ -61,6 +79,8 @@ void sys_sem_signal(sys_sem_t *sem) {
 }
 
 u32_t sys_arch_sem_wait(sys_sem_t *sem, u32_t timeout) {
+  if (stub_in_lwip()) /* on a device: the network hangs for ever */
+    LWIP_PLATFORM_ASSERT("lwIP's thread waits for itself");
   uint64_t end = end_of(timeout);
   pthread_mutex_lock(&sem->lock);
   while (sem->count == 0 && wait_until(&sem->changed, &sem->lock, end))
@@ -143,7 +163,10 @@ err_t sys_mbox_trypost(sys_mbox_t *mbox, void *item) {
   return room ? ERR_OK : ERR_MEM;
 }
 
-err_t sys_mbox_trypost_fromisr(sys_mbox_t *mbox, void *item) { return sys_mbox_trypost(mbox, item); }
+err_t sys_mbox_trypost_fromisr(sys_mbox_t *mbox, void *item) {
+  err_t result = sys_mbox_trypost(mbox, item);
+  return result == ERR_OK ? ERR_NEED_SCHED : result;
+}
 
 static bool get(sys_mbox_t *mbox, void **item) {
   if (mbox->count == 0)

@@ -12,6 +12,22 @@
 #include "stub.h"
 #include "stub_event.h"
 
+const char *esp_err_to_name(esp_err_t code) {
+  static const struct {
+    esp_err_t code;
+    const char *name;
+  } names[] = {{ESP_OK, "ESP_OK"},
+               {ESP_FAIL, "ESP_FAIL"},
+               {ESP_ERR_NO_MEM, "ESP_ERR_NO_MEM"},
+               {ESP_ERR_INVALID_ARG, "ESP_ERR_INVALID_ARG"},
+               {ESP_ERR_INVALID_STATE, "ESP_ERR_INVALID_STATE"},
+               {ESP_ERR_TIMEOUT, "ESP_ERR_TIMEOUT"}};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (names[i].code == code)
+      return names[i].name;
+  return "UNKNOWN ERROR";
+}
+
 int64_t esp_timer_get_time(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

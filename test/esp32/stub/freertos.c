@@ -1,5 +1,7 @@
-/* freertos.c: tasks, queues, semaphores and notifications, on pthreads. */
+/* freertos.c: tasks, queues, semaphores and timers, on pthreads. In an interrupt only what is made for it may be
+ * called, and a task that waits in lwIP's thread would stop the network: both end the program. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +10,8 @@
 #include "freertos/queue.h"
 #include "freertos/semphr.h"
 #include "freertos/task.h"
+#include "freertos/timers.h"
+#include "stub.h"
 
 enum { NS_PER_TICK = 1000000000 / configTICK_RATE_HZ };
 
@@ -18,6 +22,20 @@ static struct timespec after(TickType_t ticks) {
   at.tv_sec += (time_t)(ns / 1000000000u);
   at.tv_nsec = (long)(ns % 1000000000u);
   return at;
+}
+
+/* ---- Interrupts ---- */
+
+static _Thread_local bool in_isr;
+
+void stub_isr(bool on) { in_isr = on; }
+BaseType_t xPortInIsrContext(void) { return in_isr; }
+
+static void must(bool right, const char *what) {
+  if (right)
+    return;
+  fprintf(stderr, "FreeRTOS: %s\n", what);
+  abort();
 }
 
 /* ---- Queues ---- */
@@ -53,7 +71,7 @@ QueueHandle_t xQueueCreateStatic(UBaseType_t places, UBaseType_t item_size, uint
   return queue;
 }
 
-BaseType_t xQueueSend(QueueHandle_t queue, const void *item, TickType_t wait) {
+static BaseType_t send_item(QueueHandle_t queue, const void *item, TickType_t wait) {
   bool room = wait_for_count(queue, 0, queue->places - 1, wait);
   if (room) {
     unsigned at = (queue->first + queue->count++) % queue->places;
@@ -65,7 +83,27 @@ BaseType_t xQueueSend(QueueHandle_t queue, const void *item, TickType_t wait) {
   return room;
 }
 
+BaseType_t xQueueSend(QueueHandle_t queue, const void *item, TickType_t wait) {
+  must(!in_isr, "xQueueSend in an interrupt");
+  return send_item(queue, item, wait);
+}
+
+BaseType_t xQueueSendFromISR(QueueHandle_t queue, const void *item, BaseType_t *switched) {
+  must(in_isr, "xQueueSendFromISR outside an interrupt");
+  *switched = pdTRUE;
+  return send_item(queue, item, 0);
+}
+
+UBaseType_t uxQueueMessagesWaiting(QueueHandle_t queue) {
+  pthread_mutex_lock(&queue->lock);
+  unsigned count = queue->count;
+  pthread_mutex_unlock(&queue->lock);
+  return count;
+}
+
 BaseType_t xQueueReceive(QueueHandle_t queue, void *item, TickType_t wait) {
+  must(!in_isr, "xQueueReceive in an interrupt");
+  must(wait == 0 || !stub_in_lwip(), "lwIP's thread waits for a task");
   bool some = wait_for_count(queue, 1, queue->places, wait);
   if (some) {
     if (queue->item_size > 0)
@@ -93,6 +131,10 @@ SemaphoreHandle_t xSemaphoreCreateMutexStatic(StaticSemaphore_t *memory) {
 BaseType_t xSemaphoreTake(SemaphoreHandle_t semaphore, TickType_t wait) { return xQueueReceive(semaphore, NULL, wait); }
 BaseType_t xSemaphoreGive(SemaphoreHandle_t semaphore) { return xQueueSend(semaphore, NULL, 0); }
 
+BaseType_t xSemaphoreGiveFromISR(SemaphoreHandle_t semaphore, BaseType_t *switched) {
+  return xQueueSendFromISR(semaphore, NULL, switched);
+}
+
 void vSemaphoreDelete(SemaphoreHandle_t semaphore) {
   pthread_mutex_lock(&semaphore->lock); /* whoever gave it is out of it */
   pthread_mutex_unlock(&semaphore->lock);
@@ -113,10 +155,10 @@ static void *start(void *task) {
 TaskHandle_t xTaskCreateStaticPinnedToCore(void (*code)(void *), const char *name, uint32_t stack_size, void *argument,
                                            UBaseType_t priority, StackType_t *stack, StaticTask_t *task,
                                            BaseType_t core) {
-  (void)name, (void)stack_size, (void)priority, (void)stack, (void)core;
+  (void)name, (void)stack_size, (void)priority, (void)core;
   task->run = code;
   task->argument = argument;
-  xSemaphoreCreateBinaryStatic(&task->notified);
+  task->stack = stack;
   if (pthread_create(&task->thread, NULL, start, task) != 0)
     abort();
   pthread_detach(task->thread);
@@ -125,21 +167,64 @@ TaskHandle_t xTaskCreateStaticPinnedToCore(void (*code)(void *), const char *nam
 
 TaskHandle_t xTaskGetCurrentTaskHandle(void) {
   static _Thread_local StaticTask_t other; /* a thread that is no task of ours: it has a handle all the same */
-  if (current == NULL) {
-    xSemaphoreCreateBinaryStatic(&other.notified);
+  if (current == NULL)
     current = &other;
-  }
   return current;
 }
 
-void xTaskNotifyGive(TaskHandle_t task) { xSemaphoreGive(&task->notified); }
-
-uint32_t ulTaskNotifyTake(BaseType_t clear, TickType_t wait) {
-  (void)clear;
-  return (uint32_t)xSemaphoreTake(&xTaskGetCurrentTaskHandle()->notified, wait);
-}
+void vTaskPrioritySet(TaskHandle_t task, UBaseType_t priority) { (void)task, (void)priority; }
 
 void vTaskDelay(TickType_t ticks) {
   struct timespec end = after(ticks);
   clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
+}
+
+/* ---- Timers ---- */
+
+static void *run_timer(void *argument) {
+  TimerHandle_t timer = argument;
+  for (;;) {
+    pthread_mutex_lock(&timer->lock);
+    while (!timer->started)
+      pthread_cond_wait(&timer->changed, &timer->lock);
+    timer->started = false;
+    pthread_mutex_unlock(&timer->lock);
+    vTaskDelay(timer->period);
+    timer->call(timer);
+  }
+  return NULL;
+}
+
+TimerHandle_t xTimerCreateStatic(const char *name, TickType_t period, BaseType_t reload, void *id,
+                                 void (*call)(TimerHandle_t timer), StaticTimer_t *timer) {
+  (void)name, (void)reload;
+  *timer = (StaticTimer_t){.period = period, .id = id, .call = call};
+  pthread_mutex_init(&timer->lock, NULL);
+  pthread_cond_init(&timer->changed, NULL);
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, run_timer, timer) != 0)
+    abort();
+  pthread_detach(thread);
+  return timer;
+}
+
+void *pvTimerGetTimerID(TimerHandle_t timer) { return timer->id; }
+
+static BaseType_t start_timer(TimerHandle_t timer) {
+  pthread_mutex_lock(&timer->lock);
+  timer->started = true;
+  pthread_cond_signal(&timer->changed);
+  pthread_mutex_unlock(&timer->lock);
+  return pdPASS;
+}
+
+BaseType_t xTimerStart(TimerHandle_t timer, TickType_t wait) {
+  (void)wait;
+  must(!in_isr, "xTimerStart in an interrupt");
+  return start_timer(timer);
+}
+
+BaseType_t xTimerStartFromISR(TimerHandle_t timer, BaseType_t *switched) {
+  *switched = pdTRUE;
+  return start_timer(timer);
 }

@@ -1,4 +1,6 @@
 /* netif.c: esp_netif over one interface of lwIP. */
+#include <stdatomic.h>
+
 #include "esp_netif.h"
 #include "lwip/netifapi.h"
 #include "lwip/sys.h"
@@ -7,10 +9,16 @@
 #include "stub_event.h"
 
 static struct netif *the_netif;
+static _Atomic(struct netif *) default_netif;
 
-void stub_use_netif(struct netif *netif) { the_netif = netif; }
+void stub_use_netif(struct netif *netif) { default_netif = the_netif = netif; }
 
-esp_netif_t *esp_netif_get_default_netif(void) { return (esp_netif_t *)the_netif; }
+esp_netif_t *esp_netif_get_default_netif(void) { return (esp_netif_t *)default_netif; }
+
+esp_err_t esp_netif_get_netif_impl_name(esp_netif_t *esp_netif, char *name) {
+  netif_index_to_name(netif_get_index((struct netif *)esp_netif), name);
+  return ESP_OK;
+}
 
 bool esp_netif_is_netif_up(esp_netif_t *esp_netif) { return netif_is_up((struct netif *)esp_netif); }
 
@@ -36,6 +44,8 @@ static void execute(void *context) {
 }
 
 esp_err_t esp_netif_tcpip_exec(esp_netif_callback_fn fn, void *ctx) {
+  if (stub_in_lwip())
+    return fn(ctx);
   execution it = {.call = fn, .context = ctx};
   sys_sem_new(&it.done, 0);
   if (tcpip_callback(execute, &it) != ERR_OK)
@@ -46,17 +56,39 @@ esp_err_t esp_netif_tcpip_exec(esp_netif_callback_fn fn, void *ctx) {
   return it.result;
 }
 
-void stub_network(bool up, const char *address, bool tell) {
+typedef struct change {
   ip4_addr_t ip, mask, gateway;
-  ip4addr_aton(address, &ip);
-  IP4_ADDR(&mask, 255, 255, 255, 0);
-  ip4_addr_set_any(&gateway);
-  if (up) {
-    netifapi_netif_set_addr(the_netif, &ip, &mask, &gateway);
-    netifapi_netif_set_up(the_netif);
-  } else {
-    netifapi_netif_set_down(the_netif);
-  }
-  if (tell)
-    stub_tell(IP_EVENT, up ? IP_EVENT_STA_GOT_IP : IP_EVENT_STA_LOST_IP);
+} change;
+
+/* As esp_netif does it: all of it in lwIP's thread, in one go. */
+static esp_err_t go_up(void *context) {
+  const change *to = context;
+  netif_set_up(the_netif);
+  netif_set_link_up(the_netif);
+  default_netif = the_netif;
+  netif_set_addr(the_netif, &to->ip, &to->mask, &to->gateway);
+  return ESP_OK;
+}
+
+static esp_err_t go_down(void *unused) {
+  (void)unused;
+#if LWIP_IPV6
+  for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++)
+    netif_ip6_addr_set_state(the_netif, i, IP6_ADDR_INVALID);
+#endif
+  netif_set_addr(the_netif, IP4_ADDR_ANY4, IP4_ADDR_ANY4, IP4_ADDR_ANY4);
+  netif_set_down(the_netif);
+  netif_set_link_down(the_netif);
+  default_netif = NULL;
+  return ESP_OK;
+}
+
+void stub_network(bool up, const char *address) {
+  change to;
+  ip4addr_aton(address, &to.ip);
+  IP4_ADDR(&to.mask, 255, 255, 255, 0);
+  ip4_addr_set_any(&to.gateway);
+  esp_netif_tcpip_exec(up ? go_up : go_down, &to);
+  if (up)
+    stub_tell(IP_EVENT, IP_EVENT_STA_GOT_IP);
 }

@@ -7,11 +7,19 @@
 
 struct netif;
 
-/* Makes this interface of lwIP the default one; NULL: there is none. */
+/* Makes this interface of lwIP the one that esp_netif has; NULL: there is none. */
 void stub_use_netif(struct netif *netif);
 
-/* What Wi-Fi does: the interface gets an address and is up, or goes down; tells IP_EVENT if `tell`. */
-void stub_network(bool up, const char *address, bool tell);
+/* What Wi-Fi does, as esp_netif carries it out. Up: the interface is up, has the address, and IP_EVENT_STA_GOT_IP is
+ * raised. Down: the address is taken off, which aborts lwIP's connections, the interface is down, and there is no
+ * default one; no IP_EVENT is raised (IP_EVENT_STA_LOST_IP comes two minutes later). */
+void stub_network(bool up, const char *address);
+
+/* Makes the calling thread stand for an interrupt, or not any more. */
+void stub_isr(bool on);
+
+/* Whether the calling thread is lwIP's. */
+bool stub_in_lwip(void);
 
 /* Blocks that heap_caps_... has given and not got back, and how often it was asked. */
 uint32_t stub_heap_blocks(void);

@@ -24,6 +24,9 @@ struct esp_tls {
   mbedtls_x509_crt certificate;
   mbedtls_pk_context key;
   struct esp_tls_last_error error;
+#ifdef CONFIG_ESP_TLS_CLIENT_SESSION_TICKETS
+  bool resumes;
+#endif
 };
 
 static _Atomic uint32_t sessions;
@@ -85,6 +88,23 @@ esp_err_t esp_tls_set_conn_state(esp_tls_t *tls, esp_tls_conn_state_t conn_state
   return ESP_OK;
 }
 
+/* Without CONFIG_MBEDTLS_HAVE_TIME_DATE, which is off by default, mbedTLS does not look at dates. */
+static int verify(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags) {
+  (void)context, (void)certificate, (void)depth;
+#ifndef CONFIG_MBEDTLS_HAVE_TIME_DATE
+  *flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
+#else
+  (void)flags;
+#endif
+  return 0;
+}
+
+static mbedtls_x509_crt global_store;
+
+esp_err_t esp_tls_set_global_ca_store(const unsigned char *pem, unsigned int bytes) {
+  return mbedtls_x509_crt_parse(&global_store, pem, bytes) == 0 ? ESP_OK : ESP_FAIL;
+}
+
 static int configure(esp_tls_t *tls, const char *hostname, int hostlen, const esp_tls_cfg_t *cfg) {
   char name[256] = {0};
   memcpy(name, hostname, (size_t)hostlen);
@@ -92,11 +112,14 @@ static int configure(esp_tls_t *tls, const char *hostname, int hostlen, const es
                               MBEDTLS_SSL_PRESET_DEFAULT);
   mbedtls_ssl_conf_rng(&tls->config, random_bytes, NULL);
   mbedtls_ssl_conf_authmode(&tls->config, MBEDTLS_SSL_VERIFY_REQUIRED);
+  mbedtls_ssl_conf_verify(&tls->config, verify, NULL);
   if (cfg->alpn_protos != NULL)
     mbedtls_ssl_conf_alpn_protocols(&tls->config, cfg->alpn_protos);
   if (cfg->crt_bundle_attach != NULL) {
     bundle_target = &tls->authorities;
     cfg->crt_bundle_attach(&tls->config);
+  } else if (cfg->use_global_ca_store) {
+    mbedtls_ssl_conf_ca_chain(&tls->config, &global_store, NULL);
   } else if (cfg->cacert_buf != NULL) {
     if (mbedtls_x509_crt_parse(&tls->authorities, cfg->cacert_buf, cfg->cacert_bytes) != 0)
       return -1;
@@ -124,6 +147,14 @@ int esp_tls_conn_new_async(const char *hostname, int hostlen, int port, const es
     tls->state = configure(tls, hostname, hostlen, cfg) == 0 ? ESP_TLS_HANDSHAKE : ESP_TLS_FAIL;
   if (tls->state != ESP_TLS_HANDSHAKE)
     return -1;
+#ifdef CONFIG_ESP_TLS_CLIENT_SESSION_TICKETS
+  /* As the real one, at each step; and as mbedTLS 3, which takes a session once. */
+  if (cfg->client_session != NULL) {
+    if (tls->resumes || mbedtls_ssl_set_session(&tls->ssl, &cfg->client_session->saved_session) != 0)
+      return -1;
+    tls->resumes = true;
+  }
+#endif
   int result = mbedtls_ssl_handshake(&tls->ssl);
   if (result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE)
     return 0;
@@ -168,3 +199,44 @@ int esp_tls_conn_destroy(esp_tls_t *tls) {
   sessions--;
   return 0;
 }
+
+/* ---- Sessions and serving ---- */
+
+esp_tls_client_session_t *esp_tls_get_client_session(esp_tls_t *tls) {
+  esp_tls_client_session_t *session = calloc(1, sizeof *session);
+  if (mbedtls_ssl_get_session(&tls->ssl, &session->saved_session) == 0)
+    return session;
+  free(session);
+  return NULL;
+}
+
+void esp_tls_free_client_session(esp_tls_client_session_t *session) {
+  mbedtls_ssl_session_free(&session->saved_session);
+  free(session);
+}
+
+esp_err_t esp_tls_server_session_init(esp_tls_cfg_server_t *cfg, int sockfd, esp_tls_t *tls) {
+  tls->fd = sockfd;
+  mbedtls_ssl_config_defaults(&tls->config, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
+                              MBEDTLS_SSL_PRESET_DEFAULT);
+  mbedtls_ssl_conf_rng(&tls->config, random_bytes, NULL);
+  mbedtls_ssl_conf_authmode(&tls->config, MBEDTLS_SSL_VERIFY_NONE);
+  if (cfg->alpn_protos != NULL)
+    mbedtls_ssl_conf_alpn_protocols(&tls->config, cfg->alpn_protos);
+  if (cfg->cacert_buf != NULL) {
+    mbedtls_ssl_conf_authmode(&tls->config, MBEDTLS_SSL_VERIFY_REQUIRED);
+    if (mbedtls_x509_crt_parse(&tls->authorities, cfg->cacert_buf, cfg->cacert_bytes) != 0)
+      return ESP_FAIL;
+    mbedtls_ssl_conf_ca_chain(&tls->config, &tls->authorities, NULL);
+  }
+  if (mbedtls_x509_crt_parse(&tls->certificate, cfg->servercert_buf, cfg->servercert_bytes) != 0 ||
+      mbedtls_pk_parse_key(&tls->key, cfg->serverkey_buf, cfg->serverkey_bytes, cfg->serverkey_password,
+                           cfg->serverkey_password_len) != 0 ||
+      mbedtls_ssl_conf_own_cert(&tls->config, &tls->certificate, &tls->key) != 0 ||
+      mbedtls_ssl_setup(&tls->ssl, &tls->config) != 0)
+    return ESP_FAIL;
+  mbedtls_ssl_set_bio(&tls->ssl, tls, send_some, receive_some, NULL);
+  return ESP_OK;
+}
+
+int esp_tls_server_session_continue_async(esp_tls_t *tls) { return mbedtls_ssl_handshake(&tls->ssl); }

@@ -5,6 +5,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+/* As ESP-IDF's: what an interrupt's post returns when a task is to be switched to. */
+#define ERR_NEED_SCHED 123
+
 typedef struct test_sem {
   pthread_mutex_t lock;
   pthread_cond_t changed;

@@ -19,6 +19,7 @@ esp_err_t esp_netif_init(void);
 esp_netif_t *esp_netif_get_default_netif(void);
 bool esp_netif_is_netif_up(esp_netif_t *esp_netif);
 esp_err_t esp_netif_get_ip_info(esp_netif_t *esp_netif, esp_netif_ip_info_t *ip_info);
+esp_err_t esp_netif_get_netif_impl_name(esp_netif_t *esp_netif, char *name);
 esp_err_t esp_netif_tcpip_exec(esp_netif_callback_fn fn, void *ctx);
 esp_netif_t *esp_netif_create_default_wifi_sta(void);
 esp_netif_t *esp_netif_create_default_wifi_ap(void);

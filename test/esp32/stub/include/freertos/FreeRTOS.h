@@ -20,3 +20,7 @@ typedef struct StaticQueue {
   size_t item_size;
   unsigned places, first, count;
 } StaticQueue_t, StaticSemaphore_t, *QueueHandle_t, *SemaphoreHandle_t;
+#define portNUM_PROCESSORS 2
+#define portYIELD_FROM_ISR(...) ((void)0)
+/* Whether the calling thread stands for an interrupt: stub_isr. */
+BaseType_t xPortInIsrContext(void);

@@ -2,15 +2,14 @@
 #include "freertos/FreeRTOS.h"
 typedef struct StaticTask {
   pthread_t thread;
-  StaticQueue_t notified;
   void (*run)(void *);
   void *argument;
+  StackType_t *stack;
 } StaticTask_t, *TaskHandle_t;
 #define tskNO_AFFINITY 0x7fffffff
 TaskHandle_t xTaskCreateStaticPinnedToCore(void (*code)(void *), const char *name, uint32_t stack_size, void *argument,
                                            UBaseType_t priority, StackType_t *stack, StaticTask_t *task,
                                            BaseType_t core);
 TaskHandle_t xTaskGetCurrentTaskHandle(void);
-void xTaskNotifyGive(TaskHandle_t task);
-uint32_t ulTaskNotifyTake(BaseType_t clear, TickType_t wait);
+void vTaskPrioritySet(TaskHandle_t task, UBaseType_t priority);
 void vTaskDelay(TickType_t ticks);
