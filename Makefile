@@ -17,7 +17,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes esp32 vectors vectors-gen size demo demo-web bench clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web bench clean help
 
 all: build
 
@@ -55,8 +55,11 @@ vectors: build/wasm-$(TOOLCHAIN).stamp $(RUNTIMES) ## run the vectors on every t
 vectors-gen: $(NODE_MODULES) ## write the vectors of pure functions anew
 	@node test/vectors/make/vectors.mjs
 
-esp32: $(NODE_MODULES) build/gen.stamp ## stage the component for ESP-IDF in build/esp32/twinwire, and check it
+esp32: $(NODE_MODULES) build/gen.stamp ## stage the component for ESP-IDF in build/esp32/twinwire
 	@node scripts/esp32.mjs
+
+test-esp32: $(NODE_MODULES) build/gen.stamp ## check the component for ESP-IDF, and run it on this machine
+	@node scripts/test.mjs esp32
 
 size: ## what the core costs on a device; ARGS=--largest for more, ARGS=--write to write docs/size.md
 	@node scripts/size.mjs $(ARGS)

@@ -49,10 +49,10 @@ function onHost(name, mode) {
 
 export const esp32Parts = [
   {
-    name: "ESP32 component, staged",
+    name: "ESP32 component, ways to include it",
     group: "esp32",
     missing: missingOf([findProgram(["cmake"]) !== undefined, "cmake"]),
-    run: () => count(process.execPath, ["scripts/esp32.mjs"]),
+    run: () => count(process.execPath, ["scripts/esp32-check.mjs"]),
   },
   onHost("lwIP alone", "loopback"),
   onHost("lwIP and Linux", "tap"),

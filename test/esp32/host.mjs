@@ -41,10 +41,14 @@ export const componentSources = [
 
 /** sdkconfig.h, by the Kconfig itself. */
 function configure() {
-  const { status, stdout, stderr } = spawnSync("/usr/bin/python3", ["test/esp32/kconfig.py", "esp32/Kconfig", "TWINWIRE_TLS_RESUME=y"], {
-    cwd: root,
-    encoding: "utf8",
-  });
+  const { status, stdout, stderr } = spawnSync(
+    "/usr/bin/python3",
+    ["test/esp32/kconfig.py", "esp32/Kconfig", "TWINWIRE_TLS_RESUME=y"],
+    {
+      cwd: root,
+      encoding: "utf8",
+    },
+  );
   if (status !== 0) throw new Error(`esp32/Kconfig: ${stderr}`);
   writeFileSync(join(folder, "sdkconfig.h"), `#pragma once\n${stdout}`);
 }
