@@ -44,6 +44,8 @@ enum {
   TW_ESP_FINISHED = 512,  /* our half has ended */
 };
 
+enum { TW_ESP_HOLD_MS = 10 }; /* before a call that lwIP had no memory for is tried again */
+
 typedef struct tw_esp_socket {
   int32_t handle; /* TW_NONE: this place is free */
   int fd;         /* -1: none yet */

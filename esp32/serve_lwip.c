@@ -114,7 +114,7 @@ static void serve_listener(tw_esp_port *port, tw_esp_socket *listener) {
       return;
     if (fd < 0) {
       if (errno != ECONNABORTED) /* that peer has given up by itself */
-        tw_easy_failed(port->easy, handle, tw_esp_socket_error(errno), TW_STEP_ACCEPT);
+        tw_easy_failed(port->easy, handle, tw_esp_socket_error(errno), TW_STEP_ACCEPT, TW_ESP_HOLD_MS);
       tw_esp_socket_hold(listener, TW_ESP_READ_HELD);
       return;
     }
@@ -185,7 +185,7 @@ static bool read_datagram(tw_esp_port *port, tw_esp_socket *socket) {
   if (got < 0 && (errno == EWOULDBLOCK || errno == EAGAIN))
     return false;
   if (got < 0) {
-    tw_easy_failed(port->easy, socket->handle, tw_esp_socket_error(errno), TW_STEP_RECEIVE);
+    tw_easy_failed(port->easy, socket->handle, tw_esp_socket_error(errno), TW_STEP_RECEIVE, TW_ESP_HOLD_MS);
     tw_esp_socket_hold(socket, TW_ESP_READ_HELD);
     return false;
   }

@@ -13,7 +13,6 @@
 
 enum {
   BACKLOG = 4,
-  HOLD_MS = 10,      /* before a call that lwIP had no memory for is tried again */
   SLOT_MASK = 0x7fff /* a handle is 15 bits of slot number below its generation */
 };
 
@@ -213,7 +212,7 @@ int32_t tw_esp_socket_begin_tls(tw_esp_port *port, tw_esp_socket *socket, const 
 
 void tw_esp_socket_hold(tw_esp_socket *socket, uint16_t direction) {
   socket->flags |= direction;
-  socket->held_until = tw_esp_clock_ms() + HOLD_MS;
+  socket->held_until = tw_esp_clock_ms() + TW_ESP_HOLD_MS;
 }
 
 void tw_esp_socket_finish(tw_esp_socket *socket) {

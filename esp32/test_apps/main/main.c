@@ -57,8 +57,8 @@ static void echo(const NetData *e, void *ctx) {
 
 static void go_on(const NetDrain *e, void *ctx) {
   (void)ctx;
-  tw_net_send(e->sock, held, held_size);
-  tw_net_resume(e->sock);
+  if (tw_net_send(e->sock, held, held_size) >= 0) /* else another drain follows */
+    tw_net_resume(e->sock);
 }
 
 static void leave(const NetDisconnected *e, void *ctx) {

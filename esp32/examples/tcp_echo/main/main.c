@@ -38,8 +38,8 @@ static void echo(const NetData *e, void *ctx) {
 
 static void go_on(const NetDrain *e, void *ctx) {
   client *it = ctx;
-  tw_net_send(e->sock, it->data, it->size);
-  tw_net_resume(e->sock);
+  if (tw_net_send(e->sock, it->data, it->size) >= 0) /* else another drain follows */
+    tw_net_resume(e->sock);
 }
 
 /* A connection that is over keeps its place until it is closed. */
