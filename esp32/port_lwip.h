@@ -15,7 +15,7 @@
 
 #include "lookup.h"
 #include "tls.h"
-#include "twinwire/tw_easy.h"
+#include "twinwire/host.h"
 #include "wake.h"
 
 /* Where a socket stands. */
@@ -61,7 +61,7 @@ typedef struct tw_esp_socket {
 
 typedef struct tw_esp_port {
   tw_core *core;
-  tw_easy *easy;
+  tw_handles *easy;
   uint8_t *arena;
   tw_esp_wake *wake;
   tw_esp_socket *sockets; /* as many as the core has slots; a handle's place has the number of its slot */
@@ -89,7 +89,7 @@ uint32_t tw_esp_port_now(void *host);
 /* Whether an interface is up and has an address. Safe at any time, also before lwIP runs. */
 bool tw_esp_port_is_up(void *host);
 
-/* Sets keep-alive of a stream. The form that tw_easy_host wants. */
+/* Sets keep-alive of a stream. The form that tw_handles_host wants. */
 void tw_esp_port_keep_alive(void *host, int32_t handle, const tw_keep_alive *keep_alive);
 
 /* ---- socket_lwip.c ---- */

@@ -156,7 +156,7 @@ static void release(void) {
     vTaskDelay(1);
   while (xQueueReceive(it.queue, &wanted, 0) == pdTRUE)
     run(&wanted, true);
-  tw_easy_use(NULL);
+  tw_handles_use(NULL);
   tw_esp_port_stop(&it.port);
   tw_esp_memory_give(it.memory);
   atomic_store(&it.owner, NULL);
@@ -170,20 +170,20 @@ static bool step(uint32_t ms) {
     it.give_up_at = tw_esp_port_now(NULL) + it.options.limits.closeTimeoutMs + CLOSE_MARGIN_MS;
     tw_runtime_exit(0);
   }
-  if (atomic_load(&it.phase) == STOPPING && tw_easy_open_handles(it.port.easy) == 0)
+  if (atomic_load(&it.phase) == STOPPING && tw_handles_open_handles(it.port.easy) == 0)
     return true;
   run_commands();
   tw_esp_port_run(&it.port, ms);
   if (atomic_load(&it.phase) != STOPPING)
     return false;
-  return tw_easy_open_handles(it.port.easy) == 0 || (int32_t)(tw_esp_port_now(NULL) - it.give_up_at) >= 0;
+  return tw_handles_open_handles(it.port.easy) == 0 || (int32_t)(tw_esp_port_now(NULL) - it.give_up_at) >= 0;
 }
 
 int32_t tw_poll(uint32_t ms) {
-  if (!tw_esp_running() || !is_owner() || tw_easy_telling(it.port.easy))
-    return tw_easy_refuse(TW_ERR_STATE);
+  if (!tw_esp_running() || !is_owner() || tw_handles_delivering(it.port.easy))
+    return tw_handles_refuse(TW_ERR_STATE);
   if (!step(ms))
-    return (int32_t)tw_easy_open_handles(it.port.easy);
+    return (int32_t)tw_handles_open_handles(it.port.easy);
   release();
   return TW_NONE;
 }
@@ -203,7 +203,7 @@ static void network_task(void *unused) {
 
 void tw_esp_defaults(tw_esp_options *options) {
   static const tw_limits limits = TW_LIMITS_ESP32;
-  static const tw_easy_options easy = TW_EASY_OPTIONS_ESP32;
+  static const tw_handles_options easy = TW_HANDLES_OPTIONS_ESP32;
   *options = (tw_esp_options){.limits = limits, .easy = easy};
   options->limits.sockets = CONFIG_TWINWIRE_SOCKETS;
   options->limits.webSockets = CONFIG_TWINWIRE_WEBSOCKETS;
@@ -250,7 +250,7 @@ static bool is_valid(const tw_esp_options *options) {
 static esp_err_t make(const tw_esp_options *options) {
   const tw_limits *limits = &options->limits;
   uint32_t core_size = (twc_need(limits) + TW_ESP_ALIGN - 1) / TW_ESP_ALIGN * TW_ESP_ALIGN;
-  size_t easy_size = tw_easy_need(limits, &options->easy);
+  size_t easy_size = tw_handles_need(limits, &options->easy);
   if (core_size == 0 || easy_size == 0 || !is_valid(options))
     return ESP_ERR_INVALID_ARG;
   if (options->netif != NULL && esp_netif_get_netif_impl_name(options->netif, it.interface) != ESP_OK)
@@ -260,20 +260,20 @@ static esp_err_t make(const tw_esp_options *options) {
     ESP_LOGE(TAG, "no memory for %u bytes", (unsigned)(core_size + easy_size));
     return ESP_ERR_NO_MEM;
   }
-  tw_easy_host host = {.host = &it.port,
-                       .now_ms = tw_esp_port_now,
-                       .is_up = tw_esp_port_is_up,
-                       .check_tls = tw_esp_tls_check,
-                       .opened = set_defaults,
-                       .set_keep_alive = tw_esp_port_keep_alive};
+  tw_handles_host host = {.host = &it.port,
+                          .now_ms = tw_esp_port_now,
+                          .is_up = tw_esp_port_is_up,
+                          .check_tls = tw_esp_tls_check,
+                          .opened = set_defaults,
+                          .set_keep_alive = tw_esp_port_keep_alive};
   tw_esp_port_start(&it.port, &it.wake, it.sockets, lookups, limits->sockets + limits->webSockets, limits->recvBuffer);
   it.options = *options;
   it.memory = memory;
   it.port.arena = memory;
   it.port.interface = options->netif == NULL ? NULL : it.interface;
   it.port.core = twc_init(memory, core_size, limits, &it.port);
-  it.port.easy = tw_easy_init(memory + core_size, easy_size, limits, &options->easy, it.port.core, &host);
-  tw_easy_use(it.port.easy);
+  it.port.easy = tw_handles_init(memory + core_size, easy_size, limits, &options->easy, it.port.core, &host);
+  tw_handles_use(it.port.easy);
   return ESP_OK;
 }
 

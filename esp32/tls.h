@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "twinwire/tw_easy.h"
+#include "twinwire/host.h"
 
 typedef struct tw_esp_tls tw_esp_tls;
 

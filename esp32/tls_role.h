@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "esp_tls.h"
-#include "twinwire/tw_easy.h"
+#include "twinwire/host.h"
 
 /* Whether connections can be served over TLS. */
 bool tw_esp_tls_can_serve(void);

@@ -1,4 +1,4 @@
-// The parts of "make test" that are about C beside the core: the handle door, the POSIX host, the examples. parts.mjs takes
+// The parts of "make test" that are about C beside the core: the handle API, the POSIX host, the examples. parts.mjs takes
 // them in. What runs against real peers is test/posix, among the tests in TypeScript.
 
 import { mkdirSync } from "node:fs";
@@ -16,9 +16,9 @@ const sanitizers = [
   "-fsanitize=address,undefined",
   "-fno-sanitize-recover=all",
 ];
-const door = () => listFiles("c/src", ".c");
-const doorIncludes = ["c/include", "c/src"];
-const doorFlags = doorIncludes.map((it) => `-I${it}`);
+const api = () => listFiles("c/src", ".c");
+const apiIncludes = ["c/include", "c/src"];
+const apiFlags = apiIncludes.map((it) => `-I${it}`);
 const elsewhere = /\/kqueue\.c$/; // its headers are those of the BSDs
 const host = () =>
   ["adapters/posix", "test/posix", "examples/c"]
@@ -44,16 +44,16 @@ function warnings(name, compiler, missing, flags, sources) {
 
 const hostFlags = ["-D_GNU_SOURCE", "-Iadapters/posix", "-Iadapters/posix/include", "-Ic/include", "-Ic/src"];
 
-function doorTests(name, compiler, missing) {
-  const program = join(root, `build/c/easy-${name}`);
+function apiTests(name, compiler, missing) {
+  const program = join(root, `build/c/handles-${name}`);
   return {
-    name: `C tests, the handle door, ${name} sanitized`,
+    name: `C tests, the handle API, ${name} sanitized`,
     group: "c",
     missing,
     async run() {
       mkdirSync(dirname(program), { recursive: true });
-      const sources = [...coreSources(), ...door(), ...listFiles("test/c-api", ".c")];
-      const paths = [...includes, ...doorIncludes, "test/c-api"].map((it) => `-I${it}`);
+      const sources = [...coreSources(), ...api(), ...listFiles("test/c-api", ".c")];
+      const paths = [...includes, ...apiIncludes, "test/c-api"].map((it) => `-I${it}`);
       const built = await run(compiler.path, [...sanitizers, ...strict, ...paths, ...sources, "-o", program]);
       if (built.status !== 0) return { passed: 0, failed: 1 };
       const { status, counts } = await run(program, []);
@@ -83,7 +83,7 @@ async function underThreadSanitizer(name) {
   const program = join(root, `build/c/posix-threads-${name}`);
   mkdirSync(dirname(program), { recursive: true });
   const host = listFiles("adapters/posix", ".c").filter((path) => !/\/(tls_none|kqueue|poll)\.c$/.test(path));
-  const sources = [...coreSources(), ...door(), ...host, `test/posix/${name}.c`];
+  const sources = [...coreSources(), ...api(), ...host, `test/posix/${name}.c`];
   const flags = ["-g", "-O1", "-fsanitize=thread", ...strict, ...hostFlags, ...includes.map((it) => `-I${it}`)];
   const built = await run(clang.path, [...flags, ...sources, "-lssl", "-lcrypto", "-pthread", "-o", program]);
   if (built.status !== 0) return { passed: 0, failed: 1 };
@@ -92,20 +92,20 @@ async function underThreadSanitizer(name) {
 }
 
 export const cParts = [
-  warnings("C warnings, the handle door, gcc", gcc, noGcc, ["-Itest/c-api", ...doorFlags], () => [
-    ...door(),
+  warnings("C warnings, the handle API, gcc", gcc, noGcc, ["-Itest/c-api", ...apiFlags], () => [
+    ...api(),
     ...listFiles("test/c-api", ".c"),
   ]),
   warnings(
-    "C warnings, the handle door, wasm32",
+    "C warnings, the handle API, wasm32",
     clang,
     noClang,
-    ["--target=wasm32-unknown-unknown", "-Iwasm/shim", ...doorFlags],
-    door,
+    ["--target=wasm32-unknown-unknown", "-Iwasm/shim", ...apiFlags],
+    api,
   ),
   warnings("C warnings, the POSIX host, gcc", gcc, noGcc ?? noOpenssl, hostFlags, host),
   warnings("C warnings, the POSIX host, clang", clang, noClang ?? noOpenssl, hostFlags, host),
-  doorTests("gcc", gcc, noGcc),
-  doorTests("clang", clang, noClang),
+  apiTests("gcc", gcc, noGcc),
+  apiTests("clang", clang, noClang),
   threadTests,
 ];

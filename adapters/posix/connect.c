@@ -64,7 +64,7 @@ void tw_posix_tune(int32_t handle, int fd) {
 #ifdef SO_NOSIGPIPE
   set_option(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
 #endif
-  tw_keep_alive how = *tw_easy_keep_alive(tw_host.easy, handle);
+  tw_keep_alive how = *tw_handles_keep_alive(tw_host.handles, handle);
   if (how.idle_s == 0)
     how.idle_s = (uint16_t)tw_host.keep_alive_s;
   if (how.idle_s != 0)
@@ -194,5 +194,5 @@ void tw_posix_attempt_ready(tw_watch *watch) {
   tw_poller_move(tw_host.poller, watch, &sock->watch, 0);
   tw_posix_race_end(sock);
   tw_posix_update(sock);
-  tw_easy_tell(tw_host.easy, twc_connected(tw_host.core, sock->handle));
+  tw_handles_deliver(tw_host.handles, twc_connected(tw_host.core, sock->handle));
 }

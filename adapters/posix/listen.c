@@ -123,14 +123,14 @@ static void pause_accepting(tw_sock *sock, int number) {
   tw_timer_arm(&tw_host.timers, &acceptor->timer, tw_posix_clock() + acceptor->pause_ms, accept_again);
   tw_posix_update(sock);
   if (!reported)
-    tw_easy_failed(tw_host.easy, sock->handle, tw_posix_error(number), TW_STEP_ACCEPT, acceptor->pause_ms);
+    tw_handles_failed(tw_host.handles, sock->handle, tw_posix_error(number), TW_STEP_ACCEPT, acceptor->pause_ms);
 }
 
 static void take_in(int fd, int32_t listener, uint8_t kind) {
   int32_t handle = twc_accepted(tw_host.core, listener);
   if (handle < 0) {
     close(fd);
-    tw_easy_tell(tw_host.easy, twc_pump(tw_host.core)); /* the listener's "error" */
+    tw_handles_deliver(tw_host.handles, twc_pump(tw_host.core)); /* the listener's "error" */
     return;
   }
   tw_sock *sock = tw_posix_take(handle, kind == TW_SOCKET_UNIX_LISTENER ? TW_SOCKET_UNIX : TW_SOCKET_TCP);
@@ -142,12 +142,13 @@ static void take_in(int fd, int32_t listener, uint8_t kind) {
     tw_posix_gone(sock, error);
     return;
   }
-  tw_easy_tell(tw_host.easy, twc_pump(tw_host.core)); /* "accepted" comes first, so that TLS finds its options */
+  tw_handles_deliver(tw_host.handles,
+                     twc_pump(tw_host.core)); /* "accepted" comes first, so that TLS finds its options */
   if (!tw_posix_is_same(handle, serial))
     return;
   if (kind == TW_SOCKET_TCP_LISTENER)
     tw_posix_tune(handle, fd);
-  tw_easy_tell(tw_host.easy, twc_connected(tw_host.core, handle));
+  tw_handles_deliver(tw_host.handles, twc_connected(tw_host.core, handle));
 }
 
 static int accept_one(int fd) {

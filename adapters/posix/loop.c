@@ -42,7 +42,7 @@ static int32_t check_tls(void *host, const tw_tls_options *tls, bool server) {
 static void free_all(void) {
   if (tw_host.arena != NULL)
     munmap(tw_host.arena, tw_host.arena_size);
-  free(tw_host.easy_memory);
+  free(tw_host.handles_memory);
   free(tw_host.socks);
   tw_timers_free(&tw_host.timers);
   int wake_read = tw_host.poller == NULL ? -1 : tw_poller_remove(tw_host.poller, &tw_host.wake);
@@ -56,7 +56,7 @@ static void free_all(void) {
 }
 
 /* The pools are as large as they may ever become: the system gives a page when it is first touched. */
-static bool make_memory(const tw_easy_options *easy_options) {
+static bool make_memory(const tw_handles_options *handles_options) {
   tw_limits *limits = &tw_host.limits;
   uint32_t count = limits->sockets + limits->webSockets;
   tw_host.count = count;
@@ -67,9 +67,9 @@ static bool make_memory(const tw_easy_options *easy_options) {
 #endif
   void *arena = mmap(NULL, tw_host.arena_size, PROT_READ | PROT_WRITE, flags, -1, 0);
   tw_host.arena = arena == MAP_FAILED ? NULL : arena;
-  tw_host.easy_memory = aligned_alloc(16, tw_easy_need(limits, easy_options));
+  tw_host.handles_memory = aligned_alloc(16, tw_handles_need(limits, handles_options));
   tw_host.socks = calloc(count, sizeof *tw_host.socks);
-  return tw_host.arena != NULL && tw_host.easy_memory != NULL && tw_host.socks != NULL;
+  return tw_host.arena != NULL && tw_host.handles_memory != NULL && tw_host.socks != NULL;
 }
 
 static bool make_poller(void) {
@@ -87,14 +87,14 @@ static bool make_poller(void) {
 
 static int32_t refuse_start(int32_t error) {
   free_all();
-  return tw_easy_refuse(error);
+  return tw_handles_refuse(error);
 }
 
 int32_t tw_posix_start(const tw_posix_options *options) {
   static const tw_posix_options defaults;
   static const tw_limits limits = TW_LIMITS_HOST;
   if (tw_host.started)
-    return tw_easy_refuse(TW_ERR_STATE);
+    return tw_handles_refuse(TW_ERR_STATE);
   if (options == NULL)
     options = &defaults;
   tw_host.limits = options->limits == NULL ? limits : *options->limits;
@@ -102,31 +102,32 @@ int32_t tw_posix_start(const tw_posix_options *options) {
   tw_host.backlog = options->backlog == 0 ? BACKLOG : (int)(options->backlog & LONGEST_MS);
   tw_host.keep_alive_s = options->keep_alive_s < UINT16_MAX ? options->keep_alive_s : UINT16_MAX;
   tw_host.first_queued = TW_POSIX_NONE;
-  tw_easy_options easy_options = {.listeners = options->listeners == 0 ? LISTENERS : options->listeners};
-  if (tw_easy_need(&tw_host.limits, &easy_options) == 0 || tw_host.limits.sockets + tw_host.limits.webSockets == 0)
+  tw_handles_options handles_options = {.listeners = options->listeners == 0 ? LISTENERS : options->listeners};
+  if (tw_handles_need(&tw_host.limits, &handles_options) == 0 ||
+      tw_host.limits.sockets + tw_host.limits.webSockets == 0)
     return refuse_start(TW_ERR_ARGUMENT);
-  if (!make_memory(&easy_options))
+  if (!make_memory(&handles_options))
     return refuse_start(TW_ERR_MEMORY);
   if (!make_poller())
     return refuse_start(tw_posix_error(errno));
-  static const tw_easy_host host = {
+  static const tw_handles_host host = {
       .now_ms = now_ms, .resize = resize, .check_tls = check_tls, .set_keep_alive = tw_posix_set_keep_alive};
   uint32_t need = twc_need(&tw_host.limits);
   tw_host.core = twc_init(tw_host.arena, need, &tw_host.limits, &tw_host);
-  tw_host.easy = tw_easy_init(tw_host.easy_memory, tw_easy_need(&tw_host.limits, &easy_options), &tw_host.limits,
-                              &easy_options, tw_host.core, &host);
-  if (tw_host.core == NULL || tw_host.easy == NULL || !tw_resolver_start())
+  tw_host.handles = tw_handles_init(tw_host.handles_memory, tw_handles_need(&tw_host.limits, &handles_options),
+                                    &tw_host.limits, &handles_options, tw_host.core, &host);
+  if (tw_host.core == NULL || tw_host.handles == NULL || !tw_resolver_start())
     return refuse_start(TW_ERR_MEMORY);
   tw_host.started = true;
-  tw_easy_use(tw_host.easy);
+  tw_handles_use(tw_host.handles);
   return 0;
 }
 
 void tw_posix_stop(void) {
-  if (!tw_host.started || tw_easy_telling(tw_host.easy))
+  if (!tw_host.started || tw_handles_delivering(tw_host.handles))
     return;
-  tw_easy_use(NULL);
-  tw_easy_release(tw_host.easy);
+  tw_handles_use(NULL);
+  tw_handles_release(tw_host.handles);
   for (uint32_t i = 0; i < tw_host.count; i++)
     if (tw_host.socks[i].handle != 0)
       tw_posix_close(&tw_host.socks[i], TW_CLOSE_ABORT);
@@ -166,7 +167,7 @@ static void go_on_securing(tw_sock *sock) {
     tw_posix_update(sock);
     if (tw_tls_pending(sock->tls))
       tw_posix_queue(sock);
-    tw_easy_tell(tw_host.easy, twc_secured(tw_host.core, sock->handle));
+    tw_handles_deliver(tw_host.handles, twc_secured(tw_host.core, sock->handle));
     return;
   default:
     tw_posix_update(sock);
@@ -184,7 +185,7 @@ static void run_queued(tw_sock *sock) {
   case TW_LIFE_READY:
     sock->life = TW_LIFE_OPEN;
     tw_posix_update(sock);
-    tw_easy_tell(tw_host.easy, twc_connected(tw_host.core, sock->handle));
+    tw_handles_deliver(tw_host.handles, twc_connected(tw_host.core, sock->handle));
     return;
   case TW_LIFE_SECURING:
     go_on_securing(sock);
@@ -193,7 +194,7 @@ static void run_queued(tw_sock *sock) {
     if (sock->kind == TW_SOCKET_UDP && sock->error != 0) {
       int32_t error = sock->error;
       sock->error = 0;
-      tw_easy_failed(tw_host.easy, sock->handle, error, TW_STEP_SEND, TW_FOREVER);
+      tw_handles_failed(tw_host.handles, sock->handle, error, TW_STEP_SEND, TW_FOREVER);
     } else if (sock->tls != NULL && sock->reading && !sock->ended) {
       tw_posix_read(sock);
     }
@@ -220,7 +221,7 @@ static void write_ready(tw_sock *sock) {
   if (sock->shut)
     tw_posix_shutdown(sock);
   tw_posix_update(sock);
-  tw_easy_tell(tw_host.easy, twc_written(tw_host.core, sock->handle, 0));
+  tw_handles_deliver(tw_host.handles, twc_written(tw_host.core, sock->handle, 0));
 }
 
 static void serve_sock(tw_sock *sock, uint8_t events) {
@@ -292,20 +293,20 @@ static int patience(uint32_t ms, bool again) {
 }
 
 int32_t tw_poll(uint32_t ms) {
-  if (!tw_host.started || tw_easy_telling(tw_host.easy))
-    return tw_easy_refuse(TW_ERR_STATE);
-  uint32_t told = tw_easy_told(tw_host.easy);
-  bool open = tw_easy_open_handles(tw_host.easy) > 0;
-  tw_easy_turn(tw_host.easy);
+  if (!tw_host.started || tw_handles_delivering(tw_host.handles))
+    return tw_handles_refuse(TW_ERR_STATE);
+  uint32_t told = tw_handles_delivered(tw_host.handles);
+  bool open = tw_handles_open_handles(tw_host.handles) > 0;
+  tw_handles_tick(tw_host.handles);
   run_queue();
-  bool again = tw_easy_flush(tw_host.easy);
-  bool emptied = open && tw_easy_open_handles(tw_host.easy) == 0; /* the last one has just gone: that is news */
-  again = tw_easy_flush(tw_host.easy) || again || emptied || tw_easy_told(tw_host.easy) != told;
+  bool again = tw_handles_flush(tw_host.handles);
+  bool emptied = open && tw_handles_open_handles(tw_host.handles) == 0; /* the last one has just gone: that is news */
+  again = tw_handles_flush(tw_host.handles) || again || emptied || tw_handles_delivered(tw_host.handles) != told;
   tw_ready *ready;
   uint32_t count = tw_poller_wait(tw_host.poller, patience(ms, again), &ready);
-  tw_easy_turn(tw_host.easy);
+  tw_handles_tick(tw_host.handles);
   tw_timers_fire(&tw_host.timers, tw_posix_clock());
   serve(ready, count);
-  tw_easy_flush(tw_host.easy);
-  return (int32_t)tw_easy_open_handles(tw_host.easy);
+  tw_handles_flush(tw_host.handles);
+  return (int32_t)tw_handles_open_handles(tw_host.handles);
 }

@@ -79,8 +79,8 @@ int32_t twc_port_start_tls(void *host, int32_t handle, const char *name, uint32_
   whom[name_size] = 0;
   const char *verified = name_size > 0 ? whom : sock->name == NULL ? "" : sock->name;
   int32_t error = 0;
-  bool server = tw_easy_accepted(tw_host.easy, handle);
-  sock->tls = tw_tls_begin(sock->watch.fd, tw_easy_tls(tw_host.easy, handle), server, verified, &error);
+  bool server = tw_handles_accepted(tw_host.handles, handle);
+  sock->tls = tw_tls_begin(sock->watch.fd, tw_handles_tls(tw_host.handles, handle), server, verified, &error);
   if (sock->tls == NULL)
     return error;
   sock->life = TW_LIFE_SECURING;

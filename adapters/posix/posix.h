@@ -11,6 +11,7 @@
 
 #include "poller.h"
 #include "timers.h"
+#include "twinwire/host.h"
 #include "twinwire/port.h"
 #include "twinwire/tw_posix.h"
 
@@ -70,11 +71,11 @@ typedef struct tw_sock {
 typedef struct tw_posix {
   bool started;
   tw_core *core;
-  tw_easy *easy;
+  tw_handles *handles;
   tw_limits limits;
   void *arena;
   size_t arena_size;
-  void *easy_memory;
+  void *handles_memory;
   uint32_t count; /* of sockets that there can be */
   tw_sock *socks;
   tw_poller *poller;

@@ -41,11 +41,11 @@ void tw_posix_read(tw_sock *sock) {
     if (got == 0) {
       sock->ended = true;
       tw_posix_update(sock);
-      tw_easy_tell(tw_host.easy, twc_ended(tw_host.core, handle));
+      tw_handles_deliver(tw_host.handles, twc_ended(tw_host.core, handle));
       return;
     }
     bool tls = sock->tls != NULL;
-    tw_easy_tell(tw_host.easy, twc_received(tw_host.core, handle, (uint32_t)got));
+    tw_handles_deliver(tw_host.handles, twc_received(tw_host.core, handle, (uint32_t)got));
     if (!tw_posix_is_same(handle, serial) || !sock->reading || sock->life != TW_LIFE_OPEN)
       return;
     if (!tls && (uint32_t)got < room)

@@ -97,5 +97,5 @@ void tw_posix_forget(tw_sock *sock) {
 void tw_posix_gone(tw_sock *sock, int32_t error) {
   int32_t handle = sock->handle;
   tw_posix_forget(sock);
-  tw_easy_tell(tw_host.easy, twc_closed(tw_host.core, handle, error));
+  tw_handles_deliver(tw_host.handles, twc_closed(tw_host.core, handle, error));
 }

@@ -53,7 +53,7 @@ void tw_tls_stop(void) {}
 
 int32_t tw_posix_tls(int32_t handle, tw_posix_tls_info *info) {
   (void)handle, (void)info;
-  return tw_easy_refuse(TW_ERR_UNSUPPORTED);
+  return tw_handles_refuse(TW_ERR_UNSUPPORTED);
 }
 
 const char *tw_posix_tls_reason(void) { return ""; }

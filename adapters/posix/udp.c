@@ -85,17 +85,17 @@ void tw_posix_udp_read(tw_sock *sock) {
       if (errno == EINTR)
         continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK)
-        tw_easy_failed(tw_host.easy, handle, tw_posix_error(errno), TW_STEP_SEND, TW_FOREVER);
+        tw_handles_failed(tw_host.handles, handle, tw_posix_error(errno), TW_STEP_SEND, TW_FOREVER);
       return;
     }
     from.size = message.msg_namelen;
     if (sock->has_peer && !tw_peer_equal(&from, sock->peer))
       continue; /* it came before there was a peer */
     if ((message.msg_flags & MSG_TRUNC) != 0) {
-      tw_easy_failed(tw_host.easy, handle, TW_ERR_TOO_LARGE, TW_STEP_RECEIVE, TW_FOREVER);
+      tw_handles_failed(tw_host.handles, handle, TW_ERR_TOO_LARGE, TW_STEP_RECEIVE, TW_FOREVER);
     } else {
       uint32_t size = tw_peer_text(&from, twc_rx_address(tw_host.core));
-      tw_easy_tell(tw_host.easy, twc_datagram(tw_host.core, handle, (uint32_t)got, size, tw_peer_port(&from)));
+      tw_handles_deliver(tw_host.handles, twc_datagram(tw_host.core, handle, (uint32_t)got, size, tw_peer_port(&from)));
     }
     if (!tw_posix_is_same(handle, serial))
       return;

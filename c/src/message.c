@@ -1,44 +1,44 @@
-/* message.c: messages that come in pieces. The core hands parts on and keeps none; the door joins them where it has
- * memory, and passes them on as they are where it has not. */
+/* message.c: messages that come in pieces. The core hands parts on and keeps none; they are joined where there is
+ * memory, and passed on as they are where there is none. */
 #include <string.h>
 
-#include "easy.h"
+#include "handles.h"
 
 enum { FIRST_GROWTH = 4096 };
 
-static void tell(tw_easy *easy, tw_easy_slot *slot, bool text, char *data, uint32_t size, bool final) {
-  tw_easy_join *join = tw_easy_join_of(easy, slot);
+static void tell(tw_handles *handles, tw_handles_slot *slot, bool text, char *data, uint32_t size, bool final) {
+  tw_handles_join *join = tw_handles_join_of(handles, slot);
   WsMessage event = {
       .message = data, .size = size, .conn = slot->handle, .binary = !text, .first = !join->told, .final = final};
   join->told = true;
   char behind = data[size];
   data[size] = 0;
-  tw_easy_call(easy, slot, TW_EASY_WsMessage, &event);
+  tw_handles_call(handles, slot, TW_HANDLES_WsMessage, &event);
   data[size] = behind;
 }
 
-static void give_back(tw_easy *easy, tw_easy_join *join) {
+static void give_back(tw_handles *handles, tw_handles_join *join) {
   if (join->grown != NULL)
-    easy->host.resize(easy->host.host, join->grown, 0);
+    handles->host.resize(handles->host.host, join->grown, 0);
   join->grown = NULL;
   join->grown_size = 0;
 }
 
 /* Where `size` more bytes can be joined, and a NUL behind them; NULL: nowhere. */
-static char *room(tw_easy *easy, tw_easy_join *join, uint32_t size) {
+static char *room(tw_handles *handles, tw_handles_join *join, uint32_t size) {
   uint32_t need = join->size + size; /* at most maxMessage: the core has seen to that */
   if (join->lent != NULL)
     return need < join->lent_size ? join->lent : NULL;
-  if (easy->host.resize == NULL)
+  if (handles->host.resize == NULL)
     return NULL;
   if (need < join->grown_size)
     return join->grown;
-  uint32_t most = easy->max_message;
+  uint32_t most = handles->max_message;
   uint32_t wanted = join->grown_size > most / 2 ? most : join->grown_size * 2;
   wanted = (wanted < FIRST_GROWTH ? FIRST_GROWTH : wanted) + 1;
   if (wanted <= need)
     wanted = need + 1;
-  char *grown = easy->host.resize(easy->host.host, join->grown, wanted);
+  char *grown = handles->host.resize(handles->host.host, join->grown, wanted);
   if (grown == NULL)
     return NULL;
   join->grown = grown;
@@ -46,49 +46,51 @@ static char *room(tw_easy *easy, tw_easy_join *join, uint32_t size) {
   return grown;
 }
 
-static char *joined(const tw_easy_join *join) { return join->lent != NULL ? join->lent : join->grown; }
+static char *joined(const tw_handles_join *join) { return join->lent != NULL ? join->lent : join->grown; }
 
-static void reset(tw_easy *easy, tw_easy_join *join) {
-  give_back(easy, join);
+static void reset(tw_handles *handles, tw_handles_join *join) {
+  give_back(handles, join);
   join->size = 0;
   join->coming = join->told = join->through = false;
 }
 
 /* There is no memory for all of it: what is joined so far is told, and what follows as it comes. */
-static void pass_on(tw_easy *easy, tw_easy_slot *slot, tw_easy_join *join, bool text) {
+static void pass_on(tw_handles *handles, tw_handles_slot *slot, tw_handles_join *join, bool text) {
   join->through = true;
   uint32_t size = join->size;
   join->size = 0;
   if (size > 0)
-    tell(easy, slot, text, joined(join), size, false);
+    tell(handles, slot, text, joined(join), size, false);
 }
 
-void tw_easy_message(tw_easy *easy, tw_easy_slot *slot, const tw_event *record, char *data) {
-  tw_easy_join *join = tw_easy_join_of(easy, slot);
+void tw_handles_message(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data) {
+  tw_handles_join *join = tw_handles_join_of(handles, slot);
   int32_t handle = slot->handle;
   bool text = (record->flags & TW_FLAG_TEXT) != 0;
   bool final = (record->flags & TW_FLAG_FINAL) != 0;
   bool whole = final && (record->flags & TW_FLAG_FIRST) != 0;
   if ((record->flags & TW_FLAG_FIRST) != 0)
-    reset(easy, join);
+    reset(handles, join);
   join->coming = true;
   if (!whole && !join->parts && !join->through) {
-    char *to = room(easy, join, record->size);
+    char *to = room(handles, join, record->size);
     if (to != NULL) {
       memcpy(to + join->size, data, record->size);
       join->size += record->size;
       if (final)
-        tell(easy, slot, text, to, join->size, true);
+        tell(handles, slot, text, to, join->size, true);
     } else {
-      pass_on(easy, slot, join, text);
+      pass_on(handles, slot, join, text);
       if (slot->handle == handle && !slot->released)
-        tell(easy, slot, text, data, record->size, final);
+        tell(handles, slot, text, data, record->size, final);
     }
   } else {
-    tell(easy, slot, text, data, record->size, final);
+    tell(handles, slot, text, data, record->size, final);
   }
   if (final && slot->handle == handle)
-    reset(easy, join);
+    reset(handles, join);
 }
 
-void tw_easy_drop_message(tw_easy *easy, tw_easy_slot *slot) { reset(easy, tw_easy_join_of(easy, slot)); }
+void tw_handles_drop_message(tw_handles *handles, tw_handles_slot *slot) {
+  reset(handles, tw_handles_join_of(handles, slot));
+}

@@ -1,6 +1,6 @@
 /* texts.c: words for numbers, in a file of its own so that a device without use for them has no need of their memory.
  */
-#include "twinwire/tw_easy.h"
+#include "twinwire/host.h"
 
 static const struct {
   const char *name;

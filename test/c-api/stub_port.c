@@ -1,4 +1,4 @@
-/* stub_port.c: a port that says yes to everything and remembers little: what the tests of the door need. */
+/* stub_port.c: a port that says yes to everything and remembers little: what the tests of the handle API need. */
 #include "stub_port.h"
 
 #include <string.h>

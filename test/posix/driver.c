@@ -1,4 +1,4 @@
-/* driver: the handle door of the POSIX host, driven by lines on stdin, so that a test can put it beside any peer.
+/* driver: the handle API of the POSIX host, driven by lines on stdin, so that a test can put it beside any peer.
  *
  * Each line is a call, and is answered by "= result" or "= -1 ERR_...". Events are lines of their own: "event handle
  * ...". A reader thread hands the lines over and wakes the loop, as an application's other threads would. */

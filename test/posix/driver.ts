@@ -1,4 +1,4 @@
-/** The driver (driver.c): the C handle door in a process of its own, called line by line. */
+/** The driver (driver.c): the C handle API in a process of its own, called line by line. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -36,7 +36,7 @@ export class Driver {
     return driver;
   }
 
-  /** Calls a function of the door, and gives its result, as text. */
+  /** Calls a function of the API, and gives its result, as text. */
   call(...words: (string | number)[]): Promise<string> {
     this.#process.stdin.write(`${words.join(" ")}\n`);
     return this.#answers.next();

@@ -1,4 +1,4 @@
-/** The POSIX host and the C door: TCP, as the suites of test/adapters have it of the hosts in TypeScript. */
+/** The POSIX host and the C API: TCP, as the suites of test/adapters have it of the hosts in TypeScript. */
 import type { Socket } from "node:net";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { describeWith } from "../support/child.ts";

@@ -1,4 +1,4 @@
-/** The POSIX host and the C door: TLS as client, as server and in place, against node:tls and the openssl program. */
+/** The POSIX host and the C API: TLS as client, as server and in place, against node:tls and the openssl program. */
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttps } from "node:https";

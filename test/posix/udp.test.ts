@@ -1,4 +1,4 @@
-/** The POSIX host and the C door: UDP, listeners, Unix sockets, and many at once. */
+/** The POSIX host and the C API: UDP, listeners, Unix sockets, and many at once. */
 import { createSocket } from "node:dgram";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";

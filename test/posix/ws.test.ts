@@ -1,4 +1,4 @@
-/** The POSIX host and the C door: WebSocket, against npm `ws`. */
+/** The POSIX host and the C API: WebSocket, against npm `ws`. */
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "twinwire/core.h"
-#include "twinwire/tw_easy.h"
+#include "twinwire/host.h"
 
 enum { MANY = 64 };
 
@@ -15,9 +15,9 @@ static uint32_t need(uint32_t sockets, uint32_t web_sockets) {
 
 static uint32_t door(uint32_t web_sockets) {
   tw_limits limits = TW_LIMITS_ESP32;
-  const tw_easy_options options = TW_EASY_OPTIONS_ESP32;
+  const tw_handles_options options = TW_HANDLES_OPTIONS_ESP32;
   limits.webSockets = web_sockets;
-  return (uint32_t)tw_easy_need(&limits, &options);
+  return (uint32_t)tw_handles_need(&limits, &options);
 }
 
 static void print(const char *name, uint32_t number) { printf("%s %lu\n", name, (unsigned long)number); }

@@ -243,7 +243,7 @@ int32_t tw_tls_describe(const tw_tls *tls, tw_posix_tls_info *info) {
 int32_t tw_posix_tls(int32_t handle, tw_posix_tls_info *info) {
   const tw_sock *sock = tw_host.started ? tw_posix_find(handle) : NULL;
   if (sock == NULL)
-    return tw_easy_refuse(TW_ERR_HANDLE);
+    return tw_handles_refuse(TW_ERR_HANDLE);
   int32_t error = sock->tls == NULL ? TW_ERR_STATE : tw_tls_describe(sock->tls, info);
-  return error == 0 ? 0 : tw_easy_refuse(error);
+  return error == 0 ? 0 : tw_handles_refuse(error);
 }

@@ -1,4 +1,4 @@
-/* tw_esp.h: what twinwire has on an ESP32 besides twinwire/tw_easy.h: starting it, and calling it from other tasks.
+/* tw_esp.h: what twinwire has on an ESP32 besides twinwire/host.h: starting it, and calling it from other tasks.
  *
  *   static void on_message(const WsMessage *e, void *ctx) { printf("%.*s", (int)e->size, e->message); }
  *
@@ -13,7 +13,7 @@
  *
  * Two ways. tw_esp_start makes a task that runs the loop, and other tasks reach it through a queue of
  * CONFIG_TWINWIRE_QUEUE places: tw_esp_post, tw_esp_call. Or tw_esp_begin, and the task that called it runs the loop
- * with tw_poll. Either way the functions of tw_easy.h belong to the one task that runs the loop, the network task,
+ * with tw_poll. Either way the functions of net.h and ws.h belong to the one task that runs the loop, the network task,
  * where the listeners are called.
  *
  * Memory. Taken when it starts, of the kind that menuconfig says, and given back when it has stopped, but for the stack
@@ -26,7 +26,8 @@
 
 #include "esp_err.h"
 #include "esp_netif.h"
-#include "twinwire/tw_easy.h"
+#include "twinwire/net.h"
+#include "twinwire/ws.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,7 +44,7 @@ typedef struct tw_esp_task {
 /* What menuconfig says, for a program that wants to change some of it. Copied. */
 typedef struct tw_esp_options {
   tw_limits limits;              /* sockets and webSockets: at most CONFIG_TWINWIRE_SOCKETS and ..._WEBSOCKETS */
-  tw_easy_options easy;          /* listeners, message_size */
+  tw_handles_options easy;       /* listeners, message_size */
   uint32_t heartbeat_ms;         /* of every WebSocket at first: tw_ws_set_heartbeat; 0: none */
   uint32_t heartbeat_timeout_ms; /* its timeout */
   tw_keep_alive keep_alive;      /* of every TCP connection and listener at first: tw_net_set_keep_alive */

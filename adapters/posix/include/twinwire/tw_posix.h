@@ -1,5 +1,5 @@
-/* tw_posix.h: the handle door on a POSIX system: Linux, BSD, macOS. Sockets by poll(2), names by getaddrinfo(3) on
- * threads of its own, so that no look-up stops the loop; TLS by OpenSSL if it was built with it.
+/* tw_posix.h: the handle API on a POSIX system: Linux, BSD, macOS. Sockets by epoll, kqueue or poll, names by
+ * getaddrinfo(3) on threads of its own, so that no look-up stops the loop; TLS by OpenSSL if it was built with it.
  *
  *   int main(void) {
  *     if (tw_posix_start(NULL) < 0)
@@ -15,7 +15,8 @@
 #ifndef TWINWIRE_TW_POSIX_H
 #define TWINWIRE_TW_POSIX_H
 
-#include "twinwire/tw_easy.h"
+#include "twinwire/net.h"
+#include "twinwire/ws.h"
 
 #ifdef __cplusplus
 extern "C" {

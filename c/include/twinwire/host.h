@@ -1,0 +1,114 @@
+/* host.h: what a host supplies and calls to carry the handle API (net.h, ws.h). Applications don't include it.
+ *
+ * A host makes a core and, on it, a tw_handles; then each delivery goes through tw_handles_deliver:
+ *
+ *   tw_handles_deliver(handles, twc_received(core, handle, size));
+ *
+ * and each iteration of its loop is:
+ *
+ *   tw_handles_tick(handles);                        // time passes, what is due is emitted
+ *   bool again = tw_handles_flush(handles);          // what was queued is written
+ *   wait = again ? 0 : min(ms, twc_wait(core));      // then wait for sockets, and deliver
+ *
+ * An accepted connection is registered under the handle that twc_accepted gave, then delivered, then connected:
+ *   tw_handles_deliver(handles, twc_pump(core)); tw_handles_deliver(handles, twc_connected(core, handle)); */
+#ifndef TWINWIRE_HOST_H
+#define TWINWIRE_HOST_H
+
+#include "twinwire/net.h"
+#include "twinwire/ws.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tw_handles tw_handles;
+
+/* Bounds of the memory of a tw_handles. */
+typedef struct tw_handles_options {
+  uint32_t listeners;    /* listeners of all handles together, 1..1000000 */
+  uint32_t message_size; /* bytes for each WebSocket in which messages that come in pieces are joined, 0..16 MiB */
+} tw_handles_options;
+
+/* Defaults: of a host with an operating system, which brings `resize`; of an ESP32. */
+#define TW_HANDLES_OPTIONS_HOST {.listeners = 32768, .message_size = 0}
+#define TW_HANDLES_OPTIONS_ESP32 {.listeners = 24, .message_size = 512}
+
+/* What a host supplies beside port.h. */
+typedef struct tw_handles_host {
+  void *host;                     /* handed back in each call */
+  uint32_t (*now_ms)(void *host); /* the clock of twc_tick. Needed */
+  bool (*is_up)(void *host);      /* whether the network has an address; NULL: it always has */
+  /* As realloc (`size` 0 frees, and NULL is returned): memory in which messages are joined whatever their size, up to
+   * limits.maxMessage. NULL, or if it returns NULL: those beyond message_size are delivered in parts. */
+  void *(*resize)(void *host, void *memory, size_t size);
+  /* Checks `tls` (NULL: defaults) for a socket before TLS is asked for: 0 or an error of the table, for a mistake that
+   * is known at once. NULL: nothing is checked. */
+  int32_t (*check_tls)(void *host, const tw_tls_options *tls, bool server);
+  /* A handle has been opened or accepted: the place for defaults of the host. NULL: nothing is to be done. */
+  void (*opened)(void *host, int32_t handle, uint32_t kind);
+  /* Sets keep-alive of a stream that is connected. NULL: the host cannot. */
+  void (*set_keep_alive)(void *host, int32_t handle, const tw_keep_alive *keep_alive);
+} tw_handles_host;
+
+/* Bytes that tw_handles_init needs for a core of these limits; 0: an option is out of its range. */
+size_t tw_handles_need(const tw_limits *limits, const tw_handles_options *options);
+
+/* Makes a tw_handles in `memory` (`size` >= tw_handles_need, aligned to 16) on `core`, whose limits are given again.
+ * All but `memory` and `core` is copied. Returns NULL if the size or an option is wrong.
+ *
+ * Its WebSockets are clients. One that is made of an accepted connection (twc_ws_accept on `core`) stays a TCP
+ * connection here: of what comes then, only "error", "drain" and "disconnected" are emitted. */
+tw_handles *tw_handles_init(void *memory, size_t size, const tw_limits *limits, const tw_handles_options *options,
+                            tw_core *core, const tw_handles_host *host);
+
+/* Makes `handles` the one that the functions above work on; NULL: none, and they answer -1 (TW_ERR_STATE). A host calls
+ * it when it starts and stops. */
+void tw_handles_use(tw_handles *handles);
+
+/* Frees what `resize` has given, without an event. The core is not touched. */
+void tw_handles_release(tw_handles *handles);
+
+/* Emits the `count` records that a delivery has made ready, and all that follow (twc_pump). Not to be called from a
+ * listener. */
+void tw_handles_deliver(tw_handles *handles, uint32_t count);
+
+/* Ticks, and emits what is due. To be called before the first delivery of each iteration of the loop: what waits from
+ * before would be lost otherwise. */
+void tw_handles_tick(tw_handles *handles);
+
+/* Writes what was queued. Returns whether events wait, so that the next iteration must not wait. */
+bool tw_handles_flush(tw_handles *handles);
+
+/* Emits "error" for a failure that a socket survives: a datagram that could not be sent after all, a connection that
+ * could not be accepted. `retry_ms`: when it is tried again, or TW_FOREVER. */
+void tw_handles_failed(tw_handles *handles, int32_t handle, int32_t error, uint32_t step, uint32_t retry_ms);
+
+/* Notes `error` for tw_last_error and returns -1. */
+int32_t tw_handles_refuse(int32_t error);
+
+/* How many events have been emitted so far; the number may wrap. A tw_poll that has emitted one does not wait: what the
+ * application waits for may have happened. */
+uint32_t tw_handles_delivered(const tw_handles *handles);
+
+/* Whether a listener is being called. */
+bool tw_handles_delivering(const tw_handles *handles);
+
+/* Handles that are open, closing ones included. Emits what is ready, outside a listener. */
+uint32_t tw_handles_open_handles(tw_handles *handles);
+
+/* The TLS options of a handle, for a host in twc_port_start_tls; an accepted connection has its listener's.
+ * NULL: defaults. */
+const tw_tls_options *tw_handles_tls(tw_handles *handles, int32_t handle);
+
+/* Keep-alive of a handle, for a host whose socket has just been connected; an accepted connection has its listener's.
+ * Never NULL. */
+const tw_keep_alive *tw_handles_keep_alive(tw_handles *handles, int32_t handle);
+
+/* Whether a handle was accepted, and so is the server's side of TLS. */
+bool tw_handles_accepted(tw_handles *handles, int32_t handle);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,288 @@
+/* net.h: TCP, UDP and Unix sockets as numbers and events: the handle API in C. No call ever waits.
+ *
+ * The same names, order and results as `net` of the handle API in TypeScript, "twinwire/handles" (docs/handles.md);
+ * docs/c.md shows both side by side. A host runs the loop: twinwire/tw_posix.h on a PC, twinwire/tw_esp.h on an ESP32.
+ *
+ *   static void on_connected(const NetConnected *e, void *ctx) { tw_net_send(e->sock, "ping", 4); }
+ *   static void on_data(const NetData *e, void *ctx) { printf("recv: %s\n", e->data); }
+ *
+ *   int32_t sock = tw_net_tcp_connect("192.168.1.10", 8080);
+ *   tw_net_on(sock, on_connected, NULL);
+ *   tw_net_on(sock, on_data, NULL);
+ *   tw_runtime_keep_alive();
+ *
+ * Results, threads and memory: see runtime.h. */
+#ifndef TWINWIRE_NET_H
+#define TWINWIRE_NET_H
+
+#include "twinwire/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Events ----
+ * The structs of the specification: its fields come first, in its order, and what is added follows. A string of the
+ * specification is a pointer, and its bytes are counted in `size`; a NUL follows the last one, so text can be printed
+ * as it is.
+ *
+ * The order of events:
+ *   connected  (data | drain)*  error?  disconnected   and again, if it reconnects
+ *   error                                  each attempt that failed
+ *   error  disconnected                    if no other will follow */
+
+/* "connected": the connection is open, after each reconnect too; of a listener: it listens. */
+typedef struct NetConnected {
+  int32_t sock;
+} NetConnected;
+
+/* "disconnected": an open connection ended, or one that never opened was given up. */
+typedef struct NetDisconnected {
+  int32_t sock;
+  int32_t code;     /* 0, or the error that ended it: TW_ERR_... */
+  bool clean;       /* an orderly end */
+  uint32_t unsent;  /* bytes that were queued and never written */
+  int32_t retry_ms; /* milliseconds to the next attempt, -1: none will follow */
+} NetDisconnected;
+
+/* "data": bytes of a TCP or Unix stream arrived; whatever came, not a message. */
+typedef struct NetData {
+  const char *data;
+  uint32_t size;
+  int32_t sock;
+} NetData;
+
+/* "datagram": one UDP datagram, and who sent it. */
+typedef struct NetDatagram {
+  const char *data;
+  const char *addr; /* a literal IPv4 or IPv6 address, terminated */
+  int32_t port;
+  uint32_t size;
+  int32_t sock;
+} NetDatagram;
+
+/* "drain": what was refused with TW_ERR_BACKPRESSURE fits now; once, however often it was refused in between. */
+typedef struct NetDrain {
+  int32_t sock;
+} NetDrain;
+
+/* "error": an attempt or a connection failed. A listener is optional. */
+typedef struct NetError {
+  int32_t sock;
+  int32_t code;     /* TW_ERR_...; see tw_error_text */
+  uint32_t step;    /* what was being done: tw_step */
+  int32_t retry_ms; /* milliseconds to the next attempt, -1: none will follow */
+} NetError;
+
+/* "accepted", of a listener: a connection came. Register for `sock` here; its "connected" follows, or "error" if TLS
+ * fails. A connection for which no listener is called is closed. */
+typedef struct NetAccepted {
+  int32_t sock;     /* the connection's own handle */
+  int32_t listener; /* the one that tw_net_tcp_listen returned */
+} NetAccepted;
+
+/* "ended": the peer ended its half of a stream that tw_net_set_half_open keeps open. */
+typedef struct NetEnded {
+  int32_t sock;
+} NetEnded;
+
+/* "secured": tw_net_start_tls is done; what follows is protected. */
+typedef struct NetSecured {
+  int32_t sock;
+} NetSecured;
+
+/* "deadline": a deadline passed. */
+typedef struct NetDeadline {
+  int32_t sock;
+  uint32_t which; /* TW_DEADLINE_READ or TW_DEADLINE_WRITE */
+} NetDeadline;
+
+/* Every event: X(struct, name, kinds of handle as bits of 1 << tw_kind, shape). The shape is what listeners are
+ * compared by: for the events that the specification declares, its signature hash. */
+#define TW_HANDLES_NET_EVENTS(X)                                                                                       \
+  X(NetConnected, "connected", 1u << TW_KIND_TCP | 1u << TW_KIND_LISTENER, TW_EVENT_SIG_NetConnected)                  \
+  X(NetDisconnected, "disconnected", 1u << TW_KIND_TCP | 1u << TW_KIND_LISTENER, TW_EVENT_SIG_NetDisconnected)         \
+  X(NetData, "data", 1u << TW_KIND_TCP, TW_EVENT_SIG_NetData)                                                          \
+  X(NetDatagram, "datagram", 1u << TW_KIND_UDP, TW_EVENT_SIG_NetDatagram)                                              \
+  X(NetDrain, "drain", 1u << TW_KIND_TCP | 1u << TW_KIND_UDP, 1u)                                                      \
+  X(NetError, "error", 1u << TW_KIND_TCP | 1u << TW_KIND_UDP | 1u << TW_KIND_LISTENER, 2u)                             \
+  X(NetAccepted, "accepted", 1u << TW_KIND_LISTENER, 3u)                                                               \
+  X(NetEnded, "ended", 1u << TW_KIND_TCP, 4u)                                                                          \
+  X(NetSecured, "secured", 1u << TW_KIND_TCP, 5u)                                                                      \
+  X(NetDeadline, "deadline", 1u << TW_KIND_TCP, 6u)
+
+#define TW_HANDLES_NET (1u << TW_KIND_TCP | 1u << TW_KIND_UDP | 1u << TW_KIND_LISTENER)
+
+/* int32_t tw_net_on(int32_t sock, void (*listener)(const Net... *, void *), void *ctx);
+ * int32_t tw_net_on(int32_t sock, const char *event, void (*listener)(const Net... *, void *), void *ctx);
+ *
+ * Adds a listener for the event that its parameter's type says; with a name, the two are checked against each other.
+ * `ctx` is handed back in each call. Several listeners of one event are called in the order in which they were added;
+ * one that is added while an event is emitted is called from the next event on. They stay until tw_net_off, or until
+ * the handle's last event. A listener that closes its handle is the last one called for that event. Returns 0; or -1:
+ * TW_ERR_EVENT (the handle has no such event, or the listener is for another one), TW_ERR_HANDLE, TW_ERR_MEMORY (all of
+ * tw_handles_options.listeners are in use).
+ *
+ * int32_t tw_net_off(int32_t sock, listener, void *ctx);
+ * int32_t tw_net_off(int32_t sock, const char *event, listener, void *ctx);
+ *
+ * Removes a listener that was added with the same `ctx`; what was added more than once goes one by one, the latest
+ * first. Returns 0; or -1: TW_ERR_ARGUMENT (there is none), TW_ERR_EVENT, TW_ERR_HANDLE. */
+#ifndef __cplusplus
+#define TW_NET_CASE(type, name, kinds, shape) void (*)(const type *, void *) : shape,
+#define TW_NET_SHAPE(listener) _Generic((listener), TW_HANDLES_NET_EVENTS(TW_NET_CASE) default: (void)0)
+#define TW_NET_ON(handle, listener, ctx)                                                                               \
+  tw_handles_on(TW_HANDLES_NET, (handle), NULL, TW_NET_SHAPE(listener), (tw_listener)(listener), (ctx))
+#define TW_NET_ON_NAMED(handle, event, listener, ctx)                                                                  \
+  tw_handles_on(TW_HANDLES_NET, (handle), (event), TW_NET_SHAPE(listener), (tw_listener)(listener), (ctx))
+#define TW_NET_OFF(handle, listener, ctx)                                                                              \
+  tw_handles_off(TW_HANDLES_NET, (handle), NULL, TW_NET_SHAPE(listener), (tw_listener)(listener), (ctx))
+#define TW_NET_OFF_NAMED(handle, event, listener, ctx)                                                                 \
+  tw_handles_off(TW_HANDLES_NET, (handle), (event), TW_NET_SHAPE(listener), (tw_listener)(listener), (ctx))
+#define tw_net_on(...) TW_FIFTH(__VA_ARGS__, TW_NET_ON_NAMED, TW_NET_ON, TW_NET_ON, TW_NET_ON)(__VA_ARGS__)
+#define tw_net_off(...) TW_FIFTH(__VA_ARGS__, TW_NET_OFF_NAMED, TW_NET_OFF, TW_NET_OFF, TW_NET_OFF)(__VA_ARGS__)
+#endif
+
+/* ---- Calls ----
+ * Functions for one kind of handle return -1 (TW_ERR_HANDLE) for another. */
+
+/* Starts a TCP connection to `host` (a name or a literal address without brackets, 1..TW_MAX_HOST bytes) and `port`
+ * 1..65535, and returns at once. "connected" follows, or "error" and "disconnected", within limits.connectTimeoutMs.
+ * Returns a handle, valid until tw_net_close; or -1: TW_ERR_ARGUMENT, TW_ERR_PORT, TW_ERR_LIMIT, TW_ERR_MEMORY,
+ * TW_ERR_NETWORK_DOWN (a device whose interface has no address yet). */
+int32_t tw_net_tcp_connect(const char *host, int32_t port);
+
+/* Opens a UDP socket on the local `port`, 0 for any free one; it is ready when the call returns.
+ * Returns a handle; or -1: TW_ERR_PORT, TW_ERR_LIMIT, TW_ERR_IN_USE, TW_ERR_ACCESS, TW_ERR_NETWORK_DOWN. */
+int32_t tw_net_udp_open(int32_t port);
+
+/* As tw_net_udp_open, on a local literal address. Also -1: TW_ERR_ADDRESS. */
+int32_t tw_net_udp_bind(const char *ip, int32_t port);
+
+/* Fixes the peer of a UDP socket: only its datagrams are received, and tw_net_udp_send sends to it.
+ * Returns 0; or -1: TW_ERR_ADDRESS, TW_ERR_PORT, TW_ERR_HANDLE. */
+int32_t tw_net_udp_connect(int32_t sock, const char *ip, int32_t port);
+
+/* Starts a connection to the Unix stream socket at `path` (1..TW_MAX_PATH bytes); its events are those of TCP.
+ * Returns a handle; or -1: TW_ERR_PATH, TW_ERR_UNSUPPORTED (a host without them), as tw_net_tcp_connect. */
+int32_t tw_net_unix_connect(const char *path);
+
+/* Listens on the local name or address `host` (NULL or "": every one) and `port` (0: any free one; tw_net_local_addr
+ * says which). Events: "connected" once it listens, "error" and "disconnected" if it can't; "accepted".
+ * Returns a handle; or -1: TW_ERR_ARGUMENT, TW_ERR_PORT, TW_ERR_LIMIT, TW_ERR_UNSUPPORTED. */
+int32_t tw_net_tcp_listen(const char *host, int32_t port);
+
+/* Listens at the path of a Unix socket, at which nothing may be yet. As tw_net_tcp_listen; -1: TW_ERR_PATH. */
+int32_t tw_net_unix_listen(const char *path);
+
+/* Closes any socket and ends reconnecting; never blocks, and may be called from a listener. What is queued is still
+ * written, within limits.closeTimeoutMs. A connection that had been open ends with "disconnected".
+ * Returns 0, or -1: TW_ERR_HANDLE. */
+int32_t tw_net_close(int32_t sock);
+
+/* Queues `size` bytes on an open TCP connection, whole or not at all; they are copied.
+ * Returns `size`; or -1, and nothing was queued: TW_ERR_BACKPRESSURE ("drain" comes when it fits), TW_ERR_TOO_LARGE
+ * (larger than limits.sendBuffer), TW_ERR_STATE (not connected), TW_ERR_HANDLE. */
+int32_t tw_net_send(int32_t sock, const void *data, size_t size);
+
+/* Sends one datagram to a literal address; names are not looked up.
+ * Returns `size`; or -1, and nothing was sent: TW_ERR_ADDRESS, TW_ERR_PORT, TW_ERR_BACKPRESSURE ("drain" follows),
+ * TW_ERR_TOO_LARGE, TW_ERR_HANDLE, or what the host answered. */
+int32_t tw_net_udp_send_to(int32_t sock, const char *ip, int32_t port, const void *data, size_t size);
+
+/* Sends one datagram to the peer that tw_net_udp_connect fixed. Returns as tw_net_udp_send_to. */
+int32_t tw_net_udp_send(int32_t sock, const void *data, size_t size);
+
+/* Turns reconnecting after an end that was not your tw_net_close on or off; off at first.
+ * Returns 0, or -1: TW_ERR_HANDLE (also UDP, listeners and accepted connections). */
+int32_t tw_net_set_auto_reconnect(int32_t sock, bool on);
+
+/* The delays before the attempts: `count` (1..TW_MAX_DELAYS) numbers of seconds, 0..86400; the last repeats until an
+ * attempt succeeds, then the first comes next again. At first {1}. Followed exactly, without jitter.
+ * Returns 0, or -1: TW_ERR_ARGUMENT, TW_ERR_HANDLE. */
+int32_t tw_net_set_reconnect_delays(int32_t sock, const uint32_t *seconds, size_t count);
+
+/* The same in milliseconds, 0..86400000: for delays that are no whole seconds. */
+int32_t tw_net_set_reconnect_delays_ms(int32_t sock, const uint32_t *ms, size_t count);
+
+/* The peer's or this end's address as "192.0.2.10:8080" or "[2001:db8::1]:8080", or a Unix socket's path; "" while
+ * there is none. Writes it, terminated and cut to `capacity` (> 0; TW_MAX_ADDRESS + 1 suffices, TW_MAX_PATH + 1 for
+ * Unix sockets). Returns its bytes, 0 while there is none; or -1: TW_ERR_HANDLE. */
+int32_t tw_net_remote_addr(int32_t sock, char *text, size_t capacity);
+int32_t tw_net_local_addr(int32_t sock, char *text, size_t capacity);
+
+/* Where a socket stands: TW_STATE_CONNECTING (also while it waits to reconnect), TW_STATE_OPEN or TW_STATE_CLOSED (also
+ * for a stale number, and while it closes). tw_state_name gives the word of the specification. */
+int32_t tw_net_state(int32_t sock);
+
+/* Bytes that are queued and not yet written; -1: TW_ERR_HANDLE. */
+int32_t tw_net_buffered_amount(int32_t sock);
+
+/* Writes what the socket has done since it was opened; reconnecting goes on counting. Returns 0, or -1: TW_ERR_HANDLE.
+ */
+int32_t tw_net_stats(int32_t sock, tw_stats *stats);
+
+/* What the handle was opened for, for logs: "host:port" or a path; "" for an accepted one. Terminated, cut to
+ * `capacity`. Returns its bytes, or -1: TW_ERR_HANDLE. Works in the listener of a last event, too. */
+int32_t tw_net_target(int32_t sock, char *text, size_t capacity);
+
+/* Stop and resume receiving; the peer feels it, as TCP's window fills. Return 0, or -1: TW_ERR_HANDLE. */
+int32_t tw_net_pause(int32_t sock);
+int32_t tw_net_resume(int32_t sock);
+
+/* Receives at most about `size` bytes ahead of tw_net_consumed, 0: without bound, as at first. Beyond that the socket
+ * is not read, and TCP slows the peer down. TCP only. Return 0, or -1: TW_ERR_HANDLE. */
+int32_t tw_net_set_window(int32_t sock, uint32_t size);
+int32_t tw_net_consumed(int32_t sock, uint32_t size);
+
+/* With `on`, the peer's end is "ended" and leaves our half open until tw_net_shutdown or tw_net_close. TCP only.
+ * Returns 0, or -1: TW_ERR_HANDLE. */
+int32_t tw_net_set_half_open(int32_t sock, bool on);
+
+/* Ends our half of a stream behind what is queued; sends are refused from now on. When the peer has ended its half,
+ * "disconnected" follows. Returns 0, or -1: TW_ERR_STATE, TW_ERR_HANDLE. */
+int32_t tw_net_shutdown(int32_t sock);
+
+/* Sets a deadline for reading, writing or both (`which`: TW_DEADLINE_... bits), `ms` from now; 0 clears it. "deadline"
+ * is emitted once when it passes, and nothing else changes. TCP only. Returns 0, or -1: TW_ERR_ARGUMENT, TW_ERR_STATE
+ * (the connection has ended), TW_ERR_HANDLE. */
+int32_t tw_net_set_deadline(int32_t sock, uint32_t which, uint32_t ms);
+
+/* When TCP asks a silent peer whether it is still there, RFC 9293 3.8.4. */
+typedef struct tw_keep_alive {
+  uint16_t idle_s;     /* seconds of silence before the first probe; 0: no probes */
+  uint16_t interval_s; /* seconds between probes */
+  uint16_t count;      /* probes without an answer after which the connection is dropped with TW_ERR_TIMEOUT */
+} tw_keep_alive;
+
+/* Sets TCP keep-alive, for this connection and those that follow if it reconnects; on a listener, for each connection
+ * it accepts from now on. Without it a peer that vanished while nothing is being sent is never noticed. `idle_s` 0
+ * switches it off; else `interval_s` and `count` are at least 1. All are at most 65535.
+ * Default: off on a PC; on a device as its menuconfig says. TCP only.
+ * Returns 0, or -1: TW_ERR_ARGUMENT, TW_ERR_HANDLE. */
+int32_t tw_net_set_keep_alive(int32_t sock, uint32_t idle_s, uint32_t interval_s, uint32_t count);
+
+/* Whether the network is up and has an address; before that, opening returns -1 with TW_ERR_NETWORK_DOWN. Always true
+ * on a PC. */
+bool tw_net_is_up(void);
+
+/* Protects a socket from the start: "connected" comes when TLS is established; on a listener, for each connection it
+ * accepts. To be called right after opening. `tls` may be NULL for a client.
+ * Returns 0, or -1: TW_ERR_STATE (too late), TW_ERR_HANDLE, TW_ERR_ARGUMENT (a listener without certificate and key),
+ * TW_ERR_UNSUPPORTED. */
+int32_t tw_net_set_tls(int32_t sock, const tw_tls_options *tls);
+
+/* Starts TLS on an open stream in place (STARTTLS). `name`: the server's name to verify, NULL: the one connected to.
+ * All that was queued must have been written. "secured" follows, or "error" and "disconnected".
+ * Returns 0, or -1: TW_ERR_STATE, TW_ERR_TLS_BUFFERED (bytes that came are not consumed), TW_ERR_HANDLE,
+ * TW_ERR_UNSUPPORTED. */
+int32_t tw_net_start_tls(int32_t sock, const char *name, const tw_tls_options *tls);
+
+#ifdef __cplusplus
+}
+
+#define TW_NET_OVERLOAD(type, name, kinds, shape) TW_OVERLOAD(net, TW_HANDLES_NET, type, shape)
+TW_HANDLES_NET_EVENTS(TW_NET_OVERLOAD)
+#undef TW_NET_OVERLOAD
+#endif
+#endif

@@ -1,0 +1,241 @@
+/* ws.h: WebSocket clients (RFC 6455) as numbers and events: the handle API in C. No call ever waits.
+ *
+ *   static void on_message(const WsMessage *e, void *ctx) { printf("%s\n", e->message); }
+ *   static void on_connected(const WsConnected *e, void *ctx) { tw_ws_send(e->conn, "hello"); }
+ *
+ *   int32_t conn = tw_ws_open("ws://192.168.1.10:8080/stream");
+ *   tw_ws_on(conn, on_connected, NULL);
+ *   tw_ws_on(conn, on_message, NULL);
+ *   tw_runtime_keep_alive();
+ *
+ * Results, threads and memory: see runtime.h. Names as `ws` of "twinwire/handles". */
+#ifndef TWINWIRE_WS_H
+#define TWINWIRE_WS_H
+
+#include "twinwire/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Events ----
+ * The structs of the specification: its fields come first, in its order, and what is added follows. A string of the
+ * specification is a pointer, and its bytes are counted in `size`; a NUL follows the last one, so text can be printed
+ * as it is.
+ *
+ * The order of events:
+ *   connected  (message | drain | ping | pong)*  closing?  error?  disconnected   and again, if it reconnects
+ *   error                                  each attempt that failed
+ *   error  disconnected                    if no other will follow */
+
+/* "connected": the handshake is done; after each reconnect too. */
+typedef struct WsConnected {
+  int32_t conn;
+} WsConnected;
+
+/* "disconnected": an open connection ended, or one that never opened was given up. */
+typedef struct WsDisconnected {
+  int32_t conn;
+  int32_t code;     /* the close code; 1006 without a close frame */
+  bool clean;       /* both close frames were exchanged */
+  uint32_t unsent;  /* bytes that were queued and never written, frame headers included */
+  int32_t retry_ms; /* milliseconds to the next attempt, -1: none will follow */
+} WsDisconnected;
+
+/* "message": a whole message if `first` and `final` are true, as they are unless it is larger than the memory for
+ * joining it (tw_handles_options.message_size, tw_ws_set_buffer) or tw_ws_set_parts asks for parts. Then parts of it
+ * come in order, the first one with `first`, the last one with `final`; a character may be split between two. */
+typedef struct WsMessage {
+  const char *message;
+  uint32_t size;
+  int32_t conn;
+  bool binary; /* false: it was sent as text, and is UTF-8 */
+  bool first;
+  bool final;
+} WsMessage;
+
+/* "drain": what was refused with TW_ERR_BACKPRESSURE fits now; once, however often it was refused in between. */
+typedef struct WsDrain {
+  int32_t conn;
+} WsDrain;
+
+/* "error": an attempt or a connection failed. A listener is optional. */
+typedef struct WsError {
+  int32_t conn;
+  int32_t code;
+  uint32_t step;
+  int32_t retry_ms;
+  uint32_t detail; /* TW_ERR_WS_REFUSED: the HTTP status; else a close code or 0 */
+} WsError;
+
+/* "closing": the server's close frame came. */
+typedef struct WsClosing {
+  int32_t conn;
+  int32_t code;       /* 1005 if it had none */
+  const char *reason; /* terminated */
+  uint32_t size;
+} WsClosing;
+
+/* "ping": one came, and its pong is already queued. */
+typedef struct WsPing {
+  int32_t conn;
+  const char *data;
+  uint32_t size;
+} WsPing;
+
+/* "pong": one came. */
+typedef struct WsPong {
+  int32_t conn;
+  const char *data;
+  uint32_t size;
+} WsPong;
+
+/* Every event: X(struct, name, kinds of handle as bits of 1 << tw_kind, shape). The shape is what listeners are
+ * compared by: for the events that the specification declares, its signature hash. */
+#define TW_HANDLES_WS_EVENTS(X)                                                                                        \
+  X(WsConnected, "connected", 1u << TW_KIND_WS, TW_EVENT_SIG_WsConnected)                                              \
+  X(WsDisconnected, "disconnected", 1u << TW_KIND_WS, TW_EVENT_SIG_WsDisconnected)                                     \
+  X(WsMessage, "message", 1u << TW_KIND_WS, TW_EVENT_SIG_WsMessage)                                                    \
+  X(WsDrain, "drain", 1u << TW_KIND_WS, 7u)                                                                            \
+  X(WsError, "error", 1u << TW_KIND_WS, 8u)                                                                            \
+  X(WsClosing, "closing", 1u << TW_KIND_WS, 9u)                                                                        \
+  X(WsPing, "ping", 1u << TW_KIND_WS, 10u)                                                                             \
+  X(WsPong, "pong", 1u << TW_KIND_WS, 11u)
+
+#define TW_HANDLES_WS (1u << TW_KIND_WS)
+
+/* int32_t tw_ws_on(int32_t conn, void (*listener)(const Ws... *, void *), void *ctx);
+ * int32_t tw_ws_on(int32_t conn, const char *event, void (*listener)(const Ws... *, void *), void *ctx);
+ *
+ * Adds a listener for the event that its parameter's type says; with a name, the two are checked against each other.
+ * `ctx` is handed back in each call. Several listeners of one event are called in the order in which they were added;
+ * one that is added while an event is emitted is called from the next event on. They stay until tw_ws_off, or until the
+ * handle's last event. A listener that closes its handle is the last one called for that event.
+ * Returns 0; or -1: TW_ERR_EVENT (the handle has no such event, or the listener is for another one), TW_ERR_HANDLE,
+ * TW_ERR_MEMORY (all of tw_handles_options.listeners are in use).
+ *
+ * int32_t tw_ws_off(int32_t conn, listener, void *ctx);
+ * int32_t tw_ws_off(int32_t conn, const char *event, listener, void *ctx);
+ *
+ * Removes a listener that was added with the same `ctx`; what was added more than once goes one by one, the latest
+ * first. Returns 0; or -1: TW_ERR_ARGUMENT (there is none), TW_ERR_EVENT, TW_ERR_HANDLE. */
+#ifndef __cplusplus
+#define TW_WS_CASE(type, name, kinds, shape) void (*)(const type *, void *) : shape,
+#define TW_WS_SHAPE(listener) _Generic((listener), TW_HANDLES_WS_EVENTS(TW_WS_CASE) default: (void)0)
+#define TW_WS_ON(handle, listener, ctx)                                                                                \
+  tw_handles_on(TW_HANDLES_WS, (handle), NULL, TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
+#define TW_WS_ON_NAMED(handle, event, listener, ctx)                                                                   \
+  tw_handles_on(TW_HANDLES_WS, (handle), (event), TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
+#define TW_WS_OFF(handle, listener, ctx)                                                                               \
+  tw_handles_off(TW_HANDLES_WS, (handle), NULL, TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
+#define TW_WS_OFF_NAMED(handle, event, listener, ctx)                                                                  \
+  tw_handles_off(TW_HANDLES_WS, (handle), (event), TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
+#define tw_ws_on(...) TW_FIFTH(__VA_ARGS__, TW_WS_ON_NAMED, TW_WS_ON, TW_WS_ON, TW_WS_ON)(__VA_ARGS__)
+#define tw_ws_off(...) TW_FIFTH(__VA_ARGS__, TW_WS_OFF_NAMED, TW_WS_OFF, TW_WS_OFF, TW_WS_OFF)(__VA_ARGS__)
+#endif
+
+/* ---- Calls ---- */
+
+/* What tw_ws_open_with takes beside the URL; what is NULL or 0 is left out. All but `tls` is copied. */
+typedef struct tw_ws_options {
+  const tw_ws_field *headers; /* sent with the request, and again at every reconnect */
+  size_t header_count;
+  const char *const *protocols; /* subprotocols to offer, in order of preference */
+  size_t protocol_count;
+  const char *user; /* "Authorization: Basic", RFC 7617; at most TW_MAX_CREDENTIAL bytes each, no colon in the user */
+  const char *password;
+  const tw_tls_options *tls; /* for wss: only */
+} tw_ws_options;
+
+/* Starts a connection to ws://host[:port][/path][?query] or wss://..., and returns at once. Port 80 (wss: 443) and path
+ * / are the defaults. "connected" follows when the handshake is done, or "error" and "disconnected".
+ * Returns a handle, valid until tw_ws_close; or -1: TW_ERR_URL, TW_ERR_PORT, TW_ERR_UNSUPPORTED (wss: on a host without
+ * TLS), TW_ERR_LIMIT, TW_ERR_MEMORY, TW_ERR_NETWORK_DOWN. */
+int32_t tw_ws_open(const char *url);
+
+/* The same with options (NULL: none). Also -1: TW_ERR_HEADER (a bad name or value, or a header that the handshake
+ * writes itself), TW_ERR_ARGUMENT (tls for ws:). */
+int32_t tw_ws_open_with(const char *url, const tw_ws_options *options);
+
+/* Replaces the headers that the next attempts of a handle send (Authorization included), for example by a fresh token.
+ * Call it in "disconnected" or "error". Returns 0; or -1, and the headers are as they were: TW_ERR_HEADER,
+ * TW_ERR_MEMORY, TW_ERR_STATE, TW_ERR_HANDLE. */
+int32_t tw_ws_set_headers(int32_t conn, const tw_ws_field *headers, size_t count);
+
+/* Queues a text message, whole or not at all; it is copied. `message` is terminated UTF-8.
+ * Returns the payload's length in bytes; or -1, and nothing was queued: TW_ERR_BACKPRESSURE ("drain" comes when it
+ * fits), TW_ERR_TOO_LARGE, TW_ERR_STATE (not connected), TW_ERR_WS_UTF8 (no UTF-8), TW_ERR_HANDLE. */
+int32_t tw_ws_send(int32_t conn, const char *message);
+
+/* The same with a length, and a binary message. */
+int32_t tw_ws_send_text(int32_t conn, const char *text, size_t size);
+int32_t tw_ws_send_binary(int32_t conn, const void *data, size_t size);
+
+/* Queues a fragment of one message, RFC 6455 5.4, for messages that are made bit by bit. The first one decides whether
+ * it is text. Until the final one is queued, other messages are refused with TW_ERR_STATE. Returns as tw_ws_send. */
+int32_t tw_ws_send_fragment(int32_t conn, bool binary, const void *data, size_t size, bool final);
+
+/* Sends a close frame (1000), waits for the server's within limits.closeTimeoutMs, and ends reconnecting. The number is
+ * stale at once; a connection that had been open ends with "disconnected". Returns 0, or -1: TW_ERR_HANDLE. */
+int32_t tw_ws_close(int32_t conn);
+
+/* The same with a `code` (1000, or 3000..4999) and a `reason` (NULL: none; at most TW_MAX_REASON bytes of UTF-8).
+ * Also -1: TW_ERR_ARGUMENT. */
+int32_t tw_ws_close_with(int32_t conn, int32_t code, const char *reason);
+
+/* Sends a ping; "pong" follows. Pings of the server are answered without your doing.
+ * Returns 0, or -1: TW_ERR_BACKPRESSURE, TW_ERR_STATE, TW_ERR_HANDLE. */
+int32_t tw_ws_ping(int32_t conn);
+
+/* The same with a payload of at most TW_MAX_CONTROL bytes. Also -1: TW_ERR_ARGUMENT. */
+int32_t tw_ws_ping_with(int32_t conn, const void *data, size_t size);
+
+/* As tw_net_set_auto_reconnect. Each attempt is a full handshake. Not tried again, as asking once more would not change
+ * the answer: a handshake refused with 400..499 (but 408 and 429), and a close with code 1008. */
+int32_t tw_ws_set_auto_reconnect(int32_t conn, bool on);
+
+/* As tw_net_set_reconnect_delays. */
+int32_t tw_ws_set_reconnect_delays(int32_t conn, const uint32_t *seconds, size_t count);
+int32_t tw_ws_set_reconnect_delays_ms(int32_t conn, const uint32_t *ms, size_t count);
+
+/* As tw_net_state. */
+int32_t tw_ws_state(int32_t conn);
+
+/* The subprotocol that the server chose; "" if none. Terminated, cut to `capacity` (> 0). Returns its bytes, or -1:
+ * TW_ERR_HANDLE. (`ws.protocol` in TypeScript.) */
+int32_t tw_ws_chosen_protocol(int32_t conn, char *text, size_t capacity);
+
+/* Sends a ping after `interval_ms` of silence, and drops the connection with TW_ERR_HEARTBEAT when nothing comes for
+ * `timeout_ms` after it; also on the connections that follow if it reconnects. While receiving is paused, silence does
+ * not count. `interval_ms` 0 switches it off. Default: off on a PC; on a device as its menuconfig says.
+ * Returns 0, or -1: TW_ERR_ARGUMENT (an interval without a timeout), TW_ERR_HANDLE. */
+int32_t tw_ws_set_heartbeat(int32_t conn, uint32_t interval_ms, uint32_t timeout_ms);
+
+/* Lends `size` bytes in which messages that come in pieces are joined, one of them for their NUL: a message of less
+ * than `size` bytes is then delivered whole. In place of what the handle had; NULL: nothing, it is delivered in parts.
+ * Borrowed until the handle's last event; not to be changed while a message is coming in (TW_ERR_STATE). Returns 0, or
+ * -1: TW_ERR_HANDLE, TW_ERR_STATE. */
+int32_t tw_ws_set_buffer(int32_t conn, void *buffer, size_t size);
+
+/* With `on`, messages are delivered in parts as they come, and never joined: for what is passed on as a stream, and
+ * larger than any memory. Returns 0, or -1: TW_ERR_HANDLE, TW_ERR_STATE (a message is coming in). */
+int32_t tw_ws_set_parts(int32_t conn, bool on);
+
+/* As for net. */
+int32_t tw_ws_buffered_amount(int32_t conn);
+int32_t tw_ws_stats(int32_t conn, tw_stats *stats);
+int32_t tw_ws_target(int32_t conn, char *text, size_t capacity);
+int32_t tw_ws_pause(int32_t conn);
+int32_t tw_ws_resume(int32_t conn);
+
+/* Does nothing, as no call ever blocks. Kept for programs that call it. */
+void tw_ws_set_timeout(int32_t conn, int32_t ms);
+
+#ifdef __cplusplus
+}
+
+#define TW_WS_OVERLOAD(type, name, kinds, shape) TW_OVERLOAD(ws, TW_HANDLES_WS, type, shape)
+TW_HANDLES_WS_EVENTS(TW_WS_OVERLOAD)
+#undef TW_WS_OVERLOAD
+#endif
+#endif

@@ -1,0 +1,402 @@
+/* handles.c: the memory of the handle API, and the way from records to listeners. */
+#include "handles.h"
+
+#include <string.h>
+
+enum { ALIGN = 16, MAX_LISTENERS = 1000000, MAX_MESSAGE_SIZE = 16 * 1024 * 1024, LARGEST = 0x40000000 };
+
+/* A handle is 15 bits of slot index below its generation; the whole number is compared all the same. */
+enum { INDEX_MASK = 0x7fff };
+
+static struct {
+  tw_handles *handles;
+  int32_t last_error;
+} current;
+
+/* ---- Setting up ---------------------------------------------------------------------------------------------- */
+
+typedef struct layout {
+  size_t slots;
+  size_t joins;
+  size_t entries;
+  size_t messages;
+  size_t size;
+} layout;
+
+static size_t take(layout *it, size_t count, size_t size) {
+  size_t at = it->size;
+  it->size = (at + count * size + ALIGN - 1) / ALIGN * ALIGN;
+  return at;
+}
+
+static bool lay_out(const tw_limits *limits, const tw_handles_options *options, layout *it) {
+  if (twc_need(limits) == 0 || options->listeners == 0 || options->listeners > MAX_LISTENERS ||
+      options->message_size > MAX_MESSAGE_SIZE)
+    return false;
+  if (options->message_size > 0 && limits->webSockets > LARGEST / options->message_size)
+    return false;
+  *it = (layout){0};
+  take(it, 1, sizeof(tw_handles));
+  it->slots = take(it, (size_t)limits->sockets + limits->webSockets, sizeof(tw_handles_slot));
+  it->joins = take(it, limits->webSockets, sizeof(tw_handles_join));
+  it->entries = take(it, options->listeners, sizeof(tw_handles_entry));
+  it->messages = take(it, limits->webSockets, options->message_size);
+  return true;
+}
+
+size_t tw_handles_need(const tw_limits *limits, const tw_handles_options *options) {
+  layout it;
+  return lay_out(limits, options, &it) ? it.size : 0;
+}
+
+tw_handles *tw_handles_init(void *memory, size_t size, const tw_limits *limits, const tw_handles_options *options,
+                            tw_core *core, const tw_handles_host *host) {
+  layout it;
+  if (!lay_out(limits, options, &it) || size < it.size || memory == NULL || (uintptr_t)memory % ALIGN != 0 ||
+      core == NULL || host->now_ms == NULL)
+    return NULL;
+  char *base = memory;
+  tw_handles *handles = memory;
+  *handles = (tw_handles){.core = core,
+                          .host = *host,
+                          .sockets = limits->sockets,
+                          .slot_count = limits->sockets + limits->webSockets,
+                          .entry_count = options->listeners,
+                          .max_message = limits->maxMessage,
+                          .slots = (void *)(base + it.slots),
+                          .joins = (void *)(base + it.joins),
+                          .entries = (void *)(base + it.entries),
+                          .messages = base + it.messages,
+                          .message_size = options->message_size,
+                          .next_call = TW_HANDLES_NONE,
+                          .free_entry = TW_HANDLES_NONE,
+                          .leaving = TW_HANDLES_NONE};
+  memset(handles->slots, 0, handles->slot_count * sizeof *handles->slots);
+  memset(handles->joins, 0, limits->webSockets * sizeof *handles->joins);
+  return handles;
+}
+
+void tw_handles_use(tw_handles *handles) { current.handles = handles; }
+tw_handles *tw_handles_current(void) { return current.handles; }
+
+void tw_handles_release(tw_handles *handles) {
+  for (uint32_t i = handles->sockets; i < handles->slot_count; i++)
+    tw_handles_drop_message(handles, &handles->slots[i]);
+}
+
+/* ---- Results ------------------------------------------------------------------------------------------------- */
+
+int32_t tw_handles_refuse(int32_t error) {
+  current.last_error = error;
+  return TW_NONE;
+}
+
+int32_t tw_handles_result(int32_t result) { return result < 0 ? tw_handles_refuse(result) : result; }
+
+int32_t tw_last_error(void) { return current.last_error; }
+
+uint32_t tw_handles_length(const char *text, uint32_t most) {
+  uint32_t size = 0;
+  while (text != NULL && size <= most && text[size] != 0)
+    size++;
+  return size;
+}
+
+int32_t tw_handles_text(int32_t size, char *text) {
+  text[size < 0 ? 0 : size] = 0;
+  return size == TW_ERR_STATE ? 0 : tw_handles_result(size);
+}
+
+/* ---- Handles ------------------------------------------------------------------------------------------------- */
+
+tw_handles_slot *tw_handles_find(tw_handles *handles, int32_t handle) {
+  uint32_t index = (uint32_t)handle & INDEX_MASK;
+  if (handle <= 0 || index >= handles->slot_count || handles->slots[index].handle != handle)
+    return NULL;
+  return &handles->slots[index];
+}
+
+tw_handles_slot *tw_handles_owned(tw_handles *handles, int32_t handle, uint32_t kinds) {
+  tw_handles_slot *slot = handles == NULL ? NULL : tw_handles_find(handles, handle);
+  if (slot != NULL && !slot->released && (kinds & 1u << slot->kind) != 0)
+    return slot;
+  tw_handles_refuse(handles == NULL ? TW_ERR_STATE : TW_ERR_HANDLE);
+  return NULL;
+}
+
+tw_handles_join *tw_handles_join_of(const tw_handles *handles, const tw_handles_slot *slot) {
+  return &handles->joins[(uint32_t)(slot - handles->slots) - handles->sockets];
+}
+
+static bool is_web_socket(const tw_handles_slot *slot) { return slot->kind == TW_KIND_WS; }
+
+int32_t tw_handles_add(tw_handles *handles, int32_t handle, uint32_t kind, const tw_tls_options *tls) {
+  tw_handles_slot *slot = &handles->slots[(uint32_t)handle & INDEX_MASK];
+  if (slot->handle != 0)
+    tw_handles_forget(handles, slot);
+  if (!slot->listed)
+    handles->open++; /* else the handle that had the place is gone, and was not yet counted off */
+  *slot = (tw_handles_slot){.handle = handle,
+                            .first = TW_HANDLES_NONE,
+                            .next_leaving = slot->next_leaving,
+                            .listed = slot->listed,
+                            .kind = (uint8_t)kind,
+                            .tls = tls};
+  if (is_web_socket(slot)) {
+    tw_handles_join *join = tw_handles_join_of(handles, slot);
+    tw_handles_drop_message(handles, slot);
+    *join = (tw_handles_join){0};
+    if (handles->message_size > 0 && handles->host.resize == NULL) {
+      uint32_t place = (uint32_t)(join - handles->joins);
+      join->lent = handles->messages + (size_t)place * handles->message_size;
+      join->lent_size = handles->message_size;
+    }
+  }
+  if (handles->host.opened != NULL)
+    handles->host.opened(handles->host.host, handle, kind);
+  return handle;
+}
+
+/* What the application has closed stays known until the core has told its last word. */
+void tw_handles_leave(tw_handles *handles, tw_handles_slot *slot) {
+  slot->released = true;
+  if (slot->listed)
+    return;
+  slot->listed = true;
+  slot->next_leaving = handles->leaving;
+  handles->leaving = (uint32_t)(slot - handles->slots);
+}
+
+/* Forgets the handles that the core has forgotten. */
+static void sweep(tw_handles *handles) {
+  for (uint32_t *link = &handles->leaving; *link != TW_HANDLES_NONE;) {
+    tw_handles_slot *slot = &handles->slots[*link];
+    if (slot->released && twc_state(handles->core, slot->handle) >= 0) {
+      link = &slot->next_leaving;
+      continue;
+    }
+    *link = slot->next_leaving;
+    slot->listed = false;
+    if (!slot->released)
+      continue; /* its place was taken by another */
+    handles->open--;
+    tw_handles_forget(handles, slot);
+    if (is_web_socket(slot))
+      tw_handles_drop_message(handles, slot);
+    slot->handle = 0;
+  }
+}
+
+uint32_t tw_handles_open_handles(tw_handles *handles) {
+  if (!handles->telling && handles->leaving != TW_HANDLES_NONE) {
+    uint32_t waiting = handles->waiting;
+    handles->waiting = 0;
+    tw_handles_deliver(handles, waiting);
+    tw_handles_deliver(handles,
+                       twc_pump(handles->core)); /* the core forgets a handle when its last records have been drained */
+    sweep(handles);
+  }
+  return handles->open;
+}
+
+const tw_tls_options *tw_handles_tls(tw_handles *handles, int32_t handle) {
+  tw_handles_slot *slot = tw_handles_find(handles, handle);
+  return slot == NULL ? NULL : slot->tls;
+}
+
+const tw_keep_alive *tw_handles_keep_alive(tw_handles *handles, int32_t handle) {
+  static const tw_keep_alive off;
+  tw_handles_slot *slot = tw_handles_find(handles, handle);
+  return slot == NULL ? &off : &slot->keep_alive;
+}
+
+bool tw_handles_accepted(tw_handles *handles, int32_t handle) {
+  tw_handles_slot *slot = tw_handles_find(handles, handle);
+  return slot != NULL && slot->accepted;
+}
+
+/* ---- Records ------------------------------------------------------------------------------------------------- */
+
+/* A record may have been made before the application closed the handle: then no retry follows. */
+static int32_t retry_of(const tw_handles_slot *slot, const tw_event *record) {
+  return slot->released || record->retry_ms == TW_FOREVER ? -1 : (int32_t)record->retry_ms; /* at most a day */
+}
+
+static void tell_end(tw_handles *handles, tw_handles_slot *slot, const tw_event *record) {
+  bool clean = (record->flags & TW_FLAG_CLEAN) != 0;
+  if (is_web_socket(slot)) {
+    tw_handles_drop_message(handles, slot);
+    WsDisconnected event = {slot->handle, record->code, clean, record->detail, retry_of(slot, record)};
+    tw_handles_call(handles, slot, TW_HANDLES_WsDisconnected, &event);
+  } else {
+    NetDisconnected event = {slot->handle, record->code, clean, record->detail, retry_of(slot, record)};
+    tw_handles_call(handles, slot, TW_HANDLES_NetDisconnected, &event);
+  }
+}
+
+static void tell_error(tw_handles *handles, tw_handles_slot *slot, const tw_event *record) {
+  if (is_web_socket(slot)) {
+    WsError event = {slot->handle, record->code, record->step, retry_of(slot, record), record->detail};
+    tw_handles_call(handles, slot, TW_HANDLES_WsError, &event);
+  } else {
+    NetError event = {slot->handle, record->code, record->step, retry_of(slot, record)};
+    tw_handles_call(handles, slot, TW_HANDLES_NetError, &event);
+  }
+}
+
+/* A control frame's bytes may lie where a NUL behind them would destroy something: they are copied. */
+static void tell_control(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, const char *data) {
+  char bytes[TW_MAX_CONTROL + 1];
+  memcpy(bytes, data, record->size);
+  bytes[record->size] = 0;
+  if (record->type == TW_EVENT_CLOSE) {
+    WsClosing event = {slot->handle, record->code, bytes, record->size};
+    tw_handles_call(handles, slot, TW_HANDLES_WsClosing, &event);
+  } else if (record->type == TW_EVENT_PING) {
+    WsPing event = {slot->handle, bytes, record->size};
+    tw_handles_call(handles, slot, TW_HANDLES_WsPing, &event);
+  } else {
+    WsPong event = {slot->handle, bytes, record->size};
+    tw_handles_call(handles, slot, TW_HANDLES_WsPong, &event);
+  }
+}
+
+/* Text can be printed as it is: a NUL stands behind it while it is told, in the byte that the wall keeps free there. */
+static void tell_data(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data) {
+  char behind = data[record->size];
+  char address[TW_MAX_ADDRESS + 1];
+  uint32_t address_size = record->detail < TW_MAX_ADDRESS ? record->detail : TW_MAX_ADDRESS;
+  if (record->type == TW_EVENT_DATAGRAM)
+    memcpy(address, twc_rx_address(handles->core), address_size);
+  address[address_size] = 0;
+  data[record->size] = 0;
+  if (record->type == TW_EVENT_DATA) {
+    NetData event = {data, record->size, slot->handle};
+    tw_handles_call(handles, slot, TW_HANDLES_NetData, &event);
+  } else {
+    NetDatagram event = {data, address, record->port, record->size, slot->handle};
+    tw_handles_call(handles, slot, TW_HANDLES_NetDatagram, &event);
+  }
+  data[record->size] = behind;
+}
+
+/* Tells an event that says no more than whose it is. */
+#define TELL_PLAIN(handles, slot, type)                                                                                \
+  do {                                                                                                                 \
+    type event = {(slot)->handle};                                                                                     \
+    tw_handles_call((handles), (slot), TW_HANDLES_##type, &event);                                                     \
+  } while (0)
+
+static void tell_state(tw_handles *handles, tw_handles_slot *slot, uint32_t type) {
+  if (type == TW_EVENT_CONNECTED && is_web_socket(slot))
+    TELL_PLAIN(handles, slot, WsConnected);
+  else if (type == TW_EVENT_CONNECTED)
+    TELL_PLAIN(handles, slot, NetConnected);
+  else if (type == TW_EVENT_DRAIN && is_web_socket(slot))
+    TELL_PLAIN(handles, slot, WsDrain);
+  else if (type == TW_EVENT_DRAIN)
+    TELL_PLAIN(handles, slot, NetDrain);
+  else if (type == TW_EVENT_SECURED)
+    TELL_PLAIN(handles, slot, NetSecured);
+  else if (type == TW_EVENT_ENDED)
+    TELL_PLAIN(handles, slot, NetEnded);
+}
+
+static void tell_accepted(tw_handles *handles, const tw_event *record) {
+  tw_handles_slot *listener = tw_handles_find(handles, (int32_t)record->detail);
+  tw_handles_add(handles, record->handle, TW_KIND_TCP, listener == NULL ? NULL : listener->tls);
+  tw_handles_slot *slot = tw_handles_find(handles, record->handle);
+  slot->accepted = true;
+  if (listener != NULL)
+    slot->keep_alive = listener->keep_alive;
+  NetAccepted event = {record->handle, (int32_t)record->detail};
+  bool heard =
+      listener != NULL && !listener->released && tw_handles_call(handles, listener, TW_HANDLES_NetAccepted, &event) > 0;
+  slot = tw_handles_find(handles, record->handle);
+  if (!heard && slot != NULL && twc_close(handles->core, record->handle) == 0)
+    tw_handles_leave(handles, slot);
+}
+
+/* What an endpoint still hears once the application has closed it. */
+static bool is_farewell(uint32_t type) { return type == TW_EVENT_CLOSE || type == TW_EVENT_DISCONNECTED; }
+
+static void tell_one(tw_handles *handles, const tw_event *record) {
+  handles->told++;
+  if (record->type == TW_EVENT_ACCEPTED) {
+    tell_accepted(handles, record);
+    return;
+  }
+  tw_handles_slot *slot = tw_handles_find(handles, record->handle);
+  if (slot == NULL || (slot->released && !is_farewell(record->type)))
+    return;
+  char *data = (char *)handles->core + record->data; /* the core lies at the start of its arena */
+  switch (record->type) {
+  case TW_EVENT_DISCONNECTED:
+    tell_end(handles, slot, record);
+    break;
+  case TW_EVENT_DATA:
+  case TW_EVENT_DATAGRAM:
+    tell_data(handles, slot, record, data);
+    break;
+  case TW_EVENT_MESSAGE:
+    if (is_web_socket(slot)) /* see tw_handles_init: a connection that was accepted can have become one */
+      tw_handles_message(handles, slot, record, data);
+    break;
+  case TW_EVENT_ERROR:
+    tell_error(handles, slot, record);
+    break;
+  case TW_EVENT_CLOSE:
+  case TW_EVENT_PING:
+  case TW_EVENT_PONG:
+    tell_control(handles, slot, record, data);
+    break;
+  case TW_EVENT_DEADLINE: {
+    NetDeadline event = {slot->handle, record->detail};
+    tw_handles_call(handles, slot, TW_HANDLES_NetDeadline, &event);
+    break;
+  }
+  default:
+    tell_state(handles, slot, record->type);
+    break;
+  }
+}
+
+void tw_handles_deliver(tw_handles *handles, uint32_t count) {
+  handles->telling = true;
+  for (; count > 0; count = twc_pump(handles->core))
+    for (uint32_t i = 0; i < count; i++)
+      tell_one(handles, &twc_events(handles->core)[i]);
+  handles->telling = false;
+}
+
+uint32_t tw_handles_delivered(const tw_handles *handles) { return handles->told; }
+
+bool tw_handles_delivering(const tw_handles *handles) { return handles->telling; }
+
+void tw_handles_touch(tw_handles *handles) {
+  if (!handles->telling && handles->waiting == 0)
+    handles->waiting = twc_tick(handles->core, handles->host.now_ms(handles->host.host));
+}
+
+void tw_handles_tick(tw_handles *handles) {
+  uint32_t waiting = handles->waiting;
+  handles->waiting = 0;
+  tw_handles_deliver(handles, waiting);
+  tw_handles_deliver(handles, twc_tick(handles->core, handles->host.now_ms(handles->host.host)));
+  tw_handles_deliver(handles,
+                     twc_pump(handles->core)); /* ends that were deferred until the last loop iteration was over */
+  sweep(handles);
+}
+
+bool tw_handles_flush(tw_handles *handles) { return twc_flush(handles->core) != 0 || handles->waiting > 0; }
+
+void tw_handles_failed(tw_handles *handles, int32_t handle, int32_t error, uint32_t step, uint32_t retry_ms) {
+  tw_handles_slot *slot = tw_handles_find(handles, handle);
+  if (slot == NULL || slot->released)
+    return;
+  tw_event record = {.handle = handle, .code = error, .step = (uint16_t)step, .retry_ms = retry_ms};
+  handles->told++;
+  handles->telling = true;
+  tell_error(handles, slot, &record);
+  handles->telling = false;
+}

@@ -1,0 +1,136 @@
+/* handles.h: what the files of the handle API share. They use the core interface alone: nothing of core-c/src. */
+#ifndef TW_HANDLES_HANDLES_H
+#define TW_HANDLES_HANDLES_H
+
+#include "twinwire/host.h"
+
+#define TW_HANDLES_NONE UINT32_MAX
+
+/* The events, in the order of the lists in tw_easy.h. */
+typedef enum tw_handles_event {
+#define NAME(type, name, kinds, shape) TW_HANDLES_##type,
+  TW_HANDLES_NET_EVENTS(NAME) TW_HANDLES_WS_EVENTS(NAME)
+#undef NAME
+      TW_HANDLES_EVENTS
+} tw_handles_event;
+
+/* A listener for one event of one handle. */
+typedef struct tw_handles_entry {
+  tw_listener call;
+  void *ctx;
+  uint32_t next; /* of the handle's, or of the free ones */
+  uint8_t event; /* tw_handles_event */
+  bool fresh;    /* it was added while the handle's listeners were being called */
+} tw_handles_entry;
+
+/* One handle of the application's. */
+typedef struct tw_handles_slot {
+  int32_t handle; /* 0: never used */
+  uint32_t first; /* listeners in the order in which they came */
+  uint32_t next_leaving;
+  uint8_t kind;  /* tw_kind */
+  bool released; /* the application closed it */
+  bool accepted;
+  bool listed; /* it is in the list of those that leave */
+  tw_keep_alive keep_alive;
+  const tw_tls_options *tls;
+} tw_handles_slot;
+
+/* The message that a WebSocket is receiving, if it comes in pieces. */
+typedef struct tw_handles_join {
+  char *lent; /* by the application, or its part of message_size */
+  uint32_t lent_size;
+  char *grown; /* from the host's resize */
+  uint32_t grown_size;
+  uint32_t size; /* bytes that are joined */
+  bool coming;   /* a message has begun and not ended */
+  bool told;     /* a part of it has been told */
+  bool through;  /* it is told in parts from here on */
+  bool parts;    /* the application wants parts */
+} tw_handles_join;
+
+struct tw_handles {
+  tw_core *core;
+  tw_handles_host host;
+  uint32_t sockets; /* slots below are sockets, from here on WebSockets */
+  uint32_t slot_count;
+  uint32_t entry_count;
+  uint32_t max_message;
+  tw_handles_slot *slots;
+  tw_handles_join *joins;
+  tw_handles_entry *entries;
+  char *messages;
+  uint32_t message_size;
+  tw_handles_slot *calling; /* whose listeners are being called, and the entry that is next */
+  uint32_t next_call;
+  bool added; /* a listener was added to them meanwhile */
+  uint32_t free_entry;
+  uint32_t fresh_entry;
+  uint32_t leaving; /* handles that the application closed and the core still knows */
+  uint32_t open;
+  uint32_t told;
+  uint32_t waiting; /* records that a tick outside a turn made */
+  int32_t exit_code;
+  bool telling;
+  bool exiting;
+};
+
+/* ---- handles.c ---- */
+
+/* The one in use, or NULL. */
+tw_handles *tw_handles_current(void);
+
+/* A handle that the application has not closed, of these kinds; NULL, with the error noted, if there is none. */
+tw_handles_slot *tw_handles_owned(tw_handles *handles, int32_t handle, uint32_t kinds);
+
+/* The slot of a handle, closed or not; NULL if it is unknown. */
+tw_handles_slot *tw_handles_find(tw_handles *handles, int32_t handle);
+
+/* Notes the error of a result below 0 and returns -1; others as they are. */
+int32_t tw_handles_result(int32_t result);
+
+/* Before a call that starts a timer: lets the core know the time. */
+void tw_handles_touch(tw_handles *handles);
+
+/* Takes a handle in that was opened (>= 0), and returns it. */
+int32_t tw_handles_add(tw_handles *handles, int32_t handle, uint32_t kind, const tw_tls_options *tls);
+
+/* The application has closed a handle. */
+void tw_handles_leave(tw_handles *handles, tw_handles_slot *slot);
+
+/* Bytes of a terminated text, at most `most` + 1; NULL: 0. */
+uint32_t tw_handles_length(const char *text, uint32_t most);
+
+/* Terminates the text that a call of the core wrote (`size`: its result), and returns the result of the API. */
+int32_t tw_handles_text(int32_t size, char *text);
+
+tw_handles_join *tw_handles_join_of(const tw_handles *handles, const tw_handles_slot *slot);
+
+/* ---- listeners.c ---- */
+
+/* Forgets all listeners of a handle. */
+void tw_handles_forget(tw_handles *handles, tw_handles_slot *slot);
+
+/* Calls those who listen to `event`, which points to its struct; returns how many there were. */
+uint32_t tw_handles_call(tw_handles *handles, tw_handles_slot *slot, tw_handles_event event, const void *data);
+
+/* ---- net.c: what net and ws have in common. `kinds`: those of the API ---- */
+
+int32_t tw_handles_close(uint32_t kinds, int32_t handle);
+int32_t tw_handles_set_auto_reconnect(uint32_t kinds, int32_t handle, bool on);
+int32_t tw_handles_set_delays(uint32_t kinds, int32_t handle, const uint32_t *delays, size_t count, uint32_t unit_ms);
+int32_t tw_handles_state(uint32_t kinds, int32_t handle);
+int32_t tw_handles_buffered(uint32_t kinds, int32_t handle);
+int32_t tw_handles_stats(uint32_t kinds, int32_t handle, tw_stats *stats);
+int32_t tw_handles_target(uint32_t kinds, int32_t handle, char *text, size_t capacity);
+int32_t tw_handles_set_receiving(uint32_t kinds, int32_t handle, bool on);
+
+/* ---- message.c ---- */
+
+/* A MESSAGE record. `data` may be written to behind its end, as the core's receive buffer may. */
+void tw_handles_message(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data);
+
+/* The connection ended: what was joined is of no use. */
+void tw_handles_drop_message(tw_handles *handles, tw_handles_slot *slot);
+
+#endif
