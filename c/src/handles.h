@@ -6,7 +6,7 @@
 
 #define TW_HANDLES_NONE UINT32_MAX
 
-/* The events, in the order of the lists in tw_easy.h. */
+/* The events, in the order of the lists in net.h and ws.h. */
 typedef enum tw_handles_event {
 #define NAME(type, name, kinds, shape) TW_HANDLES_##type,
   TW_HANDLES_NET_EVENTS(NAME) TW_HANDLES_WS_EVENTS(NAME)
