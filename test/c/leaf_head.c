@@ -60,6 +60,7 @@ static void end_field(reader *r) {
 static void take(reader *r, const tw_head_token *token, size_t consumed) {
   switch (token->type) {
   case TW_HEAD_NEED:
+  case TW_HEAD_EMPTY_LINE:
     break;
   case TW_HEAD_STATUS:
     buffer_text(r->out, "status ");

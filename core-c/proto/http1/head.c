@@ -10,8 +10,8 @@ enum { HT = '\t', LF = '\n', CR = '\r', SP = ' ' };
 /* What stands at the next byte. */
 enum {
   REQUEST_START,
+  RESPONSE_START,
   EMPTY_LINE_LF,
-  METHOD_START,
   METHOD,
   TARGET_START,
   TARGET,
@@ -34,6 +34,9 @@ enum {
   END_LF,
   END
 };
+
+static const uint8_t first_states[] = {
+    [TW_HEAD_RESPONSE] = RESPONSE_START, [TW_HEAD_REQUEST] = REQUEST_START, [TW_HEAD_TRAILERS] = LINE_START};
 
 static size_t token_run(const uint8_t *data, size_t size) {
   size_t n = 0;
@@ -82,15 +85,18 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
   size_t taken;
   switch (head->state) {
   case REQUEST_START: /* RFC 9112 2.2: at least one empty line SHOULD be ignored */
-    if (byte == CR)
-      return expect(head, byte, CR, EMPTY_LINE_LF);
-    head->state = METHOD;
-    return part(token, TW_HEAD_METHOD, data, token_run(data, size));
+    head->state = byte == CR ? EMPTY_LINE_LF : METHOD;
+    return byte == CR ? 1 : part(token, TW_HEAD_METHOD, data, token_run(data, size));
+  case RESPONSE_START:
+    head->state = byte == CR ? EMPTY_LINE_LF : PROTOCOL;
+    if (byte == 'H')
+      head->at = 1;
+    return byte == CR || byte == 'H';
   case EMPTY_LINE_LF:
-    return expect(head, byte, LF, METHOD_START);
-  case METHOD_START:
-    head->state = METHOD;
-    return part(token, TW_HEAD_METHOD, data, token_run(data, size));
+    taken = expect(head, byte, LF, first_states[head->kind]);
+    if (taken > 0)
+      token->type = TW_HEAD_EMPTY_LINE;
+    return taken;
   case METHOD:
     if (byte == SP)
       return expect(head, byte, SP, TARGET_START);
@@ -142,8 +148,8 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
     if (++head->at == 3)
       head->state = REASON_SP;
     return 1;
-  case REASON_SP: /* RFC 9112 4: this space is sent even if the reason is empty */
-    taken = expect(head, byte, SP, REASON);
+  case REASON_SP: /* RFC 9112 4: this space is sent even if the reason is empty; some leave it out */
+    taken = byte == CR ? expect(head, byte, CR, REASON_LF) : expect(head, byte, SP, REASON);
     if (taken > 0)
       token->type = TW_HEAD_STATUS;
     return taken;
@@ -194,9 +200,7 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
 }
 
 void twc_head_init(tw_head *head, tw_head_kind kind, uint32_t max_bytes) {
-  static const uint8_t first[] = {
-      [TW_HEAD_RESPONSE] = PROTOCOL, [TW_HEAD_REQUEST] = REQUEST_START, [TW_HEAD_TRAILERS] = LINE_START};
-  *head = (tw_head){.left = max_bytes, .kind = (uint8_t)kind, .state = first[kind]};
+  *head = (tw_head){.left = max_bytes, .kind = (uint8_t)kind, .state = first_states[kind]};
   twc_head_bound(head, UINT32_MAX, UINT32_MAX);
 }
 
@@ -207,8 +211,10 @@ void twc_head_bound(tw_head *head, uint32_t max_line, uint32_t max_fields) {
 
 /* Whether the byte behind which it stands ended a line. */
 static bool at_line_start(const tw_head *head) {
-  return head->state == LINE_START || head->state == METHOD_START || head->state == END;
+  return head->state == LINE_START || head->state == first_states[head->kind] || head->state == END;
 }
+
+bool twc_head_begun(const tw_head *head) { return head->state > EMPTY_LINE_LF; }
 
 int32_t twc_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *used, tw_head_token *token) {
   /* Bytes past the limit are not looked at, so the answer is the same wherever the input was split. */

@@ -13,32 +13,35 @@
  *     on_token(&token);
  *   } while (token.type != TW_HEAD_NEED && token.type != TW_HEAD_END);
  *
- * Response: STATUS REASON* (NAME+ VALUE* FIELD_END)* END.
- * Request:  METHOD+ TARGET+ VERSION (NAME+ VALUE* FIELD_END)* END.
+ * Response: EMPTY_LINE* STATUS REASON* (NAME+ VALUE* FIELD_END)* END.
+ * Request:  EMPTY_LINE* METHOD+ TARGET+ VERSION (NAME+ VALUE* FIELD_END)* END.
  * Trailers: (NAME+ VALUE* FIELD_END)* END.
  *
  * Strict: what RFC 9112 calls malformed is refused at the first byte that proves it, leniency that RFC 9112 offers is
- * not taken (bare LF, obs-fold, whitespace around names or before the colon). The one exception is an empty line
- * before a request line, RFC 9112 2.2. Fields are not interpreted. */
+ * not taken (bare LF, obs-fold, whitespace around names or before the colon). Two exceptions can't be read in two ways:
+ * empty lines before the first line (RFC 9112 2.2), and a status line that ends behind the status. Fields are not
+ * interpreted. */
 #ifndef TW_HTTP1_HEAD_H
 #define TW_HTTP1_HEAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef enum tw_head_kind { TW_HEAD_RESPONSE, TW_HEAD_REQUEST, TW_HEAD_TRAILERS } tw_head_kind;
 
 typedef enum tw_head_type {
-  TW_HEAD_NEED,      /* all input is consumed, more is wanted */
-  TW_HEAD_STATUS,    /* number: the status code, 0 to 999; minor */
-  TW_HEAD_REASON,    /* part of the reason phrase */
-  TW_HEAD_METHOD,    /* part of the method, an RFC 9110 token */
-  TW_HEAD_TARGET,    /* part of the request target: visible ASCII, its form is not checked */
-  TW_HEAD_VERSION,   /* minor; ends the request line */
-  TW_HEAD_NAME,      /* part of a field name, in the case it was sent */
-  TW_HEAD_VALUE,     /* part of a field value. Leading OWS is skipped; trailing OWS is the caller's to trim */
-  TW_HEAD_FIELD_END, /* the field is whole */
-  TW_HEAD_END        /* the head is whole; the first byte not consumed is the body's */
+  TW_HEAD_NEED,       /* all input is consumed, more is wanted */
+  TW_HEAD_EMPTY_LINE, /* before the first line: no part of the message */
+  TW_HEAD_STATUS,     /* number: the status code, 0 to 999; minor */
+  TW_HEAD_REASON,     /* part of the reason phrase */
+  TW_HEAD_METHOD,     /* part of the method, an RFC 9110 token */
+  TW_HEAD_TARGET,     /* part of the request target: visible ASCII, its form is not checked */
+  TW_HEAD_VERSION,    /* minor; ends the request line */
+  TW_HEAD_NAME,       /* part of a field name, in the case it was sent */
+  TW_HEAD_VALUE,      /* part of a field value. Leading OWS is skipped; trailing OWS is the caller's to trim */
+  TW_HEAD_FIELD_END,  /* the field is whole */
+  TW_HEAD_END         /* the head is whole; the first byte not consumed is the body's */
 } tw_head_type;
 
 typedef struct tw_head_token {
@@ -69,6 +72,9 @@ void twc_head_init(tw_head *head, tw_head_kind kind, uint32_t max_bytes);
 /* Bounds its lines to `max_line` bytes, line ends included, and its fields to `max_fields`. Right after twc_head_init,
  * which leaves both unbounded. */
 void twc_head_bound(tw_head *head, uint32_t max_line, uint32_t max_fields);
+
+/* Whether a byte of the head has come; empty lines before it are none of it. Of a response or a request. */
+bool twc_head_begun(const tw_head *head);
 
 /* Consumes bytes of [data, data + size), sets *used and fills *token. Returns 0; or TW_ERR_HTTP,
  * TW_ERR_HTTP_VERSION (not HTTP/1) or TW_ERR_HEAD_TOO_LARGE, with *used the index of the byte that proved it and no

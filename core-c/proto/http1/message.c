@@ -12,12 +12,8 @@ static void fail(tw_message *message, int32_t error) {
 
 void twc_message_init(tw_message *message, uint32_t read, uint32_t max_body, const tw_limits *limits) {
   bool response = (read & TW_HTTP_READ_RESPONSE) != 0;
-  *message = (tw_message){.facts = response ? TW_FACT_BEGUN : 0,
-                          .read = (uint8_t)read,
-                          .phase = HEAD,
-                          .max_body = max_body,
-                          .extensions_left = limits->maxHead,
-                          .limits = limits};
+  *message = (tw_message){
+      .read = (uint8_t)read, .phase = HEAD, .max_body = max_body, .extensions_left = limits->maxHead, .limits = limits};
   twc_word_begin(message, TW_WORD_CONNECT | TW_WORD_OPTIONS);
   twc_head_init(&message->head, response ? TW_HEAD_RESPONSE : TW_HEAD_REQUEST, limits->maxHead);
   twc_head_bound(&message->head, limits->maxLine, limits->maxFields);
@@ -123,10 +119,16 @@ static void go_on(tw_message *message, tw_message_type type) {
     fail(message, TW_ERR_BODY_TOO_LARGE);
 }
 
+/* Whether there is a byte of the head, or of the trailer section, whose end alone is none. */
+static bool begins(const tw_message *message, const tw_head_token *token) {
+  return message->phase == HEAD ? twc_head_begun(&message->head) : token->type == TW_HEAD_NAME;
+}
+
 /* Takes in as much of a head or of trailers as there is, and gives it out as one part. */
 static size_t next_lines(tw_message *message, const uint8_t *data, size_t size, tw_message_part *part) {
   tw_message_type type = message->phase == HEAD ? TW_MESSAGE_HEAD : TW_MESSAGE_TRAILER;
   size_t start = knows(message, TW_FACT_BEGUN) ? 0 : size;
+  size_t line = 0;
   size_t at = 0;
   tw_head_token token;
   int32_t error;
@@ -134,13 +136,14 @@ static size_t next_lines(tw_message *message, const uint8_t *data, size_t size, 
     size_t used;
     error = twc_head_next(&message->head, data + at, size - at, &used, &token);
     at += used;
-    if (error != 0)
-      break;
-    if (!knows(message, TW_FACT_BEGUN) && (token.type == TW_HEAD_METHOD || token.type == TW_HEAD_NAME)) {
+    if (token.type == TW_HEAD_EMPTY_LINE)
+      line = at;
+    if (!knows(message, TW_FACT_BEGUN) && begins(message, &token)) {
       message->facts |= TW_FACT_BEGUN;
-      start = (size_t)(token.data - data);
+      start = line;
     }
-    error = take_token(message, &token);
+    if (error == 0)
+      error = take_token(message, &token);
   } while (error == 0 && token.type != TW_HEAD_NEED && token.type != TW_HEAD_END);
 
   bool whole = error == 0 && token.type == TW_HEAD_END;

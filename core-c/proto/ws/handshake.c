@@ -289,12 +289,15 @@ uint32_t twc_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *d
   tw_ws_response *response = &ws->in.response;
   const bool report = (ws->options & TW_WS_OPTION_REPORT_HEAD) != 0;
   uint32_t at = 0;
+  uint32_t start = 0;
   int32_t error = 0;
   tw_head_token token = {.type = TW_HEAD_REASON};
   while (error == 0 && token.type != TW_HEAD_NEED && token.type != TW_HEAD_END) {
     size_t used;
     error = twc_head_next(&response->head, data + at, size - at, &used, &token);
     at += (uint32_t)used;
+    if (token.type == TW_HEAD_EMPTY_LINE)
+      start = at;
     if (error == 0)
       error = take_token(core, ws, response, &token);
     /* What else a refusal says is of interest only to those who asked for it. */
@@ -302,8 +305,8 @@ uint32_t twc_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *d
       error = TW_ERR_WS_REFUSED;
   }
   const bool whole = error == 0 && token.type == TW_HEAD_END;
-  if (report && at > 0)
-    tell_head(core, slot, response, data, at, whole);
+  if (report && at > start && twc_head_begun(&response->head))
+    tell_head(core, slot, response, data + start, at - start, whole);
   if (whole && is_interim(response)) {
     twc_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
     response->told = false;

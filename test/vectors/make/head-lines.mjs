@@ -10,6 +10,7 @@ export const lines = [
       response("HTTP/1.0 404 Not Found\r\n\r\n", "status 404 0", "reason Not Found"),
       response("HTTP/1.9 599 x\r\n\r\n", "status 599 9", "reason x"),
       response("HTTP/1.1 204 \r\n\r\n", "status 204 1"),
+      response("HTTP/1.1 204\r\n\r\n", "status 204 1"),
       response("HTTP/1.1 000 \r\n\r\n", "status 0 1"),
       response("HTTP/1.1 999  \t two\r\n\r\n", "status 999 1", "reason  \t two"),
       response("HTTP/1.1 200 \u00e9\u20ac\r\n\r\n", "status 200 1", "reason \u00e9\u20ac"),
@@ -20,7 +21,9 @@ export const lines = [
     name: "bad status lines",
     steps: [
       "‖ HTTP/1.1 200 OK\r\n",
-      "‖\r\nHTTP/1.1 200 OK\r\n",
+      "\r\n‖ HTTP/1.1 200 OK\r\n",
+      "\r‖HTTP/1.1 200 OK\r\n",
+      "\r\n‖\nHTTP/1.1 200 OK\r\n",
       "‖\nHTTP/1.1",
       "‖http/1.1 200 OK",
       "H‖ttp/1.1 200 OK",
@@ -48,7 +51,6 @@ export const lines = [
       "HTTP/1.1 20‖x OK",
       "HTTP/1.1 200‖0 OK",
       "HTTP/1.1 200‖\tOK",
-      "HTTP/1.1 200‖\r\n",
       "HTTP/1.1 200‖\n",
       "HTTP/1.1 200‖OK",
     ].map((text) => bad("response", text)),
@@ -73,6 +75,7 @@ export const lines = [
       "HTTP/1.1 200 O‖\x7fK\r\n",
       "HTTP/1.1 200 ‖\x1b[31m\r\n",
       "HTTP/1.1 200 ‖\n",
+      "HTTP/1.1 200\r‖OK",
     ].map((text) => bad("response", text, "status 200 1")),
   },
   {
@@ -92,13 +95,18 @@ export const lines = [
     ],
   },
   {
-    name: "RFC 9112 2.2: one empty line before a request line",
-    steps: [request("\r\nGET / HTTP/1.1\r\n\r\n", "method GET", "target /", "version 1")],
+    name: "RFC 9112 2.2: empty lines before the first line",
+    steps: [
+      request("\r\nGET / HTTP/1.1\r\n\r\n", "method GET", "target /", "version 1"),
+      request("\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n", "method GET", "target /", "version 1"),
+      response("\r\nHTTP/1.1 200 OK\r\n\r\n", "status 200 1", "reason OK"),
+      response("\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "status 200 1", "reason OK"),
+    ],
   },
   {
     name: "bad starts of request lines",
     steps: [
-      "\r\n‖\r\nGET / HTTP/1.1\r\n",
+      "\r\n\r\n‖ GET / HTTP/1.1\r\n",
       "\r‖GET",
       "\r‖\r\n",
       "‖\nGET / HTTP/1.1",

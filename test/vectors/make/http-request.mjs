@@ -34,7 +34,10 @@ const lines = [
     lineOf("head a 0 keep-alive", `${HOST}\r\n`),
     "http-end a",
   ]),
-  bad("two empty lines before it", `\r\n‖\r\n${HOST}\r\n`),
+  received("more of them, too", "request", `\r\n\r\n\r\n${HOST}\r\n`, [
+    lineOf("head a 0 keep-alive", `${HOST}\r\n`),
+    "http-end a",
+  ]),
   bad("a bare LF before it", `‖\n${HOST}\r\n`),
   bad("a space before it", `‖ ${HOST}\r\n`),
   bad("a bare LF behind it", "GET / HTTP/1.1‖\nHost: h\r\n\r\n"),
