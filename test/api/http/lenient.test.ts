@@ -23,6 +23,7 @@ test("two empty lines before a request line", async () => {
   const [host = "", port = ""] = server.addr().split(":");
   const conn = new TcpConnection(host, Number(port));
   await conn.writeAll("\r\n\r\nGET /here HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  await conn.closeWrite();
   const text = new TextDecoder().decode(await within(readAll(conn), "a response"));
   expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\n\r\n\/here$/s);
 });
