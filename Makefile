@@ -1,8 +1,8 @@
 # make          builds the package
-# make test     installs, builds, checks and tests all of it; the last line is "N passed, M failed"
-# make help     lists the rest
+# make test     installs, builds, checks and tests everything; the last line is "N passed, M failed"
+# make help     lists the other targets
 #
-# What the recipes print goes to stderr: stdout belongs to the programs that demo and bench run.
+# Recipes print to stderr: stdout belongs to the programs that demo and bench run.
 
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 
 NODE_MODULES := node_modules/.package-lock.json
-# What tests and bench run on besides the machine's Node.
+# The runtimes that tests and bench use besides the machine's Node.
 RUNTIMES := scripts/runtimes/node_modules/.package-lock.json
 LIBRARY := $(shell find api wasm adapters cli -name '*.ts' ! -name module.gen.ts 2>/dev/null)
 TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
@@ -23,7 +23,7 @@ all: build
 
 build: build/dist.stamp build/tools.stamp ## build dist/, and the demo, examples and bench in build/tools/
 
-gen: build/gen.stamp ## write the C and TypeScript that core-c/abi.def defines
+gen: build/gen.stamp ## generate C and TypeScript from core-c/abi.def
 
 lint: build/dist.stamp ## check types, style and warnings
 	@node scripts/test.mjs lint
@@ -49,10 +49,10 @@ test-deno: build/dist.stamp $(RUNTIMES) ## run the TypeScript tests in Deno
 test-nodes: build/dist.stamp $(RUNTIMES) ## run the TypeScript tests on the other versions of Node
 	@node scripts/test.mjs nodes
 
-vectors: build/wasm-$(TOOLCHAIN).stamp $(RUNTIMES) ## run the vectors on every target and compare them; ARGS="native Node" for some
+vectors: build/wasm-$(TOOLCHAIN).stamp $(RUNTIMES) ## run the vectors on every target and compare the results; ARGS="native Node" selects targets
 	@node scripts/vectors.mjs $(ARGS)
 
-vectors-gen: $(NODE_MODULES) ## write the vectors of pure functions anew
+vectors-gen: $(NODE_MODULES) ## regenerate the vectors of pure functions
 	@node test/vectors/make/vectors.mjs
 
 esp32: $(NODE_MODULES) build/gen.stamp ## stage the component for ESP-IDF in build/esp32/twinwire
@@ -61,19 +61,19 @@ esp32: $(NODE_MODULES) build/gen.stamp ## stage the component for ESP-IDF in bui
 test-esp32: $(NODE_MODULES) build/gen.stamp ## check the component for ESP-IDF, and run it on this machine
 	@node scripts/test.mjs esp32
 
-size: ## what the core costs on a device; ARGS=--largest for more, ARGS=--write to write docs/size.md
+size: ## measure code, memory and stack on a device; ARGS=--largest, or ARGS=--write to update docs/size.md
 	@node scripts/size.mjs $(ARGS)
 
-demo: build ## show what it does
+demo: build ## show what twinwire does, with real servers; takes about 15 seconds
 	@node build/tools/demo/main.js $(ARGS)
 
-demo-web: build ## plot a sensor stream in your browser; ARGS="8080" for a port, ARGS="8080 0.0.0.0" for others too
+demo-web: build ## serve a page that plots a live stream, until Ctrl-C; ARGS="8080" sets the port
 	@node build/tools/demo/web.js $(ARGS)
 
-bench: build $(RUNTIMES) ## measure it beside its peers; ARGS="--json" for one JSON object on stdout
+bench: build $(RUNTIMES) ## measure and compare with other libraries; ARGS="--json" prints JSON
 	@node build/tools/bench/main.js $(ARGS)
 
-clean: ## remove what was built, not what was installed
+clean: ## remove build results, not installed packages
 	@rm -rf build dist wasm/module.gen.ts
 
 help: ## list the targets

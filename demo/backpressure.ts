@@ -8,15 +8,15 @@ import { overTcp, overWebSocket, PIECE, Upload } from "./upload.ts";
 const MIB = 1024 * 1024;
 /** What is sent after the peer has begun to read. */
 const REST = 8 * MIB;
-/** If this much goes to a peer that does not read, it reads. */
+/** If a peer accepts this much, it does read. */
 const MOST = 256 * MIB;
-/** If no drain comes for so long, the kernel's buffers are full too. */
+/** If no drain fires for so long, the kernel's buffers are full too. */
 const QUIET_S = 0.25;
 
-/** Node's own program file goes to a peer that reads nothing until it is told to. */
+/** Sends Node's own program file to a peer that does not read until it is ordered to. */
 export async function backpressure(story: Story): Promise<void> {
   const program = readFileSync(process.execPath);
-  /* Where Node is a small program with a large library, it is repeated. */
+  /* If Node is a small program with a large library, the file is repeated. */
   const file = Buffer.alloc(Math.max(program.length, MIB), program);
   const server = await Peer.start("slow-server");
   const [tcpPort = 0, wsPort = 0] = server.ports;
@@ -35,19 +35,19 @@ async function upload(story: Story, server: Peer, job: Upload): Promise<void> {
     const stalled = await job.untilStalled(MOST, QUIET_S);
     const waits = job.wire.buffered();
     const whole = limits().sendBuffer;
-    story.tell(`${name} took ${mib(job.size)}, then said -1: the peer reads nothing`);
-    story.tell(`  ${story.value(gauge(waits, whole))}  ${mib(waits)} of ${mib(whole)} wait here`);
+    story.log(`${name} accepted ${mib(job.size)}, then returned -1: the peer does not read`);
+    story.log(`  ${story.value(gauge(waits, whole))}  ${mib(waits)} of ${mib(whole)} wait here`);
     story.claim(stalled && job.refusedWell, `${name}: -1 queued nothing, and the connection stays open`);
 
     const started = performance.now();
     server.order("read");
     await job.drained(5);
-    story.tell(`the peer begins to read; drain after ${duration(performance.now() - started)}`);
+    story.log(`the peer starts to read; drain after ${duration(performance.now() - started)}`);
     await job.more(REST);
     job.wire.close();
     const report = await server.report();
     const took = duration(performance.now() - started);
-    story.tell(`${mib(REST)} more are sent; all of it has arrived after ${took}`);
+    story.log(`${mib(REST)} more sent; everything has arrived after ${took}`);
     checkArrival(story, report, job);
     const often = `${job.refusals} times -1, ${job.drains} times drain`;
     story.claim(job.refusals === job.drains, `${name}: ${often}, one for each`);

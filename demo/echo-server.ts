@@ -2,7 +2,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { lies, tell } from "./peer-side.ts";
+import { lies, post } from "./peer-side.ts";
 
 const tcp = createServer({ noDelay: true }, (client) => {
   client.on("data", (data) => client.write(lies("tcp") ? spoiled(data) : data));
@@ -15,7 +15,7 @@ udp.on("message", (data, from) => udp.send(lies("udp") ? spoiled(data) : data, f
 udp.bind(0, "127.0.0.1");
 
 await Promise.all([once(tcp, "listening"), once(udp, "listening")]);
-tell({ kind: "ready", ports: [(tcp.address() as AddressInfo).port, udp.address().port] });
+post({ kind: "ready", ports: [(tcp.address() as AddressInfo).port, udp.address().port] });
 
 function spoiled(data: Buffer): Buffer {
   const copy = Buffer.from(data);

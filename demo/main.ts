@@ -14,20 +14,22 @@ import { tls } from "./tls.ts";
 const LIMIT_S = 28;
 
 const chapters = [
-  { name: "stream", title: "A sensor stream that outlives its server", run: stream },
-  { name: "round-trips", title: "TCP and UDP, there and back", run: roundTrips },
-  { name: "tls", title: "TLS, from the first byte and in the middle", run: tls },
+  { name: "stream", title: "A sensor stream that survives the death of its server", run: stream },
+  { name: "round-trips", title: "TCP and UDP round trips", run: roundTrips },
+  { name: "tls", title: "TLS from the first byte, and STARTTLS", run: tls },
   { name: "backpressure", title: "A peer that does not keep up", run: backpressure },
 ];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.find((name) => chapters.every((chapter) => chapter.name !== name));
 if (unknown !== undefined) {
-  console.error(`no chapter "${unknown}"; there are ${chapters.map((chapter) => chapter.name).join(", ")}`);
+  console.error(
+    `demo: unknown chapter "${unknown}"; the chapters are ${chapters.map((chapter) => chapter.name).join(", ")}`,
+  );
   process.exit(2);
 }
 
-/* Whoever reads it has read enough: `make demo | head`. */
+/* The reader has closed the pipe: `make demo | head`. */
 process.stdout.on("error", () => process.exit(1));
 const story = new Story(process.stdout, process.env);
 const overdue = setTimeout(() => {
@@ -47,10 +49,10 @@ for (const { name, title, run } of chapters) {
   try {
     await run(story);
   } catch (error) {
-    story.claim(false, "the chapter ends well", error instanceof Error ? error.message : String(error));
+    story.claim(false, "the chapter ends without an error", error instanceof Error ? error.message : String(error));
   }
 }
 process.exitCode = story.end();
-if (wanted.length === 0) process.stdout.write("A stream as it comes, in your browser: make demo-web\n");
+if (wanted.length === 0) process.stdout.write("To see a live stream in your browser: make demo-web\n");
 /* Nothing is left open, so the process ends by itself; if it does not, that is a failure too. */
 overdue.unref();

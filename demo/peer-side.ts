@@ -1,18 +1,18 @@
 /** What the demo's other processes share. */
-import type { Order, Word } from "./peer.ts";
+import type { Order, PeerMessage } from "./peer.ts";
 
-/** Where a peer can be told to do wrong, so that a test sees the demo notice it: TWINWIRE_DEMO_LIE. */
+/** What a peer can be made to do wrong, so that a test sees the demo notice it: TWINWIRE_DEMO_LIE. */
 export type Lie = "reading" | "tcp" | "udp" | "tls" | "starttls" | "bytes";
 
-/** Whether this process is to tell a lie. */
+/** Whether this process reports something wrong on purpose. */
 export function lies(lie: Lie): boolean {
   const { TWINWIRE_DEMO_LIE } = process.env;
   return TWINWIRE_DEMO_LIE === lie;
 }
 
-/** Tells the demo something, by another way than the wire. */
-export function tell(word: Word): void {
-  process.send?.(word, undefined, undefined, () => {}); // A demo that has gone hears nothing, and that is all right.
+/** Sends a message to the demo over the channel between the processes. */
+export function post(message: PeerMessage): void {
+  process.send?.(message, undefined, undefined, () => {}); // If the demo has ended, no one has to receive it.
 }
 
 /** Listens to what the demo orders. */

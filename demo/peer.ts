@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Diary } from "./diary.ts";
 
-/** What the other processes of the demo tell this one. */
-export type Word =
+/** A message from another process of the demo to this one. */
+export type PeerMessage =
   | { readonly kind: "ready"; readonly ports: readonly number[] }
   | { readonly kind: "sent"; readonly text: string }
   | Report;
@@ -18,13 +18,13 @@ export interface Report {
   readonly sha256: string;
 }
 
-/** What they are told. */
+/** An order from this process to another one. */
 export type Order = "read";
 
 /** A program in a process of its own: the other end of the wire. */
 export class Peer {
-  /** What it has told, by another way than the wire. */
-  readonly told = new Diary<Word>();
+  /** What it has reported over the channel between the processes, not over the network. */
+  readonly messages = new Diary<PeerMessage>();
   readonly #child: ChildProcess;
   readonly #gone: Promise<unknown>;
   #reports = 0;
@@ -32,7 +32,7 @@ export class Peer {
   private constructor(child: ChildProcess) {
     this.#child = child;
     this.#gone = once(child, "close");
-    child.on("message", (word) => this.told.add(word as Word));
+    child.on("message", (message) => this.messages.add(message as PeerMessage));
   }
 
   /** Starts a program of this folder, and waits until it listens. */
@@ -40,7 +40,11 @@ export class Peer {
     const name = import.meta.url.endsWith(".ts") ? `${program}.ts` : `${program}.js`;
     const peer = new Peer(fork(fileURLToPath(new URL(name, import.meta.url)), args, { serialization: "json" }));
     try {
-      await peer.told.until((words) => words.find((word) => word.kind === "ready"), `${program} to listen`, 10);
+      await peer.messages.until(
+        (messages) => messages.find((message) => message.kind === "ready"),
+        `${program} to listen`,
+        10,
+      );
     } catch (error) {
       await peer.kill();
       throw error;
@@ -54,27 +58,28 @@ export class Peer {
 
   /** The ports it listens on. */
   get ports(): readonly number[] {
-    const ready = this.told.entries.find((word) => word.kind === "ready");
+    const ready = this.messages.entries.find((message) => message.kind === "ready");
     return ready?.kind === "ready" ? ready.ports : [];
   }
 
-  /** The texts that it says it has sent, or has heard. */
+  /** The texts that it reports to have sent or received. */
   get sent(): string[] {
-    return this.told.entries.flatMap((word) => (word.kind === "sent" ? [word.text] : []));
+    return this.messages.entries.flatMap((message) => (message.kind === "sent" ? [message.text] : []));
   }
 
   /** The next report of a connection. */
   async report(): Promise<Report> {
     const nth = this.#reports++;
-    const reports = (words: readonly Word[]): Report[] => words.flatMap((word) => (word.kind === "got" ? [word] : []));
-    return this.told.until((words) => reports(words)[nth], "the peer's report", 10);
+    const reports = (messages: readonly PeerMessage[]): Report[] =>
+      messages.flatMap((message) => (message.kind === "got" ? [message] : []));
+    return this.messages.until((messages) => reports(messages)[nth], "the peer's report", 10);
   }
 
   order(order: Order): void {
     this.#child.send(order);
   }
 
-  /** Kills the process, and waits until it is gone and all that it told has come. */
+  /** Kills the process, and waits until it has ended and all its messages have arrived. */
   async kill(): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) process.kill(this.pid, "SIGKILL");
     await this.#gone;

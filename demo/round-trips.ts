@@ -38,7 +38,7 @@ async function overTcp(story: Story, port: number): Promise<void> {
   });
   try {
     await states.until((all) => all.find((it) => it.state === "connected"), "the TCP connection", 5);
-    story.tell(`TCP  ${net.localAddr(sock)} to ${net.remoteAddr(sock)} (localhost)`);
+    story.log(`TCP  ${net.localAddr(sock)} to ${net.remoteAddr(sock)} (localhost)`);
     const times: number[] = [];
     for (let n = 0; n < TRIPS; n++) {
       const started = performance.now();
@@ -46,13 +46,9 @@ async function overTcp(story: Story, port: number): Promise<void> {
       const back = await lines.until((all) => all[n], `line ${n} to come back`, 5);
       times.push(back.at - started);
     }
-    tellTimes(story, "TCP", times);
+    logTimes(story, "TCP", times);
     const wrong = lines.entries.findIndex(({ line }, n) => line !== greeting(n));
-    story.claim(
-      wrong < 0,
-      `TCP: ${TRIPS} lines came back as they went`,
-      `line ${wrong}: ${lines.entries[wrong]?.line}`,
-    );
+    story.claim(wrong < 0, `TCP: ${TRIPS} lines came back unchanged`, `line ${wrong}: ${lines.entries[wrong]?.line}`);
   } finally {
     net.close(sock);
   }
@@ -66,7 +62,7 @@ async function overUdp(story: Story, port: number): Promise<void> {
   const off = NetDatagram.on((packet) => packets.add(packet));
   try {
     if (bound !== 0) throw new Error("NetDatagram was not bound");
-    story.tell(`UDP  ${net.localAddr(sock)} to 127.0.0.1:${port}`);
+    story.log(`UDP  ${net.localAddr(sock)} to 127.0.0.1:${port}`);
     const times: number[] = [];
     for (let n = 0; n < TRIPS; n++) {
       const started = performance.now();
@@ -74,7 +70,7 @@ async function overUdp(story: Story, port: number): Promise<void> {
       const back = await packets.until((all) => all[n], `datagram ${n} to come back`, 5);
       times.push(back.at - started);
     }
-    tellTimes(story, "UDP", times);
+    logTimes(story, "UDP", times);
     const right = (n: number): boolean => {
       const packet = packets.entries[n];
       return packet?.data === greeting(n) && packet.addr === "127.0.0.1" && packet.port === port;
@@ -88,7 +84,7 @@ async function overUdp(story: Story, port: number): Promise<void> {
   }
 }
 
-function tellTimes(story: Story, name: string, times: readonly number[]): void {
+function logTimes(story: Story, name: string, times: readonly number[]): void {
   const range = `${duration(Math.min(...times))} to ${duration(Math.max(...times))}`;
-  story.tell(`${name}  ${story.value(logSparkline(times))}  ${range}, half within ${duration(median(times))}`);
+  story.log(`${name}  ${story.value(logSparkline(times))}  ${range}, half within ${duration(median(times))}`);
 }

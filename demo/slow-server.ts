@@ -1,12 +1,12 @@
 /**
- * TCP and WebSocket in a process of its own: they accept and then read nothing until they are told to. When the client
- * has ended, they tell how many bytes came, in how many messages, and their SHA-256.
+ * TCP and WebSocket in a process of its own: they accept and do not read until they are ordered to. When the client
+ * has ended, they report how many bytes arrived, in how many messages, and their SHA-256.
  */
 import { createHash, type Hash } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { WebSocketServer } from "ws";
-import { lies, onOrder, tell } from "./peer-side.ts";
+import { lies, onOrder, post } from "./peer-side.ts";
 
 const waiting: (() => void)[] = [];
 onOrder(() => {
@@ -25,14 +25,14 @@ class Count {
     this.#hash.update(data);
   }
 
-  tell(): void {
-    tell({ kind: "got", bytes: this.#bytes, pieces: this.#pieces, sha256: this.#hash.digest("hex") });
+  report(): void {
+    post({ kind: "got", bytes: this.#bytes, pieces: this.#pieces, sha256: this.#hash.digest("hex") });
   }
 }
 
 const tcp = createServer({ pauseOnConnect: true }, (client) => {
   const count = new Count();
-  client.on("data", (data) => count.add(data)).on("end", () => count.tell());
+  client.on("data", (data) => count.add(data)).on("end", () => count.report());
   client.pause();
   waiting.push(() => client.resume());
 });
@@ -41,10 +41,10 @@ tcp.listen(0, "127.0.0.1");
 const ws = new WebSocketServer({ host: "127.0.0.1", port: 0 });
 ws.on("connection", (client) => {
   const count = new Count();
-  client.on("message", (data: Buffer) => count.add(data)).on("close", () => count.tell());
+  client.on("message", (data: Buffer) => count.add(data)).on("close", () => count.report());
   client.pause();
   waiting.push(() => client.resume());
 });
 
 await Promise.all([once(tcp, "listening"), once(ws, "listening")]);
-tell({ kind: "ready", ports: [(tcp.address() as AddressInfo).port, (ws.address() as AddressInfo).port] });
+post({ kind: "ready", ports: [(tcp.address() as AddressInfo).port, (ws.address() as AddressInfo).port] });

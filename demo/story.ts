@@ -1,6 +1,6 @@
 /**
- * Tells what happens as a person would read it: chapters, lines with the time since the start, and claims, each of them
- * checked. On a terminal the line that is under way is written over until it is final.
+ * Prints what happens for people to read: chapters, lines with the time since the start, and claims, each of them
+ * checked. On a terminal the current line is overwritten until it is final.
  */
 export class Story {
   readonly #out: NodeJS.WriteStream;
@@ -34,7 +34,7 @@ export class Story {
   }
 
   /** Something that happened. */
-  tell(text: string): void {
+  log(text: string): void {
     this.#write(`${this.#stamped(text)}\n`);
   }
 

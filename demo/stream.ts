@@ -23,7 +23,7 @@ export async function stream(story: Story): Promise<void> {
   let server = await Peer.start("sensor-server");
   const port = server.ports[0] ?? 0;
   const diary = new Diary<Happening>();
-  story.tell(`process ${server.pid} serves ws://127.0.0.1:${port}/sensors`);
+  story.log(`process ${server.pid} serves ws://127.0.0.1:${port}/sensors`);
 
   const conn = ws.open(`ws://127.0.0.1:${port}/sensors`);
   ws.setAutoReconnect(conn, true);
@@ -35,25 +35,25 @@ export async function stream(story: Story): Promise<void> {
 
   try {
     await happened(diary, "connected", 1);
-    story.tell(`connected; handle ${conn}`);
+    story.log(`connected; handle ${conn}`);
     const first = await watch(story, diary, 0);
     await server.kill();
-    story.tell(`process ${server.pid} is killed`);
+    story.log(`process ${server.pid} is killed`);
     if (!checkReadings(story, first, server)) return;
 
     const lost = await happened(diary, "lost", 1);
-    story.tell(`disconnected, close code ${lost.code}; ${next(lost)}`);
+    story.log(`disconnected, close code ${lost.code}; ${next(lost)}`);
     const attempts: Attempt[] = [lost];
     for (let attempt = 1; attempt < SCHEDULE.length; attempt++) {
-      /* The first error tells of the connection that was lost. */
+      /* The first error belongs to the connection that was lost. */
       const failed = await waiting(story, happened(diary, "failed", attempt + 1), attempts);
       attempts.push(failed);
-      story.tell(`${failed.code}, as nobody listens; ${next(failed)}`);
+      story.log(`${failed.code}, as no server listens; ${next(failed)}`);
     }
     server = await Peer.start("sensor-server", `${port}`);
-    story.tell(`process ${server.pid} serves the same port again`);
+    story.log(`process ${server.pid} serves the same port again`);
     const again = await waiting(story, happened(diary, "connected", 2), attempts);
-    story.tell(`connected again; the handle is still ${conn}`);
+    story.log(`connected again; the handle is still ${conn}`);
     checkSchedule(story, attempts, again.at);
 
     const second = await watch(story, diary, first.length);
@@ -99,7 +99,7 @@ async function watch(story: Story, diary: Diary<Happening>, skip: number): Promi
   const values = texts.map(cpu);
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const range = least === most ? `${most} %` : `${least} to ${most} %`;
-  story.tell(`CPU ${story.value(sparkline(values))}  ${range}, ${texts.length} readings`);
+  story.log(`CPU ${story.value(sparkline(values))}  ${range}, ${texts.length} readings`);
   return texts;
 }
 
@@ -108,11 +108,11 @@ function cpu(text: string): number {
   return typeof reading === "object" && reading !== null && "cpu" in reading ? Number(reading.cpu) : Number.NaN;
 }
 
-/** Every reading must be the one that the server says it sent, in order. What it sent while it died may be missing. */
+/** Every reading must be the one that the server reports to have sent, in order. What it sent while it died may be missing. */
 function checkReadings(story: Story, got: readonly string[], server: Peer): boolean {
   const wrong = got.findIndex((text, index) => text !== server.sent[index]);
   const found = `reading ${wrong + 1} is ${got[wrong]}, and the server sent ${server.sent[wrong]}`;
-  return story.claim(wrong < 0, `${got.length} readings, each as the server measured it, none missing`, found);
+  return story.claim(wrong < 0, `${got.length} readings, each as the server sent it, none missing`, found);
 }
 
 /** Shows how long it still is until the next attempt. */
@@ -136,9 +136,9 @@ function checkSchedule(story: Story, attempts: readonly Attempt[], connectedAt: 
     const wanted = (SCHEDULE[index] ?? 0) * 1000;
     return attempts[index]?.retryMs === wanted && ms > wanted - EARLY && ms < wanted + LATE;
   });
-  const said = waits.map((ms) => (ms / 1000).toFixed(2)).join(", ");
+  const apart = waits.map((ms) => (ms / 1000).toFixed(2)).join(", ");
   story.claim(
     right && waits.length === SCHEDULE.length,
-    `attempts ${said} s apart: the schedule [${SCHEDULE.join(", ")}]`,
+    `attempts ${apart} s apart: the schedule [${SCHEDULE.join(", ")}]`,
   );
 }

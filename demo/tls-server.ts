@@ -1,14 +1,14 @@
 /**
- * TLS in a process of its own, by plain node:tls. At the first port everything is protected, and sent back. At the second
- * a line is answered in the clear; after the line STARTTLS the same connection goes on protected. What came protected it
- * tells the demo by another way.
+ * A TLS server in a process of its own, with plain node:tls. The first port echoes by TLS. The second port answers lines in
+ * plain text; after the line STARTTLS, the same connection continues with TLS. It reports each line that arrives by TLS to
+ * the demo over the channel between the processes.
  */
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { createSecureContext, createServer as createTlsServer, TLSSocket } from "node:tls";
 import { CERTIFICATE, KEY } from "./certificates.ts";
-import { lies, tell } from "./peer-side.ts";
+import { lies, post } from "./peer-side.ts";
 
 const identity = { cert: CERTIFICATE, key: KEY };
 
@@ -37,7 +37,7 @@ function goOn(client: Socket | TLSSocket): void {
   client.on("error", () => client.destroy());
   createInterface({ input: client }).on("line", (line) => {
     const protocol = client instanceof TLSSocket ? client.getProtocol() : null;
-    tell({ kind: "sent", text: `${protocol ?? "in the clear"}: ${line}` });
+    post({ kind: "sent", text: `${protocol ?? "plain text"}: ${line}` });
     client.write("250 so it is\r\n");
   });
 }
@@ -45,4 +45,4 @@ function goOn(client: Socket | TLSSocket): void {
 echo.listen(0, "127.0.0.1");
 mail.listen(0, "127.0.0.1");
 await Promise.all([once(echo, "listening"), once(mail, "listening")]);
-tell({ kind: "ready", ports: [(echo.address() as AddressInfo).port, (mail.address() as AddressInfo).port] });
+post({ kind: "ready", ports: [(echo.address() as AddressInfo).port, (mail.address() as AddressInfo).port] });

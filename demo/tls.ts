@@ -30,9 +30,9 @@ async function echo(story: Story, port: number): Promise<void> {
     await conn.writeAll(TEXT); // waits until the connection is open, as every method does
     const back = String(await conn.readExact(Buffer.byteLength(TEXT)));
     const { protocol = "no TLS", cipher = "", authorized = false } = conn.tlsInfo ?? {};
-    story.tell(`TLS  localhost:${port}, ${story.value(protocol)} with ${cipher}`);
-    story.tell(`     open, verified, there and back in ${duration(performance.now() - started)}`);
-    story.claim(back === TEXT, `TLS: "${TEXT}" came back as it went`, back);
+    story.log(`TLS  localhost:${port}, ${story.value(protocol)} with ${cipher}`);
+    story.log(`     open, verified and echoed in ${duration(performance.now() - started)}`);
+    story.claim(back === TEXT, `TLS: "${TEXT}" came back unchanged`, back);
     story.claim(authorized && conn.isTLS(), "TLS: the certificate is the demo authority's, for localhost");
   } finally {
     conn.close();
@@ -45,7 +45,7 @@ async function wrongName(story: Story, port: number): Promise<void> {
   const conn = new TlsConnection("127.0.0.1", port, { tls: { ca: AUTHORITY } });
   try {
     const code = await codeOf(conn.opened);
-    story.tell(`     127.0.0.1:${port}, the same server: ${code}`);
+    story.log(`     127.0.0.1:${port}, the same server: ${code}`);
     story.claim(code === "ERR_TLS_NAME", "TLS: a certificate for another name is refused", code);
   } finally {
     conn.close();
@@ -59,7 +59,7 @@ async function startTls(story: Story, port: number, server: Peer): Promise<void>
     const greeting = await line(conn);
     const { handle } = conn;
     const clear = !conn.isTLS();
-    story.tell(`TCP  localhost:${port} says in the clear: ${greeting}`);
+    story.log(`TCP  localhost:${port} says in plain text: ${greeting}`);
     await conn.writeAll("STARTTLS\r\n");
     await line(conn);
     const code = await codeOf(conn.upgradeToTLS("localhost", { ca: AUTHORITY }));
@@ -68,10 +68,10 @@ async function startTls(story: Story, port: number, server: Peer): Promise<void>
     if (!changed) return;
     await conn.writeAll(`${SECRET}\r\n`);
     await line(conn);
-    await server.told.until(() => server.sent[0], "the server to say what it heard", 5);
+    await server.messages.until(() => server.sent[0], "the report of the server", 5);
     const heard = server.sent[0] ?? "nothing";
-    story.tell(`     the server heard by ${heard}`);
-    story.claim(heard === `${conn.tlsInfo?.protocol}: ${SECRET}`, "STARTTLS: what followed arrived protected", heard);
+    story.log(`     the server received by ${heard}`);
+    story.claim(heard === `${conn.tlsInfo?.protocol}: ${SECRET}`, "STARTTLS: the data after it arrived by TLS", heard);
   } finally {
     conn.close();
   }

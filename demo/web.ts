@@ -11,7 +11,7 @@ import { Station } from "./web/station.ts";
 const [portText = "0", host = "127.0.0.1"] = process.argv.slice(2);
 const port = Number(portText);
 if (!Number.isInteger(port) || port < 0 || port > 65535) {
-  console.error(`a port is a number from 0 to 65535, not "${portText}"`);
+  console.error(`demo-web: invalid port "${portText}"; use a number from 0 to 65535`);
   process.exit(2);
 }
 
@@ -19,18 +19,18 @@ if (!Number.isInteger(port) || port < 0 || port > 65535) {
 limits({ sendBuffer: 1024 * 1024, closeTimeoutMs: 2000 });
 
 const story = new Story(process.stdout, process.env);
-const station = new Station(host, port, (text) => story.tell(text));
+const station = new Station(host, port, (text) => story.log(text));
 try {
   story.title("twinwire", `a sensor stream, live at ${await station.open()}`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exit(1);
 }
-story.tell("Ctrl-C ends it");
+story.log("stop with Ctrl-C");
 
 const end = async (): Promise<void> => {
   const pages = await station.close();
-  story.tell(`ended; said goodbye to ${pages} ${pages === 1 ? "page" : "pages"}`);
+  story.log(`stopped; closed the connections of ${pages} ${pages === 1 ? "page" : "pages"}`);
 };
 /* Once: a second one ends the process at once. */
 process.once("SIGINT", end);

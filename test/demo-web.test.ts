@@ -96,7 +96,7 @@ async function picture(page: Page, name: string): Promise<void> {
 }
 
 describeWith(chromiumTool, "the page in Chromium", (executablePath) => {
-  test("plots the stream; each button does what it says; a lost connection comes back", async () => {
+  test("plots the stream; each button has its effect; a lost connection is opened again", async () => {
     const { child, url } = await serve();
     const browser = await chromium.launch({ executablePath, args: [...chromiumFlags], timeout: 15_000 });
     atEnd(() => browser.close());
@@ -169,10 +169,10 @@ describeWith(chromiumTool, "the page in Chromium", (executablePath) => {
 
     child.process.kill("SIGINT");
     expect(await within(child.ended, "its end")).toBe(0);
-    expect(child.lines.all.at(-1)).toMatch(/ended; said goodbye to 2 pages$/);
+    expect(child.lines.all.at(-1)).toMatch(/stopped; closed the connections of 2 pages$/);
     await shows(desk, "log", (text) => text.includes("lost: 1001, the demo has ended"), "a goodbye");
     expect(child.errors.all).toEqual([]);
-    /* Browsers tell refused connections on the console, which is no fault of the page. */
+    /* Browsers log refused connections to the console, which is no fault of the page. */
     expect(faults).toEqual([]);
   }, 40_000);
 });
@@ -218,13 +218,13 @@ test("ends on Ctrl-C although a client does not answer", async () => {
   child.process.kill("SIGINT");
   expect(await within(child.ended, "its end")).toBe(0);
   expect(performance.now() - start).toBeLessThan(4_000);
-  expect(child.lines.all.at(-1)).toMatch(/said goodbye to 1 page$/);
+  expect(child.lines.all.at(-1)).toMatch(/closed the connections of 1 page$/);
 }, 20_000);
 
-test("says what is wrong with its port", async () => {
+test("rejects an invalid port with a message", async () => {
   const bad = startChild(process.execPath, [program, "80a"], { NODE_OPTIONS: "" });
   expect(await within(bad.ended, "its end")).toBe(2);
-  expect(bad.errors.all.join("\n")).toContain("a port is a number from 0 to 65535");
+  expect(bad.errors.all.join("\n")).toContain("use a number from 0 to 65535");
   const { port } = await tcpPeer((socket) => socket.destroy());
   const taken = startChild(process.execPath, [program, `${port}`], { NODE_OPTIONS: "" });
   expect(await within(taken.ended, "its end")).toBe(1);

@@ -43,7 +43,7 @@ function run(chapters: string[] = [], env: Record<string, string> = {}): Promise
   });
 }
 
-/** Whether somebody listens at a port of this machine. */
+/** Whether a server listens on a port of this machine. */
 function isServed(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
@@ -56,7 +56,7 @@ beforeAll(() => {
   if (!existsSync(program)) throw new Error("the demo is not built: run make");
 });
 
-test("tells the whole story in order, in time, and every claim holds", async () => {
+test("prints all chapters in order and in time, and every claim holds", async () => {
   const { code, out, err, seconds } = await run();
   const story = [
     /^twinwire on (Node|Bun|Deno) \d/,
@@ -65,34 +65,34 @@ test("tells the whole story in order, in time, and every claim holds", async () 
     /connected; handle (\d+)$/m,
     /CPU [▁▂▃▄▅▆▇█]{20,} .* readings$/m,
     /is killed$/m,
-    /✓ \d+ readings, each as the server measured it, none missing$/m,
+    /✓ \d+ readings, each as the server sent it, none missing$/m,
     /disconnected, close code 1006; next attempt in 1 s$/m,
-    /ERR_REFUSED, as nobody listens; next attempt in 2 s$/m,
-    /ERR_REFUSED, as nobody listens; next attempt in 5 s$/m,
+    /ERR_REFUSED, as no server listens; next attempt in 2 s$/m,
+    /ERR_REFUSED, as no server listens; next attempt in 5 s$/m,
     /serves the same port again$/m,
     /connected again; the handle is still \d+$/m,
     /✓ attempts .* the schedule \[1, 2, 5\]$/m,
-    /✓ \d+ readings, each as the server measured it, none missing$/m,
+    /✓ \d+ readings, each as the server sent it, none missing$/m,
     /^2\. TCP and UDP/m,
-    /✓ TCP: \d+ lines came back as they went$/m,
+    /✓ TCP: \d+ lines came back unchanged$/m,
     /✓ UDP: \d+ datagrams came back/m,
-    /^3\. TLS, from the first byte/m,
+    /^3\. TLS from the first byte/m,
     /TLS {2}localhost:\d+, TLSv1\.\d with \w+$/m,
-    /✓ TLS: .* came back as it went$/m,
+    /✓ TLS: .* came back unchanged$/m,
     /✓ TLS: the certificate is the demo authority's, for localhost$/m,
     /127\.0\.0\.1:\d+, the same server: ERR_TLS_NAME$/m,
     /✓ TLS: a certificate for another name is refused$/m,
     /✓ STARTTLS: isTLS\(\) was false, is true; the handle is the same$/m,
-    /✓ STARTTLS: what followed arrived protected$/m,
+    /✓ STARTTLS: the data after it arrived by TLS$/m,
     /^4\. A peer that does not keep up$/m,
-    /net\.send took .* then said -1/m,
+    /net\.send accepted .* then returned -1/m,
     /✓ net\.send: -1 queued nothing/m,
-    /the peer begins to read; drain after/m,
+    /the peer starts to read; drain after/m,
     /✓ the peer has all [\d,]+ bytes, SHA-256 equal$/m,
     /✓ net\.send: \d+ times -1/m,
-    /ws\.send took .* then said -1/m,
+    /ws\.send accepted .* then returned -1/m,
     /✓ ws\.send: -1 queued nothing/m,
-    /the peer begins to read; drain after/m,
+    /the peer starts to read; drain after/m,
     /✓ the peer has all [\d,]+ bytes in \d+ messages, SHA-256 equal$/m,
     /✓ ws\.send: \d+ times -1/m,
     /^16 of 16 claims hold\. /m,
@@ -116,7 +116,7 @@ test.each([
   ["reading", "stream", /✗ 20 readings, .*: reading 5 is /],
   ["tcp", "round-trips", /✗ TCP: /],
   ["udp", "round-trips", /✗ UDP: /],
-  ["tls", "tls", /✗ TLS: .* came back as it went: /],
+  ["tls", "tls", /✗ TLS: .* came back unchanged: /],
   ["starttls", "tls", /✗ STARTTLS: isTLS.*: ERR_TLS$/m],
   ["bytes", "backpressure", /✗ the peer has all \S+ bytes, .*✗ the peer has all \S+ bytes in /s],
 ])(
@@ -132,7 +132,7 @@ test.each([
 
 test("knows its chapters", async () => {
   const { code, err } = await run(["tables"]);
-  expect(err).toContain('no chapter "tables"; there are stream, round-trips, tls, backpressure');
+  expect(err).toContain('demo: unknown chapter "tables"; the chapters are stream, round-trips, tls, backpressure');
   expect(code).toBe(2);
 }, 45_000);
 
@@ -159,7 +159,7 @@ test("leaves no process behind when it is killed", async () => {
 }, 45_000);
 
 describe("on a terminal", () => {
-  function told(env: NodeJS.ProcessEnv): string {
+  function printed(env: NodeJS.ProcessEnv): string {
     let all = "";
     const write = (text: string): boolean => {
       all += text;
@@ -169,14 +169,14 @@ describe("on a terminal", () => {
     const story = new Story(out as unknown as NodeJS.WriteStream, env);
     story.title("title", "remark");
     story.show("under way, and far too long for one line of this terminal");
-    story.tell(`it is ${story.value("done")}`);
+    story.log(`it is ${story.value("done")}`);
     story.claim(true, "claim");
     story.end();
     return all.replaceAll("\x1b", "ESC");
   }
 
   test("paints, and writes over the line that is under way", () => {
-    const text = told({ TERM: "xterm" });
+    const text = printed({ TERM: "xterm" });
     expect(text).toContain("ESC[1mtitleESC[0m");
     expect(text).toContain("ESC[36mdoneESC[0m");
     expect(text).toMatch(/under way, and far too lonESC\[0m\rESC\[K/);
@@ -184,12 +184,12 @@ describe("on a terminal", () => {
   });
 
   test("paints nothing where NO_COLOR is set", () => {
-    expect(told({ TERM: "xterm", NO_COLOR: "1" })).not.toMatch(/ESC\[\d+m/);
-    expect(told({ TERM: "xterm", NO_COLOR: "" })).toMatch(/ESC\[\d+m/);
+    expect(printed({ TERM: "xterm", NO_COLOR: "1" })).not.toMatch(/ESC\[\d+m/);
+    expect(printed({ TERM: "xterm", NO_COLOR: "" })).toMatch(/ESC\[\d+m/);
   });
 
   test("writes nothing over on a dumb terminal", () => {
-    expect(told({ TERM: "dumb" })).not.toContain("ESC");
-    expect(told({ TERM: "dumb" })).not.toContain("under way");
+    expect(printed({ TERM: "dumb" })).not.toContain("ESC");
+    expect(printed({ TERM: "dumb" })).not.toContain("under way");
   });
 });

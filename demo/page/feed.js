@@ -1,11 +1,11 @@
 /**
  * The page's end of the wire, in a thread of its own: the browser's WebSocket, and what makes it come back.
  *
- * It posts { kind: "state", state, ... }, and each message of the server as it is, without ballast. It is told what to send;
+ * It posts { kind: "state", state, ... }, and each message of the server as it is, without ballast. It receives what to send;
  * { kind: "stall" } it obeys itself: it sleeps, reads nothing, and the wire fills up.
  */
 
-/** Seconds from a loss to the next attempt; the last one repeats. Begun anew once a connection is open. */
+/** Seconds from a loss to the next attempt; the last one repeats. It restarts once a connection is open. */
 const SCHEDULE = [0.5, 1, 2, 5];
 const PING_MS = 1000;
 /** Without a word from the server for so long, the connection is dead. */
@@ -16,7 +16,7 @@ const url = new URL("sensors", self.location.href.replace(/^http/, "ws"));
 let socket;
 let attempt = 0;
 let opened = 0;
-let heardAt = 0;
+let receivedAt = 0;
 
 function connect() {
   self.postMessage({ kind: "state", state: "connecting", attempt });
@@ -24,14 +24,14 @@ function connect() {
   socket.onopen = () => {
     attempt = 0;
     opened++;
-    heardAt = performance.now();
+    receivedAt = performance.now();
     self.postMessage({ kind: "state", state: "open", opened });
     send({ kind: "ping", at: performance.now() });
   };
   socket.onmessage = ({ data }) => {
-    heardAt = performance.now();
+    receivedAt = performance.now();
     const message = JSON.parse(data);
-    if (message.kind === "pong") message.trip = heardAt - message.at;
+    if (message.kind === "pong") message.trip = receivedAt - message.at;
     delete message.ballast;
     self.postMessage(message);
   };
@@ -54,7 +54,7 @@ function send(order) {
 
 setInterval(() => {
   if (socket.readyState !== WebSocket.OPEN) return;
-  if (performance.now() - heardAt < SILENCE_MS) return send({ kind: "ping", at: performance.now() });
+  if (performance.now() - receivedAt < SILENCE_MS) return send({ kind: "ping", at: performance.now() });
   socket.close();
   lost(1006, "the server is silent");
 }, PING_MS);
@@ -63,7 +63,7 @@ self.onmessage = ({ data: order }) => {
   send(order);
   if (order.kind !== "stall") return;
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STALL_MS);
-  heardAt = performance.now();
+  receivedAt = performance.now();
 };
 
 self.postMessage({ kind: "schedule", schedule: SCHEDULE });

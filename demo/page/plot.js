@@ -22,7 +22,7 @@ function axis(scale, name, splits, unit) {
   };
 }
 
-/** The time does not wander below the curves: it is told as seconds before now. */
+/** The time axis does not move with the curves: it is labelled in seconds before now. */
 const timeAxis = {
   size: 32,
   stroke: colour("--soft"),
@@ -94,7 +94,7 @@ export class Plot {
     return missed;
   }
 
-  /** What does not come from now on is not missed: nobody wanted it. */
+  /** Readings that do not arrive from now on do not count as missed: they were not requested. */
   leaveOut() {
     this.#lastN = 0;
     this.#push((this.#data[0].at(-1) ?? 0) + 0.001, null, null);
@@ -113,7 +113,7 @@ export class Plot {
   }
 
   #draw() {
-    /* What came is drawn; and where nothing comes, the curves still wander off with the time. */
+    /* Draws the new readings; without new ones, the curves still move with the time. */
     this.#chart.setData(this.#data);
     if (!this.#changed) return;
     this.#changed = false;

@@ -43,6 +43,6 @@ export function site({ method, path }: IncomingRequest): HttpReply {
   if (method !== "GET" && method !== "HEAD")
     return { status: 405, headers: { allow: "GET, HEAD" }, body: "read only\n" };
   const file = files.get(path);
-  if (file === undefined) return { status: 404, headers: { "content-type": "text/plain" }, body: "nothing is here\n" };
+  if (file === undefined) return { status: 404, headers: { "content-type": "text/plain" }, body: "not found\n" };
   return { headers: { "content-type": TYPES[extname(file)], ...HEADERS }, body: readFileSync(file) };
 }

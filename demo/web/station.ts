@@ -3,7 +3,7 @@ import { type Order, readOrder } from "./order.ts";
 import { type Reading, Sensor } from "./sensor.ts";
 import { site } from "./site.ts";
 
-/** How long nobody is let in after all were dropped: long enough that a page has to try several times. */
+/** How long new connections are refused after all were dropped: long enough that a page has to try several times. */
 const SHUT_MS = 3000;
 /** While a page stalls for 3 s, readings carry ballast, so that the buffers of the system between us fill. */
 const BALLAST_MS = 3500;
@@ -22,10 +22,10 @@ interface Page {
   paused: boolean;
 }
 
-/** Measures, and tells it to every page: the page itself by HTTP, the readings by WebSocket, both at one port. */
+/** Measures, and sends the readings to every page: the page itself by HTTP, the readings by WebSocket, both on one port. */
 export class Station {
   readonly #server: WebSocketServer;
-  readonly #tell: (text: string) => void;
+  readonly #log: (text: string) => void;
   readonly #pages = new Map<ServerSocket, Page>();
   readonly #sensor = new Sensor((reading) => this.#publish(reading));
   #status: NodeJS.Timeout | undefined;
@@ -33,8 +33,8 @@ export class Station {
   #shutUntil = 0;
   #ballastUntil = 0;
 
-  constructor(host: string, port: number, tell: (text: string) => void) {
-    this.#tell = tell;
+  constructor(host: string, port: number, log: (text: string) => void) {
+    this.#log = log;
     this.#server = new WebSocketServer(host, port, {
       path: "/sensors",
       /* Pages of other sites may not listen in. */
@@ -52,11 +52,11 @@ export class Station {
   async open(): Promise<string> {
     await this.#server.opened;
     this.#sensor.start();
-    this.#status = setInterval(() => this.#tellStatus(), STATUS_MS);
+    this.#status = setInterval(() => this.#sendStatus(), STATUS_MS);
     return `http://${this.#server.addr()}/`;
   }
 
-  /** Says goodbye to every page, and ends. Returns how many there were. */
+  /** Closes the connection of every page, and stops. Returns how many there were. */
   async close(): Promise<number> {
     const pages = this.#pages.size;
     this.#sensor.stop();
@@ -68,18 +68,18 @@ export class Station {
   #admit(): true | HttpReply {
     const wait = this.#shutUntil - Date.now();
     if (wait <= 0) return true;
-    return { status: 503, headers: { "retry-after": Math.ceil(wait / 1000) }, body: "not now\n" };
+    return { status: 503, headers: { "retry-after": Math.ceil(wait / 1000) }, body: "unavailable\n" };
   }
 
   #join(socket: ServerSocket): void {
     const page: Page = { id: ++this.#count, sent: 0, skipped: 0, slow: false, paused: false };
     this.#pages.set(socket, page);
-    this.#tell(`page ${page.id} watches, from ${socket.remoteAddr()}`);
+    this.#log(`page ${page.id} connected from ${socket.remoteAddr()}`);
     socket.send(JSON.stringify({ kind: "hello", id: page.id }));
-    this.#tellStatus();
+    this.#sendStatus();
     socket.closed.then(({ code }) => {
       this.#pages.delete(socket);
-      this.#tell(`page ${page.id} has gone, code ${code}; ${page.sent} readings sent, ${page.skipped} skipped`);
+      this.#log(`page ${page.id} disconnected, code ${code}; ${page.sent} readings sent, ${page.skipped} skipped`);
     });
   }
 
@@ -96,13 +96,13 @@ export class Station {
       const slow = skipped.has(socket);
       if (slow) page.skipped++;
       else page.sent++;
-      if (slow && !page.slow) this.#tell(`page ${page.id} does not keep up: it is skipped`);
-      if (!slow && page.slow) this.#tell(`page ${page.id} keeps up again; ${page.skipped} readings were skipped`);
+      if (slow && !page.slow) this.#log(`page ${page.id} does not keep up and is skipped`);
+      if (!slow && page.slow) this.#log(`page ${page.id} keeps up again; ${page.skipped} readings were skipped`);
       page.slow = slow;
     }
   }
 
-  #tellStatus(): void {
+  #sendStatus(): void {
     const pages = [...this.#pages].map(([{ bufferedAmount }, page]) => ({ ...page, waiting: bufferedAmount }));
     this.#server.broadcast(JSON.stringify({ kind: "status", rate: this.#sensor.rate, pages }), { slow: "skip" });
   }
@@ -116,25 +116,25 @@ export class Station {
         return;
       case "rate":
         this.#sensor.rate = order.rate;
-        this.#tell(`page ${page.id} asks for ${order.rate} readings a second`);
+        this.#log(`page ${page.id} requests ${order.rate} readings per second`);
         break;
       case "pause":
         page.paused = order.on;
-        this.#tell(`page ${page.id} ${order.on ? "pauses" : "goes on"}`);
+        this.#log(`page ${page.id} ${order.on ? "pauses" : "continues"}`);
         break;
       case "stall":
         this.#ballastUntil = Date.now() + BALLAST_MS;
-        this.#tell(`page ${page.id} reads nothing for 3 s; readings carry ballast meanwhile`);
+        this.#log(`page ${page.id} reads nothing for 3 s; readings carry ballast meanwhile`);
         break;
       case "drop":
         this.#shutUntil = Date.now() + SHUT_MS;
-        this.#tell(`${this.#pages.size} connections are dropped, and refused for ${SHUT_MS / 1000} s`);
+        this.#log(`${this.#pages.size} connections are dropped, and new ones refused for ${SHUT_MS / 1000} s`);
         for (const each of this.#pages.keys()) each.terminate();
         return;
       default:
         socket.close(NOT_UNDERSTOOD, "that is no order");
         return;
     }
-    this.#tellStatus();
+    this.#sendStatus();
   }
 }
