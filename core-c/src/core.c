@@ -135,61 +135,69 @@ static void drop_socket(tw_core *core, tw_slot *slot, int32_t error, uint32_t st
   socket_gone(core, slot, error, step);
 }
 
-static bool securing(const tw_slot *slot) { return (slot->flags & TW_SLOT_SECURING) != 0; }
+/* ---- Phases -------------------------------------------------------------------------------------------------- */
 
-/* The socket is connected and TLS is to come before the protocol. */
+static void begin_tunnel(tw_core *core, tw_slot *slot) {
+  slot->phase = TW_PHASE_TUNNEL;
+  twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
+  slot->tunnel(core, slot);
+}
+
 static void begin_tls(tw_core *core, tw_slot *slot) {
   twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
   char name[TW_MAX_HOST];
   if (slot->tunnel != NULL) /* empty would be the name of the proxy */
     twc_chain_copy(&core->text_pool, &slot->proxy, slot->proxy_host_size, name, slot->proxy_target_size);
   int32_t error = twc_socket_start_tls(core, slot, name, slot->proxy_target_size);
-  if (error == 0)
-    return; /* twc_secured or twc_closed follows */
-  drop_socket(core, slot, error, TW_STEP_TLS);
+  if (error != 0)
+    drop_socket(core, slot, error, TW_STEP_TLS);
 }
 
-/* Connected to the target, if through a tunnel. */
-static void reached(tw_core *core, tw_slot *slot) {
-  if ((slot->flags & TW_SLOT_TLS) == 0 || slot->kind == TW_KIND_LISTENER)
-    slot->protocol->connected(core, slot);
-  else if ((slot->flags & (TW_SLOT_SECURING | TW_SLOT_SECURED)) == 0)
-    begin_tls(core, slot);
-}
-
-void twc_socket_tunneled(tw_core *core, tw_slot *slot) {
-  if ((slot->flags & TW_SLOT_TLS) != 0 && slot->tx.size > 0) {
-    slot->flags |= TW_SLOT_TUNNELED; /* TLS begins once the request is written: tell_flushed */
+void twc_advance(tw_core *core, tw_slot *slot) {
+  if (slot->phase == TW_PHASE_CONNECT && slot->tunnel != NULL) {
+    begin_tunnel(core, slot);
     return;
   }
-  twc_reader_end(core, slot);
-  slot->flags = (slot->flags & ~(uint32_t)TW_SLOT_TUNNELING) | TW_SLOT_TUNNELED;
-  reached(core, slot);
+  const bool tls = slot->phase < TW_PHASE_TLS && (slot->flags & TW_SLOT_TLS) != 0 && slot->kind != TW_KIND_LISTENER;
+  if (tls && slot->tx.size > 0) {
+    slot->phase = TW_PHASE_TUNNELED; /* until it is written: report_flushed */
+    return;
+  }
+  if (slot->phase != TW_PHASE_TLS)
+    twc_reader_end(core, slot); /* the tunnel's */
+  if (tls) {
+    begin_tls(core, slot); /* twc_secured or twc_closed follows */
+  } else if (slot->state == TW_STATE_CONNECTING) {
+    slot->phase = TW_PHASE_HANDSHAKE;
+    slot->protocol->connected(core, slot);
+  } else {
+    slot->phase = TW_PHASE_OPEN;
+  }
 }
+
+static const uint8_t steps[] = {
+    [TW_PHASE_CONNECT] = TW_STEP_CONNECT, [TW_PHASE_TUNNEL] = TW_STEP_PROXY,        [TW_PHASE_TUNNELED] = TW_STEP_PROXY,
+    [TW_PHASE_TLS] = TW_STEP_TLS,         [TW_PHASE_HANDSHAKE] = TW_STEP_HANDSHAKE, [TW_PHASE_OPEN] = TW_STEP_CLOSE,
+};
+
+uint32_t twc_connect_step(const tw_slot *slot) { return steps[slot->phase]; }
 
 uint32_t twc_connected(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
-  if (slot != NULL && slot->state == TW_STATE_CONNECTING) {
-    if (slot->tunnel == NULL) {
-      reached(core, slot);
-    } else if ((slot->flags & (TW_SLOT_TUNNELING | TW_SLOT_TUNNELED)) == 0) {
-      slot->flags |= TW_SLOT_TUNNELING;
-      twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
-      slot->tunnel(core, slot);
-    }
-  }
+  if (slot != NULL && slot->state == TW_STATE_CONNECTING && slot->phase == TW_PHASE_CONNECT)
+    twc_advance(core, slot);
   return make_records(core);
 }
 
 uint32_t twc_secured(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
-  if (slot != NULL && securing(slot)) {
-    slot->flags = (slot->flags & ~(uint32_t)TW_SLOT_SECURING) | TW_SLOT_SECURED;
-    if (slot->state == TW_STATE_CONNECTING) {
-      slot->protocol->connected(core, slot);
-    } else if (slot->state == TW_STATE_OPEN) {
+  if (slot != NULL && slot->phase == TW_PHASE_TLS) {
+    bool upgraded = slot->state == TW_STATE_OPEN; /* in place */
+    slot->flags |= TW_SLOT_SECURED;
+    twc_advance(core, slot);
+    if (upgraded) {
       twc_timer_disarm(core, slot);
       twc_socket_update_reading(core, slot);
       twc_event_raise(core, slot, TW_RAISED_SECURED);
@@ -197,6 +205,8 @@ uint32_t twc_secured(tw_core *core, int32_t handle) {
   }
   return make_records(core);
 }
+
+/* ---- Deliveries of bytes and ends ----------------------------------------------------------------------------- */
 
 static uint32_t take_in(tw_core *core, int32_t handle, uint32_t size, bool again) {
   begin_records(core);
@@ -215,7 +225,7 @@ uint32_t twc_ended(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
   bool again = slot != NULL && (slot->flags & TW_SLOT_ENDED) != 0;
-  if (slot != NULL && (slot->flags & (TW_SLOT_SECURING | TW_SLOT_TUNNELING)) != 0) {
+  if (slot != NULL && slot->phase >= TW_PHASE_TUNNEL && slot->phase <= TW_PHASE_TLS) {
     drop_socket(core, slot, TW_ERR_ENDED, TW_STEP_TLS); /* half a handshake leads nowhere */
   } else if (slot != NULL) {
     slot->flags |= TW_SLOT_ENDED;
@@ -228,14 +238,14 @@ uint32_t twc_ended(tw_core *core, int32_t handle) {
 }
 
 /* All that was queued is written: what waited for that may go on. */
-static void tell_flushed(tw_core *core, tw_slot *slot) {
+static void report_flushed(tw_core *core, tw_slot *slot) {
   if (slot->tx.size > 0 || (slot->flags & TW_SLOT_SOCKET) == 0)
     return;
   twc_stall_disarm(core, slot);
   if (slot->state == TW_STATE_CLOSING || (slot->flags & TW_SLOT_SHUTDOWN) != 0)
     slot->protocol->flushed(core, slot);
-  else if ((~slot->flags & (TW_SLOT_TUNNELING | TW_SLOT_TUNNELED)) == 0)
-    twc_socket_tunneled(core, slot);
+  else if (slot->phase == TW_PHASE_TUNNELED)
+    twc_advance(core, slot);
 }
 
 uint32_t twc_written(tw_core *core, int32_t handle, uint32_t size) {
@@ -248,7 +258,7 @@ uint32_t twc_written(tw_core *core, int32_t handle, uint32_t size) {
     twc_tx_wrote(core, slot, size < slot->tx.size ? size : slot->tx.size);
     if (slot->tx.size > 0)
       twc_queue_push(&core->dirty, twc_slot_index(core, slot));
-    tell_flushed(core, slot);
+    report_flushed(core, slot);
   }
   return make_records(core);
 }
@@ -256,7 +266,7 @@ uint32_t twc_written(tw_core *core, int32_t handle, uint32_t size) {
 uint32_t twc_closed(tw_core *core, int32_t handle, int32_t error) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
-  if (slot != NULL && securing(slot))
+  if (slot != NULL && slot->phase == TW_PHASE_TLS)
     socket_gone(core, slot, error == 0 ? TW_ERR_ENDED : error, TW_STEP_TLS);
   else if (slot != NULL)
     socket_gone(core, slot, error, TW_STEP_RECEIVE);
@@ -348,12 +358,6 @@ void twc_deadline_arm(tw_core *core, tw_slot *slot, uint32_t which, uint32_t ms)
 
 void twc_stall_disarm(tw_core *core, tw_slot *slot) { twc_deadline_arm(core, slot, TIMER_STALL, 0); }
 
-uint32_t twc_connect_step(const tw_slot *slot) {
-  if ((slot->flags & TW_SLOT_TUNNELING) != 0)
-    return TW_STEP_PROXY;
-  return (slot->flags & TW_SLOT_SECURING) != 0 ? TW_STEP_TLS : TW_STEP_CONNECT;
-}
-
 /* ---- Writing ------------------------------------------------------------------------------------------------- */
 
 /* The host has not taken all it was offered. */
@@ -380,7 +384,7 @@ static void write_queued(tw_core *core, tw_slot *slot) {
       await_written(core, slot, done > 0);
     twc_tx_wrote(core, slot, (uint32_t)done < offered ? (uint32_t)done : offered);
   }
-  tell_flushed(core, slot);
+  report_flushed(core, slot);
 }
 
 uint32_t twc_flush(tw_core *core) {
@@ -397,8 +401,8 @@ uint32_t twc_flush(tw_core *core) {
 
 /* What a socket that was there before has left behind. */
 enum {
-  NEW_SOCKET_CLEARS = TW_SLOT_WRITING | TW_SLOT_ENDED | TW_SLOT_STOPPED | TW_SLOT_SHUTDOWN | TW_SLOT_FINISHED |
-                      TW_SLOT_SECURING | TW_SLOT_SECURED | TW_SLOT_TUNNELING | TW_SLOT_TUNNELED
+  NEW_SOCKET_CLEARS =
+      TW_SLOT_WRITING | TW_SLOT_ENDED | TW_SLOT_STOPPED | TW_SLOT_SHUTDOWN | TW_SLOT_FINISHED | TW_SLOT_SECURED
 };
 
 int32_t twc_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
@@ -416,6 +420,7 @@ int32_t twc_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char 
   if (error < 0)
     return error;
   slot->flags = (slot->flags & ~(uint32_t)NEW_SOCKET_CLEARS) | TW_SLOT_SOCKET;
+  slot->phase = TW_PHASE_CONNECT;
   slot->unread = 0;
   slot->sending = 0;
   return 0;
@@ -435,7 +440,7 @@ void twc_socket_update_reading(tw_core *core, tw_slot *slot) {
   /* Once stopped it stays so until half the window is free, so that the host is not called for every byte. */
   uint32_t full = stopped ? slot->window / 2 + 1 : slot->window;
   bool stop = (slot->flags & TW_SLOT_PAUSED) != 0 || (slot->window > 0 && slot->unread >= full);
-  if (slot->state != TW_STATE_OPEN || securing(slot))
+  if (slot->state != TW_STATE_OPEN || slot->phase == TW_PHASE_TLS)
     stop = false; /* handshakes and ends must be read */
   if (stop == stopped)
     return;
@@ -450,7 +455,7 @@ int32_t twc_socket_connect(tw_core *core, tw_slot *slot, const char *address, ui
 }
 
 int32_t twc_socket_start_tls(tw_core *core, tw_slot *slot, const char *name, uint32_t name_size) {
-  slot->flags |= TW_SLOT_SECURING;
+  slot->phase = TW_PHASE_TLS;
   int32_t error = twc_port_start_tls(core->host, twc_slot_handle(core, slot), name, name_size);
   if (error == 0)
     twc_socket_update_reading(core, slot);

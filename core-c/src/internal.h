@@ -39,19 +39,27 @@ enum {
   TW_SLOT_PAUSED = 32,    /* the application wants no more bytes for now */
   TW_SLOT_ENDED = 64,     /* the peer ended its half */
   TW_SLOT_STOPPED = 128,  /* the host has been told not to read */
-  TW_SLOT_HALF_OPEN = 256,   /* the peer's end does not end the connection */
-  TW_SLOT_SHUTDOWN = 512,    /* the application sends no more */
-  TW_SLOT_FINISHED = 1024,   /* ... and the host has been told so */
-  TW_SLOT_TLS = 2048,        /* TLS is wanted */
-  TW_SLOT_SECURING = 4096,   /* the TLS handshake is under way */
-  TW_SLOT_SECURED = 8192,    /* it is done */
-  TW_SLOT_UNIX = 16384,      /* a Unix socket: the target is a path */
-  TW_SLOT_ACCEPTED = 32768,  /* it came from a listener: it cannot be connected again */
-  TW_SLOT_TUNNELING = 65536, /* a proxy is being asked for a tunnel */
-  TW_SLOT_TUNNELED = 131072, /* it has opened one; with TUNNELING: all that was written to it is still to be gone */
+  TW_SLOT_HALF_OPEN = 256,  /* the peer's end does not end the connection */
+  TW_SLOT_SHUTDOWN = 512,   /* the application sends no more */
+  TW_SLOT_FINISHED = 1024,  /* ... and the host has been told so */
+  TW_SLOT_TLS = 2048,       /* TLS is wanted */
+  TW_SLOT_SECURED = 8192,   /* what passes is protected by it */
+  TW_SLOT_UNIX = 16384,     /* a Unix socket: the target is a path */
+  TW_SLOT_ACCEPTED = 32768, /* it came from a listener: it cannot be connected again */
 };
 
 enum { TW_DEFERRED_CLOSE = 1 }; /* tw_slot.deferred: the peer sent a close frame */
+
+/* What a connection goes through before it is open, in this order, without the phases that it does not need.
+ * twc_advance begins the next one. */
+typedef enum tw_phase {
+  TW_PHASE_CONNECT,   /* the host connects the socket */
+  TW_PHASE_TUNNEL,    /* a proxy is asked for a tunnel */
+  TW_PHASE_TUNNELED,  /* it has opened one; our request is still to be written before TLS can begin */
+  TW_PHASE_TLS,       /* the TLS handshake */
+  TW_PHASE_HANDSHAKE, /* the protocol's own; a stream has none */
+  TW_PHASE_OPEN,
+} tw_phase;
 
 /* Why an attempt or a connection ended. */
 typedef struct tw_end {
@@ -76,6 +84,7 @@ struct tw_slot {
   uint16_t generation;             /* of the handle; never 0 once used */
   uint8_t kind;                    /* tw_kind, 0: free */
   uint8_t state;                   /* twc_state */
+  uint8_t phase;                   /* tw_phase: how far CONNECTING is; an OPEN stream that begins TLS is in TLS again */
   uint32_t flags;
   uint32_t raised;
   uint16_t port; /* of the target */
@@ -289,9 +298,8 @@ void twc_reader_end(tw_core *core, tw_slot *slot);
 
 /* ---- core.c: the port, for protocols ---- */
 
-/* The proxy has opened the tunnel: its reader ends, and what follows is as if the socket had just been connected to the
- * target. */
-void twc_socket_tunneled(tw_core *core, tw_slot *slot);
+/* What the slot's phase waited for has come: begins the next one. */
+void twc_advance(tw_core *core, tw_slot *slot);
 
 int32_t twc_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
                         uint32_t port);
@@ -307,6 +315,11 @@ int32_t twc_socket_address(tw_core *core, const tw_slot *slot, uint32_t which, c
 
 /* Copies `size` (at most 16) fresh random bytes. */
 void twc_random_bytes(tw_core *core, void *to, uint32_t size);
+
+/* Whether bytes of the application may be queued on a stream. */
+static inline bool twc_is_sending(const tw_slot *slot) {
+  return slot->state == TW_STATE_OPEN && slot->phase == TW_PHASE_OPEN && (slot->flags & TW_SLOT_SHUTDOWN) == 0;
+}
 
 /* What was being done when a slot that was not open yet failed. */
 uint32_t twc_connect_step(const tw_slot *slot);

@@ -8,6 +8,7 @@ static void enter(tw_core *core, tw_slot *slot, uint32_t state) {
     break;
   case TW_STATE_OPEN:
     slot->flags |= TW_SLOT_CONNECTED;
+    slot->phase = TW_PHASE_OPEN;
     slot->delay_index = 0;
     twc_timer_disarm(core, slot);
     break;

@@ -146,7 +146,7 @@ static void wake(tw_core *core, tw_slot *slot) {
       return;
     }
     slot->owed = 0;
-    if ((slot->flags & TW_SLOT_TUNNELING) != 0)
+    if (slot->phase == TW_PHASE_TUNNEL)
       slot->tunnel(core, slot);
     else
       slot->protocol->room(core, slot);

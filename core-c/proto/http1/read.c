@@ -84,7 +84,7 @@ int32_t twc_http_read(tw_core *core, int32_t handle, uint32_t flags, uint32_t ma
     return TW_ERR_HANDLE;
   if ((flags & ~of_response) != 0 || (flags != 0 && (flags & TW_HTTP_READ_RESPONSE) == 0))
     return TW_ERR_ARGUMENT;
-  if (slot->state != TW_STATE_OPEN || slot->reader != NULL || (slot->flags & TW_SLOT_SECURING) != 0)
+  if (slot->state != TW_STATE_OPEN || slot->reader != NULL || slot->phase != TW_PHASE_OPEN)
     return TW_ERR_STATE;
   tw_message *message = twc_reader_begin(core, slot, &reader);
   if (message == NULL)

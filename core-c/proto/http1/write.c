@@ -91,9 +91,7 @@ static int32_t run(tw_core *core, tw_slot *slot, void (*write)(output *out, cons
 
 static tw_slot *open_slot(tw_core *core, int32_t handle, int32_t *error) {
   tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
-  bool open =
-      slot != NULL && slot->state == TW_STATE_OPEN && (slot->flags & (TW_SLOT_SHUTDOWN | TW_SLOT_SECURING)) == 0;
-  *error = slot == NULL ? TW_ERR_HANDLE : open ? 0 : TW_ERR_STATE;
+  *error = slot == NULL ? TW_ERR_HANDLE : twc_is_sending(slot) ? 0 : TW_ERR_STATE;
   return slot;
 }
 

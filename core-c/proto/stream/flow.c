@@ -71,8 +71,8 @@ int32_t twc_start_tls(tw_core *core, int32_t handle, const char *name, uint32_t 
   tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  const uint32_t busy = TW_SLOT_SECURING | TW_SLOT_SECURED | TW_SLOT_SHUTDOWN | TW_SLOT_ENDED | TW_SLOT_WRITING;
-  if (slot->state != TW_STATE_OPEN || (slot->flags & busy) != 0 || slot->tx.size > 0)
+  const uint32_t busy = TW_SLOT_SECURED | TW_SLOT_ENDED | TW_SLOT_WRITING;
+  if (!twc_is_sending(slot) || (slot->flags & busy) != 0 || slot->tx.size > 0)
     return TW_ERR_STATE;
   if (slot->unread > 0)
     return TW_ERR_TLS_BUFFERED;
@@ -80,7 +80,7 @@ int32_t twc_start_tls(tw_core *core, int32_t handle, const char *name, uint32_t 
     return TW_ERR_ARGUMENT;
   int32_t error = twc_socket_start_tls(core, slot, name, name_size);
   if (error != 0)
-    slot->flags &= ~(uint32_t)TW_SLOT_SECURING;
+    slot->phase = TW_PHASE_OPEN;
   else
     twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
   return error;
@@ -90,7 +90,7 @@ int32_t twc_shutdown(tw_core *core, int32_t handle) {
   tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  if (slot->state != TW_STATE_OPEN || (slot->flags & (TW_SLOT_SHUTDOWN | TW_SLOT_SECURING)) != 0)
+  if (!twc_is_sending(slot))
     return TW_ERR_STATE;
   slot->flags |= TW_SLOT_SHUTDOWN;
   twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* the flush finds nothing left and tells the host */

@@ -107,7 +107,7 @@ static void expired(tw_core *core, tw_slot *slot) {
 
 static void app_close(tw_core *core, tw_slot *slot) {
   bool wrote = slot->tx.size > 0 || slot->stats.sent > 0;
-  if (slot->state == TW_STATE_OPEN && wrote && (slot->flags & (TW_SLOT_ENDED | TW_SLOT_SECURING)) == 0)
+  if (slot->state == TW_STATE_OPEN && wrote && slot->phase == TW_PHASE_OPEN && (slot->flags & TW_SLOT_ENDED) == 0)
     linger(core, slot);
   else if (slot->state == TW_STATE_OPEN)
     finish(core, slot);
@@ -174,7 +174,7 @@ int32_t twc_send(tw_core *core, int32_t handle, const void *data, uint32_t size)
   tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  if (slot->state != TW_STATE_OPEN || (slot->flags & (TW_SLOT_SHUTDOWN | TW_SLOT_SECURING)) != 0)
+  if (!twc_is_sending(slot))
     return TW_ERR_STATE;
   if (size == 0)
     return 0;

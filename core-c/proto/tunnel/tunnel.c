@@ -38,14 +38,14 @@ static void answered(tw_core *core, tw_slot *slot, tw_head *head, uint32_t statu
   } else if (left > 0 && (slot->flags & TW_SLOT_TLS) != 0) {
     fail(core, slot, TW_ERR_TLS_BUFFERED, 0); /* the server speaks second; these bytes are the proxy's own */
   } else {
-    twc_socket_tunneled(core, slot);
+    twc_advance(core, slot);
   }
 }
 
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
   tw_head *head = twc_reader_state(core, slot);
   uint32_t at = 0;
-  if ((slot->flags & TW_SLOT_TUNNELED) != 0) /* TLS is to begin */
+  if (slot->phase == TW_PHASE_TUNNELED) /* TLS is to begin */
     fail(core, slot, TW_ERR_TLS_BUFFERED, 0);
   while (at < size && slot->reader != NULL) {
     size_t used;

@@ -199,10 +199,10 @@ static int32_t stream_ready(tw_core *core, int32_t handle, tw_slot **out) {
   tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_TCP);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  const uint32_t wrong = TW_SLOT_SHUTDOWN | TW_SLOT_SECURING | TW_SLOT_ENDED;
-  bool idle = slot->state == TW_STATE_OPEN && slot->reader == NULL && slot->sending == 0 && (slot->flags & wrong) == 0;
+  bool idle = twc_is_sending(slot) && slot->reader == NULL && slot->sending == 0;
   *out = slot;
-  return idle && (slot->flags & TW_SLOT_ACCEPTED) != 0 ? 0 : TW_ERR_STATE;
+  const uint32_t matter = TW_SLOT_ACCEPTED | TW_SLOT_ENDED;
+  return idle && (slot->flags & matter) == TW_SLOT_ACCEPTED ? 0 : TW_ERR_STATE;
 }
 
 int32_t twc_ws_accept(tw_core *core, int32_t handle, const char *head, uint32_t head_size, const char *protocol,

@@ -41,7 +41,7 @@ bool twc_ws_code_valid(uint32_t code) {
 
 static int32_t start(tw_core *core, tw_slot *slot) {
   tw_ws *ws = twc_ws_of(core, slot);
-  ws->requested = ws->upgraded = ws->deaf = false;
+  ws->deaf = false;
   ws->close_sent = ws->close_received = ws->close_owed = ws->sending = false;
   ws->chosen_size = 0;
   ws->deflate = 0;
@@ -52,21 +52,14 @@ static int32_t start(tw_core *core, tw_slot *slot) {
 }
 
 static void connected(tw_core *core, tw_slot *slot) {
-  tw_ws *ws = twc_ws_of(core, slot);
-  if (slot->state != TW_STATE_CONNECTING || ws->requested)
-    return;
-  ws->requested = true;
-  int32_t error = twc_ws_request(core, slot, ws);
-  if (error == TW_ERR_BACKPRESSURE)
-    ws->requested = false; /* until `room`, within connectTimeoutMs */
-  else if (error != 0)
-    twc_ws_refused(core, slot, error, 0);
-  else
+  int32_t error = twc_ws_request(core, slot, twc_ws_of(core, slot));
+  if (error == 0)
     twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
+  else if (error != TW_ERR_BACKPRESSURE) /* which `room` ends, or connectTimeoutMs */
+    twc_ws_refused(core, slot, error, 0);
 }
 
 void twc_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws) {
-  ws->upgraded = true;
   ws->in.receiver = (tw_ws_receiver){.header_size = 0};
   twc_life_ready(core, slot);
   if (ws->heartbeat_ms > 0)
@@ -82,7 +75,7 @@ void twc_ws_init(const tw_core *core, tw_ws *ws) {
 
 void twc_ws_adopt(tw_core *core, tw_slot *slot, tw_ws *ws) {
   twc_ws_init(core, ws);
-  ws->server = ws->requested = ws->upgraded = true;
+  ws->server = true;
   slot->kind = TW_KIND_WS;
   slot->protocol = &twc_ws_protocol_ops;
   slot->flags &= ~(uint32_t)TW_SLOT_HALF_OPEN;
@@ -105,7 +98,7 @@ static void room(tw_core *core, tw_slot *slot) {
     twc_ws_put_close(core, slot, ws, ws->owed_code, NULL, 0);
   else if (slot->state == TW_STATE_OPEN)
     twc_ws_put_pong(core, slot, ws);
-  else
+  else if (slot->state == TW_STATE_CONNECTING)
     connected(core, slot);
 }
 
@@ -117,9 +110,9 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
     return size;
   if (ws->heartbeat_ms > 0)
     core->heartbeat->heard(core, slot, ws);
-  if (ws->upgraded)
+  if (twc_ws_is_agreed(slot))
     return twc_ws_frames(core, slot, ws, data, size);
-  if (ws->requested)
+  if (slot->phase == TW_PHASE_HANDSHAKE && slot->owed == 0) /* the request is queued */
     return twc_ws_answer(core, slot, ws, data, size);
   return size;
 }
@@ -225,7 +218,7 @@ static void closed(tw_core *core, tw_slot *slot, int32_t error, uint32_t step) {
   tw_end end = closing_end(slot, ws);
   if (slot->state != TW_STATE_CLOSING) {
     end.error = error != 0 ? error : TW_ERR_ENDED;
-    end.step = slot->state == TW_STATE_OPEN ? step : ws->requested ? TW_STEP_HANDSHAKE : twc_connect_step(slot);
+    end.step = slot->state == TW_STATE_OPEN ? step : twc_connect_step(slot);
   }
   twc_life_drop(core, slot, &end);
 }
@@ -239,7 +232,7 @@ static void expired(tw_core *core, tw_slot *slot) {
   tw_end timeout = closing_end(slot, ws);
   if (slot->state == TW_STATE_CONNECTING) {
     timeout.error = TW_ERR_TIMEOUT;
-    timeout.step = ws->requested ? TW_STEP_HANDSHAKE : twc_connect_step(slot);
+    timeout.step = twc_connect_step(slot);
   }
   twc_life_expired(core, slot, &timeout);
 }

@@ -84,10 +84,8 @@ struct tw_ws {
   tw_chain protocols; /* subprotocols offered, "a, b" */
   uint32_t chosen_at; /* the one the server chose, in `protocols` */
   uint32_t chosen_size;
-  bool server;    /* our side accepted: the peer masks, we do not */
-  bool requested; /* the request is queued: what comes is the answer */
-  bool upgraded;  /* the handshake is done: frames flow */
-  bool deaf;      /* nothing more is received: the peer closed or broke the protocol */
+  bool server; /* our side accepted: the peer masks, we do not */
+  bool deaf;   /* nothing more is received: the peer closed or broke the protocol */
   bool close_sent;
   bool close_received;
   bool close_owed; /* our close frame waits for a free block */
