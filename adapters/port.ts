@@ -25,6 +25,8 @@ export interface SocketOptions {
   readonly keepAlive?: boolean | { readonly initialDelayMs: number } | undefined;
   /** A listener's connections that may wait to be accepted; the host's own default unless this is given. */
   readonly backlog?: number | undefined;
+  /** A UDP socket's port may be bound by several sockets (SO_REUSEADDR), as members of a group need. Default: false. */
+  readonly reuseAddress?: boolean | undefined;
   /** Whether bytes may be delivered by `PortEvents.given`. Never for what the core has to read. */
   readonly takesBytes?: boolean | undefined;
   /**
@@ -33,6 +35,23 @@ export interface SocketOptions {
    */
   readonly adopts?: boolean | undefined;
 }
+
+/**
+ * One option of a UDP socket. Groups are literal multicast addresses. An interface is named by a local IPv4 address of it,
+ * or for IPv6 as `"::%NAME"`; without one the system chooses.
+ */
+export type UdpOption =
+  /** Whether datagrams may go to broadcast addresses (SO_BROADCAST). Default: false. */
+  | { readonly broadcast: boolean }
+  /** Receives what is sent to a group. */
+  | { readonly join: string; readonly interface?: string | undefined }
+  | { readonly leave: string; readonly interface?: string | undefined }
+  /** Hops of what is sent to groups, 0 to 255. Default: 1, the local network. */
+  | { readonly multicastTtl: number }
+  /** Whether what is sent to groups is also received on this machine. Default: true. */
+  | { readonly multicastLoopback: boolean }
+  /** The interface that sends to groups. */
+  | { readonly multicastInterface: string };
 
 /** Certificates or a key in PEM, as text or bytes. One certificate may also be DER. */
 export type Pem = string | Uint8Array;
@@ -147,6 +166,14 @@ export interface Port {
    * @returns 0 or an error.
    */
   connectUdp(handle: number, address: string, port: number): number;
+
+  /**
+   * Sets an option of a UDP socket. Absent where the runtime has neither broadcasts nor multicast.
+   *
+   * @returns 0; ERR_ADDRESS for what is no such group or interface, ERR_UNREACHABLE for one of the other family, or another
+   * error.
+   */
+  setUdpOption?(handle: number, option: UdpOption): number;
 
   /**
    * Starts TLS on a connected stream, as client or, on an accepted one, as server. `name` is the server's name to verify;

@@ -1,4 +1,4 @@
-import type { TlsOptions } from "../adapters/port.ts";
+import type { TlsOptions, UdpOption } from "../adapters/port.ts";
 import { Errors, NONE, SocketKind } from "./abi.gen.ts";
 import { Calls, type Payload } from "./calls.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -89,6 +89,15 @@ export abstract class SocketCalls extends Calls {
     this.pump.refusal = undefined;
     const size = this.stage(address);
     return size < 0 ? Errors.ERR_ADDRESS.value : exports.twc_udp_connect(self, handle, stage, size, port);
+  }
+
+  /** Sets an option of a UDP socket. ERR_UNSUPPORTED where the host has neither broadcasts nor multicast. */
+  setUdpOption(handle: number, option: UdpOption): number {
+    this.pump.refusal = undefined;
+    const { port } = this.pump;
+    const result = port.setUdpOption?.(handle, option) ?? Errors.ERR_UNSUPPORTED.value;
+    if (result < 0) this.pump.refusal = port.cause;
+    return result;
   }
 
   /** Queues bytes on a TCP connection, whole or not at all. */

@@ -20,8 +20,8 @@ class BunPort extends JavaScriptPort<StreamSocket> {
     return new StreamSocket(place, placeOf(target), options, tls);
   }
 
-  protected override bind(place: Place, address: string, port: number): UdpHandle {
-    return new UdpSocket(place, address, port);
+  protected override bind(place: Place, address: string, port: number, options: SocketOptions): UdpHandle {
+    return new UdpSocket(place, address, port, options);
   }
 
   protected override listen(place: Place, local: Target, options: SocketOptions, tls?: TlsOptions): ListenerHandle {

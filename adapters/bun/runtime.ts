@@ -101,6 +101,12 @@ export interface BunUdpSocket {
   close(): void;
   ref(): void;
   unref(): void;
+  setBroadcast(on: boolean): unknown;
+  setMulticastTTL(ttl: number): unknown;
+  setMulticastLoopback(on: boolean): unknown;
+  setMulticastInterface(name: string): unknown;
+  addMembership(group: string, name?: string): unknown;
+  dropMembership(group: string, name?: string): unknown;
 }
 
 /** What is called for a UDP socket. */

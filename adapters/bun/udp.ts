@@ -1,4 +1,5 @@
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
+import type { SocketOptions } from "../port.ts";
 import { errorNumber } from "../shared/errors.ts";
 import type { Place } from "../shared/sockets.ts";
 import { DatagramSocket, type End, familyOf } from "../shared/udp.ts";
@@ -7,16 +8,21 @@ import { Bun, type BunUdpHandlers, type BunUdpSocket } from "./runtime.ts";
 /** Bun's flag for a socket that is for IPv6 alone. Without it, it takes both families, and its port must be another. */
 const IPV6_ONLY = 8;
 
+/** Bun's flag for SO_REUSEADDR. */
+const REUSE_ADDRESS = 16;
+
 const anyAddress = { 4: "0.0.0.0", 6: "::" } as const;
 
 /** The UDP socket of one handle over Bun.udpSocket. A socket gets a peer by being replaced, at the same port. */
 export class UdpSocket extends DatagramSocket<BunUdpSocket> {
+  readonly #flags: number;
   /** The socket that last refused a datagram, until it has room. */
   #full: BunUdpSocket | undefined;
 
   /** @throws the error with which binding failed. */
-  constructor(place: Place, address: string, port: number) {
+  constructor(place: Place, address: string, port: number, { reuseAddress }: SocketOptions) {
     super(place, address);
+    this.#flags = reuseAddress === true ? REUSE_ADDRESS : 0;
     this.main = this.bind(familyOf(address), port);
   }
 
@@ -32,10 +38,10 @@ export class UdpSocket extends DatagramSocket<BunUdpSocket> {
     const family = familyOf(address);
     before.close();
     try {
-      this.connected = this.#replace(before, () => this.bind(family, own, { hostname: address, port }));
+      this.connected = this.#replace(before, family, () => this.bind(family, own, { hostname: address, port }));
     } catch (error) {
       this.connected = undefined;
-      this.#restore(before, () => this.bind(family, own));
+      this.#restore(before, family, () => this.bind(family, own));
       throw error;
     }
     return 0;
@@ -62,7 +68,8 @@ export class UdpSocket extends DatagramSocket<BunUdpSocket> {
       drain: (socket) => this.#drained(socket),
       error: (error) => this.#failed(error, peer !== undefined),
     };
-    const options = { hostname, port, socket: handlers, ...(family === 6 ? { flags: IPV6_ONLY } : {}) };
+    const flags = this.#flags | (family === 6 ? IPV6_ONLY : 0);
+    const options = { hostname, port, socket: handlers, ...(flags === 0 ? {} : { flags }) };
     const made = Bun.peek(Bun.udpSocket(peer === undefined ? options : { ...options, connect: peer }));
     /* It is made and bound at once; the promise is that of a name, and here are none. */
     if (made instanceof Promise) {
@@ -73,19 +80,20 @@ export class UdpSocket extends DatagramSocket<BunUdpSocket> {
     return made;
   }
 
-  #replace(before: BunUdpSocket, make: () => BunUdpSocket): BunUdpSocket {
+  #replace(before: BunUdpSocket, family: 4 | 6, make: () => BunUdpSocket): BunUdpSocket {
     const after = make();
     if (before === this.main) this.main = after;
     else this.other = after;
     if (before === this.#full) this.#full = undefined;
+    this.restoreOptions(after, family);
     this.forgetHeld(); /* it may be from others than the peer */
     return after;
   }
 
   /** Puts a socket without a peer in the place of the one that was to get one. If its port is lost meanwhile, it is gone. */
-  #restore(before: BunUdpSocket, make: () => BunUdpSocket): void {
+  #restore(before: BunUdpSocket, family: 4 | 6, make: () => BunUdpSocket): void {
     try {
-      this.#replace(before, make);
+      this.#replace(before, family, make);
     } catch (error) {
       const { handle, deliver, forget } = this.place;
       queueMicrotask(() => {

@@ -34,8 +34,8 @@ export class NodeApiPort extends JavaScriptPort<StreamSocket> {
     return new StreamSocket(place, this.#traits, target, options, tls);
   }
 
-  protected override bind(place: Place, address: string, port: number): UdpHandle {
-    return new UdpSocket(place, this.#traits, address, port);
+  protected override bind(place: Place, address: string, port: number, options: SocketOptions): UdpHandle {
+    return new UdpSocket(place, this.#traits, address, port, options);
   }
 
   protected override listen(place: Place, local: Target, options: SocketOptions, tls?: TlsOptions): ListenerHandle {

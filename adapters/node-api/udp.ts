@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { createSocket, type Socket } from "node:dgram";
 import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
+import type { SocketOptions } from "../port.ts";
 import { formatAddress } from "../shared/address.ts";
 import { errorNumber } from "../shared/errors.ts";
 import type { Place } from "../shared/sockets.ts";
@@ -29,6 +30,7 @@ function lookup(address: string, _family: unknown, done: (error: null, address: 
 /** The UDP socket of one handle over node:dgram. */
 export class UdpSocket extends DatagramSocket<Socket> {
   readonly #traits: Traits;
+  readonly #reuseAddr: boolean;
   readonly #queues = new Map<Socket, SendQueue>();
   /** Datagrams that were accepted and have not left yet. */
   #pending = 0;
@@ -42,9 +44,10 @@ export class UdpSocket extends DatagramSocket<Socket> {
   #hold: NodeJS.Timeout | undefined;
 
   /** @throws the error with which binding failed. */
-  constructor(place: Place, traits: Traits, address: string, port: number) {
+  constructor(place: Place, traits: Traits, address: string, port: number, { reuseAddress }: SocketOptions) {
     super(place, address);
     this.#traits = traits;
+    this.#reuseAddr = reuseAddress === true;
     this.main = this.bind(familyOf(address), port);
     this.#setHold(true);
   }
@@ -102,7 +105,7 @@ export class UdpSocket extends DatagramSocket<Socket> {
   }
 
   protected override bind(family: 4 | 6, port: number): Socket {
-    const socket = createSocket({ type: `udp${family}`, ipv6Only: family === 6, lookup });
+    const socket = createSocket({ type: `udp${family}`, ipv6Only: family === 6, reuseAddr: this.#reuseAddr, lookup });
     if (!this.#traits.wholeDgram) socket.unref();
     let failure: Error | undefined;
     let bound = false;

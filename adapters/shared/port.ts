@@ -1,6 +1,15 @@
 import { channel } from "node:diagnostics_channel";
 import { type AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
-import type { Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
+import type {
+  Port,
+  PortEvents,
+  PortMemory,
+  Resolution,
+  SocketOptions,
+  TlsInfo,
+  TlsOptions,
+  UdpOption,
+} from "../port.ts";
 import { NodeClock } from "./clock.ts";
 import { deflate } from "./deflate.ts";
 import { errorNumber } from "./errors.ts";
@@ -40,7 +49,7 @@ export abstract class JavaScriptPort<Stream extends StreamHandle> implements Por
   ): ListenerHandle;
 
   /** Binds a UDP socket. @throws the error with which that failed. */
-  protected abstract bind(place: Place, address: string, port: number): UdpHandle;
+  protected abstract bind(place: Place, address: string, port: number, options: SocketOptions): UdpHandle;
 
   attach(deliver: PortEvents, memory: PortMemory): void {
     this.#deliver = deliver;
@@ -58,7 +67,7 @@ export abstract class JavaScriptPort<Stream extends StreamHandle> implements Por
           this.keepStream(handle, (place) => this.connect(place, { path: name }, options, tls));
           break;
         case SocketKind.UDP:
-          this.#udp.set(handle, this.bind(this.#place(handle, this.#udp), name, port));
+          this.#udp.set(handle, this.bind(this.#place(handle, this.#udp), name, port, options));
           break;
         case SocketKind.TCP_LISTENER:
           this.#listen(handle, { host: name, port }, options, tls);
@@ -85,6 +94,10 @@ export abstract class JavaScriptPort<Stream extends StreamHandle> implements Por
 
   connectUdp(handle: number, address: string, port: number): number {
     return this.#try(() => this.#udp.get(handle)?.connect(address, port) ?? STATE);
+  }
+
+  setUdpOption(handle: number, option: UdpOption): number {
+    return this.#try(() => this.#udp.get(handle)?.setOption(option) ?? STATE);
   }
 
   startTls(handle: number, name: string, options: TlsOptions): number {

@@ -1,6 +1,6 @@
 /** What the base class of ports and the sockets of a runtime know of each other. */
 import type { AddressOf } from "../../wasm/abi.gen.ts";
-import type { PortEvents, PortMemory, TlsInfo, TlsOptions } from "../port.ts";
+import type { PortEvents, PortMemory, TlsInfo, TlsOptions, UdpOption } from "../port.ts";
 
 /** What a socket is given: its handle, and where it delivers. */
 export interface Place {
@@ -41,6 +41,7 @@ export interface StreamHandle extends AnySocket {
 export interface UdpHandle extends AnySocket {
   sendTo(address: string, port: number, data: Uint8Array): number;
   connect(address: string, port: number): number;
+  setOption(option: UdpOption): number;
   read(on: boolean): void;
   close(): void;
 }

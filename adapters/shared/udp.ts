@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { AddressOf, Errors } from "../../wasm/abi.gen.ts";
+import type { UdpOption } from "../port.ts";
 import { formatAddress } from "./address.ts";
 import type { Place, UdpHandle } from "./sockets.ts";
 
@@ -12,6 +13,16 @@ export interface End {
   readonly port: number;
 }
 
+/** What node:dgram and Bun.udpSocket have alike. Each throws what the system has against it. */
+export interface GroupMember {
+  setBroadcast(on: boolean): unknown;
+  setMulticastTTL(ttl: number): unknown;
+  setMulticastLoopback(on: boolean): unknown;
+  setMulticastInterface(name: string): unknown;
+  addMembership(group: string, name?: string): unknown;
+  dropMembership(group: string, name?: string): unknown;
+}
+
 /** The family of a literal address; 4 for none. */
 export function familyOf(address: string): 4 | 6 {
   return isIP(address) === 6 ? 6 : 4;
@@ -22,7 +33,7 @@ export function familyOf(address: string): 4 | 6 {
  * datagram to an IPv6 address opens a second one for IPv6 at the same port, and what is received there is delivered for
  * the same handle.
  */
-export abstract class DatagramSocket<S> implements UdpHandle {
+export abstract class DatagramSocket<S extends GroupMember> implements UdpHandle {
   protected readonly place: Place;
   /** The local address to bind; `""`: any IPv4 one. */
   protected readonly local: string;
@@ -35,6 +46,8 @@ export abstract class DatagramSocket<S> implements UdpHandle {
   /** Datagrams that were received while reading was off. */
   #held: [Uint8Array, End][] = [];
   #heldSize = 0;
+  /** What was set, for sockets that are made later. */
+  #options: UdpOption[] = [];
 
   constructor(place: Place, local: string) {
     this.place = place;
@@ -73,6 +86,24 @@ export abstract class DatagramSocket<S> implements UdpHandle {
     if (this.main === undefined) return Errors.ERR_STATE.value;
     if (socket === undefined) return Errors.ERR_UNREACHABLE.value;
     return this.connectSocket(socket, address, port);
+  }
+
+  setOption(option: UdpOption): number {
+    if (this.main === undefined) return Errors.ERR_STATE.value;
+    const family = familyOfOption(option);
+    const sockets = family === undefined ? this.sockets : [this.#socketOf(family)];
+    for (const socket of sockets) {
+      if (socket === undefined) return Errors.ERR_UNREACHABLE.value;
+      applyOption(socket, option);
+    }
+    this.#options = this.#options.filter((it) => !isSameOption(it, option));
+    if (!("leave" in option)) this.#options.push(option);
+    return 0;
+  }
+
+  /** Sets on a socket what was set before it was made. */
+  protected restoreOptions(socket: S, family: 4 | 6): void {
+    for (const option of this.#options) if ((familyOfOption(option) ?? family) === family) applyOption(socket, option);
   }
 
   read(on: boolean): void {
@@ -124,7 +155,10 @@ export abstract class DatagramSocket<S> implements UdpHandle {
 
   /** The socket from which an address can be reached. */
   #socketFor(address: string): S | undefined {
-    const family = familyOf(address);
+    return this.#socketOf(familyOf(address));
+  }
+
+  #socketOf(family: 4 | 6): S | undefined {
     if (this.main === undefined || family === familyOf(this.local)) return this.main;
     if (this.other !== undefined || this.local !== "") return this.other;
     try {
@@ -134,6 +168,7 @@ export abstract class DatagramSocket<S> implements UdpHandle {
       this.other = this.bind(family, 0);
     }
     if (!this.kept) this.ref(this.other, false);
+    this.restoreOptions(this.other, family);
     return this.other;
   }
 
@@ -153,5 +188,41 @@ export abstract class DatagramSocket<S> implements UdpHandle {
     }
     memory.received.set(data);
     deliver.datagram(handle, data.length, from.address, from.port);
+  }
+}
+
+/** The family of the group or the interface that an option names; `undefined` for one of both families. */
+function familyOfOption(option: UdpOption): 4 | 6 | undefined {
+  if ("broadcast" in option) return 4;
+  if ("join" in option) return familyOf(option.join);
+  if ("leave" in option) return familyOf(option.leave);
+  return "multicastInterface" in option ? familyOf(option.multicastInterface) : undefined;
+}
+
+/** Whether one option replaces the other. */
+function isSameOption(one: UdpOption, other: UdpOption): boolean {
+  const group = (option: UdpOption): string | undefined =>
+    "join" in option ? option.join : "leave" in option ? option.leave : undefined;
+  const names = (option: UdpOption): string => `${Object.keys(option)[0]}`;
+  if (group(one) === undefined || group(other) === undefined) return names(one) === names(other);
+  const interfaceOf = (option: UdpOption): unknown => (option as { interface?: unknown }).interface;
+  return group(one) === group(other) && interfaceOf(one) === interfaceOf(other);
+}
+
+/** @throws what the system has against it; ERR_INVALID_ADDRESS for a group or an interface that it does not have. */
+function applyOption(socket: GroupMember, option: UdpOption): void {
+  try {
+    if ("broadcast" in option) socket.setBroadcast(option.broadcast);
+    else if ("join" in option) socket.addMembership(option.join, option.interface);
+    else if ("leave" in option) socket.dropMembership(option.leave, option.interface);
+    else if ("multicastTtl" in option) socket.setMulticastTTL(option.multicastTtl);
+    else if ("multicastLoopback" in option) socket.setMulticastLoopback(option.multicastLoopback);
+    else socket.setMulticastInterface(option.multicastInterface);
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message?: unknown };
+    const group = "join" in option ? option.join : "leave" in option ? option.leave : undefined;
+    const isName = group !== undefined && isIP(group) === 0;
+    const invalid = isName || ["EINVAL", "EADDRNOTAVAIL", "ENODEV"].includes(`${code}`);
+    throw invalid ? Object.assign(new Error(`${message}`, { cause: error }), { code: "ERR_INVALID_ADDRESS" }) : error;
   }
 }

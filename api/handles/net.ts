@@ -3,6 +3,7 @@ import { AddressOf, Kind, SocketKind } from "../../wasm/abi.gen.ts";
 import type { Endpoint } from "../../wasm/endpoint.ts";
 import { defaultEngine, defaultPort, openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
+import type { UdpOption } from "../../wasm/socket-options.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
 import type { Done, HandleState, ListenerOptions } from "./calls.ts";
 import * as common from "./calls.ts";
@@ -90,13 +91,18 @@ export function unixListen(path: string): number {
  * Opens a UDP socket.
  *
  * @param port the local port, 0 to 65535; 0 for any free one.
+ * @param options `reuseAddress`: other sockets may bind the port, too, as members of a multicast group do. Default: false.
  * @returns a handle, valid until `close`; or -1: ERR_ARGUMENT, ERR_PORT, ERR_LIMIT, ERR_IN_USE, ERR_ACCESS.
  */
-export function udpOpen(port: number): number {
+export function udpOpen(port: number, options?: { reuseAddress?: boolean }): number {
   if (typeof port !== "number") return refuse("ERR_ARGUMENT", { step: "open", reason: `port ${show(port)}` });
   const address = `UDP port ${port}`;
   if (!isInt32(port)) return refuse("ERR_PORT", { step: "open", address });
-  return open((engine) => engine.udpOpen(new UdpEndpoint(engine, Kind.UDP, address), port), address);
+  return open((engine) => {
+    const endpoint = new UdpEndpoint(engine, Kind.UDP, address);
+    endpoint.options = { reuseAddress: options?.reuseAddress === true };
+    return engine.udpOpen(endpoint, port);
+  }, address);
 }
 
 /**
@@ -144,6 +150,62 @@ export function udpSendTo(sock: number, ip: string, port: number, data: string |
   const engine = defaultEngine();
   const result = engine.udpSendTo(sock, ip, port, payload);
   return result < 0 ? refuse(result, { step: "send", address, cause: engine.cause }) : result;
+}
+
+/**
+ * Allows or forbids a UDP socket to send to broadcast addresses. Default: false.
+ *
+ * @returns 0, or -1: ERR_HANDLE, ERR_UNSUPPORTED.
+ */
+export function udpSetBroadcast(sock: number, on: boolean): Done {
+  return setUdpOption(sock, { broadcast: Boolean(on) }, "");
+}
+
+/**
+ * Joins a multicast group: what is sent to it at the socket's port is received. Bind the port that the group uses.
+ *
+ * ```ts
+ * const sock = net.udpOpen(5353, { reuseAddress: true });
+ * net.udpJoin(sock, "224.0.0.251");
+ * ```
+ *
+ * @param group a literal multicast address.
+ * @param iface a local IPv4 address of the interface, or `"::%NAME"` for IPv6. Default: the system chooses.
+ * @returns 0, or -1: ERR_ADDRESS (no such group or interface), ERR_UNREACHABLE (the socket is of the other family),
+ * ERR_HANDLE, ERR_ARGUMENT, ERR_UNSUPPORTED, or what the host reported.
+ */
+export function udpJoin(sock: number, group: string, iface?: string): Done {
+  return membership(sock, group, iface, { join: group, interface: iface });
+}
+
+/** Leaves a multicast group. As `udpJoin`; ERR_ADDRESS if the socket is not a member. */
+export function udpLeave(sock: number, group: string, iface?: string): Done {
+  return membership(sock, group, iface, { leave: group, interface: iface });
+}
+
+/**
+ * Sets how a UDP socket sends to multicast groups. What is left out stays as it is.
+ *
+ * @param ttl hops, 0 to 255. Default: 1, the local network.
+ * @param loopback whether this machine receives it, too. Default: true.
+ * @param iface the sending interface, as for `udpJoin`. Default: the system chooses.
+ * @returns 0, or -1: ERR_ARGUMENT, ERR_ADDRESS, ERR_HANDLE, ERR_UNSUPPORTED.
+ */
+export function udpSetMulticast(sock: number, options: { ttl?: number; loopback?: boolean; iface?: string }): Done {
+  const { ttl, loopback, iface } = options ?? {};
+  if (ttl !== undefined && !(isInt32(ttl) && ttl >= 0 && ttl <= 255)) {
+    return refuse("ERR_ARGUMENT", { step: "call", reason: `ttl is 0 to 255, not ${show(ttl)}` });
+  }
+  if (iface !== undefined && typeof iface !== "string") {
+    return refuse("ERR_ARGUMENT", { step: "call", reason: `iface ${show(iface)}` });
+  }
+  let result: Done = 0;
+  if (ttl !== undefined) result = setUdpOption(sock, { multicastTtl: ttl }, "");
+  if (result === 0 && loopback !== undefined) {
+    result = setUdpOption(sock, { multicastLoopback: Boolean(loopback) }, "");
+  }
+  if (result === 0 && iface !== undefined) result = setUdpOption(sock, { multicastInterface: iface }, iface);
+  return result;
 }
 
 /**
@@ -264,6 +326,21 @@ function open(run: (engine: ReturnType<typeof defaultEngine>) => number, address
   const engine = defaultEngine();
   const result = run(engine);
   return result < 0 ? refuse(result, { step: "open", address, cause: engine.cause }) : result;
+}
+
+function membership(sock: number, group: unknown, iface: unknown, option: UdpOption): Done {
+  if (typeof group !== "string" || (iface !== undefined && typeof iface !== "string")) {
+    return refuse("ERR_ARGUMENT", { step: "call", reason: `group ${show(group)}, interface ${show(iface)}` });
+  }
+  return setUdpOption(sock, option, group);
+}
+
+function setUdpOption(sock: number, option: UdpOption, address: string): Done {
+  const found = find(sock);
+  if (found?.kind !== Kind.UDP) return common.stale(sock);
+  const engine = defaultEngine();
+  const result = engine.setUdpOption(sock, option);
+  return result < 0 ? refuse(result, { step: "call", address: address || found.address, cause: engine.cause }) : 0;
 }
 
 function listen(kind: SocketKind, name: string, port: number, address: string): number {

@@ -86,6 +86,60 @@ export function peerSuite(name: string, createPort: () => Port): void {
     });
   });
 
+  describe(`${name}: broadcasts and multicast`, () => {
+    const GROUP = "239.255.77.7";
+
+    /** Opens a socket that shares a port with others. */
+    function share(port: Port, handle: number, at: number): number {
+      expect(port.open(handle, SocketKind.UDP, "", at, { reuseAddress: true })).toBe(0);
+      atEnd(() => port.close(handle, Close.ABORT));
+      return Number(String(port.address(handle, AddressOf.LOCAL)).split(":")[1]);
+    }
+
+    test("members of a group at one port get what is sent to it, until they leave", async () => {
+      const { port, ear } = attach(createPort);
+      const at = share(port, 1, 0);
+      share(port, 2, at);
+      for (const handle of [1, 2]) {
+        expect(port.setUdpOption?.(handle, { join: GROUP, interface: HOST })).toBe(0);
+        expect(port.setUdpOption?.(handle, { multicastInterface: HOST })).toBe(0);
+        expect(port.setUdpOption?.(handle, { multicastTtl: 1 })).toBe(0);
+        expect(port.setUdpOption?.(handle, { multicastLoopback: true })).toBe(0);
+      }
+      expect(port.sendTo(1, GROUP, at, bytes("all"))).toBe(3);
+      await ear.hears(`datagram 1 all ${HOST} ${at}`);
+      await ear.hears(`datagram 2 all ${HOST} ${at}`);
+      expect(port.setUdpOption?.(2, { leave: GROUP, interface: HOST })).toBe(0);
+      expect(port.setUdpOption?.(1, { leave: GROUP, interface: HOST })).toBe(0);
+      const before = ear.heard.all.length;
+      port.sendTo(1, GROUP, at, bytes("nobody"));
+      await pause(50);
+      expect(ear.heard.all).toHaveLength(before);
+    });
+
+    test("a broadcast leaves once it is allowed", async () => {
+      const { port, ear } = attach(createPort);
+      open(port, 1, "");
+      const own = Number(String(port.address(1, AddressOf.LOCAL)).split(":")[1]);
+      expect(port.setUdpOption?.(1, { broadcast: true })).toBe(0);
+      expect(port.sendTo(1, "127.255.255.255", own, bytes("hi"))).toBe(2);
+      await ear.hears(`datagram 1 hi ${HOST} ${own}`);
+    });
+
+    test("what is no group, and no interface, is refused with a cause", () => {
+      const { port } = attach(createPort);
+      open(port, 1, "");
+      for (const join of ["10.1.2.3", "name.example", ""]) {
+        expect([join, port.setUdpOption?.(1, { join, interface: HOST })]).toEqual([join, Errors.ERR_ADDRESS.value]);
+        expect(port.cause).toHaveProperty("message");
+      }
+      expect(port.setUdpOption?.(1, { leave: GROUP, interface: HOST })).toBe(Errors.ERR_ADDRESS.value);
+      open(port, 2, "::1");
+      expect(port.setUdpOption?.(2, { join: GROUP })).toBe(Errors.ERR_UNREACHABLE.value);
+      expect(port.setUdpOption?.(9, { broadcast: true })).toBe(Errors.ERR_STATE.value);
+    });
+  });
+
   describe(`${name}: UDP with a peer`, () => {
     test.each(["", HOST, "::1"])(
       "bound to %j: it goes there, and only what comes from there is heard",

@@ -211,3 +211,24 @@ test("a closed socket is stale", async () => {
     expect(child.errors.all).toEqual([]);
   });
 });
+
+test("members of a multicast group, and broadcasts", async () => {
+  const sock = net.udpOpen(0, { reuseAddress: true });
+  const port = Number(net.localAddr(sock).split(":")[1]);
+  atEnd(() => net.close(sock));
+  const got = new Inbox<string>("a datagram");
+  net.on(sock, "datagram", ({ data }) => got.push(data));
+  expect(net.udpJoin(sock, "239.255.77.8", "127.0.0.1")).toBe(0);
+  expect(net.udpSetMulticast(sock, { ttl: 1, loopback: true, iface: "127.0.0.1" })).toBe(0);
+  expect(net.udpSendTo(sock, "239.255.77.8", port, "to the group")).toBe(12);
+  expect(await got.next()).toBe("to the group");
+  expect(net.udpLeave(sock, "239.255.77.8", "127.0.0.1")).toBe(0);
+  expect(net.udpSetBroadcast(sock, true)).toBe(0);
+  expect(net.udpSendTo(sock, "127.255.255.255", port, "to all")).toBe(6);
+  expect(await got.next()).toBe("to all");
+  const refused = (result: number): unknown => [result, lastError()?.code];
+  expect(refused(net.udpJoin(sock, "10.0.0.1"))).toEqual([-1, "ERR_ADDRESS"]);
+  expect(refused(net.udpJoin(sock, 7 as never))).toEqual([-1, "ERR_ARGUMENT"]);
+  expect(refused(net.udpSetMulticast(sock, { ttl: 256 }))).toEqual([-1, "ERR_ARGUMENT"]);
+  expect(refused(net.udpSetBroadcast(-5, true))).toEqual([-1, "ERR_HANDLE"]);
+});
