@@ -4,7 +4,6 @@
  * @module
  */
 export { type AcceptOptions, accept } from "./dial/accept.ts";
-export type { Writable } from "./dial/bytes.ts";
 export {
   type Connection,
   type DialOptions,
@@ -25,3 +24,4 @@ export {
   write,
   writer,
 } from "./dial/transfer.ts";
+export type { Writable } from "./internal/bytes.ts";

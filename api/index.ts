@@ -17,7 +17,7 @@ export { type Host, limits, useHost } from "../wasm/host.ts";
 export type { Stats } from "../wasm/memory.ts";
 export type { Pem, TlsInfo, TlsOptions } from "../wasm/socket-options.ts";
 export { Conn } from "./conn/conn.ts";
-export type { Datagram } from "./conn/datagram.ts";
+export type { Datagram } from "./conn/datagrams.ts";
 export type {
   ConnectOptions,
   ServerOptions,
@@ -27,7 +27,6 @@ export type {
   UdpOptions,
   WaitOptions,
 } from "./conn/options.ts";
-export type { ProxyOption } from "./conn/proxy.ts";
 export { type ResolveOptions, resolve } from "./conn/resolve.ts";
 export { Server, TcpServer, TlsServer } from "./conn/server.ts";
 export { TcpConnection, TlsConnection } from "./conn/tcp.ts";
@@ -36,7 +35,7 @@ export type { Body as HttpBody } from "./http/body.ts";
 export { http } from "./http/http.ts";
 export type { IncomingRequest } from "./http/receive.ts";
 export type { IncomingResponse } from "./http/request.ts";
-export type { HttpCloseOptions, HttpHandler, HttpServer, ServeOptions } from "./http/serve.ts";
+export type { HttpCloseOptions, HttpHandler, HttpServer, ServeOptions } from "./http/server.ts";
 export type {
   BodyInput,
   Headers as HttpHeaders,
@@ -54,6 +53,7 @@ export type {
 } from "./http/types.ts";
 export type { Bytes } from "./internal/arguments.ts";
 export type { DeflateOptions } from "./internal/deflate.ts";
+export type { ProxyOption } from "./internal/proxy.ts";
 export { type TraceLine, type TraceSink, trace } from "./trace.ts";
 export type { HandshakeResponse, HeadersOption, WebSocketOptions } from "./websocket/client-options.ts";
 export type { CloseEventLike, ErrorEventLike, MessageEventLike, WebSocketEventMap } from "./websocket/events.ts";

@@ -16,8 +16,6 @@ export type {
   ReadRequestOptions,
 } from "./http/types.ts";
 export { http } from "./result/http.ts";
-export { WOULD_BLOCK } from "./result/project.ts";
-export { type Err, err, type Ok, ok, type Result, unwrap } from "./result/result.ts";
-export { TcpListener } from "./result/tcp-listener.ts";
-export { TcpStream } from "./result/tcp-stream.ts";
-export { UdpSocket } from "./result/udp-socket.ts";
+export { type Err, err, type Ok, ok, type Result, unwrap, WOULD_BLOCK } from "./result/result.ts";
+export { TcpListener, TcpStream } from "./result/tcp.ts";
+export { UdpSocket } from "./result/udp.ts";

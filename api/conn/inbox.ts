@@ -1,9 +1,9 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { newBytes } from "../../wasm/text.ts";
 import { show } from "../internal/arguments.ts";
+import { Waiter, WaitingList } from "../internal/waiting.ts";
 import { ByteQueue } from "./byte-queue.ts";
-import type { Stream } from "./stream.ts";
-import { Waiter, WaitingList } from "./waiting.ts";
+import type { StreamHandle } from "./handle.ts";
 
 /** The most that one call reads: what every runtime can hold in one piece. */
 const MAX_READ = 2 ** 31 - 1;
@@ -25,7 +25,7 @@ class Reader extends Waiter<Uint8Array> {
  * two is always empty, but for a `readExact` that has not got enough.
  */
 export class Inbox {
-  readonly #stream: Stream;
+  readonly #stream: StreamHandle;
   readonly #bytes = new ByteQueue();
   readonly #readers = new WaitingList<Reader>();
   /** Of the bytes that wait, so many have been reported as consumed, to make room for more. */
@@ -34,7 +34,7 @@ export class Inbox {
   #end: TwinwireError | null | undefined;
   #late = false;
 
-  constructor(stream: Stream) {
+  constructor(stream: StreamHandle) {
     this.#stream = stream;
   }
 

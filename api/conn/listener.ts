@@ -4,9 +4,9 @@ import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
+import { Waiter, WaitingList } from "../internal/waiting.ts";
 import { backlogOf, type ServerOptions, socketOptions, windowOf } from "./options.ts";
 import { Stream } from "./stream.ts";
-import { Waiter, WaitingList } from "./waiting.ts";
 
 /** Something that was accepted. */
 interface Accepted {

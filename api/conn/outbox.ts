@@ -2,8 +2,8 @@ import { Errors } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { type Bytes, show, toPayload } from "../internal/arguments.ts";
-import type { Stream } from "./stream.ts";
-import { Waiter, WaitingList } from "./waiting.ts";
+import { Waiter, WaitingList } from "../internal/waiting.ts";
+import type { StreamHandle } from "./handle.ts";
 
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
 
@@ -59,7 +59,7 @@ class Call extends Writer {
 
 /** The sending half of a stream: calls that wait for room, in order. What is queued is the engine's. */
 export class Outbox {
-  readonly #stream: Stream;
+  readonly #stream: StreamHandle;
   readonly #writers = new WaitingList<Writer>();
   /** Whether the connection is open. */
   #open = false;
@@ -74,7 +74,7 @@ export class Outbox {
   #lastSize = 0;
   #lastPromise = ZERO;
 
-  constructor(stream: Stream) {
+  constructor(stream: StreamHandle) {
     this.#stream = stream;
   }
 

@@ -2,8 +2,8 @@ import { SocketKind } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
+import { joinAddress } from "../internal/address.ts";
 import { isInt32, show } from "../internal/arguments.ts";
-import { joinAddress } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import { Listener } from "./listener.ts";
 import {

@@ -1,15 +1,33 @@
-import { type AddressOf, Deadline, type ErrorCode, Kind, NONE, State } from "../../wasm/abi.gen.ts";
+import { type AddressOf, Deadline, type ErrorCode, Errors, Kind, NONE, State } from "../../wasm/abi.gen.ts";
 import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, type ErrorStep, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
+import { atEndOfTurn } from "../../wasm/turn.ts";
+import { show } from "../internal/arguments.ts";
+import { Waiter } from "../internal/waiting.ts";
 import { Deadlines } from "./deadline.ts";
-import type { HttpEndpoint } from "./http-endpoint.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
-import { Upgrade } from "./upgrade.ts";
-import { Waiter } from "./waiting.ts";
+
+/** Who takes a stream's bytes as HTTP: what the engine tells of messages comes here. */
+export interface HttpEndpoint {
+  /** Whether bytes that came before are being offered to the core: those that it hands out again are not new. */
+  readonly feeding: boolean;
+  /** So many bytes were handed out again. */
+  keep(size: number): void;
+  httpHead(at: number, size: number, flags: number, status: number, what: number): void;
+  httpBody(at: number, size: number, flags: number): void;
+  httpTrailer(at: number, size: number): void;
+  httpEnd(error: number, status: number): void;
+  /** The peer ended its half of the stream. */
+  peerEnded(): void;
+  /** The stream is over. */
+  ended(error: TwinwireError): void;
+  /** The application's deadline for reading passed. */
+  late(error: TwinwireError): void;
+}
 
 /* Connections that are open have this in common, so that none keeps a promise of its own. */
 const OPEN: Promise<void> = Promise.resolve();
@@ -289,5 +307,80 @@ export class Stream extends Endpoint {
     const tell = this.onSettled;
     this.onSettled = undefined;
     tell?.(this, error);
+  }
+}
+
+/**
+ * TLS that begins on an open stream, RFC 3207 and its like. What was written before it leaves in the clear, what is written
+ * behind it waits.
+ */
+export class Upgrade extends Waiter<void> {
+  readonly #stream: Stream;
+  readonly #name: string;
+  readonly #options: TlsOptions;
+  #begun = false;
+  #over = false;
+
+  constructor(stream: Stream, name: string, options: TlsOptions) {
+    super();
+    this.#stream = stream;
+    this.#name = name;
+    this.#options = options;
+  }
+
+  /** Settled when TLS is established, was refused, or failed. */
+  run(signal: AbortSignal | undefined): Promise<void> {
+    if (typeof this.#name !== "string") {
+      this.#refuse(this.#stream.fault("ERR_ARGUMENT", { step: "tls", reason: `host ${show(this.#name)}` }));
+    } else if (signal?.aborted) {
+      this.#refuse(this.#aborted(signal));
+    } else {
+      this.until(signal, () => this.giveUp(this.#aborted(signal)));
+      this.#stream.outbox.hold(() => this.#begin()).catch((error: TwinwireError) => this.giveUp(error));
+    }
+    return this.promise;
+  }
+
+  override reject(error: TwinwireError): void {
+    this.#over = true;
+    super.reject(error);
+  }
+
+  /** Ends the attempt. Half a handshake can't be taken back: then the connection ends with it. */
+  giveUp(error: TwinwireError): void {
+    if (this.#begun) this.#stream.fail(error);
+    else this.#refuse(error);
+  }
+
+  /** The engine has all that goes out in the clear. `again`: it had not left at the end of that turn. */
+  #begin(again = false): void {
+    if (this.#over) {
+      this.#stream.outbox.release();
+      return;
+    }
+    const { engine, handle, inbox } = this.#stream;
+    if (engine.buffered(handle) > 0) {
+      /* Mostly it leaves at the end of this turn, so that TLS begins before the peer can answer with it. If not, nothing
+         tells of it. */
+      if (again) setTimeout(() => this.#begin(true), 1);
+      else atEndOfTurn(() => this.#begin(true));
+      return;
+    }
+    /* The core knows of bytes that were not consumed; those that a readExact has put aside are known here. */
+    const result =
+      inbox.size > 0 ? Errors.ERR_TLS_BUFFERED.value : engine.startTls(this.#stream, this.#name, this.#options);
+    if (result < 0) this.#refuse(this.#stream.fault(result, { step: "tls", cause: engine.cause }));
+    else this.#begun = true;
+  }
+
+  /** Nothing has happened yet: the stream lives on in the clear. */
+  #refuse(error: TwinwireError): void {
+    if (this.#over) return;
+    this.reject(error);
+    this.#stream.upgradeRefused();
+  }
+
+  #aborted(signal: AbortSignal | undefined): TwinwireError {
+    return this.#stream.fault("ERR_ABORTED", { step: "tls", cause: signal?.reason });
   }
 }

@@ -2,9 +2,9 @@ import { AddressOf, Deadline } from "../../wasm/abi.gen.ts";
 import type { ErrorStep, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
+import { joinAddress } from "../internal/address.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
-import { joinAddress } from "./address.ts";
-import type { Datagram } from "./datagram.ts";
+import type { Datagram } from "./datagrams.ts";
 import { Datagrams } from "./datagrams.ts";
 import { signalOf, type UdpOptions, udpOptions, type WaitOptions, waiting } from "./options.ts";
 

@@ -1,6 +1,5 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
-import { splitAddress } from "../conn/address.ts";
 import type { Conn } from "../conn/conn.ts";
 import {
   type ServerOptions,
@@ -13,6 +12,7 @@ import {
 import { TcpServer, TlsServer } from "../conn/server.ts";
 import { TcpConnection, TlsConnection } from "../conn/tcp.ts";
 import { UdpSocket } from "../conn/udp.ts";
+import { splitAddress } from "../internal/address.ts";
 import { show } from "../internal/arguments.ts";
 import { OptionSet, signal } from "../internal/options.ts";
 

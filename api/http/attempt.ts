@@ -1,16 +1,16 @@
 import { HttpFlag, HttpRead, HttpSend } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
-import { connectTcp, connectVia } from "../conn/connect.ts";
 import type { Stream } from "../conn/stream.ts";
+import { connectTcp, connectVia } from "../conn/tcp.ts";
+import { Alarm } from "../internal/alarm.ts";
 import { callSafely } from "../internal/callbacks.ts";
-import { Alarm } from "./alarm.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
 import type { Message } from "./message.ts";
+import { fieldsOf, type Order, startOf } from "./order.ts";
 import { pool, type Route } from "./pool.ts";
 import { isParts } from "./respond.ts";
 import type { Parts } from "./sender.ts";
-import { fieldsOf, type Order, startOf } from "./target.ts";
 import type { Headers, HeadersInput } from "./types.ts";
 
 /** How long a client waits for 100 (Continue). RFC 9110 10.1.1: not for ever. */

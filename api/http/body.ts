@@ -1,6 +1,6 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { newBytes, utf8Text } from "../../wasm/text.ts";
-import { Waiter, WaitingList } from "../conn/waiting.ts";
+import { Waiter, WaitingList } from "../internal/waiting.ts";
 import { toHeaders } from "./fields.ts";
 import { parseJson } from "./json.ts";
 import type { Headers, Json } from "./types.ts";

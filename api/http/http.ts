@@ -1,7 +1,7 @@
 import { readRequest, receive } from "./receive.ts";
 import { request, stream } from "./request.ts";
 import { respond, writeResponse } from "./respond.ts";
-import { serve } from "./serve.ts";
+import { serve } from "./server.ts";
 
 /**
  * HTTP/1.1: a client, and what a server is made of.

@@ -1,4 +1,5 @@
 import { TwinwireError } from "../../wasm/errors.ts";
+import { dateNow, reasonOf } from "./reasons.ts";
 import type { Json } from "./types.ts";
 
 const BYTE_ORDER_MARK = 0xfeff;
@@ -33,4 +34,25 @@ export function toText(value: unknown): string {
   }
   if (text !== undefined) return text;
   throw new TwinwireError("ERR_ARGUMENT", { step: "send", reason: "the body is no JSON", cause });
+}
+
+/** Fields that `jsonHead` has. */
+export const JSON_FIELDS = 2;
+
+const heads = new Map<number, string>();
+let date = "";
+
+/** The head of a response that has nothing but JSON, as the wall takes it. Most responses are alike for a second. */
+export function jsonHead(status: number): string {
+  const now = dateNow();
+  if (now !== date) {
+    date = now;
+    heads.clear();
+  }
+  let head = heads.get(status);
+  if (head === undefined) {
+    head = `${reasonOf(status)}\0content-type\0application/json\0date\0${date}\0`;
+    heads.set(status, head);
+  }
+  return head;
 }

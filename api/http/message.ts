@@ -3,9 +3,9 @@ import type { TwinwireError } from "../../wasm/errors.ts";
 import { Joiner } from "../../wasm/joiner.ts";
 import type { Memory } from "../../wasm/memory.ts";
 import { utf8Text } from "../../wasm/text.ts";
+import { Alarm } from "../internal/alarm.ts";
 import { type Body, type BodySource, newBody } from "./body.ts";
-import { splitFields } from "./fields.ts";
-import type { HeaderCache } from "./header-cache.ts";
+import { type HeaderCache, splitFields } from "./fields.ts";
 import type { Headers } from "./types.ts";
 
 /** A message that is being received, as far as it has come. */
@@ -125,5 +125,43 @@ export class Message {
     if (size === 0) return;
     this.#joiner ??= new Joiner();
     this.#joiner.add(memory.view(at, size), (flags & EventFlag.ASCII) !== 0);
+  }
+}
+
+/** What is being waited for. */
+type Stage = "begin" | "head" | "rest" | "unread";
+
+const late: Readonly<Record<Stage, string>> = {
+  begin: "no message began in time",
+  head: "the head was not whole in time",
+  rest: "the message was not whole in time",
+  unread: "the body was not read in time",
+};
+
+/** How long a message may take, stage by stage. */
+export class Patience {
+  stage: Stage = "begin";
+  readonly #ran: (reason: string) => void;
+  #alarm: Alarm | undefined;
+
+  /** `ran` hears what did not come in time. */
+  constructor(ran: (reason: string) => void) {
+    this.#ran = ran;
+  }
+
+  /** Waits for this now, for `ms`; 0: for ever. */
+  set(stage: Stage, ms: number): void {
+    this.stage = stage;
+    if (ms === 0 && this.#alarm === undefined) return;
+    this.#alarm ??= new Alarm(() => this.#ran(late[this.stage]));
+    this.#alarm.set(ms);
+  }
+
+  clear(): void {
+    this.#alarm?.clear();
+  }
+
+  stop(): void {
+    this.#alarm?.stop();
   }
 }

@@ -2,8 +2,8 @@ import { NONE } from "../../wasm/abi.gen.ts";
 import type { ProxyServer } from "../../wasm/engine.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import type { Stream } from "../conn/stream.ts";
+import { Alarm } from "../internal/alarm.ts";
 import { sameTls } from "../internal/tls-options.ts";
-import { Alarm } from "./alarm.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Connections to one server that are kept although they do nothing. */

@@ -4,9 +4,9 @@ import type { Body } from "./body.ts";
 import { connOf, exchangeOn } from "./exchange.ts";
 import { fromText } from "./json.ts";
 import type { Message } from "./message.ts";
-import { MAX_WHOLE, NO_BOUND, readOptions } from "./options.ts";
 import type { Expected } from "./receiver.ts";
 import type { Headers, HttpConn, HttpServerRequest, ReadRequestOptions } from "./types.ts";
+import { MAX_WHOLE, NO_BOUND, readOptions } from "./types.ts";
 
 const HEAD_TIMEOUT_MS = 30_000;
 const TIMEOUT_MS = 300_000;

@@ -6,11 +6,11 @@ import type { Body } from "./body.ts";
 import { pairsOf } from "./fields.ts";
 import { fromText, toText } from "./json.ts";
 import type { Message } from "./message.ts";
-import { MAX_WHOLE, NO_BOUND, requestOptions } from "./options.ts";
+import { type Order, redirected, routeOf, urlOf } from "./order.ts";
 import { contentOf, isParts } from "./respond.ts";
 import type { Parts } from "./sender.ts";
-import { type Order, redirected, routeOf, urlOf } from "./target.ts";
 import type { Headers, HttpRequest, HttpRequestOptions, HttpResponse, HttpStreamRequest } from "./types.ts";
+import { MAX_WHOLE, NO_BOUND, requestOptions } from "./types.ts";
 
 const TIMEOUT_MS = 300_000;
 

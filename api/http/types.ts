@@ -1,8 +1,10 @@
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { WaitOptions } from "../conn/options.ts";
-import type { ProxyOption } from "../conn/proxy.ts";
 import type { Bytes } from "../internal/arguments.ts";
+import { callback, flag, integer, MAX_MS, OptionSet, type Rule, signal } from "../internal/options.ts";
+import type { ProxyOption } from "../internal/proxy.ts";
+import { tlsOptions } from "../internal/tls-options.ts";
 
 /** A JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -121,3 +123,38 @@ export interface ReadRequestOptions extends WaitOptions {
 
 /** A connection of the main door, or what has one: a `TcpStream` of `twinwire/result`. */
 export type HttpConn = Conn | { readonly conn: Conn };
+
+/** The most bytes of a body that the core can count to: no bound. */
+export const NO_BOUND = 2 ** 32 - 1;
+
+/** Bytes of a body that are held in memory unless `maxBody` is passed. */
+export const MAX_WHOLE = 16_777_216;
+
+const MOST_REDIRECTS = 1_000;
+
+/** A time in ms; 0: no end. */
+export const duration: Rule<number> = integer(0, MAX_MS);
+const bytes: Rule<number> = integer(0, NO_BOUND);
+
+/* What is no proxy is refused with codes of its own, when the route is known. A URL object can change: its text can't. */
+const proxy: Rule<ProxyOption> = (given) => (given instanceof URL ? given.href : (given as ProxyOption));
+
+export const requestOptions = new OptionSet<HttpRequestOptions>({
+  signal,
+  timeoutMs: duration,
+  maxBody: bytes,
+  maxRedirects: integer(0, MOST_REDIRECTS),
+  keepAlive: flag,
+  proxy,
+  tls: tlsOptions.rule,
+  expectContinue: flag,
+  onInterim: callback(),
+});
+
+export const readOptions = new OptionSet<ReadRequestOptions>({
+  signal,
+  maxBody: bytes,
+  idleTimeoutMs: duration,
+  headTimeoutMs: duration,
+  timeoutMs: duration,
+});

@@ -9,8 +9,8 @@ import type {
   HttpServerResponse,
   ReadRequestOptions,
 } from "../http/types.ts";
-import { attempt } from "./project.ts";
 import type { Result } from "./result.ts";
+import { attempt } from "./result.ts";
 
 /**
  * HTTP/1.1 with results; JSON in and out. What the calls do is told by `http` of the main door.

@@ -32,3 +32,46 @@ export function unwrap<T>(result: Result<T>): T {
   if (result.ok) return result.value;
   throw new Error(result.error);
 }
+
+/** What a call in non-blocking mode comes to that would have to wait. */
+export const WOULD_BLOCK = "would block";
+
+/** The main door's call as a result: ok exactly if it does not throw or reject. */
+export async function attempt<T>(call: () => T | Promise<T>): Promise<Result<T>> {
+  try {
+    return ok(await call());
+  } catch (error) {
+    return err(textOf(error));
+  }
+}
+
+/** As `attempt`, for a call that answers at once. */
+export function attemptNow<T>(call: () => T): Result<T> {
+  try {
+    return ok(call());
+  } catch (error) {
+    return err(textOf(error));
+  }
+}
+
+/** How a socket of this door waits: until there is an answer, or not at all. */
+export class Blocking {
+  #nonblocking = false;
+
+  /** As `attempt`; in non-blocking mode only if the answer is there. */
+  attempt<T>(ready: () => boolean, call: () => Promise<T>): Promise<Result<T>> {
+    return this.#nonblocking && !ready() ? Promise.resolve(err(WOULD_BLOCK)) : attempt(call);
+  }
+
+  /** Sets the mode; `check` throws once the socket is closed. */
+  set(enabled: boolean, check: () => unknown): Result<void> {
+    return attemptNow(() => {
+      check();
+      this.#nonblocking = Boolean(enabled);
+    });
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,6 +1,5 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
-import type { ProxyOption } from "../conn/proxy.ts";
 import { type Compression, type DeflateOptions, deflateRule } from "../internal/deflate.ts";
 import { type HeaderPairs, type HeadersFunction, headersRule, type WsHeaders } from "../internal/handshake.ts";
 import {
@@ -15,6 +14,7 @@ import {
   text,
   value,
 } from "../internal/options.ts";
+import type { ProxyOption } from "../internal/proxy.ts";
 import { tlsOptions } from "../internal/tls-options.ts";
 import { type ReconnectOptions, reconnectRule, type Schedule } from "./schedule.ts";
 

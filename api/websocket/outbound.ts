@@ -1,6 +1,6 @@
 import { type ErrorCode, Errors } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
-import { WaitingList } from "../conn/waiting.ts";
+import { WaitingList } from "../internal/waiting.ts";
 import type { Link } from "./link.ts";
 import { type Fragments, type Outgoing, type Piece, Whole } from "./outgoing.ts";
 

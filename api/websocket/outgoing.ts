@@ -1,7 +1,7 @@
 import { SendFlag } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { utf8Bytes, utf8Size } from "../../wasm/text.ts";
-import { Waiter } from "../conn/waiting.ts";
+import { Waiter } from "../internal/waiting.ts";
 import type { Link } from "./link.ts";
 import type { Outbound } from "./outbound.ts";
 

@@ -1,5 +1,5 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
-import { Waiter, WaitingList } from "../conn/waiting.ts";
+import { Waiter, WaitingList } from "../internal/waiting.ts";
 
 /** A ping that waits for its pong. Fulfilled with the milliseconds that it took. */
 export class Ping extends Waiter<number> {

@@ -1,8 +1,8 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { Pem, TlsOptions } from "../../wasm/socket-options.ts";
-import type { ProxyOption } from "../conn/proxy.ts";
 import { show } from "../internal/arguments.ts";
 import { type Compression, checkDeflate } from "../internal/deflate.ts";
+import type { ProxyOption } from "../internal/proxy.ts";
 import { tlsOptions } from "../internal/tls-options.ts";
 
 /** permessage-deflate, with the names of `ws`. */

@@ -5,7 +5,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
-import { proxyFor } from "../conn/proxy.ts";
+import { proxyFor } from "../internal/proxy.ts";
 import type { CloseInfo } from "../websocket/link.ts";
 import { type ClientOptions, checkClient, compressionOf, maxMessageOf, tlsOf } from "./client-options.ts";
 import type { Connection, Opening } from "./connection.ts";

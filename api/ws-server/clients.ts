@@ -1,5 +1,5 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
-import { Waiter, WaitingList } from "../conn/waiting.ts";
+import { Waiter, WaitingList } from "../internal/waiting.ts";
 import { type ServerSocket, sessionOf } from "./server-socket.ts";
 
 /** Clients that nobody has taken by `accept` yet; those beyond are not kept for it. */

@@ -1,7 +1,7 @@
 import type { Conn } from "../conn/conn.ts";
 import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
 import type { IncomingRequest } from "../http/receive.ts";
-import type { HttpHandler, ServeOptions } from "../http/serve.ts";
+import type { HttpHandler, ServeOptions } from "../http/server.ts";
 import type { HeadersInput, HttpReply } from "../http/types.ts";
 import { type Compression, type DeflateOptions, deflateRule } from "../internal/deflate.ts";
 import {

@@ -5,7 +5,7 @@ import type { Conn } from "../conn/conn.ts";
 import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
 import { Server, TcpServer, TlsServer } from "../conn/server.ts";
 import type { IncomingRequest } from "../http/receive.ts";
-import { HttpServer, type ServeOptions } from "../http/serve.ts";
+import { HttpServer, type ServeOptions } from "../http/server.ts";
 import type { HttpReply } from "../http/types.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
 import { closeArguments } from "../websocket/close-arguments.ts";

@@ -1,5 +1,5 @@
 import { TwinwireError } from "../../wasm/errors.ts";
-import { show } from "../internal/arguments.ts";
+import { show } from "./arguments.ts";
 
 /** A host and a port as they stand in messages and in the doors that take one text: an IPv6 address in brackets. */
 export function joinAddress(host: string, port: number | string): string {

@@ -1,6 +1,6 @@
 import { TwinwireError } from "../../wasm/errors.ts";
-import { decode, hostOf, portOf, proxyFor } from "../conn/proxy.ts";
 import { show } from "../internal/arguments.ts";
+import { decode, hostOf, portOf, proxyFor } from "../internal/proxy.ts";
 import { FieldText, type Pair } from "./fields.ts";
 import type { Route } from "./pool.ts";
 import type { HttpRequestOptions } from "./types.ts";

@@ -1,7 +1,7 @@
 import type { ProxyServer } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultPort } from "../../wasm/host.ts";
-import { show } from "../internal/arguments.ts";
+import { show } from "./arguments.ts";
 
 /**
  * Through which HTTP proxy something is reached: its URL (`http://[user:password@]host[:port]`); `null` or `""`: none.

@@ -1,8 +1,7 @@
-import { splitAddress } from "../conn/address.ts";
 import { UdpSocket as MainUdpSocket } from "../conn/udp.ts";
-import { bytesOf } from "./bytes.ts";
-import { attempt, attemptNow, Blocking } from "./project.ts";
-import type { Result } from "./result.ts";
+import { splitAddress } from "../internal/address.ts";
+import { bytesOf } from "../internal/bytes.ts";
+import { attempt, attemptNow, Blocking, type Result } from "./result.ts";
 
 /**
  * A UDP socket whose calls return results.
