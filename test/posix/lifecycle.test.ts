@@ -1,6 +1,6 @@
 /**
  * What only a program of its own can show. lifecycle.c: starting and stopping, threads, a process without descriptors.
- * edges.c: system calls that fail.
+ * edges.c: system calls that fail. faults.c: any of them, by a seed; `build/posix-sanitized/faults 1 5000` runs longer.
  * addresses.c: names with several addresses, look-ups that take their time.
  */
 import { beforeAll, expect, test } from "@jest/globals";
@@ -13,7 +13,7 @@ describeWith(buildTools(), "the POSIX host: its life", () => {
     folder = await buildSanitized();
   }, BUILD_PATIENCE);
 
-  test.each(["lifecycle", "addresses", "edges"])(
+  test.each(["lifecycle", "addresses", "edges", "faults"])(
     "%s",
     async (program) => {
       expect(await runToEnd(`${folder}/${program}`, [])).toMatch(/^[1-9]\d* passed, 0 failed\n$/);
