@@ -8,7 +8,7 @@ const START_MS = 10_000;
 let found: string | undefined;
 
 /**
- * The bun that npm installed. Where npm held back its install script, bin/ holds a text that says so; the program itself
+ * The bun that npm installed. If npm did not run its install script, bin/ contains a text about that; the program itself
  * lies in the package for this processor all the same.
  */
 export function findBun(): string {

@@ -116,7 +116,7 @@ function httpServer(method: "GET" | "POST", connections: number, inFlight: numbe
   return { kind: "serve", name, runtime, protocol, task: method, connections, inFlight, unit, better, contenders };
 }
 
-/** 64 bytes of text. A message that is told to everybody counts for each of them. */
+/** 64 bytes of text. A broadcast message counts once for each client. */
 function wsServer(task: "echo" | "broadcast", connections: number, inFlight: number): ServeCase {
   const name = `ws-server/${task}/${connections}x${inFlight}`;
   const contenders = [Contender.TWINWIRE, Contender.WS];

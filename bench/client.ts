@@ -40,7 +40,7 @@ const wsServers: Partial<Record<Contender, () => Promise<Server>>> = {
 /** The port of the server that this process is, once it has been asked for one. */
 let port: number | undefined;
 
-/** twinwire's doors have a file each. */
+/** Each API of twinwire has a file of its own. */
 function load({ contender, case: { protocol, name } }: Job): Promise<Client> {
   if (contender === Contender.TWINWIRE && protocol === "conn") return import("./clients/twinwire-conn.ts");
   return known(clients[contender], contender, name)();

@@ -17,7 +17,7 @@ export interface Connection {
 
 /**
  * The traffic of one measurement, the same for every contender: `inFlight` messages at first, then one for each that
- * comes back. What comes back is checked, so nobody is fast by losing or making up messages.
+ * comes back. Responses are checked, so no contender gains by losing or inventing messages.
  */
 export class Flow {
   readonly messages: readonly Message[];

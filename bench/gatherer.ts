@@ -1,13 +1,13 @@
 /** Hands on the messages of one size that a stream is made of, each in one piece, whatever the chunks it comes in. */
 export class Gatherer {
   readonly #size: number;
-  readonly #tell: (message: Uint8Array) => void;
+  readonly #deliver: (message: Uint8Array) => void;
   #parts: Uint8Array[] = [];
   #gathered = 0;
 
-  constructor(size: number, tell: (message: Uint8Array) => void) {
+  constructor(size: number, deliver: (message: Uint8Array) => void) {
     this.#size = size;
-    this.#tell = tell;
+    this.#deliver = deliver;
   }
 
   /** The next chunk. */
@@ -18,7 +18,7 @@ export class Gatherer {
       const end = Math.min(chunk.length, at + size - this.#gathered);
       const part = at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end);
       at = end;
-      if (part.length === size) this.#tell(part);
+      if (part.length === size) this.#deliver(part);
       else this.#gather(part);
     }
   }
@@ -30,6 +30,6 @@ export class Gatherer {
     const message = Buffer.concat(this.#parts);
     this.#parts = [];
     this.#gathered = 0;
-    this.#tell(message);
+    this.#deliver(message);
   }
 }

@@ -27,7 +27,7 @@ export async function measureIdle(
 async function residentBytes(settleMs: number): Promise<number> {
   const { gc } = globalThis as { gc?: () => void };
   if (gc === undefined) throw new Error("memory is measured with node --expose-gc");
-  for (let turn = 0; turn < 4; turn++) {
+  for (let round = 0; round < 4; round++) {
     gc();
     await new Promise((resolve) => setTimeout(resolve, settleMs / 4));
   }

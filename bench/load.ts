@@ -2,12 +2,12 @@
 import { connect } from "node:net";
 import type { LoadAnswer, LoadOrder } from "./protocol.ts";
 
-/** The first response tells how long each one is, as all are alike. */
+/** The length of the first response is that of all, since all are alike. */
 const LENGTH = /\r\ncontent-length: (\d+)\r\n/i;
 
 let count = 0;
 
-/** Opens a connection, and tells when it is ready to be asked. `asks`: whether requests are sent on it. */
+/** Opens a connection, and reports when it is ready. `asks`: whether requests are sent on it. */
 function open(order: LoadOrder, asks: boolean, failed: (error: Error) => void): Promise<() => void> {
   const { port, opening, request, inFlight, answerSize } = order;
   const one = Buffer.from(request, "latin1");

@@ -8,7 +8,7 @@ import { save } from "./save.ts";
 import { startServer } from "./server.ts";
 import { runCase } from "./session.ts";
 
-function say(text: string): void {
+function print(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
@@ -19,21 +19,22 @@ async function bench(options: Options): Promise<void> {
     throw new Error(`no case begins with ${options.prefix}; there are\n  ${cases.map((one) => one.name).join("\n  ")}`);
   }
   const there = chosen.filter((one) => one.runtime !== "deno" || findDeno() !== undefined);
-  if (there.length < chosen.length) say("without Deno, which is not there: npm ci --prefix scripts/runtimes");
+  if (there.length < chosen.length)
+    print("bench: Deno is not installed, its cases are skipped; run npm ci --prefix scripts/runtimes");
   const server = await startServer();
   const comparisons: Comparison[] = [];
   try {
     const machine = describeMachine(server.version);
-    if (!options.json) say(`${describe(machine)}\n`);
+    if (!options.json) print(`${describe(machine)}\n`);
     for (const one of there) {
-      say(`${one.name} ...`);
+      print(`${one.name} ...`);
       const rounds = one.kind === "idle" ? options.idleRounds : options.pace.rounds;
       const result = await runCase(one, server.ports, { ...options.pace, rounds }, options.flags[one.runtime]);
       comparisons.push(...compare(result));
     }
     if (options.json) process.stdout.write(`${JSON.stringify(toJson(comparisons))}\n`);
     else process.stdout.write(`\n${toText(comparisons)}\n\n${notes.join("\n")}\n`);
-    if (options.save) say(`\nkept in ${await save(machine, comparisons)}`);
+    if (options.save) print(`\nsaved in ${await save(machine, comparisons)}`);
   } finally {
     await server.end();
   }
@@ -44,6 +45,6 @@ try {
   if (options.help) console.log(usage);
   else await bench(options);
 } catch (error) {
-  say(error instanceof Error ? error.message : String(error));
+  print(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
 }

@@ -4,7 +4,7 @@ import type { Content } from "./cases.ts";
 export type Message = string | Uint8Array;
 
 /**
- * How many different messages are sent in turn. The echo of each is known, so bytes of an earlier message that are handed
+ * How many different messages are sent, one after the other. The echo of each is known, so bytes of an earlier message that are handed
  * out again are found out.
  */
 export const VARIETY = 64;

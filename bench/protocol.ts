@@ -1,4 +1,4 @@
-/** What the parent and the process of a contender say to each other. */
+/** The messages between the parent and the process of a contender. */
 import type { Case, Contender } from "./cases.ts";
 
 /** Ports of the echo server, on 127.0.0.1. */
@@ -41,7 +41,7 @@ export interface LoadOrder {
   readonly opening: string;
   /** One request, its bytes as characters. */
   readonly request: string;
-  /** Bytes of its answer; 0: as the head of the first one says, by Content-Length. */
+  /** Bytes of its answer; 0: the Content-Length of the first response. */
   readonly answerSize: number;
   /** Whether one of the connections asks, and all of them are answered. */
   readonly oneAsks: boolean;

@@ -69,7 +69,7 @@ export async function measureServe(one: ServeCase, job: Job, port: number): Prom
 
 type Told<K> = Extract<LoadAnswer, Record<K & string, unknown>>;
 
-/** The next thing that the process tells, which must be this. */
+/** Returns the next message of the process, which must be this. */
 function answerOf<K extends "begun" | "count">(child: ChildProcess, what: K): Promise<Told<K>> {
   return new Promise((resolve, reject) => {
     const ended = (): void => reject(new Error("the process that asks has ended"));

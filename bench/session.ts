@@ -16,7 +16,7 @@ export interface CaseResult {
 }
 
 /**
- * Measures one case. Each contender has a process of its own, and they take turns: A B C, B C A, C A B. The first round
+ * Measures one case. Each contender has a process of its own, and they alternate: A B C, B C A, C A B. The first round
  * warms up and does not count.
  */
 export async function runCase(one: Case, ports: Ports, pace: Pace, flags: readonly string[]): Promise<CaseResult> {
@@ -31,8 +31,8 @@ export async function runCase(one: Case, ports: Ports, pace: Pace, flags: readon
   try {
     const warmUps = one.kind === "idle" ? 0 : 1;
     for (let round = 0; round < pace.rounds + warmUps; round++) {
-      for (let turn = 0; turn < one.contenders.length; turn++) {
-        const contender = one.contenders[(turn + round) % one.contenders.length] as Contender;
+      for (let next = 0; next < one.contenders.length; next++) {
+        const contender = one.contenders[(next + round) % one.contenders.length] as Contender;
         const child = children.get(contender) ?? start(contender);
         const { settleMs, measureMs } = pace;
         const measured = await child.run({ case: one, contender, ports, settleMs, measureMs });

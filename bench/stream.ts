@@ -11,7 +11,7 @@ export class StreamChecker {
   #partial = 0;
   #chunks = 0;
 
-  /** `pieces`: what comes back for each message, in turn. */
+  /** `pieces`: the response to each message, in order. */
   constructor(flow: Flow, pieces: readonly Uint8Array[]) {
     this.#flow = flow;
     this.#pieces = pieces;

@@ -107,7 +107,7 @@ export function parseAbi(source, file = "abi.def") {
     if (!block) return;
     if (block.members.length === 0) fail(`${block.name} is empty`, block.line);
     if (block.what === "record" && block.offset !== block.size) {
-      fail(`the fields of ${block.name} take ${block.offset} bytes, its size says ${block.size}`, block.line);
+      fail(`the fields of ${block.name} take ${block.offset} bytes, its size is declared as ${block.size}`, block.line);
     }
     block = null;
   }

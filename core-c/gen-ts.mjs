@@ -9,8 +9,8 @@ function functions(entries) {
   const camel = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
   const rows = entries.map((it) => {
     const args = it.args.map((arg) => `${camel(arg.name)}: number`).join(", ");
-    const wall = it.args.map((arg) => `${arg.name}: ${arg.type}`).join(", ");
-    return `${doc(`(${wall}) -> ${it.result}`, "  ")}\n  ${it.name}(${args}): ${it.result === "void" ? "void" : "number"};`;
+    const declared = it.args.map((arg) => `${arg.name}: ${arg.type}`).join(", ");
+    return `${doc(`(${declared}) -> ${it.result}`, "  ")}\n  ${it.name}(${args}): ${it.result === "void" ? "void" : "number"};`;
   });
   return rows.join("\n");
 }

@@ -1,4 +1,4 @@
-// Reads abi.def and writes the numbers of the wall in C and in TypeScript. The grammar stands at the top of abi.def.
+// Reads abi.def and writes its numbers in C and in TypeScript. The grammar is at the top of abi.def.
 //
 //   node core-c/gen.mjs          writes include/twinwire/abi.gen.h and ../wasm/abi.gen.ts where they differ
 //   node core-c/gen.mjs --check  writes nothing; fails if a file is not current

@@ -1,6 +1,6 @@
 // A chat over WebSocket: a room for each path. Start it with an address and a port, for example
 //   node build/tools/examples/chat-server.js 127.0.0.1 8080
-// and talk to it with any client: the first message is a name, all others are said to the room.
+// and talk to it with any client: the first message is a name, all others go to the room.
 
 import { type ServerSocket, WebSocketServer } from "twinwire";
 
@@ -17,7 +17,7 @@ const server = new WebSocketServer(host, Number(port), {
   onMessage: (socket, message) => {
     if (typeof message !== "string") socket.close(1003, "text only");
     else if (socket.data === undefined) introduce(socket, message.trim().slice(0, 32));
-    else tell(socket.request.path, `${socket.data}: ${message}`, socket);
+    else announce(socket.request.path, `${socket.data}: ${message}`, socket);
   },
 });
 
@@ -29,7 +29,7 @@ function enter(socket: ServerSocket): void {
   socket.closed.then(() => {
     room.delete(socket);
     if (room.size === 0) rooms.delete(path);
-    if (socket.data !== undefined) tell(path, `* ${socket.data} left`);
+    if (socket.data !== undefined) announce(path, `* ${socket.data} left`);
   });
 }
 
@@ -41,12 +41,12 @@ function introduce(socket: ServerSocket, name: string): void {
     return;
   }
   socket.data = name;
-  socket.send(`Hello ${name}. Here: ${others.join(", ") || "nobody else"}`);
-  tell(path, `* ${name} came`, socket);
+  socket.send(`Hello ${name}. Here: ${others.join(", ") || "no one else"}`);
+  announce(path, `* ${name} joined`, socket);
 }
 
 /** Says something to those of a room who have a name. */
-function tell(path: string, text: string, except?: ServerSocket): void {
+function announce(path: string, text: string, except?: ServerSocket): void {
   const to = [...(rooms.get(path) ?? [])].filter(({ data }) => data !== undefined);
   server.broadcast(text, { to, except });
 }

@@ -36,7 +36,7 @@ export class PostgresError extends Error {
   }
 }
 
-/** One message: its type, and what it says. */
+/** One message: its type and its content. */
 interface Message {
   readonly type: string;
   readonly body: Buffer;
@@ -193,7 +193,7 @@ function parseRow(body: Buffer): (string | null)[] {
   return row;
 }
 
-/** ErrorResponse: texts, each behind a byte that says what it is. */
+/** ErrorResponse: texts, each preceded by a byte that identifies it. */
 function parseError(body: Buffer): PostgresError {
   const fields = body.toString("utf8").split("\0").filter(Boolean);
   return new PostgresError(Object.fromEntries(fields.map((field) => [field.slice(0, 1), field.slice(1)])));

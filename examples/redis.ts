@@ -1,6 +1,6 @@
 /**
  * A Redis client in one file: RESP2 over a twinwire connection, with pipelining. Commands may be sent before the answers to
- * earlier ones have come; what one turn of the program sends leaves in one write.
+ * earlier ones have come; what the program sends in one loop iteration leaves in one write.
  */
 import { type Conn, type ConnectOptions, TcpConnection } from "twinwire";
 

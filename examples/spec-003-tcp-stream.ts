@@ -18,7 +18,7 @@ if (!connected.ok) {
   const got = await stream.read(1024);
   if (got.ok) console.log(Array.from(got.value));
 
-  // Nothing more has come, and in non-blocking mode nobody waits for it.
+  // No more data has arrived, and a read in non-blocking mode does not wait.
   stream.set_nonblocking(true);
   console.log(await stream.read(1024));
   stream.close();

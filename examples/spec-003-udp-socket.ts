@@ -1,4 +1,4 @@
-// std.net, "UdpSocket": asks a server on this machine and prints what it says. Start it with its address, for example
+// std.net, "UdpSocket": queries a server on this machine and prints its answer. Start it with its address, for example
 //   node build/tools/examples/spec-003-udp-socket.js 127.0.0.1:5353
 
 import { UdpSocket, unwrap } from "twinwire/result";

@@ -18,7 +18,7 @@ import { basename, join, relative } from "node:path";
 import { fetchLwip, lwip } from "../test/esp32/lwip.mjs";
 import { root } from "../wasm/build/project.mjs";
 import { stage, staged } from "./esp32.mjs";
-import { deviceSources, doorSources } from "./targets.mjs";
+import { apiSources, deviceSources } from "./targets.mjs";
 
 const at = (...path) => join(root, ...path);
 const read = (path) => readFileSync(path, "utf8");
@@ -210,7 +210,7 @@ function prepare({ name, config = {} }, component = staged, projects = name === 
 /** The core is compiled as it is measured for docs/size.md: a library would hide that a function is there twice. */
 function checkCore(commands) {
   const there = commands.map(({ file }) => relative(staged, file)).filter((path) => /^(core-c|c)\//.test(path));
-  const wanted = [...deviceSources(), ...doorSources()];
+  const wanted = [...deviceSources(), ...apiSources()];
   for (const path of wanted) must(there.includes(path), `${path} is not compiled`);
   for (const path of there) must(wanted.includes(path), `${path} is compiled, and a device has no use for it`);
 }
@@ -248,17 +248,17 @@ function checkDefaults() {
   for (const [symbol, field] of Object.entries(pairs)) {
     const ours = RegExp(`#define CONFIG_TWINWIRE_${symbol} (\\d+)`).exec(header)?.[1];
     const theirs = RegExp(`\\.${field} = (\\d+)`).exec(limits)?.[1];
-    must(ours !== undefined && ours === theirs, `Kconfig says ${symbol} is ${ours}, abi.def says ${theirs}`);
+    must(ours !== undefined && ours === theirs, `Kconfig: ${symbol} is ${ours}, but ${theirs} in abi.def`);
   }
 }
 
 /** Returns how many checks passed. */
-export function checkComponent(say = console.log) {
+export function checkComponent(print = console.log) {
   let passed = 0;
   const check = (what, it) => {
     const more = it();
     passed++;
-    say(`ok      ${what}${more === undefined ? "" : `: ${more}`}`);
+    print(`ok      ${what}${more === undefined ? "" : `: ${more}`}`);
   };
   check("staged", () => {
     stage();

@@ -140,7 +140,7 @@ async function jest(args, { runtime = [process.execPath], env = {} } = {}) {
   };
 }
 
-/** Tests that say the same on every runtime: of C, of the build, of what is written down, of the programs around. */
+/** Tests that have the same result on every runtime: of C, the build, the documentation, and other programs. */
 const hostless = [
   "test/(architecture|bench|build|demo|demo-web|package|readme)\\.test\\.ts$",
   "test/(esp32|posix|targets)/",
@@ -150,7 +150,7 @@ const hostless = [
   "test/ws-compat/",
 ];
 
-/** The tests that say something about a runtime, by another one. */
+/** The tests whose result depends on the runtime, on another runtime. */
 function onOther({ name, program, missing }, group, ...flags) {
   const args = ["--maxWorkers=2", "--testPathIgnorePatterns", ...hostless];
   const others = group === "deno" ? ["bun", "node"] : ["bun", "deno"];

@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 
-/** The path of the first of these programs that runs, and what it says of its version; or undefined. */
+/** Returns the path of the first of these programs that runs, and its version output; or undefined. */
 export function findProgram(names, args = ["--version"]) {
   for (const path of names) {
     const { status, stdout } = spawnSync(path, args, { encoding: "utf8" });

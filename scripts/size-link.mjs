@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fetchLwip, lwip } from "../test/esp32/lwip.mjs";
 import { includes, root } from "../wasm/build/project.mjs";
 import { capture } from "./capture.mjs";
-import { deviceSources, doorSources } from "./targets.mjs";
+import { apiSources, deviceSources } from "./targets.mjs";
 
 const flags = ["-std=c11", "-Os", "-ffunction-sections", "-fdata-sections", "-fstack-usage", "-fcallgraph-info=su"];
 
@@ -43,7 +43,7 @@ export async function compilerOf({ prefix }) {
 }
 
 /** Compiles each source to an object with a section a function; also writes its stack use and calls (.ci). */
-export async function compile(processor, sources = [...deviceSources(), ...doorSources()], more = []) {
+export async function compile(processor, sources = [...deviceSources(), ...apiSources()], more = []) {
   mkdirSync(join(root, folder(processor)), { recursive: true });
   const headers = [...includes, "c/include", "c/src"].map((directory) => `-I${directory}`);
   const objects = sources.map((source) => `${folder(processor)}/${source.replace(/\.c$/, "").replaceAll("/", "-")}.o`);

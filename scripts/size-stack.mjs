@@ -1,8 +1,8 @@
 // The deepest use of the stack: the frame of each function, as the compiler wrote it down (-fcallgraph-info=su), along
 // the calls.
 //
-// A call through a pointer is one of a protocol's functions, `protocol->received(...)`: the source says which member, and
-// the tables and assignments (`.received = take_data`, `slot->tunnel = ask;`) say what it may be. A call of a parameter
+// A call through a pointer is one of a protocol's functions, `protocol->received(...)`: the source names the member, and
+// the tables and assignments (`.received = take_data`, `slot->tunnel = ask;`) list its possible values. A call of a parameter
 // may be any function of the same file that is mentioned there without being called.
 
 import { readFileSync } from "node:fs";
@@ -40,7 +40,7 @@ function targetsAt(place, nodes, members, outside) {
   const targets = member
     ? members.get(member)
     : [...nodes.keys()].filter((title) => title.startsWith(`${file}:`) && mentioned(title.split(":").pop()));
-  if (!targets?.length) throw new Error(`${place}: nothing says what this call through a pointer may call`);
+  if (!targets?.length) throw new Error(`${place}: unknown targets of a call through a pointer`);
   return targets;
 }
 

@@ -38,7 +38,7 @@ async function measure(processor) {
     const graphs = objects.map(({ graph }) => graph);
     const stack = deepest(graphs, roots, linked, budget);
     const suffix = roots.includes("twc_ws_connect") ? "" : "-without-ws";
-    const ram = data + need[`arena${suffix}`] + (set.door ? need[`door${suffix}`] : 0);
+    const ram = data + need[`arena${suffix}`] + (set.api ? need[`api${suffix}`] : 0);
     sets.push({ ...set, code, data, ram, stack, functions });
   }
   const port = await measurePort(processor);

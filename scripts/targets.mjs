@@ -1,7 +1,7 @@
 // The targets on which the vectors run: how the runner is built for each, and how it is started.
 //
 // A target is { name, missing, build(), program, args }. `missing` names what has to be installed; undefined: nothing.
-// `build` writes the runner below build/targets; program and args run it, and it prints what test/c/main.c says of -d.
+// `build` writes the runner below build/targets; program and args run it, and it prints what test/c/main.c documents for -d.
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export function deviceSources() {
 }
 
 /** The C API on top of it. */
-export const doorSources = () => listFiles("c/src", ".c");
+export const apiSources = () => listFiles("c/src", ".c");
 
 /** A device has no files: the image holds the vectors. */
 const withoutFiles = (...more) => [
@@ -130,7 +130,7 @@ const devices = [
 /** A program without an operating system, on one of the devices. It is linked with what it uses of the core. */
 export function imageOf(name, program, sources) {
   const device = devices.find((one) => one.name === name);
-  const all = () => [...sources, ...deviceSources(), ...doorSources(), ...device.startUp()];
+  const all = () => [...sources, ...deviceSources(), ...apiSources(), ...device.startUp()];
   return inC({ ...device, file: `${folder}/${program}-${name}`, flags: [...device.flags, ...apart], sources: all });
 }
 

@@ -104,7 +104,7 @@ function printTable(rows) {
 function printNotes(rows) {
   for (const row of rows) {
     const complaints = [...row.complaints, ...row.different.map((name) => `  differs from ${rows[0].name}: ${name}`)];
-    if (row.broken && !row.missing) complaints.unshift("  did not come to its end");
+    if (row.broken && !row.missing) complaints.unshift("  did not finish");
     if (complaints.length === 0) continue;
     console.log(`\n${row.name}:`);
     for (const line of complaints.slice(0, COMPLAINTS)) console.log(line);

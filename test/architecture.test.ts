@@ -62,7 +62,7 @@ describe("TypeScript", () => {
     expect(imports("adapters/node/index.ts").length).toBeGreaterThan(0);
   });
 
-  test("doors import the engine and each other, nothing else; those that need Node's modules stand alone", () => {
+  test("the APIs import the engine and each other, nothing else; those that need Node's modules stand alone", () => {
     const found = importsOf("api");
     expect(found.length).toBeGreaterThan(0);
     const ofNode: Record<string, RegExp> = {
@@ -78,7 +78,7 @@ describe("TypeScript", () => {
     expect(lines(found.filter((it) => compat(it.to) && !compat(it.from)))).toEqual([]);
   });
 
-  test("the engine imports no door, and of the adapters only the type of the port", () => {
+  test("the engine imports no API, and of the adapters only the type of the port", () => {
     const allowed = (it: Import) =>
       inside(it.to, "wasm") ||
       (it.to === "adapters/port.ts" && it.typeOnly) ||

@@ -27,7 +27,7 @@ describe("statistics", () => {
     expect(median([])).toBeNaN();
   });
 
-  test("a spread tells the median and both ends", () => {
+  test("a spread has the median and both ends", () => {
     expect(spread([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3 });
   });
 
@@ -62,7 +62,7 @@ describe("messages", () => {
   });
 });
 
-/** A connection that answers by itself, as `answer` says. */
+/** A connection that answers automatically, by `answer`. */
 function measure(answer: (flow: Flow, from: number, count: number) => void): Promise<unknown> {
   const one = named("ws-client/64B/text/1");
   if (one.kind !== "echo") throw new Error("not an echo");
@@ -118,7 +118,7 @@ describe("messages of one size out of a stream", () => {
   });
 });
 
-test("a quick run has WebSocket and both doors of TCP, and memory", () => {
+test("a quick run has WebSocket, both APIs of TCP, and memory", () => {
   const quick = cases.filter((one) => !isExtra(one)).map((one) => one.name);
   expect(quick).toEqual(
     expect.arrayContaining([
@@ -209,7 +209,7 @@ describe("a real run", () => {
     }
   }, 45_000);
 
-  test("the door of promises is measured beside node:net", async () => {
+  test("the connection API is compared with node:net", async () => {
     const { status, stdout } = await run("--quick", "--json", "--rounds", "1", "--case", "tcp-conn/64");
     expect(status).toBe(0);
     const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;

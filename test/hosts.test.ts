@@ -1,4 +1,4 @@
-/** The tables of docs/hosts.md say what tests say. */
+/** The tables of docs/hosts.md agree with the tests. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
@@ -33,8 +33,8 @@ describe.each(known)("%s", (name: HostName) => {
   test("its own tests run every suite that proves one", () => {
     const own = tests.filter((path) => RegExp(`^test/adapters/${name}(-\\w+)?\\.test\\.ts$`).test(path)).map(read);
     expect(own.length).toBeGreaterThan(0);
-    for (const { proof, [name]: says } of hosts.capabilities) {
-      if (says === "yes") expect(own.some((source) => source.includes(`${proof[0]}("${name}", `))).toBe(true);
+    for (const { proof, [name]: claim } of hosts.capabilities) {
+      if (claim === "yes") expect(own.some((source) => source.includes(`${proof[0]}("${name}", `))).toBe(true);
     }
   });
 

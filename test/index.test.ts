@@ -8,14 +8,14 @@ test("the version is that of the package", () => {
   expect(manifest).toMatchObject({ version });
 });
 
-test("the doors share one error class, one table and one set of limits", () => {
+test("the APIs share one error class, one table and one set of limits", () => {
   expect(TwinwireError).toBe(handles.TwinwireError);
   expect(limits).toBe(handles.limits);
   expect(useHost).toBe(handles.useHost);
   expect(errors[new TwinwireError("ERR_RESET").code].value).toBeLessThan(0);
 });
 
-test("a type that is declared for one event can't be bound to another, as far as types can tell", () => {
+test("a type that is declared for one event cannot be bound to another, where types can express it", () => {
   const { defineEvent, net, ws } = handles;
   const WsMessage = defineEvent("WsMessage", { message: "string" });
   const NetData = defineEvent("NetData", { data: "string" });

@@ -63,7 +63,7 @@ describe("what is in it", () => {
     expect(readdirSync(join(home, "node_modules")).filter((it) => !it.startsWith("."))).toEqual(["twinwire"]);
   });
 
-  test("the same doors for import and for require", () => {
+  test("import and require offer the same APIs", () => {
     for (const [path, targets] of Object.entries(manifest.exports)) {
       if (typeof targets === "string") continue;
       expect([path, Object.keys(targets)]).toEqual([path, ["bun", "deno", "module-sync", "require", "default"]]);
@@ -75,26 +75,26 @@ describe("what is in it", () => {
   });
 });
 
-/** Every door and what else there is, by one runtime's `import` or `require`, which `all` stands for; then an echo. */
+/** Every API and host, by one runtime's `import` or `require`, which `all` stands for; then an echo. */
 const program = `
-  const [door, handles, result, dial, duplex, node] = all;
-  const kinds = [door.TcpConnection, handles.net.tcpConnect, result.TcpStream, dial.dial, duplex.toDuplex];
-  console.log(kinds.map((it) => typeof it).join(" "), typeof node.createPort, door.limits === handles.limits);
-  const server = new door.TcpServer("127.0.0.1", 0);
+  const [main, handles, result, dial, duplex, node] = all;
+  const kinds = [main.TcpConnection, handles.net.tcpConnect, result.TcpStream, dial.dial, duplex.toDuplex];
+  console.log(kinds.map((it) => typeof it).join(" "), typeof node.createPort, main.limits === handles.limits);
+  const server = new main.TcpServer("127.0.0.1", 0);
   await server.opened;
-  const conn = new door.TcpConnection("127.0.0.1", Number(server.addr().split(":")[1]));
+  const conn = new main.TcpConnection("127.0.0.1", Number(server.addr().split(":")[1]));
   const peer = await server.accept();
   await peer.writeAll(await (await conn.writeAll("hello"), peer.readExact(5)));
   console.log(String.fromCharCode(...(await conn.readExact(5))));
   try {
-    door.useHost(node);
+    main.useHost(node);
   } catch (error) {
     console.log(error.code);
   }
   for (const it of [conn, peer, server]) it.close();`;
 
-const doors = ["twinwire", "twinwire/handles", "twinwire/result", "twinwire/dial", "twinwire/duplex"];
-const names = JSON.stringify([...doors, "twinwire/host/node"]);
+const apis = ["twinwire", "twinwire/handles", "twinwire/result", "twinwire/dial", "twinwire/duplex"];
+const names = JSON.stringify([...apis, "twinwire/host/node"]);
 const PRINTED = ["function function function function function function true", "hello", "ERR_STARTED"];
 
 const byImport = `const all = await Promise.all(${names}.map((name) => import(name)));${program}`;
@@ -160,18 +160,18 @@ describe.each(runtimes)("in $name", ({ host, command: [program = "", ...before],
   withRuntime("with the adapter of the runtime, and one engine", () =>
     expect(run("inside.mjs", inside)).toEqual([`${host} ${one} true`]),
   );
-  withRuntime("with a host that was said by hand", () => expect(run("by-hand.mjs", byHand)).toEqual(["true"]));
+  withRuntime("with a host that was selected explicitly", () => expect(run("by-hand.mjs", byHand)).toEqual(["true"]));
 });
 
 describe("types", () => {
   const use = `
     const handle: number = handles.net.tcpConnect("127.0.0.1", 80);
-    const isTyped: 0 extends 1 & typeof door.TcpConnection ? false : true = true; // an unresolved module would be "any"
-    const error: door.TwinwireError = new handles.TwinwireError("ERR_RESET");
-    const host: door.Host = node;
+    const isTyped: 0 extends 1 & typeof main.TcpConnection ? false : true = true; // an unresolved module would be "any"
+    const error: main.TwinwireError = new handles.TwinwireError("ERR_RESET");
+    const host: main.Host = node;
     export { handle, isTyped, error, host, result, dial, duplex };`;
-  const imports = [...doors, "twinwire/host/node", "twinwire/host/bun", "twinwire/host/deno"]
-    .map((name) => `import * as ${name.split("/").at(-1)?.replace("twinwire", "door")} from "${name}";`)
+  const imports = [...apis, "twinwire/host/node", "twinwire/host/bun", "twinwire/host/deno"]
+    .map((name) => `import * as ${name.split("/").at(-1)?.replace("twinwire", "main")} from "${name}";`)
     .join("\n");
   const source = `${imports}\n${use}\nexport { bun, deno };`;
 

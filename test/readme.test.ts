@@ -1,4 +1,4 @@
-/** What README.md and docs/ say is true: their code is checked and run, their tables are current, their links lead somewhere. */
+/** README.md and docs/ are true: their code is checked and run, their tables are current, their links have targets. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -90,13 +90,13 @@ function run(name: string, prints: string | undefined): Promise<{ out: string; e
     });
     let out = "";
     let err = "";
-    let told = false;
+    let printed = false;
     const timer = setTimeout(() => child.kill(), 10_000);
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       out += text;
-      if (told || prints === undefined || out.length < prints.length) return;
-      told = true;
-      /* One that goes on for ever has said what it is shown to say. */
+      if (printed || prints === undefined || out.length < prints.length) return;
+      printed = true;
+      /* A program that does not end has printed the expected output. */
       setTimeout(() => child.kill(), 500);
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -105,7 +105,7 @@ function run(name: string, prints: string | undefined): Promise<{ out: string; e
     child.on("error", reject);
     child.on("close", (code, signal) => {
       clearTimeout(timer);
-      resolve({ out, err, code: told && signal === "SIGTERM" ? 0 : code });
+      resolve({ out, err, code: printed && signal === "SIGTERM" ? 0 : code });
     });
   });
 }

@@ -26,7 +26,7 @@ function begin(): void {
   stop = trace((line) => lines.push(line));
 }
 
-/** The last word of a handle that was closed comes on a later turn. */
+/** The last event of a closed handle arrives in a later loop iteration. */
 async function end(name: string): Promise<VectorCase> {
   await new Promise((resolve) => setTimeout(resolve, 30));
   stop();
@@ -148,17 +148,17 @@ describe("lines", () => {
     await other.closed;
     stop();
     await server.close();
-    const told = lines.map((line) => JSON.parse(line) as TraceLine);
-    const name = told[0]?.host?.[1] ?? told[0]?.call?.[1];
-    expect(told.every((it) => [it.host?.[1], it.call?.[1], it.wire?.[1], it.of].includes(name))).toBe(true);
-    expect(told.find(({ call }) => call?.[0] === "ws-send")).toMatchObject({
+    const traced = lines.map((line) => JSON.parse(line) as TraceLine);
+    const name = traced[0]?.host?.[1] ?? traced[0]?.call?.[1];
+    expect(traced.every((it) => [it.host?.[1], it.call?.[1], it.wire?.[1], it.of].includes(name))).toBe(true);
+    expect(traced.find(({ call }) => call?.[0] === "ws-send")).toMatchObject({
       call: ["ws-send", name, "text", "hello"],
       result: 5,
     });
-    expect(told.find(({ event }) => event === "MESSAGE")).toMatchObject({ bytes: "hello", size: 5 });
-    expect(told.filter(({ wire }) => wire?.[0] === "write").every(({ size, taken }) => size === taken)).toBe(true);
-    expect(told.at(-1)).toMatchObject({ event: "DISCONNECTED", of: name });
-    const times = told.map(({ ms }) => ms ?? -1);
+    expect(traced.find(({ event }) => event === "MESSAGE")).toMatchObject({ bytes: "hello", size: 5 });
+    expect(traced.filter(({ wire }) => wire?.[0] === "write").every(({ size, taken }) => size === taken)).toBe(true);
+    expect(traced.at(-1)).toMatchObject({ event: "DISCONNECTED", of: name });
+    const times = traced.map(({ ms }) => ms ?? -1);
     expect(times).toEqual([...times].sort((a, b) => a - b));
   });
 

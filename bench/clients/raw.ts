@@ -22,21 +22,21 @@ export async function echo(echoCase: EchoCase, job: Job): Promise<Measured> {
 
 class RawConnection implements Connection {
   readonly #socket: Socket;
-  /** The frames in turn, over and over: any run of them that is sent at once lies in one piece. */
+  /** The frames, repeated: any sequence of them that is sent at once is one piece. */
   #frames = Buffer.alloc(0);
-  readonly #turn: Buffer;
+  readonly #cycle: Buffer;
   readonly #frameSize: number;
 
   constructor(socket: Socket, frames: readonly Buffer[]) {
     this.#socket = socket;
-    this.#turn = Buffer.concat(frames);
-    this.#frameSize = this.#turn.length / frames.length;
+    this.#cycle = Buffer.concat(frames);
+    this.#frameSize = this.#cycle.length / frames.length;
   }
 
   send(from: number, count: number): void {
     const start = (from % VARIETY) * this.#frameSize;
     const end = start + count * this.#frameSize;
-    while (this.#frames.length < end) this.#frames = Buffer.concat([this.#frames, this.#turn]);
+    while (this.#frames.length < end) this.#frames = Buffer.concat([this.#frames, this.#cycle]);
     this.#socket.write(this.#frames.subarray(start, end));
   }
 

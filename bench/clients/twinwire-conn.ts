@@ -1,4 +1,4 @@
-/** twinwire's main door, as its documentation shows it: what is written is awaited, and so is what is read. */
+/** twinwire's connection API, as in its documentation: awaits each write and each read. */
 import { TcpConnection } from "twinwire";
 import type { EchoCase } from "../cases.ts";
 import { type Connection, Flow } from "../flow.ts";

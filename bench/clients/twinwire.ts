@@ -1,4 +1,4 @@
-/** twinwire's handle door, as its documentation shows it. */
+/** twinwire's handle API, as in its documentation. */
 import { lastError, net, ws } from "twinwire/handles";
 import type { EchoCase } from "../cases.ts";
 import { type Connection, Flow } from "../flow.ts";

@@ -2,7 +2,7 @@
 import { WebSocketServer } from "twinwire";
 import type { ServeCase } from "../cases.ts";
 
-/** Starts a server that answers each message by itself, or tells it to every client; its port. */
+/** Starts a server that echoes each message, or broadcasts it; returns its port. */
 export async function start(task: ServeCase["task"]): Promise<number> {
   const server = new WebSocketServer("127.0.0.1", 0, {
     onMessage: (socket, message) => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import type { ServeCase } from "../cases.ts";
 
-/** Starts a server that answers each message by itself, or tells it to every client; its port. */
+/** Starts a server that echoes each message, or broadcasts it; returns its port. */
 export async function start(task: ServeCase["task"]): Promise<number> {
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
   server.on("connection", (socket) => {

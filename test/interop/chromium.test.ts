@@ -150,7 +150,7 @@ describeWith(chromiumTool, "Chromium", (program) => {
     expect(ends.get(path)).toEqual(done(code, reason));
   });
 
-  test("a page that is left says that it goes away", () => {
+  test("a page that is left closes with 1001 (going away)", () => {
     expect(ends.get("/leaves")?.code).toBe(1001);
   });
 
@@ -172,7 +172,7 @@ describeWith(chromiumTool, "Chromium", (program) => {
     expect(result("otherOrigin")).toEqual(done(1006, "", false));
   });
 
-  test("a broadcast comes to each of 50", () => {
+  test("a broadcast reaches each of 50 clients", () => {
     expect(result("broadcast")).toBe(50);
   });
 });

@@ -1,4 +1,4 @@
-/** WebSocket frames by hand, RFC 6455 5.2, for servers that say what no library would. */
+/** WebSocket frames by hand, RFC 6455 5.2, for servers that send what no library would. */
 import type { Socket } from "node:net";
 
 /** The opcodes. */

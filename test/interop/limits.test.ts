@@ -25,7 +25,7 @@ beforeAll(() => {
 });
 afterEach(endPeers);
 
-/** What it comes to, and that it took about `ms`: no less, and not much more. */
+/** Settles as the promise does, and checks that it took about `ms`: no less, and not much more. */
 async function taking<T>(ms: number, what: Promise<T>): Promise<T> {
   const begin = performance.now();
   const result = await what;
@@ -35,7 +35,7 @@ async function taking<T>(ms: number, what: Promise<T>): Promise<T> {
   return result;
 }
 
-/** A client that is open, the server's end of its socket, and the frames that come to it. */
+/** A client that is open, the server's end of its socket, and the frames that arrive there. */
 async function pair(): Promise<{ client: WsClient; peer: Socket; frames: Inbox<Sent> }> {
   const accepted = new Inbox<Socket>("a connection");
   const { port } = await rawWsPeer(accepted.push);
@@ -47,7 +47,7 @@ async function pair(): Promise<{ client: WsClient; peer: Socket; frames: Inbox<S
 }
 
 describe("patience", () => {
-  test("a server that accepts nobody: connectTimeoutMs", async () => {
+  test("a server that accepts no connection: connectTimeoutMs", async () => {
     const port = await deafPeer();
     const tcp = new TcpClient("127.0.0.1", port);
     const webSocket = new WsClient(`ws://127.0.0.1:${port}/`);
@@ -58,8 +58,8 @@ describe("patience", () => {
   });
 
   test.each([
-    ["says nothing", ""],
-    ["says half of it", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: web"],
+    ["sends nothing", ""],
+    ["sends half of it", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: web"],
   ])("a server that %s: handshakeTimeoutMs", async (_, answer) => {
     const { port } = await tcpPeer((socket) => readHead(socket, () => socket.write(answer)));
     const client = new WsClient(`ws://127.0.0.1:${port}/`);
@@ -103,7 +103,7 @@ describe("patience", () => {
     expect(await taking(CLOSE_MS, client.disconnected.next())).toMatchObject({ code: 1006, clean: false });
   });
 
-  test("a reader that never reads again: close drops what is queued after closeTimeoutMs, and says how much", async () => {
+  test("a reader that never reads again: close drops the queued data after closeTimeoutMs, and reports how much", async () => {
     const { port } = await tcpPeer((socket) => socket.pause());
     const client = await TcpClient.open("127.0.0.1", port);
     for (let refused = 0; refused < 5; ) {

@@ -33,7 +33,7 @@ async function hog(): Promise<Socket> {
   return peer;
 }
 
-test("more closes in one turn than there are blocks: each is clean", async () => {
+test("more closes in one loop iteration than there are blocks: each is clean", async () => {
   const { url } = await wsPeer(() => {});
   const clients = Array.from({ length: CLIENTS }, () => new WsClient(url));
   await until(() => clients.every(({ connected }) => connected.all.length === 1), "32 connections");

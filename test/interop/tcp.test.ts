@@ -156,7 +156,7 @@ describe("ends", () => {
     return taken;
   }
 
-  test("nobody listens", async () => {
+  test("no server listens", async () => {
     const port = await freePort();
     const client = new TcpClient("127.0.0.1", port);
     const { code, message } = await client.errors.next();

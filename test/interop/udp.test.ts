@@ -70,7 +70,7 @@ describe("node:dgram", () => {
     expect([...seen.values()]).toEqual([expected, expected]);
   });
 
-  test("hundreds of datagrams of one turn", async () => {
+  test("hundreds of datagrams of one loop iteration", async () => {
     const got = new Inbox<string>("a datagram at the peer");
     const { port } = await udpPeer((data) => got.push(data.toString()));
     const { sock } = open();
@@ -89,7 +89,7 @@ describe("node:dgram", () => {
 });
 
 describe("what can't be", () => {
-  test("a port that nobody has open costs nothing but the datagram", async () => {
+  test("a datagram to a closed port has no other effect", async () => {
     const closed = await freePort();
     const { port } = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
     const { sock, datagrams } = open();

@@ -9,7 +9,7 @@ import { closeFrame, codeOf, dribble, frame, Op, readFrames, type Sent } from ".
 
 afterEach(endPeers);
 
-/** A client that is open, the server's end of its socket, and the frames that come to it. */
+/** A client that is open, the server's end of its socket, and the frames that arrive there. */
 async function pair(): Promise<{ client: WsClient; peer: Socket; frames: Inbox<Sent> }> {
   const accepted = new Inbox<Socket>("a connection");
   const { port } = await rawWsPeer(accepted.push);

@@ -63,12 +63,12 @@ describe("answers that are none", () => {
       (socket, head) => socket.write(switching(head).replace("Connection: Upgrade", "Connection: close")),
     ],
     [
-      "a subprotocol nobody asked for",
+      "a subprotocol that was not offered",
       "ERR_WS_HANDSHAKE",
       (socket, head) => socket.write(switching(head, "Sec-WebSocket-Protocol: chat\r\n")),
     ],
     [
-      "an extension nobody asked for",
+      "an extension that was not offered",
       "ERR_WS_HANDSHAKE",
       (socket, head) => socket.write(switching(head, "Sec-WebSocket-Extensions: permessage-deflate\r\n")),
     ],
@@ -84,7 +84,7 @@ describe("answers that are none", () => {
     expect(client.connected.all).toEqual([]);
   });
 
-  test("nobody listens", async () => {
+  test("no server listens", async () => {
     const client = new WsClient(`ws://127.0.0.1:${await freePort()}/`);
     expect((await client.errors.next()).code).toBe("ERR_REFUSED");
     expect(await client.disconnected.next()).toMatchObject({ code: 1006, retryMs: -1 });

@@ -85,7 +85,7 @@ describe("messages", () => {
     expect(await received.next()).toBe(`false ${Buffer.byteLength("Grüße 東京")} ${sha256("Grüße 東京")}`);
   });
 
-  test("10,000 messages of one turn keep their order both ways", async () => {
+  test("10,000 messages of one loop iteration keep their order both ways", async () => {
     const client = await WsClient.open((await wsPeer(echo)).url);
     for (let index = 0; index < 10_000; index++) await client.send(`message ${index}`);
     for (let index = 0; index < 10_000; index++) expect(await client.messages.next()).toBe(`message ${index}`);

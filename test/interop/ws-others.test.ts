@@ -131,7 +131,7 @@ describeWith(websocketd, "websocketd", (program) => {
     const port = await freePort();
     const child = startChild(program, [`--port=${port}`, "--address=127.0.0.1", "--loglevel=info", ...args]);
     await portFrom(child.lines, /Starting WebSocket server *: ws:\/\/127\.0\.0\.1:(\d+)/);
-    /* It says so just before it listens. */
+    /* It prints this just before it listens. */
     await pause(50);
     return `ws://127.0.0.1:${port}/`;
   }
@@ -172,7 +172,7 @@ describeWith(libwebsockets, "libwebsockets", (program) => {
     return `ws://127.0.0.1:${port}/`;
   }
 
-  test("it counts for us until it is told to start anew", async () => {
+  test("it counts until it is asked to restart", async () => {
     const client = await WsClient.open(await start(), { protocols: "dumb-increment-protocol" });
     expect(ws.protocol(client.handle)).toBe("dumb-increment-protocol");
     for (let count = 0; count < 5; count++) expect(await client.messages.next()).toBe(`${count}`);

@@ -1,4 +1,4 @@
-/** When a WebSocket comes back, when it does not, and what it says again. */
+/** When a WebSocket reconnects, when it does not, and what it sends again. */
 import type { IncomingMessage } from "node:http";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { ws } from "twinwire/handles";
@@ -44,7 +44,7 @@ describe("a server that is there again", () => {
     expect(keys.size).toBe(3);
   });
 
-  test("the schedule is followed while it is away, the last delay repeats, and it begins anew after a success", async () => {
+  test("the schedule is followed while it is away, the last delay repeats, and it restarts after a success", async () => {
     const port = await freePort();
     const accepted = new Inbox<Accepted>("a connection");
     const first = await wsPeer((peer, request) => accepted.push({ peer, request }), { port });

@@ -37,7 +37,7 @@ class Guest {
     this.#client.close();
   }
 
-  /** Comes in, and hears who is there. */
+  /** Joins, and receives the names of those present. */
   async named(name: string): Promise<string> {
     expect(await this.heard.next()).toBe("Who are you?");
     this.say(name);
@@ -53,14 +53,14 @@ describe.each(runtimes)("the chat server, %s", (_, runtime, file) => {
     expect(await (await fetch(url.replace("ws", "http"))).text()).toContain("the path is the room");
 
     const ada = new Guest(`${url}tea`);
-    expect(await ada.named("Ada")).toBe("Hello Ada. Here: nobody else");
+    expect(await ada.named("Ada")).toBe("Hello Ada. Here: no one else");
     const other = new Guest(`${url}coffee`);
-    expect(await other.named("Ada")).toBe("Hello Ada. Here: nobody else");
+    expect(await other.named("Ada")).toBe("Hello Ada. Here: no one else");
     const bob = new Guest(`${url}tea`);
     expect(await bob.named("Ada")).toMatch(/^Somebody has that name/);
     bob.say("Bob");
     expect(await bob.heard.next()).toBe("Hello Bob. Here: Ada");
-    expect(await ada.heard.next()).toBe("* Bob came");
+    expect(await ada.heard.next()).toBe("* Bob joined");
     bob.say("grüß dich");
     expect(await ada.heard.next()).toBe("Bob: grüß dich");
     bob.leave();

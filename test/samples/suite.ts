@@ -43,7 +43,7 @@ export function samplesSuite(command: (sample: string) => readonly string[]): vo
       expect(program.errors.all).toEqual([]);
     });
 
-    test("auto-reconnect: says so, and comes back after a second", async () => {
+    test("auto-reconnect: reports the loss, and reconnects after a second", async () => {
       const accepted = new Inbox<Socket>("a connection");
       const { port } = await tcpPeer(accepted.push);
       const program = run("spec-000-auto-reconnect", "127.0.0.1", port);
@@ -75,7 +75,7 @@ export function samplesSuite(command: (sample: string) => readonly string[]): vo
 
     test("usage: sends, prints, closes, ends by itself", async () => {
       const closed = new Inbox<number>("the close");
-      /* At once: what the program sends may come before a promise is told of the connection. */
+      /* Immediately: the program's data may arrive before a promise of the connection settles. */
       const { url, accepted } = await server((peer) => {
         peer.on("message", (data, isBinary) => peer.send(data, { binary: isBinary }));
         peer.on("close", closed.push);

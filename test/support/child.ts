@@ -33,7 +33,7 @@ export function startChild(program: string, args: readonly string[], env: Record
   return { process: child, lines, errors, ended };
 }
 
-/** Waits for the line that says it is ready, and takes the port from it. */
+/** Waits for the line that reports readiness, and returns its port. */
 export async function portFrom(source: Inbox<string>, pattern: RegExp): Promise<number> {
   const search = async (): Promise<number> => {
     for (;;) {
@@ -58,7 +58,7 @@ export function findTool(from: string, programs: readonly string[], args: readon
 }
 
 /**
- * Tests that need a program. Without it they are left out and say so; in CI that is a failure.
+ * Tests that need a program. Without it they are skipped with a message; in CI that is a failure.
  */
 export function describeWith(tool: Tool, name: string, tests: (program: string) => void): void {
   const { program, from } = tool;

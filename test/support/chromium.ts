@@ -3,7 +3,7 @@ import { findTool } from "./child.ts";
 
 export const chromiumTool = findTool("chromium", ["/usr/bin/chromium"], ["--version"]);
 
-/** It talks to this machine only, and asks nobody for updates. */
+/** It connects to this machine only, and does not check for updates. */
 export const chromiumFlags: readonly string[] = [
   "--headless",
   "--no-sandbox",

@@ -1,4 +1,4 @@
-/** A collector of garbage that runs when it is told to, so that a test can tell what is kept from what is not yet gone. */
+/** Garbage collection on demand, so that a test can distinguish what is kept from what has not been collected yet. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { host } from "./host.ts";
@@ -19,7 +19,7 @@ function find(): Collect {
 
 let found: Collect | undefined;
 
-/** Collects garbage, and lets a turn pass for what is finalized after it. */
+/** Collects garbage, and waits one loop iteration for finalizers. */
 export async function collect(): Promise<void> {
   found ??= find();
   found();

@@ -5,10 +5,10 @@ import { atEnd, tcpPeer } from "./peers.ts";
 
 const LOOPBACK = "127.0.0.1";
 
-/** How a peer breaks off: it resets the connection, or ends it in the middle of what the protocol above says. */
+/** How a peer breaks off: it resets the connection, or ends it in the middle of the protocol above. */
 export type Break = "reset" | "cut";
 
-/** A stretch of wire before a server on loopback. It can break without the server having a say. */
+/** A stretch of wire before a server on loopback. It can break independently of the server. */
 export interface Wire {
   readonly port: number;
   /** Breaks all connections, as their clients see it. */

@@ -11,7 +11,7 @@ interface Difference {
   readonly why: string;
 }
 
-/** What each host can do, `"yes"` or what else there is to say. */
+/** The capabilities of each host: `"yes"`, or a restriction. */
 export type Capability = {
   readonly id: string;
   readonly what: string;

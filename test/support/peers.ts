@@ -78,7 +78,7 @@ export interface Gate {
   open(): void;
 }
 
-/** Puts one before the server at `port`. Not every runtime's TLS leaves bytes in the system when nobody reads them. */
+/** Puts one before the server at `port`. Not every runtime's TLS leaves bytes in the system when no one reads them. */
 export async function gate(port: number): Promise<Gate> {
   let isOpen = true;
   const { port: own, sockets } = await tcpPeer((socket) => {
@@ -183,12 +183,13 @@ function keepOrder(socket: UdpSocket): void {
   const send = socket.send.bind(socket) as (...values: unknown[]) => void;
   let last = Promise.resolve();
   const inOrder = (...values: unknown[]): void => {
-    const told = typeof values.at(-1) === "function" ? (values.pop() as (...results: unknown[]) => void) : undefined;
+    const callback =
+      typeof values.at(-1) === "function" ? (values.pop() as (...results: unknown[]) => void) : undefined;
     last = last.then(
       () =>
         new Promise((resolve) => {
           send(...values, (...results: unknown[]) => {
-            told?.(...results);
+            callback?.(...results);
             resolve();
           });
         }),

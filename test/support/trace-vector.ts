@@ -54,7 +54,7 @@ class Replay {
     this.#trace = trace;
     const names = (handle: number): ScriptSocket | undefined => [...this.#sockets.values()][handle];
     const fail = (_socket: unknown, what: string): void => {
-      throw new Error(`the trace breaks the wall: ${what}`);
+      throw new Error(`the trace violates the core interface: ${what}`);
     };
     this.#events = new EventLog({ find: names, fail }, { add() {} });
   }
@@ -65,7 +65,7 @@ class Replay {
       else if (line.call !== undefined) this.#call(at, line.call, line.result ?? 0);
       else if (line.wire !== undefined) this.#wrote(line.wire, line);
       else if (line.event !== undefined) this.#event(line);
-      else throw new Error(`line ${at + 1} says nothing`);
+      else throw new Error(`line ${at + 1} is empty`);
     }
     this.#check();
     return [["random", `x:${Buffer.from(this.#random.bytes).toString("hex")}`], ...this.#steps];
@@ -88,7 +88,7 @@ class Replay {
     if (word === "ws-accept" && result === 0) this.#serve(name);
   }
 
-  /** Adds a step at its time, and says before it how much the host takes of the writes that it causes. */
+  /** Adds a step at its time, preceded by how much the host takes of the writes that it causes. */
   #step(at: number, name: string, step: Step): void {
     const ms = this.#trace[at]?.ms ?? this.#ms;
     if (ms > this.#ms) this.#steps.push(["late", ms - this.#ms]);

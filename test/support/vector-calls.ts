@@ -1,4 +1,4 @@
-/** What the application does: the calls of the wall. */
+/** What the application does: the calls of the core interface. */
 import { type CoreExports, Kind, SocketKind } from "../../wasm/abi.gen.ts";
 import { bytesAt, expectResult, handleAt, type Operation } from "./vector-args.ts";
 import { numberAt, type Step, textAt } from "./vector-file.ts";

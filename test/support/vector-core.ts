@@ -23,7 +23,7 @@ function moduleUnderTest(): WebAssembly.Module | undefined {
 /** The module, and a place in its memory for arguments. */
 export class CoreMachine {
   readonly exports: CoreExports;
-  /** Told all that passes the wall. */
+  /** Receives everything that passes the core interface. */
   readonly tap = new Tap();
   /** `SCRATCH` bytes for the arguments of calls. */
   readonly scratch: number;
@@ -95,9 +95,9 @@ export class CoreMachine {
 }
 
 function importsOf(port: ScriptPort, core: () => Core): CoreImports {
-  const nobody = (): void => {};
+  const ignore = (): void => {};
   const [endpoints, reading] = [new EndpointTable(port), new Reading(port)];
-  return routeImports(port, { endpoints, reading, core, refused: nobody, failed: nobody });
+  return routeImports(port, { endpoints, reading, core, refused: ignore, failed: ignore });
 }
 
 function align(place: number): number {

@@ -1,4 +1,4 @@
-/** Event records as lines, checked against what the wall promises. */
+/** Event records as lines, checked against the rules of the core interface. */
 import { Log, type ScriptPort, type ScriptSocket } from "../../adapters/script/index.ts";
 import { Errors, Event, EventFlag, FOREVER } from "../../wasm/abi.gen.ts";
 import type { Memory } from "../../wasm/memory.ts";
@@ -42,7 +42,7 @@ export interface Records {
   readonly sender: number;
 }
 
-/** What knows the sockets by their handles, and hears of what is wrong. */
+/** Finds the sockets by their handles, and receives what is wrong. */
 type Sockets = Pick<ScriptPort, "find" | "fail">;
 
 /** The lines of a run's events. */
@@ -51,7 +51,7 @@ export class EventLog {
   readonly #tap: Pick<Tap, "add">;
   readonly #log = new Log();
   readonly #messages = new Map<ScriptSocket, Message>();
-  /** Whose message is the last thing told. */
+  /** The handle of the last reported message. */
   #current: ScriptSocket | undefined;
 
   constructor(port: Sockets, tap: Pick<Tap, "add">) {
@@ -200,7 +200,7 @@ interface Part {
   readonly detail: number;
 }
 
-/** How a part breaks what the wall promises of it. */
+/** How a part violates the rules of the core interface. */
 function faultOf(message: Message | undefined, { type, flags, bytes }: Part): string | undefined {
   const has = (flag: number): boolean => (flags & flag) !== 0;
   const compressed = has(EventFlag.COMPRESSED);
@@ -212,8 +212,8 @@ function faultOf(message: Message | undefined, { type, flags, bytes }: Part): st
     (message.text !== has(EventFlag.TEXT) || message.type !== type || message.compressed !== compressed);
   if (differs) return "a message's parts differ in kind";
   const whole = has(EventFlag.FIRST) && has(EventFlag.FINAL);
-  const told = type === Event.HTTP_BODY || (has(EventFlag.TEXT) && whole && !compressed);
-  if (told && !has(EventFlag.ASCII) && isAscii(bytes)) return "what is ASCII lacks the ASCII flag";
+  const isReported = type === Event.HTTP_BODY || (has(EventFlag.TEXT) && whole && !compressed);
+  if (isReported && !has(EventFlag.ASCII) && isAscii(bytes)) return "what is ASCII lacks the ASCII flag";
   return undefined;
 }
 

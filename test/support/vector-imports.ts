@@ -1,4 +1,4 @@
-/** The core's imports, told to a tap: before anything routes, joins or defers them. */
+/** The core's imports, reported to a tap before anything routes, joins or defers them. */
 import { type CoreImports, Span } from "../../wasm/abi.gen.ts";
 import type { Core } from "../../wasm/core.ts";
 import type { Tap } from "./vector-tap.ts";
@@ -9,7 +9,7 @@ interface Running {
   readonly core: () => Core;
 }
 
-/** Imports that tell `tap` and then do what `running()` says. */
+/** Imports that report to `tap` and then do what `running()` does. */
 export function tapImports(tap: Tap, running: () => Running): CoreImports {
   const bytes = (at: number, size: number): Uint8Array =>
     running()

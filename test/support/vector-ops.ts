@@ -212,7 +212,7 @@ const expectations: Record<string, Operation> = {
 const FROM_PEER = new Set<string | number>(["rx", "rx-masked", "ended"]);
 
 /**
- * The lines of a run, without those of the wire that say how the host reads and when our half ends: with bytes that come
+ * The lines of a run, without those of the wire about how the host reads and when our half ends: with bytes that come
  * together that is as it should be.
  */
 function takeLeft(s: Session): string {

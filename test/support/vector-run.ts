@@ -24,7 +24,7 @@ export interface Outcome {
   readonly name: string;
   /** What went wrong in the first way that failed. */
   readonly failure: string | undefined;
-  /** A digest of all that passed the wall. */
+  /** A digest of everything that passed the core interface. */
   readonly digest: string;
   /** Some of it calls what the module does not export. */
   readonly inside: boolean;
@@ -81,7 +81,7 @@ function runSession(s: Session, one: VectorCase, mode: Mode): string | undefined
 }
 
 function takesPart(whole: Session, one: VectorCase, mode: Mode): boolean {
-  /* Such a case says itself what is taken when. */
+  /* Such a case itself defines what is taken when. */
   if (mode.dribble) return !one.steps.some(([name]) => name === "take" || name === "writes");
   if (mode.small) return !whole.own.has("recvBuffer");
   return mode.cut === undefined || whole.arrived > 0;

@@ -187,7 +187,7 @@ export class Session implements PortEvents {
       this.#drain(more);
       moved = more > 0 || !(quiet || this.hold);
       for (const socket of this.port.all()) moved = this.script.moveOn(socket) || moved;
-      if (rounds > QUIET_AFTER) this.port.fail(undefined, "the core does not come to rest");
+      if (rounds > QUIET_AFTER) this.port.fail(undefined, "the core does not settle");
     }
   }
 

@@ -1,4 +1,4 @@
-/** A digest of all that passes the wall while a case runs, made as test/c/tap.c does. */
+/** A digest of everything that passes the core interface while a case runs, as in test/c/tap.c. */
 import { showBytes } from "../../adapters/script/index.ts";
 
 const NONE = new Uint8Array(0);
@@ -10,7 +10,7 @@ const words = new Map<string, Uint8Array>();
 export class Tap {
   #first = 0;
   #second = 0;
-  /** Takes what it is told as a line, to find out where two targets part. */
+  /** Records each report as a line, to find out where two targets differ. */
   show: ((line: string) => void) | undefined;
 
   /** Begins the digest of a case. */

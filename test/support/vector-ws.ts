@@ -1,4 +1,4 @@
-/** WebSockets: what the application says before and after their handshake, as client and as server. */
+/** WebSockets: what the application sends before and after the handshake, as client and as server. */
 import { type CoreExports, Kind, SendFlag, WsOption } from "../../wasm/abi.gen.ts";
 import { bytesAt, expectResult, flagsAt, handleAt, type Operation, textsAt } from "./vector-args.ts";
 import { one, open, place } from "./vector-calls.ts";

@@ -3,7 +3,7 @@
 /** How long a step of a test may take, in ms. */
 export const PATIENCE = 8_000;
 
-/** What the promise comes to; rejects if that takes longer than `ms`. */
+/** Settles as the promise does; rejects if that takes longer than `ms`. */
 export async function within<T>(promise: Promise<T>, what: string, ms: number = PATIENCE): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -51,7 +51,7 @@ export class Inbox<T> {
     this.#waiting.shift()?.(value);
   };
 
-  /** The next one that nobody took. */
+  /** The next one that was not taken. */
   next(ms: number = PATIENCE): Promise<T> {
     if (this.#taken < this.all.length) {
       const value = this.all[this.#taken] as T;

@@ -13,7 +13,7 @@ static uint32_t need(uint32_t sockets, uint32_t web_sockets) {
   return twc_need(&limits);
 }
 
-static uint32_t door(uint32_t web_sockets) {
+static uint32_t api(uint32_t web_sockets) {
   tw_limits limits = TW_LIMITS_ESP32;
   const tw_handles_options options = TW_HANDLES_OPTIONS_ESP32;
   limits.webSockets = web_sockets;
@@ -29,8 +29,8 @@ int main(void) {
   print("arena-without-ws", need(limits.sockets, 0));
   print("socket", (need(limits.sockets + MANY, limits.webSockets) - all) / MANY);
   print("webSocket", (need(limits.sockets, limits.webSockets + MANY) - all) / MANY);
-  print("door", door(limits.webSockets));
-  print("door-without-ws", door(0));
+  print("api", api(limits.webSockets));
+  print("api-without-ws", api(0));
   print("buffers", limits.recvBuffer + limits.sendPool + limits.textPool);
   return 0;
 }

@@ -48,7 +48,7 @@ async function compile(toolchain, found, project) {
   const started = performance.now();
   const bytes = await toolchain.build(project, found);
   const problems = checkModule(bytes, project.abi);
-  if (problems.length > 0) throw new ToolchainError(["the module is not what abi.def says", ...problems].join("\n"));
+  if (problems.length > 0) throw new ToolchainError(["the module does not match abi.def", ...problems].join("\n"));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.error(`core.wasm: ${bytes.length} bytes in ${seconds} s with ${found.version}`);
   return bytes;

@@ -1,6 +1,6 @@
 // The toolchains that can build the module. Each is { name, shim, find(), build(job) }:
 //   shim   whether wasm/shim stands in for string.h
-//   find   returns { version, ... } for build and for the hash, or throws a ToolchainError that says what to install
+//   find   returns { version, ... } for build and for the hash, or throws a ToolchainError that names what to install
 //   build  returns the bytes of the module; job is { root, abi, sources, includes, files }
 
 import { spawnSync } from "node:child_process";

@@ -1,5 +1,5 @@
 /**
- * Runs in a browser. Each case talks to one of the servers that the page's address names (?servers={...}), and comes to a
+ * Runs in a browser. Each case talks to one of the servers that the page's address names (?servers={...}), and results in a
  * value; all of them are posted to /report. The test judges them.
  */
 const servers = JSON.parse(new URLSearchParams(location.search).get("servers"));
@@ -65,7 +65,7 @@ async function conversation(name) {
   return { wrong, extensions, ended: await socket.ended };
 }
 
-/** Ends it from here; the server tells the test what it heard. */
+/** Ends it from here; the server reports to the test what it received. */
 async function closes(path, ...close) {
   const socket = await open("echo", { path });
   socket.close(...close);

@@ -1,6 +1,6 @@
 """A WebSocket server of python3-websockets. Prints its port, then what it learns, as lines of JSON.
 
-The path says what it does:
+The path selects what it does:
   /echo            sends every message back
   /fragments?N     sends every message back in fragments of N bytes or characters
   /close?CODE&TEXT closes at once
@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import websockets
 
 
-def tell(**facts):
+def report(**facts):
     print(json.dumps(facts), flush=True)
 
 
@@ -65,13 +65,13 @@ async def serve(socket):
     except websockets.ConnectionClosed:
         pass
     await socket.wait_closed()
-    tell(path=path, code=socket.close_code, reason=socket.close_reason, subprotocol=socket.subprotocol)
+    report(path=path, code=socket.close_code, reason=socket.close_reason, subprotocol=socket.subprotocol)
 
 
 async def main():
     host = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1"
     async with websockets.serve(serve, host, 0, subprotocols=["superchat", "chat"], max_size=None) as server:
-        tell(port=server.sockets[0].getsockname()[1])
+        report(port=server.sockets[0].getsockname()[1])
         await asyncio.Future()
 
 
