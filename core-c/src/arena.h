@@ -14,10 +14,6 @@ typedef struct tw_arena {
 } tw_arena;
 
 /* Takes `count` items of `size` bytes. NULL while measuring. */
-static inline void *twc_arena_take(tw_arena *arena, uint64_t count, uint64_t size) {
-  uint64_t at = (arena->used + (TW_ARENA_ALIGN - 1)) & ~(uint64_t)(TW_ARENA_ALIGN - 1);
-  arena->used = at + count * size;
-  return arena->base == NULL ? NULL : arena->base + at;
-}
+void *twc_arena_take(tw_arena *arena, uint32_t count, uint32_t size);
 
 #endif

@@ -1,5 +1,4 @@
-#include "src/sha1.h"
-
+/* sha1.c: SHA-1, FIPS 180-4 6.1. RFC 6455 asks for it; it protects nothing. */
 #include <string.h>
 
 #include "src/bytes.h"
@@ -43,51 +42,21 @@ static void hash_block(uint32_t hash[5], const uint8_t *block) {
   hash[4] += e;
 }
 
-void twc_sha1_init(struct tw_sha1_state *state) {
-  static const uint32_t start[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
-  memcpy(state->hash, start, sizeof start);
-  state->size = 0;
-}
-
-void twc_sha1_update(struct tw_sha1_state *state, const void *data, size_t size) {
-  const uint8_t *bytes = data;
-  size_t held = (size_t)(state->size % BLOCK);
-  if (size == 0)
-    return;
-  state->size += size;
-  if (held > 0) {
-    size_t part = size < BLOCK - held ? size : BLOCK - held;
-    memcpy(state->block + held, bytes, part);
-    if (held + part < BLOCK)
-      return;
-    hash_block(state->hash, state->block);
-    bytes += part;
-    size -= part;
-  }
-  for (; size >= BLOCK; bytes += BLOCK, size -= BLOCK)
-    hash_block(state->hash, bytes);
-  memcpy(state->block, bytes, size);
-}
-
-void twc_sha1_final(struct tw_sha1_state *state, uint8_t digest[TW_SHA1_SIZE]) {
-  /* FIPS 180-4 5.1.1: a 1 bit, zeros, and the length in bits as the last 8 bytes of a block. */
-  size_t held = (size_t)(state->size % BLOCK);
-  state->block[held++] = 0x80;
-  if (held > BLOCK - 8) {
-    memset(state->block + held, 0, BLOCK - held);
-    hash_block(state->hash, state->block);
-    held = 0;
-  }
-  memset(state->block + held, 0, BLOCK - 8 - held);
-  twc_store_be64(state->block + BLOCK - 8, state->size * 8);
-  hash_block(state->hash, state->block);
-  for (size_t i = 0; i < 5; i++)
-    twc_store_be32(digest + 4 * i, state->hash[i]);
-}
-
 void twc_sha1(const void *data, uint32_t size, uint8_t *digest) {
-  struct tw_sha1_state state;
-  twc_sha1_init(&state);
-  twc_sha1_update(&state, data, size);
-  twc_sha1_final(&state, digest);
+  uint32_t hash[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+  const uint8_t *bytes = data;
+  uint32_t left = size;
+  for (; left >= BLOCK; bytes += BLOCK, left -= BLOCK)
+    hash_block(hash, bytes);
+  /* FIPS 180-4 5.1.1: a 1 bit, zeros, and the length in bits as the last 8 bytes of a block. */
+  uint8_t last[2 * BLOCK] = {0};
+  uint32_t end = left < BLOCK - 8 ? BLOCK : 2 * BLOCK;
+  if (left > 0)
+    memcpy(last, bytes, left);
+  last[left] = 0x80;
+  twc_store_be64(last + end - 8, (uint64_t)size * 8);
+  for (uint32_t at = 0; at < end; at += BLOCK)
+    hash_block(hash, last + at);
+  for (uint32_t i = 0; i < 5; i++)
+    twc_store_be32(digest + 4 * i, hash[i]);
 }

@@ -18,7 +18,7 @@ typedef struct {
  * it is none of these. `hex` is hex; `bytes`, `text`, `host` and items are text, or bytes as buffer.h's bytes_parse
  * reads them.
  *
- *   sha1         hex digest             whole, byte by byte, at every split, and as the public one-shot
+ *   sha1         hex digest
  *   sha1-repeat  hex count digest       the bytes `count` times
  *   base64       hex text
  *   utf8         hex bad                index of the first bad byte, -1: good, -2: good so far but not at a character's

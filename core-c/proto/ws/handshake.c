@@ -2,7 +2,6 @@
 
 #include "proto/ws/ws.h"
 #include "src/bytes.h"
-#include "src/sha1.h"
 #include "src/url.h"
 
 enum { SEEN_UPGRADE = 1, SEEN_CONNECTION = 2, SEEN_ACCEPT = 4, SEEN_PROTOCOL = 8 };
@@ -101,12 +100,11 @@ int32_t twc_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
 /* ---- The answer ---------------------------------------------------------------------------------------------- */
 
 void twc_ws_accept_text(const char *key, char *accept) {
-  struct tw_sha1_state sha1;
+  char text[TW_WS_KEY_TEXT + sizeof magic - 1];
   uint8_t digest[20];
-  twc_sha1_init(&sha1);
-  twc_sha1_update(&sha1, key, TW_WS_KEY_TEXT);
-  twc_sha1_update(&sha1, magic, sizeof magic - 1);
-  twc_sha1_final(&sha1, digest);
+  memcpy(text, key, TW_WS_KEY_TEXT);
+  memcpy(text + TW_WS_KEY_TEXT, magic, sizeof magic - 1);
+  twc_sha1(text, sizeof text, digest);
   twc_base64(digest, sizeof digest, accept);
 }
 

@@ -1,0 +1,8 @@
+/* arena.c: laying the core's parts out in one block of memory. */
+#include "src/arena.h"
+
+void *twc_arena_take(tw_arena *arena, uint32_t count, uint32_t size) {
+  uint64_t at = (arena->used + (TW_ARENA_ALIGN - 1)) & ~(uint64_t)(TW_ARENA_ALIGN - 1);
+  arena->used = at + (uint64_t)count * size;
+  return arena->base == NULL ? NULL : arena->base + at;
+}
