@@ -55,15 +55,14 @@ export type { Bytes } from "./internal/arguments.ts";
 export type { DeflateOptions } from "./internal/deflate.ts";
 export type { ProxyOption } from "./internal/proxy.ts";
 export { type TraceLine, type TraceSink, trace } from "./trace.ts";
-export type { HandshakeResponse, HeadersOption, WebSocketOptions } from "./websocket/client-options.ts";
+export type { Sendable } from "./websocket/base.ts";
+export type { CloseInfo } from "./websocket/connection.ts";
+export type { BinaryType, WebSocketMessage } from "./websocket/delivery.ts";
 export type { CloseEventLike, ErrorEventLike, MessageEventLike, WebSocketEventMap } from "./websocket/events.ts";
-export type { CloseInfo } from "./websocket/link.ts";
-export type { WebSocketMessage } from "./websocket/mailbox.ts";
-export type { ReconnectEvent, ReconnectOptions } from "./websocket/schedule.ts";
-export type { BinaryType } from "./websocket/session.ts";
-export type { Sendable } from "./websocket/surface.ts";
+export type { HandshakeResponse, HeadersOption, WebSocketOptions } from "./websocket/options.ts";
+export type { ReconnectEvent, ReconnectOptions } from "./websocket/reconnect.ts";
 export { WebSocket } from "./websocket/websocket.ts";
-export type { BroadcastResult } from "./ws-server/broadcast.ts";
+export type { BroadcastResult } from "./ws-server/clients.ts";
 export type {
   BroadcastOptions,
   ProtocolChooser,
@@ -73,7 +72,7 @@ export type {
   WebSocketServerOptions,
 } from "./ws-server/options.ts";
 export { WebSocketServer } from "./ws-server/server.ts";
-export { ServerSocket } from "./ws-server/server-socket.ts";
+export { ServerSocket } from "./ws-server/socket.ts";
 export { upgrade } from "./ws-server/upgrade.ts";
 
 /** The version of the package. */

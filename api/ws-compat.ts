@@ -15,11 +15,21 @@ import { createWebSocketStream } from "./ws-compat/stream.ts";
 import { WebSocket } from "./ws-compat/websocket.ts";
 
 export type { SendCallback, SendOptions } from "./ws-compat/arguments.ts";
-export type { ClientOptions, PerMessageDeflateOptions } from "./ws-compat/client-options.ts";
-export type { BinaryType } from "./ws-compat/connection.ts";
-export type { CompatEvent, CompatListenerOptions } from "./ws-compat/event-target.ts";
-export type { MessageData, WebSocketEvents, WebSocketServerEvents } from "./ws-compat/events.ts";
-export type { ClientInfo, ServerOptions, Verdict } from "./ws-compat/server-options.ts";
+export type {
+  CompatEvent,
+  CompatListenerOptions,
+  MessageData,
+  WebSocketEvents,
+  WebSocketServerEvents,
+} from "./ws-compat/events.ts";
+export type { BinaryType } from "./ws-compat/facade.ts";
+export type {
+  ClientInfo,
+  ClientOptions,
+  PerMessageDeflateOptions,
+  ServerOptions,
+  Verdict,
+} from "./ws-compat/options.ts";
 
 /* As those take them who ask for the class alone: require("ws").Server. */
 Object.assign(WebSocket, { WebSocket, WebSocketServer, Server: WebSocketServer, createWebSocketStream });

@@ -4,7 +4,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
 import { Codec } from "../internal/deflate.ts";
-import { closeCodeOf, Inbound, type Message, type Sink, WINDOW } from "../websocket/inbound.ts";
+import { closeCodeOf, type Message, Messages, type Sink, WINDOW } from "../internal/messages.ts";
 import { HandleEndpoint } from "./endpoint.ts";
 import type { WsByteEvents, WsEvents, WsListenerEvents } from "./events.ts";
 import { Channel, EventContext, Form } from "./listeners.ts";
@@ -17,7 +17,7 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Sink
   #ping: Channel | undefined;
   #pong: Channel | undefined;
   /** Made when a message comes in parts, or compression was agreed upon. */
-  #inbound: Inbound | undefined;
+  #inbound: Messages | undefined;
   /** Whether the core has a window and is to be given credit. */
   #windowed = false;
   readonly #request: WsRequest;
@@ -63,7 +63,7 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Sink
   }
 
   override message(at: number, size: number, flags: number): void {
-    if (!Inbound.isWhole(flags)) this.#inbound ??= this.#newInbound(undefined);
+    if (!Messages.isWhole(flags)) this.#inbound ??= this.#newInbound(undefined);
     if (this.#inbound?.isDirect(flags) === false) {
       this.#inbound.add(at, size, flags);
       return;
@@ -152,8 +152,8 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Sink
     this.#request.renew(this.engine, this.handle, (error) => super.error(() => error, FOREVER));
   }
 
-  #newInbound(codec: Codec | undefined): Inbound {
-    return new Inbound(this, this.engine.limits.maxMessage, codec);
+  #newInbound(codec: Codec | undefined): Messages {
+    return new Messages(this, this.engine.limits.maxMessage, codec);
   }
 
   #control(channel: Channel | undefined, at: number, size: number): void {

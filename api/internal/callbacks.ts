@@ -13,6 +13,7 @@ export function callSafely(call: () => unknown, failed: (cause: unknown) => void
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Whether a callback has returned a promise. @throws what asking for its `then` throws. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function";
 }

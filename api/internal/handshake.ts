@@ -32,3 +32,28 @@ export const headersRule: Rule<HeaderPairs | HeadersFunction> = (given, path) =>
 function isPair(entry: unknown): entry is [string, string] {
   return Array.isArray(entry) && entry.length === 2 && entry.every((part) => typeof part === "string");
 }
+
+/** RFC 9110 5.6.2: what a subprotocol's name is. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** Whether a text can be the name of a subprotocol. */
+export function isToken(name: string): boolean {
+  return TOKEN.test(name);
+}
+
+/** Maps `http:` to `ws:` and `https:` to `wss:`, as the standard demands. */
+export function webSocketUrl(url: URL): URL {
+  if (url.protocol === "http:" || url.protocol === "https:") {
+    url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+  }
+  return url;
+}
+
+/** A URL as the engine takes it: without a user, who goes into a header. */
+export function plainUrl(url: URL): string {
+  if (url.username === "" && url.password === "") return url.href;
+  const plain = new URL(url);
+  plain.username = "";
+  plain.password = "";
+  return plain.href;
+}

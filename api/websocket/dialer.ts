@@ -1,76 +1,113 @@
 import { WsOption } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
-import { report } from "../../wasm/report.ts";
-import { type HeaderPairs, headerPairs } from "../internal/handshake.ts";
+import type { TlsOptions } from "../../wasm/socket-options.ts";
+import { isThenable } from "../internal/callbacks.ts";
+import type { Compression } from "../internal/deflate.ts";
+import { type HeaderPairs, type HeadersFunction, headerPairs, plainUrl } from "../internal/handshake.ts";
 import { proxyFor } from "../internal/proxy.ts";
-import type { ClientOptions, HandshakeResponse } from "./client-options.ts";
-import type { Dialer, Sequel } from "./dialing.ts";
-import { type CloseInfo, Link } from "./link.ts";
-import { redirectOf, responseOf } from "./response.ts";
-import type { Schedule } from "./schedule.ts";
-import { isThenable, type Session } from "./session.ts";
+import { type CloseInfo, Connection } from "./connection.ts";
+import type { Schedule } from "./reconnect.ts";
+import type { Connector, Sequel, Session } from "./session.ts";
 
 const ABNORMAL = 1006;
 
-/** Headers that are for the first server alone: another one, to which it redirects, is not to see them. */
+/** Header fields that are for the first server alone: one to which it redirects does not get them. */
 const PRIVATE = ["authorization", "cookie", "proxy-authorization"];
 
 const END: Sequel = { kind: "end", error: undefined };
 const AGAIN: Sequel = { kind: "again" };
 const ELSEWHERE: Sequel = { kind: "elsewhere" };
 
+/** The final head of a response to a handshake. */
+export interface ResponseHead {
+  readonly status: number;
+  readonly text: string;
+  /** The URL that was requested. */
+  readonly url: URL;
+}
+
+/** What a client's connections are like, and what its API decides about them. */
+export interface DialPlan {
+  readonly url: URL;
+  readonly protocols: readonly string[];
+  /** Whether a server that chooses none of the protocols is refused, as by npm's `ws`. */
+  readonly requiresProtocol: boolean;
+  readonly headers: HeaderPairs | HeadersFunction;
+  readonly tls: TlsOptions | undefined;
+  /** The URL of a proxy; `null`: none; `undefined`: as the environment says. */
+  readonly proxy: string | null | undefined;
+  readonly deflate: Compression | undefined;
+  readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
+  readonly maxMessage: number;
+  readonly maxFragments: number;
+  readonly autoPong: boolean;
+  readonly noDelay: boolean | undefined;
+  readonly keepAlive: boolean | { readonly initialDelayMs: number } | undefined;
+  readonly openTimeoutMs: number | undefined;
+  readonly reconnect: Schedule | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Called with each final head. `undefined`: heads are not wanted. */
+  readonly onHead: ((head: ResponseHead) => void) | undefined;
+  /**
+   * Decides what follows a response that refuses: the URL to which it redirects, why that can't be followed, `"leave"` if
+   * the application takes care of it, or `undefined` for the refusal itself.
+   */
+  refused(head: ResponseHead, redirects: number): URL | TwinwireError | "leave" | undefined;
+}
+
 /** From the first request to the open connection, over all redirects. */
 interface Attempt {
-  link: Link | undefined;
+  connection: Connection | undefined;
   cancelTimeout: (() => void) | undefined;
 }
 
 /** Makes the connections of a client: attempt by attempt, redirect by redirect. */
-export class ClientDialer implements Dialer {
+export class Dialer implements Connector {
   readonly #engine: Engine;
   readonly #session: Session;
-  readonly #options: ClientOptions;
-  readonly #protocols: readonly string[];
-  readonly #first: URL;
+  readonly #plan: DialPlan;
   /** Where the attempt that is under way goes: a redirect may have changed it. */
   #url: URL;
   #redirects = 0;
-  #response: HandshakeResponse | undefined;
+  #head: ResponseHead | undefined;
   /** The attempt that is under way; what an earlier one still reports is discarded. */
   #attempt: Attempt | undefined;
   #cancelWait: (() => void) | undefined;
   #stopped = false;
   readonly #onAbort = (): void => this.#abort();
 
-  constructor(engine: Engine, session: Session, url: URL, protocols: readonly string[], options: ClientOptions) {
+  constructor(engine: Engine, session: Session, plan: DialPlan) {
     this.#engine = engine;
     this.#session = session;
-    this.#first = url;
-    this.#url = url;
-    this.#protocols = protocols;
-    this.#options = options;
+    this.#plan = plan;
+    this.#url = plan.url;
+    session.connector = this;
   }
 
-  /** Begins. What goes wrong is told on a later turn. */
+  /** Begins the first attempt. What fails is reported later. */
   start(): void {
-    const { signal } = this.#options;
+    const { signal } = this.#plan;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (signal?.aborted) this.#abort();
     else this.#begin();
   }
 
-  opened(): void {
+  opened(connection: Connection): TwinwireError | undefined {
     this.#endAttempt();
-    const { reconnect: schedule } = this.#options;
-    if (schedule !== undefined) schedule.attempts = 0;
+    const { protocols, reconnect, requiresProtocol } = this.#plan;
+    if (reconnect !== undefined) reconnect.attempts = 0;
+    if (!requiresProtocol || protocols.length === 0) return undefined;
+    const chosen = connection.engine.protocol(connection.handle);
+    if (typeof chosen === "string" && chosen !== "") return undefined;
+    return this.#fault("ERR_WS_HANDSHAKE", "the server chose no subprotocol");
   }
 
   again(info: CloseInfo, opened: boolean): Sequel | Promise<Sequel> {
     if (this.#stopped) return END;
-    if (info.error?.code === "ERR_WS_REFUSED" && this.#isRedirected()) return ELSEWHERE;
+    if (info.error?.code === "ERR_WS_REFUSED" && this.#isTakenCareOf()) return ELSEWHERE;
     this.#endAttempt();
-    const { reconnect: schedule, headers } = this.#options;
+    const { reconnect: schedule, headers } = this.#plan;
     if (schedule === undefined || (!opened && isHopeless(info, typeof headers === "function"))) return END;
     const status = info.error?.code === "ERR_WS_REFUSED" ? info.error.detail : 0;
     let verdict: boolean | PromiseLike<boolean>;
@@ -86,9 +123,22 @@ export class ClientDialer implements Dialer {
     );
   }
 
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelWait?.();
+    this.#endAttempt();
+    this.#plan.signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  head(status: number, text: string): void {
+    if (status < 200 && status !== 101) return; /* another one follows */
+    this.#head = { status, text, url: this.#url };
+    this.#plan.onHead?.(this.#head);
+  }
+
   #decided(schedule: Schedule, yes: boolean): Sequel {
     if (!yes || this.#stopped) return END;
-    this.#url = this.#first;
+    this.#url = this.#plan.url;
     this.#redirects = 0;
     this.#cancelWait = this.#session.after(schedule.nextDelay(), () => this.#begin());
     return AGAIN;
@@ -96,7 +146,7 @@ export class ClientDialer implements Dialer {
 
   /** What a promise of the application's results in; rejected with ERR_CALLBACK if it is, or takes too long. */
   #bounded<T>(promise: PromiseLike<T>, what: string): Promise<T> {
-    const ms = this.#options.openTimeoutMs ?? this.#engine.limits.connectTimeoutMs;
+    const ms = this.#plan.openTimeoutMs ?? this.#engine.limits.connectTimeoutMs;
     return new Promise((resolve, reject) => {
       const cancel = this.#session.after(ms, () =>
         reject(this.#fault("ERR_CALLBACK", `${what}: no result within ${ms} ms`)),
@@ -114,51 +164,30 @@ export class ClientDialer implements Dialer {
     });
   }
 
-  stop(): void {
-    this.#stopped = true;
-    this.#cancelWait?.();
-    this.#endAttempt();
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-  }
-
-  head(status: number, head: string): void {
-    if (status < 200 && status !== 101) return; /* another one follows */
-    const response = responseOf(status, head, this.#url.href);
-    this.#response = response;
-    try {
-      this.#options.onResponse?.(response);
-    } catch (error) {
-      report(error);
-    }
-  }
-
-  /** Follows the redirect that the answer asks for, or fails because it can't, both later. */
-  #isRedirected(): boolean {
+  /** Whether a refusal is not the end: a redirect is followed, or fails, both later; or the application has it. */
+  #isTakenCareOf(): boolean {
     const attempt = this.#attempt;
-    const target = this.#response === undefined ? undefined : redirectOf(this.#response);
-    if (attempt === undefined || target === undefined || (this.#options.maxRedirects ?? 0) === 0) return false;
-    const refusal = this.#refusal(target);
+    const head = this.#head;
+    if (attempt === undefined || head === undefined) return false;
     this.#redirects += 1;
-    if (refusal === undefined) {
-      this.#url = target;
-      queueMicrotask(() => this.#connect(attempt));
+    const next = this.#plan.refused(head, this.#redirects);
+    if (next === undefined) return false;
+    if (next instanceof TwinwireError) {
+      this.#failed(attempt, next);
+    } else if (next === "leave") {
+      this.#endAttempt();
     } else {
-      this.#failed(attempt, this.#fault("ERR_REDIRECT", refusal));
+      this.#url = next;
+      queueMicrotask(() => this.#connect(attempt));
     }
     return true;
-  }
-
-  #refusal(target: URL): string | undefined {
-    if (target.protocol !== "ws:" && target.protocol !== "wss:") return `to ${target.protocol}`;
-    if (this.#url.protocol === "wss:" && target.protocol === "ws:") return "from wss: to ws:";
-    return this.#redirects >= (this.#options.maxRedirects ?? 0) ? `more than ${this.#redirects}` : undefined;
   }
 
   /** Starts an attempt: `openTimeoutMs` bounds all of it, redirects and the application's `headers` included. */
   #begin(): void {
     if (this.#stopped) return;
-    const { openTimeoutMs } = this.#options;
-    const attempt: Attempt = { link: undefined, cancelTimeout: undefined };
+    const { openTimeoutMs } = this.#plan;
+    const attempt: Attempt = { connection: undefined, cancelTimeout: undefined };
     this.#attempt = attempt;
     if (openTimeoutMs !== undefined) {
       attempt.cancelTimeout = this.#session.after(openTimeoutMs, () =>
@@ -170,10 +199,10 @@ export class ClientDialer implements Dialer {
 
   #connect(attempt: Attempt): void {
     if (this.#attempt !== attempt) return;
-    this.#response = undefined;
-    const { headers } = this.#options;
+    this.#head = undefined;
+    const { headers } = this.#plan;
     if (typeof headers !== "function") {
-      this.#open(attempt, headers ?? []);
+      this.#open(attempt, headers);
       return;
     }
     this.#bounded(Promise.resolve().then(headers).then(pairsOf), "headers").then(
@@ -184,16 +213,20 @@ export class ClientDialer implements Dialer {
 
   #open(attempt: Attempt, headers: HeaderPairs): void {
     if (this.#attempt !== attempt) return;
-    const { maxMessage = 0, maxFragments = 0, deflate: compression, tls, heartbeat } = this.#options;
+    const { maxMessage, maxFragments, deflate, tls, heartbeat, noDelay, keepAlive, autoPong, onHead } = this.#plan;
     const engine = this.#engine;
-    const link = new Link(engine, this.#address, this.#session, { maxMessage, compression, server: false });
-    link.options = { noDelay: this.#options.noDelay, keepAlive: this.#options.keepAlive };
+    const connection = new Connection(engine, this.#address, this.#session, {
+      maxMessage,
+      compression: deflate,
+      server: false,
+    });
+    connection.options = { noDelay, keepAlive };
     let result: number;
     try {
-      if (tls !== undefined && this.#url.protocol === "wss:") engine.setTls(link, tls);
-      const proxy = this.#url.protocol === "ws+unix:" ? undefined : proxyFor(this.#url, this.#options.proxy);
+      if (tls !== undefined && this.#url.protocol === "wss:") engine.setTls(connection, tls);
+      const proxy = this.#url.protocol === "ws+unix:" ? undefined : proxyFor(this.#url, this.#plan.proxy);
       const url = plainUrl(this.#url);
-      result = proxy === undefined ? engine.wsOpen(link, url) : engine.wsConnectVia(link, url, proxy);
+      result = proxy === undefined ? engine.wsOpen(connection, url) : engine.wsConnectVia(connection, url, proxy);
     } catch (error) {
       this.#failed(attempt, error instanceof TwinwireError ? error : this.#fault("ERR_HOST", "", error));
       return;
@@ -202,14 +235,14 @@ export class ClientDialer implements Dialer {
       this.#failed(attempt, this.#fault(errorCode(result), undefined, engine.cause));
       return;
     }
-    attempt.link = link;
-    link.limitReading();
-    this.#session.linkStarted(link);
+    attempt.connection = connection;
+    connection.limitReading();
+    this.#session.connectionStarted(connection);
     const handle = result;
-    const report = this.#options.onResponse !== undefined || (this.#options.maxRedirects ?? 0) > 0;
-    result = engine.setWsOptions(handle, report ? WsOption.REPORT_HEAD : 0, maxMessage, maxFragments);
+    const options = (onHead === undefined ? 0 : WsOption.REPORT_HEAD) | (autoPong ? 0 : WsOption.NO_AUTO_PONG);
+    result = engine.setWsOptions(handle, options, maxMessage, maxFragments);
     if (result >= 0) result = this.#addRequest(handle, headers);
-    if (result >= 0 && compression !== undefined) result = engine.setDeflate(handle, compression.parameters);
+    if (result >= 0 && deflate !== undefined) result = engine.setDeflate(handle, deflate.parameters);
     if (result >= 0 && heartbeat !== undefined) {
       result = engine.setHeartbeat(handle, heartbeat.intervalMs, heartbeat.timeoutMs);
     }
@@ -218,17 +251,18 @@ export class ClientDialer implements Dialer {
 
   #addRequest(handle: number, headers: HeaderPairs): number {
     const engine = this.#engine;
+    const { url: first, protocols } = this.#plan;
     const { username, password, host } = this.#url;
-    const other = host !== this.#first.host || this.#url.protocol !== this.#first.protocol;
+    /* From ws: to wss: at the same host is no other server. */
+    const other = host !== first.host || (first.protocol === "wss:" && this.#url.protocol === "ws:");
+    const sent = other ? headers.filter(([name]) => !PRIVATE.includes(name.toLowerCase())) : headers;
     let result = 0;
-    if (username !== "" || password !== "") {
+    const hasUser = username !== "" || password !== "";
+    if (hasUser && !sent.some(([name]) => name.toLowerCase() === "authorization")) {
       result = engine.wsBasicAuth(handle, decoded(username), decoded(password));
     }
-    for (const [name, value] of headers) {
-      if (result < 0) break;
-      if (!other || !PRIVATE.includes(name.toLowerCase())) result = engine.wsHeader(handle, name, value);
-    }
-    for (const name of this.#protocols) if (result >= 0) result = engine.wsProtocol(handle, name);
+    for (const [name, value] of sent) if (result >= 0) result = engine.wsHeader(handle, name, value);
+    for (const name of protocols) if (result >= 0) result = engine.wsProtocol(handle, name);
     return result;
   }
 
@@ -236,10 +270,10 @@ export class ClientDialer implements Dialer {
   #failed(attempt: Attempt, error: TwinwireError): void {
     if (this.#attempt !== attempt) return;
     this.#endAttempt();
-    attempt.link?.giveUp();
+    attempt.connection?.giveUp();
     queueMicrotask(() => {
       if (this.#stopped) return;
-      this.#session.linkEnded({ code: ABNORMAL, reason: "", wasClean: false, error }, false);
+      this.#session.connectionEnded({ code: ABNORMAL, reason: "", wasClean: false, error }, false);
     });
   }
 
@@ -251,7 +285,7 @@ export class ClientDialer implements Dialer {
   #abort(): void {
     const { readyState } = this.#session;
     if (readyState > 0) this.#session.close(0, "");
-    else this.#session.abort(this.#fault("ERR_ABORTED", undefined, this.#options.signal?.reason));
+    else this.#session.abort(this.#fault("ERR_ABORTED", undefined, this.#plan.signal?.reason));
   }
 
   /* A query may hold a secret, and addresses end up in logs. */
@@ -262,15 +296,6 @@ export class ClientDialer implements Dialer {
   #fault(code: TwinwireError["code"], reason?: string, cause?: unknown): TwinwireError {
     return new TwinwireError(code, { step: "open", address: this.#address, reason, cause });
   }
-}
-
-/** A URL as the engine takes it: without a user, who goes into a header. */
-function plainUrl(url: URL): string {
-  if (url.username === "" && url.password === "") return url.href;
-  const plain = new URL(url);
-  plain.username = "";
-  plain.password = "";
-  return plain.href;
 }
 
 /** Percent-decodes a user or password; one that is not encoded well stands for itself. */

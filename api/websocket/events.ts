@@ -1,5 +1,5 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
-import type { CloseInfo } from "./link.ts";
+import type { CloseInfo } from "./connection.ts";
 
 /** What a `message` listener gets. */
 export interface MessageEventLike extends Event {
@@ -121,4 +121,47 @@ export function closeEvent({ code, reason, wasClean }: CloseInfo): CloseEventLik
 
 export function errorEvent(error: TwinwireError): ErrorEventLike {
   return new ErrorClass("error", { error, message: error.message });
+}
+
+/** A function of an `on…` attribute. */
+type HandlerFunction = (event: Event) => unknown;
+
+/**
+ * The `on…` attributes of an object, as HTML has them: a handler keeps its place among the listeners while it is replaced,
+ * and loses it when it is removed.
+ */
+export class Handlers {
+  readonly #target: EventTarget;
+  readonly #handlers = new Map<string, { handler: HandlerFunction; readonly listener: (event: Event) => void }>();
+
+  constructor(target: EventTarget) {
+    this.#target = target;
+  }
+
+  get<H>(type: string): H | null {
+    return (this.#handlers.get(type)?.handler as H | undefined) ?? null;
+  }
+
+  /** What is no function is none. */
+  set(type: string, value: unknown): void {
+    const known = this.#handlers.get(type);
+    if (typeof value !== "function") {
+      if (known === undefined) return;
+      this.#target.removeEventListener(type, known.listener);
+      this.#handlers.delete(type);
+      return;
+    }
+    if (known !== undefined) {
+      known.handler = value as HandlerFunction;
+      return;
+    }
+    const entry = {
+      handler: value as HandlerFunction,
+      listener: (event: Event): void => {
+        if (entry.handler.call(this.#target, event) === false) event.preventDefault();
+      },
+    };
+    this.#handlers.set(type, entry);
+    this.#target.addEventListener(type, entry.listener);
+  }
 }

@@ -1,9 +1,8 @@
-import { SendFlag } from "../../wasm/abi.gen.ts";
+import { type ErrorCode, SendFlag } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { utf8Bytes, utf8Size } from "../../wasm/text.ts";
 import { Waiter } from "../internal/waiting.ts";
-import type { Link } from "./link.ts";
-import type { Outbound } from "./outbound.ts";
+import type { Connection } from "./connection.ts";
 
 /** What is handed to the engine at once. */
 export interface Piece {
@@ -14,6 +13,14 @@ export interface Piece {
   readonly size: number;
 }
 
+/** Where messages wait: a `Sender`. */
+export interface SendQueue {
+  /** What an item waited for has happened. */
+  changed(): void;
+  /** An item can't be sent. */
+  failed(item: Outgoing, cause: unknown, code?: ErrorCode): void;
+}
+
 /** A message that waits to be sent. */
 export interface Outgoing {
   /** Bytes of the application's that are still to be sent. */
@@ -22,8 +29,8 @@ export interface Outgoing {
   readonly begun: boolean;
   /** Whether the application has still to give the rest of it. */
   readonly isOpenEnded: boolean;
-  /** The next piece, the same until it was handed over; `undefined`: it waits, and calls `Outbound.changed`. */
-  next(link: Link, outbound: Outbound): Piece | undefined;
+  /** The next piece, the same until it was handed over; `undefined`: it waits, and calls `SendQueue.changed`. */
+  next(connection: Connection, queue: SendQueue): Piece | undefined;
   /** The piece was handed over. Returns whether it was the last. */
   handed(): boolean;
   /** The piece is too large: pieces may have so many bytes from now on. Returns whether that helps. */
@@ -34,8 +41,10 @@ export interface Outgoing {
   reject(error: TwinwireError): void;
 }
 
-function sizeOf(data: string | Uint8Array): number {
-  return typeof data === "string" ? utf8Size(data) : data.length;
+/** The bytes that it has when it is sent. */
+export function sizeOf(data: string | Uint8Array | Blob): number {
+  if (typeof data === "string") return utf8Size(data);
+  return data instanceof Blob ? data.size : data.length;
 }
 
 /** Bytes in which a message can be cut anywhere. */
@@ -43,11 +52,30 @@ function bytesOf(data: string | Uint8Array): Uint8Array {
   return typeof data === "string" ? utf8Bytes(data) : data;
 }
 
-/** A message that is known from the start, but for what a Blob has to be asked for. */
+/** How a message, or a fragment of one, is sent. */
+export interface Framing {
+  readonly text: boolean;
+  /** Whether it may be compressed, where that was negotiated. */
+  readonly compress: boolean;
+  /** Whether it is a fragment: the first that is not final, and all up to the final one. */
+  readonly part: boolean;
+  readonly final: boolean;
+}
+
+export const WHOLE_TEXT: Framing = { text: true, compress: true, part: false, final: true };
+export const WHOLE_BINARY: Framing = { text: false, compress: true, part: false, final: true };
+
+/** The flags that the engine takes. */
+export function flagsOf({ text, part, final }: Framing): number {
+  const kind = text ? SendFlag.TEXT : SendFlag.BINARY;
+  return kind | (part ? SendFlag.PART : 0) | (part && !final ? SendFlag.MORE : 0);
+}
+
+/** A message, or a fragment of one, that is known from the start; but for a Blob, which has to be read first. */
 export class Whole implements Outgoing {
   readonly isOpenEnded = false;
-  readonly #text: boolean;
-  readonly waiter: Waiter<void> | undefined;
+  readonly #framing: Framing;
+  readonly #settled: ((error: TwinwireError | undefined) => void) | undefined;
   #data: string | Uint8Array | undefined;
   #blob: Blob | undefined;
   #asked = false;
@@ -57,16 +85,20 @@ export class Whole implements Outgoing {
   #at = 0;
   #piece: Piece | undefined;
 
-  /** `copy`: the bytes may change once the call is over. `awaited`: somebody waits until it was handed over. */
-  constructor(data: string | Uint8Array | Blob, copy: boolean, awaited = false) {
-    this.#text = typeof data === "string";
-    this.waiter = awaited ? new Waiter() : undefined;
+  /** `settled` is called once: when the engine has taken all of it, or with why it never will. */
+  constructor(
+    data: string | Uint8Array | Blob,
+    framing: Framing,
+    settled?: (error: TwinwireError | undefined) => void,
+  ) {
+    this.#framing = framing;
+    this.#settled = settled;
     if (data instanceof Blob) {
       this.#blob = data;
       this.#size = data.size;
       return;
     }
-    this.#data = typeof data === "string" || !copy ? data : new Uint8Array(data);
+    this.#data = data;
     this.#size = sizeOf(data);
   }
 
@@ -78,14 +110,14 @@ export class Whole implements Outgoing {
     return this.#at > 0;
   }
 
-  next(link: Link, outbound: Outbound): Piece | undefined {
+  next(connection: Connection, queue: SendQueue): Piece | undefined {
     if (this.#piece !== undefined) return this.#piece;
     if (this.#data === undefined) {
-      if (this.#blob !== undefined) this.#readBlob(this.#blob, outbound);
+      if (this.#blob !== undefined) this.#readBlob(this.#blob, queue);
       return undefined;
     }
-    if (this.#compressed === undefined && this.#at === 0 && link.compresses(this.#data)) {
-      this.#compress(bytesOf(this.#data), link, outbound);
+    if (this.#compressed === undefined && this.#at === 0 && this.#mayCompress(connection, this.#data)) {
+      this.#compress(bytesOf(this.#data), connection, queue);
       return undefined;
     }
     this.#piece = this.#cut(this.#compressed ?? this.#data);
@@ -97,7 +129,7 @@ export class Whole implements Outgoing {
     this.#size -= size;
     this.#at += Math.max(1, data.length);
     this.#piece = undefined;
-    return this.#size === 0 && this.#at >= (this.#compressed ?? this.#data ?? "").length;
+    return this.#at >= (this.#compressed ?? this.#data ?? "").length;
   }
 
   split(most: number): boolean {
@@ -116,47 +148,53 @@ export class Whole implements Outgoing {
   }
 
   resolve(): void {
-    this.waiter?.resolve();
+    this.#settled?.(undefined);
   }
 
   reject(error: TwinwireError): void {
-    this.waiter?.reject(error);
+    this.#settled?.(error);
+  }
+
+  #mayCompress(connection: Connection, data: string | Uint8Array): boolean {
+    const { compress, part } = this.#framing;
+    return compress && !part && connection.compresses(data);
   }
 
   #cut(data: string | Uint8Array): Piece {
     const compressed = this.#compressed === undefined ? 0 : SendFlag.COMPRESSED;
-    const kind = (this.#text ? SendFlag.TEXT : SendFlag.BINARY) | compressed;
-    if (this.#most === 0 || typeof data === "string") return { data, flags: kind, size: this.#size };
+    const flags = flagsOf(this.#framing) | compressed;
+    if (this.#most === 0 || typeof data === "string") return { data, flags, size: this.#size };
     const end = Math.min(data.length, this.#at + this.#most);
-    const final = end === data.length;
-    const flags = kind | SendFlag.PART | (final ? 0 : SendFlag.MORE);
-    const size = final ? this.#size : compressed === 0 ? end - this.#at : 0;
-    return { data: data.subarray(this.#at, end), flags, size };
+    const last = end === data.length;
+    const more = !last || (flags & SendFlag.MORE) !== 0;
+    const size = last ? this.#size : compressed === 0 ? end - this.#at : 0;
+    const part = (flags & ~SendFlag.MORE) | SendFlag.PART;
+    return { data: data.subarray(this.#at, end), flags: part | (more ? SendFlag.MORE : 0), size };
   }
 
-  #readBlob(blob: Blob, outbound: Outbound): void {
+  #readBlob(blob: Blob, queue: SendQueue): void {
     if (this.#asked) return;
     this.#asked = true;
     blob.arrayBuffer().then(
       (buffer) => {
         this.#data = new Uint8Array(buffer);
-        outbound.changed();
+        queue.changed();
       },
-      (cause: unknown) => outbound.failed(this, cause),
+      (cause: unknown) => queue.failed(this, cause),
     );
   }
 
-  #compress(data: Uint8Array, link: Link, outbound: Outbound): void {
+  #compress(data: Uint8Array, connection: Connection, queue: SendQueue): void {
     if (this.#asked && this.#blob === undefined) return;
     this.#asked = true;
     this.#blob = undefined;
-    link.compress(data, (result, cause) => {
+    connection.compress(data, (result, cause) => {
       if (typeof result === "string") {
-        outbound.failed(this, cause);
+        queue.failed(this, cause);
         return;
       }
       this.#compressed = result;
-      outbound.changed();
+      queue.changed();
     });
   }
 }
@@ -200,7 +238,7 @@ export class Fragments implements Outgoing {
     return this.#text;
   }
 
-  /** Gives a fragment. Settled when it was handed over. To be followed by `Outbound.changed`. */
+  /** Gives a fragment. Settled when it was handed over. To be followed by `SendQueue.changed`. */
   give(data: string | Uint8Array, final: boolean): Promise<void> {
     const waiter = new Waiter<void>();
     if (this.#error !== undefined) {

@@ -1,79 +1,119 @@
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
-import { TwinwireError } from "../../wasm/errors.ts";
+import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
-import { report } from "../../wasm/report.ts";
+import { utf8Text } from "../../wasm/text.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { extensionsText } from "../internal/deflate.ts";
-import { Waiter } from "../internal/waiting.ts";
-import type { Dialer, Sequel } from "./dialing.ts";
-import { closeEvent, errorEvent, messageEvent } from "./events.ts";
-import { WINDOW } from "./inbound.ts";
-import type { CloseInfo, Link, LinkOwner } from "./link.ts";
-import { Mailbox } from "./mailbox.ts";
-import { Outbound } from "./outbound.ts";
-import { Pings } from "./pings.ts";
+import { Waiter, WaitingList } from "../internal/waiting.ts";
+import type { CloseInfo, Connection, ConnectionOwner } from "./connection.ts";
+import { Sender, type SenderOptions } from "./sender.ts";
 
-/** Where a WebSocket stands, in the numbers of the standard. */
+/** The state of a WebSocket, in the numbers of the standard. */
 export const ReadyState = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];
-
-/** What a binary message is told as. */
-export type BinaryType = "blob" | "arraybuffer";
 
 const ABNORMAL = 1006;
 
 type Timer = ReturnType<typeof setTimeout>;
 
-/** What bounds it. */
-export interface SessionOptions {
+/** How a session behaves. */
+export interface SessionOptions extends SenderOptions {
   readonly closeTimeoutMs: number;
-  /** Bytes that may wait to be sent. */
-  readonly maxBuffered: number;
-  /** Bytes that may wait for a connection; 0: none is sent before it is open. */
-  readonly offlineBytes: number;
+  /** Whether the end of a connection that failed is awaited; else it has ended for the application as soon as it fails. */
+  readonly awaitsEnd?: boolean;
+}
+
+/** What a session reports to the API that shows it. State is consistent whenever one of these is called. */
+export interface SessionEvents {
+  /** A connection is open. */
+  opened(): void;
+  /** A message: a string, or bytes that the application may keep. `credit` goes to `Session.consumed` when it is used up. */
+  message(message: string | Uint8Array, credit: number): void;
+  /** Whether another message can be taken now; if not, `Session.resume` is called later. */
+  hasRoom(): boolean;
+  /** There is room in the engine for what it refused. */
+  drained?(): void;
+  ping?(payload: Uint8Array): void;
+  pong?(payload: Uint8Array): void;
+  /** An attempt or a connection failed. */
+  failed(error: TwinwireError): void;
+  /** A connection has ended, or the last attempt failed. */
+  closed(info: CloseInfo): void;
+  /** Called before the last `failed` and `closed`: nothing follows. */
+  finished(error: TwinwireError | null): void;
+}
+
+/** What follows the end of a connection: nothing, another attempt, or a redirect, which is not reported. */
+export type Sequel =
+  | { readonly kind: "end"; readonly error: TwinwireError | undefined }
+  | { readonly kind: "again" }
+  | { readonly kind: "elsewhere" };
+
+/** Makes connections, where there can be more than one. */
+export interface Connector {
+  /** Called when a connection is open. Returns why it can't be used. */
+  opened(connection: Connection): TwinwireError | undefined;
+  /** Called when a connection has ended or an attempt failed. A promise where the application decides; never rejected. */
+  again(info: CloseInfo, opened: boolean): Sequel | Promise<Sequel>;
+  /** Makes no further attempt. */
+  stop(): void;
+  /** Called with the head of a response. */
+  head(status: number, head: string): void;
+}
+
+/** A ping that waits for its pong. Fulfilled with the milliseconds that it took. */
+class Ping extends Waiter<number> {
+  readonly payload: string;
+  readonly sentAt = performance.now();
+
+  constructor(payload: string) {
+    super();
+    this.payload = payload;
+  }
 }
 
 /**
- * A WebSocket as an application sees it: its state, its events, what is sent and received, over one connection or, if
- * it connects again, several. A door is a thin class around it.
+ * The state machine of every WebSocket, of clients and of servers: one connection or, if it connects again, several. An API
+ * shows it by `SessionEvents`.
  */
-export class Session implements LinkOwner {
-  readonly url: string;
+export class Session implements ConnectionOwner {
+  url: string;
   readonly options: SessionOptions;
-  readonly outbound: Outbound = new Outbound();
-  readonly mailbox: Mailbox;
-  readonly pings: Pings = new Pings();
-  /** Where events are told. */
-  target: EventTarget | undefined;
-  dialer: Dialer | undefined;
-  /** Takes messages instead of `message` events. */
-  onMessage: ((message: string | Uint8Array) => unknown) | undefined;
-  /** Called with what `onMessage` throws. */
-  onFailure: (error: unknown) => void = report;
+  readonly sender: Sender;
   readyState: ReadyState = ReadyState.CONNECTING;
-  binaryType: BinaryType = "blob";
   extensions = "";
   protocol = "";
-  readonly #origin: string;
-  #link: Link | undefined;
+  connector: Connector | undefined;
+  /** The last response to a handshake, as far as it was read. */
+  head = "";
+  /** Ends the socket where the session does not own it: one that was taken over from node:http. */
+  destroySocket: (() => void) | undefined;
+  readonly #address: string;
+  #events: SessionEvents | undefined;
+  #connection: Connection | undefined;
   #opened: Waiter<void> | undefined;
   #failure: TwinwireError | undefined;
   readonly #closed = new Waiter<CloseInfo>();
   #cancelClose: (() => void) | undefined;
   readonly #timers = new Set<Timer>();
+  readonly #pings = new WaitingList<Ping>();
+  #pingCount = 0;
   #stats: Stats = NO_STATS;
   #kept = true;
   #closedByUs = false;
   #wasOpen = false;
 
-  constructor(url: string, origin: string, options: SessionOptions) {
+  /** @param address what errors name: the origin of the URL. */
+  constructor(url: string, address: string, options: SessionOptions) {
     this.url = url;
-    this.#origin = origin;
+    this.#address = address;
     this.options = options;
-    this.mailbox = new Mailbox(WINDOW, (credit) => {
-      this.#link?.consumed(this.outbound.hold(credit));
-      this.#link?.resume();
-    });
+    this.sender = new Sender(options);
+  }
+
+  /** Sets where events go, before there are any. */
+  report(events: SessionEvents): void {
+    this.#events = events;
   }
 
   /** Settled once it is open, or never will be. While it connects again: once it is open again. */
@@ -81,7 +121,7 @@ export class Session implements LinkOwner {
     if (this.#opened !== undefined) return this.#opened.promise;
     const opened = new Waiter<void>();
     this.#opened = opened;
-    /* Whoever does not ask hears of it by events. */
+    /* A failure is reported by an event, too. */
     opened.promise.catch(() => {});
     if (this.#wasOpen) opened.resolve();
     else if (this.readyState === ReadyState.CLOSED) opened.reject(this.#failure ?? this.#overFault());
@@ -93,78 +133,97 @@ export class Session implements LinkOwner {
   }
 
   /** The connection that there is, or that is being made. */
-  get link(): Link | undefined {
-    return this.#link;
+  get connection(): Connection | undefined {
+    return this.#connection;
   }
 
   get stats(): Stats {
-    return this.#link?.stats ?? this.#stats;
+    return this.#connection?.stats ?? this.#stats;
   }
 
   fault(code: ErrorCode, reason?: string): TwinwireError {
-    return new TwinwireError(code, { step: "send", address: this.#link?.address ?? this.#origin, reason });
+    return new TwinwireError(code, { step: "send", address: this.#connection?.address ?? this.#address, reason });
   }
 
   /** A connection is being made. */
-  linkStarted(link: Link): void {
-    this.#link = link;
-    if (!this.#kept) link.engine.keep(link, false);
+  connectionStarted(connection: Connection): void {
+    this.#connection = connection;
+    if (!this.#kept) connection.engine.keep(connection, false);
   }
 
-  linkOpened(link: Link): void {
-    this.#link = link;
+  connectionOpened(connection: Connection): void {
+    const fault = this.connector?.opened(connection);
+    if (fault !== undefined) {
+      connection.cut();
+      this.finish({ code: ABNORMAL, reason: "", wasClean: false, error: fault });
+      return;
+    }
+    this.#connection = connection;
     this.readyState = ReadyState.OPEN;
     this.#wasOpen = true;
-    const { engine, handle } = link;
-    const protocol = engine.protocol(handle);
+    const protocol = connection.engine.protocol(connection.handle);
     this.protocol = typeof protocol === "string" ? protocol : "";
-    this.extensions = extensionsText(link.deflate);
-    this.dialer?.opened();
+    this.extensions = extensionsText(connection.deflate);
     this.#opened?.resolve();
-    this.outbound.attach(link);
-    this.dispatch(new Event("open"));
+    this.sender.attach(connection);
+    this.#events?.opened();
   }
 
-  linkMessage(message: string | Uint8Array, credit: number): void {
+  connectionMessage(message: string | Uint8Array, credit: number): void {
     /* As in the standard: a message that arrives after `close` was called is discarded. */
-    if (this.readyState !== ReadyState.OPEN) {
-      this.#link?.consumed(credit);
-    } else if (this.mailbox.active) {
-      this.mailbox.put(message, credit);
-    } else if (this.onMessage !== undefined) {
-      this.#handle(this.onMessage, message, credit);
-    } else {
-      this.dispatch(messageEvent(this.#data(message), this.#origin));
-      this.#link?.consumed(this.outbound.hold(credit));
-    }
+    if (!this.#closedByUs && this.readyState !== ReadyState.CLOSED) this.#events?.message(message, credit);
+    else this.#connection?.consumed(credit);
   }
 
-  linkHasRoom(): boolean {
-    return !this.mailbox.active || this.mailbox.hasRoom;
+  /** The application has used up so many bytes of messages, and could answer to them. */
+  consumed(credit: number): void {
+    this.#connection?.consumed(this.sender.hold(credit));
   }
 
-  linkDrain(): void {
-    this.outbound.drain();
+  /** The API has room for messages again. */
+  resume(): void {
+    this.#connection?.resume();
   }
 
-  linkPong(payload: string): void {
-    this.pings.answered(payload);
+  connectionHasRoom(): boolean {
+    return this.#events?.hasRoom() !== false;
   }
 
-  linkHead(status: number, head: string): void {
-    this.dialer?.head(status, head);
+  connectionDrained(): void {
+    this.sender.drain();
+    this.#events?.drained?.();
   }
 
-  linkClosing(error: TwinwireError | undefined): void {
+  connectionPing(payload: Uint8Array): void {
+    if (this.#events?.ping !== undefined && this.readyState < ReadyState.CLOSED) this.#events.ping(payload);
+  }
+
+  connectionPong(payload: Uint8Array): void {
+    if (this.#pings.length > 0) this.#answered(utf8Text(payload, 0, payload.length));
+    if (this.#events?.pong !== undefined && this.readyState < ReadyState.CLOSED) this.#events.pong(payload);
+  }
+
+  connectionHead(status: number, head: string): void {
+    this.connector?.head(status, head);
+  }
+
+  connectionClosing(): void {
     if (this.readyState === ReadyState.OPEN) this.readyState = ReadyState.CLOSING;
-    if (error === undefined) return;
-    /* RFC 6455 7.1.7: who fails a connection need not wait for the peer. The engine closes it within closeTimeoutMs. */
-    this.#link?.giveUp();
-    this.linkEnded({ code: ABNORMAL, reason: "", wasClean: false, error }, true);
   }
 
-  linkEnded(info: CloseInfo, opened: boolean): void {
-    const sequel = this.#closedByUs ? undefined : this.dialer?.again(info, opened);
+  connectionFailed(error: TwinwireError): void {
+    this.connectionClosing();
+    if (this.options.awaitsEnd) {
+      this.#events?.failed(error);
+      return;
+    }
+    /* RFC 6455 7.1.7: who fails a connection need not wait for the peer. The engine closes it within closeTimeoutMs. */
+    this.#connection?.giveUp();
+    this.connectionEnded({ code: ABNORMAL, reason: "", wasClean: false, error }, true);
+  }
+
+  connectionEnded(info: CloseInfo, opened: boolean): void {
+    const sequel = this.#closedByUs ? undefined : this.connector?.again(info, opened);
     if (sequel === undefined || this.#closedByUs) {
       this.finish(info);
     } else if (!("then" in sequel)) {
@@ -178,42 +237,22 @@ export class Session implements LinkOwner {
     }
   }
 
-  #awaitNext(info: CloseInfo, opened: boolean): void {
-    this.readyState = ReadyState.CONNECTING;
-    this.#leaveLink(this.options.offlineBytes > 0 || !opened, info);
-    this.#wasOpen = false;
-    if (opened) this.#opened = undefined;
-  }
-
-  #follow(sequel: Sequel, info: CloseInfo, opened: boolean): void {
-    if (sequel.kind === "end") {
-      const { error = info.error } = sequel;
-      this.finish(error === info.error ? info : { code: ABNORMAL, reason: "", wasClean: false, error });
-    } else if (sequel.kind === "elsewhere") {
-      this.#leaveLink(true, info);
-    } else {
-      this.#awaitNext(info, opened);
-      if (info.error !== undefined) this.dispatch(errorEvent(info.error));
-      if (opened) this.dispatch(closeEvent(info));
-    }
-  }
-
-  /** It is over for good. */
+  /** It has ended for good. */
   finish(info: CloseInfo): void {
     if (this.readyState === ReadyState.CLOSED) return;
     this.readyState = ReadyState.CLOSED;
     this.#cancelClose?.();
-    this.dialer?.stop();
+    this.connector?.stop();
     this.#failure = info.error;
-    this.#leaveLink(false, info);
-    this.mailbox.end(this.#closedByUs ? null : (info.error ?? null));
+    this.#leaveConnection(false, info);
+    this.#events?.finished(this.#closedByUs ? null : (info.error ?? null));
     this.#opened?.reject(info.error ?? this.#overFault());
     this.#closed.resolve(info);
-    if (info.error !== undefined) this.dispatch(errorEvent(info.error));
-    this.dispatch(closeEvent(info));
+    if (info.error !== undefined) this.#events?.failed(info.error);
+    this.#events?.closed(info);
   }
 
-  /** As the application closes it: 0 for no code. */
+  /** Starts the close handshake behind all that was sent. Code 0: without a code. */
   close(code: number, reason: string): void {
     if (this.readyState >= ReadyState.CLOSING) {
       this.#closedByUs = true; /* what ends now is not followed by another connection */
@@ -226,29 +265,60 @@ export class Session implements LinkOwner {
       this.abort(this.fault("ERR_ABORTED", "it was closed before it was open"));
       return;
     }
-    this.#cancelClose = this.after(this.options.closeTimeoutMs, () => this.#giveUp());
+    this.#cancelClose = this.after(this.options.closeTimeoutMs, () => this.terminate());
     const leave = (): void => {
-      this.outbound.leave();
-      this.#link?.close(code, reason);
+      this.sender.leave();
+      this.#connection?.close(code, reason);
     };
-    if (this.outbound.isEmpty) leave();
-    else this.outbound.drained().then(leave, leave);
+    if (this.sender.isEmpty) leave();
+    else this.sender.drained().then(leave, leave);
   }
 
-  /** Gives up what is not open yet; this is told on a later turn. */
+  /** Gives up what is not open yet; reported later. */
   abort(error: TwinwireError): void {
     this.#closedByUs = true;
     if (this.readyState < ReadyState.CLOSING) this.readyState = ReadyState.CLOSING;
-    this.dialer?.stop();
-    this.#link?.giveUp();
+    this.connector?.stop();
+    this.#connection?.giveUp();
     atEndOfTurn(() => this.finish({ code: ABNORMAL, reason: "", wasClean: false, error }));
+  }
+
+  /** Ends it at once, without a close frame: the peer does not answer, or what was sent does not leave. */
+  terminate(): void {
+    if (this.destroySocket !== undefined) {
+      if (this.readyState < ReadyState.CLOSING) this.readyState = ReadyState.CLOSING;
+      this.destroySocket();
+      return;
+    }
+    this.#connection?.cut();
+    this.finish({ code: ABNORMAL, reason: "", wasClean: false });
+  }
+
+  /** Sends a ping; fulfilled with the milliseconds to its pong. */
+  ping(data: string | undefined, signal: AbortSignal | undefined): Promise<number> {
+    const connection = this.#connection;
+    if (connection === undefined || this.readyState !== ReadyState.OPEN) {
+      return Promise.reject(this.fault("ERR_STATE", "it is not open"));
+    }
+    const aborted = (): TwinwireError => new TwinwireError("ERR_ABORTED", { step: "send", cause: signal?.reason });
+    if (signal?.aborted) return Promise.reject(aborted());
+    if (data === undefined) this.#pingCount += 1;
+    const ping = new Ping(data ?? `ping ${this.#pingCount}`);
+    const result = connection.engine.wsPing(connection.handle, ping.payload);
+    if (result < 0) return Promise.reject(this.fault(errorCode(result)));
+    this.#pings.add(ping);
+    ping.until(signal, () => {
+      this.#pings.remove(ping);
+      ping.reject(aborted());
+    });
+    return ping.promise;
   }
 
   /** Sets whether it keeps the process alive, also while it waits for its next attempt. */
   keep(on: boolean): void {
     this.#kept = on;
-    const link = this.#link;
-    if (link !== undefined && !link.released) link.engine.keep(link, on);
+    const connection = this.#connection;
+    if (connection !== undefined && !connection.released) connection.engine.keep(connection, on);
     for (const timer of this.#timers) keepAlive(timer, on);
   }
 
@@ -266,55 +336,50 @@ export class Session implements LinkOwner {
     };
   }
 
-  dispatch(event: Event): void {
-    this.target?.dispatchEvent(event);
+  #awaitNext(info: CloseInfo, opened: boolean): void {
+    this.readyState = ReadyState.CONNECTING;
+    this.#leaveConnection(this.options.offlineBytes > 0 || !opened, info);
+    this.#wasOpen = false;
+    if (opened) this.#opened = undefined;
+  }
+
+  #follow(sequel: Sequel, info: CloseInfo, opened: boolean): void {
+    if (sequel.kind === "end") {
+      const { error = info.error } = sequel;
+      this.finish(error === info.error ? info : { code: ABNORMAL, reason: "", wasClean: false, error });
+    } else if (sequel.kind === "elsewhere") {
+      this.#leaveConnection(true, info);
+    } else {
+      this.#awaitNext(info, opened);
+      if (info.error !== undefined) this.#events?.failed(info.error);
+      if (opened) this.#events?.closed(info);
+    }
+  }
+
+  /** RFC 6455 5.5.3: a peer may answer the latest of several pings alone. A pong that was not asked for means nothing. */
+  #answered(payload: string): void {
+    if (!this.#pings.some((ping) => ping.payload === payload)) return;
+    const now = performance.now();
+    for (let ping = this.#pings.shift(); ping !== undefined; ping = this.#pings.shift()) {
+      ping.resolve(now - ping.sentAt);
+      if (ping.payload === payload) return;
+    }
   }
 
   #overFault(): TwinwireError {
     return this.fault("ERR_STATE", "it is closed");
   }
 
-  /** The peer does not answer, or what was sent does not leave. */
-  #giveUp(): void {
-    this.#link?.cut();
-    this.finish({ code: ABNORMAL, reason: "", wasClean: false });
-  }
-
-  #leaveLink(keepQueued: boolean, info: CloseInfo): void {
-    const link = this.#link;
+  #leaveConnection(keepQueued: boolean, info: CloseInfo): void {
+    const connection = this.#connection;
     const error = info.error ?? this.fault("ERR_STATE", "the connection has ended");
-    this.outbound.detach(keepQueued, error, link?.unsent ?? 0);
-    this.pings.rejectAll(error);
-    if (link !== undefined) this.#stats = link.stats;
-    this.#link = undefined;
-  }
-
-  /** A promise that the application returns keeps its place in the window until it is settled. */
-  #handle(onMessage: (message: string | Uint8Array) => unknown, message: string | Uint8Array, credit: number): void {
-    const link = this.#link;
-    const done = (): void => {
-      if (link === this.#link) link?.consumed(this.outbound.hold(credit));
-    };
-    try {
-      const result = onMessage(message);
-      if (isThenable(result)) {
-        Promise.resolve(result).then(done, (error: unknown) => {
-          done();
-          this.onFailure(error);
-        });
-        return;
-      }
-    } catch (error) {
-      this.onFailure(error);
+    this.sender.detach(keepQueued, error, connection?.unsent ?? 0);
+    this.#pings.rejectAll(() => error);
+    if (connection !== undefined) {
+      this.#stats = connection.stats;
+      this.head = connection.head;
     }
-    done();
-  }
-
-  #data(message: string | Uint8Array): unknown {
-    if (typeof message === "string") return message;
-    if (this.binaryType === "blob") return new Blob([message as Uint8Array<ArrayBuffer>]);
-    const { buffer, byteLength } = message;
-    return buffer.byteLength === byteLength ? buffer : new Uint8Array(message).buffer;
+    this.#connection = undefined;
   }
 }
 
@@ -323,9 +388,4 @@ function keepAlive(timer: Timer, on: boolean): void {
   const { ref, unref } = timer as { ref?(): void; unref?(): void };
   if (on) ref?.call(timer);
   else unref?.call(timer);
-}
-
-/** Whether an application's callback has returned a promise. @throws what asking throws. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

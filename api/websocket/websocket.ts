@@ -1,38 +1,38 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
-import { checkClientOptions, type WebSocketOptions } from "./client-options.ts";
-import { ClientDialer } from "./dialer.ts";
-import { webSocketUrl } from "./response.ts";
+import { report } from "../../wasm/report.ts";
+import { isToken, webSocketUrl } from "../internal/handshake.ts";
+import { WebSocketBase } from "./base.ts";
+import { Dialer, type DialPlan, type ResponseHead } from "./dialer.ts";
+import { type ClientOptions, checkClientOptions, type HandshakeResponse, type WebSocketOptions } from "./options.ts";
 import { ReadyState, Session } from "./session.ts";
-import { WebSocketSurface } from "./surface.ts";
 
 const MAX_BUFFERED = 2 ** 28;
 
-/** RFC 9110 5.6.2 */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const REDIRECTS = [301, 302, 303, 307, 308];
 
 /**
- * The WebSocket of the WHATWG standard, on the engine. It takes the place of the platform's; what it offers beyond it is
- * asked for by a second or third argument.
+ * A client WebSocket with the interface of the WHATWG standard. It can replace the platform's; a second or third argument
+ * has further options.
  *
  * ```ts
  * const ws = new WebSocket("wss://example.org/feed", { reconnect: true, heartbeat: { intervalMs: 10_000, timeoutMs: 5_000 } });
  * for await (const message of ws) console.log(message);
  * ```
  */
-export class WebSocket extends WebSocketSurface {
+export class WebSocket extends WebSocketBase {
   static readonly CONNECTING = 0;
   static readonly OPEN = 1;
   static readonly CLOSING = 2;
   static readonly CLOSED = 3;
 
   /**
-   * Begins to connect; `open` or `error` and `close` follow on a later turn.
+   * Begins to connect. Events follow in a later loop iteration.
    *
    * @param url `ws:`, `wss:`, `http:` or `https:`, without a fragment; or `ws+unix:/path/of/socket:/path?query`. A user and
    * a password in it are sent as Basic authorization.
-   * @param protocols subprotocols that are offered, in order of preference; or the options.
-   * @throws DOMException SyntaxError for a URL or subprotocols that are none; TwinwireError ERR_ARGUMENT for a bad option,
+   * @param protocols the subprotocols to offer, in order of preference; or the options.
+   * @throws DOMException SyntaxError for an invalid URL or subprotocol; TwinwireError ERR_ARGUMENT for a bad option,
    * ERR_UNSUPPORTED for `deflate` where the runtime has no zlib.
    */
   constructor(url: string | URL, protocols?: string | readonly string[] | WebSocketOptions, options?: WebSocketOptions);
@@ -56,15 +56,10 @@ export class WebSocket extends WebSocketSurface {
     );
     const { maxBuffered = MAX_BUFFERED, queue } = checked;
     const origin = target.origin === "null" ? `${target.protocol}//${target.host}` : target.origin;
-    const session = new Session(target.href, origin, {
-      closeTimeoutMs,
-      maxBuffered,
-      offlineBytes: queue?.maxBytes ?? 0,
-    });
-    super(session);
-    const dialer = new ClientDialer(engine, session, target, names, checked);
-    session.dialer = dialer;
-    dialer.start();
+    const offlineBytes = queue?.maxBytes ?? 0;
+    const session = new Session(target.href, origin, { closeTimeoutMs, maxBuffered, offlineBytes });
+    super(session, origin);
+    new Dialer(engine, session, planOf(target, names, checked)).start();
   }
 
   get CONNECTING(): 0 {
@@ -95,6 +90,68 @@ export class WebSocket extends WebSocketSurface {
   }
 }
 
+function planOf(url: URL, protocols: readonly string[], options: ClientOptions): DialPlan {
+  const { headers, maxMessage, maxFragments, maxRedirects = 0, onResponse } = options;
+  return {
+    url,
+    protocols,
+    requiresProtocol: false,
+    headers: headers ?? [],
+    tls: options.tls,
+    proxy: options.proxy,
+    deflate: options.deflate,
+    heartbeat: options.heartbeat,
+    maxMessage: maxMessage ?? 0,
+    maxFragments: maxFragments ?? 0,
+    autoPong: true,
+    noDelay: options.noDelay,
+    keepAlive: options.keepAlive,
+    openTimeoutMs: options.openTimeoutMs,
+    reconnect: options.reconnect,
+    signal: options.signal,
+    onHead: onResponse === undefined && maxRedirects === 0 ? undefined : (head) => answered(head, onResponse),
+    refused: (head, redirects) => (maxRedirects === 0 ? undefined : redirectOf(head, redirects, maxRedirects)),
+  };
+}
+
+function answered(head: ResponseHead, onResponse: ((response: HandshakeResponse) => void) | undefined): void {
+  if (onResponse === undefined) return;
+  try {
+    onResponse(responseOf(head));
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** Parses a head, which the core has found to be one. */
+function responseOf({ status, text, url }: ResponseHead): HandshakeResponse {
+  const [start = "", ...lines] = text.split(/\r?\n/);
+  const headers = new Headers();
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    if (colon > 0) headers.append(line.slice(0, colon), line.slice(colon + 1).trim());
+  }
+  const reason = /^HTTP\/\d\.\d \d{3} ?(.*)$/.exec(start)?.[1] ?? "";
+  return { status, reason, headers, url: url.href };
+}
+
+/** Where a response redirects, if it does, or why that is not followed. */
+function redirectOf(head: ResponseHead, redirects: number, most: number): URL | TwinwireError | undefined {
+  const location = responseOf(head).headers.get("location");
+  if (location === null || !REDIRECTS.includes(head.status)) return undefined;
+  let target: URL;
+  try {
+    target = webSocketUrl(new URL(location, head.url));
+  } catch {
+    return undefined;
+  }
+  const refused = (reason: string): TwinwireError =>
+    new TwinwireError("ERR_REDIRECT", { step: "open", address: `${head.url.protocol}//${head.url.host}`, reason });
+  if (target.protocol !== "ws:" && target.protocol !== "wss:") return refused(`to ${target.protocol}`);
+  if (head.url.protocol === "wss:" && target.protocol === "ws:") return refused("from wss: to ws:");
+  return redirects > most ? refused(`more than ${most}`) : target;
+}
+
 function urlOf(given: unknown): URL {
   let url: URL;
   try {
@@ -112,7 +169,7 @@ function urlOf(given: unknown): URL {
 function protocolsOf(given: unknown): readonly string[] {
   const names = typeof given === "object" && given !== null ? [...(given as Iterable<unknown>)] : [given];
   const protocols = names.map((name) => `${name}`);
-  for (const name of protocols) if (!TOKEN.test(name)) throw syntaxError(`"${name}" is no subprotocol`);
+  for (const name of protocols) if (!isToken(name)) throw syntaxError(`"${name}" is no subprotocol`);
   const distinct = new Set(protocols.map((name) => name.toLowerCase()));
   if (distinct.size < protocols.length) throw syntaxError("a subprotocol is offered twice");
   return protocols;

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
-import type { Head } from "./head.ts";
+import type { Head } from "./handshake.ts";
 
 /** What `ws` makes of what a peer did wrong, where dependents look at it. The engine's own error is its cause. */
 const broken: Partial<Record<ErrorCode, { readonly code: string; readonly message: string; readonly range: boolean }>> =

@@ -5,13 +5,10 @@ import process from "node:process";
 import type { Duplex } from "node:stream";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { Compression } from "../internal/deflate.ts";
-import { checkAdoption } from "./adoption.ts";
-import { compressionOf, maxMessageOf } from "./client-options.ts";
 import type { WebSocketServerEvents } from "./events.ts";
-import { type Fault, faultOf, offeredProtocols } from "./judge.ts";
-import { refuse } from "./refuse.ts";
-import type { ClientInfo, ServerOptions, Verdict } from "./server-options.ts";
-import { accept } from "./upgrade.ts";
+import { type Fault, faultOf, offeredProtocols } from "./handshake.ts";
+import { type ClientInfo, compressionOf, maxMessageOf, type ServerOptions, type Verdict } from "./options.ts";
+import { accept, checkAdoption, refuse } from "./upgrade.ts";
 import { WebSocket } from "./websocket.ts";
 
 type Accepted = (ws: WebSocket, request: IncomingMessage) => void;

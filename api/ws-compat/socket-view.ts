@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import { AddressOf } from "../../wasm/abi.gen.ts";
 import type { TlsInfo } from "../../wasm/socket-options.ts";
-import type { Connection } from "./connection.ts";
-import type { CompatLink } from "./link.ts";
+import type { Connection } from "../websocket/connection.ts";
+import type { Facade } from "./facade.ts";
 
 /** An address and its port. */
 function split(address: string | number): { host: string | undefined; port: number | undefined } {
@@ -15,22 +15,22 @@ function split(address: string | number): { host: string | undefined; port: numb
 /** What dependents look at in the `_socket` of a client: its addresses, its counts, its end. The socket is the engine's. */
 export class SocketView extends EventEmitter {
   readonly encrypted: boolean;
+  readonly #facade: Facade;
   readonly #connection: Connection;
-  readonly #link: CompatLink;
   readonly #remote: string | number;
   readonly #local: string | number;
   readonly #tls: TlsInfo | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(connection: Connection, link: CompatLink, encrypted: boolean) {
+  constructor(facade: Facade, connection: Connection, encrypted: boolean) {
     super();
+    this.#facade = facade;
     this.#connection = connection;
-    this.#link = link;
     this.encrypted = encrypted;
-    this.#remote = link.engine.address(link.handle, AddressOf.REMOTE);
-    this.#local = link.engine.address(link.handle, AddressOf.LOCAL);
-    this.#tls = encrypted ? link.engine.tlsInfo(link.handle) : undefined;
-    connection.emitter.once("close", () => {
+    this.#remote = connection.engine.address(connection.handle, AddressOf.REMOTE);
+    this.#local = connection.engine.address(connection.handle, AddressOf.LOCAL);
+    this.#tls = encrypted ? connection.engine.tlsInfo(connection.handle) : undefined;
+    facade.emitter.once("close", () => {
       clearInterval(this.#timer);
       this.emit("close", false);
     });
@@ -57,11 +57,11 @@ export class SocketView extends EventEmitter {
   }
 
   get bytesRead(): number {
-    return this.#link.stats.received;
+    return this.#connection.stats.received;
   }
 
   get bytesWritten(): number {
-    return this.#link.stats.sent;
+    return this.#connection.stats.sent;
   }
 
   /** Whether the server's certificate passed every check. */
@@ -74,7 +74,7 @@ export class SocketView extends EventEmitter {
   }
 
   get destroyed(): boolean {
-    return this.#connection.readyState === 3;
+    return this.#facade.readyState === 3;
   }
 
   get readable(): boolean {
@@ -82,7 +82,7 @@ export class SocketView extends EventEmitter {
   }
 
   get writable(): boolean {
-    return this.#connection.readyState < 2;
+    return this.#facade.readyState < 2;
   }
 
   /** Emits `timeout` after so much silence; 0: never. */
@@ -112,28 +112,28 @@ export class SocketView extends EventEmitter {
   }
 
   pause(): this {
-    this.#connection.read(false);
+    this.#facade.read(false);
     return this;
   }
 
   resume(): this {
-    this.#connection.read(true);
+    this.#facade.read(true);
     return this;
   }
 
   ref(): this {
-    if (!this.#link.released) this.#link.engine.keep(this.#link, true);
+    if (!this.#connection.released) this.#connection.engine.keep(this.#connection, true);
     return this;
   }
 
   unref(): this {
-    if (!this.#link.released) this.#link.engine.keep(this.#link, false);
+    if (!this.#connection.released) this.#connection.engine.keep(this.#connection, false);
     return this;
   }
 
   /** Ends the connection at once. */
   destroy(): this {
-    this.#connection.cut();
+    this.#facade.terminate();
     return this;
   }
 

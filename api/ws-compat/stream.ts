@@ -1,5 +1,5 @@
 import { Duplex, type DuplexOptions } from "node:stream";
-import { connectionOf, type WebSocket } from "./websocket.ts";
+import { facadeOf, type WebSocket } from "./websocket.ts";
 
 /**
  * A WebSocket as a `Duplex`: each chunk that is written is a message, each message that comes is a chunk. Both ways it
@@ -49,13 +49,13 @@ export function createWebSocketStream(ws: WebSocket, options?: DuplexOptions): D
 
   /** All that was written has left, and the close frame behind it. */
   function end(done: () => void): void {
-    if (connectionOf(ws).socket === null) return; /* it never opened: an error comes */
+    if (facadeOf(ws).socket === null) return; /* it never opened: an error comes */
     const finish = (): void => {
       done();
       if (duplex.readableEnded) duplex.destroy();
     };
     if (ws.readyState === ws.OPEN) {
-      connectionOf(ws).outbound.drained().then(finish, finish);
+      facadeOf(ws).session.sender.drained().then(finish, finish);
       ws.close();
     } else {
       finish();

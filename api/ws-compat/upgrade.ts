@@ -1,18 +1,18 @@
+/** How a connection that node:http has let go of becomes a WebSocket of the engine. */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { WsOption } from "../../wasm/abi.gen.ts";
+import { Kind, NONE, WsOption } from "../../wasm/abi.gen.ts";
+import { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { FieldText } from "../http/fields.ts";
 import type { Compression } from "../internal/deflate.ts";
-import { Adopted, adopt } from "./adoption.ts";
-import { CompatLink } from "./link.ts";
-import { refusalText, refuse } from "./refuse.ts";
-import { connectionOf, type WebSocket } from "./websocket.ts";
+import { Connection } from "../websocket/connection.ts";
+import { facadeOf, type WebSocket } from "./websocket.ts";
 
 /** RFC 6455 1.3 */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -65,11 +65,11 @@ function begin(acceptance: Acceptance, adopted: Adopted): void {
     acceptance.failed(error as Error);
     return;
   }
-  const connection = connectionOf(ws);
+  const facade = facadeOf(ws);
   const { compression, maxMessage, protocol, request } = acceptance;
-  const link = new CompatLink(engine, adopted.address, connection, { maxMessage, compression, server: true });
+  const connection = new Connection(engine, adopted.address, facade.session, { maxMessage, compression, server: true });
   const { handle } = adopted;
-  const result = engine.wsAccept(link, handle, headOf(request, protocol), {
+  const result = engine.wsAccept(connection, handle, headOf(request, protocol), {
     protocol,
     fields: fields.text,
     fieldCount: fields.count,
@@ -84,13 +84,13 @@ function begin(acceptance: Acceptance, adopted: Adopted): void {
     return;
   }
   engine.setWsOptions(handle, acceptance.autoPong ? 0 : WsOption.NO_AUTO_PONG, maxMessage, acceptance.maxFragments);
-  connection.socket = acceptance.socket;
+  facade.adopted(acceptance.socket);
   /* By then the response has left, and no message has been delivered. */
   atEndOfTurn(() => {
     if (ws.readyState !== ws.CLOSED) acceptance.open(ws);
   });
-  link.limitReading();
-  link.connected();
+  connection.limitReading();
+  connection.connected();
 }
 
 /** The header lines that listeners add. */
@@ -132,4 +132,104 @@ function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage, proto
 function refuseAdopted(engine: Engine, adopted: Adopted, status: number): void {
   engine.send(adopted.handle, refusalText(status));
   engine.close(adopted);
+}
+
+/** The head and the body of an answer that refuses a handshake. */
+function refusalText(status: number, message = "", headers: Readonly<Record<string, unknown>> = {}): string {
+  const reason = STATUS_CODES[status] ?? "";
+  const body = message === "" ? reason : message;
+  const fields = Object.entries({
+    Connection: "close",
+    "Content-Type": "text/html",
+    "Content-Length": Buffer.byteLength(body),
+    ...headers,
+  });
+  const lines = fields.flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((one) => `${name}: ${String(one).replace(/[\r\n]/g, " ")}\r\n`),
+  );
+  return `HTTP/1.1 ${status} ${reason}\r\n${lines.join("")}\r\n${body}`;
+}
+
+/** Refuses a handshake, and ends its connection. */
+export function refuse(
+  socket: Duplex,
+  status: number,
+  message?: string,
+  headers?: Readonly<Record<string, unknown>>,
+): void {
+  socket.once("finish", () => socket.destroy());
+  socket.end(refusalText(status, message, headers));
+}
+
+/** A stream between being taken over and being a WebSocket. */
+class Adopted extends Endpoint {
+  readonly #ready: (adopted: Adopted) => void;
+  readonly refused: () => void;
+
+  /** `ready`: it is the engine's; `refused`: the engine has no place for it. */
+  constructor(address: string, ready: (adopted: Adopted) => void, refused: () => void) {
+    super(Kind.TCP, address);
+    this.#ready = ready;
+    this.refused = refused;
+  }
+
+  override connected(): void {
+    this.#ready(this);
+  }
+}
+
+/** Streams that are on their way, in their order. */
+class Adoptions extends Endpoint {
+  readonly #waiting: Adopted[] = [];
+
+  constructor() {
+    super(Kind.LISTENER, "node:http");
+  }
+
+  override accepted(): Endpoint | undefined {
+    return this.#waiting.shift();
+  }
+
+  add(engine: Engine, adopted: Adopted, socket: unknown, head: Uint8Array): number {
+    const result = engine.adoptStream(this, socket, head, () => {
+      this.#waiting.splice(this.#waiting.indexOf(adopted), 1);
+      adopted.refused();
+    });
+    if (result >= 0) this.#waiting.push(adopted);
+    return result;
+  }
+}
+
+let adoptions: Adoptions | undefined;
+
+/**
+ * Has the engine take a stream over, on a later turn.
+ *
+ * @throws TwinwireError ERR_UNSUPPORTED where the runtime's streams can't be taken over; ERR_ARGUMENT for what is no
+ * stream of node:net or node:tls, ERR_STATE for one that has ended; ERR_LIMIT.
+ */
+function adopt(adopted: Adopted, socket: unknown, head: Uint8Array): void {
+  const engine = defaultEngine();
+  if (adoptions === undefined || adoptions.handle === NONE || adoptions.released) {
+    const listener = new Adoptions();
+    const result = engine.listenForAdopted(listener);
+    if (result < 0) throw adoptionFault(result);
+    engine.keep(listener, false);
+    adoptions = listener;
+  }
+  const result = adoptions.add(engine, adopted, socket, head);
+  if (result < 0) throw adoptionFault(result);
+}
+
+/** @throws TwinwireError as `adopt`, where no stream could ever be taken over. */
+export function checkAdoption(): void {
+  if (defaultEngine().canAdopt) return;
+  throw new TwinwireError("ERR_UNSUPPORTED", {
+    step: "accept",
+    reason: "this runtime's sockets can't be taken over from node:http: WebSocketServer of twinwire has its own",
+  });
+}
+
+function adoptionFault(result: number): TwinwireError {
+  return new TwinwireError(errorCode(result), { step: "accept", reason: "the connection can't be taken over" });
 }

@@ -3,13 +3,11 @@ import { EventEmitter } from "node:events";
 import process from "node:process";
 import { ReadyState } from "../websocket/session.ts";
 import { closeArguments, controlData, dataOf, type SendCallback, type SendOptions } from "./arguments.ts";
-import type { ClientOptions } from "./client-options.ts";
-import { type BinaryType, Connection } from "./connection.ts";
 import { Dial } from "./dial.ts";
-import { type CompatListenerOptions, DomListeners, type Listener } from "./event-target.ts";
-import type { WebSocketEvents } from "./events.ts";
-import { sendMessage } from "./sending.ts";
-import { protocolsOf, urlOf } from "./url.ts";
+import { type CompatListenerOptions, DomListeners, type Listener, type WebSocketEvents } from "./events.ts";
+import { type BinaryType, Facade } from "./facade.ts";
+import { protocolsOf, urlOf } from "./handshake.ts";
+import type { ClientOptions } from "./options.ts";
 
 const names = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"];
 const binaryTypes: readonly string[] = ["nodebuffer", "arraybuffer", "fragments", "blob"];
@@ -17,8 +15,8 @@ const binaryTypes: readonly string[] = ["nodebuffer", "arraybuffer", "fragments"
 /** `ws` waits so long for the answer to a close frame; the engine's own limit may be shorter. */
 const CLOSE_TIMEOUT = 30_000;
 
-/** What stands behind a WebSocket. @internal */
-export let connectionOf: (ws: WebSocket) => Connection;
+/** The façade of a WebSocket. @internal */
+export let facadeOf: (ws: WebSocket) => Facade;
 
 /**
  * The WebSocket of npm's `ws`, on the engine: an EventEmitter.
@@ -33,7 +31,7 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
   static readonly OPEN = 1;
   static readonly CLOSING = 2;
   static readonly CLOSED = 3;
-  readonly #connection: Connection;
+  readonly #facade: Facade;
   readonly #dom: DomListeners;
 
   /**
@@ -51,16 +49,14 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     const isOptions = typeof protocols === "object" && protocols !== null && !Array.isArray(protocols);
     const given = (isOptions ? protocols : (options ?? {})) as ClientOptions;
     const listed = isOptions || protocols === undefined || protocols === null ? given.protocols : protocols;
-    this.#connection = new Connection(this as EventEmitter, url === null, given.closeTimeout ?? CLOSE_TIMEOUT);
-    this.#dom = new DomListeners(this as EventEmitter, this.#connection);
-    if (url === null) return;
-    const target = urlOf(url);
-    this.#connection.url = target.href;
-    this.#connection.opening = new Dial(this.#connection, target, protocolsOf(listed as readonly string[]), given);
+    const target = url === null ? undefined : urlOf(url);
+    this.#facade = new Facade(this as EventEmitter, target?.href ?? "", given.closeTimeout ?? CLOSE_TIMEOUT);
+    this.#dom = new DomListeners(this as EventEmitter, this.#facade);
+    if (target !== undefined) new Dial(this.#facade, target, protocolsOf(listed as readonly string[]), given);
   }
 
   static {
-    connectionOf = (ws) => ws.#connection;
+    facadeOf = (ws) => ws.#facade;
     for (const [name, value] of Object.entries(ReadyState)) {
       for (const place of [WebSocket, WebSocket.prototype]) {
         Object.defineProperty(place, name, { value, enumerable: true, configurable: false, writable: false });
@@ -85,44 +81,44 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
   }
 
   get readyState(): 0 | 1 | 2 | 3 {
-    return this.#connection.readyState;
+    return this.#facade.readyState;
   }
 
   get url(): string {
-    return this.#connection.url;
+    return this.#facade.session.url;
   }
 
   /** The subprotocol that was chosen, or `""`. */
   get protocol(): string {
-    return this.#connection.protocol;
+    return this.#facade.session.protocol;
   }
 
   /** `"permessage-deflate"` if that was agreed upon, or `""`. */
   get extensions(): string {
-    return this.#connection.extensions;
+    return this.#facade.session.extensions.split(";", 1)[0] ?? "";
   }
 
   /** Bytes that were sent and have not left yet. */
   get bufferedAmount(): number {
-    return this.#connection.outbound.buffered;
+    return this.#facade.session.sender.buffered;
   }
 
   /** What a binary message comes as; text is always a Buffer. */
   get binaryType(): BinaryType {
-    return this.#connection.binaryType;
+    return this.#facade.binaryType;
   }
 
   set binaryType(type: BinaryType) {
-    if (binaryTypes.includes(type)) this.#connection.binaryType = type;
+    if (binaryTypes.includes(type)) this.#facade.binaryType = type;
   }
 
   get isPaused(): boolean {
-    return this.#connection.isPaused;
+    return this.#facade.isPaused;
   }
 
   /** Of a server's client the socket that was taken over; of a client, what can be known of the engine's. To look at. */
   get _socket(): unknown {
-    return this.#connection.socket;
+    return this.#facade.socket;
   }
 
   get onopen(): Listener | null {
@@ -174,7 +170,7 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     const done = typeof options === "function" ? options : callback;
     const given = typeof options === "function" ? {} : (options ?? {});
     if (!this.#isOpen(data, done)) return;
-    sendMessage(this.#connection, data, given, done);
+    this.#facade.send(data, given, done);
   }
 
   /** Sends a ping with at most 125 bytes. */
@@ -193,32 +189,26 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
    * @throws TypeError for a code that may not be sent, RangeError for a reason of more than 123 bytes.
    */
   close(code?: number, data?: string | Uint8Array): void {
-    const connection = this.#connection;
-    if (connection.readyState === ReadyState.CONNECTING) {
-      connection.abandon("WebSocket was closed before the connection was established");
-    } else if (connection.readyState === ReadyState.OPEN) {
+    if (this.readyState === ReadyState.CONNECTING) {
+      this.#facade.abandon("WebSocket was closed before the connection was established");
+    } else if (this.readyState === ReadyState.OPEN) {
       const checked = closeArguments(code, data);
-      connection.close(checked.code, checked.reason);
+      this.#facade.session.close(checked.code, checked.reason);
     }
   }
 
   /** Ends it at once, without a close frame. */
   terminate(): void {
-    const connection = this.#connection;
-    if (connection.readyState === ReadyState.CONNECTING) {
-      connection.abandon("WebSocket was closed before the connection was established");
-    } else {
-      connection.cut();
-    }
+    this.#facade.terminate();
   }
 
   /** Stops reading: the peer is slowed down by TCP. */
   pause(): void {
-    if (this.readyState === ReadyState.OPEN || this.readyState === ReadyState.CLOSING) this.#connection.read(false);
+    if (this.readyState === ReadyState.OPEN || this.readyState === ReadyState.CLOSING) this.#facade.read(false);
   }
 
   resume(): void {
-    if (this.readyState === ReadyState.OPEN || this.readyState === ReadyState.CLOSING) this.#connection.read(true);
+    if (this.readyState === ReadyState.OPEN || this.readyState === ReadyState.CLOSING) this.#facade.read(true);
   }
 
   #control(
@@ -231,7 +221,7 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     const payload = typeof data === "function" ? undefined : data;
     if (!this.#isOpen(payload, done)) return;
     const bytes = controlData(payload);
-    this.#connection.control((link) => link.engine[how](link.handle, bytes), done);
+    this.#facade.control((connection) => connection.engine[how](connection.handle, bytes), done);
   }
 
   /** Whether something can be sent. What is sent too late only counts, and its callback is told so. */
@@ -241,7 +231,7 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     const message = `WebSocket is not open: readyState ${state} (${names[state]})`;
     if (state === ReadyState.CONNECTING) throw new Error(message);
     const size = data instanceof Blob ? data.size : Buffer.byteLength(dataOf(data));
-    this.#connection.outbound.lose(size);
+    this.#facade.session.sender.lose(size);
     if (done !== undefined) process.nextTick(done, new Error(message));
     return false;
   }

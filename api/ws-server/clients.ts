@@ -1,11 +1,14 @@
-import type { TwinwireError } from "../../wasm/errors.ts";
+import type { Engine } from "../../wasm/engine.ts";
+import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
-import { type ServerSocket, sessionOf } from "./server-socket.ts";
+import { ReadyState } from "../websocket/session.ts";
+import type { SlowClients } from "./options.ts";
+import { type ServerSocket, sessionOf } from "./socket.ts";
 
-/** Clients that nobody has taken by `accept` yet; those beyond are not kept for it. */
+/** The most clients that wait to be taken by `accept`; further ones are not kept for it. */
 const MOST_READY = 1024;
 
-/** The clients of a server, and who waits for one. */
+/** The clients of a server, and the calls that wait for one. */
 export class Clients {
   readonly all = new Set<ServerSocket>();
   #ready: ServerSocket[] = [];
@@ -35,7 +38,7 @@ export class Clients {
     return this.#end !== undefined;
   }
 
-  /** No further ones come. */
+  /** Ends waiting: no further clients come. */
   stop(error: TwinwireError): void {
     this.#end ??= error;
     this.#ready = [];
@@ -61,4 +64,58 @@ export class Clients {
     if (at >= 0) this.#ready.splice(at, 1);
     if (this.all.size === 0) this.#emptied?.();
   }
+}
+
+/** The result of a broadcast. */
+export interface BroadcastResult {
+  /** The number of clients for which the message was queued. */
+  readonly sent: number;
+  /** With `slow: "skip"`, the clients for which it would have had to wait, and for which nothing was queued. */
+  readonly skipped: readonly ServerSocket[];
+}
+
+/**
+ * Sends one message to many. Those that can take it at once get the same frame, which is made once and handed over in
+ * one call; those that compress, or have something waiting, get it behind that.
+ *
+ * @throws TwinwireError ERR_TOO_LARGE for a message that fits into no outbound buffer.
+ */
+export function broadcast(
+  engine: Engine,
+  sockets: Iterable<ServerSocket>,
+  data: string | Uint8Array,
+  slow: SlowClients,
+): BroadcastResult {
+  const direct: ServerSocket[] = [];
+  const handles: number[] = [];
+  const waiting: ServerSocket[] = [];
+  let sent = 0;
+  for (const socket of sockets) {
+    const { connection, sender, readyState } = sessionOf(socket);
+    if (connection === undefined || readyState !== ReadyState.OPEN) continue;
+    if (!sender.isEmpty) {
+      waiting.push(socket);
+    } else if (connection.compresses(data)) {
+      socket.send(data);
+      sent++;
+    } else {
+      direct.push(socket);
+      handles.push(connection.handle);
+    }
+  }
+  const { taken, results } = engine.wsBroadcast(handles, data);
+  if (taken < 0) throw new TwinwireError(errorCode(taken), { step: "send" });
+  sent += taken;
+  for (const [at, socket] of direct.entries()) {
+    const result = results[at] as number;
+    if (result >= 0) sessionOf(socket).sender.took(result);
+    else waiting.push(socket);
+  }
+  if (slow === "skip") return { sent, skipped: waiting };
+  for (const socket of waiting) {
+    if (socket.readyState !== ReadyState.OPEN) continue;
+    socket.send(data);
+    sent++;
+  }
+  return { sent, skipped: [] };
 }

@@ -16,8 +16,8 @@ import {
   text,
   value,
 } from "../internal/options.ts";
-import { heartbeatRule } from "../websocket/client-options.ts";
-import { ServerSocket } from "./server-socket.ts";
+import { heartbeatRule } from "../websocket/options.ts";
+import { ServerSocket } from "./socket.ts";
 
 /** Chooses one of the offered subprotocols; `undefined`, `null` or `false`: none. */
 export type ProtocolChooser = (

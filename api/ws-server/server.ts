@@ -8,10 +8,10 @@ import type { IncomingRequest } from "../http/receive.ts";
 import { HttpServer, type ServeOptions } from "../http/server.ts";
 import type { HttpReply } from "../http/types.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
-import { closeArguments } from "../websocket/close-arguments.ts";
-import { isThenable } from "../websocket/session.ts";
-import { type BroadcastResult, broadcast } from "./broadcast.ts";
-import { Clients } from "./clients.ts";
+import { isThenable } from "../internal/callbacks.ts";
+import { closeArguments } from "../internal/close.ts";
+import { deliveryOf } from "../websocket/base.ts";
+import { type BroadcastResult, broadcast, Clients } from "./clients.ts";
 import {
   type BroadcastOptions,
   type CheckedServer,
@@ -21,7 +21,7 @@ import {
   type WebSocketCloseOptions,
   type WebSocketServerOptions,
 } from "./options.ts";
-import { type ServerSocket, sessionOf } from "./server-socket.ts";
+import type { ServerSocket } from "./socket.ts";
 import { accept } from "./upgrade.ts";
 
 const GOING_AWAY = 1001;
@@ -173,8 +173,9 @@ export class WebSocketServer {
       if (onError === undefined) report(error);
       else this.#guard(() => onError(error, request.conn));
     };
-    if (onMessage !== undefined) sessionOf(socket).onMessage = (message) => onMessage(socket, message);
-    sessionOf(socket).onFailure = failed;
+    const delivery = deliveryOf(socket);
+    if (onMessage !== undefined) delivery.onMessage = (message) => onMessage(socket, message);
+    delivery.onFailure = failed;
     this.#clients.add(socket);
     if (onConnection === undefined) return;
     try {

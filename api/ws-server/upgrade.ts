@@ -5,10 +5,10 @@ import { exchangeOf } from "../http/exchange.ts";
 import { FieldText } from "../http/fields.ts";
 import { type IncomingRequest, messageOf } from "../http/receive.ts";
 import { show } from "../internal/arguments.ts";
-import { Link } from "../websocket/link.ts";
+import { Connection } from "../websocket/connection.ts";
 import { Session } from "../websocket/session.ts";
 import { type CheckedUpgrade, checkUpgrade, type UpgradeOptions } from "./options.ts";
-import { ServerSocket } from "./server-socket.ts";
+import { ServerSocket } from "./socket.ts";
 
 const OPENS = 101;
 
@@ -62,12 +62,12 @@ export function accept(request: IncomingRequest, options: CheckedUpgrade): Serve
   }
   const remote = request.conn.remoteAddr();
   const session = sessionFor(request, options, engine.limits.closeTimeoutMs);
-  const link = new Link(engine, remote, session, {
+  const connection = new Connection(engine, remote, session, {
     maxMessage: options.maxMessage ?? 0,
     compression: options.deflate,
     server: true,
   });
-  const result = engine.wsAccept(link, handle, head, {
+  const result = engine.wsAccept(connection, handle, head, {
     protocol,
     fields: fields.text,
     fieldCount: fields.count,
@@ -82,8 +82,8 @@ export function accept(request: IncomingRequest, options: CheckedUpgrade): Serve
     engine.setHeartbeat(handle, options.heartbeat.intervalMs, options.heartbeat.timeoutMs);
   }
   const socket = new ServerSocket(session, request, remote);
-  link.limitReading();
-  link.connected();
+  connection.limitReading();
+  connection.connected();
   if (rest.length > 0) engine.unread(handle, rest);
   return socket;
 }

@@ -1,31 +1,32 @@
 import { AddressOf } from "../../wasm/abi.gen.ts";
 import type { TlsInfo } from "../../wasm/socket-options.ts";
 import type { IncomingRequest } from "../http/receive.ts";
-import { closeArguments } from "../websocket/close-arguments.ts";
+import { closeArguments } from "../internal/close.ts";
+import { WebSocketBase } from "../websocket/base.ts";
 import type { Session } from "../websocket/session.ts";
-import { WebSocketSurface } from "../websocket/surface.ts";
 
-/** What stands behind a client. @internal */
+/** The session of a client. @internal */
 export let sessionOf: (socket: ServerSocket) => Session;
 
 /**
- * A client of a WebSocket server: all that a `WebSocket` has, open from the start. It does not connect again.
+ * A client of a WebSocket server. It has the members of a `WebSocket`, and is open from the start.
  *
  * ```ts
  * for await (const message of socket) socket.send(message);
  * ```
  */
-export class ServerSocket extends WebSocketSurface {
+export class ServerSocket extends WebSocketBase {
   /** The request that opened it: its path, its headers. */
   readonly request: IncomingRequest;
-  /** A place for what the application knows of this client. */
+  /** For the application: what it knows of this client. */
   data: unknown;
   readonly #session: Session;
   readonly #remote: string;
 
   /** @internal */
   constructor(session: Session, request: IncomingRequest, remote: string) {
-    super(session);
+    const { origin = "" } = request.headers;
+    super(session, origin);
     this.#session = session;
     this.request = request;
     this.#remote = remote;
@@ -40,21 +41,22 @@ export class ServerSocket extends WebSocketSurface {
     return this.#remote;
   }
 
-  /** Our end's address. `""` once it is over. */
+  /** The local address; `""` once it has ended. */
   localAddr(): string {
-    const { link } = this.#session;
-    const address = link?.engine.address(link.handle, AddressOf.LOCAL);
+    const { connection } = this.#session;
+    const address = connection?.engine.address(connection.handle, AddressOf.LOCAL);
     return typeof address === "string" ? address : "";
   }
 
-  /** What TLS came to; `undefined` without TLS. */
+  /** The result of the TLS handshake; `undefined` without TLS. */
   tlsInfo(): TlsInfo | undefined {
-    const { link } = this.#session;
-    return link?.engine.tlsInfo(link.handle);
+    const { connection } = this.#session;
+    return connection?.engine.tlsInfo(connection.handle);
   }
 
   /**
-   * Closes it behind all that was sent. `closed` is settled within `closeTimeoutMs`, whatever the client does.
+   * Starts the close handshake behind all that was sent. `closed` is settled within `closeTimeoutMs`, whatever the client
+   * does.
    *
    * @param code 1000 to 1003, 1007 to 1014 or 3000 to 4999: 1008 for a broken rule, 1011 for a fault of ours, for example.
    * @param reason at most 123 bytes of UTF-8.
@@ -67,7 +69,7 @@ export class ServerSocket extends WebSocketSurface {
 
   /** Ends it at once, without a close frame. */
   terminate(): void {
-    this.#session.link?.cut();
+    this.#session.connection?.cut();
     this.#session.abort(this.#session.fault("ERR_ABORTED", "terminate was called"));
   }
 }

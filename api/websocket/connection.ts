@@ -6,7 +6,7 @@ import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { Codec, type Coded, type Compression } from "../internal/deflate.ts";
-import { closeCodeOf, Inbound, type Message, type Sink, WINDOW } from "./inbound.ts";
+import { closeCodeOf, type Message, Messages, type Sink, WINDOW } from "../internal/messages.ts";
 
 /** RFC 6455 7.1.5 */
 const ABNORMAL = 1006;
@@ -23,26 +23,28 @@ export interface CloseInfo {
   readonly error?: TwinwireError | undefined;
 }
 
-/** Whom a connection tells of what happens. */
-export interface LinkOwner {
-  linkOpened(link: Link): void;
-  /** A message: text, or bytes that are ours. `credit` goes to `Link.consumed` when it is used up. */
-  linkMessage(message: string | Uint8Array, credit: number): void;
-  /** Whether another message can be taken now; if not, `Link.resume` is to be called later. */
-  linkHasRoom(): boolean;
-  linkDrain(): void;
-  /** The connection is closing: the peer asked for it, or there is an error. */
-  linkClosing(error: TwinwireError | undefined): void;
-  /** It is over, or never came to be. `opened`: whether it had been open. */
-  linkEnded(info: CloseInfo, opened: boolean): void;
-  /** A pong, and its payload. */
-  linkPong(payload: string): void;
-  /** The head of the answer to the handshake. */
-  linkHead?(status: number, head: string): void;
+/** What a connection reports to. */
+export interface ConnectionOwner {
+  connectionOpened(connection: Connection): void;
+  /** A message: a string, or bytes that the owner may keep. `credit` goes to `Connection.consumed` when it is used up. */
+  connectionMessage(message: string | Uint8Array, credit: number): void;
+  /** Whether another message can be taken now; if not, the owner calls `Connection.resume` later. */
+  connectionHasRoom(): boolean;
+  connectionDrained(): void;
+  /** The peer began the close handshake. */
+  connectionClosing(): void;
+  /** There is an error, which ends the connection within `closeTimeoutMs`. */
+  connectionFailed(error: TwinwireError): void;
+  /** It has ended, or was never open. `opened`: whether it was. */
+  connectionEnded(info: CloseInfo, opened: boolean): void;
+  connectionPing(payload: Uint8Array): void;
+  connectionPong(payload: Uint8Array): void;
+  /** The head of a response to the handshake, in one piece. */
+  connectionHead(status: number, head: string): void;
 }
 
 /** How a connection behaves. */
-export interface LinkOptions {
+export interface ConnectionOptions {
   /** Bytes that a message may have, also once it is inflated; 0: as limits say. */
   readonly maxMessage: number;
   readonly compression: Compression | undefined;
@@ -51,27 +53,28 @@ export interface LinkOptions {
 }
 
 /** One connection of a WebSocket: messages in order, compression, the end with its reason. */
-export class Link extends Endpoint implements Sink {
+export class Connection extends Endpoint implements Sink {
   readonly engine: Engine;
-  readonly #owner: LinkOwner;
-  readonly #options: LinkOptions;
-  #inbound: Inbound;
+  readonly #owner: ConnectionOwner;
+  readonly #options: ConnectionOptions;
+  #messages: Messages;
   #codec: Codec | undefined;
   #opened = false;
   #ended = false;
   #reason = "";
   #failure: TwinwireError | undefined;
-  #head = "";
+  /** The response to the handshake, as far as it was read. */
+  head = "";
   #lastStats: Stats | undefined;
   /** Bytes that were queued and never written. Known in the end. */
   unsent = 0;
 
-  constructor(engine: Engine, address: string, owner: LinkOwner, options: LinkOptions) {
+  constructor(engine: Engine, address: string, owner: ConnectionOwner, options: ConnectionOptions) {
     super(Kind.WS, address);
     this.engine = engine;
     this.#owner = owner;
     this.#options = options;
-    this.#inbound = this.#newInbound();
+    this.#messages = this.#newMessages();
   }
 
   /** An error of this connection. */
@@ -106,49 +109,56 @@ export class Link extends Endpoint implements Sink {
     const host = engine.deflateHost;
     if (deflate > 0 && compression !== undefined && host !== undefined) {
       this.#codec = new Codec(host, deflate, compression, server);
-      this.#inbound = this.#newInbound();
+      this.#messages = this.#newMessages();
     }
     this.#opened = true;
     /* Whoever awaited the opening may begin to listen before the first message is told, though both came at once. */
-    this.#inbound.hold();
-    atEndOfTurn(() => this.#inbound.release());
-    this.#owner.linkOpened(this);
+    this.#messages.hold();
+    atEndOfTurn(() => this.#messages.release());
+    this.#owner.connectionOpened(this);
   }
 
   override message(at: number, size: number, flags: number): void {
-    if (!this.#inbound.isDirect(flags) || !this.#owner.linkHasRoom()) {
-      this.#inbound.add(at, size, flags);
+    if (!this.#messages.isDirect(flags) || !this.#owner.connectionHasRoom()) {
+      this.#messages.add(at, size, flags);
       return;
     }
     const { memory } = this.engine;
-    if ((flags & EventFlag.TEXT) === 0) this.#owner.linkMessage(memory.separate(at, size), size);
+    if ((flags & EventFlag.TEXT) === 0) this.#owner.connectionMessage(memory.separate(at, size), size);
     else
-      this.#owner.linkMessage((flags & EventFlag.ASCII) !== 0 ? memory.ascii(at, size) : memory.utf8(at, size), size);
+      this.#owner.connectionMessage(
+        (flags & EventFlag.ASCII) !== 0 ? memory.ascii(at, size) : memory.utf8(at, size),
+        size,
+      );
   }
 
   override drain(): void {
-    this.#owner.linkDrain();
+    this.#owner.connectionDrained();
+  }
+
+  override ping(at: number, size: number): void {
+    this.#owner.connectionPing(this.engine.memory.copy(at, size));
   }
 
   override pong(at: number, size: number): void {
-    this.#owner.linkPong(this.engine.memory.utf8(at, size));
+    this.#owner.connectionPong(this.engine.memory.copy(at, size));
   }
 
   override closing(_code: number, at: number, size: number): void {
     this.#reason = this.engine.memory.utf8(at, size);
-    this.#inbound.after(() => this.#owner.linkClosing(undefined));
+    this.#messages.after(() => this.#owner.connectionClosing());
   }
 
   override httpHead(at: number, size: number, flags: number, code: number): void {
-    if ((flags & EventFlag.FIRST) !== 0) this.#head = "";
-    this.#head += this.engine.memory.ascii(at, size);
-    if ((flags & EventFlag.FINAL) !== 0) this.#owner.linkHead?.(code, this.#head);
+    if ((flags & EventFlag.FIRST) !== 0) this.head = "";
+    this.head += this.engine.memory.ascii(at, size);
+    if ((flags & EventFlag.FINAL) !== 0) this.#owner.connectionHead(code, this.head);
   }
 
   override error(make: () => TwinwireError): void {
     this.#failure ??= make();
     const failure = this.#failure;
-    if (this.#opened) this.#inbound.after(() => this.#owner.linkClosing(failure));
+    if (this.#opened) this.#messages.after(() => this.#owner.connectionFailed(failure));
   }
 
   override disconnected({ code, clean, unsent }: Ending): void {
@@ -159,21 +169,22 @@ export class Link extends Endpoint implements Sink {
       this.#failure === undefined
         ? { code, reason: this.#reason, wasClean: clean }
         : { code: ABNORMAL, reason: "", wasClean: false, error: this.#failure };
-    this.#inbound.end();
-    this.#inbound.after(() => this.#end(info));
+    this.#messages.end();
+    this.#messages.after(() => this.#end(info));
   }
 
   /** As `Sink`. */
   hasRoom(): boolean {
-    return this.#owner.linkHasRoom();
+    return this.#owner.connectionHasRoom();
   }
 
   /** As `Sink`. */
   take({ bytes, flags, text, credit }: Message): void {
     const { length } = bytes;
-    if (text !== undefined) this.#owner.linkMessage(text, credit);
-    else if ((flags & EventFlag.TEXT) === 0) this.#owner.linkMessage(bytes, credit);
-    else this.#owner.linkMessage(((flags & EventFlag.ASCII) !== 0 ? asciiText : utf8Text)(bytes, 0, length), credit);
+    if (text !== undefined) this.#owner.connectionMessage(text, credit);
+    else if ((flags & EventFlag.TEXT) === 0) this.#owner.connectionMessage(bytes, credit);
+    else
+      this.#owner.connectionMessage(((flags & EventFlag.ASCII) !== 0 ? asciiText : utf8Text)(bytes, 0, length), credit);
   }
 
   /** As `Sink`. */
@@ -188,7 +199,7 @@ export class Link extends Endpoint implements Sink {
 
   /** There is room for messages again. */
   resume(): void {
-    this.#inbound.resume();
+    this.#messages.resume();
   }
 
   /** Whether this would be sent compressed. */
@@ -201,7 +212,7 @@ export class Link extends Endpoint implements Sink {
     this.#codec?.compress(data, done);
   }
 
-  /** Starts the close handshake; 0: without a code. The end is told by `linkEnded`, within `closeTimeoutMs`. */
+  /** Starts the close handshake; 0: without a code. The end is told by `connectionEnded`, within `closeTimeoutMs`. */
   close(code: number, reason: string): void {
     if (this.released || this.handle === NONE) return;
     const open = this.engine.state(this.handle) === State.OPEN;
@@ -213,9 +224,13 @@ export class Link extends Endpoint implements Sink {
   fail(error: TwinwireError, code: number): void {
     if (this.#ended) return;
     this.#failure ??= error;
-    this.#inbound.drop();
+    this.#messages.drop();
     this.close(code, "");
-    this.#owner.linkClosing(this.#failure);
+    this.#owner.connectionClosing();
+    const failure = this.#failure;
+    atEndOfTurn(() => {
+      if (!this.#ended) this.#owner.connectionFailed(failure);
+    });
   }
 
   /** A message has begun and can't be ended. */
@@ -242,7 +257,7 @@ export class Link extends Endpoint implements Sink {
       if (this.#opened) this.engine.close(this);
       else this.engine.abort(this);
     }
-    this.#inbound.drop();
+    this.#messages.drop();
     this.#codec?.close();
   }
 
@@ -250,11 +265,11 @@ export class Link extends Endpoint implements Sink {
     this.#codec?.close();
     if (this.#ended) return;
     this.#ended = true;
-    this.#owner.linkEnded(info, this.#opened);
+    this.#owner.connectionEnded(info, this.#opened);
   }
 
-  #newInbound(): Inbound {
+  #newMessages(): Messages {
     const { maxMessage } = this.#options;
-    return new Inbound(this, maxMessage === 0 ? this.engine.limits.maxMessage : maxMessage, this.#codec);
+    return new Messages(this, maxMessage === 0 ? this.engine.limits.maxMessage : maxMessage, this.#codec);
   }
 }

@@ -16,7 +16,7 @@ import {
 } from "../internal/options.ts";
 import type { ProxyOption } from "../internal/proxy.ts";
 import { tlsOptions } from "../internal/tls-options.ts";
-import { type ReconnectOptions, reconnectRule, type Schedule } from "./schedule.ts";
+import { type ReconnectOptions, reconnectRule, type Schedule } from "./reconnect.ts";
 
 /** The server's response to an opening handshake. */
 export interface HandshakeResponse {

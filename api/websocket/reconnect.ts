@@ -1,13 +1,13 @@
 import { callback, listOf, number, OptionSet, type Rule } from "../internal/options.ts";
-import type { CloseInfo } from "./link.ts";
+import type { CloseInfo } from "./connection.ts";
 
-/** What is asked about before another attempt. */
+/** Why there may be another attempt. */
 export interface ReconnectEvent extends CloseInfo {
-  /** Whether it had been open; else an attempt failed. */
+  /** Whether the connection was open; else an attempt failed. */
   readonly opened: boolean;
-  /** Attempts that have failed since it was last open. */
+  /** Attempts that failed since a connection was last open. */
   readonly attempts: number;
-  /** The HTTP status with which a handshake was refused, or 0. */
+  /** The HTTP status with which the handshake was refused, or 0. */
   readonly status: number;
 }
 
@@ -34,14 +34,14 @@ const MOST_S = 86_400;
 
 type Decision = (event: ReconnectEvent) => boolean | PromiseLike<boolean>;
 
-/** When there is another attempt. */
+/** When there is another attempt, and whether. */
 export class Schedule {
   readonly #delaysMs: readonly number[] | undefined;
   readonly #minMs: number;
   readonly #maxMs: number;
   readonly #jitter: number;
   readonly #should: Decision;
-  /** Attempts since it was last open. */
+  /** Attempts since a connection was last open. */
   attempts = 0;
 
   constructor(options: ReconnectOptions) {

@@ -2,7 +2,7 @@ import { type ErrorCode, EventFlag } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { Joiner } from "../../wasm/joiner.ts";
 import { strictUtf8Text } from "../../wasm/text.ts";
-import type { Codec } from "../internal/deflate.ts";
+import type { Codec } from "./deflate.ts";
 
 const WHOLE = EventFlag.FIRST | EventFlag.FINAL;
 
@@ -29,7 +29,7 @@ export interface Message {
 export interface Sink {
   readonly engine: Engine;
   readonly handle: number;
-  /** Whether it takes another message now; if not, it calls `Inbound.resume` later. */
+  /** Whether it takes another message now; if not, it calls `Messages.resume` later. */
   hasRoom(): boolean;
   take(message: Message): void;
   /** What came is no message: ERR_WS_DEFLATE, ERR_WS_UTF8, ERR_WS_TOO_BIG. Nothing more is told. */
@@ -46,7 +46,7 @@ interface Waiting {
  * Makes whole messages of their parts, in order, also where some are compressed and others are not. While one is being
  * inflated those behind it wait, and as they are not consumed, the core stops reading at its window.
  */
-export class Inbound {
+export class Messages {
   readonly #sink: Sink;
   readonly #maxMessage: number;
   readonly #codec: Codec | undefined;
@@ -71,7 +71,7 @@ export class Inbound {
 
   /** Whether a part is all of a message that could be told at once, from where it lies. */
   isDirect(flags: number): boolean {
-    return Inbound.isWhole(flags) && this.#queue.length === 0 && !this.#held;
+    return Messages.isWhole(flags) && this.#queue.length === 0 && !this.#held;
   }
 
   /** A part has come. */

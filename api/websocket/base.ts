@@ -1,0 +1,288 @@
+import { TwinwireError } from "../../wasm/errors.ts";
+import type { Stats } from "../../wasm/memory.ts";
+import type { WaitOptions } from "../conn/options.ts";
+import { type Bytes, show, toPayload } from "../internal/arguments.ts";
+import { closeArguments } from "../internal/close.ts";
+import { Waiter } from "../internal/waiting.ts";
+import type { CloseInfo } from "./connection.ts";
+import { type BinaryType, Delivery, type WebSocketMessage } from "./delivery.ts";
+import {
+  type CloseEventLike,
+  type ErrorEventLike,
+  Handlers,
+  type ListenerOptions,
+  type MessageEventLike,
+  type WebSocketEventMap,
+} from "./events.ts";
+import { sizeOf, WHOLE_BINARY, WHOLE_TEXT, Whole } from "./outgoing.ts";
+import { ReadyState, type Session } from "./session.ts";
+
+/** What can be sent. Anything else is converted to a string, as the standard demands. */
+export type Sendable = string | Bytes | Blob;
+
+/** How a WebSocket delivers its messages. @internal */
+export let deliveryOf: (socket: WebSocketBase) => Delivery;
+
+type Handler<E> = ((this: WebSocketBase, event: E) => unknown) | null;
+
+/**
+ * What WebSockets of clients and servers have in common: the interface of the standard
+ * (https://websockets.spec.whatwg.org/), and further members.
+ */
+export abstract class WebSocketBase extends EventTarget {
+  readonly #session: Session;
+  readonly #delivery: Delivery;
+  readonly #handlers = new Handlers(this);
+
+  /** @internal */
+  constructor(session: Session, origin: string) {
+    super();
+    this.#session = session;
+    this.#delivery = new Delivery(this, session, origin);
+    session.report(this.#delivery);
+  }
+
+  static {
+    deliveryOf = (socket) => socket.#delivery;
+  }
+
+  /** The URL, normalized. */
+  get url(): string {
+    return this.#session.url;
+  }
+
+  /** `CONNECTING` (0), `OPEN` (1), `CLOSING` (2) or `CLOSED` (3). */
+  get readyState(): number {
+    return this.#session.readyState;
+  }
+
+  /** Bytes of messages that were sent and not yet written. What a connection never wrote stays counted. */
+  get bufferedAmount(): number {
+    return this.#session.sender.buffered;
+  }
+
+  /** The negotiated extensions: `""`, or `"permessage-deflate"` with its parameters. */
+  get extensions(): string {
+    return this.#session.extensions;
+  }
+
+  /** The subprotocol that the server chose, or `""`. */
+  get protocol(): string {
+    return this.#session.protocol;
+  }
+
+  /** The type of `data` of binary `message` events: `"blob"` or `"arraybuffer"`. Default: `"blob"`. */
+  get binaryType(): BinaryType {
+    return this.#delivery.binaryType;
+  }
+
+  set binaryType(type: BinaryType) {
+    if (type === "blob" || type === "arraybuffer") this.#delivery.binaryType = type;
+  }
+
+  get onopen(): Handler<Event> {
+    return this.#handlers.get("open");
+  }
+
+  set onopen(handler: Handler<Event>) {
+    this.#handlers.set("open", handler);
+  }
+
+  get onmessage(): Handler<MessageEventLike> {
+    return this.#handlers.get("message");
+  }
+
+  set onmessage(handler: Handler<MessageEventLike>) {
+    this.#handlers.set("message", handler);
+  }
+
+  get onerror(): Handler<ErrorEventLike> {
+    return this.#handlers.get("error");
+  }
+
+  set onerror(handler: Handler<ErrorEventLike>) {
+    this.#handlers.set("error", handler);
+  }
+
+  get onclose(): Handler<CloseEventLike> {
+    return this.#handlers.get("close");
+  }
+
+  set onclose(handler: Handler<CloseEventLike>) {
+    this.#handlers.set("close", handler);
+  }
+
+  override addEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: ((this: this, event: WebSocketEventMap[K]) => unknown) | { handleEvent(event: Event): void } | null,
+    options?: boolean | ListenerOptions,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: ((event: Event) => unknown) | { handleEvent(event: Event): void } | null,
+    options?: boolean | ListenerOptions,
+  ): void;
+  override addEventListener(type: string, listener: unknown, options?: boolean | ListenerOptions): void {
+    super.addEventListener(type, listener as (event: Event) => void, options);
+  }
+
+  /**
+   * Queues a message: a string as text, bytes and Blobs as binary. Messages are sent in order. Bytes may be changed
+   * afterwards. What does not fit into the outbound buffer waits in memory; more than `maxBuffered` of it ends the
+   * connection with ERR_BACKPRESSURE. `sendAsync` waits instead.
+   *
+   * @throws DOMException InvalidStateError before it is open, unless there is an offline `queue`; TwinwireError
+   * ERR_BACKPRESSURE if that is full.
+   */
+  send(data: Sendable): void;
+  send(...given: unknown[]): void {
+    if (given.length === 0) throw new TypeError("send: 1 argument is needed");
+    const { sender, readyState, options } = this.#session;
+    const data = dataOf(given[0]);
+    if (readyState === ReadyState.OPEN) {
+      sender.send(data);
+    } else if (readyState !== ReadyState.CONNECTING) {
+      sender.lose(sizeOf(data));
+    } else if (options.offlineBytes === 0) {
+      throw new DOMException("send: it is not open yet", "InvalidStateError");
+    } else {
+      sender.sendOffline(data);
+    }
+  }
+
+  /**
+   * Sends a message and waits until the outbound buffer has taken all of it. An async iterable is sent as one message with
+   * a fragment for each of its parts. Before it is open it waits for that. Bytes may be changed once the call has returned.
+   *
+   * @throws TwinwireError ERR_STATE or the error that ended the connection; ERR_ABORTED, and then nothing was sent.
+   */
+  sendAsync(data: Sendable | AsyncIterable<string | Bytes>, options?: WaitOptions): Promise<void> {
+    const session = this.#session;
+    const signal = options?.signal;
+    if (session.readyState > ReadyState.OPEN) return Promise.reject(session.fault("ERR_STATE", "it is closed"));
+    if (signal?.aborted) return Promise.reject(aborted(signal));
+    if (isAsyncIterable(data)) return session.sender.sendParts(data, payloadOf, signal);
+    const waiter = new Waiter<void>();
+    const taken = dataOf(data);
+    const item = new Whole(
+      taken instanceof Uint8Array ? new Uint8Array(taken) : taken,
+      typeof taken === "string" ? WHOLE_TEXT : WHOLE_BINARY,
+      (error) => (error === undefined ? waiter.resolve() : waiter.reject(error)),
+    );
+    waiter.until(signal, () => {
+      if (session.sender.remove(item)) item.reject(aborted(signal));
+    });
+    session.sender.add(item);
+    return waiter.promise;
+  }
+
+  /**
+   * Sends a fragment of a message, RFC 6455 5.4; the first decides whether it is text. Other messages wait until the final
+   * one was sent. Fulfilled when the outbound buffer has taken it.
+   */
+  async sendFragment(data: string | Bytes, final: boolean): Promise<void> {
+    const session = this.#session;
+    if (session.readyState > ReadyState.OPEN) throw session.fault("ERR_STATE", "it is closed");
+    await session.sender.sendFragment(payloadOf(data), final);
+  }
+
+  /** Fulfilled once the outbound buffer has taken all that was sent. */
+  get drained(): Promise<void> {
+    return this.#session.sender.drained();
+  }
+
+  /**
+   * Sends a ping and waits for its pong.
+   *
+   * @param data at most 125 bytes of UTF-8. Default: a text that no other ping has.
+   * @returns the milliseconds until the pong came.
+   * @throws TwinwireError ERR_STATE if it is not open, ERR_ARGUMENT, ERR_BACKPRESSURE, ERR_ABORTED, or the error that
+   * ended the connection.
+   */
+  ping(data?: string, options?: WaitOptions): Promise<number> {
+    return this.#session.ping(data, options?.signal);
+  }
+
+  /**
+   * Starts the close handshake behind all that was sent. `closed` is settled within `closeTimeoutMs`, whatever the peer
+   * does.
+   *
+   * @param code 1000 or 3000 to 4999.
+   * @param reason at most 123 bytes of UTF-8.
+   * @throws DOMException InvalidAccessError for another code, SyntaxError for a longer reason.
+   */
+  close(code?: number, reason?: string): void {
+    const checked = closeArguments(code, reason);
+    this.#session.close(checked.code, checked.reason);
+  }
+
+  /** Fulfilled once it is open, rejected if it never will be. A rejection that is not handled is not reported. */
+  get opened(): Promise<void> {
+    return this.#session.opened;
+  }
+
+  /** Fulfilled with how it ended. Never rejected. */
+  get closed(): Promise<CloseInfo> {
+    return this.#session.closed;
+  }
+
+  /** The number of its connection, as `twinwire/handles` knows it; -1 where there is none. */
+  get handle(): number {
+    return this.#session.connection?.handle ?? -1;
+  }
+
+  /** The counters of its connection. */
+  stats(): Stats {
+    return this.#session.stats;
+  }
+
+  /** Lets it keep the process alive, as it does at first. */
+  ref(): this {
+    this.#session.keep(true);
+    return this;
+  }
+
+  /** Lets the process end although it is open. */
+  unref(): this {
+    this.#session.keep(false);
+    return this;
+  }
+
+  /**
+   * Iterates over its messages until it is closed: strings, and `Uint8Array` for binary ones. From the first loop on messages
+   * go to loops only. A slow loop slows the peer down: at most a window of 65536 bytes is received in advance, and a close
+   * takes effect when the loop has come back for more.
+   *
+   * @throws TwinwireError the error that ended it; ERR_STATE while another loop runs.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<WebSocketMessage> {
+    const loop = this.#delivery.loop();
+    if (loop === undefined) throw this.#session.fault("ERR_STATE", "another loop reads its messages");
+    return loop;
+  }
+
+  /** Closes it and waits for the end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.closed;
+  }
+}
+
+function aborted(signal: AbortSignal | undefined): TwinwireError {
+  return new TwinwireError("ERR_ABORTED", { step: "send", cause: signal?.reason });
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}
+
+/** Converts what `send` is given as Web IDL does. */
+function dataOf(given: unknown): string | Uint8Array | Blob {
+  return given instanceof Blob ? given : (toPayload(given) ?? `${given}`);
+}
+
+function payloadOf(given: unknown): string | Uint8Array {
+  const payload = toPayload(given);
+  if (payload !== undefined) return payload;
+  throw new TwinwireError("ERR_ARGUMENT", { step: "send", reason: `a fragment is text or bytes, not ${show(given)}` });
+}

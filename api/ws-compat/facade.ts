@@ -1,0 +1,203 @@
+import { Buffer } from "node:buffer";
+import type { EventEmitter } from "node:events";
+import process from "node:process";
+import type { Duplex } from "node:stream";
+import { Errors } from "../../wasm/abi.gen.ts";
+import { errorCode, TwinwireError } from "../../wasm/errors.ts";
+import { report } from "../../wasm/report.ts";
+import { atEndOfTurn } from "../../wasm/turn.ts";
+import type { CloseInfo, Connection } from "../websocket/connection.ts";
+import { type Framing, flagsOf, Whole } from "../websocket/outgoing.ts";
+import { ReadyState, Session, type SessionEvents } from "../websocket/session.ts";
+import { dataOf, type SendCallback, type SendOptions } from "./arguments.ts";
+import { brokenError } from "./errors.ts";
+
+/** The type of binary messages. */
+export type BinaryType = "nodebuffer" | "arraybuffer" | "fragments" | "blob";
+
+const EMPTY = Buffer.alloc(0);
+const ABNORMAL = 1006;
+const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
+
+/** What a client's façade asks of the one who connects it. */
+export interface Opening {
+  /** What `_socket` is, once the connection is open. */
+  socketOf(connection: Connection): unknown;
+  /** The error of a connection that never opened, in the words of `ws`. */
+  errorOf(error: TwinwireError): Error;
+}
+
+/** Shows a session as an EventEmitter in the way of npm's `ws`. */
+export class Facade implements SessionEvents {
+  readonly emitter: EventEmitter;
+  readonly session: Session;
+  binaryType: BinaryType = "nodebuffer";
+  isPaused = false;
+  wasClean = false;
+  opening: Opening | undefined;
+  /** `_socket`: known once it is open. */
+  socket: unknown = null;
+  /** Whether the fragmented message that has begun is text; `undefined` without one. */
+  #fragmentText: boolean | undefined;
+  #opened = false;
+  #failed = false;
+  #ended = false;
+  /** Pings and pongs that wait for room. */
+  #controls: (() => void)[] = [];
+
+  constructor(emitter: EventEmitter, url: string, closeTimeoutMs: number) {
+    this.emitter = emitter;
+    const maxBuffered = Number.POSITIVE_INFINITY;
+    this.session = new Session(url, url, { closeTimeoutMs, maxBuffered, offlineBytes: 0, awaitsEnd: true });
+    this.session.report(this);
+  }
+
+  /** CLOSED only once `close` was emitted. */
+  get readyState(): ReadyState {
+    const { readyState } = this.session;
+    return readyState === ReadyState.CLOSED && !this.#ended ? ReadyState.CLOSING : readyState;
+  }
+
+  /** Calls listeners. What one throws is an uncaught exception, and what goes on here is not disturbed. */
+  emit(name: string, ...values: unknown[]): void {
+    try {
+      this.emitter.emit(name, ...values);
+    } catch (error) {
+      report(error);
+    }
+  }
+
+  /** The connection is a server's: of a socket that node:http has let go of. */
+  adopted(socket: Duplex): void {
+    this.socket = socket;
+    /* What has been written still leaves; the engine reports the end. */
+    this.session.destroySocket = () => socket.destroy();
+  }
+
+  opened(): void {
+    this.#opened = true;
+    const { connection } = this.session;
+    if (this.opening !== undefined && connection !== undefined) this.socket = this.opening.socketOf(connection);
+    this.emit("open");
+  }
+
+  message(message: string | Uint8Array, credit: number): void {
+    if (typeof message === "string") this.emit("message", Buffer.from(message), false);
+    else this.emit("message", this.#binary(message as Uint8Array<ArrayBuffer>), true);
+    this.session.consumed(credit);
+  }
+
+  hasRoom(): boolean {
+    return true;
+  }
+
+  ping(payload: Uint8Array): void {
+    if (this.readyState === ReadyState.OPEN) this.emit("ping", bufferOf(payload));
+  }
+
+  pong(payload: Uint8Array): void {
+    if (this.readyState === ReadyState.OPEN) this.emit("pong", bufferOf(payload));
+  }
+
+  drained(): void {
+    for (const control of this.#controls.splice(0)) control();
+  }
+
+  failed(failure: TwinwireError): void {
+    if (this.#failed) return;
+    const error = this.#opened ? brokenError(failure) : (this.opening?.errorOf(failure) ?? failure);
+    if (error === undefined) return;
+    this.#failed = true;
+    this.emit("error", error);
+  }
+
+  finished(): void {
+    for (const control of this.#controls.splice(0)) control();
+  }
+
+  closed(info: CloseInfo): void {
+    this.wasClean = info.wasClean;
+    const end = (): void => {
+      this.#ended = true;
+      if (this.#failed) this.emit("close", ABNORMAL, EMPTY);
+      else this.emit("close", info.code, Buffer.from(info.reason));
+    };
+    /* By then what the last message has set off is done, as where the end of the socket has to be awaited. */
+    if (this.#opened) atEndOfTurn(end);
+    else end();
+  }
+
+  /** Gives up what is not open yet; reported later. */
+  abandon(message: string): void {
+    if (this.readyState !== ReadyState.CONNECTING) return;
+    this.session.abort(new TwinwireError("ERR_ABORTED", { step: "open", cause: new Error(message) }));
+  }
+
+  /** Ends it at once, without a close frame. */
+  terminate(): void {
+    if (this.readyState === ReadyState.CONNECTING) {
+      this.abandon("WebSocket was closed before the connection was established");
+    } else if (this.session.readyState !== ReadyState.CLOSED) {
+      this.session.terminate();
+    }
+  }
+
+  /** Sends a message, or a fragment of one, on an open connection: at once if the engine has room, else behind what waits. */
+  send(data: unknown, options: SendOptions, done: SendCallback | undefined): void {
+    const { connection, sender } = this.session;
+    const { binary = typeof data !== "string" && typeof data !== "number", compress = true, fin = true } = options;
+    const begun = this.#fragmentText;
+    const text = begun ?? !binary;
+    const framing: Framing = { text, compress, part: !fin || begun !== undefined, final: fin };
+    const finish = (error?: Error): void => {
+      if (done !== undefined) process.nextTick(done, error);
+    };
+    if (data instanceof Blob) {
+      sender.add(new Whole(data, framing, finish));
+      return;
+    }
+    const taken = dataOf(data);
+    const bytes = typeof taken === "string" && !text ? Buffer.from(taken) : taken;
+    this.#fragmentText = fin ? undefined : text;
+    if (connection !== undefined && sender.isEmpty && (framing.part || !compress || !connection.compresses(bytes))) {
+      const result = connection.engine.wsSend(connection.handle, bytes, flagsOf(framing));
+      if (result >= 0) {
+        sender.took(result);
+        finish();
+        return;
+      }
+    }
+    sender.add(new Whole(bytes, framing, finish));
+  }
+
+  /** Sends a ping or a pong, as soon as there is room. */
+  control(send: (connection: Connection) => number, done: SendCallback | undefined): void {
+    const { connection } = this.session;
+    const result = connection === undefined ? Errors.ERR_STATE.value : send(connection);
+    if (result === BACKPRESSURE) {
+      this.#controls.push(() => this.control(send, done));
+    } else if (done !== undefined) {
+      const error = result < 0 ? new TwinwireError(errorCode(result), { step: "send" }) : undefined;
+      atEndOfTurn(() => done(error));
+    }
+  }
+
+  /** Pauses or resumes reading. */
+  read(on: boolean): void {
+    this.isPaused = !on;
+    const { connection } = this.session;
+    if (connection !== undefined && !connection.released) connection.engine.setReceiving(connection.handle, on);
+  }
+
+  #binary(bytes: Uint8Array<ArrayBuffer>): unknown {
+    if (this.binaryType === "blob") return new Blob([bytes]);
+    const whole = bytes.byteLength === bytes.buffer.byteLength;
+    if (this.binaryType === "arraybuffer") return whole ? bytes.buffer : bytes.slice().buffer;
+    const buffer = bufferOf(bytes);
+    return this.binaryType === "fragments" ? [buffer] : buffer;
+  }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
