@@ -1,13 +1,29 @@
 /**
- * The port: all that a host supplies, and all that it delivers. An adapter is one folder that exports
- * `createPort(): Port`; it holds no protocol logic, knows no other adapter, and knows the engine only by this file.
+ * The port: what a host supplies to the engine, and what it delivers. An adapter is a folder with an `index.ts` that exports
+ * `createPort(): Port`. It has no protocol logic and imports neither another adapter nor the engine, only this file and
+ * `wasm/abi.gen.ts`. JavaScript runtimes that have Node's modules extend `shared/port.ts`; `template/` is the start of any
+ * other one. Its first comment lists the steps, and what went wrong in adapters before.
  *
- * Three rules hold for all of it:
- * - A call of `Port` returns at once and never delivers anything before it has returned. A runtime that calls back
- *   inside its own write or close has to put that off (`queueMicrotask`).
- * - A call of `Port` never throws: what goes wrong is a number of the error table (`Errors.ERR_….value`, negative) or
- *   comes as a delivery. `cause` takes the runtime's own error to the application.
- * - Bytes that a call is handed are views of the core's memory. They are borrowed, for the call or as its text says.
+ * Rules:
+ * - A call of `Port` returns immediately and delivers nothing before it has returned. A runtime that calls back inside its
+ *   own write or close needs `queueMicrotask`.
+ * - A call of `Port` never throws. A failure is a negative number of the error table (`Errors.ERR_….value`) or is delivered;
+ *   `cause` has the runtime's own error.
+ * - Bytes that are passed to a call are views of the core's memory, borrowed for the call or as its text says.
+ * - A handle identifies a socket from `open` (or `PortEvents.accepted`) to `close` or `PortEvents.closed`. Nothing is
+ *   delivered for it before or after.
+ *
+ * The life of a connection: `open`, then `connected` (or `closed`); `startTls`, then `secured` (or `closed`); `write` and
+ * `written`, `received`, `read` in any order; `ended` when the peer has ended its half, `shutdown` when we end ours. It ends
+ * with `close`, called by the engine, or with `closed`, delivered by the port.
+ *
+ * An orderly close of a stream has two steps. The engine calls `shutdown` once everything was written, goes on reading and
+ * discards what it receives until `ended` is delivered or a time limit passes, and then calls `close`. So `shutdown` must
+ * leave reading on: a socket that is closed while received bytes are unread resets the connection, and the peer loses what
+ * it has not read yet (RFC 9293 3.10.4). Over TLS, `shutdown` sends close_notify and FIN.
+ *
+ * The suites of test/adapters check all of this against real sockets; `faultSuite` does so with peers that reset, cut off, do
+ * not answer, or answer late.
  */
 import type { AddressOf, Close, SocketKind } from "../wasm/abi.gen.ts";
 
@@ -17,21 +33,21 @@ export interface Host {
   createPort(): Port;
 }
 
-/** How a socket is to be made, for all the sockets that a handle has in its life. What is left out is off. */
+/** The options of a socket. They hold for all sockets that a handle has in its life. Default: off. */
 export interface SocketOptions {
-  /** TCP_NODELAY: on unless this is false. A listener's is that of the connections it accepts. */
+  /** TCP_NODELAY. A listener's option holds for the connections that it accepts. Default: true. */
   readonly noDelay?: boolean | undefined;
-  /** SO_KEEPALIVE, with the time that may pass in silence before the first probe. Off unless this is given. */
+  /** SO_KEEPALIVE, with the idle time before the first probe. Default: false. */
   readonly keepAlive?: boolean | { readonly initialDelayMs: number } | undefined;
-  /** A listener's connections that may wait to be accepted; the host's own default unless this is given. */
+  /** The connections of a listener that may wait to be accepted. Default: the host's own. */
   readonly backlog?: number | undefined;
   /** A UDP socket's port may be bound by several sockets (SO_REUSEADDR), as members of a group need. Default: false. */
   readonly reuseAddress?: boolean | undefined;
-  /** Whether bytes may be delivered by `PortEvents.given`. Never for what the core has to read. */
+  /** Whether bytes may be delivered by `PortEvents.given`. Never where the core reads the bytes. */
   readonly takesBytes?: boolean | undefined;
   /**
-   * A listener that never listens: its connections come by `Port.adopt`. Name and port mean nothing then. Asked for only
-   * where the port has `adopt`.
+   * A listener that never listens: its connections are passed to `Port.adopt`. Name and port have no meaning. Only where
+   * the port has `adopt`.
    */
   readonly adopts?: boolean | undefined;
 }
@@ -56,31 +72,31 @@ export type UdpOption =
 /** Certificates or a key in PEM, as text or bytes. One certificate may also be DER. */
 export type Pem = string | Uint8Array;
 
-/** How TLS is to be done. Without any of it: a client verifies the server by the authorities that the host trusts. */
+/** TLS options. Default: a client verifies the server by the authorities that the host trusts. */
 export interface TlsOptions {
   /** The authorities to trust instead of the host's. */
   readonly ca?: Pem | readonly Pem[] | undefined;
-  /** Our certificate and those between it and its authority. A server needs one. */
+  /** Our certificate and its intermediate certificates. Required for a server. */
   readonly cert?: Pem | undefined;
   /** The private key of `cert`. */
   readonly key?: Pem | undefined;
-  /** What `key` is encrypted with. */
+  /** The passphrase of `key`, if it is encrypted. */
   readonly passphrase?: string | undefined;
-  /** The name to ask for (SNI) and to verify, if it is not the name that was connected to. */
+  /** The name to ask for (SNI) and to verify. Default: the name that was connected to. */
   readonly servername?: string | undefined;
   /** The protocols to offer or to accept, in order of preference, RFC 7301. */
   readonly alpn?: readonly string[] | undefined;
-  /** Whether a peer whose certificate fails a check is refused: yes unless this is false. A pin is checked all the same. */
+  /** Whether a peer whose certificate fails a check is refused. A pin is checked in any case. Default: true. */
   readonly rejectUnauthorized?: boolean | undefined;
-  /** A server asks its clients for a certificate. */
+  /** Whether a server asks its clients for a certificate. Default: false. */
   readonly requestCert?: boolean | undefined;
   /** The SHA-256 fingerprint that the peer's certificate must have, in hex with or without colons. */
   readonly pin?: string | undefined;
-  /** The oldest version to speak: TLS 1.2 unless this is given. */
+  /** The oldest version to negotiate. Default: TLS 1.2. */
   readonly minVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
 }
 
-/** What two peers agreed on. */
+/** What a TLS handshake negotiated. */
 export interface TlsInfo {
   /** The protocol that ALPN chose, or `""`. */
   readonly alpn: string;
@@ -88,13 +104,13 @@ export interface TlsInfo {
   readonly protocol: string;
   /** The cipher suite by its name in the standard. */
   readonly cipher: string;
-  /** SHA-256 of the peer's certificate, upper-case hex with colons; `""` if it showed none. */
+  /** SHA-256 of the peer's certificate in upper-case hex with colons; `""` if it sent none. */
   readonly peerFingerprint: string;
   /** Whether the peer's certificate passed every check. */
   readonly authorized: boolean;
 }
 
-/** What came of a look-up: addresses (1 or more), or an error. */
+/** The result of a look-up: one or more addresses, or an error. */
 export interface Resolution {
   /** 0, or a number of the error table. */
   readonly error: number;
@@ -104,64 +120,65 @@ export interface Resolution {
   readonly cause?: unknown;
 }
 
-/** Sockets, time and random bytes, as the engine asks a host for them. `handle` is the engine's number for a socket. */
+/** Sockets, time and random bytes. `handle` is the engine's number for a socket. */
 export interface Port {
   /** The host's name in documentation and error messages: `"node"`, `"bun"`, … */
   readonly name: string;
 
-  /** Hands over what the port works with. Called once, before anything else. */
+  /** Passes what the port delivers to, and the memory it may use. Called once, before everything else. */
   attach(deliver: PortEvents, memory: PortMemory): void;
 
   /**
    * Opens a socket for `handle`. Reading is on.
    *
-   * - `SocketKind.TCP` connects to `name`, a host name or a literal address, and `port`.
+   * - `SocketKind.TCP` connects to `name`, a host name or a literal address, and `port`. The addresses of a name are raced
+   *   (RFC 8305): the next attempt starts after 250 ms or when one fails, earlier ones go on, the first connection wins.
    * - `SocketKind.UNIX` connects to the path `name`.
    * - `SocketKind.UDP` binds the local literal address `name` (`""`: any IPv4 one) and `port` (0: any free one). It is
    *   ready at once.
    * - `SocketKind.TCP_LISTENER` listens on the local name or address `name` (`""`: every one) and `port` (0: any free one).
-   * - `SocketKind.UNIX_LISTENER` listens at the path `name`. What lies there already is not touched: ERR_IN_USE.
+   * - `SocketKind.UNIX_LISTENER` listens at the path `name`. An existing file is not touched: ERR_IN_USE.
    *
    * But for UDP, `connected` (connected, listening) or `closed` follows. `tls` is given if `startTls` with the same
-   * options will follow `connected` at once: a port may begin it by itself.
+   * options will follow `connected` immediately: a port may start it by itself.
    *
-   * @returns 0, or the error if it is certain at once; then nothing is delivered for the handle, and `cause` has what
-   * the runtime reported.
+   * @returns 0, or the error if it is certain immediately; then nothing is delivered for the handle, and `cause` has
+   * the runtime's error.
    */
   open(handle: number, kind: SocketKind, name: string, port: number, options: SocketOptions, tls?: TlsOptions): number;
 
   /**
-   * Writes `pieces` in order, as one write if that is possible. The array is borrowed for the call, and so are the bytes
-   * if the result says that all of them are done with. If it says fewer, the port owes one `written`: until then it may
-   * go on reading the rest, and is offered nothing more on this socket. That `written` says how many more are done with
-   * and ends the loan; what is left is offered anew.
+   * Writes `pieces` in order, as one write if possible. Returns how many bytes the system has taken. If that is all of
+   * them, array and bytes are borrowed for the call only. If it is fewer, the port owes one `written`: until then it may
+   * read the rest, and `write` is not called again for this socket. `written` reports how many more bytes the system took
+   * and ends the loan; the engine passes what is left again. Bytes of a write that failed are not reported.
    *
-   * A port whose runtime copies, or tells how many bytes the kernel took (Bun, POSIX), returns that number and, once the
-   * socket is writable again, delivers `written(handle, 0)`. A port whose runtime takes everything and calls back (Node)
-   * returns 0 and delivers `written(handle, all)`.
+   * A port whose runtime reports how many bytes the kernel took (Bun, POSIX) returns that number and, once the socket is
+   * writable again, delivers `written(handle, 0)`. A port whose runtime takes everything and calls back (Node) returns 0
+   * and delivers `written(handle, all)`.
    *
-   * @returns how many bytes are done with, 0 to all; or an error, after which the socket is closed. An error that shows
-   * later is told by `closed`.
+   * @returns how many bytes the system took, 0 to all; or an error, after which the engine closes the socket. An error that
+   * occurs later is delivered by `closed`.
    */
   write(handle: number, pieces: readonly Uint8Array[]): number;
 
   /**
-   * Sends one datagram to a literal address. All arguments are borrowed for the call: a port that can't send at once
+   * Sends one datagram to a literal address. All arguments are borrowed for the call: a port that can't send immediately
    * copies or refuses.
    *
    * `address` is `""` on a socket that `connectUdp` has given a peer: it goes there.
    *
-   * @returns `data.length`, ERR_BACKPRESSURE, or another error; never a part. An error that only shows later is
-   * delivered with `failed`. After ERR_BACKPRESSURE the port owes one `written(handle, 0)`, when there is room again.
+   * @returns `data.length`, ERR_BACKPRESSURE, or another error; never a part. An error that occurs later is
+   * delivered by `failed`. After ERR_BACKPRESSURE the port owes one `written(handle, 0)`, when there is room again.
    */
   sendTo(handle: number, address: string, port: number, data: Uint8Array): number;
 
-  /** Ends our half of a stream: FIN. All that was written is done with. */
+  /** Ends our half of a stream: FIN, over TLS behind close_notify. Everything was written. Reading goes on. */
   shutdown(handle: number): void;
 
   /**
-   * Fixes the peer of a UDP socket: others are no longer heard. A port whose runtime answers later queues what is sent
-   * until then, and tells of what went wrong with `failed`.
+   * Fixes the peer of a UDP socket: datagrams of others are no longer delivered. A port whose runtime answers later queues
+   * what is sent until then, and delivers a failure by `failed`.
    *
    * @returns 0 or an error.
    */
@@ -184,12 +201,12 @@ export interface Port {
    */
   startTls(handle: number, name: string, options: TlsOptions): number;
 
-  /** What TLS came to, or `undefined` where there is none. */
+  /** What the TLS handshake of a stream negotiated; `undefined` without TLS. */
   tlsInfo(handle: number): TlsInfo | undefined;
 
   /**
-   * Looks a name up as `open` does: 0 for addresses of both families. A literal address is its own answer. The promise is
-   * never rejected.
+   * Looks a name up as `open` does. `family` 0: addresses of both families. A literal address is returned as it is. The
+   * promise is never rejected.
    */
   resolve(host: string, family: 0 | 4 | 6): Promise<Resolution>;
 
@@ -197,8 +214,9 @@ export interface Port {
   read(handle: number, on: boolean): void;
 
   /**
-   * Closes a socket and forgets it: nothing is delivered for `handle` any more, and no borrowed byte is read.
-   * `Close.ORDERLY`: what was written goes out, then FIN. `Close.ABORT`: at once, RST. Not called after `closed`.
+   * Closes a socket. Nothing is delivered for `handle` any more, and no borrowed byte is read.
+   * `Close.ORDERLY`: what was written is sent, then FIN; datagrams that were accepted leave. `Close.ABORT`: immediately,
+   * RST. Not called after `closed`.
    */
   close(handle: number, how: Close): void;
 
@@ -211,19 +229,18 @@ export interface Port {
   /** Fills `target` (1 to 256 bytes, borrowed for the call) from a cryptographically secure generator. */
   random(target: Uint8Array): void;
 
-  /** Whether an open socket keeps the process alive; it does at first. Also called for a socket that reconnects. */
+  /** Whether an open socket keeps the process alive. Also called for a socket that reconnects. Default: true. */
   keep(handle: number, on: boolean): void;
 
-  /** Whether the network is up and has an address. A host that can't tell says true. */
+  /** Whether the network is up and has an address. A host that does not know returns true. */
   isUp(): boolean;
 
   /**
-   * Takes over a connected stream of the runtime's own, one that another part of the program has accepted and now lets
-   * go of, for a listener that was opened with `adopts`. On a later turn it is delivered by `accepted`, like any other
-   * connection; `head` is what was read of it already, and comes before all else. Absent where the runtime's streams
-   * can't be taken over.
+   * Takes over a connected stream of the runtime that another part of the program has accepted, for a listener that was
+   * opened with `adopts`. It is delivered by `accepted` later, like any other connection. `head` was read from it already
+   * and is delivered first. Absent where the runtime's streams can't be taken over.
    *
-   * @param refused called instead if the engine has no place for it: it is the caller's again, unread.
+   * @param refused called instead if the engine has no room for it: the stream belongs to the caller again, unread.
    * @returns 0; ERR_ARGUMENT for what is no such stream, ERR_STATE for one that has ended, or without such a listener.
    */
   adopt?(listener: number, socket: unknown, head: Uint8Array, refused: () => void): number;
@@ -234,10 +251,10 @@ export interface Port {
    */
   readonly cause?: unknown;
 
-  /** Where what happens to handles is published for those who watch the process; absent where there is no such place. */
+  /** Channels on which the events of handles are published; absent where the runtime has none. */
   readonly diagnostics?: DiagnosticsHost;
 
-  /** The host's own library for raw DEFLATE; absent where there is none: then compression is refused. */
+  /** The host's library for raw DEFLATE; absent where there is none: then compression is refused. */
   readonly deflate?: DeflateHost;
 
   /**
@@ -246,15 +263,15 @@ export interface Port {
    */
   env?(name: string): string | undefined;
 
-  /** The host's time. */
+  /** The host's clock and timer. */
   readonly clock: Clock;
 }
 
 /** Raw DEFLATE (RFC 1951), message by message, as permessage-deflate has it (RFC 7692 7.2). */
 export interface DeflateHost {
-  /** What compresses the messages of one connection. */
+  /** Makes a compressor for the messages of one connection. */
   compressor(options: CompressorOptions): Compressor;
-  /** What inflates those of its peer. */
+  /** Makes a decompressor for the messages of its peer. */
   decompressor(options: DecompressorOptions): Decompressor;
 }
 
@@ -274,22 +291,22 @@ export interface CompressorOptions extends DecompressorOptions {
   readonly memLevel?: number | undefined;
 }
 
-/** Takes the bytes, the caller's to keep, or an error number and what the library reported. */
+/** Receives the resulting bytes, which belong to the receiver, or an error number and the library's error. */
 export type Transformed = (result: Uint8Array | number, cause?: unknown) => void;
 
-/** One call at a time: the next comes when `done` was called, which happens on a later turn, never inside the call. */
+/** One call at a time: the next call follows `done`, which is called later, never inside the call. */
 export interface Compressor {
   /** Compresses a message, flushed to a byte boundary, without the 00 00 FF FF at its end. `data` is borrowed until `done`. */
   compress(data: Uint8Array, done: Transformed): void;
-  /** It is of no more use. `done` is not called any more. */
+  /** Releases it. `done` is not called any more. */
   close(): void;
 }
 
 /** As `Compressor`. */
 export interface Decompressor {
   /**
-   * Inflates a message, behind which 00 00 FF FF is to be thought. It stops as soon as there are more than `most` bytes,
-   * with ERR_WS_TOO_BIG; ERR_WS_DEFLATE for what is no DEFLATE. After an error it is of no more use.
+   * Inflates a message, to which 00 00 FF FF is appended (RFC 7692 7.2.2). It stops with ERR_WS_TOO_BIG as soon as there are
+   * more than `most` bytes; ERR_WS_DEFLATE for invalid data. After an error it can't be used any more.
    */
   inflate(data: Uint8Array, most: number, done: Transformed): void;
   close(): void;
@@ -301,38 +318,37 @@ export interface DiagnosticsHost {
   channel(name: string): DiagnosticsChannel;
 }
 
-/** A channel that anybody in the process may subscribe to. */
+/** A channel of the process. */
 export interface DiagnosticsChannel {
-  /** Whether anybody listens now: asked before a message is made. */
+  /** Whether it has subscribers: read before a message is made. */
   readonly hasSubscribers: boolean;
-  /** Hands a message to those who listen, at once. */
+  /** Passes a message to the subscribers, synchronously. */
   publish(message: unknown): void;
 }
 
-/** Time and turns. A scripted host has its own. */
+/** The clock, the one timer of the engine, and deferred calls. */
 export interface Clock {
   /** Milliseconds of a clock that never goes back. */
   now(): number;
 
-  /** Delivers `wake` once, `delayMs` from now, instead of what was set before; `FOREVER` only unsets that. */
+  /** Delivers `wake` once, `delayMs` from now. It replaces the timer that was set before; `FOREVER` only clears that. */
   wake(delayMs: number): void;
 
-  /** Delivers `later` once, on a later turn of the event loop, after the sockets had theirs. */
+  /** Delivers `later` once, in a later iteration of the event loop, after sockets were polled. */
   later(): void;
 
-  /** Whether a set `wake` keeps the process alive; it does at first. */
+  /** Whether a timer that is set keeps the process alive. Default: true. */
   keep(on: boolean): void;
 }
 
-/** What the host tells the engine. To be called from the event loop's own turns, never inside a call of `Port`. */
+/** What a port delivers to the engine. To be called from the event loop, never inside a call of `Port`. */
 export interface PortEvents {
   /** The connection is established; the listener listens. */
   connected(handle: number): void;
 
   /**
-   * A listener has a new connection, which has not been read from. If there is room for it, `register` is called with its
-   * handle, to be noted before this goes on. From then on it is a socket like any other; it may be closed before this
-   * returns.
+   * A listener has a new connection, from which nothing was read. If there is room for it, `register` is called inside with
+   * its handle: the port must know the socket by it when `register` returns. It may be closed before `accepted` returns.
    *
    * @returns whether it was registered. If not, the port drops the connection.
    */
@@ -342,15 +358,15 @@ export interface PortEvents {
   secured(handle: number): void;
 
   /**
-   * `size` bytes (1 to `memory.received.length`) lie at the start of `memory.received`. They are consumed when this
-   * returns. Whether reading goes on may have changed: `read` is called from inside.
+   * `size` bytes (1 to `memory.received.length`) are at the start of `memory.received`. They are consumed when this returns.
+   * `read` may be called inside.
    */
   received(handle: number, size: number): void;
 
   /**
-   * As `received`, but the bytes (1 to `memory.received.length`) are in memory of the runtime's own, and the port gives them
-   * away: it neither reads nor writes them any more. On sockets with `takesBytes` this spares two copies; on all others it
-   * is as if the port had copied them.
+   * As `received`, but the bytes (1 to `memory.received.length`) are in memory of the runtime, and the port gives them away: it
+   * neither reads nor writes them any more. On sockets with `takesBytes` this saves two copies; on all others it is as if
+   * the port had copied them.
    */
   given(handle: number, bytes: Uint8Array): void;
 
@@ -361,13 +377,13 @@ export interface PortEvents {
    */
   ended(handle: number, certain?: boolean): void;
 
-  /** Ends the loan of the last `write`: `size` more of its bytes are done with, and the rest is offered anew. */
+  /** Ends the loan of the last `write`: the system took `size` more of its bytes. The engine passes the rest again. */
   written(handle: number, size: number): void;
 
-  /** The socket is gone: `error` is 0 for an orderly end. The port has forgotten the handle. */
+  /** The socket is closed. `error` is 0 for an orderly end. The port has forgotten the handle. */
   closed(handle: number, error: number, cause?: unknown): void;
 
-  /** A datagram of `size` bytes, 0 included, lies in `memory.received`. `address` is a literal one, without brackets. */
+  /** A datagram of `size` bytes, 0 included, is in `memory.received`. `address` is literal, without brackets. */
   datagram(handle: number, size: number, address: string, port: number): void;
 
   /**
@@ -376,18 +392,18 @@ export interface PortEvents {
    */
   failed(handle: number, error: number, cause?: unknown, target?: string): void;
 
-  /** The time that `Clock.wake` set has come. */
+  /** The timer that `Clock.wake` set has fired. */
   wake(): void;
 
-  /** The turn that `Clock.later` asked for. */
+  /** The deferred call that `Clock.later` asked for. */
   later(): void;
 }
 
 /** The core's memory, as far as a port may see it. */
 export interface PortMemory {
   /**
-   * Where received bytes go, for all sockets: it is free whenever the engine is not inside a delivery. It is a `Buffer`
-   * where the runtime has one, and never moves.
+   * Where received bytes are put, for all sockets. It may be written whenever the engine is not inside a delivery. A `Buffer`
+   * where the runtime has one. It never moves.
    */
   readonly received: Uint8Array;
 }

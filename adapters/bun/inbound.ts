@@ -1,8 +1,8 @@
 import type { Place } from "../shared/sockets.ts";
 
 /**
- * What a stream receives, on its way to the core. Bun hands on up to half a MiB at once, in memory that is ours then; the
- * core is handed as much as fits, and may stop reading in between. What is left waits here, and behind it the end.
+ * Received bytes on their way to the core. Bun delivers up to half a MiB at once, in memory that is ours then. The core is
+ * given as much as fits, and may stop reading in between. What is left waits here, and behind it the end.
  */
 export class Inbound {
   readonly #place: Place;
@@ -15,7 +15,7 @@ export class Inbound {
   #rest: Buffer | undefined;
   /** What came behind it. */
   #queue: Buffer[] | undefined;
-  /** What is to be told once all bytes were handed on: the end, and that the socket is gone. */
+  /** What is delivered once all bytes were: the end, and that the socket is closed. */
   #ends: (() => void)[] | undefined;
 
   constructor(place: Place, gives: boolean) {
@@ -37,7 +37,7 @@ export class Inbound {
     if (on && !this.#handing && (this.holds || this.#ends !== undefined)) queueMicrotask(() => this.#release());
   }
 
-  /** Nobody wants anything any more. */
+  /** Nothing is delivered any more. */
   close(): void {
     this.#closed = true;
     this.#rest = undefined;
@@ -45,7 +45,7 @@ export class Inbound {
     this.#ends = undefined;
   }
 
-  /** Bytes have come. */
+  /** Bytes were received. */
   take(bytes: Buffer): void {
     if (this.#handing || !this.#reading || this.holds) {
       this.#queue ??= [];
@@ -56,17 +56,17 @@ export class Inbound {
     if (this.holds || this.#ends !== undefined) this.#release();
   }
 
-  /** Has something told behind all that came, as long as reading is on. */
-  after(tell: () => void): void {
+  /** Calls `deliver` behind all bytes that were received, and only while reading is on. */
+  after(deliver: () => void): void {
     if (this.#reading && !this.#handing && !this.holds && this.#ends === undefined) {
-      tell();
+      deliver();
       return;
     }
     this.#ends ??= [];
-    this.#ends.push(tell);
+    this.#ends.push(deliver);
   }
 
-  /** Hands bytes on, until reading is stopped. */
+  /** Delivers bytes, until reading is stopped. */
   #hand(bytes: Buffer): void {
     const { handle, deliver, memory } = this.#place;
     const room = memory.received.length;
@@ -92,10 +92,10 @@ export class Inbound {
       if (next !== undefined) this.#hand(next);
     }
     while (this.#reading && !this.#closed && !this.holds) {
-      const tell = this.#ends?.shift();
+      const deliver = this.#ends?.shift();
       if (this.#ends?.length === 0) this.#ends = undefined;
-      if (tell === undefined) return;
-      tell();
+      if (deliver === undefined) return;
+      deliver();
     }
   }
 }

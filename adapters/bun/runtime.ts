@@ -53,7 +53,7 @@ export interface BunSecureSocket<Data> extends BunSocket<Data> {
 /** What is called for a connection. An exception in one of these is one of the process, as no `error` is given. */
 export interface BunHandlers<Data> {
   open?(socket: BunSocket<Data>): void;
-  /** The bytes are in memory that nobody else has. */
+  /** The bytes are in memory that Bun does not use any more. */
   data?(socket: BunSocket<Data>, bytes: Buffer): void;
   /** It may be written to; also where nothing was refused. */
   drain?(socket: BunSocket<Data>): void;

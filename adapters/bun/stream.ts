@@ -46,7 +46,7 @@ export class StreamSocket implements StreamHandle {
   /** Bun did not take all: `written` is owed. */
   #full = false;
   #kept = true;
-  /** Our half has ended; the peer's has, and that was told or is about to be. */
+  /** Our half has ended; the peer's has, and that was delivered or is about to be. */
   #finished = false;
   #ended = false;
   #closed = false;

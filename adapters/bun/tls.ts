@@ -51,7 +51,7 @@ function protocolList(names: readonly string[]): Buffer {
   return Buffer.concat(names.flatMap((name) => [Buffer.from([Buffer.byteLength(name)]), Buffer.from(name)]));
 }
 
-/** One side of TLS: what Bun is told, and what is looked at when the handshake is done. */
+/** One side of TLS: its options for Bun, and the checks that follow the handshake. */
 export interface Side {
   readonly tls: BunTls;
   /** Why the peer is not to be talked to. */
@@ -61,7 +61,7 @@ export interface Side {
 
 /**
  * The side of a client; `name` is what the server must be called, unless the options say. Bun is not asked to refuse
- * anything: it would also name a literal address to the server, and ask nobody for a pin.
+ * anything: it would also name a literal address to the server, and knows no pins.
  *
  * @throws OptionsError if Bun refuses the options.
  */

@@ -2,18 +2,18 @@ import type { Socket } from "node:net";
 import type { Place } from "../shared/sockets.ts";
 import type { Traits } from "./traits.ts";
 
-/** What a stream receives, on its way to the core: nothing is handed on while reading is off, nothing is lost. */
+/** Received bytes on their way to the core. Nothing is delivered while reading is off, and nothing is lost. */
 export class Inbound {
   readonly #place: Place;
   readonly #traits: Traits;
   /** Whether bytes in Node's own memory may be given away. */
   readonly #gives: boolean;
-  /** From where bytes are coming now; none while TLS begins that has no socket yet. */
+  /** The socket whose bytes are delivered; none while TLS starts that has no socket yet. */
   #socket: Socket | undefined;
   #listener: ((bytes: Buffer) => void) | undefined;
   #reading = true;
   #closed = false;
-  /** What came while reading was off: TLS that stops still hands on what it has decrypted. */
+  /** What was received while reading was off: a paused TLS socket still delivers what it has decrypted. */
   #held: Buffer[] | undefined;
   /** The end came while reading was off: whether it is certain that nothing was cut off. */
   #endHeld: boolean | undefined;
@@ -29,8 +29,8 @@ export class Inbound {
   }
 
   /**
-   * From now on bytes come from this socket, or for a while from none: what its predecessor still has is not for the
-   * core. `copies`: they come in memory of Node's own.
+   * Delivers the bytes of this socket from now on, or of none: what its predecessor still has is not for the core.
+   * `copies`: they are in memory of Node.
    */
   from(socket: Socket | undefined, copies: boolean): void {
     if (this.#listener !== undefined) this.#socket?.off("data", this.#listener);
@@ -48,7 +48,7 @@ export class Inbound {
     else this.#flow(true);
   }
 
-  /** Nobody wants anything any more. */
+  /** Nothing is delivered any more. */
   close(): void {
     this.#closed = true;
     this.#held = undefined;

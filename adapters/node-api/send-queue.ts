@@ -10,7 +10,7 @@ export type Destination = { readonly address: string; readonly port: number } | 
 export interface SendQueue {
   /** The bytes that wait. */
   readonly size: number;
-  /** Sends a datagram, which the queue may keep. What is wrong with it is thrown, or told to `sent`. */
+  /** Sends a datagram, which the queue may keep. A failure is thrown or passed to `sent`. */
   send(data: Uint8Array, to: Destination, sent: Sent): void;
 }
 
@@ -36,7 +36,7 @@ export class RuntimeQueue implements SendQueue {
   }
 }
 
-/** One for a runtime that has none: two datagrams that it is given at once may overtake each other, so it gets one. */
+/** A queue for a runtime that has none: two datagrams that it is given together may overtake each other, so it gets one. */
 export class OwnQueue implements SendQueue {
   readonly #socket: Socket;
   readonly #waiting: [Uint8Array, Destination, Sent][] = [];

@@ -278,7 +278,7 @@ export class StreamSocket implements StreamHandle {
     this.#inbound.close();
   }
 
-  /** The write that borrowed bytes is over. One that failed has written nobody knows how many; `closed` follows. */
+  /** The write that borrowed bytes is done. How much of a failed one was written is unknown; `closed` follows. */
   readonly #written = (error?: Error | null): void => {
     const size = this.#borrowed;
     this.#borrowed = 0;

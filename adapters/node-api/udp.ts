@@ -40,7 +40,7 @@ export class UdpSocket extends DatagramSocket<Socket> {
   #full: SendQueue | undefined;
   /** Who the peer is. */
   #peer = "";
-  /** Keeps the process alive where sockets can't be told not to once they read. */
+  /** Keeps the process alive where a socket that reads always does. */
   #hold: NodeJS.Timeout | undefined;
 
   /** @throws the error with which binding failed. */

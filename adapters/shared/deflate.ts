@@ -33,7 +33,7 @@ type Job = () => void;
 let running = 0;
 const waiting: Job[] = [];
 
-/** Runs it when it is its turn; it has to call `leave` once. */
+/** Runs a job when there is room for it. The job must call `leave` once. */
 function enter(job: Job): void {
   if (running >= MOST_JOBS) {
     waiting.push(job);
@@ -131,13 +131,13 @@ class FreshDecompressor extends Worker implements Decompressor {
   }
 }
 
-/** What one message comes to in a stream of zlib that lives on. */
+/** The result of one message in a zlib stream that goes on. */
 class Collector {
   readonly #most: number;
   readonly #over: Transformed;
   readonly #parts: Buffer[] = [];
   #size = 0;
-  #told = false;
+  #done = false;
 
   constructor(over: Transformed, most = Number.POSITIVE_INFINITY) {
     this.#over = over;
@@ -148,7 +148,7 @@ class Collector {
   add(part: Buffer): boolean {
     this.#size += part.length;
     if (this.#size <= this.#most) this.#parts.push(part);
-    else this.tell(TOO_BIG);
+    else this.finish(TOO_BIG);
     return this.#size <= this.#most;
   }
 
@@ -158,9 +158,9 @@ class Collector {
   }
 
   /** Once. */
-  tell(result: Uint8Array | number, cause?: unknown): void {
-    if (this.#told) return;
-    this.#told = true;
+  finish(result: Uint8Array | number, cause?: unknown): void {
+    if (this.#done) return;
+    this.#done = true;
     this.#over(result, cause);
   }
 }
@@ -181,21 +181,21 @@ class KeepingCompressor extends Worker implements Compressor {
       this.#collector = collector;
       const stream = this.#open();
       stream.write(data);
-      stream.flush(constants.Z_SYNC_FLUSH, () => collector.tell(withoutTail(collector.join())));
+      stream.flush(constants.Z_SYNC_FLUSH, () => collector.finish(withoutTail(collector.join())));
     });
   }
 
   override close(): void {
     super.close();
     this.#stream?.close();
-    this.#collector?.tell(HOST_ERROR);
+    this.#collector?.finish(HOST_ERROR);
   }
 
   #open(): DeflateRaw {
     if (this.#stream !== undefined) return this.#stream;
     const stream = createDeflateRaw({ ...levels(this.#options), windowBits: this.#options.windowBits });
     stream.on("data", (part: Buffer) => this.#collector?.add(part));
-    stream.on("error", (error) => this.#collector?.tell(HOST_ERROR, error));
+    stream.on("error", (error) => this.#collector?.finish(HOST_ERROR, error));
     this.#stream = stream;
     return stream;
   }
@@ -220,9 +220,9 @@ class KeepingDecompressor extends Worker implements Decompressor {
       stream.flush(() => {
         /* Deno calls back first, and tells of the error then. */
         if (stream.errored) return;
-        /* RFC 7692 7.2.3.4: a block may be marked as the last; zlib reads no further, so the next message begins anew. */
+        /* RFC 7692 7.2.3.4: a block may be marked as the last; zlib reads no further, so the next message starts a new stream. */
         if (stream.readableEnded) this.#leave();
-        collector.tell(collector.join());
+        collector.finish(collector.join());
       });
     });
   }
@@ -230,7 +230,7 @@ class KeepingDecompressor extends Worker implements Decompressor {
   override close(): void {
     super.close();
     this.#leave();
-    this.#collector?.tell(HOST_ERROR);
+    this.#collector?.finish(HOST_ERROR);
   }
 
   #leave(): void {
@@ -245,7 +245,7 @@ class KeepingDecompressor extends Worker implements Decompressor {
       /* Destroyed here, it inflates no further. */
       if (this.#collector?.add(part) === false) this.#leave();
     });
-    stream.on("error", (error) => this.#collector?.tell(MALFORMED, error));
+    stream.on("error", (error) => this.#collector?.finish(MALFORMED, error));
     this.#stream = stream;
     return stream;
   }

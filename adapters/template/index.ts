@@ -1,29 +1,31 @@
 /**
- * A port to copy. It type-checks and answers ERR_UNSUPPORTED to every socket; what each function owes is said where it
- * stands, and ../port.ts says it in full.
+ * A port to copy. It type-checks and returns ERR_UNSUPPORTED for every socket. ../port.ts defines each function.
  *
  * How to write the next one:
  *
- * 1. Copy this folder to adapters/NAME. It may import ../port.ts, ../../wasm/abi.gen.ts and what the runtime brings,
- *    nothing else.
- * 2. Write `socket.ts` first, as a client of TCP: open, write, read, close, address. With that much the handles door and
- *    the whole of WebSocket work. What the runtime has not got stays as it is here: ERR_UNSUPPORTED is an answer.
+ * 1. Copy this folder to adapters/NAME. It may import ../port.ts, ../../wasm/abi.gen.ts, ../shared/ and modules of the
+ *    runtime, nothing else. A runtime that has Node's modules for all but sockets extends ../shared/port.ts instead, as
+ *    ../bun/index.ts does: then only the sockets are left to write.
+ * 2. Write `socket.ts` first, as a client of TCP: open, write, read, close, address. With that much the handle API and
+ *    WebSocket clients work. What the runtime lacks stays as it is here: ERR_UNSUPPORTED is a valid answer.
  * 3. Add shutdown, then listeners, UDP, TLS, Unix sockets, each with its suite.
- * 4. Have every suite of test/adapters pass: `portSuite("NAME", createPort)` and so on in test/adapters/NAME.test.ts.
+ * 4. Pass every suite of test/adapters: `portSuite("NAME", createPort)` and so on in test/adapters/NAME.test.ts.
  *    They are the contract in a form that can fail.
  * 5. Point the runtime's condition of "#host" in package.json at the compiled folder.
  *
- * What went wrong in adapters before, so look there first:
+ * What went wrong in adapters before:
  *
  * - A runtime that calls back inside its own write or close. Nothing may be delivered before the call of `Port` has
  *   returned: put it off by `queueMicrotask`.
- * - Bytes that the runtime still reads after `written` said they were done with. The core reuses them at once. A runtime
- *   that copies is done with them when its write returns; one that does not is done when it says so.
+ * - Bytes that the runtime still reads after `written` reported them. The core reuses them immediately. A runtime that
+ *   copies is done with them when its write returns; another one is when it calls back.
+ * - Bytes reported by `written` although the write failed, or datagrams that `close` dropped.
+ * - A shutdown that stops reading, so that the following close resets the connection.
  * - The end, or bytes that were decrypted already, delivered while reading is off.
  * - An accepted connection whose first bytes come before the engine has its handle: keep it paused until `accepted` has
  *   returned.
- * - A runtime that ends our half when the peer ends theirs. Half-closed streams are the core's to decide on.
- * - Anything delivered after `close`. Note that it is closed, and look at the note in every call-back.
+ * - A runtime that ends our half when the peer ends theirs. The core decides about half-closed streams.
+ * - Anything delivered after `close`. Record that it is closed, and check that in every callback.
  */
 import { type AddressOf, type Close, Errors, FOREVER, type SocketKind } from "../../wasm/abi.gen.ts";
 import type { Clock, Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
@@ -110,7 +112,7 @@ class TemplatePort implements Port {
     this.#sockets.get(handle)?.read(on);
   }
 
-  /** Forgotten first: whatever the runtime still says of it is nobody's. */
+  /** Forgotten first: whatever the runtime still reports of it is dropped. */
   close(handle: number, how: Close): void {
     const socket = this.#sockets.get(handle);
     this.#sockets.delete(handle);
@@ -131,7 +133,7 @@ class TemplatePort implements Port {
   /** A runtime whose sockets always keep the process alive does nothing here. */
   keep(_handle: number, _on: boolean): void {}
 
-  /** A host that can't tell says true: what fails then fails with its own error. */
+  /** A host that does not know returns true: what fails then fails with its own error. */
   isUp(): boolean {
     return true;
   }

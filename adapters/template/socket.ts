@@ -1,8 +1,8 @@
-/** What a socket of any kind owes the port. A real adapter has a file for each kind. */
+/** What the port expects of a socket of any kind. A real adapter has a file for each kind. */
 import type { AddressOf, Close, SocketKind } from "../../wasm/abi.gen.ts";
 import type { PortEvents, PortMemory, SocketOptions, TlsOptions } from "../port.ts";
 
-/** What every socket is handed. */
+/** What a socket is given. */
 export interface Place {
   readonly handle: number;
   readonly deliver: PortEvents;
@@ -30,7 +30,7 @@ export interface TemplateSocket {
   write(pieces: readonly Uint8Array[]): number;
   /** UDP: all of it or an error. The bytes are borrowed for the call. */
   sendTo(address: string, port: number, data: Uint8Array): number;
-  /** FIN. All that was written is done with. */
+  /** FIN. Reading goes on. */
   shutdown(): void;
   /** Off: no `received`, `ended`, `datagram` until it is on again. What the runtime hands on all the same is kept here. */
   read(on: boolean): void;
@@ -41,7 +41,7 @@ export interface TemplateSocket {
 }
 
 /**
- * Opens a socket; `undefined` for a kind that the runtime has not got.
+ * Opens a socket; `undefined` for a kind that the runtime lacks.
  *
  * For TCP, in terms of an imagined runtime:
  *

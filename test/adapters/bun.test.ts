@@ -38,7 +38,7 @@ describe("bun: UDP that the system does not take", () => {
     };
   }
 
-  test("a datagram is refused, and room is told once", async () => {
+  test("a datagram is refused, and room is reported once", async () => {
     const { port, ear, socket, handlers } = full();
     await Promise.resolve();
     const send = (): number => port.sendTo(1, "127.0.0.1", 9, Buffer.from("x"));
@@ -53,7 +53,7 @@ describe("bun: UDP that the system does not take", () => {
     port.close(1, Close.ORDERLY);
   });
 
-  test("one that is closed in between hears nothing", async () => {
+  test("a socket that was closed in between gets no delivery", async () => {
     const { port, ear, socket, handlers } = full();
     await Promise.resolve();
     socket().send = () => false;
@@ -93,7 +93,7 @@ describe("bun: UDP that the system does not take", () => {
     expect(port.sendTo(1, "127.0.0.1", 9, Buffer.from("x"))).toBe(Errors.ERR_STATE.value);
   });
 
-  test("what a stranger says by ICMP is nobody's, other errors are told", () => {
+  test("ICMP errors of strangers are dropped, other errors are delivered", () => {
     const { port, ear, handlers } = full();
     handlers().error(Object.assign(new Error("nobody there"), { code: "ECONNREFUSED", errqueue: true }));
     handlers().error(Object.assign(new Error("no buffers"), { code: "ENOBUFS" }));

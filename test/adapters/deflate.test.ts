@@ -90,7 +90,7 @@ describe.each([
     expect(done).toEqual(Array.from({ length: 50 }, () => true));
   });
 
-  test("nothing is told after close, and others go on", async () => {
+  test("nothing is delivered after close, and others go on", async () => {
     let told = 0;
     for (let index = 0; index < 30; index++) {
       const compressor = deflate.compressor({ windowBits: 15, takeover });

@@ -57,7 +57,7 @@ export function listenerSuite(name: string, createPort: () => Port): void {
       expect(port.address(FIRST_ACCEPTED, AddressOf.REMOTE)).toBe(`${HOST}:${client.socket.localPort}`);
     });
 
-    test("what is taken already, or is nowhere here, is told", async () => {
+    test("an address that is taken or not of this machine is an error", async () => {
       const { port, ear } = attach(createPort);
       const taken = await tcpPeer(() => {});
       const opened = (handle: number, host: string, at: number): Promise<number> => {
@@ -243,7 +243,7 @@ export function listenerSuite(name: string, createPort: () => Port): void {
       await ear.hears(`ended ${FIRST_ACCEPTED}`);
     });
 
-    test("a path that is taken, even by what nobody listens at, stays as it is", async () => {
+    test("an existing path stays as it is, also if nothing listens there", async () => {
       const path = join(newFolder(), "s");
       writeFileSync(path, "precious");
       const { port, ear } = attach(createPort);
@@ -258,7 +258,7 @@ export function listenerSuite(name: string, createPort: () => Port): void {
       await until(() => !existsSync(live), "the path's end");
     });
 
-    test("nothing there, and nobody there", async () => {
+    test("a path without a file, and a file without a listener", async () => {
       const path = join(newFolder(), "s");
       const { port, ear } = attach(createPort);
       expect(port.open(1, SocketKind.UNIX, path, 0, {})).toBe(0);

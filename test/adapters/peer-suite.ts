@@ -47,7 +47,7 @@ export function peerSuite(name: string, createPort: () => Port): void {
       expect(port.address(1, AddressOf.LOCAL)).toMatch(/^0\.0\.0\.0:\d+$/);
     });
 
-    test("what comes while reading is off is heard later, in order, but not without bounds", async () => {
+    test("datagrams received while reading is off are delivered later, in order and bounded", async () => {
       const peer = await udpPeer(() => {});
       const { port, ear } = attach(createPort);
       open(port, 1, HOST);
@@ -166,7 +166,7 @@ export function peerSuite(name: string, createPort: () => Port): void {
       },
     );
 
-    test("what came before there was a peer is not heard", async () => {
+    test("datagrams from before there was a peer are dropped", async () => {
       const stranger = await udpPeer(() => {});
       const peer = await udpPeer(() => {});
       const { port, ear } = attach(createPort);
@@ -179,7 +179,7 @@ export function peerSuite(name: string, createPort: () => Port): void {
       expect(ear.heard.all).toHaveLength(1);
     });
 
-    test("nobody there: that is told, and the socket lives on", async () => {
+    test("no socket at the peer: an error is delivered, and the socket lives on", async () => {
       const gone = createSocket("udp4");
       await new Promise<void>((resolve) => gone.bind(0, HOST, resolve));
       const { port, ear } = attach(createPort);

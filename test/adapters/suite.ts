@@ -209,7 +209,7 @@ export function portSuite(name: string, createPort: () => Port): void {
       }
     });
 
-    test("what fails is told with an error of the table and its cause", async () => {
+    test("failures are delivered with an error of the table and its cause", async () => {
       const { port, ear, peer } = await pair();
       peer.resetAndDestroy();
       expect(await ear.heard.next()).toBe(`closed 1 ${Errors.ERR_RESET.value}`);
@@ -274,7 +274,7 @@ export function portSuite(name: string, createPort: () => Port): void {
       expect(ear.heard.all).toEqual(["wake"]);
     });
 
-    test("later comes on a later turn", async () => {
+    test("later is delivered in a later loop iteration", async () => {
       const { port, ear } = attach(createPort);
       port.clock.later();
       await Promise.resolve();

@@ -206,7 +206,7 @@ export function tlsServerSuite(name: string, createPort: () => Port): void {
     findTool("openssl", ["openssl"], ["version"]),
     `${name}: a TLS server and openssl's client`,
     (openssl) => {
-      test("the client verifies it and hears it", async () => {
+      test("the client verifies it and gets its bytes", async () => {
         const { good, ca } = certificates();
         const { port, ear } = attach(createPort);
         const at = await listen(port, ear, 1, { tls: good });

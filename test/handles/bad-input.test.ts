@@ -137,7 +137,7 @@ describe("handles", () => {
     }
   });
 
-  test("one of the other door, and one that is stale", async () => {
+  test("a handle of the other API, and a stale one", async () => {
     const [sock, conn] = [await openTcp(), await openWs()];
     refused("ERR_HANDLE", net.send, conn, "x");
     refused("ERR_HANDLE", net.close, conn);

@@ -23,7 +23,7 @@ test("a declaration carries the signature that the core computes of it", () => {
   expect(defineEvent("Empty", {}).declaration).toBe("Empty{}");
 });
 
-test("listeners of a type hear of every handle it is bound to, once, until they are taken off", async () => {
+test("listeners of a type are called for every handle it is bound to, once, until they are removed", async () => {
   const { port } = await tcpPeer((socket) => socket.pipe(socket));
   const NetConnected = defineEvent("NetConnected", { sock: "i32" });
   const NetData = defineEvent("NetData", { data: "string" });

@@ -17,13 +17,13 @@ function thrown(call: () => unknown): TwinwireError {
   throw new Error("nothing was thrown");
 }
 
-test("without an argument it tells the limits in force", () => {
+test("without an argument it returns the limits in force", () => {
   expect(limits()).toMatchObject({ sockets: 8192, webSockets: 8192, closeTimeoutMs: 5000 });
   expect(net.isUp()).toBe(true);
   expect(limits({}).sockets).toBe(8192);
 });
 
-test("a limit that is none, or out of its range, is refused by a message that tells what is allowed", () => {
+test("a limit that is none, or out of its range, is refused by a message with the allowed range", () => {
   const unknown = thrown(() => limits(JSON.parse('{"sokets": 4}')));
   expect(unknown.code).toBe("ERR_ARGUMENT");
   expect(unknown.message).toContain('"sokets"');

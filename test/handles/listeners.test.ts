@@ -131,7 +131,7 @@ describe("the form of data", () => {
   });
 });
 
-test("listeners of one event are told in the order in which they were added, whatever they are", async () => {
+test("listeners of one event are called in the order in which they were added, whatever they are", async () => {
   const { conn, peer } = await wsPair();
   const heard = new Inbox<string>("a message");
   const WsMessage = defineEvent("WsMessage", { message: "string" });
@@ -234,7 +234,7 @@ describe("off", () => {
     expect(await texts.next()).toBe("A");
   });
 
-  test("is for events of every kind, and of both doors", async () => {
+  test("is for events of every kind, of net and of ws", async () => {
     const { conn, peer } = await wsPair();
     const heard: string[] = [];
     const listener = (_: object, { handle }: EventContext): void => void heard.push(`${handle}`);

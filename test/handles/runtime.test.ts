@@ -93,7 +93,7 @@ test("exit lets what is queued go, closes in order, and ends reconnecting", asyn
   expect(closes.all).toHaveLength(1);
 });
 
-test("a listener that throws is an uncaught exception, and every other listener still hears", async () => {
+test("a listener that throws is an uncaught exception, and every other listener is still called", async () => {
   const { port } = await tcpPeer((socket) => socket.pipe(socket));
   const child = run(`
     process.on("uncaughtException", (error) => console.log("uncaught", error.message));
@@ -109,7 +109,7 @@ test("a listener that throws is an uncaught exception, and every other listener 
   expect(child.lines.all).toEqual(["uncaught second", "typed ping", "plain ping", "uncaught first"]);
 });
 
-test("an error that nobody listens to does not throw", async () => {
+test("an error event without a listener does not throw", async () => {
   const child = run(
     `net.tcpConnect("127.0.0.1", ${await freePort()}); ws.open("ws://127.0.0.1:${await freePort()}/");`,
   );

@@ -58,7 +58,7 @@ test("a number that names nothing has no stats", () => {
   }
 });
 
-test("an object tells to its end and after it", async () => {
+test("an object has stats until its end and after it", async () => {
   const { port } = await tcpPeer((socket) => socket.pipe(socket));
   const conn = new TcpConnection(HOST, port);
   await conn.writeAll("hello");
@@ -94,7 +94,7 @@ function messages<T extends Diagnosis>(name: string): Inbox<T> {
   return inbox;
 }
 
-test("the channels of the process tell of every door's handles", async () => {
+test("the channels of the process report the handles of every API", async () => {
   const connected = messages("twinwire:connected");
   const disconnected = messages("twinwire:disconnected");
   const { port } = await tcpPeer((socket) => socket.end("bye"));
@@ -115,7 +115,7 @@ test("the channels of the process tell of every door's handles", async () => {
   expect(await disconnected.next()).toMatchObject({ handle: conn.handle });
 });
 
-test("an error is told with the error itself", async () => {
+test("an error is published with the error itself", async () => {
   const errors = messages<ErrorDiagnosis>("twinwire:error");
   const port = await freePort();
   const conn = new TcpConnection(HOST, port);

@@ -90,7 +90,7 @@ test("a port that is taken is refused, with the cause: at once, or where the run
   net.close(second);
 });
 
-test("a datagram that can't leave is refused or told as an error; the socket lives on", async () => {
+test("a datagram that can't leave is refused or emitted as an error; the socket lives on", async () => {
   const { port } = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
   const sock = await open();
   const heard = new Inbox<unknown>("an event");

@@ -170,7 +170,7 @@ describe("closing", () => {
     expect(await codes.next()).toBe(1000);
   });
 
-  test("the peer's close is told before the end, and only close frees the handle", async () => {
+  test("closing is emitted before disconnected, and only close frees the handle", async () => {
     const { conn, peer } = await pair();
     const heard = new Inbox<unknown>("an event");
     ws.on(conn, "closing", heard.push);
@@ -216,7 +216,7 @@ test("headers and subprotocols reach the server, and its choice comes back", asy
   expect(ws.protocol(plain)).toBe("");
 });
 
-test("a refused handshake is told with its status, and the query stays out of the message", async () => {
+test("a refused handshake is an error with its status, without the query in the message", async () => {
   const { port } = await tcpPeer((socket) => socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
   const conn = open(`ws://127.0.0.1:${port}/chat?token=secret`);
   ws.setAutoReconnect(conn, true);
@@ -268,7 +268,7 @@ test("a message half received when the connection breaks is dropped; the next on
   expect(await messages.next()).toBe("whole");
 });
 
-test("a paused connection hears nothing until it is resumed", async () => {
+test("a paused connection emits nothing until it is resumed", async () => {
   const { conn, peer } = await pair();
   const heard = new Inbox<unknown>("a message");
   ws.on(conn, "message", (e) => heard.push(e.message));

@@ -198,7 +198,7 @@ test("a peer that reads nothing is felt, and all arrives when it reads", async (
   expect(received.digest("hex")).toBe(sent.digest("hex"));
 });
 
-test("a peer that speaks no TLS is told as such", async () => {
+test("a peer that speaks no TLS is ERR_TLS", async () => {
   const { port } = await tcpPeer((socket) =>
     socket.once("data", () => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n")),
   );
