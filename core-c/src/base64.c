@@ -1,3 +1,4 @@
+/* base64.c: Base64 with padding, RFC 4648 4. */
 #include "src/base64.h"
 
 #include "twinwire/core.h"

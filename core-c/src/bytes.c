@@ -1,3 +1,4 @@
+/* bytes.c: comparisons of byte strings. */
 #include "src/bytes.h"
 
 bool twc_bytes_equal_nocase(const void *a, size_t an, const char *b, size_t bn) {

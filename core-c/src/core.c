@@ -93,7 +93,7 @@ static uint32_t make_records(tw_core *core) {
   while (core->rx_at < core->rx_end && twc_events_room(core) > 0) {
     tw_slot *slot = twc_slot_find(core, core->rx_handle);
     if (slot == NULL || (slot->flags & TW_SLOT_SOCKET) == 0) {
-      core->rx_at = core->rx_end; /* closed in the meantime: nobody wants the rest */
+      core->rx_at = core->rx_end; /* closed in the meantime: the rest is discarded */
       break;
     }
     uint8_t *data = core->rx + core->rx_at;

@@ -38,10 +38,10 @@ enum {
   TW_SLOT_CONNECTED = 16, /* it is or was open, and DISCONNECTED has not been raised for that yet; UDP: it has a peer */
   TW_SLOT_PAUSED = 32,    /* the application wants no more bytes for now */
   TW_SLOT_ENDED = 64,     /* the peer ended its half */
-  TW_SLOT_STOPPED = 128,  /* the host has been told not to read */
+  TW_SLOT_STOPPED = 128,  /* the host does not read, at our request */
   TW_SLOT_HALF_OPEN = 256,  /* the peer's end does not end the connection */
   TW_SLOT_SHUTDOWN = 512,   /* the application sends no more */
-  TW_SLOT_FINISHED = 1024,  /* ... and the host has been told so */
+  TW_SLOT_FINISHED = 1024,  /* ... and the host was asked to end our half */
   TW_SLOT_TLS = 2048,       /* TLS is wanted */
   TW_SLOT_SECURED = 8192,   /* what passes is protected by it */
   TW_SLOT_UNIX = 16384,     /* a Unix socket: the target is a path */
@@ -151,7 +151,7 @@ struct tw_protocol_ops {
 /* Reads a stream's bytes in place of its protocol for a while: a proxy's answer, an HTTP message. */
 struct tw_reader_ops {
   uint32_t (*received)(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size); /* as a protocol's */
-  void (*ended)(tw_core *core, tw_slot *slot); /* the stream ended orderly; the protocol hears of it next */
+  void (*ended)(tw_core *core, tw_slot *slot); /* the stream ended in order; the protocol's `ended` is called next */
 };
 
 /* Takes what protocols keep beside the slots; protocols.c. */
@@ -189,7 +189,7 @@ struct tw_core {
   uint32_t slot_count;
   tw_slot_range socket_slots;
   tw_slot_range web_socket_slots;
-  tw_queue raised;       /* slots with lifecycle events to tell */
+  tw_queue raised;       /* slots with lifecycle events that are not records yet */
   tw_queue dirty;        /* slots with bytes to flush */
   tw_queue starved;      /* slots that were refused for want of blocks */
   tw_queue dead;         /* slots to free before the next records are made */
@@ -293,7 +293,7 @@ void *twc_reader_begin(tw_core *core, tw_slot *slot, const tw_reader_ops *reader
 
 void *twc_reader_state(const tw_core *core, const tw_slot *slot);
 
-/* The protocol reads again. Does nothing if nobody else did. */
+/* The protocol reads again. Does nothing if it does already. */
 void twc_reader_end(tw_core *core, tw_slot *slot);
 
 /* ---- core.c: the port, for protocols ---- */

@@ -1,3 +1,4 @@
+/* ip.c: whether a text is a literal IPv4 or IPv6 address. */
 #include "src/ip.h"
 
 #include <stdbool.h>

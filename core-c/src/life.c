@@ -1,3 +1,4 @@
+/* life.c: the states of a connection, deferred ends, reconnecting. */
 #include "src/life.h"
 
 static void enter(tw_core *core, tw_slot *slot, uint32_t state) {

@@ -1,3 +1,4 @@
+/* pool.c: equal blocks, and chains of them that act as byte queues. */
 #include "src/pool.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* signature.c: the hash of an event's declaration. */
 #include "twinwire/core.h"
 
 uint32_t twc_signature(const char *text, uint32_t size) {

@@ -1,3 +1,4 @@
+/* timer.c: timers by number in a binary heap. */
 #include "src/timer.h"
 
 void twc_timers_init(tw_timers *timers, tw_arena *arena, uint32_t ids) {

@@ -165,8 +165,8 @@ static void wake(tw_core *core, tw_slot *slot) {
 }
 
 /* Wakes those who wait for blocks, in the order in which they came, if there are enough for the one that needs fewest.
- * Those that must go on waiting keep their order; they hold up nobody, as what they wait for may never come. One that
- * is woken may fail and free blocks: the walk that is under way sees them, so that a row of failures takes no more
+ * Those that must go on waiting keep their order; they hold up no other slot, as what they wait for may never come. One
+ * that is woken may fail and free blocks: the walk that is under way sees them, so that a row of failures takes no more
  * stack than one. */
 static void wake_starved(tw_core *core) {
   if (core->waking)

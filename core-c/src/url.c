@@ -1,3 +1,4 @@
+/* url.c: ws:, wss: and ws+unix: URLs. */
 #include "src/url.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* buffer.c: bytes that grow, and how vectors write them. */
 #include "buffer.h"
 
 #include <stdlib.h>

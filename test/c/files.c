@@ -1,3 +1,4 @@
+/* files.c: reads the files that vectors lie in. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "files.h"

@@ -1,3 +1,4 @@
+/* json.c: a reader for the JSON of vectors: arrays of texts and integers. */
 #include "json.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* leaf_head.c: steps that read an HTTP head, split at every place. */
 #include "leaf_head.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* leaf_message.c: random HTTP messages against the parser. */
 #include "leaf_message.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* leaf_steps.c: steps that call pure functions. */
 #include "leaf_steps.h"
 
 #include <stdio.h>

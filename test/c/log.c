@@ -1,3 +1,4 @@
+/* log.c: lines that a run leaves behind. */
 #include "log.h"
 
 #include <stdarg.h>

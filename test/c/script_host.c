@@ -1,3 +1,4 @@
+/* script_host.c: a host without an operating system, which does what the steps of a vector say. */
 #include "script_host.h"
 
 #include <stdio.h>

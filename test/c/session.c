@@ -1,3 +1,4 @@
+/* session.c: runs the steps of one case against one core. */
 #include "session.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* tap.c: a digest of all that passes the core interface. */
 #include "tap.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* core.h: the wall. The one header that a host, an application and the core share.
+/* core.h: the core interface. The one header that a host, an application and the core share.
  *
  * Sans-I/O: the core never blocks, sleeps, allocates after twc_init, reads a clock or calls the application. Everything
  * it owns lies in one arena that the host lends. One core is used by one thread at a time.
@@ -141,7 +141,7 @@ uint32_t twc_wait(tw_core *core);
 int32_t twc_tcp_connect(tw_core *core, const char *host, uint32_t host_size, int32_t port);
 
 /* As twc_tcp_connect and twc_ws_connect, through the HTTP proxy at `proxy` and `proxy_port`: it is asked to CONNECT to
- * the target (RFC 9110 9.3.6), on each attempt anew. TLS is with the target, through the tunnel. `credentials`:
+ * the target (RFC 9110 9.3.6), on each attempt. TLS is with the target, through the tunnel. `credentials`:
  * "user:pass" for Proxy-Authorization: Basic, at most 2 * TW_MAX_CREDENTIAL + 1 bytes, or empty. An answer other than
  * 2xx is ERR_PROXY with the status in detail. */
 int32_t twc_tcp_connect_via(tw_core *core, const char *host, uint32_t host_size, int32_t port, const char *proxy,
@@ -234,7 +234,7 @@ int32_t twc_ws_set_heartbeat(tw_core *core, int32_t handle, uint32_t interval_ms
 int32_t twc_ws_judge(const char *head, uint32_t head_size);
 
 /* Answers the opening handshake in `head` on the open TCP connection `handle` by 101 and makes that handle a WebSocket,
- * at once: its next events are MESSAGE and so on. The connection is accepted, its twc_http_read has come to HTTP_END,
+ * at once: its next events are MESSAGE and so on. The connection is accepted, its twc_http_read has reported HTTP_END,
  * nothing that was sent on it is half done. `protocol` (may be empty) is one that the head offers. `fields`:
  * `field_count` pairs of name and value, each text ended by NUL, added to the answer. `deflate`: parameters that are
  * accepted if the client offers compression (tw_deflate), or 0. Bytes that came behind the head go to twc_unread
@@ -305,8 +305,8 @@ int32_t twc_ws_pong(tw_core *core, int32_t handle, const void *data, uint32_t si
 
 /* Starts the close handshake: `code` is one that may be sent (RFC 6455 7.4: 1000..1003, 1007..1014, 3000..4999; the
  * ones below 3000 but 1000 are for libraries and servers), or 0 for none; `reason` 0..TW_MAX_REASON bytes of UTF-8
- * (none without a code). Ends reconnecting. The number is stale at once; the peer's answer is told by CLOSE, and the
- * handle ends with its DISCONNECTED event, within closeTimeoutMs. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
+ * (none without a code). Ends reconnecting. The number is stale at once; the peer's answer is reported by CLOSE, and
+ * the handle ends with its DISCONNECTED event, within closeTimeoutMs. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
 int32_t twc_ws_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size);
 
 /* Closes any handle and ends reconnecting. What is queued is still written, within closeTimeoutMs. A stream that has
@@ -334,7 +334,7 @@ int32_t twc_stats(tw_core *core, int32_t handle, tw_stats *stats);
  * a deferred end waits for the next twc_flush; or ERR_HANDLE. */
 int32_t twc_set_receiving(tw_core *core, int32_t handle, uint32_t on);
 
-/* ---- Calls for streams that are read and written in turn ---- */
+/* ---- Flow control of streams ---- */
 
 /* With `on`, the peer's end raises ENDED and leaves our half open until twc_shutdown or twc_close. Off at first: an end
  * then closes the connection. Returns 0 or ERR_HANDLE. */
@@ -372,7 +372,7 @@ int32_t twc_shutdown(tw_core *core, int32_t handle);
 int32_t twc_set_auto_reconnect(tw_core *core, int32_t handle, uint32_t on);
 
 /* Sets the schedule: `count` (1..TW_MAX_DELAYS) delays in ms, the last repeats; at first it is one of 1000 ms. The
- * index starts anew with each connection. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
+ * index starts at 0 with each connection. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
 int32_t twc_set_reconnect_delays(tw_core *core, int32_t handle, const uint32_t *delays_ms, uint32_t count);
 
 /* Checks that `name` ("connected", "data" ...) is an event of this handle and that the application declared its struct

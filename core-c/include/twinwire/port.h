@@ -1,4 +1,4 @@
-/* port.h: what a host supplies, the whole of it. See core.h for the other direction.
+/* port.h: the functions that a host supplies, all of them. See core.h for the other direction.
  *
  * Each call returns at once and never calls back into the core. `host` is the pointer that twc_init was given.
  * What comes of a call is delivered later with twc_connected, twc_received, twc_written, twc_ended or twc_closed. */
@@ -29,7 +29,7 @@ int32_t twc_port_open(void *host, int32_t handle, uint32_t kind, const char *nam
  * with (0..all), or an error; after an error the core closes the socket. If it is fewer than all, the host owes one
  * twc_written: until then the bytes stay where they are, the host may go on reading them, and the core writes nothing
  * more on this socket. That twc_written says how many more are done with and ends the loan; the core offers what is
- * left anew. A host that keeps no pointers delivers twc_written with 0 once the socket is writable. */
+ * left again. A host that keeps no pointers delivers twc_written with 0 once the socket is writable. */
 int32_t twc_port_write(void *host, int32_t handle, const tw_span *spans, uint32_t count);
 
 /* Sends one datagram to the literal `address` (`address_size` bytes of text) and `port`, or, with an empty address, to

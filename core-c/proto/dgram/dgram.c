@@ -1,3 +1,4 @@
+/* dgram.c: UDP sockets. */
 #include "proto/dgram/dgram.h"
 
 #include "src/ip.h"

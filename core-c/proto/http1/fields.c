@@ -1,3 +1,4 @@
+/* fields.c: pairs of name and value that the application passes for a head. */
 #include "proto/http1/fields.h"
 
 #include "src/bytes.h"

@@ -1,3 +1,4 @@
+/* head.c: the head of an HTTP/1.x message, read piece by piece. RFC 9112 2 to 5 */
 #include "proto/http1/head.h"
 
 #include <stdbool.h>

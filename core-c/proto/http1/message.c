@@ -1,3 +1,4 @@
+/* message.c: a received HTTP/1.x message: what its head says of its body, and the body. RFC 9112 6, 7 */
 #include "proto/http1/message.h"
 
 #include "proto/http1/interpret.h"

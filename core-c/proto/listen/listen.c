@@ -1,3 +1,4 @@
+/* listen.c: server sockets and the connections that they accept. */
 #include "proto/listen/listen.h"
 
 #include "proto/stream/stream.h"

@@ -1,4 +1,4 @@
-/* flow.c: the calls of those who read and write a stream in turn: how far ahead, until when, and how it ends. */
+/* flow.c: flow control of streams: windows, deadlines, half-close, TLS in place. */
 #include "proto/stream/stream.h"
 #include "src/life.h"
 
@@ -93,6 +93,6 @@ int32_t twc_shutdown(tw_core *core, int32_t handle) {
   if (!twc_is_sending(slot))
     return TW_ERR_STATE;
   slot->flags |= TW_SLOT_SHUTDOWN;
-  twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* the flush finds nothing left and tells the host */
+  twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* the flush ends our half, also with an empty queue */
   return 0;
 }

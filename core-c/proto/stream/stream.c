@@ -1,3 +1,4 @@
+/* stream.c: TCP and Unix streams as the application sees them: bytes out, bytes in. */
 #include "proto/stream/stream.h"
 
 #include "src/life.h"

@@ -1,3 +1,4 @@
+/* handshake.c: the client's side of the handshake, RFC 6455 4.1: the request, and what the response must say. */
 #include <string.h>
 
 #include "proto/ws/ws.h"
@@ -272,15 +273,15 @@ static int32_t take_token(tw_core *core, tw_ws *ws, tw_ws_response *response, co
   }
 }
 
-/* Tells a piece of the head, for those who want to know what else the server said. */
-static void tell_head(tw_core *core, const tw_slot *slot, tw_ws_response *response, const uint8_t *data, uint32_t size,
-                      bool whole) {
+/* Reports a piece of the head, for those who want to know what else the server said. */
+static void report_head(tw_core *core, const tw_slot *slot, tw_ws_response *response, const uint8_t *data,
+                        uint32_t size, bool whole) {
   tw_event *event = twc_event_make(core, slot, TW_EVENT_HTTP_HEAD);
   event->data = (uint32_t)(data - core->arena);
   event->size = size;
-  event->flags = (uint16_t)((response->told ? 0 : TW_FLAG_FIRST) | (whole ? TW_FLAG_FINAL : 0));
+  event->flags = (uint16_t)((response->reported ? 0 : TW_FLAG_FIRST) | (whole ? TW_FLAG_FINAL : 0));
   event->code = whole ? response->status : 0;
-  response->told = true;
+  response->reported = true;
 }
 
 uint32_t twc_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
@@ -304,10 +305,10 @@ uint32_t twc_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *d
   }
   const bool whole = error == 0 && token.type == TW_HEAD_END;
   if (report && at > start && twc_head_begun(&response->head))
-    tell_head(core, slot, response, data + start, at - start, whole);
+    report_head(core, slot, response, data + start, at - start, whole);
   if (whole && is_interim(response)) {
     twc_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
-    response->told = false;
+    response->reported = false;
     return at;
   }
   if (whole && response->status != 101)

@@ -1,4 +1,4 @@
-/* heartbeat.c: whether the peer still lives. TCP does not tell of one that has vanished until something is sent, and
+/* heartbeat.c: whether the peer still lives. TCP does not report one that has vanished until something is sent, and
  * then late. The state's timer is free while a connection is open; this is what it serves then. */
 #include "proto/ws/ws.h"
 #include "src/life.h"

@@ -1,3 +1,4 @@
+/* life.c: how a WebSocket opens, closes and fails, RFC 6455 7. */
 #include "src/life.h"
 
 #include <string.h>

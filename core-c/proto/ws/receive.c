@@ -1,3 +1,4 @@
+/* receive.c: frames in, RFC 6455 5. */
 #include <string.h>
 
 #include "proto/ws/ws.h"
@@ -80,18 +81,18 @@ static void end_frame(tw_ws_receiver *in) {
   in->control_size = 0;
 }
 
-/* A part of a data message, maybe empty. Tells the application unless it has closed the connection. */
-static void tell_part(tw_core *core, tw_slot *slot, tw_ws_receiver *in, const uint8_t *data, uint32_t size, bool final,
-                      bool ascii) {
+/* A part of a data message, maybe empty. Reports it unless the application has closed the connection. */
+static void report_part(tw_core *core, tw_slot *slot, tw_ws_receiver *in, const uint8_t *data, uint32_t size,
+                        bool final, bool ascii) {
   if ((size == 0 && !final) || slot->state != TW_STATE_OPEN)
     return;
   tw_event *event = twc_event_make(core, slot, TW_EVENT_MESSAGE);
   event->data = (uint32_t)(data - core->arena);
   event->size = size;
   event->flags =
-      (uint16_t)((in->told ? 0 : TW_FLAG_FIRST) | (final ? TW_FLAG_FINAL : 0) | (in->text ? TW_FLAG_TEXT : 0) |
+      (uint16_t)((in->reported ? 0 : TW_FLAG_FIRST) | (final ? TW_FLAG_FINAL : 0) | (in->text ? TW_FLAG_TEXT : 0) |
                  (ascii ? TW_FLAG_ASCII : 0) | (in->compressed ? TW_FLAG_COMPRESSED : 0));
-  in->told = true;
+  in->reported = true;
   if (slot->window > 0) {
     slot->unread += size;
     twc_socket_update_reading(core, slot);
@@ -125,18 +126,18 @@ static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
     ascii = in->utf8 == 0 && twc_ascii_prefix(data, size) == size;
     int32_t bad = ascii ? -1 : twc_utf8_scan(&in->utf8, data, size);
     if (bad >= 0 || (final && in->utf8 != 0)) { /* RFC 6455 8.1 */
-      tell_part(core, slot, in, data, bad >= 0 ? (uint32_t)bad : size, false, false);
+      report_part(core, slot, in, data, bad >= 0 ? (uint32_t)bad : size, false, false);
       twc_ws_end(core, slot, ws, TW_ERR_WS_UTF8);
       return;
     }
   }
   uint32_t allowed = count_part(core, slot, size, final);
   if (allowed < size) {
-    tell_part(core, slot, in, data, allowed, false, ascii);
+    report_part(core, slot, in, data, allowed, false, ascii);
     twc_ws_end(core, slot, ws, TW_ERR_OVERLOAD);
     return;
   }
-  tell_part(core, slot, in, data, size, final, ascii);
+  report_part(core, slot, in, data, size, final, ascii);
   if (final)
     in->in_message = false;
   if (in->payload_left == 0)
@@ -231,7 +232,7 @@ static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t
       in->in_message = true;
       in->text = opcode_of(in) == TW_WS_TEXT;
       in->compressed = is_compressed(in);
-      in->told = false;
+      in->reported = false;
       in->utf8 = 0;
     }
     in->message_size = before + (uint32_t)length;

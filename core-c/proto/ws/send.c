@@ -1,3 +1,4 @@
+/* send.c: frames out, RFC 6455 5 and 6.1. */
 #include "proto/ws/ws.h"
 #include "src/bytes.h"
 #include "src/mask.h"

@@ -51,7 +51,7 @@ typedef struct tw_ws_response {
   uint8_t seen;       /* TW_WS_SEEN_ bits */
   uint8_t name_size;  /* more than fits: the name is none that matters */
   uint8_t value_size; /* more than fits: the value is none that is right */
-  bool told;          /* a part of its head has been given to the application */
+  bool reported;      /* a part of its head has been given to the application */
   char name[24];
   char value[TW_WS_MAX_VALUE];
 } tw_ws_response;
@@ -65,7 +65,7 @@ typedef struct tw_ws_receiver {
   bool in_message;       /* a data message has begun and its final frame has not ended */
   bool text;             /* it is text */
   bool compressed;       /* it is compressed: what its text says is not known here */
-  bool told;             /* a part of it has been given to the application */
+  bool reported;         /* a part of it has been given to the application */
   uint8_t phase;         /* place in the mask of the payload's next byte */
   uint32_t fragments;    /* frames of the message so far */
   uint32_t payload_left; /* bytes of the frame still to come */
