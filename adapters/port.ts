@@ -285,9 +285,9 @@ export interface DecompressorOptions {
 
 /** How messages are compressed. */
 export interface CompressorOptions extends DecompressorOptions {
-  /** 1 (fast) to 9 (small); the library's own default unless this is given. */
+  /** 1 (fast) to 9 (small); the library's own default if this is not set. */
   readonly level?: number | undefined;
-  /** Memory for the library's state, 1 to 9; its own default unless this is given. */
+  /** Memory for the library's state, 1 to 9; its own default if this is not set. */
   readonly memLevel?: number | undefined;
 }
 

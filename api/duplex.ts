@@ -38,7 +38,7 @@ export function toDuplex(conn: Conn): Duplex {
       done(error);
     },
   });
-  /* Also while nobody reads or writes. */
+  /* Also while there is no read or write. */
   failureOf(conn).then((error) => {
     if (error !== undefined) duplex.destroy(error);
   });

@@ -1,5 +1,5 @@
 /**
- * twinwire: one network engine in portable C, here as WebAssembly. This is its main door: objects and promises.
+ * twinwire: one network engine in portable C, here as WebAssembly. This is its connection API: objects and promises.
  *
  * ```ts
  * const conn = new TcpConnection("localhost", 7);

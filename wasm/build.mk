@@ -7,7 +7,7 @@ WASM_INPUTS := core-c/abi.def $(wildcard core-c/gen*.mjs wasm/build/*.mjs wasm/s
 .PHONY: wasm
 wasm: build/wasm-$(TOOLCHAIN).stamp ## compile core-c to build/core.wasm (TOOLCHAIN=npm|clang|wasi-sdk|emscripten)
 
-# One stamp at a time: changing the toolchain builds anew.
+# One stamp at a time: changing the toolchain rebuilds.
 build/wasm-$(TOOLCHAIN).stamp: $(WASM_INPUTS) build/gen.stamp $(NODE_MODULES)
 	@mkdir -p build && rm -f build/wasm-*.stamp
 	@TOOLCHAIN=$(TOOLCHAIN) node wasm/build/build.mjs >&2

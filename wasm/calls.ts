@@ -27,9 +27,9 @@ export abstract class Calls {
   }
 
   /**
-   * Bytes that `data` has told go another way now: to `httpRead`, or to a WebSocket that `wsAccept` made. They are
+   * Bytes that `data` has delivered go another way now: to `httpRead`, or to a WebSocket that `wsAccept` made. They are
    * delivered once more as soon as this turn's code is done, before anything else is; until then they may not change.
-   * `done` is called when what they made has been told.
+   * `done` is called when the resulting events have been delivered.
    */
   unread(handle: number, bytes: Uint8Array, done?: () => void): void {
     this.pump.unread(handle, bytes, done);
@@ -47,12 +47,12 @@ export abstract class Calls {
     return this.pump.endpoints.all().filter((endpoint) => !endpoint.released);
   }
 
-  /** From now on this endpoint hears of a handle of which another one heard. */
+  /** From now on this endpoint receives the events of a handle instead of another one. */
   adopt(endpoint: Endpoint, handle: number): void {
     this.pump.endpoints.add(endpoint, handle);
   }
 
-  /** Has what passes the wall written down: of one handle, or of all. Returns what ends it. */
+  /** Records what passes the core interface, of one handle or of all. Returns a function that stops it. */
   trace(sink: TraceSink, only?: number): () => void {
     const { core, port, tracing } = this.pump;
     return tracing.begin(core, sink, Math.floor(port.clock.now()), only);
@@ -92,7 +92,7 @@ export abstract class Calls {
     return this.core.exports.twc_buffered(this.core.self, handle);
   }
 
-  /** What a handle has done; also one of which the last word is just being told. `undefined` for a stale number. */
+  /** What a handle has done; also one whose last event is being delivered. `undefined` for a stale number. */
   stats(handle: number): Stats | undefined {
     return readStats(this.core, handle);
   }

@@ -46,8 +46,8 @@ const kinds = {
 const retry = (retryMs: number): number => (retryMs === FOREVER ? -1 : retryMs);
 
 /**
- * Tells the host's diagnostics channels of what happens to handles, whatever door they belong to. A subscriber hears of
- * it before the endpoint does. Nothing is made of what nobody subscribes to.
+ * Publishes what happens to handles, of whatever API, on the host's diagnostics channels. A subscriber receives
+ * it before the endpoint does. Without a subscriber, nothing is created.
  */
 export class Diagnostics {
   readonly #core: Core;

@@ -5,7 +5,7 @@ import type { Ending, Endpoint } from "./endpoint.ts";
 import { errorCode, stepName, TwinwireError } from "./errors.ts";
 import { report } from "./report.ts";
 
-/** What records are read and told with. */
+/** What records are read and delivered with. */
 export interface Surroundings {
   readonly core: Core;
   readonly diagnostics: Diagnostics;
@@ -80,7 +80,7 @@ export function dispatch(around: Surroundings, record: number, endpoint: Endpoin
   }
 }
 
-/** What a record tells of, as a rule all of it. */
+/** The bytes that a record reports, usually all of them. */
 function part(bytes: Uint8Array, start: number, size: number): Uint8Array {
   return size === bytes.length ? bytes : bytes.subarray(start, start + size);
 }

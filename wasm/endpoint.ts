@@ -17,7 +17,7 @@ export interface Ending {
 const PLAIN: SocketOptions = {};
 
 /**
- * What the engine tells of one handle. A door extends it by what it wants to hear; the methods are called on a turn of
+ * The events of one handle. An API overrides the methods that it needs; they are called in an iteration of
  * the event loop, never inside a call. Places (`at`, `size`) are in linear memory and borrowed for the call.
  */
 export abstract class Endpoint {
@@ -59,7 +59,7 @@ export abstract class Endpoint {
   connected(): void {}
 
   /**
-   * A listener has a new connection. Returns what is to hear of it; `connected` or `error` follows there. `undefined`
+   * A listener has a new connection. Returns the endpoint of the new handle; `connected` or `error` follows there. `undefined`
    * closes it.
    */
   accepted(_handle: number): Endpoint | undefined {

@@ -58,13 +58,13 @@ export class EndpointTable {
     this.#count(1);
   }
 
-  /** The application closes it. What the core still tells of it is passed on. */
+  /** The application closes it. What the core still reports of it is passed on. */
   leave(endpoint: Endpoint): void {
     endpoint.released = true;
     this.#leaving.push(endpoint);
   }
 
-  /** An event of an endpoint that the application closed has been told. */
+  /** An event of an endpoint that the application closed has been delivered. */
   left(endpoint: Endpoint, event: number): void {
     if (event === Event.DISCONNECTED) this.#remove(endpoint);
   }

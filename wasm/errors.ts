@@ -72,12 +72,12 @@ const doing: Record<ErrorStep, string> = {
   call: "",
 };
 
-/** The code of an error number of the wall. A number that the table lacks is an error of the host. */
+/** The code of an error number of the core. A number that the table lacks is an error of the host. */
 export function errorCode(value: number): ErrorCode {
   return codes.get(value) ?? "ERR_HOST";
 }
 
-/** The number that stands for a code at the wall: negative. */
+/** The number of a code in the core interface: negative. */
 export function errorValue(code: ErrorCode): number {
   return Errors[code].value;
 }

@@ -35,12 +35,12 @@ export function useHost(adapter: Host): void {
   host = adapter;
 }
 
-/** The engine that all doors share, if a handle has been opened. */
+/** The engine that all APIs share, if a handle has been opened. */
 export function openedEngine(): Engine | undefined {
   return engine;
 }
 
-/** The engine that all doors share. The first call makes it; limits are fixed from then on. */
+/** The engine that all APIs share. The first call makes it; limits are fixed from then on. */
 export function defaultEngine(): Engine {
   engine ??= new Engine(defaultPort(), given);
   return engine;

@@ -8,7 +8,7 @@ const HEADER = Errors.ERR_HEADER.value;
 /** The calls that take a stream's bytes as HTTP, and send it. See `Engine`. */
 export abstract class HttpCalls extends SocketCalls {
   /**
-   * Takes what comes next on a stream as one HTTP message with a body of at most `maxBody` bytes. The endpoint hears
+   * Takes what comes next on a stream as one HTTP message with a body of at most `maxBody` bytes. The endpoint receives
    * `httpHead`, `httpBody`, `httpTrailer` and, at last, `httpEnd`. What has come already is for `unread`.
    */
   httpRead(handle: number, flags: HttpRead | number, maxBody: number): number {

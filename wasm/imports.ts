@@ -16,9 +16,9 @@ interface Surroundings {
   readonly core: () => Core;
   /** Takes what the runtime reported when the port refused something. */
   readonly refused: (cause: unknown) => void;
-  /** The same, where the core may tell of it only later: in an ERROR of that handle. */
+  /** The same, where the core can report it only later: in an ERROR of that handle. */
   readonly failed: (handle: number, cause: unknown) => void;
-  /** Who writes down what passes the wall, if anybody does. */
+  /** The tracer of what passes the core interface, if there is one. */
   readonly tracing?: Tracing;
 }
 

@@ -1,14 +1,14 @@
 import { type Limits, limitFields } from "./abi.gen.ts";
 import { TwinwireError } from "./errors.ts";
 
-/** The least stage buffer that holds the arguments of every call; the wall's own minimum is for hosts that need none. */
+/** The least stage buffer that holds the arguments of every call; the core's own minimum is for hosts that need none. */
 const LEAST_STAGE = 1024;
 
 const names = Object.keys(limitFields) as (keyof Limits)[];
 
 /**
  * All limits: those given, and a host's defaults for the rest. The buffer by which a message reaches the core grows with
- * `sendBuffer` unless it is given itself.
+ * `sendBuffer` unless it is set itself.
  *
  * @throws TwinwireError ERR_ARGUMENT for a name that is no limit, or a value outside its range.
  */

@@ -30,6 +30,6 @@ export function instantiate(imports: CoreImports, module = coreModule()): CoreEx
 export function checkAbi(hash: number): void {
   if (hash === ABI_HASH) return;
   const hex = (value: number): string => value.toString(16).padStart(8, "0");
-  const reason = `the core was built from definition ${hex(hash)}, this code from ${hex(ABI_HASH)}: build both anew`;
+  const reason = `the core was built from definition ${hex(hash)}, this code from ${hex(ABI_HASH)}: rebuild both`;
   throw new TwinwireError("ERR_UNSUPPORTED", { step: "open", reason });
 }

@@ -13,7 +13,7 @@ import { Tracing } from "./trace/tracing.ts";
 import { turnEnder } from "./turn.ts";
 import { Unread } from "./unread.ts";
 
-/** What an endpoint still hears once the application has closed it. */
+/** The events that an endpoint still receives after the application has closed it. */
 function isFarewell(event: number): boolean {
   return event === Event.CLOSE || event === Event.DISCONNECTED;
 }
@@ -69,7 +69,7 @@ export class Pump implements PortEvents {
         tracing: this.tracing,
       }),
     );
-    this.#unread = new Unread(this.core, limits.recvBuffer, (ready) => this.#tell(ready));
+    this.#unread = new Unread(this.core, limits.recvBuffer, (ready) => this.#deliver(ready));
     this.diagnostics = new Diagnostics(this.core, port.diagnostics);
     this.#alarm = new Alarm(port.clock);
     port.attach(this, { received: this.core.memory.view(this.core.received, limits.recvBuffer) });
@@ -214,14 +214,14 @@ export class Pump implements PortEvents {
 
   readonly #settleLater = turnEnder(this.#settleNow);
 
-  /** Before a delivery, of which `size` bytes lie in the core's buffer: what waits is told, the core learns the time. */
+  /** Before a delivery, of which `size` bytes lie in the core's buffer: delivers what waits, and updates the core's time. */
   #begin(size = 0): void {
     this.#cause = undefined;
     const waiting = this.#waiting;
     this.#waiting = 0;
-    if (waiting > 0) this.#tell(waiting);
+    if (waiting > 0) this.#deliver(waiting);
     const due = this.#tick();
-    if (due > 0) this.#tell(due);
+    if (due > 0) this.#deliver(due);
     if (this.#unread.waiting) this.#unread.runBefore(size);
   }
 
@@ -243,7 +243,7 @@ export class Pump implements PortEvents {
   }
 
   #drain(ready: number): void {
-    if (ready > 0) this.#tell(ready);
+    if (ready > 0) this.#deliver(ready);
     if (this.#unread.waiting) {
       this.ownBytes = undefined;
       this.#unread.run();
@@ -252,7 +252,7 @@ export class Pump implements PortEvents {
   }
 
   /** Hands `ready` records to their endpoints, and all that follow them. */
-  #tell(ready: number): void {
+  #deliver(ready: number): void {
     this.#draining = true;
     try {
       this.#dispatchAll(ready);
@@ -271,12 +271,12 @@ export class Pump implements PortEvents {
         const endpoint = this.endpoints.find(handle);
         if (endpoint === undefined) {
           if (memory.eventType(record) !== Event.ACCEPTED) continue;
-          this.tracing.tracer?.told(record);
+          this.tracing.tracer?.event(record);
           this.#accept(handle, memory.eventDetail(record));
           continue;
         }
         if (endpoint.released && !isFarewell(memory.eventType(record))) continue;
-        this.tracing.tracer?.told(record);
+        this.tracing.tracer?.event(record);
         try {
           dispatch(this, record, endpoint, handle === this.#causeHandle ? this.#cause : undefined);
         } catch (error) {

@@ -3,7 +3,7 @@ import { NONE } from "./abi.gen.ts";
 
 /**
  * Reading on and off, as the core asks a port for it. A full window stops reading; but if what has just come is used up
- * before its delivery is over, as by a reader that keeps up, the port need not hear of it.
+ * before its delivery is over, as by a reader that keeps up, the port need not know of it.
  */
 export class Reading {
   readonly #port: Port;

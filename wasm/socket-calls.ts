@@ -39,7 +39,7 @@ export abstract class SocketCalls extends Calls {
 
   /**
    * Opens a server socket. `TCP_LISTENER`: on a local name or address (`""`: every one) and `port`, 0 for any free one;
-   * `UNIX_LISTENER`: at a path. The endpoint hears `connected` once it listens, then `accepted`.
+   * `UNIX_LISTENER`: at a path. The endpoint receives `connected` once it listens, then `accepted`.
    */
   listen(endpoint: Endpoint, kind: SocketKind, name: string, port: number): number {
     const { exports, self, stage } = this.core;
@@ -53,7 +53,7 @@ export abstract class SocketCalls extends Calls {
   }
 
   /**
-   * Opens a server socket that never listens: its connections come by `adopt`. The endpoint hears `accepted` of each.
+   * Opens a server socket that never listens: its connections come by `adopt`. The endpoint receives `accepted` for each.
    * ERR_UNSUPPORTED where the host can't take streams over.
    */
   listenForAdopted(endpoint: Endpoint): number {
@@ -142,7 +142,7 @@ export abstract class SocketCalls extends Calls {
     return this.reviewed(this.core.exports.twc_set_window(this.core.self, handle, bytes));
   }
 
-  /** So many bytes of what `data` told are used up. */
+  /** So many bytes of what `data` delivered are consumed. */
   consumed(handle: number, bytes: number): number {
     return this.reviewed(this.core.exports.twc_consumed(this.core.self, handle, bytes));
   }

@@ -13,13 +13,13 @@ export class Unread {
   /** Bytes of one delivery. */
   readonly #most: number;
   /** Hands records that are ready to their endpoints. */
-  readonly #tell: (ready: number) => void;
+  readonly #deliver: (ready: number) => void;
   #parts: Part[] = [];
 
-  constructor(core: Core, most: number, tell: (ready: number) => void) {
+  constructor(core: Core, most: number, deliver: (ready: number) => void) {
     this.#core = core;
     this.#most = most;
-    this.#tell = tell;
+    this.#deliver = deliver;
   }
 
   get waiting(): boolean {
@@ -47,7 +47,7 @@ export class Unread {
         const part = bytes.length <= this.#most ? bytes : bytes.subarray(at, at + this.#most);
         memory.writeBytes(received, part.length, part);
         const ready = exports.twc_unread(self, handle, part.length);
-        if (ready > 0) this.#tell(ready);
+        if (ready > 0) this.#deliver(ready);
       }
       try {
         done?.();

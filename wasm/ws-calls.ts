@@ -128,7 +128,7 @@ export abstract class WsCalls extends HttpCalls {
     return exports.twc_ws_pong(self, handle, stage, size);
   }
 
-  /** Starts a WebSocket's close handshake; the number is stale from now on, and the endpoint hears of its end. */
+  /** Starts a WebSocket's close handshake; the number is stale from now on, and the endpoint receives its end. */
   wsClose(endpoint: Endpoint, code: number, reason: string): number {
     const { exports, self, stage } = this.core;
     const size = this.stage(reason);
@@ -153,7 +153,7 @@ export abstract class WsCalls extends HttpCalls {
 
   /**
    * Answers the opening handshake in `head`, as `httpHead` gave it, on an accepted stream by 101. The handle is a
-   * WebSocket from now on, of which `endpoint` hears. Bytes that came behind the head are for `unread`.
+   * WebSocket from now on, whose events `endpoint` receives. Bytes that came behind the head are for `unread`.
    */
   wsAccept(endpoint: Endpoint, handle: number, head: Uint8Array, answer: WsAnswer): number {
     const { exports, self, stage } = this.core;

@@ -202,7 +202,7 @@ export class StreamSocket implements StreamHandle {
     });
   }
 
-  /** A server's handshake is under way. It tells of its end, and of why, itself. */
+  /** A server's handshake is under way. It reports its end and the reason itself. */
   get #serving(): boolean {
     return this.#tls === "securing" && "accepted" in this.#source;
   }

@@ -15,7 +15,7 @@ const openings: Record<SocketKind, { word: string; kinds: readonly Kind[]; name:
 };
 
 /**
- * A host without an operating system. It answers the engine as a script tells it to, writes every call down in `wire`,
+ * A host without an operating system. It answers the engine as a script defines, writes every call down in `wire`,
  * notes in `fault` how the engine broke the contract of the port. `Script` (script.ts) delivers.
  *
  * It has sockets by the names a script gives them, time that stands still until the script moves it, back-pressure by
@@ -127,7 +127,10 @@ export class ScriptPort implements Port {
   }
 
   shutdown(handle: number): void {
-    const socket = this.#stream(handle, "the end is told of a stream that has none, or had it, or is being written");
+    const socket = this.#stream(
+      handle,
+      "the end is reported of a stream that has none, or had it, or is being written",
+    );
     if (socket === undefined) return;
     this.wire.line(`shutdown ${socket.name}`);
     socket.finished = true;

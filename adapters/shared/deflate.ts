@@ -60,7 +60,7 @@ export const deflate: DeflateHost = {
   decompressor: (options) => (options.takeover ? new KeepingDecompressor(options) : new FreshDecompressor(options)),
 };
 
-/** One job after another, none of which tells of its end after `close`. */
+/** One job after another, none of which reports its end after `close`. */
 abstract class Worker {
   #closed = false;
 
@@ -218,7 +218,7 @@ class KeepingDecompressor extends Worker implements Decompressor {
       const stream = this.#open();
       stream.write(withTail(data));
       stream.flush(() => {
-        /* Deno calls back first, and tells of the error then. */
+        /* Deno calls back first, and then reports the error. */
         if (stream.errored) return;
         /* RFC 7692 7.2.3.4: a block may be marked as the last; zlib reads no further, so the next message starts a new stream. */
         if (stream.readableEnded) this.#leave();

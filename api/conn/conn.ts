@@ -17,7 +17,7 @@ const upgradeOptions = new OptionSet<TlsOptions & WaitOptions>({ ...tlsOptions.r
 /** Fulfilled once a connection is over, with the error that ended it, if one did. @internal */
 export let failureOf: (conn: Conn) => Promise<TwinwireError | undefined>;
 
-/** What stands behind a connection: for the doors that take it over. @internal */
+/** The stream behind a connection, for APIs that take it over. @internal */
 export let streamOf: (conn: Conn) => Stream;
 
 /**
@@ -48,7 +48,7 @@ export class Conn {
 
   /**
    * The connection of a handle: of one that `net.tcpConnect` opened, whose events come here from now on, or of one that
-   * a connection told as its `handle`.
+   * a connection has as its `handle`.
    *
    * @throws TwinwireError ERR_HANDLE for a number that is no open TCP handle; ERR_ARGUMENT for a bad option.
    */
@@ -181,7 +181,7 @@ export class Conn {
 
   /**
    * Has reads and writes fail with ERR_DEADLINE from one instant on, `ms` milliseconds from now, those that wait then
-   * and all that follow, until it is set anew. No byte is lost.
+   * and all that follow, until you set another one. No byte is lost.
    *
    * @param ms up to 2147483647. 0 clears it; a negative number is an instant that has passed.
    * @throws TwinwireError ERR_ARGUMENT; ERR_STATE once `close` was called.

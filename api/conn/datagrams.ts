@@ -58,7 +58,7 @@ const RETRY_MS = 2;
 
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
 
-/** A UDP socket of the promise door: datagrams that wait, and calls that wait. */
+/** A UDP socket of the connection API: datagrams that wait, and calls that wait. */
 export class Datagrams extends Endpoint {
   readonly engine: Engine;
   /** Datagrams that came when there was no place for them. */
@@ -74,7 +74,7 @@ export class Datagrams extends Endpoint {
   #queue: Datagram[] = [];
   #queued = 0;
   #late = { reading: false, writing: false };
-  /** What the host reported of the peer since the last receive: as a socket does it, the next one is told. */
+  /** What the host reported of the peer since the last receive: as with a system socket, the next one receives it. */
   #failure: TwinwireError | undefined;
   #end: TwinwireError | undefined;
   #lastStats: Stats | undefined;

@@ -10,7 +10,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 /** The engine counts whole milliseconds: it may be this much early by a finer clock. */
 const SLACK_MS = 2;
 
-/** One direction of a handle, which is told whether it is late. */
+/** One direction of a handle, which is informed whether it is late. */
 export interface Side {
   setLate(late: boolean): void;
 }
@@ -48,7 +48,7 @@ export class Deadlines {
     this.#tell(which, ms < 0);
   }
 
-  /** The engine says that some passed. Those that were set anew in the meantime did not. Returns those that did. */
+  /** Called when the engine reports passed deadlines. Returns those that were not changed in the meantime. */
   passed(which: number): number {
     const now = performance.now() + SLACK_MS;
     const reading = this.#readDue > 0 && this.#readDue <= now ? Deadline.READ : 0;

@@ -65,7 +65,7 @@ export class Inbox {
 
   /**
    * Lends 1 to `max` of the bytes that wait, to be offered to the core once more; there must be some. They count as
-   * consumed: what the core hands out again is counted anew. `settle` follows.
+   * consumed: what the core delivers again is counted again. `settle` follows.
    */
   lend(max: number): Uint8Array {
     const bytes = this.#bytes.peek(max);

@@ -13,7 +13,7 @@ interface Accepted {
   close(): void;
 }
 
-/** A listening socket of the promise door: connections that wait to be accepted, and calls that wait for connections. */
+/** A listening socket of the connection API: connections that wait to be accepted, and calls that wait for connections. */
 export class Listener<C extends Accepted> extends Endpoint {
   readonly #engine: Engine;
   readonly #wrap: (stream: Stream) => C;
@@ -41,7 +41,7 @@ export class Listener<C extends Accepted> extends Endpoint {
     this.#window = windowOf(options);
     this.#backlog = backlogOf(options);
     this.options = socketOptions({ ...options, backlog: this.#backlog });
-    /* A failure that nobody asks for is reported by `#failed`. */
+    /* `#failed` reports a failure that no one observes. */
     this.#opened.promise.catch(() => {});
   }
 
@@ -134,7 +134,7 @@ export class Listener<C extends Accepted> extends Endpoint {
     });
   }
 
-  /** It accepts no more. Connections that nobody accepted are closed. */
+  /** Stops accepting. Connections that were not accepted are closed. */
   stop(error: TwinwireError): void {
     if (this.#end !== undefined) return;
     this.#end = error;

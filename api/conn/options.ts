@@ -11,14 +11,14 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What every stream can be told. */
+/** Options of every stream. */
 export interface StreamOptions {
   /** TCP_NODELAY: on unless this is false. */
   readonly noDelay?: boolean | undefined;
-  /** SO_KEEPALIVE, with the time that may pass in silence before the first probe. Off unless this is given. */
+  /** SO_KEEPALIVE, with the time that may pass in silence before the first probe. Default: off. */
   readonly keepAlive?: boolean | { readonly initialDelayMs: number } | undefined;
   /**
-   * Bytes that may be received ahead of the reads, 1 to 1073741824; 65536 unless this is given. A peer that sends more
+   * Bytes that may be received ahead of the reads, 1 to 1073741824; default: 65536. A peer that sends more
    * is slowed down by TCP. At most one `limits().recvBuffer` more is held.
    */
   readonly window?: number | undefined;
@@ -38,7 +38,7 @@ export interface TlsConnectOptions extends ConnectOptions {
 
 /** How a server listens, and what the connections that it accepts are like. */
 export interface ServerOptions extends StreamOptions {
-  /** Connections that may wait for `accept`, 1 to 65535; 511 unless this is given. More are closed at once. */
+  /** Connections that may wait for `accept`, 1 to 65535; default: 511. More are closed at once. */
   readonly backlog?: number | undefined;
   /** Hears of what fails while the server lives on: a TLS handshake, a connection for which there is no place. */
   readonly onError?: ((error: TwinwireError) => void) | undefined;
@@ -50,9 +50,9 @@ export interface TlsServerOptions extends ServerOptions {
   readonly tls: TlsOptions;
 }
 
-/** What a UDP socket can be told. */
+/** Options of a UDP socket. */
 export interface UdpOptions {
-  /** Bytes that may wait to be received, 1 to 1073741824; 262144 unless this is given. What comes then is dropped. */
+  /** Bytes that may wait to be received, 1 to 1073741824; default: 262144. Further datagrams are dropped. */
   readonly queue?: number | undefined;
   /** Hears of datagrams that could not leave after all, on a socket without a peer. */
   readonly onError?: ((error: TwinwireError) => void) | undefined;

@@ -250,7 +250,7 @@ export class Outbox {
     const { engine, handle } = this.#stream;
     const left = data.length - at;
     const room = Math.min(left, engine.room(handle));
-    /* With no room a part is tried all the same: that it is refused has the engine tell when it fits. */
+    /* Without room a part is still tried: once it is refused, the engine reports when it fits. */
     const { blockSize, sendBuffer, stageBuffer } = engine.limits;
     const size = room > 0 ? room : Math.min(left, blockSize, sendBuffer, stageBuffer);
     return engine.send(handle, size === data.length ? data : data.subarray(at, at + size));

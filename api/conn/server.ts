@@ -165,11 +165,11 @@ export abstract class Server<C extends Conn> {
  */
 export class TcpServer extends Server<TcpConnection> {
   /**
-   * Begins to listen; `opened` and every method tell what came of it.
+   * Starts to listen; `opened` and every method report the result.
    *
    * @param host a local name or address: `"127.0.0.1"`, `"0.0.0.0"`, `"::"`; `""` for every one.
    * @param port 0 to 65535; 0 for any free one.
-   * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is told by `opened`: ERR_ARGUMENT, ERR_PORT,
+   * @throws TwinwireError ERR_ARGUMENT for a bad option. All other errors are reported by `opened`: ERR_ARGUMENT, ERR_PORT,
    * ERR_IN_USE, ERR_ACCESS, ERR_LIMIT.
    */
   constructor(host: string, port: number, options?: ServerOptions);

@@ -11,7 +11,7 @@ import { Deadlines } from "./deadline.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
 
-/** Who takes a stream's bytes as HTTP: what the engine tells of messages comes here. */
+/** Consumes a stream's bytes as HTTP: receives the engine's events of messages. */
 export interface HttpEndpoint {
   /** Whether bytes that came before are being offered to the core: those that it hands out again are not new. */
   readonly feeding: boolean;
@@ -35,7 +35,7 @@ const OPEN: Promise<void> = Promise.resolve();
 /** Where a stream stands. `gone`: the peer or an error ended it; what came before that can still be read. */
 type Phase = "opening" | "open" | "gone" | "closed";
 
-/** A stream of the promise door: what the engine tells is brought together with the calls that wait for it. */
+/** A stream of the connection API: connects the engine's events with the calls that wait for them. */
 export class Stream extends Endpoint {
   readonly engine: Engine;
   readonly inbox = new Inbox(this);
@@ -89,7 +89,7 @@ export class Stream extends Endpoint {
     if (this.#wasOpened) return OPEN;
     if (this.#opened === undefined) {
       this.#opened = new Waiter();
-      /* Whoever reads or writes hears of it there. */
+      /* Reads and writes report it. */
       this.#opened.promise.catch(() => {});
       if (this.phase !== "opening") this.#opened.reject(this.#failure ?? this.#closedFault("connect"));
     }

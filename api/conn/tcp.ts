@@ -27,11 +27,11 @@ import { Stream } from "./stream.ts";
  */
 export class TcpConnection extends Conn {
   /**
-   * Starts a connection and returns at once; `opened` and every method tell what came of it.
+   * Starts a connection and returns immediately; `opened` and every method report the result.
    *
    * @param host a host name or a literal address, 1 to 253 bytes.
    * @param port 1 to 65535.
-   * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is told by `opened`: ERR_ARGUMENT, ERR_PORT,
+   * @throws TwinwireError ERR_ARGUMENT for a bad option. All other errors are reported by `opened`: ERR_ARGUMENT, ERR_PORT,
    * ERR_LIMIT, ERR_NAME_NOT_FOUND, ERR_REFUSED, ERR_UNREACHABLE, ERR_TIMEOUT, ERR_ABORTED.
    */
   constructor(host: string, port: number, options?: ConnectOptions);
@@ -78,7 +78,7 @@ function connectTls(host: string, port: number, options: TlsConnectOptions | und
   return connectTcp(host, port, checked, checked.tls ?? {});
 }
 
-/** Starts a connection to a host and a port. What goes wrong is told by the stream. */
+/** Starts a connection to a host and a port. The stream reports errors. */
 export function connectTcp(host: string, port: number, options: ConnectOptions, tls?: TlsOptions): Stream {
   const address = typeof host === "string" ? joinAddress(host, String(port)) : show(host);
   return start(address, options, tls, (engine, stream) => {

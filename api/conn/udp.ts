@@ -26,11 +26,11 @@ export class UdpSocket {
   #closed = false;
 
   /**
-   * Binds a socket. It is ready at once; what went wrong is told by `opened` and by every method.
+   * Binds a socket. It is ready immediately; `opened` and every method report errors.
    *
    * @param host a literal local address: `"127.0.0.1"`, `"::"`; `""` for every IPv4 one.
    * @param port 0 to 65535; 0 for any free one.
-   * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is told by `opened`: ERR_ADDRESS, ERR_PORT, ERR_IN_USE,
+   * @throws TwinwireError ERR_ARGUMENT for a bad option. All other errors are reported by `opened`: ERR_ADDRESS, ERR_PORT, ERR_IN_USE,
    * ERR_ACCESS, ERR_UNREACHABLE for an address that is not this machine's, ERR_LIMIT.
    */
   constructor(host = "", port = 0, options?: UdpOptions) {
@@ -94,7 +94,7 @@ export class UdpSocket {
    *
    * @param max 0 to 65535 bytes; what a larger datagram has beyond them is lost.
    * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED, ERR_STATE once it is closed; with a peer also what the host
-   * learned of it: ERR_REFUSED if nobody listens there.
+   * learned of it: ERR_REFUSED if no socket is bound there.
    */
   recvFrom(max: number = LARGEST, options?: WaitOptions): Promise<Datagram> {
     if (!isInt32(max) || max < 0 || max > LARGEST) {

@@ -23,7 +23,7 @@ const LARGEST_DATAGRAM = 65_535;
  * Reads what there is: 1 to `n` bytes, or none at the end of the stream. Of a UDP socket the next datagram, of which what
  * has no room in `n` bytes is lost.
  *
- * @throws TwinwireError ERR_DEADLINE if the read time-out passes; else as the methods of the main door.
+ * @throws TwinwireError ERR_DEADLINE if the read time-out passes; else as the methods of `twinwire`.
  */
 export async function read(conn: Connection, n: number, options?: WaitOptions): Promise<Uint8Array> {
   const { read: timeoutMs = 0 } = timeouts.get(conn) ?? {};
@@ -36,7 +36,7 @@ export async function read(conn: Connection, n: number, options?: WaitOptions): 
  * Writes all of it, waiting for room as often as it takes. On a UDP socket that is one datagram.
  *
  * @returns how many bytes were written.
- * @throws TwinwireError ERR_DEADLINE if the write time-out passes; else as the methods of the main door.
+ * @throws TwinwireError ERR_DEADLINE if the write time-out passes; else as the methods of `twinwire`.
  */
 export async function write(conn: Connection, data: Writable, options?: WaitOptions): Promise<number> {
   const bytes = toBytes(data);
@@ -54,7 +54,7 @@ export function close(it: Connection | Listener): void {
 
 /**
  * Bounds every read from now on: one that takes longer than `timeoutMs` fails with ERR_DEADLINE. Unlike the deadlines of
- * the main door, which are one instant, it is per operation; of reads that wait together, the last to begin counts.
+ * `twinwire`, which are one instant, it is per operation; of reads that wait together, the last to begin counts.
  *
  * @param timeoutMs 0 (none) to 2147483647.
  * @throws TwinwireError ERR_ARGUMENT; ERR_STATE once it is closed.

@@ -16,7 +16,7 @@ import type { Headers, HeadersInput } from "./types.ts";
 /** How long a client waits for 100 (Continue). RFC 9110 10.1.1: not for ever. */
 const CONTINUE_MS = 1_000;
 
-/** What is the same for all requests that a call comes to. */
+/** What is the same for all requests of a call. */
 export interface Plan {
   /** Whether the whole response is awaited, else its head. */
   readonly whole: boolean;
@@ -138,7 +138,7 @@ class Attempt {
         this.#sent = true;
       };
       sender.send(message).then(done, (error: unknown) => {
-        /* What ends the connection, the response's side tells of; perhaps there is even a response. */
+        /* The receiving side reports what ended the connection; there may even be a response. */
         if (stream.phase !== "gone") reject(error);
       });
     });

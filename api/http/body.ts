@@ -9,7 +9,7 @@ import type { Headers, Json } from "./types.ts";
 export interface BodySource {
   /** So many bytes of it have been read: there is room for more. */
   consumed(size: number): void;
-  /** Somebody wants it: the peer may wait to hear that. */
+  /** The body was requested: the peer may wait for that. */
   wanted(): void;
   /** Somebody waits for the next part. */
   awaited(): void;

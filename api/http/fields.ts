@@ -51,7 +51,7 @@ export function toHeaders(fields: readonly string[]): Headers {
 
 const NONE: string[] = [];
 
-/** Fields that are to be sent, as the wall takes them: each name and value ended by NUL. */
+/** Fields that are to be sent, as the core interface takes them: each name and value ended by NUL. */
 export class FieldText {
   text = "";
   count = 0;

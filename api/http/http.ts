@@ -23,6 +23,6 @@ export const http = {
   receive,
   /** Answers it with a body as it is, in time. */
   respond,
-  /** Reads and answers all that comes to a server. */
+  /** Reads and answers all requests of a server. */
   serve,
 } as const;

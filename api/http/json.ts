@@ -42,7 +42,7 @@ export const JSON_FIELDS = 2;
 const heads = new Map<number, string>();
 let date = "";
 
-/** The head of a response that has nothing but JSON, as the wall takes it. Most responses are alike for a second. */
+/** The head of a response that has nothing but JSON, as the core interface takes it. Most responses are alike for a second. */
 export function jsonHead(status: number): string {
   const now = dateNow();
   if (now !== date) {

@@ -144,7 +144,7 @@ export class Patience {
   readonly #ran: (reason: string) => void;
   #alarm: Alarm | undefined;
 
-  /** `ran` hears what did not come in time. */
+  /** `ran` receives what did not arrive in time. */
   constructor(ran: (reason: string) => void) {
     this.#ran = ran;
   }

@@ -83,7 +83,7 @@ class Pool {
 /** That of all requests. */
 export const pool = new Pool();
 
-/** Open, and nothing came that nobody asked for. */
+/** Open, and no unrequested bytes arrived. */
 function isGood({ phase, inbox, handle, released }: Stream): boolean {
   return phase === "open" && handle !== NONE && !released && inbox.size === 0 && !inbox.hasEnded;
 }

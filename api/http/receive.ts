@@ -69,7 +69,7 @@ export function expect(options: ReadRequestOptions, whole: boolean): Expected {
 /** What stands behind a request. @internal */
 export let messageOf: (request: IncomingRequest) => Message;
 
-/** What `read_request` awaits unless it is told otherwise. */
+/** The defaults of `read_request`. */
 const WHOLE = expect({}, true);
 
 /** A request whose body comes as it is read. */
@@ -117,7 +117,7 @@ export class IncomingRequest {
   }
 
   /**
-   * Aborted once the client has ended its half of the connection, or the connection is over: nobody waits for the
+   * Aborted once the client has ended its half of the connection, or the connection is over: no one waits for the
    * response, as a rule. A client that only ends its half after the request still gets it.
    */
   get signal(): AbortSignal {

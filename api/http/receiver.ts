@@ -82,7 +82,7 @@ export class Receiver implements HttpEndpoint, BodySource {
     return waiter.promise;
   }
 
-  /** Takes what is left of a body, for nobody. */
+  /** Reads and discards the rest of a body. */
   async skip(): Promise<void> {
     const body = this.#message?.body;
     while (body !== undefined && (await body.next()) !== undefined);
@@ -133,7 +133,7 @@ export class Receiver implements HttpEndpoint, BodySource {
       return;
     }
     if (message.isInterim) {
-      /* What follows is told as data in this very delivery: it is all there when the next message is begun. */
+      /* What follows is delivered as data in this very delivery: it is all there when the next message is begun. */
       queueMicrotask(() => this.#next(message));
       return;
     }
@@ -337,7 +337,7 @@ export class Receiver implements HttpEndpoint, BodySource {
     engine.httpSend(handle, 0, 100, "Continue\0", 0, "");
   }
 
-  /** A body of which nobody reads the next part holds a connection, so there is an end to that. */
+  /** A body whose next part is not read holds a connection, so the wait is limited. */
   #awaitReader(): void {
     this.#patience.set("unread", this.#expected?.timeoutMs ?? 0);
   }
@@ -405,7 +405,7 @@ export class Feeder {
     this.#kept += size;
   }
 
-  /** Offers some of those that wait; there must be some. `then` is called when what they made has been told. */
+  /** Offers some of those that wait; there must be some. `then` is called when the resulting events have been delivered. */
   feed(large: boolean, then: () => void): void {
     const { engine, handle, inbox } = this.#stream;
     const bytes = inbox.lend(large ? LARGE_SLICE : SLICE);

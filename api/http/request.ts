@@ -14,7 +14,7 @@ import { MAX_WHOLE, NO_BOUND, requestOptions } from "./types.ts";
 
 const TIMEOUT_MS = 300_000;
 
-/** What a call comes to: the last response, and from where. */
+/** The result of a call: the last response, and its URL. */
 interface Answer {
   readonly message: Message;
   readonly order: Order;

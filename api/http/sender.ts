@@ -174,7 +174,7 @@ export class Sender {
       for (;;) {
         const left = bytes.length - at;
         const room = Math.min(engine.room(handle), sendBuffer, stageBuffer) - CHUNK_FRAME;
-        /* With no room a part is tried all the same: that it is refused has the engine tell when it fits. */
+        /* Without room a part is still tried: once it is refused, the engine reports when it fits. */
         const size = Math.min(left, room > 0 ? room : Math.max(1, Math.min(blockSize, sendBuffer - CHUNK_FRAME)));
         const ends = last && size === left;
         const result = engine.httpSendBody(

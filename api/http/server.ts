@@ -21,14 +21,14 @@ const IDLE_MS = 60_000;
 const GRACE_MS = 10_000;
 
 /**
- * Answers one request. What it returns is sent; what it throws is answered by 500 and told to `onError`. `undefined`: the
+ * Answers one request. What it returns is sent; what it throws is answered by 500 and passed to `onError`. `undefined`: the
  * handler has answered by itself, by `http.respond`, or has taken the connection over.
  */
 export type HttpHandler = (request: IncomingRequest) => HttpReply | undefined | Promise<HttpReply | undefined>;
 
 /** How a server serves. */
 export interface ServeOptions extends Omit<ReadRequestOptions, "signal"> {
-  /** How long a client may take nothing of a response, in ms, before it is given up: 60000 unless it is given. */
+  /** How long a client may take nothing of a response, in ms, before it is disconnected. Default: 60000. */
   readonly writeTimeoutMs?: number | undefined;
   /**
    * Called with what a handler throws, and with what clients do against HTTP. Default: what a handler throws goes to
@@ -39,12 +39,12 @@ export interface ServeOptions extends Omit<ReadRequestOptions, "signal"> {
 
 /** How a server stops. */
 export interface HttpCloseOptions {
-  /** How long requests that are being answered may take, in ms: 10000 unless it is given. */
+  /** How long requests that are being answered may take, in ms. Default: 10000. */
   readonly graceMs?: number | undefined;
 }
 
 /**
- * Answers every request that comes to a server, of each connection one after the other: connections are kept for the
+ * Answers every request of a server, those of each connection one after the other: connections are kept for the
  * next one, and requests that came together are answered in order. What is no request is answered by 400 and its like,
  * and the connection is closed.
  *
@@ -90,7 +90,7 @@ export class HttpServer {
   }
 
   /**
-   * Fulfilled when it accepts no more; rejected if the server could not listen. If nobody asks for this or for
+   * Fulfilled when it accepts no more; rejected if the server could not listen. If no one reads this or
    * `server.opened`, a failure to listen is an uncaught exception.
    */
   get done(): Promise<void> {
@@ -331,7 +331,7 @@ function leavesBehind(message: Message): boolean {
   /* RFC 9110 9.3.6: what follows a tunnel's request is not HTTP. */
   if (message.method === "CONNECT") return false;
   if (message.over) return message.error === undefined;
-  /* A client that waits to be asked for the body does not send it now, or does; nobody can tell. */
+  /* A client that waits to be asked for the body does not send it now, or does; that is unknown. */
   if (message.has(HttpFlag.CONTINUE) && !message.continued) return false;
   const { "content-length": length } = message.headers;
   return message.has(HttpFlag.CHUNKED) || Number(length) <= MOST_LEFT;

@@ -66,7 +66,7 @@ export type BodyInput = string | Bytes | AsyncIterable<string | Bytes> | Iterabl
 
 /** What `http.respond` sends, and what a handler of `http.serve` returns. */
 export interface HttpReply {
-  /** 200 unless it is given. */
+  /** Default: 200. */
   readonly status?: number | undefined;
   readonly headers?: HeadersInput | undefined;
   /** The body as it is. Parts that come in time are sent chunked, unless `content-length` is among the headers. */
@@ -91,14 +91,14 @@ export interface HttpStreamRequest {
 export interface HttpRequestOptions extends WaitOptions {
   /**
    * How long the peer may take in all, in ms: up to the last byte of the response; for `http.stream` up to the end of its
-   * head, and then anew from part to part. 300000 unless it is given; 0: no end.
+   * head, and then from part to part. Default: 300000; 0: no limit.
    */
   readonly timeoutMs?: number | undefined;
-  /** The most that the response's body may have, in bytes: 16777216 unless it is given; `http.stream`: any number. */
+  /** The most that the response's body may have, in bytes. Default: 16777216; `http.stream`: no limit. */
   readonly maxBody?: number | undefined;
-  /** How often a redirect is followed: 0 unless it is given, so that it is what is answered. */
+  /** How many redirects are followed. Default: 0, which returns the redirect itself. */
   readonly maxRedirects?: number | undefined;
-  /** Whether connections are kept for further requests: true unless it is given. */
+  /** Whether connections are kept for further requests. Default: true. */
   readonly keepAlive?: boolean | undefined;
   readonly proxy?: ProxyOption;
   /** How TLS is done for `https:`. */
@@ -111,17 +111,17 @@ export interface HttpRequestOptions extends WaitOptions {
 
 /** How a request is read. */
 export interface ReadRequestOptions extends WaitOptions {
-  /** The most that its body may have, in bytes, up to 4294967295: 16777216 unless it is given; `http.receive`: any number. */
+  /** The most that its body may have, in bytes, up to 4294967295. Default: 16777216; `http.receive`: no limit. */
   readonly maxBody?: number | undefined;
-  /** How long it may take to begin, in ms: no end unless it is given. */
+  /** How long it may take to begin, in ms. Default: no limit. */
   readonly idleTimeoutMs?: number | undefined;
-  /** How long its head may take from its first byte on, in ms: 30000 unless it is given; 0: no end. */
+  /** How long its head may take from its first byte on, in ms. Default: 30000; 0: no limit. */
   readonly headTimeoutMs?: number | undefined;
-  /** How long all of it may take, in ms: 300000 unless it is given; 0: no end. Of a streamed body: each part of it. */
+  /** How long its body may take, in ms. Default: 300000; 0: no limit. For a streamed body: each part of it. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** A connection of the main door, or what has one: a `TcpStream` of `twinwire/result`. */
+/** A connection of `twinwire`, or an object that has one: a `TcpStream` of `twinwire/result`. */
 export type HttpConn = Conn | { readonly conn: Conn };
 
 /** The most bytes of a body that the core can count to: no bound. */

@@ -1,7 +1,7 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import { show } from "./arguments.ts";
 
-/** A host and a port as they stand in messages and in the doors that take one text: an IPv6 address in brackets. */
+/** A host and a port as they stand in messages and in the APIs that take one text: an IPv6 address in brackets. */
 export function joinAddress(host: string, port: number | string): string {
   return host.includes(":") && !host.startsWith("[") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -18,7 +18,7 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings in `ms`, unless it is set anew or cleared by then. 0: never. */
+  /** Rings in `ms`, unless it is set again or cleared by then. 0: never. */
   set(ms: number): void {
     if (ms <= 0) {
       this.#due = 0;

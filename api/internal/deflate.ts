@@ -128,7 +128,7 @@ export class Codec {
     this.#decompressor.inflate(data, most, coded(done));
   }
 
-  /** Gives memory back. Nothing more is told of what is under way. */
+  /** Gives memory back. Nothing more is reported of what is under way. */
   close(): void {
     this.#compressor?.close();
     this.#decompressor?.close();

@@ -32,7 +32,7 @@ export interface Sink {
   /** Whether it takes another message now; if not, it calls `Messages.resume` later. */
   hasRoom(): boolean;
   take(message: Message): void;
-  /** What came is no message: ERR_WS_DEFLATE, ERR_WS_UTF8, ERR_WS_TOO_BIG. Nothing more is told. */
+  /** What came is no message: ERR_WS_DEFLATE, ERR_WS_UTF8, ERR_WS_TOO_BIG. Nothing more is delivered. */
   broken(code: ErrorCode, cause: unknown): void;
 }
 
@@ -69,7 +69,7 @@ export class Messages {
     return (flags & (WHOLE | EventFlag.COMPRESSED)) === WHOLE;
   }
 
-  /** Whether a part is all of a message that could be told at once, from where it lies. */
+  /** Whether a part is all of a message that could be delivered at once, from where it lies. */
   isDirect(flags: number): boolean {
     return Messages.isWhole(flags) && this.#queue.length === 0 && !this.#held;
   }
@@ -107,7 +107,7 @@ export class Messages {
     this.#held = true;
   }
 
-  /** They are told again, and those that waited. */
+  /** Delivers messages again, and those that waited. */
   release(): void {
     this.#held = false;
     this.#pump();
@@ -118,7 +118,7 @@ export class Messages {
     this.#pump();
   }
 
-  /** No further part will come. What waits is told as soon as it is inflated; it is little more than a window. */
+  /** No further part will come. What waits is delivered as soon as it is inflated; it is little more than a window. */
   end(): void {
     this.#joiner = undefined;
     this.#ended = true;
@@ -130,7 +130,7 @@ export class Messages {
     this.#codec?.close();
   }
 
-  /** Nothing is told any more but what `after` was given. */
+  /** Nothing is delivered any more but what `after` received. */
   drop(): void {
     this.#broken = true;
     this.#joiner = undefined;

@@ -34,12 +34,12 @@ export class Waiter<T> {
   }
 }
 
-/* Most connections have nobody waiting most of the time, so they share this until somebody does. */
-const nobody: never[] = [];
+/* Most connections have no waiter most of the time, so they share this until one waits. */
+const none: never[] = [];
 
 /** Calls that wait, in the order in which they came. */
 export class WaitingList<W extends { reject(error: TwinwireError): void }> {
-  #items: W[] = nobody;
+  #items: W[] = none;
 
   /** Whose turn it is. */
   get first(): W | undefined {
@@ -56,7 +56,7 @@ export class WaitingList<W extends { reject(error: TwinwireError): void }> {
   }
 
   add(waiter: W): void {
-    if (this.#items === nobody) this.#items = [waiter];
+    if (this.#items === none) this.#items = [waiter];
     else this.#items.push(waiter);
   }
 
@@ -75,7 +75,7 @@ export class WaitingList<W extends { reject(error: TwinwireError): void }> {
   /** Rejects all. */
   rejectAll(reason: (waiter: W) => TwinwireError): void {
     const all = this.#items;
-    this.#items = nobody;
+    this.#items = none;
     for (const waiter of all) waiter.reject(reason(waiter));
   }
 }

@@ -13,7 +13,7 @@ import type { Result } from "./result.ts";
 import { attempt } from "./result.ts";
 
 /**
- * HTTP/1.1 with results; JSON in and out. What the calls do is told by `http` of the main door.
+ * HTTP/1.1 with results; JSON in and out. `http` of `twinwire` documents what the calls do.
  *
  * ```ts
  * const response = unwrap(await http.request({ method: "GET", url: "http://127.0.0.1:8080/" }));

@@ -1,4 +1,4 @@
-/** What a call of this door comes to: a value, or why there is none. */
+/** The result of a call of this API: a value, or the reason why there is none. */
 export type Result<T, E = string> = Ok<T> | Err<E>;
 
 /** A call that did it. */
@@ -33,10 +33,10 @@ export function unwrap<T>(result: Result<T>): T {
   throw new Error(result.error);
 }
 
-/** What a call in non-blocking mode comes to that would have to wait. */
+/** The error of a call in non-blocking mode that would have to wait. */
 export const WOULD_BLOCK = "would block";
 
-/** The main door's call as a result: ok exactly if it does not throw or reject. */
+/** A call of the connection API as a result: ok exactly if it does not throw or reject. */
 export async function attempt<T>(call: () => T | Promise<T>): Promise<Result<T>> {
   try {
     return ok(await call());
@@ -54,7 +54,7 @@ export function attemptNow<T>(call: () => T): Result<T> {
   }
 }
 
-/** How a socket of this door waits: until there is an answer, or not at all. */
+/** How a socket of this API waits: until there is an answer, or not at all. */
 export class Blocking {
   #nonblocking = false;
 

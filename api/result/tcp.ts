@@ -14,11 +14,11 @@ import { attempt, attemptNow, Blocking, type Result } from "./result.ts";
  * ```
  */
 export class TcpListener {
-  /** The same server as the main door has it. */
+  /** The same server as an object of `twinwire`. */
   readonly server: TcpServer;
   readonly #blocking = new Blocking();
 
-  /** The listener of a server of the main door. */
+  /** The listener of a server of `twinwire`. */
   constructor(server: TcpServer) {
     this.server = server;
   }
@@ -47,7 +47,7 @@ export class TcpListener {
     return attemptNow(() => this.server.addr());
   }
 
-  /** In non-blocking mode `accept` is settled at once, with `"would block"` if nobody waits to be accepted. */
+  /** In non-blocking mode `accept` is settled at once, with `"would block"` if no connection waits to be accepted. */
   set_nonblocking(enabled: boolean): Result<void> {
     return this.#blocking.set(enabled, () => this.server.addr());
   }
@@ -70,11 +70,11 @@ export class TcpListener {
  * ```
  */
 export class TcpStream {
-  /** The same connection as the main door has it. */
+  /** The same connection as an object of `twinwire`. */
   readonly conn: Conn;
   readonly #blocking = new Blocking();
 
-  /** The stream of a connection of the main door. */
+  /** The stream of a connection of `twinwire`. */
   constructor(conn: Conn) {
     this.conn = conn;
   }

@@ -13,11 +13,11 @@ import { attempt, attemptNow, Blocking, type Result } from "./result.ts";
  * ```
  */
 export class UdpSocket {
-  /** The same socket as the main door has it. */
+  /** The same socket as an object of `twinwire`. */
   readonly socket: MainUdpSocket;
   readonly #blocking = new Blocking();
 
-  /** The socket of one of the main door. */
+  /** The socket of one of `twinwire`. */
   constructor(socket: MainUdpSocket) {
     this.socket = socket;
   }
@@ -32,7 +32,7 @@ export class UdpSocket {
     });
   }
 
-  /** Fixes the peer, so that `peer_addr` has an answer and nobody else is heard. */
+  /** Fixes the peer, so that `peer_addr` has a result and datagrams of others are ignored. */
   connect(addr: string): Promise<Result<void>> {
     return attempt(async () => {
       const { host, port } = splitAddress(addr);

@@ -112,7 +112,7 @@ export class Connection extends Endpoint implements Sink {
       this.#messages = this.#newMessages();
     }
     this.#opened = true;
-    /* Whoever awaited the opening may begin to listen before the first message is told, though both came at once. */
+    /* Whoever awaited the opening may begin to listen before the first message is delivered, though both arrived at once. */
     this.#messages.hold();
     atEndOfTurn(() => this.#messages.release());
     this.#owner.connectionOpened(this);
@@ -212,7 +212,7 @@ export class Connection extends Endpoint implements Sink {
     this.#codec?.compress(data, done);
   }
 
-  /** Starts the close handshake; 0: without a code. The end is told by `connectionEnded`, within `closeTimeoutMs`. */
+  /** Starts the close handshake; 0: without a code. The end is reported by `connectionEnded`, within `closeTimeoutMs`. */
   close(code: number, reason: string): void {
     if (this.released || this.handle === NONE) return;
     const open = this.engine.state(this.handle) === State.OPEN;

@@ -128,7 +128,7 @@ class MessageQueue {
   #items: Item[] = [];
   #size = 0;
   #waiting: { resolve(result: Result): void; reject(error: TwinwireError): void }[] = [];
-  /** How it ended: well, or with an error, which one loop is told. */
+  /** How it ended: well, or with an error, which one loop receives. */
   #end: TwinwireError | null | undefined;
   #looping = false;
 

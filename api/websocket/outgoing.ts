@@ -219,7 +219,7 @@ export class Fragments implements Outgoing {
     this.#over.promise.catch(() => {});
   }
 
-  /** Rejected if it is given up, also while nobody waits for a fragment to be taken. */
+  /** Rejected if it is given up, also while no one waits for a fragment to be taken. */
   get over(): Promise<never> {
     return this.#over.promise;
   }

@@ -17,7 +17,7 @@ const broken: Partial<Record<ErrorCode, { readonly code: string; readonly messag
     },
   };
 
-/** The error of a connection that was open; `undefined` for an end of which `ws` tells by `close` alone. */
+/** The error of a connection that was open; `undefined` for an end which `ws` reports by `close` alone. */
 export function brokenError(error: TwinwireError): Error | undefined {
   const known = broken[error.code];
   if (known !== undefined) {
@@ -25,7 +25,7 @@ export function brokenError(error: TwinwireError): Error | undefined {
     return Object.assign(made, { code: known.code });
   }
   if (error.code === "ERR_WS_PROTOCOL") {
-    /* Which of ws's codes for frames it would be, the engine does not tell apart. */
+    /* The engine does not distinguish ws's codes for frames. */
     return Object.assign(new RangeError("Invalid WebSocket frame", { cause: error }), { code: error.code });
   }
   if (error.code === "ERR_WS_DEFLATE") return nativeError(error) ?? error;

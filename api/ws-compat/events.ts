@@ -8,7 +8,7 @@ import type { WebSocket } from "./websocket.ts";
 /** What a message comes as: a Buffer, unless `binaryType` says otherwise of binary ones. */
 export type MessageData = Buffer | ArrayBuffer | Buffer[] | Blob;
 
-/** What a WebSocket tells, and with which values. */
+/** The events of a WebSocket, and their values. */
 export interface WebSocketEvents {
   open: [];
   message: [data: MessageData, isBinary: boolean];
@@ -24,7 +24,7 @@ export interface WebSocketEvents {
   "unexpected-response": [request: EventEmitter, response: Readable & Head];
 }
 
-/** What a server tells, and with which values. */
+/** The events of a server, and their values. */
 export interface WebSocketServerEvents {
   listening: [];
   connection: [ws: WebSocket, request: IncomingMessage];

@@ -43,7 +43,7 @@ export interface ClientOptions {
   readonly protocolVersion?: number | undefined;
   /** An `Agent` of node: only what it says of TLS is taken from it. Any other is refused: it is there to proxy. */
   readonly agent?: unknown;
-  /** Beyond `ws`: the HTTP proxy to go through. None unless this is given, whatever the environment says. */
+  /** Beyond `ws`: the HTTP proxy to go through. Default: none, whatever the environment defines. */
   readonly proxy?: ProxyOption;
   readonly ca?: Pem | readonly Pem[] | undefined;
   readonly cert?: Pem | undefined;
@@ -135,7 +135,7 @@ export function tlsOf(options: ClientOptions): TlsOptions {
 }
 
 /**
- * Compression as `ws` is told of it.
+ * Compression options in the form of `ws`.
  *
  * @throws TwinwireError ERR_ARGUMENT for numbers out of their range; windows of 8 bits, which zlib can't keep, too.
  */

@@ -79,7 +79,7 @@ export function createWebSocketStream(ws: WebSocket, options?: DuplexOptions): D
   const failed = (error: Error): void => {
     duplex.removeListener("error", failed);
     duplex.destroy();
-    if (duplex.listenerCount("error") === 0) duplex.emit("error", error); /* as where nobody listens */
+    if (duplex.listenerCount("error") === 0) duplex.emit("error", error); /* as without a listener */
   };
   duplex.on("error", failed);
   return duplex;

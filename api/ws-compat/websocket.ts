@@ -224,7 +224,7 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     this.#facade.control((connection) => connection.engine[how](connection.handle, bytes), done);
   }
 
-  /** Whether something can be sent. What is sent too late only counts, and its callback is told so. */
+  /** Whether something can be sent. What is sent too late only counts, and its callback receives an error. */
   #isOpen(data: unknown, done: SendCallback | undefined): boolean {
     const state = this.readyState;
     if (state === ReadyState.OPEN) return true;

@@ -46,7 +46,7 @@ export class WebSocketServer {
    *
    * @param host a local name or address: `"127.0.0.1"`, `"0.0.0.0"`, `"::"`; `""` for all of them.
    * @param port 0 to 65535; 0 for any free one.
-   * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is reported by `opened`, or, if nobody reads `opened`,
+   * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is reported by `opened`, or, if no one reads `opened`,
    * `accept` or a loop, as an uncaught exception.
    */
   constructor(host: string, port: number, options?: WebSocketServerOptions);
@@ -97,7 +97,7 @@ export class WebSocketServer {
   }
 
   /**
-   * The next client, which is open. Waits until there is one. Clients that nobody takes are in `clients` all the same.
+   * The next client, which is open. Waits until there is one. Clients that are not taken are still in `clients`.
    *
    * @throws TwinwireError ERR_STATE once it is closed; what kept it from listening.
    */

@@ -10,7 +10,7 @@ export interface Step {
   readonly rest: readonly (string | number)[];
 }
 
-/** Tells a call of the wall as a step, from its arguments behind the core. */
+/** Returns a call of the core interface as a step, from its arguments behind the core. */
 type Describe = (core: Core, args: readonly number[]) => Step;
 
 const text = (core: Core, at: number, size: number): string => showBytes(core.memory.view(at >>> 0, size));

@@ -18,7 +18,7 @@ export interface TraceLine {
   call?: readonly (string | number)[];
   /** What it returned: a number, or the name of an error. */
   result?: number | string;
-  /** What the host told the core, in the same words. */
+  /** The delivery of the host to the core, in the same form. */
   host?: readonly (string | number)[];
   /** What the core asked of the host. */
   wire?: readonly (string | number)[];
@@ -48,7 +48,7 @@ const eventNames = new Map<number, string>(Object.entries(Event).map(([name, val
 const opening = new Set(["tcp", "tcp-via", "unix", "ws", "ws-via", "udp", "udp-bind", "listen"]);
 
 /**
- * Writes down what passes the wall: calls, deliveries, what the host is asked to write, events. It stands between the
+ * Records what passes the core interface: calls, deliveries, what the host is asked to write, events. It stands between the
  * engine and the core's functions only while somebody listens, so that it costs nothing otherwise.
  */
 export class Tracer {
@@ -62,7 +62,7 @@ export class Tracer {
   /** The core's time: that of its last tick. */
   #nowMs: number;
 
-  /** `only`: the one handle of which it tells. */
+  /** `only`: the one handle that it records. */
   constructor(core: Core, sink: TraceSink, nowMs: number, only: number | undefined) {
     this.#core = core;
     this.#sink = sink;
@@ -96,7 +96,7 @@ export class Tracer {
       }
     }
     watched.twc_tick = (self: number, nowMs: number): number => {
-      /* The clock of the wall wraps, that of a trace does not. */
+      /* The clock of the core wraps, that of a trace does not. */
       this.#nowMs += (nowMs - this.#nowMs) >>> 0;
       return exports.twc_tick(self, nowMs);
     };
@@ -113,7 +113,7 @@ export class Tracer {
     };
     watched.twc_accepted = (self: number, listener: number): number => {
       const result = exports.twc_accepted(self, listener);
-      if (this.#tells(listener) && result >= 0) {
+      if (this.#traces(listener) && result >= 0) {
         this.#write({ host: ["accepted", this.#name(listener), this.#name(result)] });
       }
       return result;
@@ -123,7 +123,7 @@ export class Tracer {
 
   /** The host was asked to write, and has taken so much of it. */
   wrote(handle: number, pieces: readonly Uint8Array[], taken: number): void {
-    if (!this.#tells(handle)) return;
+    if (!this.#traces(handle)) return;
     let size = 0;
     let shown = "";
     for (const piece of pieces) {
@@ -136,15 +136,15 @@ export class Tracer {
 
   /** The host was asked for something else. */
   asked(handle: number, word: string, ...rest: readonly (string | number)[]): void {
-    if (!this.#tells(handle)) return;
+    if (!this.#traces(handle)) return;
     this.#write({ wire: [word, this.#name(handle), ...rest] });
   }
 
-  /** The record at this place is about to be told. */
-  told(record: number): void {
+  /** The record at this place is about to be delivered. */
+  event(record: number): void {
     const { arena, memory, sender } = this.#core;
     const handle = memory.eventHandle(record);
-    if (!this.#tells(handle)) return;
+    if (!this.#traces(handle)) return;
     const type = memory.eventType(record);
     const size = memory.eventSize(record);
     const line: TraceLine = { event: eventNames.get(type) ?? type, of: this.#name(handle) };
@@ -167,17 +167,17 @@ export class Tracer {
     const of = opening.has(word) ? result : handle;
     if (of < 0) return;
     if (opening.has(word) && this.#only === undefined) this.#name(of);
-    if (!this.#tells(of)) return;
+    if (!this.#traces(of)) return;
     this.#write({ call: [word, this.#name(of), ...rest], result: result < 0 ? errorCode(result) : result });
   }
 
   #host({ word, handle, rest }: Step): void {
-    if (!this.#tells(handle)) return;
+    if (!this.#traces(handle)) return;
     this.#write({ host: [word, this.#name(handle), ...rest] });
   }
 
-  /** Whether it is of those that the trace tells of: the one that was asked for, or all that were opened since. */
-  #tells(handle: number): boolean {
+  /** Whether it is one of those that the trace records: the one that was asked for, or all that were opened since. */
+  #traces(handle: number): boolean {
     return this.#only === undefined ? this.#opening || this.#names.has(handle) : handle === this.#only;
   }
 

@@ -1,7 +1,7 @@
 import type { Core } from "../core.ts";
 import { Tracer, type TraceSink } from "./tracer.ts";
 
-/** Who writes down what passes the wall, if anybody does. */
+/** The tracer of what passes the core interface, if there is one. */
 export class Tracing {
   tracer: Tracer | undefined;
   #end: (() => void) | undefined;

@@ -1,5 +1,5 @@
 /* chunk.c: the framing of the chunked coding, RFC 9112 7.1. Extensions are parsed and dropped. The whitespace that
- * senders must not write around them (BWS) is refused: readers have come to different sizes by it. */
+ * senders must not write around them (BWS) is refused: parsers have derived different sizes from it. */
 #include "proto/http1/interpret.h"
 #include "src/bytes.h"
 

@@ -32,7 +32,8 @@ static void tell(tw_core *core, tw_slot *slot, const tw_message *message, const 
   }
 }
 
-/* The message is over: the protocol reads again, unless there was an error. Then nobody knows what the bytes are. */
+/* The message is over: the protocol reads again, unless there was an error. Then the meaning of the bytes is unknown.
+ */
 static void finish(tw_core *core, tw_slot *slot, const tw_message *message) {
   tw_event *event = twc_event_make(core, slot, TW_EVENT_HTTP_END);
   event->code = message->error;

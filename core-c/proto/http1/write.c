@@ -201,7 +201,7 @@ static bool is_bodiless(const outgoing *message) {
          (message->flags & TW_HTTP_SEND_HEAD_ONLY) != 0;
 }
 
-/* RFC 9110 8.6: whether a length that nobody gave is to be said. */
+/* RFC 9110 8.6: whether to send a length that was not given. */
 static bool is_length_due(const outgoing *message) {
   if (message->status != 0)
     return !is_bodiless(message) || message->status == 205;
@@ -352,6 +352,7 @@ int32_t twc_http_send_body(tw_core *core, int32_t handle, uint32_t flags, const 
     return queued;
   slot->sending_left -= slot->sending == BY_LENGTH ? size : 0;
   if (last)
-    slot->sending = slot->sending == UNTIL_CLOSE ? OVER : NOTHING; /* nobody would see where a next message begins */
+    slot->sending =
+        slot->sending == UNTIL_CLOSE ? OVER : NOTHING; /* the peer could not see where a next message begins */
   return (int32_t)size;
 }
