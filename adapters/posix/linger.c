@@ -66,7 +66,7 @@ void tw_posix_linger(int fd, tw_tls *tls) {
 }
 
 void tw_posix_linger_ready(tw_watch *watch) {
-  static char waste[16384];
+  static _Thread_local char waste[16384];
   tw_linger *it = (tw_linger *)watch;
   if (it->tls != NULL && tw_posix_end_half(watch->fd, it->tls)) {
     tw_tls_free(it->tls);

@@ -27,6 +27,10 @@ static int32_t listen_on(tw_sock *sock, const tw_peer *at, bool both_families) {
     return tw_posix_error(errno);
   if (at->at.any.sa_family != AF_UNIX)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+#ifdef SO_REUSEPORT
+  if (tw_host.reuse_port && at->at.any.sa_family != AF_UNIX)
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){1}, sizeof(int));
+#endif
   if (at->at.any.sa_family == AF_INET6)
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){both_families ? 0 : 1}, sizeof(int));
   sock->life = TW_LIFE_READY;

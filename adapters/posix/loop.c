@@ -1,6 +1,7 @@
 /* loop.c: starting, stopping, and one iteration of the loop. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,9 +10,12 @@
 
 #include "posix.h"
 
-enum { LISTENERS = 32768, BACKLOG = 511, LONGEST_MS = 0x7fffffff };
+enum { LISTENERS = 32768, BACKLOG = 511, LONGEST_MS = 0x7fffffff, POSTED_PER_READ = 256, READS_OF_POSTED = 16 };
 
-tw_posix tw_host = {.wake = {.fd = -1}, .wake_write = -1};
+_Thread_local tw_posix tw_host = {.wake = {.fd = -1}, .wake_write = -1};
+
+/* The pipe of the loop that tw_posix_wake wakes: the first one that is running. -1: none. */
+static atomic_int first_wake = -1;
 
 uint64_t tw_posix_clock(void) {
   struct timespec now;
@@ -48,8 +52,11 @@ static void free_all(void) {
   int wake_read = tw_host.poller == NULL ? -1 : tw_poller_remove(tw_host.poller, &tw_host.wake);
   if (wake_read >= 0)
     close(wake_read);
-  if (tw_host.wake_write >= 0)
+  if (tw_host.wake_write >= 0) {
+    int own = tw_host.wake_write;
+    atomic_compare_exchange_strong(&first_wake, &own, -1);
     close(tw_host.wake_write);
+  }
   if (tw_host.poller != NULL)
     tw_poller_free(tw_host.poller);
   tw_host = (tw_posix){.wake = {.fd = -1}, .wake_write = -1};
@@ -72,15 +79,29 @@ static bool make_memory(const tw_handles_options *handles_options) {
   return tw_host.arena != NULL && tw_host.handles_memory != NULL && tw_host.socks != NULL;
 }
 
+static int open_pipe(int ends[2]) {
+#ifdef __linux__
+  return pipe2(ends, O_NONBLOCK | O_CLOEXEC);
+#else
+  if (pipe(ends) < 0)
+    return -1;
+  if (tw_posix_prepare(ends[0]) && tw_posix_prepare(ends[1]))
+    return 0;
+  close(ends[0]);
+  close(ends[1]);
+  return -1;
+#endif
+}
+
 static bool make_poller(void) {
   int ends[2];
   tw_host.poller = tw_poller_new();
-  if (tw_host.poller == NULL || pipe(ends) < 0)
+  if (tw_host.poller == NULL || open_pipe(ends) < 0)
     return false;
   tw_host.wake_write = ends[1];
   tw_host.wake = (tw_watch){.fd = -1, .kind = TW_WATCH_WAKE, .ready = TW_NOT_READY};
   if (tw_poller_add(tw_host.poller, &tw_host.wake, ends[0], TW_READABLE))
-    return tw_posix_prepare(ends[0]) && tw_posix_prepare(ends[1]);
+    return true;
   close(ends[0]);
   return false;
 }
@@ -101,6 +122,7 @@ int32_t tw_posix_start(const tw_posix_options *options) {
   tw_host.limits.stageBuffer = 0; /* for those who share no memory with the core */
   tw_host.backlog = options->backlog == 0 ? BACKLOG : (int)(options->backlog & LONGEST_MS);
   tw_host.keep_alive_s = options->keep_alive_s < UINT16_MAX ? options->keep_alive_s : UINT16_MAX;
+  tw_host.reuse_port = options->reuse_port;
   tw_host.first_queued = TW_POSIX_NONE;
   tw_handles_options handles_options = {.listeners = options->listeners == 0 ? LISTENERS : options->listeners};
   if (tw_handles_need(&tw_host.limits, &handles_options) == 0 ||
@@ -119,12 +141,14 @@ int32_t tw_posix_start(const tw_posix_options *options) {
   if (tw_host.core == NULL || tw_host.handles == NULL || !tw_resolver_start())
     return refuse_start(TW_ERR_MEMORY);
   tw_host.started = true;
+  int none = -1;
+  atomic_compare_exchange_strong(&first_wake, &none, tw_host.wake_write);
   tw_handles_use(tw_host.handles);
   return 0;
 }
 
 void tw_posix_stop(void) {
-  if (!tw_host.started || tw_handles_delivering(tw_host.handles))
+  if (!tw_host.started || tw_host.polling)
     return;
   tw_handles_use(NULL);
   tw_handles_release(tw_host.handles);
@@ -137,11 +161,19 @@ void tw_posix_stop(void) {
   free_all();
 }
 
-void tw_posix_wake(void) {
-  int before = errno; /* it may be called from a signal handler */
-  ssize_t written = write(tw_host.wake_write, "", 1);
-  (void)written; /* a full pipe wakes all the same */
+bool tw_posix_write_wake(int fd, tw_posted work) {
+  int before = errno;                                          /* it may be called from a signal handler */
+  bool written = write(fd, &work, sizeof work) == sizeof work; /* whole or not at all: less than PIPE_BUF */
   errno = before;
+  return written;
+}
+
+void tw_posix_wake(void) { tw_posix_write_wake(atomic_load(&first_wake), (tw_posted){0}); } /* a full pipe wakes, too */
+
+tw_posix_loop *tw_posix_current(void) { return tw_host.started ? &tw_host : NULL; }
+
+bool tw_posix_post(tw_posix_loop *loop, void (*run)(void *ctx), void *ctx) {
+  return run != NULL && tw_posix_write_wake(loop->wake_write, (tw_posted){run, ctx});
 }
 
 int32_t tw_posix_errno(void) { return tw_host.last_errno; }
@@ -244,10 +276,16 @@ static void serve_sock(tw_sock *sock, uint8_t events) {
   }
 }
 
-static void drain_wake_pipe(void) {
-  char waste[64];
-  while (read(tw_host.wake.fd, waste, sizeof waste) > 0)
-    ;
+static void run_posted(void) {
+  tw_posted work[POSTED_PER_READ];
+  ssize_t got = sizeof work;
+  tw_resolver_deliver();
+  for (int reads = 0; got == sizeof work && reads < READS_OF_POSTED; reads++) {
+    got = read(tw_host.wake.fd, work, sizeof work);
+    for (size_t i = 0; got > 0 && i < (size_t)got / sizeof *work; i++)
+      if (work[i].run != NULL)
+        work[i].run(work[i].ctx);
+  }
 }
 
 /* A watch that is removed meanwhile is taken out of the list. */
@@ -267,8 +305,7 @@ static void serve(tw_ready *ready, uint32_t count) {
       tw_posix_linger_ready(watch);
       break;
     default:
-      drain_wake_pipe();
-      tw_resolver_deliver();
+      run_posted();
       break;
     }
   }
@@ -292,9 +329,16 @@ static int patience(uint32_t ms, bool again) {
   return wait == TW_FOREVER ? -1 : wait > LONGEST_MS ? LONGEST_MS : (int)wait;
 }
 
-int32_t tw_poll(uint32_t ms) {
-  if (!tw_host.started || tw_handles_delivering(tw_host.handles))
-    return tw_handles_refuse(TW_ERR_STATE);
+int tw_posix_fd(void) { return tw_host.started ? tw_poller_fd(tw_host.poller) : -1; }
+
+uint32_t tw_posix_timeout(void) {
+  if (!tw_host.started)
+    return TW_FOREVER;
+  int ms = patience(TW_FOREVER, tw_handles_flush(tw_host.handles));
+  return ms < 0 ? TW_FOREVER : (uint32_t)ms;
+}
+
+static int32_t iterate(uint32_t ms) {
   uint32_t told = tw_handles_delivered(tw_host.handles);
   bool open = tw_handles_open_handles(tw_host.handles) > 0;
   tw_handles_tick(tw_host.handles);
@@ -309,4 +353,13 @@ int32_t tw_poll(uint32_t ms) {
   serve(ready, count);
   tw_handles_flush(tw_host.handles);
   return (int32_t)tw_handles_open_handles(tw_host.handles);
+}
+
+int32_t tw_poll(uint32_t ms) {
+  if (!tw_host.started || tw_host.polling)
+    return tw_handles_refuse(TW_ERR_STATE);
+  tw_host.polling = true;
+  int32_t open = iterate(ms);
+  tw_host.polling = false;
+  return open;
 }

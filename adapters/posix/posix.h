@@ -68,8 +68,10 @@ typedef struct tw_sock {
   tw_tls *tls;
 } tw_sock;
 
-typedef struct tw_posix {
+struct tw_posix {
   bool started;
+  bool polling; /* an iteration is under way */
+  bool reuse_port;
   tw_core *core;
   tw_handles *handles;
   tw_limits limits;
@@ -89,16 +91,29 @@ typedef struct tw_posix {
   uint32_t keep_alive_s;
   int32_t last_errno;
   struct tw_resolver *resolver;
-} tw_posix;
+};
+
+typedef struct tw_posix tw_posix;
 
 #define TW_POSIX_NONE UINT32_MAX
 
-extern tw_posix tw_host;
+/* Each thread has its own. */
+extern _Thread_local tw_posix tw_host;
 
 /* ---- loop.c ---- */
 
 /* Has the next iteration look at a socket, although nothing happens on its descriptor. */
 void tw_posix_queue(tw_sock *sock);
+
+/* Work for a loop: what its pipe carries. `run` NULL: only to wake it. */
+typedef struct tw_posted {
+  void (*run)(void *ctx);
+  void *ctx;
+} tw_posted;
+
+/* Wakes the loop that reads the other end of a pipe, and hands it work; false: the pipe is full. For any thread and for
+ * signal handlers. */
+bool tw_posix_write_wake(int fd, tw_posted work);
 
 /* Milliseconds of a monotonic clock. */
 uint64_t tw_posix_clock(void);

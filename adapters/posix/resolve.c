@@ -48,6 +48,7 @@ typedef struct tw_resolver {
   uint32_t idle;
   uint32_t queued;
   uint32_t abandoned; /* threads that do what no socket waits for */
+  int wake;           /* the loop's pipe */
   bool stopped;
   tw_lookup *first; /* to be looked up */
   tw_lookup **last;
@@ -136,7 +137,7 @@ static void *work(void *context) {
     it->next = resolver->done;
     resolver->done = it;
     if (!resolver->stopped)
-      tw_posix_wake();
+      tw_posix_write_wake(resolver->wake, (tw_posted){0});
   }
   leave(resolver);
   return NULL;
@@ -198,6 +199,7 @@ bool tw_resolver_start(void) {
   pthread_mutex_init(&resolver->mutex, NULL);
   pthread_cond_init(&resolver->work, NULL);
   resolver->users = 1;
+  resolver->wake = tw_host.wake_write;
   resolver->last = &resolver->first;
   tw_host.resolver = resolver;
   return true;

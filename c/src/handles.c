@@ -8,11 +8,6 @@ enum { ALIGN = 16, MAX_LISTENERS = 1000000, MAX_MESSAGE_SIZE = 16 * 1024 * 1024,
 /* A handle is 15 bits of slot index below its generation; the whole number is compared all the same. */
 enum { INDEX_MASK = 0x7fff };
 
-static struct {
-  tw_handles *handles;
-  int32_t last_error;
-} current;
-
 /* ---- Setting up ---------------------------------------------------------------------------------------------- */
 
 typedef struct layout {
@@ -76,9 +71,6 @@ tw_handles *tw_handles_init(void *memory, size_t size, const tw_limits *limits, 
   return handles;
 }
 
-void tw_handles_use(tw_handles *handles) { current.handles = handles; }
-tw_handles *tw_handles_current(void) { return current.handles; }
-
 void tw_handles_release(tw_handles *handles) {
   for (uint32_t i = handles->sockets; i < handles->slot_count; i++)
     tw_handles_drop_message(handles, &handles->slots[i]);
@@ -86,14 +78,7 @@ void tw_handles_release(tw_handles *handles) {
 
 /* ---- Results ------------------------------------------------------------------------------------------------- */
 
-int32_t tw_handles_refuse(int32_t error) {
-  current.last_error = error;
-  return TW_NONE;
-}
-
 int32_t tw_handles_result(int32_t result) { return result < 0 ? tw_handles_refuse(result) : result; }
-
-int32_t tw_last_error(void) { return current.last_error; }
 
 uint32_t tw_handles_length(const char *text, uint32_t most) {
   uint32_t size = 0;

@@ -154,6 +154,87 @@ static void test_wake(void) {
   tw_posix_stop();
 }
 
+static int posted;
+static void count_posted(void *ctx) {
+  CHECK(ctx == &posted && tw_poll(0) == -1 && tw_last_error() == TW_ERR_STATE);
+  posted++;
+}
+
+static void *post_many(void *loop) {
+  for (int i = 0; i < 2000;)
+    i += tw_posix_post(loop, count_posted, &posted);
+  return NULL;
+}
+
+static void test_post(void) {
+  CHECK(tw_posix_current() == NULL && tw_posix_fd() == -1 && tw_posix_timeout() == TW_FOREVER);
+  CHECK(tw_posix_start(NULL) == 0);
+  posted = 0;
+  pthread_t threads[2];
+  for (int i = 0; i < 2; i++)
+    CHECK(pthread_create(&threads[i], NULL, post_many, tw_posix_current()) == 0);
+  CHECK(turn_until(&posted, 4000));
+  for (int i = 0; i < 2; i++)
+    pthread_join(threads[i], NULL);
+  CHECK(!tw_posix_post(tw_posix_current(), NULL, NULL));
+  CHECK(tw_posix_timeout() == TW_FOREVER);
+  CHECK(tw_net_tcp_connect("192.0.2.1", 9) > 0 && tw_posix_timeout() <= 60000);
+  tw_posix_stop();
+}
+
+/* A loop of its own in each of two threads, on one port. */
+typedef struct server {
+  pthread_t thread;
+  int32_t port;
+  int accepted;
+  bool stop;
+  tw_posix_loop *_Atomic loop;
+} server;
+
+static void stop_server(void *ctx) { ((server *)ctx)->stop = true; }
+
+static void *run_server(void *context) {
+  server *it = context;
+  tw_posix_start(&(tw_posix_options){.reuse_port = true});
+  int32_t listener = tw_net_tcp_listen("127.0.0.1", it->port);
+  tw_net_on(listener, on_accepted, &it->accepted);
+  tw_poll(0);
+  tw_poll(0);
+  it->loop = tw_posix_current();
+  while (!it->stop)
+    tw_poll(TW_FOREVER);
+  tw_posix_stop();
+  return NULL;
+}
+
+static void test_loops(void) {
+  int32_t port, sock = -1;
+  CHECK(tw_posix_start(&(tw_posix_options){.reuse_port = true}) == 0);
+  int32_t listener = listen_here(&port);
+  server servers[2] = {{.port = port}, {.port = port}};
+  for (int i = 0; i < 2; i++) {
+    CHECK(pthread_create(&servers[i].thread, NULL, run_server, &servers[i]) == 0);
+    while (servers[i].loop == NULL)
+      nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+  CHECK(tw_net_close(listener) == 0);
+  tw_poll(0);
+  connected = 0;
+  for (int i = 0; i < 64; i++) {
+    sock = tw_net_tcp_connect("127.0.0.1", port);
+    CHECK(sock > 0 && tw_net_on(sock, on_connected, &connected) == 0);
+  }
+  CHECK(turn_until(&connected, 64));
+  for (int i = 0; i < 2; i++)
+    CHECK(tw_posix_post(servers[i].loop, stop_server, &servers[i]));
+  for (int i = 0; i < 2; i++)
+    pthread_join(servers[i].thread, NULL);
+  CHECK(servers[0].accepted > 0 && servers[1].accepted > 0);
+  CHECK(servers[0].accepted + servers[1].accepted <= 64);
+  CHECK(tw_net_state(sock) != TW_STATE_CONNECTING); /* this thread's loop goes on */
+  tw_posix_stop();
+}
+
 /* A process that has no descriptors left turns connections away, says so, and takes them again when it has. */
 static void test_descriptors(void) {
   struct rlimit before, few;
@@ -189,7 +270,8 @@ static void test_descriptors(void) {
 }
 
 int main(void) {
-  static void (*const tests[])(void) = {test_start, test_stop, test_inside, test_wake, test_descriptors};
+  static void (*const tests[])(void) = {test_start, test_stop,  test_inside,     test_wake,
+                                        test_post,  test_loops, test_descriptors};
   const unsigned count = sizeof tests / sizeof *tests;
   unsigned failed = 0;
   for (unsigned i = 0; i < count; i++) {

@@ -31,7 +31,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer) {
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-static BIO_METHOD *method;
+static _Thread_local BIO_METHOD *method;
 
 BIO *tw_tls_bio(int fd) {
   if (method == NULL) {

@@ -131,8 +131,8 @@ typedef struct kept {
   uint32_t used;
 } kept;
 
-static kept cache[CACHED];
-static uint32_t uses;
+static _Thread_local kept cache[CACHED];
+static _Thread_local uint32_t uses;
 
 static void texts_of(const tw_tls_options *options, const char *texts[4]) {
   texts[0] = options->ca;

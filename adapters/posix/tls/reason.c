@@ -5,7 +5,7 @@
 
 #include "tls/tls.h"
 
-static char reason[256];
+static _Thread_local char reason[256];
 
 const char *tw_posix_tls_reason(void) { return reason; }
 

@@ -27,6 +27,7 @@ typedef struct tw_posix_options {
   const tw_limits *limits; /* copied; default: TW_LIMITS_HOST, whose pools are address space until they are used */
   uint32_t listeners;      /* listeners of all handles together, 1..1000000; default: 32768 */
   uint32_t backlog;        /* connections that may wait to be accepted; default: 511 */
+  bool reuse_port;         /* SO_REUSEPORT: several loops, or processes, listen on one port and share its connections */
   uint32_t keep_alive_s;   /* SO_KEEPALIVE, with this many seconds of silence before the first probe; default: off */
 } tw_posix_options;
 
@@ -39,9 +40,28 @@ int32_t tw_posix_start(const tw_posix_options *options);
  * tw_runtime_keep_alive (or tw_poll until it returns 0). Not to be called from a listener. Never blocks. */
 void tw_posix_stop(void);
 
-/* Lets a tw_poll that waits return, or the next one return at once. The one function that may be called from any thread
- * and from signal handlers, between start and stop. */
+/* Makes a tw_poll that waits return, or the next one return at once: of the loop that was started first. Can be called
+ * from any thread and from signal handlers, between start and stop. */
 void tw_posix_wake(void);
+
+/* A running loop. */
+typedef struct tw_posix tw_posix_loop;
+
+/* Returns the loop of this thread, valid until its tw_posix_stop; NULL: none. */
+tw_posix_loop *tw_posix_current(void);
+
+/* Has `loop` call `run` in its next iteration, on its thread: the way to reach its handles from other threads. Work of
+ * one thread is called in order. Can be called from any thread and from signal handlers, while the loop runs. Returns
+ * false if too much waits already (4096 on Linux), and then nothing is called. */
+bool tw_posix_post(tw_posix_loop *loop, void (*run)(void *ctx), void *ctx);
+
+/* For a loop of another library (libuv, GLib): call tw_poll(0) when this descriptor is readable or tw_posix_timeout has
+ * passed, and ask for the time-out again after each. -1: not started, or a system without one. */
+int tw_posix_fd(void);
+
+/* Writes what was queued and returns how many milliseconds may pass until tw_poll(0) has to be called; TW_FOREVER: only
+ * when the descriptor is readable. */
+uint32_t tw_posix_timeout(void);
 
 /* The system's errno, or 0, behind the last TW_ERR_HOST of an open that was refused. For logs. */
 int32_t tw_posix_errno(void);

@@ -1,0 +1,21 @@
+/* current.c: the handles that calls work on, one for each thread: in place of c/src/current.c. */
+#include <stddef.h>
+
+#include "twinwire/host.h"
+
+tw_handles *tw_handles_current(void);
+
+static _Thread_local struct {
+  tw_handles *handles;
+  int32_t last_error;
+} current;
+
+void tw_handles_use(tw_handles *handles) { current.handles = handles; }
+tw_handles *tw_handles_current(void) { return current.handles; }
+
+int32_t tw_handles_refuse(int32_t error) {
+  current.last_error = error;
+  return TW_NONE;
+}
+
+int32_t tw_last_error(void) { return current.last_error; }
