@@ -116,9 +116,9 @@ static void prepare(const tw_esp_port *port, watch *on, uint32_t ms) {
 }
 
 /* Waits, and leaves in `on` what is ready. */
-static void wait_for(const tw_esp_port *port, watch *on) {
+static void wait_for(watch *on) {
   if (on->highest < 0) {
-    tw_esp_wake_sleep(port->wake, on->wait);
+    tw_esp_wake_sleep(on->wait);
     return;
   }
   struct timeval time = {(long)(on->wait / 1000), (long)(on->wait % 1000) * 1000};
@@ -192,7 +192,7 @@ void tw_esp_port_run(tw_esp_port *port, uint32_t ms) {
     ms = 0;
   watch on;
   prepare(port, &on, ms);
-  wait_for(port, &on);
+  wait_for(&on);
   int wake_fd = atomic_load(&port->wake->fd);
   tw_esp_wake_clear(port->wake, wake_fd >= 0 && FD_ISSET(wake_fd, &on.read));
   tw_handles_tick(port->easy); /* time has passed */

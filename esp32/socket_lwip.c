@@ -9,7 +9,6 @@
 #include "lwip/sockets.h"
 #include "network.h"
 #include "port_lwip.h"
-#include "sdkconfig.h"
 
 enum {
   BACKLOG = 4,

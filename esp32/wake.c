@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "esp_netif.h"
+#include "freertos/FreeRTOS.h"
+#include "freertos/semphr.h"
+#include "freertos/timers.h"
 #include "lwip/api.h"
 #include "lwip/sockets.h"
 #include "lwip/tcpip.h"
@@ -11,6 +14,9 @@
 #include "twinwire/abi.gen.h"
 
 enum { RETRY_MS = 10 }; /* after lwIP's mailbox had no place for the message */
+
+static SemaphoreHandle_t idle; /* what the task waits on while there is no socket to wait for */
+static TimerHandle_t retry;
 
 /* Runs in lwIP's thread. The event is the one that lwIP raises when a datagram has come; no datagram is needed. */
 static void mark(void *context) {
@@ -32,7 +38,7 @@ static void post(tw_esp_wake *it) {
   if (isr ? post_from_isr(it) : tcpip_callbackmsg_trycallback(it->message) == ERR_OK)
     return;
   BaseType_t switched = pdFALSE;
-  BaseType_t started = isr ? xTimerStartFromISR(it->retry, &switched) : xTimerStart(it->retry, 0);
+  BaseType_t started = isr ? xTimerStartFromISR(retry, &switched) : xTimerStart(retry, 0);
   if (started != pdPASS)
     atomic_store(&it->asked, false); /* the next waker tries again */
 }
@@ -44,12 +50,12 @@ static void try_again(TimerHandle_t timer) {
 }
 
 void tw_esp_wake_init(tw_esp_wake *it) {
-  if (it->idle != NULL)
-    return;
+  static StaticSemaphore_t idle_memory;
+  static StaticTimer_t retry_memory;
   atomic_init(&it->fd, -1);
-  it->idle = xSemaphoreCreateBinaryStatic(&it->idle_memory);
+  idle = xSemaphoreCreateBinaryStatic(&idle_memory);
   TickType_t soon = pdMS_TO_TICKS(RETRY_MS) + 1;
-  it->retry = xTimerCreateStatic("twinwire", soon, pdFALSE, it, try_again, &it->retry_memory);
+  retry = xTimerCreateStatic("twinwire", soon, pdFALSE, it, try_again, &retry_memory);
 }
 
 /* What lwIP's thread is asked to find or to forget. */
@@ -121,11 +127,11 @@ void tw_esp_wake_up(tw_esp_wake *it) {
     return;
   if (xPortInIsrContext()) {
     BaseType_t switched = pdFALSE;
-    xSemaphoreGiveFromISR(it->idle, &switched);
+    xSemaphoreGiveFromISR(idle, &switched);
     if (switched == pdTRUE)
       portYIELD_FROM_ISR();
   } else {
-    xSemaphoreGive(it->idle);
+    xSemaphoreGive(idle);
   }
   if (atomic_load(&it->conn) != NULL)
     post(it);
@@ -150,6 +156,6 @@ void tw_esp_wake_clear(tw_esp_wake *it, bool readable) {
   }
 }
 
-void tw_esp_wake_sleep(tw_esp_wake *it, uint32_t ms) {
-  xSemaphoreTake(it->idle, ms == TW_FOREVER ? portMAX_DELAY : pdMS_TO_TICKS(ms) + 1);
+void tw_esp_wake_sleep(uint32_t ms) {
+  xSemaphoreTake(idle, ms == TW_FOREVER ? portMAX_DELAY : pdMS_TO_TICKS(ms) + 1);
 }

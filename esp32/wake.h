@@ -10,27 +10,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "freertos/FreeRTOS.h"
-#include "freertos/semphr.h"
-#include "freertos/timers.h"
-
 struct netconn;
 struct tcpip_callback_msg;
 
-/* Static: lwIP's thread may still look at it after tw_esp_wake_close. */
+/* Static, and the only one: lwIP's thread may still look at it after tw_esp_wake_close. */
 typedef struct tw_esp_wake {
   _Atomic int fd;                 /* the socket; -1: none */
   _Atomic(struct netconn *) conn; /* what lwIP has below it; NULL: none */
   atomic_bool asked;              /* the task has been asked to return, and has not done so yet */
   atomic_bool marked;             /* the socket was marked readable */
   struct tcpip_callback_msg *message;
-  SemaphoreHandle_t idle;
-  TimerHandle_t retry;
-  StaticSemaphore_t idle_memory;
-  StaticTimer_t retry_memory;
 } tw_esp_wake;
 
-/* Prepares a zeroed `it`; does nothing the next time. */
+/* Prepares a zeroed `it`, once. */
 void tw_esp_wake_init(tw_esp_wake *it);
 
 /* Opens the socket. lwIP has to be running. Returns whether there is one now. Called by the network task. */
@@ -47,6 +39,6 @@ void tw_esp_wake_up(tw_esp_wake *it);
 void tw_esp_wake_clear(tw_esp_wake *it, bool readable);
 
 /* Waits at most `ms` (TW_FOREVER: without limit) for tw_esp_wake_up: where there is no socket to wait for. */
-void tw_esp_wake_sleep(tw_esp_wake *it, uint32_t ms);
+void tw_esp_wake_sleep(uint32_t ms);
 
 #endif

@@ -93,7 +93,7 @@ export async function link(processor, objects, { name, roots }) {
  */
 export async function measurePort(processor) {
   fetchLwip();
-  const names = ["port_lwip", "loop_lwip", "lookup", "address_v46", "calls"];
+  const names = ["port_lwip", "socket_lwip", "serve_lwip", "loop_lwip", "lookup", "address_v46", "calls"];
   const sources = names.map((name) => `esp32/${name}.c`);
   const folders = ["esp32", "esp32/include", "test/esp32/stub/include", "test/esp32/lwip"];
   const headers = [...folders.map((folder) => `-I${folder}`), `-isystem${join(lwip, "src/include")}`];

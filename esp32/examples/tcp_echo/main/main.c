@@ -76,7 +76,7 @@ void app_main(void) {
   ESP_ERROR_CHECK(esp_netif_init());
   ESP_ERROR_CHECK(esp_event_loop_create_default());
   ESP_ERROR_CHECK(example_connect());
-  ESP_ERROR_CHECK(tw_esp_begin(NULL) == 0 ? ESP_OK : ESP_FAIL);
+  ESP_ERROR_CHECK(tw_esp_begin(NULL));
 
   int32_t listener = tw_net_tcp_listen(NULL, CONFIG_EXAMPLE_PORT);
   tw_net_on(listener, "accepted", on_accepted, NULL);

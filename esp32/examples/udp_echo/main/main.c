@@ -32,6 +32,6 @@ void app_main(void) {
   ESP_ERROR_CHECK(esp_netif_init());
   ESP_ERROR_CHECK(esp_event_loop_create_default());
   ESP_ERROR_CHECK(example_connect());
-  ESP_ERROR_CHECK(tw_esp_start(NULL) == 0 ? ESP_OK : ESP_FAIL);
+  ESP_ERROR_CHECK(tw_esp_start(NULL));
   tw_esp_post(open_socket, NULL);
 }

@@ -1,6 +1,6 @@
 /* wifi_got_ip: opens a connection from the handler of IP_EVENT_STA_GOT_IP, and shows what happens when Wi-Fi goes and
- * comes: the connection ends with an error, its schedule runs, and it is connected again soon after the address is
- * back. Opening earlier is no crash, but -1. */
+ * comes: the connection ends with TW_ERR_NETWORK_DOWN, and is made again as soon as there is an address. Opening
+ * earlier is no crash, but -1. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -75,7 +75,7 @@ void app_main(void) {
   ESP_ERROR_CHECK(esp_event_loop_create_default());
   ESP_ERROR_CHECK(esp_event_handler_register(IP_EVENT, IP_EVENT_STA_GOT_IP, on_event, NULL));
   ESP_ERROR_CHECK(esp_event_handler_register(WIFI_EVENT, ESP_EVENT_ANY_ID, on_event, NULL));
-  ESP_ERROR_CHECK(tw_esp_start(NULL) == 0 ? ESP_OK : ESP_FAIL);
+  ESP_ERROR_CHECK(tw_esp_start(NULL));
   tw_esp_post(open_connection, NULL); /* too early: logs TW_ERR_NETWORK_DOWN */
   start_wifi();
 }

@@ -1,5 +1,5 @@
-/* ws_stream: sends a reading ten times a second over a WebSocket, as long as the server keeps up, and reconnects by
- * itself. For a server: websocketd --port=8080 cat */
+/* ws_stream: sends a reading ten times a second over a WebSocket while the server keeps up, and reconnects by itself.
+ * For a server: websocketd --port=8080 cat */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -24,7 +24,8 @@ static void on_connected(const WsConnected *e, void *ctx) {
 
 static void on_message(const WsMessage *e, void *ctx) {
   (void)ctx;
-  ESP_LOGI(TAG, "received: %s", e->message);
+  /* A message that does not fit into CONFIG_TWINWIRE_MESSAGE_SIZE comes in parts. */
+  ESP_LOGI(TAG, "%s%.*s%s", e->first ? "received: " : "... ", (int)e->size, e->message, e->final ? "" : " ...");
 }
 
 static void on_error(const WsError *e, void *ctx) {
@@ -66,7 +67,7 @@ void app_main(void) {
   ESP_ERROR_CHECK(nvs_flash_init());
   ESP_ERROR_CHECK(esp_netif_init());
   ESP_ERROR_CHECK(esp_event_loop_create_default());
-  ESP_ERROR_CHECK(tw_esp_start(NULL) == 0 ? ESP_OK : ESP_FAIL);
+  ESP_ERROR_CHECK(tw_esp_start(NULL));
   ESP_ERROR_CHECK(example_connect()); /* returns when there is an address */
   tw_esp_post(open_stream, NULL);
   for (;;) {
