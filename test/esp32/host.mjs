@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { deviceSources, doorSources } from "../../scripts/targets.mjs";
+import { apiSources, deviceSources } from "../../scripts/targets.mjs";
 import { listFiles, root, warningFlags } from "../../wasm/build/project.mjs";
 import { fetchLwip, lwip, lwipSources } from "./lwip.mjs";
 
@@ -100,7 +100,7 @@ export async function build(compiler = "gcc") {
   );
   const shared = [
     ...stack.map(([, object]) => object),
-    ...(await compileOurs([...componentSources, ...deviceSources(), ...doorSources()])),
+    ...(await compileOurs([...componentSources, ...deviceSources(), ...apiSources()])),
     ...(await compileOurs([...c("test/esp32/stub"), ...c("test/esp32/lwip")])),
   ];
   const programs = {

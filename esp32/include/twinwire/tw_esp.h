@@ -26,6 +26,7 @@
 
 #include "esp_err.h"
 #include "esp_netif.h"
+#include "twinwire/host.h" /* tw_handles_options */
 #include "twinwire/net.h"
 #include "twinwire/ws.h"
 
