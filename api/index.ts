@@ -20,6 +20,7 @@ export { Conn } from "./conn/conn.ts";
 export type { Datagram } from "./conn/datagrams.ts";
 export type {
   ConnectOptions,
+  MulticastOptions,
   ServerOptions,
   StreamOptions,
   TlsConnectOptions,

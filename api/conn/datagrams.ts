@@ -82,6 +82,7 @@ export class Datagrams extends Endpoint {
   constructor(engine: Engine, address: string, options: UdpOptions) {
     super(Kind.UDP, address);
     this.engine = engine;
+    this.options = { reuseAddress: options.reuseAddress };
     this.#capacity = udpQueueOf(options);
     this.#onError = options.onError;
     this.#deadlines = new Deadlines(

@@ -1,6 +1,6 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
 import type { SocketOptions, TlsOptions } from "../../wasm/socket-options.ts";
-import { callback, complete, either, flag, integer, MAX_MS, OptionSet, signal } from "../internal/options.ts";
+import { callback, complete, either, flag, integer, MAX_MS, OptionSet, signal, text } from "../internal/options.ts";
 import { tlsOptions } from "../internal/tls-options.ts";
 
 type OnError = (error: TwinwireError) => void;
@@ -52,6 +52,8 @@ export interface TlsServerOptions extends ServerOptions {
 
 /** Options of a UDP socket. */
 export interface UdpOptions {
+  /** Whether other sockets may bind the port, too, as members of a multicast group do. Default: false. */
+  readonly reuseAddress?: boolean | undefined;
   /** Bytes that may wait to be received, 1 to 1073741824; default: 262144. Further datagrams are dropped. */
   readonly queue?: number | undefined;
   /** Hears of datagrams that could not leave after all, on a socket without a peer. */
@@ -82,7 +84,24 @@ export const connectOptions = new OptionSet<ConnectOptions>({ ...ofStreams, sign
 export const tlsConnectOptions = new OptionSet<TlsConnectOptions>({ ...ofStreams, signal, tls: tlsOptions.rule });
 export const serverOptions = new OptionSet<ServerOptions>(ofServers);
 export const tlsServerOptions = new OptionSet<TlsServerOptions>({ ...ofServers, tls: tlsOptions.rule });
+/** How a UDP socket sends to multicast groups. */
+export interface MulticastOptions {
+  /** Hops, 0 to 255. Default: 1, the local network. */
+  readonly ttl?: number | undefined;
+  /** Whether this machine receives it, too. Default: true. */
+  readonly loopback?: boolean | undefined;
+  /** A local IPv4 address of the sending interface, or `"::%NAME"` for IPv6. Default: the system chooses. */
+  readonly interface?: string | undefined;
+}
+
+export const multicastOptions = new OptionSet<MulticastOptions>({
+  ttl: integer(0, 255),
+  loopback: flag,
+  interface: text,
+});
+
 export const udpOptions = new OptionSet<UdpOptions>({
+  reuseAddress: flag,
   queue: integer(1, LARGEST_WINDOW),
   onError: callback<OnError>(),
 });

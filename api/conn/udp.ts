@@ -2,11 +2,20 @@ import { AddressOf, Deadline } from "../../wasm/abi.gen.ts";
 import type { ErrorStep, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
+import type { UdpOption } from "../../wasm/socket-options.ts";
 import { joinAddress } from "../internal/address.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
 import type { Datagram } from "./datagrams.ts";
 import { Datagrams } from "./datagrams.ts";
-import { signalOf, type UdpOptions, udpOptions, type WaitOptions, waiting } from "./options.ts";
+import {
+  type MulticastOptions,
+  multicastOptions,
+  signalOf,
+  type UdpOptions,
+  udpOptions,
+  type WaitOptions,
+  waiting,
+} from "./options.ts";
 
 /** The largest datagram that UDP has. */
 const LARGEST = 65_535;
@@ -133,6 +142,46 @@ export class UdpSocket {
     throw datagrams.fault(result, { step: "connect", address: joinAddress(host, String(port)), cause: engine.cause });
   }
 
+  /**
+   * Allows or forbids sending to broadcast addresses. Default: false.
+   *
+   * @throws TwinwireError ERR_STATE once it is closed, ERR_UNSUPPORTED where the host has no broadcasts.
+   */
+  setBroadcast(on: boolean): void {
+    this.#setOption({ broadcast: Boolean(on) });
+  }
+
+  /**
+   * Joins a multicast group: what is sent to it at this socket's port is received.
+   *
+   * @param group a literal multicast address.
+   * @param name a local IPv4 address of the interface, or `"::%NAME"` for IPv6. Default: the system chooses.
+   * @throws TwinwireError ERR_ADDRESS (no such group or interface), ERR_UNREACHABLE (the socket is of the other family),
+   * ERR_ARGUMENT, ERR_STATE once it is closed, ERR_UNSUPPORTED.
+   */
+  joinGroup(group: string, name?: string): void {
+    this.#checkGroup(group, name);
+    this.#setOption({ join: group, interface: name });
+  }
+
+  /** Leaves a multicast group. As `joinGroup`; ERR_ADDRESS if the socket is not a member. */
+  leaveGroup(group: string, name?: string): void {
+    this.#checkGroup(group, name);
+    this.#setOption({ leave: group, interface: name });
+  }
+
+  /**
+   * Sets how the socket sends to multicast groups. What is left out stays as it is.
+   *
+   * @throws TwinwireError ERR_ARGUMENT, ERR_ADDRESS, ERR_STATE once it is closed, ERR_UNSUPPORTED.
+   */
+  setMulticast(options: MulticastOptions): void {
+    const { ttl, loopback, interface: name } = multicastOptions.read("setMulticast", options, "call");
+    if (ttl !== undefined) this.#setOption({ multicastTtl: ttl });
+    if (loopback !== undefined) this.#setOption({ multicastLoopback: loopback });
+    if (name !== undefined) this.#setOption({ multicastInterface: name });
+  }
+
   /** Closes it; calls that wait are rejected with ERR_STATE. To close it again does nothing. */
   close(): void {
     this.#closed = true;
@@ -206,6 +255,18 @@ export class UdpSocket {
 
   #unlessClosed(error: TwinwireError): undefined {
     if (!this.#closed) throw error;
+  }
+
+  #checkGroup(group: unknown, name: unknown): void {
+    if (typeof group === "string" && (name === undefined || typeof name === "string")) return;
+    throw this.#refuse("call", `group ${show(group)}, interface ${show(name)}`);
+  }
+
+  #setOption(option: UdpOption): void {
+    const { end, engine, handle } = this.#datagrams;
+    if (end !== undefined) throw end;
+    const result = engine.setUdpOption(handle, option);
+    if (result < 0) throw this.#datagrams.fault(result, { step: "call", cause: engine.cause });
   }
 
   #refuse(step: ErrorStep, reason: string): TwinwireError {

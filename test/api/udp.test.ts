@@ -1,6 +1,6 @@
 /** UDP sockets of the main door. */
 import { createSocket } from "node:dgram";
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, test } from "@jest/globals";
 import { type TwinwireError, type UdpOptions, UdpSocket } from "twinwire";
 import { differs } from "../support/host.ts";
 import { atEnd, endPeers, udpPeer } from "../support/peers.ts";
@@ -180,4 +180,41 @@ test("a datagram that could not leave ends nothing", async () => {
   );
   await socket.sendTo("to myself", "127.0.0.1", port);
   expect(text((await within(socket.recvFrom(), "its own")).data)).toBe("to myself");
+});
+
+describe("broadcasts and multicast", () => {
+  test("members of a group get what is sent to it; broadcasts arrive", async () => {
+    const one = new UdpSocket("", 0, { reuseAddress: true });
+    const port = Number(one.localAddr().split(":")[1]);
+    const other = new UdpSocket("", port, { reuseAddress: true });
+    atEnd(() => [one, other].map((it) => it.close()));
+    for (const socket of [one, other]) {
+      socket.joinGroup("239.255.77.9", "127.0.0.1");
+      socket.setMulticast({ ttl: 1, loopback: true, interface: "127.0.0.1" });
+    }
+    await one.sendTo("all", "239.255.77.9", port);
+    for (const socket of [one, other]) expect(Buffer.from((await socket.recvFrom()).data).toString()).toBe("all");
+    one.leaveGroup("239.255.77.9", "127.0.0.1");
+    one.setBroadcast(true);
+    await one.sendTo("everyone", "127.255.255.255", port);
+  });
+
+  test("what can't be set is an error", () => {
+    const socket = new UdpSocket();
+    atEnd(() => socket.close());
+    const code = (call: () => void): string => {
+      try {
+        call();
+      } catch (error) {
+        return (error as TwinwireError).code;
+      }
+      return "none";
+    };
+    expect(code(() => socket.joinGroup("10.0.0.1"))).toBe("ERR_ADDRESS");
+    expect(code(() => socket.joinGroup(7 as never))).toBe("ERR_ARGUMENT");
+    expect(code(() => socket.setMulticast({ ttl: 256 }))).toBe("ERR_ARGUMENT");
+    expect(code(() => socket.setMulticast({ tll: 1 } as never))).toBe("ERR_ARGUMENT");
+    socket.close();
+    expect(code(() => socket.setBroadcast(true))).toBe("ERR_STATE");
+  });
 });
