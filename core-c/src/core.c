@@ -18,11 +18,18 @@ uint32_t twc_abi_hash(void) { return TW_ABI_HASH; }
 /* ---- Setting up ---------------------------------------------------------------------------------------------- */
 
 static bool limits_valid(const tw_limits *limits) {
-#define IN_RANGE(field, host, esp32, min, max)                                                                         \
-  if ((int64_t)limits->field < (int64_t)(min) || (int64_t)limits->field > (int64_t)(max))                              \
-    return false;
-  TW_LIMITS_LIST(IN_RANGE)
-#undef IN_RANGE
+  static const uint32_t ranges[][2] = {
+#define RANGE(field, host, esp32, min, max) {min, max},
+      TW_LIMITS_LIST(RANGE)
+#undef RANGE
+  };
+  enum { COUNT = sizeof ranges / sizeof *ranges };
+  uint32_t values[COUNT];
+  _Static_assert(sizeof *limits == sizeof values, "every limit is an u32, in the order of the list");
+  memcpy(values, limits, sizeof values);
+  for (size_t i = 0; i < COUNT; i++)
+    if (values[i] < ranges[i][0] || values[i] > ranges[i][1])
+      return false;
   return limits->blockSize <= limits->sendPool;
 }
 
@@ -145,10 +152,7 @@ static void begin_tunnel(tw_core *core, tw_slot *slot) {
 
 static void begin_tls(tw_core *core, tw_slot *slot) {
   twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
-  char name[TW_MAX_HOST];
-  if (slot->tunnel != NULL) /* empty would be the name of the proxy */
-    twc_chain_copy(&core->text_pool, &slot->proxy, slot->proxy_host_size, name, slot->proxy_target_size);
-  int32_t error = twc_socket_start_tls(core, slot, name, slot->proxy_target_size);
+  int32_t error = twc_socket_start_tls(core, slot, "", 0);
   if (error != 0)
     drop_socket(core, slot, error, TW_STEP_TLS);
 }
@@ -455,6 +459,12 @@ int32_t twc_socket_connect(tw_core *core, tw_slot *slot, const char *address, ui
 }
 
 int32_t twc_socket_start_tls(tw_core *core, tw_slot *slot, const char *name, uint32_t name_size) {
+  char target[TW_MAX_HOST];
+  if (name_size == 0 && slot->tunnel != NULL) { /* the host would take the name of the proxy */
+    name_size = slot->proxy_target_size;
+    twc_chain_copy(&core->text_pool, &slot->proxy, slot->proxy_host_size, target, name_size);
+    name = target;
+  }
   slot->phase = TW_PHASE_TLS;
   int32_t error = twc_port_start_tls(core->host, twc_slot_handle(core, slot), name, name_size);
   if (error == 0)

@@ -14,13 +14,9 @@ static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 
 #define PUT(text) twc_tx_put(core, slot, text, sizeof(text) - 1)
 
 static void put_chain(tw_core *core, tw_slot *slot, const tw_chain *chain, uint32_t at, uint32_t size) {
-  char piece[64];
-  while (size > 0) {
-    uint32_t n = size < sizeof piece ? size : sizeof piece;
-    twc_chain_copy(&core->text_pool, chain, at, piece, n);
-    twc_tx_put(core, slot, piece, n);
-    at += n;
-    size -= n;
+  for (uint32_t end = at + size, got; at < end; at += got) {
+    uint8_t *to = twc_tx_extend(core, slot, end - at, &got);
+    twc_chain_copy(&core->text_pool, chain, at, to, got);
   }
 }
 
