@@ -1,9 +1,6 @@
 import type { Port } from "../adapters/port.ts";
-import { Event } from "./abi.gen.ts";
+import { Event, HANDLE_INDEX } from "./abi.gen.ts";
 import type { Endpoint } from "./endpoint.ts";
-
-/** A handle is 15 bits of slot index below its generation; the whole number is compared all the same. */
-const INDEX = 0x7fff;
 
 /** The endpoints by handle, and which of them keep the process alive. */
 export class EndpointTable {
@@ -23,7 +20,7 @@ export class EndpointTable {
 
   /** Whose handle it is; also that of one the application closed, until its last event. */
   find(handle: number): Endpoint | undefined {
-    const endpoint = this.#byIndex[handle & INDEX];
+    const endpoint = this.#byIndex[handle & HANDLE_INDEX];
     return endpoint !== undefined && endpoint.handle === handle ? endpoint : undefined;
   }
 
@@ -51,10 +48,10 @@ export class EndpointTable {
 
   /** A handle was opened for the endpoint. */
   add(endpoint: Endpoint, handle: number): void {
-    const before = this.#byIndex[handle & INDEX];
+    const before = this.#byIndex[handle & HANDLE_INDEX];
     if (before !== undefined) this.#remove(before);
     endpoint.handle = handle;
-    this.#byIndex[handle & INDEX] = endpoint;
+    this.#byIndex[handle & HANDLE_INDEX] = endpoint;
     this.#count(1);
   }
 
@@ -92,7 +89,7 @@ export class EndpointTable {
   }
 
   #remove(endpoint: Endpoint): void {
-    const index = endpoint.handle & INDEX;
+    const index = endpoint.handle & HANDLE_INDEX;
     if (this.#byIndex[index] !== endpoint) return;
     this.#byIndex[index] = undefined;
     endpoint.released = true;

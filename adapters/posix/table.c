@@ -9,10 +9,9 @@
 #include "posix.h"
 
 /* A handle is 15 bits of slot index below its generation; the whole number is compared all the same. */
-enum { INDEX_MASK = 0x7fff };
 
 tw_sock *tw_posix_find(int32_t handle) {
-  uint32_t index = (uint32_t)handle & INDEX_MASK;
+  uint32_t index = (uint32_t)handle & TW_HANDLE_INDEX;
   if (handle <= 0 || index >= tw_host.count || tw_host.socks[index].handle != handle)
     return NULL;
   return &tw_host.socks[index];
@@ -24,7 +23,7 @@ bool tw_posix_is_same(int32_t handle, uint32_t serial) {
 }
 
 tw_sock *tw_posix_take(int32_t handle, uint32_t kind) {
-  tw_sock *sock = &tw_host.socks[(uint32_t)handle & INDEX_MASK];
+  tw_sock *sock = &tw_host.socks[(uint32_t)handle & TW_HANDLE_INDEX];
   bool queued = sock->queued; /* by the one before it: the list still holds the place */
   uint32_t next = sock->next;
   *sock = (tw_sock){.watch = {.fd = -1, .kind = TW_WATCH_SOCK, .ready = TW_NOT_READY},

@@ -6,7 +6,6 @@
 enum { ALIGN = 16, MAX_LISTENERS = 1000000, MAX_MESSAGE_SIZE = 16 * 1024 * 1024, LARGEST = 0x40000000 };
 
 /* A handle is 15 bits of slot index below its generation; the whole number is compared all the same. */
-enum { INDEX_MASK = 0x7fff };
 
 /* ---- Setting up ---------------------------------------------------------------------------------------------- */
 
@@ -95,7 +94,7 @@ int32_t tw_handles_text(int32_t size, char *text) {
 /* ---- Handles ------------------------------------------------------------------------------------------------- */
 
 tw_handles_slot *tw_handles_find(tw_handles *handles, int32_t handle) {
-  uint32_t index = (uint32_t)handle & INDEX_MASK;
+  uint32_t index = (uint32_t)handle & TW_HANDLE_INDEX;
   if (handle <= 0 || index >= handles->slot_count || handles->slots[index].handle != handle)
     return NULL;
   return &handles->slots[index];
@@ -116,7 +115,7 @@ tw_handles_join *tw_handles_join_of(const tw_handles *handles, const tw_handles_
 static bool is_web_socket(const tw_handles_slot *slot) { return slot->kind == TW_KIND_WS; }
 
 int32_t tw_handles_add(tw_handles *handles, int32_t handle, uint32_t kind, const tw_tls_options *tls) {
-  tw_handles_slot *slot = &handles->slots[(uint32_t)handle & INDEX_MASK];
+  tw_handles_slot *slot = &handles->slots[(uint32_t)handle & TW_HANDLE_INDEX];
   if (slot->handle != 0)
     tw_handles_forget(handles, slot);
   if (!slot->listed)

@@ -1,7 +1,7 @@
 /* ws.c: WebSocket clients as numbers and events. */
 #include "handles.h"
 
-enum { WS = 1u << TW_KIND_WS, MS = 1000, MAX_TEXT = 0x7fffffff, MAX_URL = 65535, MAX_HEADERS = 65535, NORMAL = 1000 };
+enum { WS = 1u << TW_KIND_WS, MS = 1000, MAX_TEXT = 0x7fffffff, MAX_HEADERS = 65535, NORMAL = 1000 };
 
 #define FIND(handle)                                                                                                   \
   tw_handles *handles = tw_handles_current();                                                                          \
@@ -14,8 +14,8 @@ static int32_t put_options(tw_handles *handles, int32_t conn, const tw_ws_option
     return TW_ERR_ARGUMENT;
   int32_t error = twc_ws_set_headers(handles->core, conn, options->headers, (uint32_t)options->header_count);
   for (size_t i = 0; error == 0 && i < options->protocol_count; i++)
-    error =
-        twc_ws_protocol(handles->core, conn, options->protocols[i], tw_handles_length(options->protocols[i], MAX_URL));
+    error = twc_ws_protocol(handles->core, conn, options->protocols[i],
+                            tw_handles_length(options->protocols[i], TW_MAX_URL));
   if (error == 0 && options->user != NULL)
     error = twc_ws_basic_auth(handles->core, conn, options->user, tw_handles_length(options->user, TW_MAX_CREDENTIAL),
                               options->password == NULL ? "" : options->password,
@@ -41,8 +41,8 @@ int32_t tw_ws_open_with(const char *url, const tw_ws_options *options) {
     return tw_handles_refuse(TW_ERR_STATE);
   if (options == NULL)
     options = &none;
-  uint32_t size = tw_handles_length(url, MAX_URL);
-  int32_t error = size > MAX_URL ? TW_ERR_URL : check_tls(handles, url, size, options->tls);
+  uint32_t size = tw_handles_length(url, TW_MAX_URL);
+  int32_t error = size > TW_MAX_URL ? TW_ERR_URL : check_tls(handles, url, size, options->tls);
   if (error != 0)
     return tw_handles_refuse(error);
   tw_handles_touch(handles);

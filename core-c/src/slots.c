@@ -5,7 +5,7 @@
 #include "src/internal.h"
 
 enum { INDEX_BITS = 15 };
-#define INDEX_MASK ((1u << INDEX_BITS) - 1)
+_Static_assert(TW_HANDLE_INDEX == (1 << INDEX_BITS) - 1, "the index is the lower bits");
 #define NO_SLOT UINT32_MAX
 
 /* A number is valid again once its slot was taken 65,535 times: a slot is reused as late as possible, but not so late
@@ -69,7 +69,7 @@ int32_t twc_slot_handle(const tw_core *core, const tw_slot *slot) {
 tw_slot *twc_slot_find(tw_core *core, int32_t handle) {
   if (handle <= 0)
     return NULL;
-  uint32_t index = (uint32_t)handle & INDEX_MASK;
+  uint32_t index = (uint32_t)handle & TW_HANDLE_INDEX;
   if (index >= core->slot_count || index >= range_of(core, index)->fresh)
     return NULL;
   tw_slot *slot = &core->slots[index];

@@ -6,8 +6,6 @@
 
 #include "twinwire/port.h"
 
-enum { INDEX_MASK = 0x7fff };
-
 uint8_t fuzz_byte(fuzz_input *input) {
   if (input->size == 0)
     return 0;
@@ -32,7 +30,7 @@ void fuzz_check(bool right, const char *rule) {
 fuzz_socket *fuzz_socket_of(fuzz_host *host, int32_t handle) {
   if (handle <= 0)
     return NULL;
-  uint32_t index = (uint32_t)handle & INDEX_MASK;
+  uint32_t index = (uint32_t)handle & TW_HANDLE_INDEX;
   if (index >= FUZZ_SLOTS || host->handles[index] != handle || !host->sockets[index].open)
     return NULL;
   return &host->sockets[index];
@@ -66,7 +64,7 @@ int32_t twc_port_open(void *context, int32_t handle, uint32_t kind, const char *
   fuzz_check(fuzz_socket_of(host, handle) == NULL, "a socket is opened twice");
   if (fuzz_range(host->input, 16) == 15)
     return TW_ERR_NETWORK_DOWN;
-  uint32_t index = (uint32_t)handle & INDEX_MASK;
+  uint32_t index = (uint32_t)handle & TW_HANDLE_INDEX;
   fuzz_check(index < FUZZ_SLOTS, "a slot outside the table");
   host->handles[index] = handle;
   host->sockets[index] = (fuzz_socket){.open = true, .reading = true, .kind = kind};

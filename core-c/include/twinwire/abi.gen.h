@@ -13,12 +13,16 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0xb593bc91u
+#define TW_ABI_HASH 0x332e907cu
 
 /* not a handle; also what a call of the handle API returns when it fails */
 #define TW_NONE (-1)
 /* an unlimited wait or delay: no timer is armed, no retry follows */
 #define TW_FOREVER 0xffffffffu
+/* bits of a handle that are the index of its slot; the others are its generation */
+#define TW_HANDLE_INDEX 0x00007fffu
+/* bytes of a WebSocket URL */
+#define TW_MAX_URL 65535
 /* entries in a reconnect schedule; the last one repeats */
 #define TW_MAX_DELAYS 8
 /* payload bytes of a WebSocket control frame, RFC 6455 5.5 */

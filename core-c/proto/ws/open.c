@@ -6,11 +6,9 @@
 #include "src/bytes.h"
 #include "src/life.h"
 
-enum { MAX_URL = 65535 };
-
 tw_slot *twc_ws_make(tw_core *core, const char *text, uint32_t size, int32_t *error) {
   tw_url url;
-  *error = size > MAX_URL ? TW_ERR_URL : twc_url_parse(text, size, &url);
+  *error = size > TW_MAX_URL ? TW_ERR_URL : twc_url_parse(text, size, &url);
   if (*error != 0)
     return NULL;
   *error = TW_ERR_LIMIT;
