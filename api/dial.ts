@@ -3,8 +3,9 @@
  *
  * @module
  */
-export { type AcceptOptions, accept } from "./dial/accept.ts";
 export {
+  type AcceptOptions,
+  accept,
   type Connection,
   type DialOptions,
   dial,
@@ -24,4 +25,4 @@ export {
   write,
   writer,
 } from "./dial/transfer.ts";
-export type { Writable } from "./internal/bytes.ts";
+export type { Writable } from "./internal/arguments.ts";

@@ -78,6 +78,44 @@ describe("TypeScript", () => {
     expect(lines(found.filter((it) => compat(it.to) && !compat(it.from)))).toEqual([]);
   });
 
+  /** What each part of api/ may import of api/, lowest first: what several APIs use, building blocks, and the APIs. */
+  const layers: Record<string, readonly string[]> = {
+    internal: [],
+    conn: ["internal"],
+    http: ["internal", "conn"],
+    websocket: ["internal", "conn"],
+    trace: [],
+    duplex: ["conn"],
+    result: ["internal", "conn", "http"],
+    dial: ["internal", "conn"],
+    handles: ["internal", "websocket"],
+    "ws-server": ["internal", "conn", "http", "websocket"],
+    "ws-compat": ["internal", "http", "websocket"],
+    index: ["internal", "conn", "http", "websocket", "ws-server", "trace"],
+  };
+
+  test("no API imports another one: all stand on the same building blocks", () => {
+    const part = (path: string) => /^api\/([\w-]+)/.exec(path)?.[1] ?? "";
+    const found = importsOf("api").filter((it) => inside(it.to, "api") && part(it.from) !== part(it.to));
+    expect([...new Set(files("api", ".ts").map(part))].sort()).toEqual(Object.keys(layers).sort());
+    expect(lines(found.filter((it) => layers[part(it.from)]?.includes(part(it.to)) !== true))).toEqual([]);
+  });
+
+  test("no file imports itself by way of others, also not for its types", () => {
+    const all = ["api", "wasm", "adapters"].flatMap((folder) => files(folder, ".ts"));
+    const next = new Map(all.map((path) => [path, imports(path).map((it) => it.to)]));
+    /* What is left when files that import none of the others are taken off, again and again. */
+    let left = all;
+    for (let size = -1; size !== left.length; ) {
+      size = left.length;
+      const set: Set<string> = new Set(left);
+      left = left.filter((path) => next.get(path)?.some((to) => set.has(to)));
+    }
+    const set = new Set(left);
+    left = left.filter((path) => left.some((other) => next.get(other)?.includes(path)) && set.has(path));
+    expect(left).toEqual([]);
+  });
+
   test("the engine imports no API, and of the adapters only the type of the port", () => {
     const allowed = (it: Import) =>
       inside(it.to, "wasm") ||

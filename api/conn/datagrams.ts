@@ -7,7 +7,7 @@ import { report } from "../../wasm/report.ts";
 import { joinAddress } from "../internal/address.ts";
 import { callSafely } from "../internal/callbacks.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
-import { Deadlines } from "./deadline.ts";
+import { Deadlines } from "./handle.ts";
 import { type UdpOptions, udpQueueOf } from "./options.ts";
 
 /** One datagram. */

@@ -7,7 +7,7 @@ import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { show } from "../internal/arguments.ts";
 import { Waiter } from "../internal/waiting.ts";
-import { Deadlines } from "./deadline.ts";
+import { Deadlines } from "./handle.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
 

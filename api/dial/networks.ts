@@ -1,4 +1,5 @@
 import { TwinwireError } from "../../wasm/errors.ts";
+import { report } from "../../wasm/report.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import type { Conn } from "../conn/conn.ts";
 import {
@@ -14,7 +15,8 @@ import { TcpConnection, TlsConnection } from "../conn/tcp.ts";
 import { UdpSocket } from "../conn/udp.ts";
 import { splitAddress } from "../internal/address.ts";
 import { show } from "../internal/arguments.ts";
-import { OptionSet, signal } from "../internal/options.ts";
+import { callSafely } from "../internal/callbacks.ts";
+import { callback, OptionSet, signal } from "../internal/options.ts";
 
 /** What `dial` connects by: `"tls"` is TCP with TLS from the first byte. */
 export type Network = "tcp" | "tls" | "unix" | "udp";
@@ -102,4 +104,66 @@ async function dialUdp(address: string, options: DialOptions | undefined): Promi
 
 function unknownNetwork(network: unknown, known: string): TwinwireError {
   return new TwinwireError("ERR_ARGUMENT", { step: "open", reason: `a network is ${known}, not ${show(network)}` });
+}
+
+/** How `accept` goes on. */
+export interface AcceptOptions {
+  /**
+   * Called with what a handler threw and its connection, which is closed by then; and with what ended the listener. Default:
+   * what a handler threw goes to `console.error`, and a listener that fails is an uncaught error.
+   */
+  readonly onError?: ((error: unknown, conn?: Conn) => void) | undefined;
+}
+
+const acceptOptions = new OptionSet<AcceptOptions>({ onError: callback() });
+
+/**
+ * Accepts connections in the background until the listener is closed, and calls the handler with each of them. Returns at
+ * once. The connection is the handler's to close. A handler that throws, or whose promise is rejected, loses its own
+ * connection; all others go on.
+ *
+ * Handlers run on the one thread of the program, so they may change outer variables; between two `await`s nothing else
+ * runs.
+ *
+ * @throws TwinwireError ERR_ARGUMENT for a handler that is no function.
+ */
+export function accept(
+  listener: Listener,
+  handler: (conn: Conn) => void | Promise<void>,
+  options?: AcceptOptions,
+): void {
+  const checked = acceptOptions.read("accept", options, "accept");
+  if (typeof handler !== "function") {
+    throw new TwinwireError("ERR_ARGUMENT", { step: "accept", reason: `handler ${show(handler)}` });
+  }
+  acceptAll(listener, handler, checked).catch((error: unknown) => {
+    if (checked.onError === undefined) report(error);
+    else tell(checked, error);
+  });
+}
+
+async function acceptAll(
+  listener: Listener,
+  handler: (conn: Conn) => void | Promise<void>,
+  options: AcceptOptions,
+): Promise<void> {
+  for await (const conn of listener) void handle(conn, handler, options);
+}
+
+async function handle(
+  conn: Conn,
+  handler: (conn: Conn) => void | Promise<void>,
+  options: AcceptOptions,
+): Promise<void> {
+  try {
+    await handler(conn);
+  } catch (error) {
+    conn.close();
+    tell(options, error, conn);
+  }
+}
+
+function tell({ onError }: AcceptOptions, error: unknown, conn?: Conn): void {
+  if (onError === undefined) console.error("accept: a handler failed:", error);
+  else callSafely(() => onError(error, conn), report);
 }

@@ -1,8 +1,7 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import { Conn } from "../conn/conn.ts";
 import type { WaitOptions } from "../conn/options.ts";
-import { show } from "../internal/arguments.ts";
-import { toBytes, type Writable } from "../internal/bytes.ts";
+import { show, toBytes, type Writable } from "../internal/arguments.ts";
 import type { Connection, Listener } from "./networks.ts";
 
 /** How long one operation may take, in ms. 0: as long as it likes. */

@@ -1,6 +1,7 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import { show } from "../internal/arguments.ts";
 import { decode, hostOf, portOf, proxyFor } from "../internal/proxy.ts";
+import { basicAuth, isPrivate, locationText } from "../internal/redirects.ts";
 import { FieldText, type Pair } from "./fields.ts";
 import type { Route } from "./pool.ts";
 import type { HttpRequestOptions } from "./types.ts";
@@ -52,42 +53,20 @@ export function fieldsOf({ url, headers, hasBody, contentType }: Order, { secure
   fields.addAll(headers);
   if (hasBody && contentType !== undefined) fields.addDefault("content-type", contentType);
   if (url.username !== "" || url.password !== "") {
-    fields.addDefault("authorization", basic(`${decode(url.username)}:${decode(url.password)}`));
+    fields.addDefault("authorization", basicAuth(`${decode(url.username)}:${decode(url.password)}`));
   }
   if (proxy !== undefined && !secure && proxy.credentials !== "") {
-    fields.addDefault("proxy-authorization", basic(proxy.credentials));
+    fields.addDefault("proxy-authorization", basicAuth(proxy.credentials));
   }
   fields.addDefault("accept", "*/*");
   fields.addDefault("user-agent", "twinwire");
   return fields;
 }
 
-/** RFC 7617, of UTF-8. */
-function basic(credentials: string): string {
-  let bytes = "";
-  for (const byte of new TextEncoder().encode(credentials)) bytes += String.fromCharCode(byte);
-  return `Basic ${btoa(bytes)}`;
-}
-
-/* RFC 9110 15.4: what a server that was not meant must not get to know. */
-const SECRETS = new Set(["authorization", "cookie", "proxy-authorization", "host"]);
-
 /** RFC 9110 15.4: what belongs to a body that is not sent again. */
 const OF_BODY = /^(?:content-|transfer-encoding$|expect$)/;
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-
-const decoder = new TextDecoder("utf-8", { fatal: true });
-
-/** A field value as browsers read it: its bytes are UTF-8 if they can be, else Latin-1. */
-function utf8Of(latin1: string): string {
-  if (/^[\0-\x7f]*$/.test(latin1)) return latin1;
-  try {
-    return decoder.decode(Uint8Array.from(latin1, (it) => it.charCodeAt(0)));
-  } catch {
-    return latin1;
-  }
-}
 
 /**
  * The request that follows a redirect; `undefined` if the response is none.
@@ -98,7 +77,7 @@ export function redirected(order: Order, status: number, location: string | unde
   if (!REDIRECTS.has(status) || location === undefined) return undefined;
   let url: URL;
   try {
-    url = urlOf(utf8Of(location), order.url);
+    url = urlOf(locationText(location), order.url);
   } catch (cause) {
     throw new TwinwireError("ERR_REDIRECT", { step: "receive", address: order.url.href, detail: status, cause });
   }
@@ -111,7 +90,7 @@ export function redirected(order: Order, status: number, location: string | unde
   const becomesGet = status === 303 ? order.method !== "HEAD" : status < 303 && order.method === "POST";
   const headers = order.headers.filter(([name]) => {
     const lower = name.toLowerCase();
-    return !((!sameOrigin && SECRETS.has(lower)) || (becomesGet && OF_BODY.test(lower)));
+    return !((!sameOrigin && (lower === "host" || isPrivate(lower))) || (becomesGet && OF_BODY.test(lower)));
   });
   if (!becomesGet) return { ...order, url, headers };
   return { method: "GET", url, headers, hasBody: false, contentType: undefined };

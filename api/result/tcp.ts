@@ -2,7 +2,7 @@ import type { Conn } from "../conn/conn.ts";
 import { TcpServer } from "../conn/server.ts";
 import { TcpConnection } from "../conn/tcp.ts";
 import { splitAddress } from "../internal/address.ts";
-import { bytesOf } from "../internal/bytes.ts";
+import { bytesOf } from "../internal/arguments.ts";
 import { attempt, attemptNow, Blocking, type Result } from "./result.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { UdpSocket as MainUdpSocket } from "../conn/udp.ts";
 import { splitAddress } from "../internal/address.ts";
-import { bytesOf } from "../internal/bytes.ts";
+import { bytesOf } from "../internal/arguments.ts";
 import { attempt, attemptNow, Blocking, type Result } from "./result.ts";
 
 /**

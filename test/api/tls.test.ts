@@ -369,10 +369,18 @@ describe("in place", () => {
 });
 
 describe("the end of a TLS stream", () => {
-  /** How the next connection ends, as it is published. */
-  function endings(): Inbox<{ clean: boolean; unsent: number }> {
-    const inbox = new Inbox<{ clean: boolean; unsent: number }>("a disconnected event");
-    const listener = (message: unknown): void => inbox.push(message as { clean: boolean; unsent: number });
+  interface Ending {
+    readonly handle: number;
+    readonly clean: boolean;
+    readonly unsent: number;
+  }
+
+  /** How a connection ends, as it is published. Those of tests before may still be on their way out. */
+  function endOf({ handle }: TlsConnection): Inbox<Ending> {
+    const inbox = new Inbox<Ending>("a disconnected event");
+    const listener = (message: unknown): void => {
+      if ((message as Ending).handle === handle) inbox.push(message as Ending);
+    };
     subscribe("twinwire:disconnected", listener);
     atEnd(() => unsubscribe("twinwire:disconnected", listener));
     return inbox;
@@ -385,9 +393,9 @@ describe("the end of a TLS stream", () => {
   }
 
   test("one that was cut off is not clean", async () => {
-    const ends = endings();
     const before = await wire(await tlsPeer(pki.good, () => {}));
     const conn = await connected(before.port);
+    const ends = endOf(conn);
     before.break("cut");
     await conn.read(100).catch(() => {});
     conn.close();
@@ -395,7 +403,6 @@ describe("the end of a TLS stream", () => {
   });
 
   test("one that we end is clean once the peer has ended, too", async () => {
-    const ends = endings();
     const got = new Inbox<number>("the bytes");
     const port = await tlsPeer(pki.good, (socket) => {
       let size = 0;
@@ -411,6 +418,7 @@ describe("the end of a TLS stream", () => {
       });
     });
     const conn = await connected(port);
+    const ends = endOf(conn);
     await conn.writeAll(pattern(300_000));
     conn.close();
     expect(await got.next()).toBe(300_000);
