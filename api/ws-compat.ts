@@ -20,16 +20,16 @@ export type {
   CompatListenerOptions,
   MessageData,
   WebSocketEvents,
-  WebSocketServerEvents,
 } from "./ws-compat/events.ts";
 export type { BinaryType } from "./ws-compat/facade.ts";
 export type {
   ClientInfo,
   ClientOptions,
   PerMessageDeflateOptions,
-  ServerOptions,
   Verdict,
 } from "./ws-compat/options.ts";
+
+export type { ServerOptions, WebSocketServerEvents } from "./ws-compat/server.ts";
 
 /* As those take them who ask for the class alone: require("ws").Server. */
 Object.assign(WebSocket, { WebSocket, WebSocketServer, Server: WebSocketServer, createWebSocketStream });

@@ -6,14 +6,12 @@ import { isThenable } from "../internal/callbacks.ts";
 import type { Compression } from "../internal/deflate.ts";
 import { type HeaderPairs, type HeadersFunction, headerPairs, plainUrl } from "../internal/handshake.ts";
 import { proxyFor } from "../internal/proxy.ts";
+import { isPrivate } from "../internal/redirects.ts";
 import { type CloseInfo, Connection } from "./connection.ts";
 import type { Schedule } from "./reconnect.ts";
 import type { Connector, Sequel, Session } from "./session.ts";
 
 const ABNORMAL = 1006;
-
-/** Header fields that are for the first server alone: one to which it redirects does not get them. */
-const PRIVATE = ["authorization", "cookie", "proxy-authorization"];
 
 const END: Sequel = { kind: "end", error: undefined };
 const AGAIN: Sequel = { kind: "again" };
@@ -255,7 +253,7 @@ export class Dialer implements Connector {
     const { username, password, host } = this.#url;
     /* From ws: to wss: at the same host is no other server. */
     const other = host !== first.host || (first.protocol === "wss:" && this.#url.protocol === "ws:");
-    const sent = other ? headers.filter(([name]) => !PRIVATE.includes(name.toLowerCase())) : headers;
+    const sent = other ? headers.filter(([name]) => !isPrivate(name)) : headers;
     let result = 0;
     const hasUser = username !== "" || password !== "";
     if (hasUser && !sent.some(([name]) => name.toLowerCase() === "authorization")) {

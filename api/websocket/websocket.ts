@@ -2,6 +2,7 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import { report } from "../../wasm/report.ts";
 import { isToken, webSocketUrl } from "../internal/handshake.ts";
+import { locationText } from "../internal/redirects.ts";
 import { WebSocketBase } from "./base.ts";
 import { Dialer, type DialPlan, type ResponseHead } from "./dialer.ts";
 import { type ClientOptions, checkClientOptions, type HandshakeResponse, type WebSocketOptions } from "./options.ts";
@@ -141,7 +142,7 @@ function redirectOf(head: ResponseHead, redirects: number, most: number): URL | 
   if (location === null || !REDIRECTS.includes(head.status)) return undefined;
   let target: URL;
   try {
-    target = webSocketUrl(new URL(location, head.url));
+    target = webSocketUrl(new URL(locationText(location), head.url));
   } catch {
     return undefined;
   }

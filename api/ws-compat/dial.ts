@@ -1,7 +1,7 @@
-import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
+import { basicAuth } from "../internal/redirects.ts";
 import type { Connection } from "../websocket/connection.ts";
 import { Dialer, type DialPlan, type ResponseHead } from "../websocket/dialer.ts";
 import { openingError } from "./errors.ts";
@@ -115,6 +115,6 @@ export class Dial implements Opening {
       else for (const one of value) yield [name, String(one)];
     }
     if (origin) yield ["Origin", origin];
-    if (auth !== undefined && !authorized) yield ["Authorization", `Basic ${Buffer.from(auth).toString("base64")}`];
+    if (auth !== undefined && !authorized) yield ["Authorization", basicAuth(auth)];
   }
 }

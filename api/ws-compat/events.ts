@@ -1,9 +1,7 @@
 import type { Buffer } from "node:buffer";
 import type { EventEmitter } from "node:events";
-import type { IncomingMessage } from "node:http";
-import type { Duplex, Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { Head } from "./handshake.ts";
-import type { WebSocket } from "./websocket.ts";
 
 /** What a message comes as: a Buffer, unless `binaryType` says otherwise of binary ones. */
 export type MessageData = Buffer | ArrayBuffer | Buffer[] | Blob;
@@ -22,18 +20,6 @@ export interface WebSocketEvents {
   redirect: [url: string, request: EventEmitter];
   /** An answer that refuses: whoever listens ends the WebSocket. */
   "unexpected-response": [request: EventEmitter, response: Readable & Head];
-}
-
-/** The events of a server, and their values. */
-export interface WebSocketServerEvents {
-  listening: [];
-  connection: [ws: WebSocket, request: IncomingMessage];
-  /** The lines of an answer, to which some may be added. */
-  headers: [lines: string[], request: IncomingMessage];
-  /** A request that is no handshake, which the listener answers. */
-  wsClientError: [error: Error, socket: Duplex, request: IncomingMessage];
-  error: [error: Error];
-  close: [];
 }
 
 /** What a listener is called with. */

@@ -1,15 +1,64 @@
 import { EventEmitter } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
+import type { Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
 import type { Duplex } from "node:stream";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { Compression } from "../internal/deflate.ts";
-import type { WebSocketServerEvents } from "./events.ts";
 import { type Fault, faultOf, offeredProtocols } from "./handshake.ts";
-import { type ClientInfo, compressionOf, maxMessageOf, type ServerOptions, type Verdict } from "./options.ts";
+import {
+  type ClientInfo,
+  compressionOf,
+  maxMessageOf,
+  type PerMessageDeflateOptions,
+  type Verdict,
+} from "./options.ts";
 import { accept, checkAdoption, refuse } from "./upgrade.ts";
 import { WebSocket } from "./websocket.ts";
+
+/** What `new WebSocketServer` takes. One of `port`, `server` and `noServer` is needed. */
+export interface ServerOptions {
+  readonly port?: number | undefined;
+  readonly host?: string | undefined;
+  readonly backlog?: number | undefined;
+  readonly server?: HttpServer | HttpsServer | undefined;
+  readonly noServer?: boolean | undefined;
+  readonly path?: string | undefined;
+  readonly clientTracking?: boolean | undefined;
+  /** Chooses a subprotocol; what is falsy: none. Default: the first that the client offers. */
+  readonly handleProtocols?:
+    | ((protocols: Set<string>, request: IncomingMessage) => string | false | null | undefined)
+    | undefined;
+  readonly verifyClient?: ((info: ClientInfo) => boolean) | ((info: ClientInfo, done: Verdict) => void) | undefined;
+  readonly perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
+  readonly maxPayload?: number | undefined;
+  readonly maxFragments?: number | undefined;
+  readonly autoPong?: boolean | undefined;
+  /** Taken; text is checked all the same. */
+  readonly skipUTF8Validation?: boolean | undefined;
+  readonly closeTimeout?: number | undefined;
+  /** The class of the clients: one that extends `WebSocket`. */
+  readonly WebSocket?: typeof WebSocket | undefined;
+}
+
+/** The events of a server, and their values. */
+export interface WebSocketServerEvents {
+  listening: [];
+  connection: [ws: WebSocket, request: IncomingMessage];
+  /** The lines of an answer, to which some may be added. */
+  headers: [lines: string[], request: IncomingMessage];
+  /** A request that is no handshake, which the listener answers. */
+  wsClientError: [error: Error, socket: Duplex, request: IncomingMessage];
+  error: [error: Error];
+  close: [];
+}
 
 type Accepted = (ws: WebSocket, request: IncomingMessage) => void;
 
@@ -30,7 +79,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   readonly clients: Set<WebSocket> | undefined;
   readonly #compression: Compression | undefined;
   readonly #taken = new WeakSet<Duplex>();
-  #server: Server | undefined;
+  #server: HttpServer | undefined;
   #listeners: readonly (readonly [string, (...values: never[]) => void])[] = [];
   #state: State = State.RUNNING;
 
@@ -52,7 +101,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     this.options = { ...options };
     this.clients = clientTracking ? new Set() : undefined;
     if (noServer) return;
-    this.#server = server === undefined ? createServer(upgradeRequired) : (server as Server);
+    this.#server = server === undefined ? createServer(upgradeRequired) : (server as HttpServer);
     if (hasPort) this.#server.listen({ port, host, backlog }, listening);
     this.#listen(this.#server);
   }
@@ -196,7 +245,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     });
   }
 
-  #listen(server: Server): void {
+  #listen(server: HttpServer): void {
     const connected: Accepted = (ws, request) => this.emit("connection", ws, request);
     this.#listeners = [
       ["listening", () => this.emit("listening")],
