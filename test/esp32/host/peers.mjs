@@ -82,6 +82,19 @@ serve(
   createTlsServer(good, (socket) => socket.end()),
 );
 serve("starttls", createNetServer(startWhenAsked));
+/** Ends the TCP connection below TLS: no close_notify. */
+function cutOff(socket) {
+  socket.on("error", () => {});
+  const secured = new TLSSocket(socket, { isServer: true, ...good });
+  secured.on("error", () => {}).on("data", () => socket.destroy());
+}
+serve("cut", createNetServer(cutOff));
+serve(
+  "tickets",
+  createTlsServer({ ...good, maxVersion: "TLSv1.2" }, (socket) =>
+    socket.on("error", () => {}).end(socket.isSessionReused() ? "again" : "first"),
+  ),
+);
 serve(
   "silent",
   createNetServer((socket) => socket.on("error", () => {})),

@@ -162,6 +162,31 @@ static void reconnects_with_tls(void) {
   CHECK(stub_tls_sessions() == 0);
 }
 
+/* FIN without close_notify is no end that a peer has asked for. */
+static void notices_a_stream_that_is_cut_off(void) {
+  test_begin(NULL);
+  tls = (tw_tls_options){.ca = ca};
+  connect_tls("cut", "peer.test", &tls);
+  test_until(&it.connected, 1);
+  CHECK(tw_net_send(it.handle, "x", 1) == 1);
+  test_until(&it.disconnected, 1);
+  CHECK(it.errors == 1 && it.code == TW_ERR_ENDED);
+  test_end();
+  CHECK(stub_tls_sessions() == 0);
+}
+
+static void resumes_its_session(void) {
+  static const uint32_t at_once = 0;
+  test_begin(NULL);
+  tls = (tw_tls_options){.ca = ca};
+  connect_tls("tickets", "peer.test", &tls);
+  tw_net_set_reconnect_delays_ms(it.handle, &at_once, 1);
+  tw_net_set_auto_reconnect(it.handle, true);
+  test_until(&it.received, 10);
+  CHECK(memcmp(it.text, "firstagain", 10) == 0 && it.errors == 0);
+  test_end();
+}
+
 static void ends_within_a_handshake(void) {
   tw_esp_options options;
   tw_esp_defaults(&options);
@@ -267,6 +292,8 @@ void tests_of_programs(const char *node) {
   TEST(starts_tls_in_place);
   TEST(echoes_much);
   TEST(reconnects_with_tls);
+  TEST(notices_a_stream_that_is_cut_off);
+  TEST(resumes_its_session);
   TEST(ends_within_a_handshake);
   TEST(speaks_wss);
   close(life);
