@@ -67,6 +67,7 @@ export type { BroadcastResult } from "./ws-server/clients.ts";
 export type {
   BroadcastOptions,
   ProtocolChooser,
+  PublishOptions,
   SlowClients,
   UpgradeOptions,
   WebSocketCloseOptions,

@@ -100,6 +100,9 @@ export interface BroadcastOptions {
   readonly slow?: SlowClients | undefined;
 }
 
+/** The options of `WebSocketServer.publish`. */
+export type PublishOptions = Omit<BroadcastOptions, "to">;
+
 /** The options of `WebSocketServer.close`. */
 export interface WebSocketCloseOptions {
   /** The close code for clients. Default: 1001, going away. */
@@ -178,6 +181,8 @@ const broadcastOptions = new OptionSet<BroadcastOptions>({
   slow: oneOf("queue", "skip"),
 });
 
+const publishOptions = new OptionSet<PublishOptions>({ except: isSocket, slow: oneOf("queue", "skip") });
+
 const closeOptions = new OptionSet<WebSocketCloseOptions>({ code: passed, reason: passed, graceMs: integer(0, MOST) });
 
 /** @throws TwinwireError ERR_ARGUMENT for an unknown option or a value out of its range. */
@@ -193,3 +198,7 @@ export const checkBroadcast = (given: unknown): BroadcastOptions =>
 /** @throws TwinwireError as `checkUpgrade`. */
 export const checkClose = (given: unknown): WebSocketCloseOptions =>
   closeOptions.read("WebSocketServer.close", given, "close");
+
+/** @throws TwinwireError as `checkUpgrade`. */
+export const checkPublish = (given: unknown): PublishOptions =>
+  publishOptions.read("WebSocketServer.publish", given, "send");

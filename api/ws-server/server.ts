@@ -17,11 +17,15 @@ import {
   type CheckedServer,
   checkBroadcast,
   checkClose,
+  checkPublish,
   checkServer,
+  type PublishOptions,
+  type SlowClients,
   type WebSocketCloseOptions,
   type WebSocketServerOptions,
 } from "./options.ts";
-import type { ServerSocket } from "./socket.ts";
+import { type ServerSocket, useTopics } from "./socket.ts";
+import { checkTopic, Topics } from "./topics.ts";
 import { accept } from "./upgrade.ts";
 
 const GOING_AWAY = 1001;
@@ -38,6 +42,7 @@ const GOING_AWAY = 1001;
  */
 export class WebSocketServer {
   readonly #clients = new Clients();
+  readonly #topics = new Topics<ServerSocket>();
   readonly #http: HttpServer;
   readonly #options: CheckedServer;
 
@@ -87,13 +92,23 @@ export class WebSocketServer {
    */
   broadcast(message: string | Bytes, options?: BroadcastOptions): BroadcastResult {
     const { to, except, slow = "queue" } = checkBroadcast(options);
-    const data = toPayload(message);
-    if (data === undefined) {
-      throw new TwinwireError("ERR_ARGUMENT", { step: "send", reason: `text or bytes, not ${show(message)}` });
-    }
-    const all = to ?? this.#clients.all;
-    const chosen = except === undefined ? all : without(all, except);
-    return broadcast(defaultEngine(), chosen, data, slow);
+    return this.#send(message, to ?? this.#clients.all, except, slow);
+  }
+
+  /**
+   * Sends a message to the clients that have subscribed to a topic. The frame is made once. Clients that are closing are left
+   * out.
+   *
+   * @throws TwinwireError as `broadcast`.
+   */
+  publish(topic: string, message: string | Bytes, options?: PublishOptions): BroadcastResult {
+    const { except, slow = "queue" } = checkPublish(options);
+    return this.#send(message, this.#topics.of(checkTopic(topic, "publish")), except, slow);
+  }
+
+  /** Each topic and the number of clients that have subscribed to it. */
+  get topics(): ReadonlyMap<string, number> {
+    return new Map(this.#topics.counts());
   }
 
   /**
@@ -146,6 +161,20 @@ export class WebSocketServer {
     return this;
   }
 
+  #send(
+    message: unknown,
+    sockets: Iterable<ServerSocket>,
+    except: ServerSocket | undefined,
+    slow: SlowClients,
+  ): BroadcastResult {
+    const data = toPayload(message);
+    if (data === undefined) {
+      throw new TwinwireError("ERR_ARGUMENT", { step: "send", reason: `text or bytes, not ${show(message)}` });
+    }
+    const chosen = except === undefined ? sockets : without(sockets, except);
+    return broadcast(defaultEngine(), chosen, data, slow);
+  }
+
   async #answer(request: IncomingRequest): Promise<HttpReply | undefined> {
     const { authorize, onRequest, path } = this.#options;
     if (onRequest !== undefined && !request.upgrade) return onRequest(request);
@@ -176,6 +205,7 @@ export class WebSocketServer {
     const delivery = deliveryOf(socket);
     if (onMessage !== undefined) delivery.onMessage = (message) => onMessage(socket, message);
     delivery.onFailure = failed;
+    useTopics(socket, this.#topics);
     this.#clients.add(socket);
     if (onConnection === undefined) return;
     try {

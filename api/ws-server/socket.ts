@@ -3,7 +3,11 @@ import type { TlsInfo } from "../../wasm/socket-options.ts";
 import type { IncomingRequest } from "../http/receive.ts";
 import { closeArguments } from "../internal/close.ts";
 import { WebSocketBase } from "../websocket/base.ts";
-import type { Session } from "../websocket/session.ts";
+import { ReadyState, type Session } from "../websocket/session.ts";
+import { checkTopic, type Topics } from "./topics.ts";
+
+/** Lets a client subscribe to the topics of its server. @internal */
+export let useTopics: (socket: ServerSocket, topics: Topics<ServerSocket>) => void;
 
 /** The session of a client. @internal */
 export let sessionOf: (socket: ServerSocket) => Session;
@@ -22,6 +26,9 @@ export class ServerSocket extends WebSocketBase {
   data: unknown;
   readonly #session: Session;
   readonly #remote: string;
+  /** Those of its server. */
+  #topics: Topics<ServerSocket> | undefined;
+  #subscriptions: Set<string> | undefined;
 
   /** @internal */
   constructor(session: Session, request: IncomingRequest, remote: string) {
@@ -34,6 +41,47 @@ export class ServerSocket extends WebSocketBase {
 
   static {
     sessionOf = (socket) => socket.#session;
+    useTopics = (socket, topics) => {
+      socket.#topics = topics;
+      socket.closed.then(() => socket.#leaveTopics());
+    };
+  }
+
+  /**
+   * Subscribes to a topic of its server, whose `publish` then reaches it, until it unsubscribes or is closed. To subscribe
+   * again does nothing.
+   *
+   * ```ts
+   * socket.subscribe("news");
+   * server.publish("news", "hello");
+   * ```
+   *
+   * @param topic any string; a topic exists while somebody has subscribed to it.
+   * @throws TwinwireError ERR_STATE once it is closed, and for a client of `upgrade`, which has no server; ERR_ARGUMENT.
+   */
+  subscribe(topic: string): void {
+    const name = checkTopic(topic, "subscribe");
+    if (this.#topics === undefined || this.readyState > ReadyState.OPEN) {
+      throw this.#session.fault("ERR_STATE", this.#topics === undefined ? "it has no server" : "it is closed");
+    }
+    this.#subscriptions ??= new Set();
+    this.#subscriptions.add(name);
+    this.#topics.subscribe(this, name);
+  }
+
+  /** Takes a subscription back. Does nothing without one. */
+  unsubscribe(topic: string): void {
+    if (this.#subscriptions?.delete(topic)) this.#topics?.unsubscribe(this, topic);
+  }
+
+  /** The topics to which it has subscribed, in that order. */
+  get subscriptions(): readonly string[] {
+    return [...(this.#subscriptions ?? [])];
+  }
+
+  #leaveTopics(): void {
+    for (const topic of this.#subscriptions ?? []) this.#topics?.unsubscribe(this, topic);
+    this.#subscriptions = undefined;
   }
 
   /** The client's address, as `"ip:port"`, `"[ipv6]:port"` or the path of a Unix socket. */

@@ -117,11 +117,12 @@ describe("sending", () => {
       for (; sent < 400; sent++) await ws.sendAsync(new Uint8Array(60_000));
     };
     const filling = fill();
-    await pause(200);
-    const stalled = sent;
-    expect(stalled).toBeLessThan(400);
-    await pause(50);
-    expect(sent).toBe(stalled);
+    /* However slow this machine is, and however much the system's buffers take. */
+    for (let before = -1; before !== sent; ) {
+      before = sent;
+      await pause(200);
+    }
+    expect(sent).toBeLessThan(400);
     socket.resume();
     await within(filling, "all");
     await within(ws.drained, "drained");
