@@ -361,7 +361,7 @@ export class Upgrade extends Waiter<void> {
     const { engine, handle, inbox } = this.#stream;
     if (engine.buffered(handle) > 0) {
       /* Mostly it leaves at the end of this turn, so that TLS begins before the peer can answer with it. If not, nothing
-         tells of it. */
+         reports it. */
       if (again) setTimeout(() => this.#begin(true), 1);
       else atEndOfTurn(() => this.#begin(true));
       return;
