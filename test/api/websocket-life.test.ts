@@ -15,7 +15,8 @@ afterEach(endPeers);
 
 describe("time-outs and the signal", () => {
   test("openTimeoutMs", async () => {
-    const silent = await tcpPeer(() => {});
+    /* It reads, so that it sees the end of a connection that had just been opened. */
+    const silent = await tcpPeer((socket) => void socket.resume());
     const start = performance.now();
     const ws = open(`ws://127.0.0.1:${silent.port}/`, { openTimeoutMs: 60 });
     const log = record(ws);
