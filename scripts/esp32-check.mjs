@@ -27,7 +27,7 @@ function run(program, args, options = {}) {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     cwd: root,
     encoding: "utf8",
-    timeout: 100_000,
+    timeout: 300_000,
     ...options,
   });
   if (status !== 0) throw new Error(`${program} ${args.join(" ")}\n${error?.message ?? ""}${stdout}${stderr}`);
