@@ -261,7 +261,7 @@ uint32_t twc_written(tw_core *core, int32_t handle, uint32_t size) {
       slot->took_at = (uint32_t)core->now;
     twc_tx_wrote(core, slot, size < slot->tx.size ? size : slot->tx.size);
     if (slot->tx.size > 0)
-      twc_queue_push(&core->dirty, twc_slot_index(core, slot));
+      twc_tx_schedule(core, slot);
     report_flushed(core, slot);
   }
   return make_records(core);

@@ -268,6 +268,9 @@ bool twc_tx_fits_reserve(const tw_core *core, const tw_slot *slot, uint32_t size
 /* Notes that the protocol itself has `size` bytes to send that did not fit: its `room` is called when they may. */
 void twc_tx_owe(tw_core *core, tw_slot *slot, uint32_t size);
 
+/* Has the next flush look at the slot, also if nothing is queued. */
+void twc_tx_schedule(tw_core *core, const tw_slot *slot);
+
 /* Queues bytes that were admitted. */
 void twc_tx_put(tw_core *core, tw_slot *slot, const void *data, uint32_t size);
 

@@ -82,7 +82,7 @@ int32_t twc_room(tw_core *core, int32_t handle) {
     more = share == 0 && held == 0 ? 1 : share;
   }
   uint32_t cap = core->limits.sendBuffer > slot->tx.size ? core->limits.sendBuffer - slot->tx.size : 0;
-  uint64_t room = tail_room(core, slot) + (uint64_t)more * pool->block_size;
+  uint32_t room = tail_room(core, slot) + more * pool->block_size;
   return (int32_t)(room < cap ? room : cap);
 }
 
@@ -95,7 +95,7 @@ static void starve(tw_core *core, tw_slot *slot, uint32_t need) {
 
 int32_t twc_tx_admit(tw_core *core, tw_slot *slot, uint32_t size) {
   const tw_pool *pool = &core->tx_pool;
-  if (size > core->limits.sendBuffer || size > (uint64_t)(pool->count - core->tx_reserve) * pool->block_size)
+  if (size > core->limits.sendBuffer || size > (pool->count - core->tx_reserve) * pool->block_size)
     return TW_ERR_TOO_LARGE;
   uint32_t need = blocks_needed(core, slot, size);
   if (need <= pool->free && under_cap(core, slot, size))
@@ -121,13 +121,15 @@ void twc_tx_owe(tw_core *core, tw_slot *slot, uint32_t size) {
     starve(core, slot, need);
 }
 
+void twc_tx_schedule(tw_core *core, const tw_slot *slot) { twc_queue_push(&core->dirty, twc_slot_index(core, slot)); }
+
 uint8_t *twc_tx_extend(tw_core *core, tw_slot *slot, uint32_t size, uint32_t *got) {
-  twc_queue_push(&core->dirty, twc_slot_index(core, slot));
+  twc_tx_schedule(core, slot);
   return twc_chain_extend(&core->tx_pool, &slot->tx, size, got);
 }
 
 void twc_tx_put(tw_core *core, tw_slot *slot, const void *data, uint32_t size) {
-  twc_queue_push(&core->dirty, twc_slot_index(core, slot));
+  twc_tx_schedule(core, slot);
   twc_chain_append(&core->tx_pool, &slot->tx, data, size);
 }
 

@@ -93,6 +93,6 @@ int32_t twc_shutdown(tw_core *core, int32_t handle) {
   if (!twc_is_sending(slot))
     return TW_ERR_STATE;
   slot->flags |= TW_SLOT_SHUTDOWN;
-  twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* the flush ends our half, also with an empty queue */
+  twc_tx_schedule(core, slot); /* the flush ends our half, also with an empty queue */
   return 0;
 }

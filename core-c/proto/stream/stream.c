@@ -46,7 +46,7 @@ static void linger(tw_core *core, tw_slot *slot) {
   slot->unread = 0;
   slot->flags |= TW_SLOT_SHUTDOWN;
   twc_life_closing(core, slot);
-  twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* the flush ends our half, also with an empty queue */
+  twc_tx_schedule(core, slot); /* the flush ends our half, also with an empty queue */
 }
 
 static void end(tw_core *core, tw_slot *slot, int32_t why) {

@@ -57,7 +57,7 @@ int32_t twc_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
   uint32_t most = 3 * url->target_size + url->host_size + ws->headers.size + ws->protocols.size + 256;
   if (ws->offered != 0)
     most += TW_WS_DEFLATE_TEXT;
-  if (most > core->limits.sendBuffer || most > (uint64_t)core->tx_pool.count * core->tx_pool.block_size)
+  if (most > core->limits.sendBuffer || most > core->tx_pool.count * core->tx_pool.block_size)
     return TW_ERR_TOO_LARGE;
   if (!twc_chain_fits(&core->tx_pool, &slot->tx, most)) {
     twc_tx_owe(core, slot, most);

@@ -137,7 +137,7 @@ static void begin_closing(tw_core *core, tw_slot *slot, uint32_t code, const cha
   if (slot->state == TW_STATE_OPEN)
     twc_life_closing(core, slot);
   twc_ws_await_room(core, slot, ws);
-  twc_queue_push(&core->dirty, twc_slot_index(core, slot)); /* flushed follows even if nothing is left to write */
+  twc_tx_schedule(core, slot); /* flushed follows even if nothing is left to write */
 }
 
 static uint32_t report_close(tw_core *core, tw_slot *slot, tw_ws *ws) {
