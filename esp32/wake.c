@@ -156,6 +156,4 @@ void tw_esp_wake_clear(tw_esp_wake *it, bool readable) {
   }
 }
 
-void tw_esp_wake_sleep(uint32_t ms) {
-  xSemaphoreTake(idle, ms == TW_FOREVER ? portMAX_DELAY : pdMS_TO_TICKS(ms) + 1);
-}
+void tw_esp_wake_sleep(uint32_t ms) { xSemaphoreTake(idle, ms == TW_FOREVER ? portMAX_DELAY : pdMS_TO_TICKS(ms) + 1); }

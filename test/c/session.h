@@ -5,8 +5,8 @@
 #include "json.h"
 #include "script_host.h"
 
-/* How received bytes are cut into deliveries. The last two compare nothing with what the steps expect: what APART leaves
- * behind, from the first step to the last, is what JOINED must leave behind (session_compare). */
+/* How received bytes are cut into deliveries. The last two compare nothing with what the steps expect: what APART
+ * leaves behind, from the first step to the last, is what JOINED must leave behind (session_compare). */
 typedef enum test_pieces {
   PIECES_WHOLE,
   PIECES_BYTES,

@@ -1,4 +1,5 @@
-/* tw_esp.h: what twinwire has on an ESP32 besides twinwire/net.h and ws.h: starting it, and calling it from other tasks.
+/* tw_esp.h: what twinwire has on an ESP32 besides twinwire/net.h and ws.h: starting it, and calling it from other
+ * tasks.
  *
  *   static void on_message(const WsMessage *e, void *ctx) { printf("%.*s", (int)e->size, e->message); }
  *

@@ -42,7 +42,8 @@ static void survives_a_loss(void) {
 static void names_the_loss_while_it_sends(void) {
   static const char bytes[2048];
   if (here.peer_address == here.device_address)
-    return; /* the peers' own threads would be in the middle of the calls that lwIP 2.1.3 aborts, and it asserts there */
+    return; /* the peers' own threads would be in the middle of the calls that lwIP 2.1.3 aborts, and it asserts there
+             */
   test_begin(NULL);
   for (int i = 0; i < 20; i++) {
     test_connect(&it, here.peer_address, echo.port);
