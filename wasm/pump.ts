@@ -103,9 +103,11 @@ export class Pump implements PortEvents {
 
   given(handle: number, bytes: Uint8Array): void {
     this.#begin();
-    /* Where the core only counts them, what its own buffer holds is of no meaning. */
-    if (this.endpoints.find(handle)?.takesBytes) this.ownBytes = bytes;
-    else this.core.memory.writeBytes(this.core.received, bytes.length, bytes);
+    /* Where the core only counts bytes, its buffer need not hold them, except for a trace, which reads them there. */
+    const counted = this.endpoints.find(handle)?.takesBytes === true;
+    if (counted) this.ownBytes = bytes;
+    if (!counted || this.tracing.tracer !== undefined)
+      this.core.memory.writeBytes(this.core.received, bytes.length, bytes);
     try {
       this.#receive(handle, bytes.length);
     } finally {

@@ -36,8 +36,26 @@ function keyOf(count: number): Uint8Array {
  */
 export function vectorOf(name: string, lines: readonly string[]): VectorCase {
   const trace = lines.map((line) => JSON.parse(line) as TraceLine);
-  const steps = new Replay(trace).steps();
+  const steps = new Replay(inOrderOfCause(trace)).steps();
   return { name, steps };
+}
+
+/**
+ * A replayed step reports all that it causes. In the trace the end of a connection that the core has closed is reported in
+ * a later loop iteration, perhaps behind deliveries of other connections: it is moved in front of them.
+ */
+function inOrderOfCause(trace: readonly TraceLine[]): readonly TraceLine[] {
+  const lines = [...trace];
+  for (const [at, { event, of }] of trace.entries()) {
+    if (event !== "DISCONNECTED") continue;
+    const closed = lines.slice(0, at).findLastIndex(({ wire }) => wire?.[0] === "close" && wire[1] === of);
+    const delivery = closed < 0 ? at : lines.findIndex(({ host }, index) => index > closed && host !== undefined);
+    if (delivery < 0 || delivery >= at) continue;
+    const between = lines.slice(delivery, at + 1);
+    const moved = between.filter((line) => line.event !== undefined && line.of === of);
+    lines.splice(delivery, between.length, ...moved, ...between.filter((line) => !moved.includes(line)));
+  }
+  return lines;
 }
 
 class Replay {
