@@ -37,6 +37,9 @@ export interface ConnectionOwner {
   connectionFailed(error: TwinwireError): void;
   /** It has ended, or was never open. `opened`: whether it was. */
   connectionEnded(info: CloseInfo, opened: boolean): void;
+  /** Whether anything is done with the payloads of pings and of pongs: else none is copied, however many a peer sends. */
+  readonly usesPings: boolean;
+  readonly usesPongs: boolean;
   connectionPing(payload: Uint8Array): void;
   connectionPong(payload: Uint8Array): void;
   /** The head of a response to the handshake, in one piece. */
@@ -137,11 +140,11 @@ export class Connection extends Endpoint implements Sink {
   }
 
   override ping(at: number, size: number): void {
-    this.#owner.connectionPing(this.engine.memory.copy(at, size));
+    if (this.#owner.usesPings) this.#owner.connectionPing(this.engine.memory.copy(at, size));
   }
 
   override pong(at: number, size: number): void {
-    this.#owner.connectionPong(this.engine.memory.copy(at, size));
+    if (this.#owner.usesPongs) this.#owner.connectionPong(this.engine.memory.copy(at, size));
   }
 
   override closing(_code: number, at: number, size: number): void {

@@ -194,13 +194,21 @@ export class Session implements ConnectionOwner {
     this.#events?.drained?.();
   }
 
+  get usesPings(): boolean {
+    return this.#events?.ping !== undefined;
+  }
+
+  get usesPongs(): boolean {
+    return this.#pings.length > 0 || this.#events?.pong !== undefined;
+  }
+
   connectionPing(payload: Uint8Array): void {
-    if (this.#events?.ping !== undefined && this.readyState < ReadyState.CLOSED) this.#events.ping(payload);
+    if (this.readyState < ReadyState.CLOSED) this.#events?.ping?.(payload);
   }
 
   connectionPong(payload: Uint8Array): void {
     if (this.#pings.length > 0) this.#answered(utf8Text(payload, 0, payload.length));
-    if (this.#events?.pong !== undefined && this.readyState < ReadyState.CLOSED) this.#events.pong(payload);
+    if (this.readyState < ReadyState.CLOSED) this.#events?.pong?.(payload);
   }
 
   connectionHead(status: number, head: string): void {
