@@ -315,7 +315,8 @@ export function faultSuite(name: string, createPort: () => Port): void {
 
     lives("a listener lives on, and does not use the processor while it can't accept", async () => {
       const child = start(
-        `deliver.accepted = () => { console.log("accepted"); return false; };
+        /* A runtime may free a descriptor of its own meanwhile: that one connection is accepted, then. */
+        `deliver.accepted = () => false;
         port.open(1, SocketKind.TCP_LISTENER, "127.0.0.1", 0, {});
         await new Promise((resolve) => { deliver.connected = resolve; });`,
         `console.log(port.address(1, 0));
