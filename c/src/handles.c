@@ -141,7 +141,7 @@ int32_t tw_handles_add(tw_handles *handles, int32_t handle, uint32_t kind, const
   return handle;
 }
 
-/* What the application has closed stays known until the core has told its last word. */
+/* A handle that the application has closed stays known until the core has emitted its last event. */
 void tw_handles_leave(tw_handles *handles, tw_handles_slot *slot) {
   slot->released = true;
   if (slot->listed)
@@ -245,7 +245,7 @@ static void tell_control(tw_handles *handles, tw_handles_slot *slot, const tw_ev
   }
 }
 
-/* Text can be printed as it is: a NUL stands behind it while it is told, in the byte that the wall keeps free there. */
+/* Text can be printed as it is: while its event is emitted, a NUL follows it in a byte that the core keeps free. */
 static void tell_data(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data) {
   char behind = data[record->size];
   char address[TW_MAX_ADDRESS + 1];
