@@ -4,18 +4,41 @@ import type { Limits } from "./abi.gen.ts";
 import { Engine } from "./engine.ts";
 import { TwinwireError } from "./errors.ts";
 import { completeLimits } from "./limits.ts";
+import { currentScope, type Scope } from "./scope.ts";
 
 export type { Host } from "../adapters/port.ts";
 
-let host: Host = { createPort };
-let port: Port | undefined;
-let given: Partial<Limits> = {};
-let engine: Engine | undefined;
+/** What belongs to one host. */
+interface HostState {
+  createPort(): Port;
+  port: Port | undefined;
+  given: Partial<Limits>;
+  engine: Engine | undefined;
+}
 
-/** The port of the runtime that this runs on. */
+const newState = (createPort: () => Port): HostState => ({ createPort, port: undefined, given: {}, engine: undefined });
+
+/** That of the runtime's host. */
+const main = newState(createPort);
+const scoped = new WeakMap<Scope, HostState>();
+
+/** That of the code that runs. */
+function current(): HostState {
+  const scope = currentScope();
+  if (scope === undefined) return main;
+  let state = scoped.get(scope);
+  if (state === undefined) {
+    state = newState(() => scope.createPort());
+    scoped.set(scope, state);
+  }
+  return state;
+}
+
+/** The port of the host that this runs on. */
 export function defaultPort(): Port {
-  port ??= host.createPort();
-  return port;
+  const state = current();
+  state.port ??= state.createPort();
+  return state.port;
 }
 
 /**
@@ -30,20 +53,22 @@ export function defaultPort(): Port {
  * @throws TwinwireError ERR_STARTED afterwards; ERR_ARGUMENT for what is no adapter.
  */
 export function useHost(adapter: Host): void {
-  if (port !== undefined) throw new TwinwireError("ERR_STARTED");
+  const state = current();
+  if (state.port !== undefined) throw new TwinwireError("ERR_STARTED");
   if (typeof adapter?.createPort !== "function") throw new TwinwireError("ERR_ARGUMENT");
-  host = adapter;
+  state.createPort = () => adapter.createPort();
 }
 
 /** The engine that all APIs share, if a handle has been opened. */
 export function openedEngine(): Engine | undefined {
-  return engine;
+  return current().engine;
 }
 
 /** The engine that all APIs share. The first call makes it; limits are fixed from then on. */
 export function defaultEngine(): Engine {
-  engine ??= new Engine(defaultPort(), given);
-  return engine;
+  const state = current();
+  state.engine ??= new Engine(defaultPort(), state.given);
+  return state.engine;
 }
 
 /**
@@ -59,10 +84,11 @@ export function defaultEngine(): Engine {
  * range, which the message gives.
  */
 export function limits(change?: Partial<Limits>): Readonly<Limits> {
+  const state = current();
   if (change !== undefined) {
-    if (engine !== undefined) throw new TwinwireError("ERR_STARTED");
+    if (state.engine !== undefined) throw new TwinwireError("ERR_STARTED");
     completeLimits(change);
-    given = { ...given, ...change };
+    state.given = { ...state.given, ...change };
   }
-  return engine === undefined ? completeLimits(given) : { ...engine.limits };
+  return state.engine === undefined ? completeLimits(state.given) : { ...state.engine.limits };
 }

@@ -1,6 +1,7 @@
 import { HttpFlag, HttpRead, HttpSend } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
+import { defaultEngine } from "../../wasm/host.ts";
 import type { Stream } from "../conn/stream.ts";
 import { connectTcp, connectVia } from "../conn/tcp.ts";
 import { Alarm } from "../internal/alarm.ts";
@@ -8,7 +9,7 @@ import { callSafely } from "../internal/callbacks.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
 import type { Message } from "./message.ts";
 import { fieldsOf, type Order, startOf } from "./order.ts";
-import { pool, type Route } from "./pool.ts";
+import { poolOf, type Route } from "./pool.ts";
 import { isParts } from "./respond.ts";
 import type { Parts } from "./sender.ts";
 import type { Headers, HeadersInput } from "./types.ts";
@@ -36,7 +37,7 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
 export async function exchange(order: Order, content: Payload | Parts, route: Route, plan: Plan): Promise<Message> {
   const repeatable = IDEMPOTENT.has(order.method) && !isParts(content);
   for (;;) {
-    const kept = plan.keepAlive ? pool.take(route) : undefined;
+    const kept = plan.keepAlive ? poolOf(defaultEngine()).take(route) : undefined;
     const attempt = new Attempt(kept ?? exchangeOf(connect(route, plan.signal)), order, route, plan);
     try {
       return await attempt.run(content);
@@ -177,7 +178,7 @@ class Attempt {
     /* A server that answers before it has the whole request does not want the rest of it. */
     const reusable = message.error === undefined && this.#sent && !this.#closes;
     if (reusable && message.has(HttpFlag.KEEP_ALIVE)) {
-      pool.give(this.#route, this.#exchange, message.headers["keep-alive"]);
+      poolOf(stream.engine).give(this.#route, this.#exchange, message.headers["keep-alive"]);
     } else {
       stream.close();
     }

@@ -1,5 +1,5 @@
 import { NONE } from "../../wasm/abi.gen.ts";
-import type { ProxyServer } from "../../wasm/engine.ts";
+import type { Engine, ProxyServer } from "../../wasm/engine.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import type { Stream } from "../conn/stream.ts";
 import { Alarm } from "../internal/alarm.ts";
@@ -80,8 +80,17 @@ class Pool {
   }
 }
 
-/** That of all requests. */
-export const pool = new Pool();
+const pools = new WeakMap<Engine, Pool>();
+
+/** The pool of all requests of an engine. */
+export function poolOf(engine: Engine): Pool {
+  let pool = pools.get(engine);
+  if (pool === undefined) {
+    pool = new Pool();
+    pools.set(engine, pool);
+  }
+  return pool;
+}
 
 /** Open, and no unrequested bytes arrived. */
 function isGood({ phase, inbox, handle, released }: Stream): boolean {

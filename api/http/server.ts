@@ -351,16 +351,22 @@ function nothing(): void {}
 /** How many connections go on in one iteration of the event loop. */
 const PER_ITERATION = 4;
 
-type Run = (run: () => void) => unknown;
+interface Immediates {
+  readonly setImmediate?: (run: () => void) => unknown;
+}
 
-const { setImmediate = setTimeout } = globalThis as { setImmediate?: Run };
+/** Calls `run` in a later iteration of the event loop. The functions are looked up at each call: a test may replace them. */
+function defer(run: () => void): void {
+  const { setImmediate = setTimeout } = globalThis as Immediates;
+  setImmediate(run);
+}
 
 let waiting: (() => void)[] = [];
 
 function resume(): void {
   const first = waiting.slice(0, PER_ITERATION);
   waiting = waiting.slice(PER_ITERATION);
-  if (waiting.length > 0) setImmediate(resume);
+  if (waiting.length > 0) defer(resume);
   for (const go of first) go();
 }
 
@@ -370,6 +376,6 @@ function resume(): void {
  */
 export function nextShare(): Promise<void> {
   return new Promise((resolve) => {
-    if (waiting.push(resolve) === 1) setImmediate(resume);
+    if (waiting.push(resolve) === 1) defer(resume);
   });
 }

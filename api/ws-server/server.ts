@@ -1,3 +1,4 @@
+import type { Engine } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import { report } from "../../wasm/report.ts";
@@ -44,6 +45,7 @@ export class WebSocketServer {
   readonly #clients = new Clients();
   readonly #topics = new Topics<ServerSocket>();
   readonly #http: HttpServer;
+  readonly #engine: Engine;
   readonly #options: CheckedServer;
 
   /**
@@ -62,6 +64,7 @@ export class WebSocketServer {
     const onServer = typeof where === "object";
     const options = checkServer(onServer ? second : third);
     this.#options = options;
+    this.#engine = defaultEngine();
     const { onError, idleTimeoutMs, headTimeoutMs, timeoutMs, writeTimeoutMs, maxBody } = options;
     const serve: ServeOptions = { onError, idleTimeoutMs, headTimeoutMs, timeoutMs, writeTimeoutMs, maxBody };
     const server = onServer ? where : listen(where, second as number, options.listen);
@@ -136,7 +139,7 @@ export class WebSocketServer {
    * leaves. Settled when none is left, within `graceMs`. Rejected as `ServerSocket.close` throws, and then it goes on.
    */
   async close(options?: WebSocketCloseOptions): Promise<void> {
-    const { closeTimeoutMs } = defaultEngine().limits;
+    const { closeTimeoutMs } = this.#engine.limits;
     const given = checkClose(options);
     const { code, reason } = closeArguments(given.code ?? GOING_AWAY, given.reason, true);
     const graceMs = Math.min(given.graceMs ?? closeTimeoutMs, closeTimeoutMs);
@@ -172,7 +175,7 @@ export class WebSocketServer {
       throw new TwinwireError("ERR_ARGUMENT", { step: "send", reason: `text or bytes, not ${show(message)}` });
     }
     const chosen = except === undefined ? sockets : without(sockets, except);
-    return broadcast(defaultEngine(), chosen, data, slow);
+    return broadcast(this.#engine, chosen, data, slow);
   }
 
   async #answer(request: IncomingRequest): Promise<HttpReply | undefined> {
@@ -181,7 +184,11 @@ export class WebSocketServer {
     if (path !== undefined && request.path !== path) return refusal(404, "nothing is here");
     if (!this.#originAllowed(request)) return refusal(403, "this origin may not connect");
     if (request.upgrade && authorize !== undefined) {
-      const verdict = await inTime(Promise.resolve(authorize(request)), "authorize");
+      const verdict = await inTime(
+        Promise.resolve(authorize(request)),
+        "authorize",
+        this.#engine.limits.handshakeTimeoutMs,
+      );
       if (typeof verdict === "object" && verdict !== null) return verdict;
       if (!verdict) return refusal(403, "not allowed");
     }
@@ -244,8 +251,7 @@ export class WebSocketServer {
 }
 
 /** What a promise of the application's results in. @throws TwinwireError ERR_CALLBACK if that takes too long. */
-async function inTime<T>(promise: Promise<T>, name: string): Promise<T> {
-  const ms = defaultEngine().limits.handshakeTimeoutMs;
+async function inTime<T>(promise: Promise<T>, name: string, ms: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     const error = new TwinwireError("ERR_CALLBACK", { step: "accept", reason: `${name}: no result within ${ms} ms` });
