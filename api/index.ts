@@ -16,6 +16,7 @@ export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
 export { type Host, limits, useHost } from "../wasm/host.ts";
 export type { Stats } from "../wasm/memory.ts";
 export type { Pem, TlsInfo, TlsOptions } from "../wasm/socket-options.ts";
+export { type TraceLine, type TraceSink, trace } from "../wasm/trace/trace.ts";
 export { Conn } from "./conn/conn.ts";
 export type { Datagram } from "./conn/datagrams.ts";
 export type {
@@ -28,9 +29,8 @@ export type {
   UdpOptions,
   WaitOptions,
 } from "./conn/options.ts";
-export { type ResolveOptions, resolve } from "./conn/resolve.ts";
 export { Server, TcpServer, TlsServer } from "./conn/server.ts";
-export { TcpConnection, TlsConnection } from "./conn/tcp.ts";
+export { type ResolveOptions, resolve, TcpConnection, TlsConnection } from "./conn/tcp.ts";
 export { UdpSocket } from "./conn/udp.ts";
 export type { Body as HttpBody } from "./http/body.ts";
 export { http } from "./http/http.ts";
@@ -54,14 +54,18 @@ export type {
 } from "./http/types.ts";
 export type { Bytes } from "./internal/arguments.ts";
 export type { DeflateOptions } from "./internal/deflate.ts";
-export type { ProxyOption } from "./internal/proxy.ts";
-export { type TraceLine, type TraceSink, trace } from "./trace.ts";
+export type { ProxyOption } from "./internal/url.ts";
 export type { Sendable } from "./websocket/base.ts";
 export type { CloseInfo } from "./websocket/connection.ts";
 export type { BinaryType, WebSocketMessage } from "./websocket/delivery.ts";
 export type { CloseEventLike, ErrorEventLike, MessageEventLike, WebSocketEventMap } from "./websocket/events.ts";
-export type { HandshakeResponse, HeadersOption, WebSocketOptions } from "./websocket/options.ts";
-export type { ReconnectEvent, ReconnectOptions } from "./websocket/reconnect.ts";
+export type {
+  HandshakeResponse,
+  HeadersOption,
+  ReconnectEvent,
+  ReconnectOptions,
+  WebSocketOptions,
+} from "./websocket/options.ts";
 export { WebSocket } from "./websocket/websocket.ts";
 export type { BroadcastResult } from "./ws-server/clients.ts";
 export type {

@@ -14,7 +14,6 @@ import { WebSocketServer } from "./ws-compat/server.ts";
 import { createWebSocketStream } from "./ws-compat/stream.ts";
 import { WebSocket } from "./ws-compat/websocket.ts";
 
-export type { SendCallback, SendOptions } from "./ws-compat/arguments.ts";
 export type {
   CompatEvent,
   CompatListenerOptions,
@@ -26,6 +25,8 @@ export type {
   ClientInfo,
   ClientOptions,
   PerMessageDeflateOptions,
+  SendCallback,
+  SendOptions,
   Verdict,
 } from "./ws-compat/options.ts";
 

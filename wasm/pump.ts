@@ -1,6 +1,5 @@
 import type { Port, PortEvents } from "../adapters/port.ts";
 import { Event, EventRecord, type Limits, MAX_ADDRESS, NONE } from "./abi.gen.ts";
-import { Alarm } from "./alarm.ts";
 import { type Core, createCore, restoreStack } from "./core.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { dispatch, dispatchFailure } from "./dispatch.ts";
@@ -12,6 +11,7 @@ import { report } from "./report.ts";
 import { Tracing } from "./trace/tracing.ts";
 import { turnEnder } from "./turn.ts";
 import { Unread } from "./unread.ts";
+import { WakeTimer } from "./wake-timer.ts";
 
 /** The events that an endpoint still receives after the application has closed it. */
 function isFarewell(event: number): boolean {
@@ -31,7 +31,7 @@ export class Pump implements PortEvents {
   readonly diagnostics: Diagnostics;
   /** What the runtime reported when the port last refused something. */
   refusal: unknown;
-  readonly #alarm: Alarm;
+  readonly #wakeTimer: WakeTimer;
   readonly #reading: Reading;
   /** The time of the last tick. */
   #nowMs = -1;
@@ -71,7 +71,7 @@ export class Pump implements PortEvents {
     );
     this.#unread = new Unread(this.core, limits.recvBuffer, (ready) => this.#deliver(ready));
     this.diagnostics = new Diagnostics(this.core, port.diagnostics);
-    this.#alarm = new Alarm(port.clock);
+    this.#wakeTimer = new WakeTimer(port.clock);
     port.attach(this, { received: this.core.memory.view(this.core.received, limits.recvBuffer) });
   }
 
@@ -152,7 +152,7 @@ export class Pump implements PortEvents {
   }
 
   wake(): void {
-    this.#alarm.fired();
+    this.#wakeTimer.fired();
     this.#begin();
     this.#drain(this.core.exports.twc_pump(this.core.self));
   }
@@ -316,6 +316,6 @@ export class Pump implements PortEvents {
     const { exports, self } = this.core;
     /* Told at once, a drain after a write that the kernel took whole would let a sender starve the event loop. */
     if (exports.twc_flush(self) !== 0) this.queueLater();
-    this.#alarm.set(exports.twc_wait(self) >>> 0, this.#nowMs);
+    this.#wakeTimer.set(exports.twc_wait(self) >>> 0, this.#nowMs);
   }
 }

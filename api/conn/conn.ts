@@ -4,8 +4,7 @@ import { openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
 import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
 import { type Bytes, show } from "../internal/arguments.ts";
-import { OptionSet, signal } from "../internal/options.ts";
-import { tlsOptions } from "../internal/tls-options.ts";
+import { OptionSet, signal, tlsOptions } from "../internal/options.ts";
 import { type StreamOptions, streamOptions, type WaitOptions, waiting, windowOf } from "./options.ts";
 import { Stream } from "./stream.ts";
 
@@ -90,9 +89,9 @@ export class Conn {
    * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED.
    */
   read(max: number = CHUNK, options?: WaitOptions): Promise<Uint8Array> {
-    const { inbox } = this.#stream;
-    if (options === undefined) return inbox.read(max, undefined);
-    return waiting("read", options, (signal) => inbox.read(max, signal));
+    const { receiver } = this.#stream;
+    if (options === undefined) return receiver.read(max, undefined);
+    return waiting("read", options, (signal) => receiver.read(max, signal));
   }
 
   /**
@@ -103,9 +102,9 @@ export class Conn {
    * ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED.
    */
   readExact(size: number, options?: WaitOptions): Promise<Uint8Array> {
-    const { inbox } = this.#stream;
-    if (options === undefined) return inbox.readExact(size, undefined);
-    return waiting("readExact", options, (signal) => inbox.readExact(size, signal));
+    const { receiver } = this.#stream;
+    if (options === undefined) return receiver.readExact(size, undefined);
+    return waiting("readExact", options, (signal) => receiver.readExact(size, signal));
   }
 
   /**
@@ -116,9 +115,9 @@ export class Conn {
    * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED; ERR_STATE after `closeWrite`.
    */
   write(data: string | Bytes, options?: WaitOptions): Promise<number> {
-    const { outbox } = this.#stream;
-    if (options === undefined) return outbox.write(data, undefined);
-    return waiting("write", options, (signal) => outbox.write(data, signal));
+    const { sender } = this.#stream;
+    if (options === undefined) return sender.write(data, undefined);
+    return waiting("write", options, (signal) => sender.write(data, signal));
   }
 
   /**
@@ -127,19 +126,19 @@ export class Conn {
    * @throws TwinwireError as `write`; `detail` is how many bytes were taken before it failed.
    */
   writeAll(data: string | Bytes, options?: WaitOptions): Promise<void> {
-    const { outbox } = this.#stream;
-    if (options === undefined) return outbox.writeAll(data, undefined);
-    return waiting("writeAll", options, (signal) => outbox.writeAll(data, signal));
+    const { sender } = this.#stream;
+    if (options === undefined) return sender.writeAll(data, undefined);
+    return waiting("writeAll", options, (signal) => sender.writeAll(data, signal));
   }
 
   /** Ends our half of the stream behind all that was written; reading goes on until the peer ends its own. */
   closeWrite(): Promise<void> {
-    return this.#stream.outbox.finish();
+    return this.#stream.sender.finish();
   }
 
   /** As `closeWrite`. */
   shutdown(): Promise<void> {
-    return this.#stream.outbox.finish();
+    return this.#stream.sender.finish();
   }
 
   /**
@@ -216,12 +215,12 @@ export class Conn {
 
   /** Whether `read` would be settled at once: bytes wait, or the stream is at its end. */
   get canRead(): boolean {
-    return this.#stream.inbox.ready;
+    return this.#stream.receiver.ready;
   }
 
   /** Whether `write` would be settled at once. */
   get canWrite(): boolean {
-    return this.#stream.outbox.ready;
+    return this.#stream.sender.ready;
   }
 
   /** Lets it keep the process alive, as it does at first. */

@@ -3,11 +3,10 @@ import { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine, Payload } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
-import { report } from "../../wasm/report.ts";
-import { joinAddress } from "../internal/address.ts";
-import { callSafely } from "../internal/callbacks.ts";
+import { callSafely, report } from "../../wasm/report.ts";
+import { joinAddress } from "../internal/arguments.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
-import { Deadlines } from "./handle.ts";
+import { Deadlines } from "./deadlines.ts";
 import { type UdpOptions, udpQueueOf } from "./options.ts";
 
 /** One datagram. */

@@ -1,7 +1,17 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
 import type { SocketOptions, TlsOptions } from "../../wasm/socket-options.ts";
-import { callback, complete, either, flag, integer, MAX_MS, OptionSet, signal, text } from "../internal/options.ts";
-import { tlsOptions } from "../internal/tls-options.ts";
+import {
+  callback,
+  complete,
+  either,
+  flag,
+  integer,
+  MAX_MS,
+  OptionSet,
+  signal,
+  text,
+  tlsOptions,
+} from "../internal/options.ts";
 
 type OnError = (error: TwinwireError) => void;
 

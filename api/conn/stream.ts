@@ -7,16 +7,12 @@ import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { show } from "../internal/arguments.ts";
 import { Waiter } from "../internal/waiting.ts";
-import { Deadlines } from "./handle.ts";
-import { Inbox } from "./inbox.ts";
-import { Outbox } from "./outbox.ts";
+import { Deadlines } from "./deadlines.ts";
+import { StreamReceiver } from "./receiver.ts";
+import { StreamSender } from "./sender.ts";
 
 /** Consumes a stream's bytes as HTTP: receives the engine's events of messages. */
 export interface HttpEndpoint {
-  /** Whether bytes that came before are being offered to the core: those that it hands out again are not new. */
-  readonly feeding: boolean;
-  /** So many bytes were handed out again. */
-  keep(size: number): void;
   httpHead(at: number, size: number, flags: number, status: number, what: number): void;
   httpBody(at: number, size: number, flags: number): void;
   httpTrailer(at: number, size: number): void;
@@ -38,8 +34,8 @@ type Phase = "opening" | "open" | "gone" | "closed";
 /** A stream of the connection API: connects the engine's events with the calls that wait for them. */
 export class Stream extends Endpoint {
   readonly engine: Engine;
-  readonly inbox = new Inbox(this);
-  readonly outbox = new Outbox(this);
+  readonly receiver = new StreamReceiver(this);
+  readonly sender = new StreamSender(this);
   readonly window: number;
   /** The object that stands for it in the application. */
   owner: unknown;
@@ -119,17 +115,16 @@ export class Stream extends Endpoint {
     this.#wasOpened = true;
     this.#opened?.resolve();
     this.#opened = undefined;
-    this.outbox.open();
+    this.sender.open();
     this.#settled(undefined);
   }
 
   override data(at: number, size: number): void {
-    if (this.http?.feeding) this.http.keep(size);
-    else this.inbox.received(at, size);
+    this.receiver.received(at, size);
   }
 
   override given(bytes: Uint8Array): void {
-    this.inbox.given(bytes);
+    this.receiver.given(bytes);
   }
 
   override httpHead(at: number, size: number, flags: number, status: number, what: number): void {
@@ -149,11 +144,11 @@ export class Stream extends Endpoint {
   }
 
   override drain(): void {
-    this.outbox.drain();
+    this.sender.drain();
   }
 
   override ended(): void {
-    this.inbox.end(null);
+    this.receiver.end(null);
     this.http?.peerEnded();
   }
 
@@ -168,7 +163,7 @@ export class Stream extends Endpoint {
     const upgrade = this.#upgrade;
     this.#upgrade = undefined;
     upgrade?.resolve();
-    this.outbox.release();
+    this.sender.release();
   }
 
   override error(make: () => TwinwireError): void {
@@ -181,7 +176,7 @@ export class Stream extends Endpoint {
     if (this.phase === "closed") return;
     if (!this.released) this.engine.close(this);
     this.phase = "gone";
-    this.inbox.end(this.#failure ?? null);
+    this.receiver.end(this.#failure ?? null);
     const code = clean ? "ERR_STATE" : "ERR_ENDED";
     this.#stop(this.#failure ?? this.fault(code, { step: "send", reason: "the connection has ended" }));
   }
@@ -192,7 +187,7 @@ export class Stream extends Endpoint {
     this.#failure ??= error;
     this.phase = "gone";
     this.#leave();
-    this.inbox.end(error);
+    this.receiver.end(error);
     this.#stop(error);
   }
 
@@ -203,7 +198,7 @@ export class Stream extends Endpoint {
     this.phase = "closed";
     this.#leave();
     if (opening) this.#failure = this.#closedFault("connect");
-    this.inbox.close(this.#closedFault("receive"));
+    this.receiver.close(this.#closedFault("receive"));
     this.#stop(this.#closedFault(opening ? "connect" : "send"));
   }
 
@@ -211,12 +206,12 @@ export class Stream extends Endpoint {
    * Its handle is another endpoint's now, and it is over. Returns what came and was not read, which goes there.
    */
   handOver(reason: string): Uint8Array {
-    const rest = this.inbox.takeAll();
+    const rest = this.receiver.takeAll();
     const error = this.fault("ERR_STATE", { reason });
     this.#failure ??= error;
     this.phase = "gone";
     this.#forget();
-    this.inbox.end(error);
+    this.receiver.end(error);
     this.#stop(error);
     return rest;
   }
@@ -224,7 +219,7 @@ export class Stream extends Endpoint {
   /** As the application sets deadlines. */
   setDeadline(which: Deadline, ms: number): void {
     if (this.phase === "closed") throw this.#closedFault("call");
-    this.#deadlines ??= new Deadlines(this.engine, this, this.inbox, this.outbox);
+    this.#deadlines ??= new Deadlines(this.engine, this, this.receiver, this.sender);
     this.#deadlines.set(which, ms, (code, reason) => this.fault(code, { reason }));
   }
 
@@ -264,7 +259,7 @@ export class Stream extends Endpoint {
   /** The upgrade was refused, and the stream is as it was. */
   upgradeRefused(): void {
     this.#upgrade = undefined;
-    this.outbox.release();
+    this.sender.release();
   }
 
   /** Why calls fail after `close`. */
@@ -296,7 +291,7 @@ export class Stream extends Endpoint {
   /** Tells all who wait, but for readers. */
   #stop(error: TwinwireError): void {
     this.http?.ended(error);
-    this.outbox.end(error);
+    this.sender.end(error);
     this.#opened?.reject(error);
     this.#upgrade?.reject(error);
     this.#upgrade = undefined;
@@ -336,7 +331,7 @@ export class Upgrade extends Waiter<void> {
       this.#refuse(this.#aborted(signal));
     } else {
       this.until(signal, () => this.giveUp(this.#aborted(signal)));
-      this.#stream.outbox.hold(() => this.#begin()).catch((error: TwinwireError) => this.giveUp(error));
+      this.#stream.sender.hold(() => this.#begin()).catch((error: TwinwireError) => this.giveUp(error));
     }
     return this.promise;
   }
@@ -355,10 +350,10 @@ export class Upgrade extends Waiter<void> {
   /** The engine has all that goes out in the clear. `again`: it had not left at the end of that turn. */
   #begin(again = false): void {
     if (this.#over) {
-      this.#stream.outbox.release();
+      this.#stream.sender.release();
       return;
     }
-    const { engine, handle, inbox } = this.#stream;
+    const { engine, handle, receiver } = this.#stream;
     if (engine.buffered(handle) > 0) {
       /* Mostly it leaves at the end of this turn, so that TLS begins before the peer can answer with it. If not, nothing
          reports it. */
@@ -368,7 +363,7 @@ export class Upgrade extends Waiter<void> {
     }
     /* The core knows of bytes that were not consumed; those that a readExact has put aside are known here. */
     const result =
-      inbox.size > 0 ? Errors.ERR_TLS_BUFFERED.value : engine.startTls(this.#stream, this.#name, this.#options);
+      receiver.size > 0 ? Errors.ERR_TLS_BUFFERED.value : engine.startTls(this.#stream, this.#name, this.#options);
     if (result < 0) this.#refuse(this.#stream.fault(result, { step: "tls", cause: engine.cause }));
     else this.#begun = true;
   }

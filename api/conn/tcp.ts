@@ -2,8 +2,8 @@ import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import type { Engine, ProxyServer } from "../../wasm/engine.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
-import { joinAddress } from "../internal/address.ts";
-import { isInt32, show } from "../internal/arguments.ts";
+import { isInt32, joinAddress, show } from "../internal/arguments.ts";
+import { flag, OptionSet, oneOf, signal } from "../internal/options.ts";
 import { Conn } from "./conn.ts";
 import {
   type ConnectOptions,
@@ -11,6 +11,7 @@ import {
   socketOptions,
   type TlsConnectOptions,
   tlsConnectOptions,
+  type WaitOptions,
   windowOf,
 } from "./options.ts";
 import { Stream } from "./stream.ts";
@@ -136,4 +137,32 @@ function start(
 
 function refuse(stream: Stream, code: ErrorCode, reason: string): void {
   stream.fail(stream.fault(code, { step: "open", reason }));
+}
+
+/** What `resolve` may be asked for. */
+export interface ResolveOptions extends WaitOptions {
+  /** Only addresses of this family. */
+  readonly family?: 4 | 6 | undefined;
+  /** All addresses instead of the first. */
+  readonly all?: boolean | undefined;
+}
+
+const resolveOptions = new OptionSet<ResolveOptions>({ family: oneOf(4, 6), all: flag, signal });
+
+/**
+ * Looks a host name up; a literal address is its own answer.
+ *
+ * ```ts
+ * await resolve("localhost"); // "127.0.0.1"
+ * ```
+ *
+ * @returns the first address, or with `all` every one, in the order in which they are to be tried.
+ * @throws TwinwireError ERR_ARGUMENT, ERR_NAME_NOT_FOUND, ERR_NAME_FAILED, ERR_ABORTED.
+ */
+export function resolve(host: string, options: ResolveOptions & { readonly all: true }): Promise<string[]>;
+export function resolve(host: string, options?: ResolveOptions & { readonly all?: false | undefined }): Promise<string>;
+export async function resolve(host: string, options?: ResolveOptions): Promise<string | string[]> {
+  const { all = false, family, signal } = resolveOptions.read("resolve", options, "resolve");
+  const found = await defaultEngine().resolve(host, { family, signal });
+  return all ? found : (found[0] as string);
 }

@@ -3,10 +3,8 @@ import type { ErrorStep, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
 import type { UdpOption } from "../../wasm/socket-options.ts";
-import { joinAddress } from "../internal/address.ts";
-import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
-import type { Datagram } from "./datagrams.ts";
-import { Datagrams } from "./datagrams.ts";
+import { type Bytes, isInt32, joinAddress, show, toPayload } from "../internal/arguments.ts";
+import { type Datagram, Datagrams } from "./datagrams.ts";
 import {
   type MulticastOptions,
   multicastOptions,

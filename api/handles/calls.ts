@@ -6,7 +6,7 @@ import { type ErrorFacts, type ErrorStep, errorCode, TwinwireError } from "../..
 import { openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
 import { show } from "../internal/arguments.ts";
-import { HandleEndpoint } from "./endpoint.ts";
+import { HandleEndpoint } from "./endpoints.ts";
 import { type AnyListener, type Channel, type EventType, Form, isEventType } from "./listeners.ts";
 
 /* A send that is refused again and again must stay cheap: the error object is made when it is asked for. */

@@ -1,16 +1,16 @@
 /** TCP, Unix and UDP sockets as numbers and events. */
+
 import { AddressOf, Kind, SocketKind } from "../../wasm/abi.gen.ts";
 import type { Endpoint } from "../../wasm/endpoint.ts";
 import { defaultEngine, defaultPort, openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
 import type { UdpOption } from "../../wasm/socket-options.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
-import type { Done, HandleState, ListenerOptions } from "./calls.ts";
 import * as common from "./calls.ts";
-import { refuse } from "./calls.ts";
+import { type Done, type HandleState, type ListenerOptions, refuse } from "./calls.ts";
+import { ListenerEndpoint, TcpEndpoint, UdpEndpoint } from "./endpoints.ts";
 import type { NetByteEvents, NetEitherEvents, NetEvents, NetListenerEvents } from "./events.ts";
 import type { EventType, Listener } from "./listeners.ts";
-import { ListenerEndpoint, TcpEndpoint, UdpEndpoint } from "./net-endpoints.ts";
 
 /** Sockets of every API: calls that need no listener work on all of them. */
 function find(handle: number): Endpoint | undefined {

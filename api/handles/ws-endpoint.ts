@@ -4,20 +4,20 @@ import type { Engine } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
 import { Codec } from "../internal/deflate.ts";
-import { closeCodeOf, type Message, Messages, type Sink, WINDOW } from "../internal/messages.ts";
-import { HandleEndpoint } from "./endpoint.ts";
+import { closeCodeOf, MessageReceiver, type MessageSink, type ReceivedMessage, WINDOW } from "../internal/messages.ts";
+import { HandleEndpoint } from "./endpoints.ts";
 import type { WsByteEvents, WsEvents, WsListenerEvents } from "./events.ts";
 import { Channel, EventContext, Form } from "./listeners.ts";
 import type { WsRequest } from "./ws-request.ts";
 
 /** A WebSocket of the handle API. */
-export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Sink {
+export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements MessageSink {
   #message: Channel | undefined;
   #closing: Channel | undefined;
   #ping: Channel | undefined;
   #pong: Channel | undefined;
   /** Made when a message comes in parts, or compression was agreed upon. */
-  #inbound: Messages | undefined;
+  #inbound: MessageReceiver | undefined;
   /** Whether the core has a window and is to be given credit. */
   #windowed = false;
   readonly #request: WsRequest;
@@ -63,7 +63,7 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Sink
   }
 
   override message(at: number, size: number, flags: number): void {
-    if (!Messages.isWhole(flags)) this.#inbound ??= this.#newInbound(undefined);
+    if (!MessageReceiver.isWhole(flags)) this.#inbound ??= this.#newInbound(undefined);
     if (this.#inbound?.isDirect(flags) === false) {
       this.#inbound.add(at, size, flags);
       return;
@@ -72,13 +72,13 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Sink
     if (this.#windowed) this.engine.consumed(this.handle, size);
   }
 
-  /** As `Sink`. */
+  /** As `MessageSink`. */
   hasRoom(): boolean {
     return true;
   }
 
-  /** As `Sink`. */
-  take({ bytes, flags, text, credit }: Message): void {
+  /** As `MessageSink`. */
+  take({ bytes, flags, text, credit }: ReceivedMessage): void {
     const channel = this.#message;
     if (channel !== undefined) {
       const binary = (flags & EventFlag.TEXT) === 0;
@@ -90,7 +90,7 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Sink
     if (this.#windowed) this.engine.consumed(this.handle, credit);
   }
 
-  /** As `Sink`. */
+  /** As `MessageSink`. */
   broken(code: ErrorCode, cause: unknown): void {
     const { address } = this;
     super.error(() => new TwinwireError(code, { step: "receive", address, cause }), FOREVER);
@@ -152,8 +152,8 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Sink
     this.#request.renew(this.engine, this.handle, (error) => super.error(() => error, FOREVER));
   }
 
-  #newInbound(codec: Codec | undefined): Messages {
-    return new Messages(this, this.engine.limits.maxMessage, codec);
+  #newInbound(codec: Codec | undefined): MessageReceiver {
+    return new MessageReceiver(this, this.engine.limits.maxMessage, codec);
   }
 
   #control(channel: Channel | undefined, at: number, size: number): void {

@@ -3,15 +3,14 @@ import type { Engine } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import { type Compression, type DeflateOptions, deflateRule } from "../internal/deflate.ts";
+import { complete, listOf, OptionSet, text, tlsOptions } from "../internal/options.ts";
 import {
   type HeaderPairs,
   type HeadersFunction,
   headerPairs,
   headersRule,
   type WsHeaders,
-} from "../internal/handshake.ts";
-import { complete, listOf, OptionSet, text } from "../internal/options.ts";
-import { tlsOptions } from "../internal/tls-options.ts";
+} from "../internal/websocket.ts";
 
 /** The options of `ws.open`. An unknown name is an error. */
 export interface WsOpenOptions {

@@ -1,13 +1,13 @@
 /** WebSocket clients (RFC 6455) as numbers and events. */
+
 import { SendFlag } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine, openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
-import type { HeaderPairs } from "../internal/handshake.ts";
-import type { Done, HandleState, ListenerOptions } from "./calls.ts";
+import type { HeaderPairs } from "../internal/websocket.ts";
 import * as common from "./calls.ts";
-import { refuse, refuseWith } from "./calls.ts";
+import { type Done, type HandleState, type ListenerOptions, refuse, refuseWith } from "./calls.ts";
 import type { WsByteEvents, WsEvents, WsListenerEvents, WsTextEvents } from "./events.ts";
 import type { EventType, Listener } from "./listeners.ts";
 import { WsEndpoint } from "./ws-endpoint.ts";

@@ -1,5 +1,5 @@
 import { TwinwireError } from "../../wasm/errors.ts";
-import { dateNow, reasonOf } from "./reasons.ts";
+import { dateNow, reasonOf } from "./head.ts";
 import type { Json } from "./types.ts";
 
 const BYTE_ORDER_MARK = 0xfeff;

@@ -3,13 +3,13 @@ import type { TwinwireError } from "../../wasm/errors.ts";
 import { Joiner } from "../../wasm/joiner.ts";
 import type { Memory } from "../../wasm/memory.ts";
 import { utf8Text } from "../../wasm/text.ts";
-import { Alarm } from "../internal/alarm.ts";
+import { Timeout } from "../internal/waiting.ts";
 import { type Body, type BodySource, newBody } from "./body.ts";
-import { type HeaderCache, splitFields } from "./fields.ts";
+import { type HeaderCache, splitFields } from "./head.ts";
 import type { Headers } from "./types.ts";
 
 /** A message that is being received, as far as it has come. */
-export class Message {
+export class HttpMessage {
   /** `HttpRead` bits. */
   readonly read: number;
   readonly maxBody: number;
@@ -139,10 +139,10 @@ const late: Readonly<Record<Stage, string>> = {
 };
 
 /** How long a message may take, stage by stage. */
-export class Patience {
+export class MessageTimeout {
   stage: Stage = "begin";
   readonly #ran: (reason: string) => void;
-  #alarm: Alarm | undefined;
+  #timeout: Timeout | undefined;
 
   /** `ran` receives what did not arrive in time. */
   constructor(ran: (reason: string) => void) {
@@ -152,16 +152,16 @@ export class Patience {
   /** Waits for this now, for `ms`; 0: for ever. */
   set(stage: Stage, ms: number): void {
     this.stage = stage;
-    if (ms === 0 && this.#alarm === undefined) return;
-    this.#alarm ??= new Alarm(() => this.#ran(late[this.stage]));
-    this.#alarm.set(ms);
+    if (ms === 0 && this.#timeout === undefined) return;
+    this.#timeout ??= new Timeout(() => this.#ran(late[this.stage]));
+    this.#timeout.set(ms);
   }
 
   clear(): void {
-    this.#alarm?.clear();
+    this.#timeout?.clear();
   }
 
   stop(): void {
-    this.#alarm?.stop();
+    this.#timeout?.stop();
   }
 }

@@ -2,8 +2,8 @@ import { NONE } from "../../wasm/abi.gen.ts";
 import type { Engine, ProxyServer } from "../../wasm/engine.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 import type { Stream } from "../conn/stream.ts";
-import { Alarm } from "../internal/alarm.ts";
-import { sameTls } from "../internal/tls-options.ts";
+import { sameTls } from "../internal/options.ts";
+import { Timeout } from "../internal/waiting.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Connections to one server that are kept although they do nothing. */
@@ -27,7 +27,7 @@ export interface Route {
 
 interface Idle {
   readonly exchange: Exchange;
-  readonly alarm: Alarm;
+  readonly timeout: Timeout;
 }
 
 /** Connections that wait for another request. They don't keep the process alive. */
@@ -40,9 +40,9 @@ class Pool {
     const list = this.#idle.get(key);
     for (let found = list?.pop(); found !== undefined; found = list?.pop()) {
       if (list?.length === 0) this.#idle.delete(key);
-      const { exchange, alarm } = found;
+      const { exchange, timeout } = found;
       const { stream, receiver } = exchange;
-      alarm.stop();
+      timeout.stop();
       receiver.onPeerEnd = undefined;
       if (isGood(stream)) {
         stream.keep(true);
@@ -68,14 +68,14 @@ class Pool {
       const at = list.findIndex((one) => one.exchange === exchange);
       if (at >= 0) list.splice(at, 1);
       if (list.length === 0 && this.#idle.get(key) === list) this.#idle.delete(key);
-      alarm.stop();
+      timeout.stop();
       stream.close();
     };
-    const alarm = new Alarm(drop);
-    alarm.set(ms);
+    const timeout = new Timeout(drop);
+    timeout.set(ms);
     receiver.onPeerEnd = drop;
     stream.keep(false);
-    list.push({ exchange, alarm });
+    list.push({ exchange, timeout });
     this.#idle.set(key, list);
   }
 }
@@ -93,8 +93,8 @@ export function poolOf(engine: Engine): Pool {
 }
 
 /** Open, and no unrequested bytes arrived. */
-function isGood({ phase, inbox, handle, released }: Stream): boolean {
-  return phase === "open" && handle !== NONE && !released && inbox.size === 0 && !inbox.hasEnded;
+function isGood({ phase, receiver, handle, released }: Stream): boolean {
+  return phase === "open" && handle !== NONE && !released && receiver.size === 0 && !receiver.hasEnded;
 }
 
 function idleTime(hint: string | undefined): number {

@@ -3,7 +3,7 @@ import type { Conn } from "../conn/conn.ts";
 import type { Body } from "./body.ts";
 import { connOf, exchangeOn } from "./exchange.ts";
 import { fromText } from "./json.ts";
-import type { Message } from "./message.ts";
+import type { HttpMessage } from "./message.ts";
 import type { Expected } from "./receiver.ts";
 import type { Headers, HttpConn, HttpServerRequest, ReadRequestOptions } from "./types.ts";
 import { MAX_WHOLE, NO_BOUND, readOptions } from "./types.ts";
@@ -35,7 +35,7 @@ export function readRequest(conn: HttpConn, options?: ReadRequestOptions): Promi
   }
 }
 
-function toRequest(message: Message): HttpServerRequest {
+function toRequest(message: HttpMessage): HttpServerRequest {
   const { text } = message;
   const { path, query } = splitTarget(message.target);
   return {
@@ -55,7 +55,7 @@ function toRequest(message: Message): HttpServerRequest {
  */
 export async function receive(conn: HttpConn, options?: ReadRequestOptions): Promise<IncomingRequest> {
   const expected = expect(readOptions.read("http.receive", options, "receive"), false);
-  const view = (message: Message): IncomingRequest => new IncomingRequest(connOf(conn), message);
+  const view = (message: HttpMessage): IncomingRequest => new IncomingRequest(connOf(conn), message);
   return exchangeOn(conn).receiver.receive(expected, view);
 }
 
@@ -67,7 +67,7 @@ export function expect(options: ReadRequestOptions, whole: boolean): Expected {
 }
 
 /** What stands behind a request. @internal */
-export let messageOf: (request: IncomingRequest) => Message;
+export let messageOf: (request: IncomingRequest) => HttpMessage;
 
 /** The defaults of `read_request`. */
 const WHOLE = expect({}, true);
@@ -87,10 +87,10 @@ export class IncomingRequest {
   readonly query: string;
   /** `"HTTP/1.1"` or `"HTTP/1.0"`. */
   readonly version: string;
-  readonly #message: Message;
+  readonly #message: HttpMessage;
 
   /** @internal */
-  constructor(conn: Conn, message: Message) {
+  constructor(conn: Conn, message: HttpMessage) {
     this.conn = conn;
     this.#message = message;
     this.method = message.method;

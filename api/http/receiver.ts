@@ -3,8 +3,14 @@ import type { ErrorFacts, TwinwireError } from "../../wasm/errors.ts";
 import type { HttpEndpoint, Stream } from "../conn/stream.ts";
 import { Waiter } from "../internal/waiting.ts";
 import { type BodySource, bodyEnds } from "./body.ts";
-import { HeaderCache, splitFields } from "./fields.ts";
-import { Message, Patience } from "./message.ts";
+import { HeaderCache, splitFields } from "./head.ts";
+import { HttpMessage, MessageTimeout } from "./message.ts";
+
+/** Bytes that are offered to the core at once: where many short messages follow, it would return more again and again. */
+const SLICE = 4_096;
+
+/** The same, where they are known to be part of a body. */
+const LARGE_SLICE = 65_536;
 
 /** What is awaited. */
 export interface Expected {
@@ -20,41 +26,35 @@ export interface Expected {
 }
 
 /** The HTTP messages that a stream receives, one after the other. Parsing is the core's. */
-export class Receiver implements HttpEndpoint, BodySource {
+export class HttpReceiver implements HttpEndpoint, BodySource {
   /** What it is the receiving side of. */
   readonly exchange: unknown;
   /** The last request whose head was whole: how it is answered depends on it. */
-  request: Message | undefined;
+  request: HttpMessage | undefined;
   /** Hears of interim responses. */
-  onInterim: ((message: Message) => void) | undefined;
+  onInterim: ((message: HttpMessage) => void) | undefined;
   /** Called when the peer ends its half, or the stream is over. */
   onPeerEnd: (() => void) | undefined;
   /** Called when the stream is over. */
   onEnded: ((error: TwinwireError) => void) | undefined;
   #left: AbortController | undefined;
   /** Called when a message is over: the stream can carry another one, or not. */
-  onOver: ((message: Message) => void) | undefined;
+  onOver: ((message: HttpMessage) => void) | undefined;
   readonly #stream: Stream;
-  #message: Message | undefined;
+  #message: HttpMessage | undefined;
   #expected: Expected | undefined;
   #waiter: Waiter<unknown> | undefined;
   /** What who waits is given of a message. */
-  #view: ((message: Message) => unknown) | undefined;
+  #view: ((message: HttpMessage) => unknown) | undefined;
   /** Why no message can be received any more. */
   #broken: TwinwireError | undefined;
   readonly #cache = new HeaderCache();
-  readonly #feeder: Feeder;
-  readonly #patience: Patience;
+  readonly #timeout: MessageTimeout;
 
   constructor(stream: Stream, exchange: unknown) {
     this.#stream = stream;
     this.exchange = exchange;
-    this.#feeder = new Feeder(stream);
-    this.#patience = new Patience((reason) => this.#ranLate(reason));
-  }
-
-  get feeding(): boolean {
-    return this.#feeder.active;
+    this.#timeout = new MessageTimeout((reason) => this.#ranLate(reason));
   }
 
   /** Whether anything of the message that is awaited has come. */
@@ -63,16 +63,16 @@ export class Receiver implements HttpEndpoint, BodySource {
   }
 
   /** Waits for the next message, or for what `view` makes of it. A wait that is given up leaves it to the next call. */
-  receive<T>(expected: Expected, view: (message: Message) => T): Promise<T> {
+  receive<T>(expected: Expected, view: (message: HttpMessage) => T): Promise<T> {
     const refusal = this.#refusal(expected);
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#expected = expected;
     this.#view = view;
     const begun = this.#message;
     if (begun === undefined) {
-      const message = new Message(expected.read, expected.maxBody, expected.whole, this.#cache);
+      const message = new HttpMessage(expected.read, expected.maxBody, expected.whole, this.#cache);
       this.#message = message;
-      this.#patience.set("begin", expected.idleTimeoutMs);
+      this.#timeout.set("begin", expected.idleTimeoutMs);
       const waiter = this.#wait<T>(expected);
       this.#begin(message);
       return waiter.promise;
@@ -93,12 +93,12 @@ export class Receiver implements HttpEndpoint, BodySource {
     if (message === undefined) return;
     message.takeHead(this.#stream.engine.memory.latin1(at, size));
     if ((flags & EventFlag.FINAL) === 0) {
-      if (this.#patience.stage === "begin") this.#patience.set("head", this.#expected?.headTimeoutMs ?? 0);
+      if (this.#timeout.stage === "begin") this.#timeout.set("head", this.#expected?.headTimeoutMs ?? 0);
       return;
     }
     message.endHead(status, what, this);
     if (!message.isResponse) this.request = message;
-    this.#patience.clear();
+    this.#timeout.clear();
     if (message.isResponse && !message.whole) this.#awaitReader();
     if (message.whole && (what & HttpFlag.BODY) !== 0) this.awaited();
     if (message.whole) this.#sendContinue(message);
@@ -113,7 +113,7 @@ export class Receiver implements HttpEndpoint, BodySource {
       message.takeBody(memory, at, size, flags);
       if (size > 0) this.consumed(size);
     } else if (size > 0 && message.body !== undefined) {
-      this.#patience.clear();
+      this.#timeout.clear();
       if (message.isResponse) this.#awaitReader();
       bodyEnds.push(message.body, memory.copy(at, size));
     }
@@ -140,10 +140,6 @@ export class Receiver implements HttpEndpoint, BodySource {
     this.#finish(message);
   }
 
-  keep(size: number): void {
-    this.#feeder.keep(size);
-  }
-
   peerEnded(): void {
     this.onPeerEnd?.();
     this.#left?.abort(this.#peerLeft());
@@ -153,8 +149,8 @@ export class Receiver implements HttpEndpoint, BodySource {
   get left(): AbortSignal {
     if (this.#left === undefined) {
       this.#left = new AbortController();
-      const { phase, inbox } = this.#stream;
-      if (inbox.hasEnded || phase === "gone" || phase === "closed") this.#left.abort(this.#peerLeft());
+      const { phase, receiver } = this.#stream;
+      if (receiver.hasEnded || phase === "gone" || phase === "closed") this.#left.abort(this.#peerLeft());
     }
     return this.#left.signal;
   }
@@ -165,7 +161,7 @@ export class Receiver implements HttpEndpoint, BodySource {
 
   /** The stream is over. */
   ended(error: TwinwireError): void {
-    this.#patience.stop();
+    this.#timeout.stop();
     if (this.#message?.over === false) this.#fail(error);
     this.#broken ??= error;
     this.onEnded?.(error);
@@ -188,7 +184,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   consumed(size: number): void {
     const { engine, handle } = this.#stream;
     engine.consumed(handle, size);
-    if (this.#patience.stage === "unread" && this.#message?.over === false) this.#awaitReader();
+    if (this.#timeout.stage === "unread" && this.#message?.over === false) this.#awaitReader();
   }
 
   wanted(): void {
@@ -196,7 +192,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   }
 
   awaited(): void {
-    this.#patience.set("rest", this.#expected?.timeoutMs ?? 0);
+    this.#timeout.set("rest", this.#expected?.timeoutMs ?? 0);
   }
 
   /** A response to the last request begins. */
@@ -232,7 +228,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   }
 
   #refusal({ read, whole, signal }: Expected): TwinwireError | undefined {
-    const { inbox } = this.#stream;
+    const { receiver } = this.#stream;
     if (signal?.aborted) return this.#stream.fault("ERR_ABORTED", { step: "receive", cause: signal.reason });
     if (this.#waiter !== undefined) return this.fault("a message is being awaited already");
     const before = this.#message;
@@ -247,8 +243,8 @@ export class Receiver implements HttpEndpoint, BodySource {
         return undefined;
     }
     if (this.#broken !== undefined) return this.#broken;
-    if (inbox.isLate) return this.#stream.fault("ERR_DEADLINE", { step: "receive" });
-    if (inbox.isAwaited) return this.fault("a read waits for bytes");
+    if (receiver.isLate) return this.#stream.fault("ERR_DEADLINE", { step: "receive" });
+    if (receiver.isAwaited) return this.fault("a read waits for bytes");
     return undefined;
   }
 
@@ -263,7 +259,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   }
 
   /** Has the core read a message, and gives it what has come of it already. */
-  #begin(message: Message): void {
+  #begin(message: HttpMessage): void {
     const { engine, handle, phase } = this.#stream;
     if (phase === "opening") {
       this.#stream.opened.then(
@@ -281,33 +277,33 @@ export class Receiver implements HttpEndpoint, BodySource {
     this.#feed(message);
   }
 
-  #feed(message: Message): void {
-    const { inbox } = this.#stream;
-    if (inbox.size === 0) {
-      if (!inbox.hasEnded) return;
+  #feed(message: HttpMessage): void {
+    const { receiver } = this.#stream;
+    if (receiver.size === 0) {
+      if (!receiver.hasEnded) return;
       const begun = message.begun;
       this.#fail(begun ? this.#httpFault(Errors.ERR_ENDED.value, 400) : this.#nothing(message));
       return;
     }
-    this.#feeder.feed(message.headWhole, () => {
+    receiver.offer(message.headWhole ? LARGE_SLICE : SLICE, () => {
       if (this.#message === message && !message.over && !message.isInterim) this.#feed(message);
     });
   }
 
   /** An interim response is over, the next one follows. */
-  #next(interim: Message): void {
+  #next(interim: HttpMessage): void {
     if (this.#message !== interim) return;
     this.onInterim?.(interim);
     if (this.#message !== interim || interim.over) return;
-    const message = new Message(interim.read, interim.maxBody, interim.whole, this.#cache);
+    const message = new HttpMessage(interim.read, interim.maxBody, interim.whole, this.#cache);
     this.#message = message;
     this.#begin(message);
   }
 
   /** It is all there. */
-  #finish(message: Message): void {
+  #finish(message: HttpMessage): void {
     message.over = true;
-    this.#patience.clear();
+    this.#timeout.clear();
     if (message.body !== undefined) bodyEnds.end(message.body, splitFields(message.trailerText, 0), undefined);
     this.#settle(message);
     this.onOver?.(message);
@@ -315,7 +311,7 @@ export class Receiver implements HttpEndpoint, BodySource {
 
   /** Nothing can be received any more. */
   #fail(error: TwinwireError): void {
-    this.#patience.clear();
+    this.#timeout.clear();
     this.#broken ??= error;
     const message = this.#message;
     if (message !== undefined) {
@@ -328,7 +324,7 @@ export class Receiver implements HttpEndpoint, BodySource {
   }
 
   /** RFC 9110 10.1.1: the client sends the body once it is asked to. It goes before whatever else waits to be sent. */
-  #sendContinue(message: Message): void {
+  #sendContinue(message: HttpMessage): void {
     if (!message.has(HttpFlag.CONTINUE) || message.answered || message.continued) return;
     /* RFC 9110 15.2: no interim response to an HTTP/1.0 client. */
     if (message.has(HttpFlag.HTTP_1_0)) return;
@@ -339,16 +335,16 @@ export class Receiver implements HttpEndpoint, BodySource {
 
   /** A body whose next part is not read holds a connection, so the wait is limited. */
   #awaitReader(): void {
-    this.#patience.set("unread", this.#expected?.timeoutMs ?? 0);
+    this.#timeout.set("unread", this.#expected?.timeoutMs ?? 0);
   }
 
   /** Gives a message to who waits for it, if it is ready. */
-  #settle(message: Message): void {
+  #settle(message: HttpMessage): void {
     if (message.error !== undefined) this.#give(message.error);
     else if (message.whole ? message.over : message.headWhole) this.#resolve(message);
   }
 
-  #resolve(message: Message): void {
+  #resolve(message: HttpMessage): void {
     const waiter = this.#waiter;
     if (waiter === undefined) return;
     this.#waiter = undefined;
@@ -363,12 +359,12 @@ export class Receiver implements HttpEndpoint, BodySource {
   }
 
   #ranLate(reason: string): void {
-    const status = this.#message?.isResponse || this.#patience.stage === "begin" ? 0 : 408;
+    const status = this.#message?.isResponse || this.#timeout.stage === "begin" ? 0 : 408;
     this.#fail(this.#httpFault(Errors.ERR_TIMEOUT.value, status, reason));
   }
 
   /** The stream ended, or cannot be read, and nothing of a message has come. */
-  #nothing(message: Message, result?: number): TwinwireError {
+  #nothing(message: HttpMessage, result?: number): TwinwireError {
     if (result !== undefined) return this.#httpFault(result, 0);
     if (this.#stream.phase === "closed") return this.fault("close was called");
     const what = message.isResponse ? "response" : "request";
@@ -379,42 +375,5 @@ export class Receiver implements HttpEndpoint, BodySource {
   #httpFault(code: number, status: number, reason?: string): TwinwireError {
     const facts: ErrorFacts = { step: "receive", detail: status, status, reason };
     return this.#stream.fault(code, facts);
-  }
-}
-
-/** What is offered to the core at once: more would be handed out again and again where many short messages follow. */
-const SLICE = 4_096;
-
-/** The same, where it is known to be a body. */
-const LARGE_SLICE = 65_536;
-
-/** Offers the core bytes that came before it was asked to read HTTP. */
-export class Feeder {
-  /** Whether bytes are being offered: those that the core hands out again stay where they are. */
-  active = false;
-  readonly #stream: Stream;
-  /** So many were handed out again. */
-  #kept = 0;
-
-  constructor(stream: Stream) {
-    this.#stream = stream;
-  }
-
-  /** The core hands out again what it does not need. */
-  keep(size: number): void {
-    this.#kept += size;
-  }
-
-  /** Offers some of those that wait; there must be some. `then` is called when the resulting events have been delivered. */
-  feed(large: boolean, then: () => void): void {
-    const { engine, handle, inbox } = this.#stream;
-    const bytes = inbox.lend(large ? LARGE_SLICE : SLICE);
-    this.active = true;
-    this.#kept = 0;
-    engine.unread(handle, bytes, () => {
-      this.active = false;
-      inbox.settle(bytes.length, this.#kept);
-      then();
-    });
   }
 }

@@ -1,23 +1,30 @@
 import type { Payload } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { show } from "../internal/arguments.ts";
-import { exchange, type Plan } from "./attempt.ts";
 import type { Body } from "./body.ts";
-import { pairsOf } from "./fields.ts";
+import { exchange, type Plan, type PreparedRequest, redirected, routeOf, urlOf } from "./client.ts";
+import type { Parts } from "./exchange.ts";
+import { pairsOf } from "./head.ts";
 import { fromText, toText } from "./json.ts";
-import type { Message } from "./message.ts";
-import { type Order, redirected, routeOf, urlOf } from "./order.ts";
+import type { HttpMessage } from "./message.ts";
 import { contentOf, isParts } from "./respond.ts";
-import type { Parts } from "./sender.ts";
-import type { Headers, HttpRequest, HttpRequestOptions, HttpResponse, HttpStreamRequest } from "./types.ts";
-import { MAX_WHOLE, NO_BOUND, requestOptions } from "./types.ts";
+import {
+  type Headers,
+  type HttpRequest,
+  type HttpRequestOptions,
+  type HttpResponse,
+  type HttpStreamRequest,
+  MAX_WHOLE,
+  NO_BOUND,
+  requestOptions,
+} from "./types.ts";
 
 const TIMEOUT_MS = 300_000;
 
 /** The result of a call: the last response, and its URL. */
 interface Answer {
-  readonly message: Message;
-  readonly order: Order;
+  readonly message: HttpMessage;
+  readonly order: PreparedRequest;
   readonly redirects: number;
 }
 
@@ -41,7 +48,7 @@ export async function request(what: HttpRequest, options?: HttpRequestOptions): 
   if (typeof what !== "object" || what === null) throw refusal(`a request is an object, not ${show(what)}`);
   const { body } = what;
   const content = body === undefined ? "" : toText(body);
-  const order: Order = {
+  const order: PreparedRequest = {
     method: methodOf(what.method),
     url: urlOf(what.url),
     headers: pairsOf(what.headers),
@@ -68,7 +75,7 @@ export async function stream(what: HttpStreamRequest, options?: HttpRequestOptio
   if (typeof what !== "object" || what === null) throw refusal(`a request is an object, not ${show(what)}`);
   const { json, body } = what;
   const hasBody = json !== undefined || (body !== undefined && body !== null);
-  const order: Order = {
+  const order: PreparedRequest = {
     method: methodOf(what.method ?? "GET"),
     url: urlOf(what.url),
     headers: pairsOf(what.headers),
@@ -80,7 +87,7 @@ export async function stream(what: HttpStreamRequest, options?: HttpRequestOptio
 }
 
 async function follow(
-  first: Order,
+  first: PreparedRequest,
   content: Payload | Parts,
   plan: Plan,
   options: HttpRequestOptions,
@@ -117,7 +124,7 @@ export class IncomingResponse {
   readonly url: string;
   /** How many redirects were followed. */
   readonly redirects: number;
-  readonly #message: Message;
+  readonly #message: HttpMessage;
 
   /** @internal */
   constructor({ message, order, redirects }: Answer) {

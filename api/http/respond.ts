@@ -4,12 +4,10 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { utf8Size } from "../../wasm/text.ts";
 import { signalOf, type WaitOptions } from "../conn/options.ts";
 import { show, toPayload } from "../internal/arguments.ts";
-import { type Exchange, exchangeOn } from "./exchange.ts";
-import { FieldText } from "./fields.ts";
+import { type Exchange, exchangeOn, type Parts } from "./exchange.ts";
+import { dateNow, FieldText, reasonOf } from "./head.ts";
 import { JSON_FIELDS, jsonHead, toText } from "./json.ts";
-import type { Message } from "./message.ts";
-import { dateNow, reasonOf } from "./reasons.ts";
-import type { Parts } from "./sender.ts";
+import type { HttpMessage } from "./message.ts";
 import type { BodyInput, HttpConn, HttpReply, HttpServerResponse } from "./types.ts";
 
 /**
@@ -40,7 +38,7 @@ export function writeResponse(conn: HttpConn, response: HttpServerResponse, opti
 }
 
 /** Whether the response needs nothing but its JSON: the request is of no special kind, and the response has a body. */
-function isUsual(request: Message | undefined, status: number): boolean {
+function isUsual(request: HttpMessage | undefined, status: number): boolean {
   if (status === 204 || status === 205 || status === 304) return false;
   return request?.has(HttpFlag.KEEP_ALIVE) === true && !request.has(HttpFlag.HTTP_1_0) && request.method !== "HEAD";
 }
@@ -102,7 +100,7 @@ export function reply(
   if (!closes) return sent;
   exchange.ending = true;
   receiver.isLast();
-  return sent.then(() => stream.outbox.finish());
+  return sent.then(() => stream.sender.finish());
 }
 
 function abandon({ stream, sender }: Exchange, error: unknown): never {

@@ -1,21 +1,19 @@
 import { HttpFlag } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
-import { report } from "../../wasm/report.ts";
+import { callSafely, report } from "../../wasm/report.ts";
 import { type Conn, streamOf } from "../conn/conn.ts";
 import { connectionsOf, observe, type Server } from "../conn/server.ts";
 import type { Stream } from "../conn/stream.ts";
-import { Alarm } from "../internal/alarm.ts";
 import { show } from "../internal/arguments.ts";
-import { callSafely } from "../internal/callbacks.ts";
 import { callback, OptionSet } from "../internal/options.ts";
+import { Timeout } from "../internal/waiting.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
-import type { Message } from "./message.ts";
-import { reasonOf } from "./reasons.ts";
+import { reasonOf } from "./head.ts";
+import type { HttpMessage } from "./message.ts";
 import { expect, IncomingRequest } from "./receive.ts";
 import type { Expected } from "./receiver.ts";
 import { reply } from "./respond.ts";
-import type { HttpReply, ReadRequestOptions } from "./types.ts";
-import { duration, readOptions } from "./types.ts";
+import { duration, type HttpReply, type ReadRequestOptions, readOptions } from "./types.ts";
 
 const IDLE_MS = 60_000;
 const GRACE_MS = 10_000;
@@ -75,7 +73,7 @@ export class HttpServer {
   readonly #done: Promise<void>;
   readonly #handler: HttpHandler;
   readonly #options: ServeOptions;
-  readonly #sessions = new Set<Session>();
+  readonly #connections = new Set<ServerConnection>();
   #closing = false;
   #allEnded: (() => void) | undefined;
 
@@ -100,7 +98,7 @@ export class HttpServer {
 
   /** Connections that are open. */
   get connections(): number {
-    return this.#sessions.size;
+    return this.#connections.size;
   }
 
   /**
@@ -111,10 +109,10 @@ export class HttpServer {
     const { graceMs = GRACE_MS } = closeOptions.read("HttpServer.close", options, "close");
     this.#closing = true;
     this.server.close();
-    for (const session of this.#sessions) session.stop();
-    if (this.#sessions.size === 0) return;
+    for (const connection of this.#connections) connection.stop();
+    if (this.#connections.size === 0) return;
     const timer = setTimeout(() => {
-      for (const session of this.#sessions) session.conn.close();
+      for (const connection of this.#connections) connection.conn.close();
     }, graceMs);
     await new Promise<void>((resolve) => {
       this.#allEnded = resolve;
@@ -129,17 +127,17 @@ export class HttpServer {
 
   async #accept(): Promise<void> {
     for await (const conn of connectionsOf(this.server)) {
-      const session = new Session(conn, this.#handler, this.#options);
-      this.#sessions.add(session);
-      if (this.#closing) session.stop();
+      const connection = new ServerConnection(conn, this.#handler, this.#options);
+      this.#connections.add(connection);
+      if (this.#closing) connection.stop();
       /* A handler may never be done; its connection is over all the same. */
-      Promise.race([session.run(), conn.closed]).then(() => this.#ended(session));
+      Promise.race([connection.run(), conn.closed]).then(() => this.#ended(connection));
     }
   }
 
-  #ended(session: Session): void {
-    this.#sessions.delete(session);
-    if (this.#sessions.size === 0) this.#allEnded?.();
+  #ended(connection: ServerConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#allEnded?.();
   }
 }
 
@@ -159,7 +157,7 @@ const MOST_LEFT = 262_144;
 const BURST = 16;
 
 /** One connection of a server: requests are read and answered in turn. */
-export class Session {
+export class ServerConnection {
   readonly conn: Conn;
   readonly #stream: Stream;
   readonly #exchange: Exchange;
@@ -169,7 +167,7 @@ export class Session {
   #stopping = false;
   /** Whether it waits for a request. */
   #idle = false;
-  readonly #patience: Alarm;
+  readonly #timeout: Timeout;
   #leftTimer: ReturnType<typeof setInterval> | undefined;
   /** The part of a body that was missing when that was last looked at. */
   #wasAwaited = 0;
@@ -183,7 +181,7 @@ export class Session {
     this.#handler = handler;
     this.#options = options;
     this.#expected = expect(options, false);
-    this.#patience = new Alarm(() => this.#watched());
+    this.#timeout = new Timeout(() => this.#watched());
     this.#exchange.receiver.onPeerEnd = () => this.#watchLeft();
   }
 
@@ -197,7 +195,7 @@ export class Session {
   async run(): Promise<void> {
     try {
       for (let burst = 0; !this.#stopping; burst++) {
-        if (this.#stream.inbox.size === 0) {
+        if (this.#stream.receiver.size === 0) {
           burst = 0;
         } else if (burst === BURST) {
           burst = 0;
@@ -212,7 +210,7 @@ export class Session {
     } catch (error) {
       await this.#refuse(error).catch(nothing);
     }
-    this.#patience.stop();
+    this.#timeout.stop();
     clearInterval(this.#leftTimer);
     if (!this.#stream.released) {
       this.conn.close();
@@ -221,7 +219,7 @@ export class Session {
   }
 
   /** Answers one request. Returns whether another one may follow. */
-  async #answer(message: Message): Promise<boolean> {
+  async #answer(message: HttpMessage): Promise<boolean> {
     let response: HttpReply | undefined;
     try {
       response = await this.#handler(new IncomingRequest(this.conn, message));
@@ -241,7 +239,7 @@ export class Session {
     return !this.#exchange.ending && message.has(HttpFlag.KEEP_ALIVE) && (await this.#skip(message));
   }
 
-  #noReply({ method, target }: Message, returned: unknown): TwinwireError {
+  #noReply({ method, target }: HttpMessage, returned: unknown): TwinwireError {
     const request = `${method} ${target.slice(0, 100)}`;
     const reason = `the handler returned ${show(returned)} for ${request}, and had not answered by http.respond`;
     return this.#stream.fault("ERR_CALLBACK", { step: "send", reason });
@@ -263,7 +261,7 @@ export class Session {
     return this.#stream.fault("ERR_ENDED", { step: "send", reason: "the client has left while a response waited" });
   }
 
-  async #send(message: Message, response: HttpReply): Promise<void> {
+  async #send(message: HttpMessage, response: HttpReply): Promise<void> {
     const { receiver } = this.#exchange;
     this.#watch();
     try {
@@ -275,14 +273,14 @@ export class Session {
       receiver.request = message;
       await reply(this.#exchange, plain(500), undefined, true);
     } finally {
-      this.#patience.clear();
+      this.#timeout.clear();
     }
   }
 
   /** A client that takes nothing of a response for so long is given up. */
   #watch(): void {
     this.#sent = -1;
-    this.#patience.set(this.#options.writeTimeoutMs ?? WRITE_MS);
+    this.#timeout.set(this.#options.writeTimeoutMs ?? WRITE_MS);
   }
 
   #watched(): void {
@@ -294,11 +292,11 @@ export class Session {
       return;
     }
     this.#sent = sent;
-    this.#patience.set(this.#options.writeTimeoutMs ?? WRITE_MS);
+    this.#timeout.set(this.#options.writeTimeoutMs ?? WRITE_MS);
   }
 
   /** Reads what the handler left of the body. Returns whether that was all of it. */
-  async #skip({ body, error }: Message): Promise<boolean> {
+  async #skip({ body, error }: HttpMessage): Promise<boolean> {
     if (error !== undefined || body === undefined) return error === undefined;
     let left = MOST_LEFT;
     for (let part = await body.next(); part !== undefined; part = await body.next()) {
@@ -327,7 +325,7 @@ export class Session {
 }
 
 /** Whether the connection can go on even if the handler has read nothing of the body. */
-function leavesBehind(message: Message): boolean {
+function leavesBehind(message: HttpMessage): boolean {
   /* RFC 9110 9.3.6: what follows a tunnel's request is not HTTP. */
   if (message.method === "CONNECT") return false;
   if (message.over) return message.error === undefined;
@@ -342,7 +340,7 @@ function plain(status: number): HttpReply {
   return { status, headers: { "content-type": "text/plain" }, body: `${status} ${reasonOf(status)}\n` };
 }
 
-function itself(message: Message): Message {
+function itself(message: HttpMessage): HttpMessage {
   return message;
 }
 

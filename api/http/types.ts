@@ -2,9 +2,8 @@ import type { TlsOptions } from "../../wasm/socket-options.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { WaitOptions } from "../conn/options.ts";
 import type { Bytes } from "../internal/arguments.ts";
-import { callback, flag, integer, MAX_MS, OptionSet, type Rule, signal } from "../internal/options.ts";
-import type { ProxyOption } from "../internal/proxy.ts";
-import { tlsOptions } from "../internal/tls-options.ts";
+import { callback, flag, integer, MAX_MS, OptionSet, type Rule, signal, tlsOptions } from "../internal/options.ts";
+import type { ProxyOption } from "../internal/url.ts";
 
 /** A JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

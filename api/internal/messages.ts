@@ -15,7 +15,7 @@ export function closeCodeOf(code: ErrorCode): number {
 }
 
 /** A message that is whole, out of the core's memory and inflated. */
-export interface Message {
+export interface ReceivedMessage {
   readonly bytes: Uint8Array;
   /** `EventFlag` bits: TEXT, ASCII. */
   readonly flags: number;
@@ -26,12 +26,12 @@ export interface Message {
 }
 
 /** Whose messages they are. */
-export interface Sink {
+export interface MessageSink {
   readonly engine: Engine;
   readonly handle: number;
-  /** Whether it takes another message now; if not, it calls `Messages.resume` later. */
+  /** Whether it takes another message now; if not, it calls `MessageReceiver.resume` later. */
   hasRoom(): boolean;
-  take(message: Message): void;
+  take(message: ReceivedMessage): void;
   /** What came is no message: ERR_WS_DEFLATE, ERR_WS_UTF8, ERR_WS_TOO_BIG. Nothing more is delivered. */
   broken(code: ErrorCode, cause: unknown): void;
 }
@@ -46,8 +46,8 @@ interface Waiting {
  * Makes whole messages of their parts, in order, also where some are compressed and others are not. While one is being
  * inflated those behind it wait, and as they are not consumed, the core stops reading at its window.
  */
-export class Messages {
-  readonly #sink: Sink;
+export class MessageReceiver {
+  readonly #sink: MessageSink;
   readonly #maxMessage: number;
   readonly #codec: Codec | undefined;
   #joiner: Joiner | undefined;
@@ -58,7 +58,7 @@ export class Messages {
   #ended = false;
 
   /** `maxMessage`: bytes that a message may inflate to. */
-  constructor(sink: Sink, maxMessage: number, codec: Codec | undefined) {
+  constructor(sink: MessageSink, maxMessage: number, codec: Codec | undefined) {
     this.#sink = sink;
     this.#maxMessage = maxMessage;
     this.#codec = codec;
@@ -71,7 +71,7 @@ export class Messages {
 
   /** Whether a part is all of a message that could be delivered at once, from where it lies. */
   isDirect(flags: number): boolean {
-    return Messages.isWhole(flags) && this.#queue.length === 0 && !this.#held;
+    return MessageReceiver.isWhole(flags) && this.#queue.length === 0 && !this.#held;
   }
 
   /** A part has come. */
@@ -102,7 +102,7 @@ export class Messages {
     this.#pump();
   }
 
-  /** Messages wait from now on. */
+  /** MessageReceiver wait from now on. */
   hold(): void {
     this.#held = true;
   }

@@ -2,8 +2,8 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import type { Stats } from "../../wasm/memory.ts";
 import type { WaitOptions } from "../conn/options.ts";
 import { type Bytes, show, toPayload } from "../internal/arguments.ts";
-import { closeArguments } from "../internal/close.ts";
 import { Waiter } from "../internal/waiting.ts";
+import { closeArguments } from "../internal/websocket.ts";
 import type { CloseInfo } from "./connection.ts";
 import { type BinaryType, Delivery, type WebSocketMessage } from "./delivery.ts";
 import {
@@ -14,7 +14,7 @@ import {
   type MessageEventLike,
   type WebSocketEventMap,
 } from "./events.ts";
-import { sizeOf, WHOLE_BINARY, WHOLE_TEXT, Whole } from "./outgoing.ts";
+import { sizeOf, WHOLE_BINARY, WHOLE_TEXT, WholeMessage } from "./queued-message.ts";
 import { ReadyState, type Session } from "./session.ts";
 
 /** What can be sent. Anything else is converted to a string, as the standard demands. */
@@ -164,7 +164,7 @@ export abstract class WebSocketBase extends EventTarget {
     if (isAsyncIterable(data)) return session.sender.sendParts(data, payloadOf, signal);
     const waiter = new Waiter<void>();
     const taken = dataOf(data);
-    const item = new Whole(
+    const item = new WholeMessage(
       taken instanceof Uint8Array ? new Uint8Array(taken) : taken,
       typeof taken === "string" ? WHOLE_TEXT : WHOLE_BINARY,
       (error) => (error === undefined ? waiter.resolve() : waiter.reject(error)),

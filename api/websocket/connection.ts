@@ -6,7 +6,7 @@ import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import { Codec, type Coded, type Compression } from "../internal/deflate.ts";
-import { closeCodeOf, type Message, Messages, type Sink, WINDOW } from "../internal/messages.ts";
+import { closeCodeOf, MessageReceiver, type MessageSink, type ReceivedMessage, WINDOW } from "../internal/messages.ts";
 
 /** RFC 6455 7.1.5 */
 const ABNORMAL = 1006;
@@ -56,11 +56,11 @@ export interface ConnectionOptions {
 }
 
 /** One connection of a WebSocket: messages in order, compression, the end with its reason. */
-export class Connection extends Endpoint implements Sink {
+export class Connection extends Endpoint implements MessageSink {
   readonly engine: Engine;
   readonly #owner: ConnectionOwner;
   readonly #options: ConnectionOptions;
-  #messages: Messages;
+  #messages: MessageReceiver;
   #codec: Codec | undefined;
   #opened = false;
   #ended = false;
@@ -176,13 +176,13 @@ export class Connection extends Endpoint implements Sink {
     this.#messages.after(() => this.#end(info));
   }
 
-  /** As `Sink`. */
+  /** As `MessageSink`. */
   hasRoom(): boolean {
     return this.#owner.connectionHasRoom();
   }
 
-  /** As `Sink`. */
-  take({ bytes, flags, text, credit }: Message): void {
+  /** As `MessageSink`. */
+  take({ bytes, flags, text, credit }: ReceivedMessage): void {
     const { length } = bytes;
     if (text !== undefined) this.#owner.connectionMessage(text, credit);
     else if ((flags & EventFlag.TEXT) === 0) this.#owner.connectionMessage(bytes, credit);
@@ -190,7 +190,7 @@ export class Connection extends Endpoint implements Sink {
       this.#owner.connectionMessage(((flags & EventFlag.ASCII) !== 0 ? asciiText : utf8Text)(bytes, 0, length), credit);
   }
 
-  /** As `Sink`. */
+  /** As `MessageSink`. */
   broken(code: ErrorCode, cause: unknown): void {
     this.fail(this.fault(code, { step: "receive", cause }), closeCodeOf(code));
   }
@@ -271,8 +271,8 @@ export class Connection extends Endpoint implements Sink {
     this.#owner.connectionEnded(info, this.#opened);
   }
 
-  #newMessages(): Messages {
+  #newMessages(): MessageReceiver {
     const { maxMessage } = this.#options;
-    return new Messages(this, maxMessage === 0 ? this.engine.limits.maxMessage : maxMessage, this.#codec);
+    return new MessageReceiver(this, maxMessage === 0 ? this.engine.limits.maxMessage : maxMessage, this.#codec);
   }
 }

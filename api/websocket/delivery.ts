@@ -1,8 +1,7 @@
 /** How a WebSocket's messages reach the application: events, a callback, or a loop. */
 import type { TwinwireError } from "../../wasm/errors.ts";
-import { report } from "../../wasm/report.ts";
+import { isThenable, report } from "../../wasm/report.ts";
 import { bytesOver } from "../../wasm/text.ts";
-import { isThenable } from "../internal/callbacks.ts";
 import { WINDOW } from "../internal/messages.ts";
 import type { CloseInfo } from "./connection.ts";
 import { closeEvent, errorEvent, messageEvent } from "./events.ts";

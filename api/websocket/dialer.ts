@@ -1,14 +1,13 @@
 import { WsOption } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
+import { isThenable } from "../../wasm/report.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
-import { isThenable } from "../internal/callbacks.ts";
 import type { Compression } from "../internal/deflate.ts";
-import { type HeaderPairs, type HeadersFunction, headerPairs, plainUrl } from "../internal/handshake.ts";
-import { proxyFor } from "../internal/proxy.ts";
-import { isPrivate } from "../internal/redirects.ts";
+import { isPrivate, proxyFor } from "../internal/url.ts";
+import { type HeaderPairs, type HeadersFunction, headerPairs, plainUrl } from "../internal/websocket.ts";
 import { type CloseInfo, Connection } from "./connection.ts";
-import type { Schedule } from "./reconnect.ts";
+import type { Schedule } from "./options.ts";
 import type { Connector, Sequel, Session } from "./session.ts";
 
 const ABNORMAL = 1006;

@@ -3,15 +3,15 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { WaitingList } from "../internal/waiting.ts";
 import type { Connection } from "./connection.ts";
 import {
-  Fragments,
-  type Outgoing,
+  FragmentedMessage,
   type Piece,
+  type QueuedMessage,
   type SendQueue,
   sizeOf,
   WHOLE_BINARY,
   WHOLE_TEXT,
-  Whole,
-} from "./outgoing.ts";
+  WholeMessage,
+} from "./queued-message.ts";
 
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
 const TOO_LARGE = Errors.ERR_TOO_LARGE.value;
@@ -45,11 +45,11 @@ export interface SenderOptions {
  * The sending half of a WebSocket: what the engine could not take at once waits here, in order. A message that is larger
  * than the outbound buffer is sent in fragments. What the engine has taken it writes.
  */
-export class Sender implements SendQueue {
+export class MessageSender implements SendQueue {
   readonly #options: SenderOptions;
-  #fragments: Fragments | undefined;
+  #fragments: FragmentedMessage | undefined;
   #connection: Connection | undefined;
-  #items: Outgoing[] = [];
+  #items: QueuedMessage[] = [];
   #running = false;
   #leaving = false;
   /** Whether a byte of what was received is kept back. */
@@ -143,7 +143,7 @@ export class Sender implements SendQueue {
 
   /** Sends one message in as many fragments as it has parts. */
   async sendParts(parts: AsyncIterable<unknown>, payloadOf: PayloadOf, signal: AbortSignal | undefined): Promise<void> {
-    const fragments = new Fragments();
+    const fragments = new FragmentedMessage();
     this.add(fragments); /* its place is here, whenever its first part comes */
     const stop = (): void => this.failed(fragments, signal?.reason, "ERR_ABORTED");
     signal?.addEventListener("abort", stop, { once: true });
@@ -169,7 +169,7 @@ export class Sender implements SendQueue {
 
   /** Sends a fragment of the message that has begun, or of a new one. */
   async sendFragment(data: string | Uint8Array, final: boolean): Promise<void> {
-    this.#fragments ??= new Fragments();
+    this.#fragments ??= new FragmentedMessage();
     const fragments = this.#fragments;
     if (final) this.#fragments = undefined;
     try {
@@ -181,7 +181,7 @@ export class Sender implements SendQueue {
   }
 
   /** Puts something behind all that waits. */
-  add(item: Outgoing): void {
+  add(item: QueuedMessage): void {
     this.#items.push(item);
     this.#count(item.size);
     this.#run();
@@ -192,7 +192,7 @@ export class Sender implements SendQueue {
     this.#run();
   }
 
-  #give(fragments: Fragments, data: string | Uint8Array, final: boolean): Promise<void> {
+  #give(fragments: FragmentedMessage, data: string | Uint8Array, final: boolean): Promise<void> {
     const before = fragments.size;
     const given = fragments.give(data, final);
     if (this.#items.includes(fragments)) this.#count(fragments.size - before);
@@ -202,7 +202,7 @@ export class Sender implements SendQueue {
   }
 
   /** An item can't be sent; what was sent of it can't be taken back. */
-  failed(item: Outgoing, cause: unknown, code: ErrorCode = "ERR_HOST"): void {
+  failed(item: QueuedMessage, cause: unknown, code: ErrorCode = "ERR_HOST"): void {
     if (!this.#items.includes(item)) return;
     this.#items = this.#items.filter((it) => it !== item);
     this.#giveUp(item, new TwinwireError(code, { step: "send", cause }));
@@ -223,7 +223,7 @@ export class Sender implements SendQueue {
   }
 
   /** Takes out what has not begun to be sent. Returns whether it did. */
-  remove(item: Outgoing): boolean {
+  remove(item: QueuedMessage): boolean {
     if (item.begun || !this.#items.includes(item)) return false;
     this.#items = this.#items.filter((it) => it !== item);
     this.#count(-item.size);
@@ -284,7 +284,7 @@ export class Sender implements SendQueue {
   }
 
   /** Returns whether the item is done with; else it waits for something. */
-  #advance(item: Outgoing, connection: Connection): boolean {
+  #advance(item: QueuedMessage, connection: Connection): boolean {
     for (;;) {
       const piece = item.next(connection, this);
       if (piece === undefined) return false;
@@ -329,7 +329,7 @@ export class Sender implements SendQueue {
     connection.fail(connection.fault("ERR_BACKPRESSURE", { step: "send", reason }), 0);
   }
 
-  #giveUp(item: Outgoing, error: TwinwireError): void {
+  #giveUp(item: QueuedMessage, error: TwinwireError): void {
     this.#count(-item.size);
     this.#lost += item.size;
     item.reject(error);
@@ -351,9 +351,9 @@ function frameSize(payload: number, server: boolean): number {
 export type PayloadOf = (given: unknown) => string | Uint8Array;
 
 /** Text is sent as such, bytes as binary; they are copied, as the application may change them. */
-function whole(data: string | Uint8Array | Blob): Whole {
-  if (typeof data === "string") return new Whole(data, WHOLE_TEXT);
-  return new Whole(data instanceof Blob ? data : new Uint8Array(data), WHOLE_BINARY);
+function whole(data: string | Uint8Array | Blob): WholeMessage {
+  if (typeof data === "string") return new WholeMessage(data, WHOLE_TEXT);
+  return new WholeMessage(data instanceof Blob ? data : new Uint8Array(data), WHOLE_BINARY);
 }
 
 /** Ends an iterator of the application's; what that throws or rejects with does not matter any more. */

@@ -6,7 +6,7 @@ import { atEndOfTurn } from "../../wasm/turn.ts";
 import { extensionsText } from "../internal/deflate.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
 import type { CloseInfo, Connection, ConnectionOwner } from "./connection.ts";
-import { Sender, type SenderOptions } from "./sender.ts";
+import { MessageSender, type SenderOptions } from "./sender.ts";
 
 /** The state of a WebSocket, in the numbers of the standard. */
 export const ReadyState = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
@@ -79,7 +79,7 @@ class Ping extends Waiter<number> {
 export class Session implements ConnectionOwner {
   url: string;
   readonly options: SessionOptions;
-  readonly sender: Sender;
+  readonly sender: MessageSender;
   readyState: ReadyState = ReadyState.CONNECTING;
   extensions = "";
   protocol = "";
@@ -108,7 +108,7 @@ export class Session implements ConnectionOwner {
     this.url = url;
     this.#address = address;
     this.options = options;
-    this.sender = new Sender(options);
+    this.sender = new MessageSender(options);
   }
 
   /** Sets where events go, before there are any. */

@@ -1,8 +1,8 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import { report } from "../../wasm/report.ts";
-import { isToken, webSocketUrl } from "../internal/handshake.ts";
-import { locationText } from "../internal/redirects.ts";
+import { locationText } from "../internal/url.ts";
+import { isToken, webSocketUrl } from "../internal/websocket.ts";
 import { WebSocketBase } from "./base.ts";
 import { Dialer, type DialPlan, type ResponseHead } from "./dialer.ts";
 import { type ClientOptions, checkClientOptions, type HandshakeResponse, type WebSocketOptions } from "./options.ts";

@@ -7,10 +7,10 @@ import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
 import type { CloseInfo, Connection } from "../websocket/connection.ts";
-import { type Framing, flagsOf, Whole } from "../websocket/outgoing.ts";
+import { type Framing, flagsOf, WholeMessage } from "../websocket/queued-message.ts";
 import { ReadyState, Session, type SessionEvents } from "../websocket/session.ts";
-import { dataOf, type SendCallback, type SendOptions } from "./arguments.ts";
-import { brokenError } from "./errors.ts";
+import { brokenError } from "./handshake.ts";
+import { dataOf, type SendCallback, type SendOptions } from "./options.ts";
 
 /** The type of binary messages. */
 export type BinaryType = "nodebuffer" | "arraybuffer" | "fragments" | "blob";
@@ -153,7 +153,7 @@ export class Facade implements SessionEvents {
       if (done !== undefined) process.nextTick(done, error);
     };
     if (data instanceof Blob) {
-      sender.add(new Whole(data, framing, finish));
+      sender.add(new WholeMessage(data, framing, finish));
       return;
     }
     const taken = dataOf(data);
@@ -167,7 +167,7 @@ export class Facade implements SessionEvents {
         return;
       }
     }
-    sender.add(new Whole(bytes, framing, finish));
+    sender.add(new WholeMessage(bytes, framing, finish));
   }
 
   /** Sends a ping or a pong, as soon as there is room. */

@@ -9,7 +9,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import { atEndOfTurn } from "../../wasm/turn.ts";
-import { FieldText } from "../http/fields.ts";
+import { FieldText } from "../http/head.ts";
 import type { Compression } from "../internal/deflate.ts";
 import { Connection } from "../websocket/connection.ts";
 import { facadeOf, type WebSocket } from "./websocket.ts";

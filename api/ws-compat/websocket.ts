@@ -2,12 +2,18 @@ import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import process from "node:process";
 import { ReadyState } from "../websocket/session.ts";
-import { closeArguments, controlData, dataOf, type SendCallback, type SendOptions } from "./arguments.ts";
-import { Dial } from "./dial.ts";
+import { CompatDialer } from "./dialer.ts";
 import { type CompatListenerOptions, DomListeners, type Listener, type WebSocketEvents } from "./events.ts";
 import { type BinaryType, Facade } from "./facade.ts";
 import { protocolsOf, urlOf } from "./handshake.ts";
-import type { ClientOptions } from "./options.ts";
+import {
+  type ClientOptions,
+  closeArguments,
+  controlData,
+  dataOf,
+  type SendCallback,
+  type SendOptions,
+} from "./options.ts";
 
 const names = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"];
 const binaryTypes: readonly string[] = ["nodebuffer", "arraybuffer", "fragments", "blob"];
@@ -52,7 +58,7 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     const target = url === null ? undefined : urlOf(url);
     this.#facade = new Facade(this as EventEmitter, target?.href ?? "", given.closeTimeout ?? CLOSE_TIMEOUT);
     this.#dom = new DomListeners(this as EventEmitter, this.#facade);
-    if (target !== undefined) new Dial(this.#facade, target, protocolsOf(listed as readonly string[]), given);
+    if (target !== undefined) new CompatDialer(this.#facade, target, protocolsOf(listed as readonly string[]), given);
   }
 
   static {

@@ -1,7 +1,7 @@
 import type { Engine } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
-import { report } from "../../wasm/report.ts";
+import { isThenable, report } from "../../wasm/report.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
 import { Server, TcpServer, TlsServer } from "../conn/server.ts";
@@ -9,8 +9,7 @@ import type { IncomingRequest } from "../http/receive.ts";
 import { HttpServer, type ServeOptions } from "../http/server.ts";
 import type { HttpReply } from "../http/types.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
-import { isThenable } from "../internal/callbacks.ts";
-import { closeArguments } from "../internal/close.ts";
+import { closeArguments } from "../internal/websocket.ts";
 import { deliveryOf } from "../websocket/base.ts";
 import { type BroadcastResult, broadcast, Clients } from "./clients.ts";
 import {
@@ -25,8 +24,7 @@ import {
   type WebSocketCloseOptions,
   type WebSocketServerOptions,
 } from "./options.ts";
-import { type ServerSocket, useTopics } from "./socket.ts";
-import { checkTopic, Topics } from "./topics.ts";
+import { checkTopic, type ServerSocket, Topics, useTopics } from "./socket.ts";
 import { accept } from "./upgrade.ts";
 
 const GOING_AWAY = 1001;

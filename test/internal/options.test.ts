@@ -12,8 +12,8 @@ import {
   oneOf,
   signal,
   text,
+  tlsOptions,
 } from "../../api/internal/options.ts";
-import { tlsOptions } from "../../api/internal/tls-options.ts";
 import type { TlsOptions } from "../../wasm/socket-options.ts";
 
 interface Sample {

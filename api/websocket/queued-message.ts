@@ -13,16 +13,16 @@ export interface Piece {
   readonly size: number;
 }
 
-/** Where messages wait: a `Sender`. */
+/** Where messages wait: a `MessageSender`. */
 export interface SendQueue {
   /** What an item waited for has happened. */
   changed(): void;
   /** An item can't be sent. */
-  failed(item: Outgoing, cause: unknown, code?: ErrorCode): void;
+  failed(item: QueuedMessage, cause: unknown, code?: ErrorCode): void;
 }
 
 /** A message that waits to be sent. */
-export interface Outgoing {
+export interface QueuedMessage {
   /** Bytes of the application's that are still to be sent. */
   readonly size: number;
   /** Whether a part of it has been handed over. */
@@ -72,7 +72,7 @@ export function flagsOf({ text, part, final }: Framing): number {
 }
 
 /** A message, or a fragment of one, that is known from the start; but for a Blob, which has to be read first. */
-export class Whole implements Outgoing {
+export class WholeMessage implements QueuedMessage {
   readonly isOpenEnded = false;
   readonly #framing: Framing;
   readonly #settled: ((error: TwinwireError | undefined) => void) | undefined;
@@ -206,7 +206,7 @@ interface Chunk {
 }
 
 /** A message that is given fragment by fragment. What is sent behind it waits until it is whole. */
-export class Fragments implements Outgoing {
+export class FragmentedMessage implements QueuedMessage {
   readonly isOpenEnded = true;
   begun = false;
   #text: boolean | undefined;

@@ -3,7 +3,7 @@ import type { Payload } from "../../wasm/engine.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { type Bytes, show, toPayload } from "../internal/arguments.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
-import type { StreamHandle } from "./handle.ts";
+import type { HalfStream } from "./deadlines.ts";
 
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
 
@@ -58,8 +58,8 @@ class Call extends Writer {
 }
 
 /** The sending half of a stream: calls that wait for room, in order. What is queued is the engine's. */
-export class Outbox {
-  readonly #stream: StreamHandle;
+export class StreamSender {
+  readonly #stream: HalfStream;
   readonly #writers = new WaitingList<Writer>();
   /** Whether the connection is open. */
   #open = false;
@@ -74,7 +74,7 @@ export class Outbox {
   #lastSize = 0;
   #lastPromise = ZERO;
 
-  constructor(stream: StreamHandle) {
+  constructor(stream: HalfStream) {
     this.#stream = stream;
   }
 

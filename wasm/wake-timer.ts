@@ -5,7 +5,7 @@ import { FOREVER } from "./abi.gen.ts";
  * The one timer that wakes the core. The core says again and again how long it can wait; the host's timer is touched
  * only if it would come too late. One that fires too early finds nothing due and is set again.
  */
-export class Alarm {
+export class WakeTimer {
   readonly #clock: Clock;
   #dueMs = Number.POSITIVE_INFINITY;
 

@@ -5,7 +5,7 @@ import type { ErrorFacts, TwinwireError } from "../../wasm/errors.ts";
 import { show } from "../internal/arguments.ts";
 
 /** What the two halves of a stream know of it: its number in the engine, and how its errors are made. */
-export interface StreamHandle {
+export interface HalfStream {
   readonly engine: Engine;
   readonly handle: number;
   /** An error of this stream. `code`: also the number of one. */

@@ -1,9 +1,9 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
+import type { Memory } from "../../wasm/memory.ts";
 import { newBytes } from "../../wasm/text.ts";
 import { show } from "../internal/arguments.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
-import { ByteQueue } from "./byte-queue.ts";
-import type { StreamHandle } from "./handle.ts";
+import type { HalfStream } from "./deadlines.ts";
 
 /** The most that one call reads: what every runtime can hold in one piece. */
 const MAX_READ = 2 ** 31 - 1;
@@ -24,17 +24,19 @@ class Reader extends Waiter<Uint8Array> {
  * The receiving half of a stream: bytes that came before they were asked for, and calls that wait for bytes. One of the
  * two is always empty, but for a `readExact` that has not got enough.
  */
-export class Inbox {
-  readonly #stream: StreamHandle;
+export class StreamReceiver {
+  readonly #stream: HalfStream;
   readonly #bytes = new ByteQueue();
   readonly #readers = new WaitingList<Reader>();
   /** Of the bytes that wait, so many have been reported as consumed, to make room for more. */
   #reported = 0;
+  /** Bytes that the core has delivered again of those that it is being offered; -1 while it is offered none. */
+  #returned = -1;
   /** What comes behind the last byte: the end of the stream (`null`) or an error. */
   #end: TwinwireError | null | undefined;
   #late = false;
 
-  constructor(stream: StreamHandle) {
+  constructor(stream: HalfStream) {
     this.#stream = stream;
   }
 
@@ -64,21 +66,23 @@ export class Inbox {
   }
 
   /**
-   * Lends 1 to `max` of the bytes that wait, to be offered to the core once more; there must be some. They count as
-   * consumed: what the core delivers again is counted again. `settle` follows.
+   * Offers the core 1 to `max` of the bytes that wait, to be read as HTTP; there must be some. They count as consumed. Those
+   * that the core does not use it delivers again, and they go on waiting. `done` is called when the resulting events have
+   * been delivered.
    */
-  lend(max: number): Uint8Array {
+  offer(max: number, done: () => void): void {
     const bytes = this.#bytes.peek(max);
     const unreported = bytes.length - this.#reported;
     this.#reported = Math.max(0, -unreported);
     if (unreported > 0) this.#consumed(unreported);
-    return bytes;
-  }
-
-  /** Of `size` bytes that were lent, the last `kept` go on waiting. */
-  settle(size: number, kept: number): void {
-    const used = size - kept;
-    if (used > 0 && used <= this.#bytes.size) this.#bytes.take(used);
+    this.#returned = 0;
+    const { engine, handle } = this.#stream;
+    engine.unread(handle, bytes, () => {
+      const used = bytes.length - this.#returned;
+      this.#returned = -1;
+      if (used > 0 && used <= this.#bytes.size) this.#bytes.take(used);
+      done();
+    });
   }
 
   /** All the bytes that wait. */
@@ -104,6 +108,10 @@ export class Inbox {
 
   /** Bytes have come; they lie in linear memory for as long as this lasts. */
   received(at: number, size: number): void {
+    if (this.#returned >= 0) {
+      this.#returned += size;
+      return;
+    }
     const { memory } = this.#stream.engine;
     if (this.#readers.length > 0) this.given(memory.copy(at, size));
     else this.#bytes.push(memory, at, size);
@@ -237,4 +245,107 @@ export class Inbox {
 
 function isSize(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_READ;
+}
+
+/** Small pieces are gathered in blocks, so that a peer who sends byte by byte costs no more than its bytes. */
+const LARGEST_BLOCK = 16_384;
+
+/** From here on, a block of its own costs less than a copy. */
+const LARGE = 4_096;
+
+interface Block {
+  readonly bytes: Uint8Array;
+  /** What has been handed out ends here. */
+  start: number;
+  /** What has come ends here; behind it there may be room. */
+  end: number;
+  next: Block | undefined;
+}
+
+/**
+ * Bytes that have come and wait to be read. They are copied out of linear memory once; what `take` hands out is a part
+ * of that copy which nobody writes to any more.
+ */
+export class ByteQueue {
+  #first: Block | undefined;
+  #last: Block | undefined;
+  #size = 0;
+
+  /** How many bytes wait. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Copies bytes in from linear memory. */
+  push(memory: Memory, at: number, size: number): void {
+    if (this.#last === undefined) this.#append(memory.copy(at, size), size);
+    else this.#gather(this.#last, memory.view(at, size));
+  }
+
+  /** Takes bytes over. Small ones are gathered all the same. */
+  give(bytes: Uint8Array): void {
+    if (this.#last === undefined || bytes.length >= LARGE) this.#append(bytes, bytes.length);
+    else this.#gather(this.#last, bytes);
+  }
+
+  /** Shows 1 to `max` of the first bytes, which stay; there must be some. */
+  peek(max: number): Uint8Array {
+    const { bytes, start, end } = this.#first as Block;
+    return bytes.subarray(start, Math.min(end, start + max));
+  }
+
+  /** Hands out 1 to `max` bytes; there must be some. */
+  take(max: number): Uint8Array {
+    const block = this.#first as Block;
+    const { bytes, start } = block;
+    const end = Math.min(block.end, start + max);
+    this.#size -= end - start;
+    if (end < block.end) block.start = end;
+    else this.#leave(block);
+    return end - start === bytes.length ? bytes : bytes.subarray(start, end);
+  }
+
+  /** Hands out exactly `size` bytes in one piece; there must be so many. */
+  takeExact(size: number): Uint8Array {
+    const first = this.#first;
+    if (first === undefined || first.end - first.start >= size)
+      return first === undefined ? newBytes(0) : this.take(size);
+    const joined = newBytes(size);
+    for (let at = 0; at < size; ) {
+      const part = this.take(size - at);
+      joined.set(part, at);
+      at += part.length;
+    }
+    return joined;
+  }
+
+  clear(): void {
+    this.#first = undefined;
+    this.#last = undefined;
+    this.#size = 0;
+  }
+
+  #append(bytes: Uint8Array, size: number): Block {
+    const block: Block = { bytes, start: 0, end: size, next: undefined };
+    if (this.#last === undefined) this.#first = block;
+    else this.#last.next = block;
+    this.#last = block;
+    this.#size += size;
+    return block;
+  }
+
+  /** Copies bytes behind those of the last block, or into a new one that has room for some more. */
+  #gather(last: Block, bytes: Uint8Array): void {
+    const size = bytes.length;
+    const room = last.bytes.length - last.end;
+    const block = room >= size ? last : this.#append(newBytes(Math.max(size, Math.min(this.#size, LARGEST_BLOCK))), 0);
+    block.bytes.set(bytes, block.end);
+    block.end += size;
+    this.#size += size;
+  }
+
+  #leave(block: Block): void {
+    this.#first = block.next;
+    if (block.next === undefined) this.#last = undefined;
+  }
 }

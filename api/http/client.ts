@@ -2,17 +2,112 @@ import { HttpFlag, HttpRead, HttpSend } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
+import { callSafely } from "../../wasm/report.ts";
 import type { Stream } from "../conn/stream.ts";
 import { connectTcp, connectVia } from "../conn/tcp.ts";
-import { Alarm } from "../internal/alarm.ts";
-import { callSafely } from "../internal/callbacks.ts";
-import { type Exchange, exchangeOf } from "./exchange.ts";
-import type { Message } from "./message.ts";
-import { fieldsOf, type Order, startOf } from "./order.ts";
+import { show } from "../internal/arguments.ts";
+import { basicAuth, decode, hostOf, isPrivate, locationText, portOf, proxyFor } from "../internal/url.ts";
+import { Timeout } from "../internal/waiting.ts";
+import { type Exchange, exchangeOf, type Parts } from "./exchange.ts";
+import { FieldText, type Pair } from "./head.ts";
+import type { HttpMessage } from "./message.ts";
 import { poolOf, type Route } from "./pool.ts";
 import { isParts } from "./respond.ts";
-import type { Parts } from "./sender.ts";
-import type { Headers, HeadersInput } from "./types.ts";
+import type { Headers, HeadersInput, HttpRequestOptions } from "./types.ts";
+
+/** A request on its way, perhaps not to its first address. */
+export interface PreparedRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: readonly Pair[];
+  /** Whether it has a body. */
+  readonly hasBody: boolean;
+  /** Of the body, if it is not among the headers. */
+  readonly contentType: string | undefined;
+}
+
+/**
+ * The URL of a request.
+ *
+ * @throws TwinwireError ERR_URL for what is no `http:` or `https:` URL.
+ */
+export function urlOf(text: unknown, base?: URL): URL {
+  let url: URL | undefined;
+  try {
+    url = typeof text === "string" || text instanceof URL ? new URL(text, base) : undefined;
+  } catch {
+    /* Told below. */
+  }
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
+  throw new TwinwireError("ERR_URL", { step: "open", reason: `url ${show(text)}: an http: or https: URL is wanted` });
+}
+
+/** Where to connect for it. */
+export function routeOf({ url }: PreparedRequest, { proxy, tls }: HttpRequestOptions): Route {
+  const secure = url.protocol === "https:";
+  return { secure, host: hostOf(url), port: portOf(url), proxy: proxyFor(url, proxy), tls };
+}
+
+/** Method and target, each ended by NUL. RFC 9112 3.2 */
+export function startOf({ method, url }: PreparedRequest, { secure, proxy }: Route): string {
+  const path = `${url.pathname}${url.search}`;
+  const absolute = proxy !== undefined && !secure;
+  return `${method}\0${absolute ? `http://${url.host}` : ""}${path}\0`;
+}
+
+/** The fields that it is sent with. */
+export function fieldsOf({ url, headers, hasBody, contentType }: PreparedRequest, { secure, proxy }: Route): FieldText {
+  const fields = new FieldText();
+  if (!headers.some(([name]) => name.toLowerCase() === "host")) fields.add("host", url.host);
+  fields.addAll(headers);
+  if (hasBody && contentType !== undefined) fields.addDefault("content-type", contentType);
+  if (url.username !== "" || url.password !== "") {
+    fields.addDefault("authorization", basicAuth(`${decode(url.username)}:${decode(url.password)}`));
+  }
+  if (proxy !== undefined && !secure && proxy.credentials !== "") {
+    fields.addDefault("proxy-authorization", basicAuth(proxy.credentials));
+  }
+  fields.addDefault("accept", "*/*");
+  fields.addDefault("user-agent", "twinwire");
+  return fields;
+}
+
+/** RFC 9110 15.4: what belongs to a body that is not sent again. */
+const OF_BODY = /^(?:content-|transfer-encoding$|expect$)/;
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * The request that follows a redirect; `undefined` if the response is none.
+ *
+ * @throws TwinwireError ERR_REDIRECT for an address that leads nowhere.
+ */
+export function redirected(
+  order: PreparedRequest,
+  status: number,
+  location: string | undefined,
+): PreparedRequest | undefined {
+  if (!REDIRECTS.has(status) || location === undefined) return undefined;
+  let url: URL;
+  try {
+    url = urlOf(locationText(location), order.url);
+  } catch (cause) {
+    throw new TwinwireError("ERR_REDIRECT", { step: "receive", address: order.url.href, detail: status, cause });
+  }
+  const sameOrigin = url.origin === order.url.origin;
+  if (sameOrigin && url.username === "" && url.password === "") {
+    url.username = order.url.username;
+    url.password = order.url.password;
+  }
+  /* RFC 9110 15.4.2 to 15.4.4 */
+  const becomesGet = status === 303 ? order.method !== "HEAD" : status < 303 && order.method === "POST";
+  const headers = order.headers.filter(([name]) => {
+    const lower = name.toLowerCase();
+    return !((!sameOrigin && (lower === "host" || isPrivate(lower))) || (becomesGet && OF_BODY.test(lower)));
+  });
+  if (!becomesGet) return { ...order, url, headers };
+  return { method: "GET", url, headers, hasBody: false, contentType: undefined };
+}
 
 /** How long a client waits for 100 (Continue). RFC 9110 10.1.1: not for ever. */
 const CONTINUE_MS = 1_000;
@@ -34,11 +129,16 @@ export interface Plan {
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /** Sends one request and takes the response: on a connection that is kept, or on a new one. */
-export async function exchange(order: Order, content: Payload | Parts, route: Route, plan: Plan): Promise<Message> {
+export async function exchange(
+  order: PreparedRequest,
+  content: Payload | Parts,
+  route: Route,
+  plan: Plan,
+): Promise<HttpMessage> {
   const repeatable = IDEMPOTENT.has(order.method) && !isParts(content);
   for (;;) {
     const kept = plan.keepAlive ? poolOf(defaultEngine()).take(route) : undefined;
-    const attempt = new Attempt(kept ?? exchangeOf(connect(route, plan.signal)), order, route, plan);
+    const attempt = new RequestAttempt(kept ?? exchangeOf(connect(route, plan.signal)), order, route, plan);
     try {
       return await attempt.run(content);
     } catch (error) {
@@ -57,12 +157,12 @@ function connect({ secure, host, port, proxy, tls }: Route, signal: AbortSignal 
 }
 
 /** One request on one connection. */
-class Attempt {
+class RequestAttempt {
   readonly #exchange: Exchange;
-  readonly #order: Order;
+  readonly #order: PreparedRequest;
   readonly #route: Route;
   readonly #plan: Plan;
-  readonly #alarm: Alarm;
+  readonly #timeout: Timeout;
   readonly #abort: () => void;
   /** Whether anything of a response has come. */
   answered = false;
@@ -74,21 +174,21 @@ class Attempt {
   #closes = false;
   #permit: ((on: boolean) => void) | undefined;
 
-  constructor(exchange: Exchange, order: Order, route: Route, plan: Plan) {
+  constructor(exchange: Exchange, order: PreparedRequest, route: Route, plan: Plan) {
     this.#exchange = exchange;
     this.#order = order;
     this.#route = route;
     this.#plan = plan;
-    this.#alarm = new Alarm(() => this.#cancel(this.#fault("ERR_TIMEOUT", "there was no whole response in time")));
+    this.#timeout = new Timeout(() => this.#cancel(this.#fault("ERR_TIMEOUT", "there was no whole response in time")));
     this.#abort = () => this.#cancel(this.#fault("ERR_ABORTED", undefined, plan.signal?.reason));
   }
 
-  async run(content: Payload | Parts): Promise<Message> {
+  async run(content: Payload | Parts): Promise<HttpMessage> {
     const { stream, receiver } = this.#exchange;
     const { signal, timeoutMs } = this.#plan;
     if (signal?.aborted) this.#abort();
     signal?.addEventListener("abort", this.#abort, { once: true });
-    this.#alarm.set(timeoutMs);
+    this.#timeout.set(timeoutMs);
     receiver.onInterim = (message) => this.#interim(message);
     receiver.onOver = (message) => this.#finished(message);
     try {
@@ -97,9 +197,9 @@ class Attempt {
       const message = await Promise.race([response, this.#send(content)]);
       this.answered = true;
       this.#permit?.(false);
-      if (this.#plan.whole) this.#alarm.stop();
+      if (this.#plan.whole) this.#timeout.stop();
       else if (message.over) this.#finished(message);
-      else this.#alarm.clear();
+      else this.#timeout.clear();
       return message;
     } catch (error) {
       this.answered ||= receiver.begun;
@@ -109,7 +209,7 @@ class Attempt {
     }
   }
 
-  #receive(): Promise<Message> {
+  #receive(): Promise<HttpMessage> {
     const { whole, maxBody, timeoutMs } = this.#plan;
     const read = HttpRead.RESPONSE | (this.#order.method === "HEAD" ? HttpRead.NO_BODY : 0);
     const times = { idleTimeoutMs: 0, headTimeoutMs: 0, timeoutMs: whole ? 0 : timeoutMs };
@@ -156,7 +256,7 @@ class Attempt {
     });
   }
 
-  #interim(message: Message): void {
+  #interim(message: HttpMessage): void {
     this.answered = true;
     if (message.status === 100) this.#permit?.(true);
     const { onInterim } = this.#plan;
@@ -169,7 +269,7 @@ class Attempt {
   }
 
   /** The response is over: the connection can be used again, or never. */
-  #finished(message: Message): void {
+  #finished(message: HttpMessage): void {
     if (message.isInterim || this.#settled) return;
     this.#settled = true;
     this.#permit?.(false);
@@ -185,7 +285,7 @@ class Attempt {
   }
 
   #release(): void {
-    this.#alarm.stop();
+    this.#timeout.stop();
     this.#permit?.(false);
     this.#plan.signal?.removeEventListener("abort", this.#abort);
     this.#exchange.receiver.onInterim = undefined;

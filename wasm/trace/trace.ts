@@ -1,7 +1,7 @@
-import { defaultEngine } from "../wasm/host.ts";
-import type { TraceSink } from "../wasm/trace/tracer.ts";
+import { defaultEngine } from "../host.ts";
+import type { TraceSink } from "./tracer.ts";
 
-export type { TraceLine, TraceSink } from "../wasm/trace/tracer.ts";
+export type { TraceLine, TraceSink } from "./tracer.ts";
 
 /**
  * Writes down what passes between the application, the core and the host: calls, bytes that arrive and leave, events;
