@@ -1,3 +1,8 @@
+/**
+ * twinwire/dial: connections as functions, with a network and an address as text.
+ *
+ * @module
+ */
 import { TwinwireError } from "../wasm/errors.ts";
 import { callSafely, report } from "../wasm/report.ts";
 import type { TlsOptions } from "../wasm/socket-options.ts";
@@ -16,11 +21,6 @@ import { UdpSocket } from "./conn/udp.ts";
 import { show, splitAddress, toBytes, type Writable } from "./internal/arguments.ts";
 import { callback, OptionSet, signal } from "./internal/options.ts";
 
-/**
- * twinwire/dial: connections as functions, with a network and an address as text.
- *
- * @module
- */
 export type { Writable } from "./internal/arguments.ts";
 
 /** What `dial` connects by: `"tls"` is TCP with TLS from the first byte. */

@@ -1,3 +1,9 @@
+/**
+ * twinwire/result: sockets whose calls never throw. Each returns `{ ok: true, value }` or `{ ok: false, error }`, with the
+ * error as one text that begins with its code.
+ *
+ * @module
+ */
 import type { Conn } from "./conn/conn.ts";
 import type { WaitOptions } from "./conn/options.ts";
 import { TcpServer } from "./conn/server.ts";
@@ -15,12 +21,6 @@ import type {
 } from "./http/types.ts";
 import { bytesOf, splitAddress } from "./internal/arguments.ts";
 
-/**
- * twinwire/result: sockets whose calls never throw. Each returns `{ ok: true, value }` or `{ ok: false, error }`, with the
- * error as one text that begins with its code.
- *
- * @module
- */
 export type {
   Headers as HttpHeaders,
   HttpConn,

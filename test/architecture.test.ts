@@ -84,14 +84,13 @@ describe("TypeScript", () => {
     conn: ["internal"],
     http: ["internal", "conn"],
     websocket: ["internal", "conn"],
-    trace: [],
     duplex: ["conn"],
     result: ["internal", "conn", "http"],
     dial: ["internal", "conn"],
     handles: ["internal", "websocket"],
     "ws-server": ["internal", "conn", "http", "websocket"],
     "ws-compat": ["internal", "http", "websocket"],
-    index: ["internal", "conn", "http", "websocket", "ws-server", "trace"],
+    index: ["internal", "conn", "http", "websocket", "ws-server"],
   };
 
   test("no API imports another one: all stand on the same building blocks", () => {
@@ -99,6 +98,13 @@ describe("TypeScript", () => {
     const found = importsOf("api").filter((it) => inside(it.to, "api") && part(it.from) !== part(it.to));
     expect([...new Set(files("api", ".ts").map(part))].sort()).toEqual(Object.keys(layers).sort());
     expect(lines(found.filter((it) => layers[part(it.from)]?.includes(part(it.to)) !== true))).toEqual([]);
+  });
+
+  test("api/ is made of concepts, not of fragments", () => {
+    const all = files("api", ".ts");
+    const long = all.filter((path) => read(path).split("\n").length > 421);
+    expect(all.length).toBeLessThanOrEqual(80);
+    expect(long).toEqual([]);
   });
 
   test("no file imports itself by way of others, also not for its types", () => {
