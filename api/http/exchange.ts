@@ -142,7 +142,9 @@ export class HttpSender {
     } finally {
       this.#reader = undefined;
     }
-    const last = new FieldText().addAll(trailers?.());
+    /* RFC 9112 7.1.2: trailers are fields of the chunked coding, which a client of HTTP/1.0 does not know. */
+    const hasTrailers = (flags & HttpSend.UNTIL_CLOSE) === 0;
+    const last = new FieldText().addAll(hasTrailers ? trailers?.() : undefined);
     await this.#sendPart("", true, last.text, last.count, signal);
   }
 

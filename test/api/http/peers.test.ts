@@ -92,13 +92,15 @@ describeWith(findTool("curl", ["curl"], ["--version"]), "curl", (curl) => {
   });
 
   test("HTTP/1.0, kept and not kept", async () => {
-    const { url } = await ownMirror();
+    const errors: unknown[] = [];
+    const { url } = await ownMirror({ onError: (error) => errors.push(error) });
     expect(await run("-0", `${url}/stream`)).toBe("one two three");
     const counts = await run(
       ...["-0", "-H", "Connection: keep-alive", "-o", "/dev/null", "-o", "/dev/null", "-w", "%{num_connects} "],
       ...[`${url}/1`, `${url}/2`],
     );
     expect(counts).toBe("1 0 ");
+    expect(errors).toEqual([]);
   });
 });
 
