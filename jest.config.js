@@ -10,7 +10,8 @@ export default {
     .filter((name) => name !== host)
     .map((name) => `<rootDir>/test/adapters/${name}(-\\w+)?\\.test\\.ts$`),
   testEnvironment: "node",
-  testTimeout: 15_000,
+  // More than the waits of a test, each of which has its own limit (test/support/wait.ts) and a better message.
+  testTimeout: 90_000,
   setupFiles: host === "deno" ? ["<rootDir>/test/support/deno.ts"] : [],
   extensionsToTreatAsEsm: [".ts"],
   transform: { "\\.ts$": "babel-jest" },

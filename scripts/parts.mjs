@@ -180,7 +180,7 @@ async function bun() {
   const args = [
     "test",
     "--parallel=2",
-    "--timeout=15000",
+    "--timeout=90000",
     "--only-failures",
     "--tsconfig-override=tsconfig.bun.json",
     ...others,

@@ -35,7 +35,7 @@ beforeAll(() => {
   writeFileSync(join(home, "package.json"), '{ "name": "application", "private": true }');
   /* Offline: all that it needs has to be in the file. */
   succeed("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${result.filename}`]);
-}, 60_000);
+});
 
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 

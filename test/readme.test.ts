@@ -9,6 +9,7 @@ import * as main from "../api/index.ts";
 import { Errors } from "../wasm/abi.gen.ts";
 import { startPeers } from "./docs/peers.ts";
 import { host, inspected } from "./support/host.ts";
+import { PATIENCE } from "./support/wait.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const folder = join(root, "build/docs");
@@ -91,7 +92,7 @@ function run(name: string, prints: string | undefined): Promise<{ out: string; e
     let out = "";
     let err = "";
     let printed = false;
-    const timer = setTimeout(() => child.kill(), 10_000);
+    const timer = setTimeout(() => child.kill(), PATIENCE);
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       out += text;
       if (printed || prints === undefined || out.length < prints.length) return;
@@ -122,7 +123,7 @@ describe("code in the documentation", () => {
       writeFileSync(join(folder, `${name}.ts`), program ? code : preludeOf(page) + code);
     const { stdout, status } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", folder], { encoding: "utf8" });
     complaints = status === 0 ? "" : stdout || "tsc could not be run";
-  }, 60_000);
+  });
 
   test("there is some on each page for users", () => {
     for (const page of ["README.md", "docs/handles.md", "docs/connections.md", "docs/errors.md"]) {
@@ -137,29 +138,25 @@ describe("code in the documentation", () => {
   /* A server of the compatible surface needs node:http's sockets, which Bun does not hand out (docs/ws-compat.md). */
   const runs = programs.filter(({ name }) => !("bun" in process.versions && name.includes("ws-compat")));
 
-  test.each(runs.map(({ name }) => name))(
-    "runs: %s",
-    async (name) => {
-      const block = programs.find((it) => it.name === name);
-      const peers = await startPeers();
-      try {
-        const path = join(folder, "out", `${name}.js`);
-        const text = readFileSync(path, "utf8");
-        writeFileSync(
-          path,
-          text.replaceAll(/\b(8080|7000|7001|5000)\b/g, (port) => String(peers.ports[port])),
-        );
-        const { out, err, code } = await run(name, block?.prints);
-        expect(err).toBe("");
-        const prints = shown(block?.prints ?? out);
-        expect(shown(out).slice(0, prints.length)).toBe(prints);
-        expect(code).toBe(0);
-      } finally {
-        await peers.close();
-      }
-    },
-    30_000,
-  );
+  test.each(runs.map(({ name }) => name))("runs: %s", async (name) => {
+    const block = programs.find((it) => it.name === name);
+    const peers = await startPeers();
+    try {
+      const path = join(folder, "out", `${name}.js`);
+      const text = readFileSync(path, "utf8");
+      writeFileSync(
+        path,
+        text.replaceAll(/\b(8080|7000|7001|5000)\b/g, (port) => String(peers.ports[port])),
+      );
+      const { out, err, code } = await run(name, block?.prints);
+      expect(err).toBe("");
+      const prints = shown(block?.prints ?? out);
+      expect(shown(out).slice(0, prints.length)).toBe(prints);
+      expect(code).toBe(0);
+    } finally {
+      await peers.close();
+    }
+  });
 });
 
 test("the tables are those of core-c/abi.def", () => {

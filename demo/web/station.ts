@@ -5,7 +5,7 @@ import { site } from "./site.ts";
 
 /** How long new connections are refused after all were dropped: long enough that a page has to try several times. */
 const SHUT_MS = 3000;
-/** While a page stalls for 3 s, readings carry ballast, so that the buffers of the system between us fill. */
+/** While a page stalls for 3 s, its readings carry ballast, so that the buffers of the system between us fill. */
 const BALLAST_MS = 3500;
 const BALLAST_PER_S = 16 * 1024 * 1024;
 const MOST_BALLAST = 512 * 1024;
@@ -20,6 +20,8 @@ interface Page {
   skipped: number;
   slow: boolean;
   paused: boolean;
+  /** Until when its readings carry ballast. */
+  ballastUntil: number;
 }
 
 /** Measures, and sends the readings to every page: the page itself by HTTP, the readings by WebSocket, both on one port. */
@@ -31,7 +33,6 @@ export class Station {
   #status: NodeJS.Timeout | undefined;
   #count = 0;
   #shutUntil = 0;
-  #ballastUntil = 0;
 
   constructor(host: string, port: number, log: (text: string) => void) {
     this.#log = log;
@@ -72,7 +73,7 @@ export class Station {
   }
 
   #join(socket: ServerSocket): void {
-    const page: Page = { id: ++this.#count, sent: 0, skipped: 0, slow: false, paused: false };
+    const page: Page = { id: ++this.#count, sent: 0, skipped: 0, slow: false, paused: false, ballastUntil: 0 };
     this.#pages.set(socket, page);
     this.#log(`page ${page.id} connected from ${socket.remoteAddr()}`);
     socket.send(JSON.stringify({ kind: "hello", id: page.id }));
@@ -83,16 +84,22 @@ export class Station {
     });
   }
 
-  /** One frame for all. A page that is behind is left out, and neither delays the others nor fills the memory. */
   #publish(reading: Reading): void {
-    const heavy = Date.now() < this.#ballastUntil;
-    const ballast = heavy ? "x".repeat(Math.min(MOST_BALLAST, BALLAST_PER_S / this.#sensor.rate)) : undefined;
-    const message = JSON.stringify({ kind: "reading", ...reading, ballast });
-    const to = [...this.#pages].flatMap(([socket, page]) => (page.paused ? [] : [socket]));
-    const skipped = new Set(this.#server.broadcast(message, { to, slow: "skip" }).skipped);
-    for (const socket of to) {
-      const page = this.#pages.get(socket);
-      if (page === undefined) continue;
+    const now = Date.now();
+    const pages = [...this.#pages].filter(([, { paused }]) => !paused);
+    const stalling = pages.filter(([, { ballastUntil }]) => now < ballastUntil);
+    const others = pages.filter(([, { ballastUntil }]) => now >= ballastUntil);
+    this.#send({ kind: "reading", ...reading }, others);
+    if (stalling.length === 0) return;
+    const ballast = "x".repeat(Math.min(MOST_BALLAST, BALLAST_PER_S / this.#sensor.rate));
+    this.#send({ kind: "reading", ...reading, ballast }, stalling);
+  }
+
+  /** One frame for all. A page that is behind is left out, and neither delays the others nor fills the memory. */
+  #send(message: object, pages: readonly [ServerSocket, Page][]): void {
+    const to = pages.map(([socket]) => socket);
+    const skipped = new Set(this.#server.broadcast(JSON.stringify(message), { to, slow: "skip" }).skipped);
+    for (const [socket, page] of pages) {
       const slow = skipped.has(socket);
       if (slow) page.skipped++;
       else page.sent++;
@@ -123,8 +130,8 @@ export class Station {
         this.#log(`page ${page.id} ${order.on ? "pauses" : "continues"}`);
         break;
       case "stall":
-        this.#ballastUntil = Date.now() + BALLAST_MS;
-        this.#log(`page ${page.id} reads nothing for 3 s; readings carry ballast meanwhile`);
+        page.ballastUntil = Date.now() + BALLAST_MS;
+        this.#log(`page ${page.id} reads nothing for 3 s; its readings carry ballast meanwhile`);
         break;
       case "drop":
         this.#shutUntil = Date.now() + SHUT_MS;

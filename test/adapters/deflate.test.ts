@@ -55,9 +55,9 @@ describe.each([
     for (const most of [1, 1000, 1 << 20]) {
       const decompressor = deflate.decompressor({ windowBits: 15, takeover });
       const before = process.memoryUsage().arrayBuffers;
-      const start = performance.now();
+      const start = process.cpuUsage();
       expect(await inflate(decompressor, bomb, most)).toBe(TOO_BIG);
-      expect(performance.now() - start).toBeLessThan(500);
+      expect(process.cpuUsage(start).user).toBeLessThan(500_000);
       expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 << 20);
       decompressor.close();
     }

@@ -224,11 +224,13 @@ export function faultSuite(name: string, createPort: () => Port): void {
 
     test("a refused address has the next one tried at once", async () => {
       const good = await tcpPeer(() => {}, { host: "127.0.0.9" });
-      nameHosts({ "many.test": ["127.0.0.8", "127.0.0.9"] });
+      const refusing = Array.from({ length: 12 }, (_, index) => `127.0.1.${index + 1}`);
+      nameHosts({ "many.test": [...refusing, "127.0.0.9"] });
       const { port, ear } = attach(createPort);
       const started = performance.now();
       expect(await outcome(port, ear, good.port)).toBe("connected 1");
-      expect(performance.now() - started).toBeLessThan(200);
+      /* 250 ms for each would be 3,000. */
+      expect(performance.now() - started).toBeLessThan(2_500);
     });
 
     test("if all fail, the error is the one that says most", async () => {

@@ -173,7 +173,7 @@ export function listenerSuite(name: string, createPort: () => Port): void {
       ear.onConnected = (handle) => port.write(handle, [Buffer.from(`${handle}`)]);
       const mine = Array.from({ length: 1000 }, (_, index) => 10_000 + index);
       for (const handle of mine) expect(port.open(handle, SocketKind.TCP, HOST, at, {})).toBe(0);
-      await until(() => echoed.size === 1000, "1,000 echoes", 12_000);
+      await until(() => echoed.size === 1000, "1,000 echoes");
       for (const handle of mine) port.close(handle, Close.ORDERLY);
       const ends = (): number => ear.heard.all.filter((line) => line.startsWith("ended ")).length;
       await until(() => ends() === 1000, "1,000 ends");

@@ -72,7 +72,7 @@ describe("close delivers what was written, while the peer is sending", () => {
         const started = performance.now();
         duplex.destroy();
         await within(once(duplex, "close"), "close");
-        expect(performance.now() - started).toBeLessThan(1_000);
+        expect(performance.now() - started).toBeLessThan(4_000) /* closeTimeoutMs is 5,000 */;
       },
     ],
   ];

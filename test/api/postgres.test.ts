@@ -73,11 +73,7 @@ describeWith(tool, "PostgreSQL", (program) => {
       ...["fsync=off", "logging_collector=off", "shared_buffers=1MB", "max_connections=20"],
     ];
     server = startChild(...asServer(program, "-D", data, ...settings.flatMap((setting) => ["-c", setting])));
-    await until(
-      () => server.errors.all.some((line) => line.includes("ready to accept connections")),
-      "postgres",
-      30_000,
-    );
+    await until(() => server.errors.all.some((line) => line.includes("ready to accept connections")), "postgres");
   }, 90_000);
 
   afterAll(async () => {

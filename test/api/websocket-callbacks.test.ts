@@ -10,7 +10,7 @@ import { thrown } from "./support.ts";
 import { echo, open, record } from "./websocket-support.ts";
 
 beforeAll(() => {
-  limits({ closeTimeoutMs: 400, connectTimeoutMs: 150, handshakeTimeoutMs: 1_000, sendBuffer: 65_536 });
+  limits({ connectTimeoutMs: 800, sendBuffer: 65_536 }); /* how long `headers` and `shouldReconnect` may take */
 });
 afterEach(endPeers);
 
@@ -137,8 +137,10 @@ describe("shouldReconnect", () => {
     await until(() => ws.readyState === WebSocket.CONNECTING, "the drop");
     ws.send("kept");
     decide(true);
-    const { value } = await within(ws[Symbol.asyncIterator]().next(), "a message");
+    const messages = ws[Symbol.asyncIterator]();
+    const { value } = await within(messages.next(), "a message");
     expect(value).toBe("kept");
+    await messages.return?.();
     (await sockets.next()).terminate();
     await until(() => ws.readyState === WebSocket.CONNECTING, "the second drop");
     ws.close();

@@ -1,15 +1,24 @@
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { limits, type ReconnectEvent, WebSocket } from "twinwire";
 import { WebSocketServer } from "ws";
+import { Schedule } from "../../api/websocket/reconnect.ts";
 import { atEnd, endPeers, freePort, rawWsPeer, readHead, switching, tcpPeer, wsPeer } from "../support/peers.ts";
 import { Inbox, until, within } from "../support/wait.ts";
 import { failure, thrown } from "./support.ts";
 import { echo, httpServer, open, portOf, record } from "./websocket-support.ts";
 
-const CLOSE_MS = 400;
+/** The engine's time-outs: long enough that no busy machine meets them. */
+const ENGINE_MS = 3_000;
+/** What a WebSocket's own short time-out takes at most. */
+const SOON_MS = 2_500;
 
 beforeAll(() => {
-  limits({ closeTimeoutMs: CLOSE_MS, connectTimeoutMs: 3_000, handshakeTimeoutMs: 1_000, sendBuffer: 65_536 });
+  limits({
+    closeTimeoutMs: ENGINE_MS,
+    connectTimeoutMs: ENGINE_MS,
+    handshakeTimeoutMs: ENGINE_MS,
+    sendBuffer: 65_536,
+  });
 });
 afterEach(endPeers);
 
@@ -21,28 +30,32 @@ describe("time-outs and the signal", () => {
     const ws = open(`ws://127.0.0.1:${silent.port}/`, { openTimeoutMs: 60 });
     const log = record(ws);
     expect((await within(ws.closed, "closed")).error?.code).toBe("ERR_TIMEOUT");
-    expect(performance.now() - start).toBeLessThan(600);
+    expect(performance.now() - start).toBeLessThan(SOON_MS);
     expect(log).toEqual(["ERR_TIMEOUT", "close 1006"]);
     await until(() => silent.sockets.size === 0, "the socket's end");
   });
 
-  test("the engine's own: the handshake", async () => {
+  test("the engine's own: the handshake, and the end", async () => {
     const silent = await tcpPeer(() => {});
     const ws = open(`ws://127.0.0.1:${silent.port}/`);
+    const { port } = await rawWsPeer((socket) => socket.resume());
+    const other = open(`ws://127.0.0.1:${port}/`);
+    await within(other.opened, "open");
+    const start = performance.now();
+    other.close(4000, "please");
     expect((await within(ws.closed, "closed")).error).toMatchObject({ code: "ERR_TIMEOUT", step: "handshake" });
+    expect(await within(other.closed, "closed")).toMatchObject({ code: 1006, wasClean: false });
+    expect(performance.now() - start).toBeGreaterThan(ENGINE_MS - 50);
   });
 
-  test("a server that never closes: closed is settled in time", async () => {
-    for (const closeTimeoutMs of [80, undefined]) {
-      const { port } = await rawWsPeer((socket) => socket.resume());
-      const ws = open(`ws://127.0.0.1:${port}/`, { closeTimeoutMs });
-      await within(ws.opened, "open");
-      const start = performance.now();
-      ws.close(4000, "please");
-      const info = await within(ws.closed, "closed");
-      expect(info).toMatchObject({ code: 1006, wasClean: false });
-      expect(performance.now() - start).toBeLessThan((closeTimeoutMs ?? CLOSE_MS) + 300);
-    }
+  test("a server that never closes: closed is settled within closeTimeoutMs", async () => {
+    const { port } = await rawWsPeer((socket) => socket.resume());
+    const ws = open(`ws://127.0.0.1:${port}/`, { closeTimeoutMs: 80 });
+    await within(ws.opened, "open");
+    const start = performance.now();
+    ws.close(4000, "please");
+    expect(await within(ws.closed, "closed")).toMatchObject({ code: 1006, wasClean: false });
+    expect(performance.now() - start).toBeLessThan(SOON_MS);
   });
 
   test("a server that never reads: closed is settled in time, whatever waits to be sent", async () => {
@@ -55,7 +68,7 @@ describe("time-outs and the signal", () => {
     ws.close();
     expect(ws.readyState).toBe(WebSocket.CLOSING);
     expect(await within(ws.closed, "closed")).toMatchObject({ code: 1006, wasClean: false });
-    expect(performance.now() - start).toBeLessThan(600);
+    expect(performance.now() - start).toBeLessThan(SOON_MS);
     expect((await waiting).code).toBe("ERR_STATE");
     expect(ws.bufferedAmount).toBeGreaterThan(1_000_000);
   });
@@ -96,7 +109,7 @@ describe("time-outs and the signal", () => {
 describe("heartbeat", () => {
   test("a peer that answers lives, one that is silent is noticed", async () => {
     const { url, sockets } = await echo();
-    const living = open(url, { heartbeat: { intervalMs: 20, timeoutMs: 1_000 } });
+    const living = open(url, { heartbeat: { intervalMs: 20, timeoutMs: 20_000 } });
     let pings = 0;
     (await sockets.next()).on("ping", () => {
       pings += 1;
@@ -200,13 +213,21 @@ describe("reconnect", () => {
   test("the delays of its own grow, and part of each is left to chance", async () => {
     const port = await freePort();
     const times: number[] = [];
-    const ws = open(`ws://127.0.0.1:${port}/`, { reconnect: { minDelayMs: 40, maxDelayMs: 160, jitter: 0 } });
+    const options = { minDelayMs: 40, maxDelayMs: 160, jitter: 0 };
+    const ws = open(`ws://127.0.0.1:${port}/`, { reconnect: options });
     ws.addEventListener("error", () => times.push(performance.now()));
     await until(() => times.length === 5, "attempts");
+    const expected = [40, 80, 160, 160];
     const gaps = times.slice(1).map((time, index) => time - (times[index] as number));
-    for (const [index, least] of [40, 80, 160, 160].entries()) {
-      expect(gaps[index]).toBeGreaterThan(least - 5);
-      expect(gaps[index]).toBeLessThan(least + 60);
+    for (const [index, least] of expected.entries()) expect(gaps[index]).toBeGreaterThan(least - 5);
+
+    /* A busy machine makes every wait longer: what is waited for is seen here. */
+    const exact = new Schedule(options);
+    expect(expected.map(() => exact.nextDelay())).toEqual(expected);
+    const loose = new Schedule({ minDelayMs: 40, maxDelayMs: 160 });
+    for (const most of expected) {
+      const delay = loose.nextDelay();
+      expect([delay > most / 2, delay <= most]).toEqual([true, true]);
     }
   });
 
@@ -230,11 +251,12 @@ describe("reconnect", () => {
     expect(ws.bufferedAmount).toBe(6);
     expect(thrown(() => ws.send("three")).code).toBe("ERR_BACKPRESSURE");
     expect([await next(), await next()]).toEqual(["one", "two"]);
+    const four = next();
     (await sockets.next()).terminate();
     await until(() => ws.readyState === WebSocket.CONNECTING, "the drop");
     ws.send("four");
     await within(ws.opened, "open again");
     ws.send("five");
-    expect([await next(), await next()]).toEqual(["four", "five"]);
+    expect([await four, await next()]).toEqual(["four", "five"]);
   });
 });

@@ -13,7 +13,7 @@ import { failure, thrown } from "./support.ts";
 import { echo, httpServer, open, portOf, record } from "./websocket-support.ts";
 
 beforeAll(() => {
-  limits({ closeTimeoutMs: 400, connectTimeoutMs: 3_000, handshakeTimeoutMs: 1_000, sendBuffer: 65_536 });
+  limits({ sendBuffer: 65_536 });
 });
 afterEach(endPeers);
 

@@ -57,7 +57,7 @@ describe.each(["joined", "split"])("%s", (how) => {
       sent.push(ws.send(conn, `got ${message}`));
     });
     ws.on(conn, "disconnected", ({ clean, code }) => events.push(`${clean} ${code}`));
-    await events.next(10_000);
+    await events.next();
     expect(sent).toEqual([7, 7]);
     await until(() => texts(Buffer.concat(got)).length === 2, "the answers");
     expect(texts(Buffer.concat(got))).toEqual(["got one", "got two"]);

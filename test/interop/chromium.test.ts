@@ -96,7 +96,7 @@ describeWith(chromiumTool, "Chromium", (program) => {
     const url = `http://127.0.0.1:${home.port}/?servers=${encodeURIComponent(JSON.stringify(ports))}`;
     startChild(program, [...chromiumFlags, `--user-data-dir=${profile}`, url]);
     results = JSON.parse(await report.next(60_000));
-  }, 70_000);
+  });
   afterAll(endPeers, 30_000);
 
   const done = (code: number, reason = "", wasClean = true): object => ({ code, reason, wasClean });

@@ -47,7 +47,7 @@ export class TcpClient {
     while (net.send(this.handle, data) < 0) {
       if (lastError()?.code !== "ERR_BACKPRESSURE") throw lastError();
       waits += 1;
-      await this.drains.next(30_000);
+      await this.drains.next();
     }
     return waits;
   }
@@ -96,7 +96,7 @@ export class WsClient {
     while (ws.send(this.handle, data) < 0) {
       if (lastError()?.code !== "ERR_BACKPRESSURE") throw lastError();
       waits += 1;
-      await this.drains.next(30_000);
+      await this.drains.next();
     }
     return waits;
   }

@@ -11,7 +11,7 @@ const CLIENTS = 32;
 
 beforeAll(() => {
   /* 8 blocks for all. */
-  limits({ sockets: 4, webSockets: CLIENTS, blockSize: 512, sendPool: 4096, sendBuffer: 4096, closeTimeoutMs: 1500 });
+  limits({ sockets: 4, webSockets: CLIENTS, blockSize: 512, sendPool: 4096, sendBuffer: 4096 });
 });
 afterEach(endPeers);
 
@@ -26,7 +26,7 @@ async function hog(): Promise<Socket> {
     let taken = false;
     for (const size of [3584, 512]) while (net.send(handle, Buffer.alloc(size)) > 0) taken = true;
     refused = taken ? 0 : refused + 1;
-    await pause(2);
+    await (taken ? new Promise((resolve) => setImmediate(resolve)) : pause(5));
   }
   /* All but the reserve. */
   expect(net.bufferedAmount(handle)).toBe(3584);

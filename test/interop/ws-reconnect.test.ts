@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { ws } from "twinwire/handles";
 import type { WebSocket } from "ws";
 import { endPeers, freePort, readHead, tcpPeer, wsPeer } from "../support/peers.ts";
-import { Inbox, pause } from "../support/wait.ts";
+import { Inbox, pause, until } from "../support/wait.ts";
 import { WsClient } from "./client.ts";
 
 afterEach(endPeers);
@@ -57,13 +57,12 @@ describe("a server that is there again", () => {
     const dropped = performance.now();
     await first.close();
     expect((await client.disconnected.next()).retryMs).toBe(30);
-    await pause(500);
+    await until(() => times.length === 4, "four attempts");
     const gaps = times.map((time, index) => Math.round(time - (times[index - 1] ?? dropped)));
     for (const [index, least] of [30, 60, 120, 120].entries()) {
       expect(gaps[index]).toBeGreaterThanOrEqual(least - 5);
-      expect(gaps[index]).toBeLessThan(
-        least + 1000,
-      ) /* the schedule is exact in the vectors; here a busy machine may be late */;
+      /* The schedule is exact in the vectors; here a busy machine may be late. */
+      expect(gaps[index]).toBeLessThan(least + 10_000);
     }
     expect(ws.state(client.handle)).toBe("connecting");
     expect(ws.send(client.handle, "x")).toBe(-1);

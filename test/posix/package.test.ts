@@ -43,7 +43,7 @@ describeWith(buildTools(), "the library, installed", (cmake) => {
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }
-    }, 60_000);
+    });
 
     test("pkg-config finds it", async () => {
       const folder = mkdtempSync(join(tmpdir(), "twinwire-consumer-"));
@@ -57,6 +57,6 @@ describeWith(buildTools(), "the library, installed", (cmake) => {
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }
-    }, 60_000);
+    });
   });
 });

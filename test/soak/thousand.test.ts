@@ -122,9 +122,9 @@ describe("a thousand at once", () => {
       });
       expect(ws.open(url)).toBe(-1);
       expect(lastError()?.code).toBe("ERR_LIMIT");
-      await until(() => answered === COUNT, `the answers of round ${round}`, 20_000);
+      await until(() => answered === COUNT, `the answers of round ${round}`);
       for (const conn of conns) ws.close(conn);
-      await until(() => ended === COUNT, `the ends of round ${round}`, 20_000);
+      await until(() => ended === COUNT, `the ends of round ${round}`);
       expect(connected).toBe(COUNT);
       if (round === 0 || round === ROUNDS - 1) used.push(await memory());
     }
@@ -133,7 +133,7 @@ describe("a thousand at once", () => {
     expect([...seen].every((conn) => ws.send(conn, "x") === -1)).toBe(true);
     expect(await room()).toBe(before);
     expectNoGrowth("WebSockets", used);
-  }, 60_000);
+  });
 
   test("TCP: open, exchange, close, three times over", async () => {
     const { port } = await tcpPeer((socket) => socket.pipe(socket));
@@ -157,14 +157,14 @@ describe("a thousand at once", () => {
       });
       expect(net.tcpConnect("127.0.0.1", port)).toBe(-1);
       expect(lastError()?.code).toBe("ERR_LIMIT");
-      await until(() => answered === COUNT, `the answers of round ${round}`, 20_000);
+      await until(() => answered === COUNT, `the answers of round ${round}`);
       for (const sock of socks) net.close(sock);
-      await until(() => ended === COUNT, `the ends of round ${round}`, 20_000);
+      await until(() => ended === COUNT, `the ends of round ${round}`);
       if (round === 0 || round === ROUNDS - 1) used.push(await memory());
     }
     expect(await room()).toBe(before);
     expectNoGrowth("TCP connections", used);
-  }, 60_000);
+  });
 
   test("closed before they are open, and dropped with bytes queued: nothing is lost either", async () => {
     const sink = await tcpPeer((socket) => socket.pause());
@@ -186,7 +186,7 @@ describe("a thousand at once", () => {
     await allGone(() => ws.open(`ws://127.0.0.1:${sink.port}/`), ws.close);
     await allGone(() => net.tcpConnect("127.0.0.1", sink.port), net.close);
     expect(await room()).toBe(before);
-  }, 60_000);
+  });
 });
 
 describe("reconnecting", () => {
@@ -204,7 +204,7 @@ describe("reconnecting", () => {
     expect(served).toBe(COUNT + 1);
     expect(client.connected.all.length).toBe(client.disconnected.all.length + 1);
     expect(ws.state(client.handle)).toBe("open");
-  }, 50_000);
+  });
 
   test("a TCP connection that is dropped a thousand times comes back a thousand times", async () => {
     let served = 0;
@@ -220,7 +220,7 @@ describe("reconnecting", () => {
     expect(client.text).toBe(`${"go".repeat(COUNT)}stay`);
     expect(client.connected.all.length).toBe(COUNT + 1);
     expect(client.disconnected.all.length).toBe(COUNT);
-  }, 50_000);
+  });
 });
 
 describe("garbage", () => {
@@ -267,27 +267,23 @@ describe("garbage", () => {
     ["after HTTP/1.1 101", "tcp", (seed: number) => Buffer.concat([Buffer.from("HTTP/1.1 101 "), noise(500, seed)])],
     ["instead of frames", "ws", (seed: number) => noise(5000, seed)],
     ["in frames that are almost right", "ws", almostFrames],
-  ])(
-    "%s, to %s clients",
-    async (_, kind, make) => {
-      let seed = 0;
-      const accept = (socket: Socket): void => {
-        seed += 1;
-        spit(socket, make(seed), seed);
-      };
-      const { port } = await (kind === "ws" ? rawWsPeer(accept) : tcpPeer(accept));
-      const clients = Array.from({ length: CLIENTS }, () => new WsClient(`ws://127.0.0.1:${port}/`));
-      await until(() => clients.every(({ disconnected }) => disconnected.all.length === 1), "the end of all", 20_000);
-      if (kind === "tcp") expect(clients.every(({ connected }) => connected.all.length === 0)).toBe(true);
-      /* The module is well: the next connection works as if nothing had been. */
-      const { url } = await wsPeer((socket) =>
-        socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary })),
-      );
-      const client = await WsClient.open(url);
-      const bytes = noise(300_000);
-      await client.send(bytes);
-      expect(bytes.equals((await client.messages.next()) as Uint8Array)).toBe(true);
-    },
-    40_000,
-  );
+  ])("%s, to %s clients", async (_, kind, make) => {
+    let seed = 0;
+    const accept = (socket: Socket): void => {
+      seed += 1;
+      spit(socket, make(seed), seed);
+    };
+    const { port } = await (kind === "ws" ? rawWsPeer(accept) : tcpPeer(accept));
+    const clients = Array.from({ length: CLIENTS }, () => new WsClient(`ws://127.0.0.1:${port}/`));
+    await until(() => clients.every(({ disconnected }) => disconnected.all.length === 1), "the end of all");
+    if (kind === "tcp") expect(clients.every(({ connected }) => connected.all.length === 0)).toBe(true);
+    /* The module is well: the next connection works as if nothing had been. */
+    const { url } = await wsPeer((socket) =>
+      socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary })),
+    );
+    const client = await WsClient.open(url);
+    const bytes = noise(300_000);
+    await client.send(bytes);
+    expect(bytes.equals((await client.messages.next()) as Uint8Array)).toBe(true);
+  });
 });

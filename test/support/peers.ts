@@ -34,11 +34,13 @@ export function atEnd(end: () => unknown): void {
   endings.push(end);
 }
 
-/** Ends all that was started since the last call, the latest first. */
+/** Ends all that was started since the last call, the latest first; what an ending gives to `atEnd` comes behind all. */
 export async function endPeers(): Promise<void> {
-  const all = endings.reverse();
-  endings = [];
-  for (const end of all) await within(Promise.resolve(end()), "the end of a peer");
+  while (endings.length > 0) {
+    const all = endings.reverse();
+    endings = [];
+    for (const end of all) await within(Promise.resolve(end()), "the end of a peer");
+  }
 }
 
 /** A TCP server and the connections it has. */

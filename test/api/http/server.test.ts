@@ -212,7 +212,7 @@ describe("one after the other", () => {
       await http.write_response(conn, { status: 204 });
     }
     /* 64 KiB at once, offered again for each request in them, would take minutes. */
-    expect(performance.now() - begin).toBeLessThan(8_000);
+    expect(performance.now() - begin).toBeLessThan(30_000);
     await until(() => client.got().length > count * 60, "the responses");
   });
 
@@ -647,7 +647,7 @@ describe("serve", () => {
       client.socket.pause();
       setTimeout(() => client.socket.resume(), part.length / 6_500);
     });
-    await within(once(client.socket, "end"), "the end of the response", 14_000);
+    await within(once(client.socket, "end"), "the end of the response");
     expect(client.got().length).toBeGreaterThan(20_000_000);
     /* It took longer than the time in which nothing may be taken. */
     expect(performance.now() - begin).toBeGreaterThan(writeTimeoutMs);

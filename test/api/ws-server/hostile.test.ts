@@ -31,7 +31,7 @@ function bunCollects(): void {
 async function expectServed(client: Awaited<ReturnType<typeof wsClient>>): Promise<void> {
   for (let count = 0; count < 10; count++) {
     client.send(`are you there? ${count}`);
-    const [data] = (await within(once(client, "message"), "an echo", 2_000)) as [Buffer];
+    const [data] = (await within(once(client, "message"), "an echo")) as [Buffer];
     expect(String(data)).toBe(`are you there? ${count}`);
   }
 }

@@ -6,7 +6,7 @@ import { TlsServer, WebSocket, WebSocketServer } from "twinwire";
 import { WebSocket as UndiciClient } from "undici";
 import { describeWith, findTool, startChild } from "../../support/child.ts";
 import { endPeers } from "../../support/peers.ts";
-import { pause, until, within } from "../../support/wait.ts";
+import { PATIENCE, pause, until, within } from "../../support/wait.ts";
 import { makeCertificates } from "../certificates.ts";
 import { echo, masked, nextOf, RawClient, serve, urlOf, wsClient } from "./support.ts";
 
@@ -278,9 +278,9 @@ describe("the end", () => {
     await nextOf(server);
     const begun = performance.now();
     await within(server.close({ graceMs: 100 }), "the end");
-    expect(performance.now() - begun).toBeLessThan(1_500);
+    expect(performance.now() - begun).toBeLessThan(PATIENCE / 2);
     expect(server.clients.size).toBe(0);
-    await client.rest(1_000); /* the socket is gone, too */
+    await client.rest(); /* the socket is gone, too */
   });
 
   test("a loop over clients ends with the server", async () => {
@@ -320,7 +320,7 @@ describeWith(python, "clients by python3-websockets", (program) => {
   test("talk, fragments, compression, pings, close codes", async () => {
     const server = await echo({ deflate: true });
     const child = startChild(program, [CLIENT, urlOf(server)]);
-    expect(await within(child.ended, "the client", 20_000)).toBe(0);
+    expect(await within(child.ended, "the client")).toBe(0);
     expect(child.lines.all.at(-1)).toBe("done");
   });
 });
