@@ -121,7 +121,7 @@ export class HttpSender {
     }, signal);
   }
 
-  async #sendBody({ body, trailers, permit, signal }: OutgoingMessage): Promise<void> {
+  async #sendBody({ body, flags, trailers, permit, signal }: OutgoingMessage): Promise<void> {
     if (permit !== undefined && !(await permit)) return;
     const payload = typeof body === "string" ? encoder.encode(body) : body;
     if (payload instanceof Uint8Array) {

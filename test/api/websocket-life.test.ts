@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { limits, type ReconnectEvent, WebSocket } from "twinwire";
 import { WebSocketServer } from "ws";
-import { Schedule } from "../../api/websocket/reconnect.ts";
+import { Schedule } from "../../api/websocket/options.ts";
 import { atEnd, endPeers, freePort, rawWsPeer, readHead, switching, tcpPeer, wsPeer } from "../support/peers.ts";
 import { Inbox, until, within } from "../support/wait.ts";
 import { failure, thrown } from "./support.ts";
