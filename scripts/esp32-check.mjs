@@ -101,7 +101,7 @@ function checkFiles() {
   const bytes = all.reduce((sum, path) => sum + statSync(path).size, 0);
   must(bytes < 1024 * 1024, `${bytes} bytes are too many for sources alone`);
   for (const path of all) {
-    must(/\.(c|h|md|txt|yml|projbuild|cmake)$|Kconfig$|LICENSE$/.test(path), `${path} should not be there`);
+    must(/\.(c|h|md|txt|yml|projbuild|cmake|defaults)$|Kconfig$|LICENSE$/.test(path), `${path} should not be there`);
     must(!/\/(build|node_modules|managed_components)\//.test(relative(staged, path)), `${path} was built`);
   }
   return { count: all.length, bytes };
@@ -110,7 +110,7 @@ function checkFiles() {
 /** The projects in it, each with a manifest that leads back to the component. */
 function apps() {
   const examples = readdirSync(join(staged, "examples")).map((name) => `examples/${name}`);
-  return [...examples, "test_apps"];
+  return [...examples, "test_apps", "host_test"];
 }
 
 /** What a project's manifest asks for, and which of it is part of ESP-IDF itself. */

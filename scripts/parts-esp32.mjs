@@ -57,4 +57,5 @@ export const esp32Parts = [
   onHost("lwIP alone", "loopback"),
   onHost("lwIP and Linux", "tap"),
   onHost("its test_apps", "app"),
+  onHost("its host_test", "host_test"),
 ];

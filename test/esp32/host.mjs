@@ -1,6 +1,6 @@
 // Builds the component's tests for this machine, and runs them.
 //
-//   node test/esp32/host.mjs [loopback|tap|app ...]     ONLY=name runs those whose name contains it
+//   node test/esp32/host.mjs [loopback|tap|app|host_test ...]     ONLY=name runs those whose name contains it
 
 import { execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -81,7 +81,7 @@ function lwipObjects(compiler) {
   return lwipSources().map((source) => [source, join(folder, `lwip-${hash}-${basename(source)}.o`)]);
 }
 
-/** Compiles; returns the programs: the tests, and the component's own test_apps as a device would run it. */
+/** Compiles the programs: the tests, and the component's own test_apps and host_test as ESP-IDF would run them. */
 export async function build(compiler = "gcc") {
   mkdirSync(folder, { recursive: true });
   fetchLwip();
@@ -110,20 +110,24 @@ export async function build(compiler = "gcc") {
       ...(await compileOurs([peer], '-DPEER_SOCKETS="peer_lwip.h"', "-Wno-conversion")),
     ],
     app: await compileOurs([...c("test/esp32/app"), "esp32/test_apps/main/main.c"]),
+    host_test: await compileOurs([...c("test/esp32/app"), ...c("esp32/host_test/main")]),
   };
   const libraries = ["-lmbedtls", "-lmbedx509", "-lmbedcrypto", "-lpthread"];
   for (const [name, objects] of Object.entries(programs))
     await exec(compiler, [...sanitizers, ...objects, ...shared, "-o", join(folder, name), ...libraries], { cwd: root });
 }
 
+/** Programs of the component's own projects for ESP-IDF. */
+const projects = ["app", "host_test"];
+
 /** The program and its arguments for a mode. */
 export function commandOf(mode) {
-  return mode === "app" ? [join(folder, "app"), []] : [join(folder, "host"), [mode, process.execPath]];
+  return projects.includes(mode) ? [join(folder, mode), []] : [join(folder, "host"), [mode, process.execPath]];
 }
 
 if (process.argv[1] === import.meta.filename) {
   await build();
-  const modes = process.argv.length > 2 ? process.argv.slice(2) : ["loopback", "tap", "app"];
+  const modes = process.argv.length > 2 ? process.argv.slice(2) : ["loopback", "tap", ...projects];
   for (const mode of modes) {
     const { status } = spawnSync(...commandOf(mode), { cwd: root, stdio: "inherit", timeout: 120_000 });
     if (status !== 0) process.exitCode = 1;

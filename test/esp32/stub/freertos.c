@@ -159,10 +159,28 @@ TaskHandle_t xTaskCreateStaticPinnedToCore(void (*code)(void *), const char *nam
   task->run = code;
   task->argument = argument;
   task->stack = stack;
-  if (pthread_create(&task->thread, NULL, start, task) != 0)
+  pthread_t thread; /* not in the task's memory, which the task may have freed by then */
+  if (pthread_create(&thread, NULL, start, task) != 0)
     abort();
-  pthread_detach(task->thread);
+  pthread_detach(thread);
   return task;
+}
+
+BaseType_t xTaskCreate(void (*code)(void *), const char *name, uint32_t stack_size, void *argument,
+                       UBaseType_t priority, TaskHandle_t *task) {
+  StaticTask_t *memory = calloc(1, sizeof *memory);
+  if (memory == NULL)
+    return pdFALSE;
+  xTaskCreateStaticPinnedToCore(code, name, stack_size, argument, priority, NULL, memory, tskNO_AFFINITY);
+  if (task != NULL)
+    *task = memory;
+  return pdPASS;
+}
+
+void vTaskDelete(TaskHandle_t task) {
+  must(task == NULL && current != NULL, "vTaskDelete of another task");
+  free(current);
+  pthread_exit(NULL);
 }
 
 TaskHandle_t xTaskGetCurrentTaskHandle(void) {

@@ -2,6 +2,7 @@
 #include <stdatomic.h>
 
 #include "esp_netif.h"
+#include "lwip/esp_netif_net_stack.h"
 #include "lwip/netifapi.h"
 #include "lwip/sys.h"
 #include "lwip/tcpip.h"
@@ -81,6 +82,56 @@ static esp_err_t go_down(void *unused) {
   netif_set_link_down(the_netif);
   default_netif = NULL;
   return ESP_OK;
+}
+
+/* ---- An interface that the program itself brings: static addresses, kept while it is down ---- */
+
+static struct netif made_netif;
+static change kept;
+
+static esp_err_t add_netif(void *stack) {
+  const struct esp_netif_netstack_config *it = stack;
+  return netif_add(&made_netif, NULL, NULL, NULL, NULL, it->lwip.init_fn, tcpip_input) == NULL ? ESP_FAIL : ESP_OK;
+}
+
+static change change_of(const esp_netif_ip_info_t *info) {
+  return (change){.ip.addr = info->ip.addr, .mask.addr = info->netmask.addr, .gateway.addr = info->gw.addr};
+}
+
+esp_netif_t *esp_netif_new(const esp_netif_config_t *config) {
+  kept = change_of(config->base->ip_info);
+  if (esp_netif_tcpip_exec(add_netif, (void *)(uintptr_t)config->stack) != ESP_OK)
+    return NULL;
+  the_netif = &made_netif;
+  return (esp_netif_t *)&made_netif;
+}
+
+static esp_err_t set_address(void *unused) {
+  (void)unused;
+  netif_set_default(the_netif);
+  netif_set_addr(the_netif, &kept.ip, &kept.mask, &kept.gateway);
+  return ESP_OK;
+}
+
+/* As the real one: the address is lwIP's at once, even if the interface is down. */
+esp_err_t esp_netif_set_ip_info(esp_netif_t *esp_netif, const esp_netif_ip_info_t *ip_info) {
+  (void)esp_netif;
+  kept = change_of(ip_info);
+  return esp_netif_tcpip_exec(set_address, NULL);
+}
+
+void esp_netif_action_start(void *esp_netif, esp_event_base_t base, int32_t event_id, void *data) {
+  (void)esp_netif, (void)base, (void)event_id, (void)data;
+}
+
+void esp_netif_action_connected(void *esp_netif, esp_event_base_t base, int32_t event_id, void *data) {
+  (void)esp_netif, (void)base, (void)event_id, (void)data;
+  esp_netif_tcpip_exec(go_up, &kept);
+}
+
+void esp_netif_action_disconnected(void *esp_netif, esp_event_base_t base, int32_t event_id, void *data) {
+  (void)esp_netif, (void)base, (void)event_id, (void)data;
+  esp_netif_tcpip_exec(go_down, NULL);
 }
 
 void stub_network(bool up, const char *address) {

@@ -187,16 +187,20 @@ esp_err_t esp_tls_get_and_clear_last_error(esp_tls_error_handle_t h, int *esp_tl
   return ESP_OK;
 }
 
-int esp_tls_conn_destroy(esp_tls_t *tls) {
+static void free_session(esp_tls_t *tls) {
   mbedtls_ssl_free(&tls->ssl);
   mbedtls_ssl_config_free(&tls->config);
   mbedtls_x509_crt_free(&tls->authorities);
   mbedtls_x509_crt_free(&tls->certificate);
   mbedtls_pk_free(&tls->key);
-  if (tls->fd >= 0)
-    lwip_close(tls->fd);
   free(tls);
   sessions--;
+}
+
+int esp_tls_conn_destroy(esp_tls_t *tls) {
+  if (tls->fd >= 0)
+    lwip_close(tls->fd);
+  free_session(tls);
   return 0;
 }
 
@@ -240,3 +244,17 @@ esp_err_t esp_tls_server_session_init(esp_tls_cfg_server_t *cfg, int sockfd, esp
 }
 
 int esp_tls_server_session_continue_async(esp_tls_t *tls) { return mbedtls_ssl_handshake(&tls->ssl); }
+
+/* Waits, as sockets of the caller do. */
+int esp_tls_server_session_create(esp_tls_cfg_server_t *cfg, int sockfd, esp_tls_t *tls) {
+  if (esp_tls_server_session_init(cfg, sockfd, tls) != ESP_OK)
+    return -1;
+  int result;
+  do
+    result = mbedtls_ssl_handshake(&tls->ssl);
+  while (result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE);
+  return result == 0 ? 0 : -1;
+}
+
+/* Leaves the socket to the caller. */
+void esp_tls_server_session_delete(esp_tls_t *tls) { free_session(tls); }

@@ -63,6 +63,8 @@ int esp_tls_conn_destroy(esp_tls_t *tls);
 esp_tls_client_session_t *esp_tls_get_client_session(esp_tls_t *tls);
 void esp_tls_free_client_session(esp_tls_client_session_t *client_session);
 esp_err_t esp_tls_set_global_ca_store(const unsigned char *cacert_pem_buf, unsigned int cacert_pem_bytes);
+int esp_tls_server_session_create(esp_tls_cfg_server_t *cfg, int sockfd, esp_tls_t *tls);
+void esp_tls_server_session_delete(esp_tls_t *tls);
 /* ESP-IDF 5.5 or newer. */
 esp_err_t esp_tls_server_session_init(esp_tls_cfg_server_t *cfg, int sockfd, esp_tls_t *tls);
 int esp_tls_server_session_continue_async(esp_tls_t *tls);

@@ -9,6 +9,7 @@ typedef unsigned UBaseType_t;
 typedef uint8_t StackType_t;
 #define pdTRUE 1
 #define pdFALSE 0
+#define pdPASS pdTRUE
 #define portMAX_DELAY UINT32_MAX
 #define configTICK_RATE_HZ 100
 #define pdMS_TO_TICKS(ms) ((TickType_t)((uint64_t)(ms) * configTICK_RATE_HZ / 1000u))

@@ -9,7 +9,6 @@ typedef struct StaticTimer {
   void (*call)(struct StaticTimer *timer);
   bool started;
 } StaticTimer_t, *TimerHandle_t;
-#define pdPASS pdTRUE
 TimerHandle_t xTimerCreateStatic(const char *name, TickType_t period, BaseType_t reload, void *id,
                                  void (*call)(TimerHandle_t timer), StaticTimer_t *timer);
 void *pvTimerGetTimerID(TimerHandle_t timer);
