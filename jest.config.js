@@ -19,7 +19,7 @@ export default {
   moduleNameMapper: {
     "^#host$": `<rootDir>/adapters/${host}/index.ts`,
     "^twinwire$": "<rootDir>/api/index.ts",
-    "^twinwire/(handles|result|dial|duplex|ws-compat)$": "<rootDir>/api/$1.ts",
+    "^twinwire/(handles|result|dial|duplex|hub|ws-compat)$": "<rootDir>/api/$1.ts",
   },
   modulePathIgnorePatterns: ["<rootDir>/build/", "<rootDir>/dist/", "<rootDir>/scripts/runtimes/"],
 };

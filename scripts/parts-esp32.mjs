@@ -3,7 +3,6 @@
 import { spawnSync } from "node:child_process";
 import { build, commandOf } from "../test/esp32/host.mjs";
 import { lwipMissing } from "../test/esp32/lwip.mjs";
-import { print } from "./output.mjs";
 import { findProgram } from "./programs.mjs";
 import { run } from "./run.mjs";
 
@@ -37,12 +36,11 @@ function onHost(name, mode) {
   return {
     name: `ESP32 component on a PC, ${name}`,
     group: "esp32",
-    lane: "devices",
     missing: missingOf(),
     async run() {
       built ??= build().then(
         () => true,
-        (error) => print(error.message),
+        (error) => console.log(error.message),
       );
       return (await built) ? await count(...commandOf(mode), { seconds: 120 }) : { passed: 0, failed: 1 };
     },
@@ -53,7 +51,6 @@ export const esp32Parts = [
   {
     name: "ESP32 component, ways to include it",
     group: "esp32",
-    lane: "devices",
     missing: missingOf([findProgram(["cmake"]) !== undefined, "cmake"]),
     run: () => count(process.execPath, ["scripts/esp32-check.mjs"]),
   },

@@ -2,7 +2,6 @@
 
 import { spawn } from "node:child_process";
 import { root } from "../wasm/build/project.mjs";
-import { print } from "./output.mjs";
 
 /** A line that only the end of the whole run may print. */
 const TOTAL = /^(\d+) passed, (\d+) failed(?:, \d+ skipped)?$/;
@@ -19,7 +18,7 @@ export function run(program, args, { env = {}, seconds = 600, quiet = false } = 
     const lines = [];
     let counts;
     const timer = setTimeout(() => {
-      print(`${program} took longer than ${seconds} s`);
+      console.log(`${program} took longer than ${seconds} s`);
       child.kill("SIGKILL");
     }, seconds * 1000);
 
@@ -30,7 +29,7 @@ export function run(program, args, { env = {}, seconds = 600, quiet = false } = 
         if (total) counts = { passed: Number(total[1]), failed: Number(total[2]) };
         else {
           lines.push(text);
-          if (!quiet) print(text);
+          if (!quiet) console.log(text);
         }
       };
       stream.setEncoding("utf8");
@@ -43,15 +42,15 @@ export function run(program, args, { env = {}, seconds = 600, quiet = false } = 
     }
     const finish = (status) => {
       clearTimeout(timer);
-      if (quiet && status !== 0) for (const text of lines) print(text);
+      if (quiet && status !== 0) for (const text of lines) console.log(text);
       resolve({ status, counts, lines });
     };
     child.on("error", (error) => {
-      print(error.message);
+      console.log(error.message);
       finish(1);
     });
     child.on("close", (status, signal) => {
-      if (signal) print(`${program} ended by ${signal}`);
+      if (signal) console.log(`${program} ended by ${signal}`);
       finish(status ?? 1);
     });
   });

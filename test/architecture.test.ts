@@ -90,6 +90,7 @@ describe("TypeScript", () => {
     handles: ["internal", "websocket"],
     "ws-server": ["internal", "conn", "http", "websocket"],
     "ws-compat": ["internal", "http", "websocket"],
+    hub: ["internal", "ws-server"],
     index: ["internal", "conn", "http", "websocket", "ws-server"],
   };
 

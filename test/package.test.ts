@@ -77,8 +77,8 @@ describe("what is in it", () => {
 
 /** Every API and host, by one runtime's `import` or `require`, which `all` stands for; then an echo. */
 const program = `
-  const [main, handles, result, dial, duplex, node] = all;
-  const kinds = [main.TcpConnection, handles.net.tcpConnect, result.TcpStream, dial.dial, duplex.toDuplex];
+  const [main, handles, result, dial, duplex, hub, node] = all;
+  const kinds = [main.TcpConnection, handles.net.tcpConnect, result.TcpStream, dial.dial, duplex.toDuplex, hub.Hub];
   console.log(kinds.map((it) => typeof it).join(" "), typeof node.createPort, main.limits === handles.limits);
   const server = new main.TcpServer("127.0.0.1", 0);
   await server.opened;
@@ -93,9 +93,9 @@ const program = `
   }
   for (const it of [conn, peer, server]) it.close();`;
 
-const apis = ["twinwire", "twinwire/handles", "twinwire/result", "twinwire/dial", "twinwire/duplex"];
+const apis = ["twinwire", "twinwire/handles", "twinwire/result", "twinwire/dial", "twinwire/duplex", "twinwire/hub"];
 const names = JSON.stringify([...apis, "twinwire/host/node"]);
-const PRINTED = ["function function function function function function true", "hello", "ERR_STARTED"];
+const PRINTED = ["function function function function function function function true", "hello", "ERR_STARTED"];
 
 const byImport = `const all = await Promise.all(${names}.map((name) => import(name)));${program}`;
 const byRequire = `(async () => { const all = ${names}.map((name) => require(name));${program} })();`;
@@ -169,7 +169,7 @@ describe("types", () => {
     const isTyped: 0 extends 1 & typeof main.TcpConnection ? false : true = true; // an unresolved module would be "any"
     const error: main.TwinwireError = new handles.TwinwireError("ERR_RESET");
     const host: main.Host = node;
-    export { handle, isTyped, error, host, result, dial, duplex };`;
+    export { handle, isTyped, error, host, result, dial, duplex, hub };`;
   const imports = [...apis, "twinwire/host/node", "twinwire/host/bun", "twinwire/host/deno"]
     .map((name) => `import * as ${name.split("/").at(-1)?.replace("twinwire", "main")} from "${name}";`)
     .join("\n");

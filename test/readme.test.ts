@@ -69,10 +69,20 @@ import { TcpServer, WebSocketServer } from "twinwire";
 declare const server: WebSocketServer;
 `;
 
+const hub = `import { createClient } from "redis";
+import { Hub, type HubDriver, MemoryBroker, RedisDriver } from "twinwire/hub";
+import { type ServerSocket, WebSocketServer } from "twinwire";
+declare const hub: Hub;
+declare const driver: HubDriver;
+declare const socket: ServerSocket;
+declare const since: string;
+`;
+
 const preludes: Readonly<Record<string, string>> = {
   "docs/connections.md": connections,
   "docs/websocket.md": webSocket,
   "docs/websocket-server.md": webSocketServer,
+  "docs/hub.md": hub,
 };
 const preludeOf = (page: string): string => preludes[page] ?? handlesPrelude;
 

@@ -2,16 +2,16 @@ import type { Port } from "../adapters/port.ts";
 import { type AddressOf, Close, type CoreImports, Errors, type SocketKind, Span } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { EndpointTable } from "./endpoints.ts";
-import type { ReadControl } from "./receiving.ts";
+import type { Reading } from "./reading.ts";
 import { report } from "./report.ts";
-import type { Tracing } from "./trace/tracer.ts";
+import type { Tracing } from "./trace/tracing.ts";
 
 const HOST_ERROR = Errors.ERR_HOST.value;
 
 /** What the imports need of the engine around them. */
-interface ImportContext {
+interface Surroundings {
   readonly endpoints: EndpointTable;
-  readonly reading: ReadControl;
+  readonly reading: Reading;
   /** Exists only after it was made with the imports. */
   readonly core: () => Core;
   /** Takes what the runtime reported when the port refused something. */
@@ -29,7 +29,7 @@ interface ImportContext {
  */
 export function routeImports(
   port: Port,
-  { endpoints, reading, core, refused, failed, tracing }: ImportContext,
+  { endpoints, reading, core, refused, failed, tracing }: Surroundings,
 ): CoreImports {
   return {
     twc_port_open(_host, handle, kind, name, nameSize, portNumber) {

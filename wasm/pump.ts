@@ -6,10 +6,12 @@ import { dispatch, dispatchFailure } from "./dispatch.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EndpointTable } from "./endpoints.ts";
 import { routeImports } from "./imports.ts";
-import { ReadControl, Redelivery } from "./receiving.ts";
+import { Reading } from "./reading.ts";
 import { report } from "./report.ts";
-import { deferrer, WakeTimer } from "./timing.ts";
-import { Tracing } from "./trace/tracer.ts";
+import { Tracing } from "./trace/tracing.ts";
+import { turnEnder } from "./turn.ts";
+import { Unread } from "./unread.ts";
+import { WakeTimer } from "./wake-timer.ts";
 
 /** The events that an endpoint still receives after the application has closed it. */
 function isFarewell(event: number): boolean {
@@ -30,7 +32,7 @@ export class Pump implements PortEvents {
   /** What the runtime reported when the port last refused something. */
   refusal: unknown;
   readonly #wakeTimer: WakeTimer;
-  readonly #readControl: ReadControl;
+  readonly #reading: Reading;
   /** The time of the last tick. */
   #nowMs = -1;
   #draining = false;
@@ -40,8 +42,8 @@ export class Pump implements PortEvents {
   #waiting = 0;
   readonly tracing = new Tracing();
   /** What `unread` is to deliver. */
-  readonly #redelivery: Redelivery;
-  #redeliveryQueued = false;
+  readonly #unread: Unread;
+  #unreadQueued = false;
   /** The runtime's error in the delivery or the call that is under way, and whose it is. */
   #cause: unknown;
   #causeHandle: number = NONE;
@@ -49,12 +51,12 @@ export class Pump implements PortEvents {
   constructor(port: Port, limits: Limits) {
     this.port = port;
     this.endpoints = new EndpointTable(port, limits.sockets + limits.webSockets);
-    this.#readControl = new ReadControl(port);
+    this.#reading = new Reading(port);
     this.core = createCore(
       limits,
       routeImports(port, {
         endpoints: this.endpoints,
-        reading: this.#readControl,
+        reading: this.#reading,
         core: () => this.core,
         refused: (cause) => {
           this.refusal = cause;
@@ -67,7 +69,7 @@ export class Pump implements PortEvents {
         tracing: this.tracing,
       }),
     );
-    this.#redelivery = new Redelivery(this.core, limits.recvBuffer, (ready) => this.#deliver(ready));
+    this.#unread = new Unread(this.core, limits.recvBuffer, (ready) => this.#deliver(ready));
     this.diagnostics = new Diagnostics(this.core, port.diagnostics);
     this.#wakeTimer = new WakeTimer(port.clock);
     port.attach(this, { received: this.core.memory.view(this.core.received, limits.recvBuffer) });
@@ -164,11 +166,11 @@ export class Pump implements PortEvents {
 
   /** Delivers bytes once more, when what is going on is done; before the next delivery in any case. */
   unread(handle: number, bytes: Uint8Array, done: (() => void) | undefined): void {
-    if (!this.#draining && !this.#redeliveryQueued) {
-      queueMicrotask(this.#redeliverNow);
-      this.#redeliveryQueued = true;
+    if (!this.#draining && !this.#unreadQueued) {
+      queueMicrotask(this.#unreadNow);
+      this.#unreadQueued = true;
     }
-    this.#redelivery.add(handle, bytes, done);
+    this.#unread.add(handle, bytes, done);
   }
 
   /**
@@ -198,10 +200,10 @@ export class Pump implements PortEvents {
     this.#laterQueued = true;
   }
 
-  readonly #redeliverNow = (): void => {
-    this.#redeliveryQueued = false;
-    if (!this.#redelivery.waiting || this.#draining) return;
-    this.#redelivery.run();
+  readonly #unreadNow = (): void => {
+    this.#unreadQueued = false;
+    if (!this.#unread.waiting || this.#draining) return;
+    this.#unread.run();
     /* Not at once: what answers to it leaves with all that this turn sends. */
     this.queueSettle();
   };
@@ -212,7 +214,7 @@ export class Pump implements PortEvents {
     this.#settle();
   };
 
-  readonly #settleLater = deferrer(this.#settleNow);
+  readonly #settleLater = turnEnder(this.#settleNow);
 
   /** Before a delivery, of which `size` bytes lie in the core's buffer: delivers what waits, and updates the core's time. */
   #begin(size = 0): void {
@@ -222,15 +224,15 @@ export class Pump implements PortEvents {
     if (waiting > 0) this.#deliver(waiting);
     const due = this.#tick();
     if (due > 0) this.#deliver(due);
-    if (this.#redelivery.waiting) this.#redelivery.runBefore(size);
+    if (this.#unread.waiting) this.#unread.runBefore(size);
   }
 
   #receive(handle: number, size: number): void {
-    this.#readControl.hold(handle);
+    this.#reading.hold(handle);
     try {
       this.#drain(this.core.exports.twc_received(this.core.self, handle, size));
     } finally {
-      this.#readControl.release();
+      this.#reading.release();
     }
   }
 
@@ -244,9 +246,9 @@ export class Pump implements PortEvents {
 
   #drain(ready: number): void {
     if (ready > 0) this.#deliver(ready);
-    if (this.#redelivery.waiting) {
+    if (this.#unread.waiting) {
       this.ownBytes = undefined;
-      this.#redelivery.run();
+      this.#unread.run();
     }
     this.#settle();
   }

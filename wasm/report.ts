@@ -1,4 +1,3 @@
-/** What functions of the application do wrong: it becomes an error of one operation, or an uncaught exception. */
 import { currentScope } from "./scope.ts";
 
 /**
@@ -15,6 +14,8 @@ export function report(error: unknown): void {
     throw error;
   });
 }
+
+/** Calls of functions that the application passed: whatever they do wrong is an error of one operation. */
 
 /**
  * Calls a function of the application. `failed` gets what it throws, or what the promise that it returns is rejected with;

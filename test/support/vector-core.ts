@@ -2,11 +2,12 @@
 import { readFileSync } from "node:fs";
 import { ScriptPort } from "../../adapters/script/index.ts";
 import { type CoreExports, type CoreImports, LIMITS_SIZE, type Limits, limitFields } from "../../wasm/abi.gen.ts";
-import { type Core, instantiate } from "../../wasm/core.ts";
+import type { Core } from "../../wasm/core.ts";
 import { EndpointTable } from "../../wasm/endpoints.ts";
 import { routeImports } from "../../wasm/imports.ts";
+import { instantiate } from "../../wasm/load.ts";
 import { growMemory, Memory } from "../../wasm/memory.ts";
-import { ReadControl } from "../../wasm/receiving.ts";
+import { Reading } from "../../wasm/reading.ts";
 import { tapImports } from "./vector-imports.ts";
 import { Tap } from "./vector-tap.ts";
 
@@ -95,7 +96,7 @@ export class CoreMachine {
 
 function importsOf(port: ScriptPort, core: () => Core): CoreImports {
   const ignore = (): void => {};
-  const [endpoints, reading] = [new EndpointTable(port), new ReadControl(port)];
+  const [endpoints, reading] = [new EndpointTable(port), new Reading(port)];
   return routeImports(port, { endpoints, reading, core, refused: ignore, failed: ignore });
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { Joiner, StreamText } from "../../wasm/parts.ts";
+import { Joiner } from "../../wasm/joiner.ts";
+import { StreamText } from "../../wasm/stream-text.ts";
 import { asciiText, copyBytes, utf8Size, utf8Text, writeUtf8 } from "../../wasm/text.ts";
 
 const samples = [

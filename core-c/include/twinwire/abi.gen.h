@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0x332e907cu
+#define TW_ABI_HASH 0x2350e0c4u
 
 /* not a handle; also what a call of the handle API returns when it fails */
 #define TW_NONE (-1)
@@ -154,6 +154,8 @@
 #define TW_ERR_OVERLOAD (-55)
 /* the body is not valid JSON: check what the peer sends; text() returns the body as it is */
 #define TW_ERR_JSON (-56)
+/* the broker of the hub can't be reached, or sent something invalid: check that it runs, its log, and its address */
+#define TW_ERR_BROKER (-57)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
@@ -212,7 +214,8 @@
   X(TW_ERR_DESCRIPTORS, -53, "the process or the system has run out of file descriptors", "close connections or files, or raise the limit (ulimit -n)") \
   X(TW_ERR_STALLED, -54, "the peer accepted none of the queued bytes for stallTimeoutMs", "check that the peer reads; if it may pause for longer, raise stallTimeoutMs, or set it to 0") \
   X(TW_ERR_OVERLOAD, -55, "the incomplete messages of all connections together are larger than maxUnfinished", "raise maxUnfinished, or lower maxMessage") \
-  X(TW_ERR_JSON, -56, "the body is not valid JSON", "check what the peer sends; text() returns the body as it is")
+  X(TW_ERR_JSON, -56, "the body is not valid JSON", "check what the peer sends; text() returns the body as it is") \
+  X(TW_ERR_BROKER, -57, "the broker of the hub can't be reached, or sent something invalid", "check that it runs, its log, and its address")
 
 /* What a handle is. */
 typedef enum tw_kind {

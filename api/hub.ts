@@ -1,0 +1,27 @@
+/**
+ * twinwire/hub: topics, presence and history over several processes, by way of a broker.
+ *
+ * @module
+ */
+export { TwinwireError } from "../wasm/errors.ts";
+export type {
+  DriverEvents,
+  DriverLimits,
+  History,
+  HubDriver,
+  Member,
+  OutgoingMessage,
+  Position,
+  StoredMessage,
+} from "./hub/driver.ts";
+export { Hub } from "./hub/hub.ts";
+export { MemoryBroker } from "./hub/memory.ts";
+export type {
+  HubEvents,
+  HubOptions,
+  HubPublishOptions,
+  HubStats,
+  JoinOptions,
+  Published,
+} from "./hub/options.ts";
+export { type RedisClient, type RedisConnection, RedisDriver, type RedisDriverOptions } from "./hub/redis.ts";

@@ -1,0 +1,235 @@
+/** A topic on one node: its local members, and how far they have received its messages. */
+import type { ServerSocket } from "../ws-server/socket.ts";
+import type { History, Member, Position, StoredMessage } from "./driver.ts";
+import { frame, positionText } from "./frames.ts";
+
+/** Messages that are read from the history at a time, and the most that wait while it is read. */
+const PAGE = 100;
+const MOST_HELD = 256;
+
+/** Bytes that may wait to be sent to a client while it is sent the history. */
+const MOST_BUFFERED = 262_144;
+
+/** What a topic needs of its hub. */
+export interface TopicHost {
+  readonly node: string;
+  /** Whether the broker can be used. */
+  readonly isUp: boolean;
+  subscribe(topic: string): Promise<void>;
+  read(topic: string, after: Position | undefined, most: number): Promise<History>;
+  send(sockets: Iterable<ServerSocket>, data: string | Uint8Array): void;
+  gap(topic: string, after: Position, socket: ServerSocket | undefined): void;
+  /** Local members have received messages whose position they do not know yet. */
+  noteLater(topic: Topic): void;
+}
+
+/** One local member. */
+export interface Membership {
+  /** The number of the last message that this node had published when it joined: later ones it was sent directly. */
+  readonly seq: number;
+  /** The member as others see it; `undefined` for one that only receives. */
+  readonly member: Member | undefined;
+  /** Where it continues; `undefined`: with what follows. */
+  since: Position | undefined;
+  /** Whether it is sent what the broker reports. Until then, it is sent the history. */
+  live: boolean;
+  /** It has been sent the messages up to this offset, though the topic has not yet come that far. */
+  ahead: number;
+  /** Counts the attempts to send the history; only the latest goes on. */
+  run: number;
+  /** No attempt is under way, and the last one has failed. */
+  waiting: boolean;
+}
+
+export class Topic {
+  readonly name: string;
+  readonly members = new Map<ServerSocket, Membership>();
+  readonly #host: TopicHost;
+  readonly #live = new Set<ServerSocket>();
+  /** Everything up to here was delivered to the live members. */
+  #position: Position | undefined;
+  #syncing: Promise<void> | undefined;
+  #held: StoredMessage[] = [];
+  #overflow = false;
+  #subscribed = false;
+  /** The highest `seq` and `ahead` of the members: later messages need not be compared with each of them. */
+  #lastSeq = -1;
+  #lastAhead = -1;
+
+  constructor(name: string, host: TopicHost) {
+    this.name = name;
+    this.#host = host;
+  }
+
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
+  /** Adds a member. Fulfilled with the position from which it receives messages; `undefined` if the broker fails. */
+  async add(socket: ServerSocket, membership: Membership): Promise<Position | undefined> {
+    this.members.set(socket, membership);
+    this.#lastSeq = Math.max(this.#lastSeq, membership.seq);
+    const joined = this.#host.isUp ? await this.#catchUp(socket, membership).catch(() => undefined) : undefined;
+    if (joined === undefined && this.#has(socket, membership)) this.#sendJoined(socket, null);
+    return joined;
+  }
+
+  remove(socket: ServerSocket): Membership | undefined {
+    const membership = this.members.get(socket);
+    this.members.delete(socket);
+    this.#live.delete(socket);
+    return membership;
+  }
+
+  /** Sends a message that this node publishes to the local members, before the broker knows of it. */
+  publish(id: string, data: string | Uint8Array, except: ServerSocket | undefined): void {
+    const sockets = [...this.members.keys()].filter((socket) => socket !== except);
+    if (sockets.length > 0) this.#host.send(sockets, frame({ topic: this.name, id }, data));
+  }
+
+  /** Takes a message that the broker reports. */
+  receive(message: StoredMessage): void {
+    if (this.#syncing === undefined && this.#accept(message)) return;
+    if (this.#held.length < MOST_HELD) this.#held.push(message);
+    else this.#overflow = true;
+    this.sync().catch(() => {});
+  }
+
+  /** Begins again after the broker was down: subscribes, and delivers what was missed. */
+  async resume(): Promise<void> {
+    this.#subscribed = false;
+    await this.sync();
+    const waiting = [...this.members].filter(([, it]) => it.waiting);
+    await Promise.all(waiting.map(([socket, membership]) => this.#catchUp(socket, membership)));
+  }
+
+  /** Looks for what is missing; as `resume`, if that has failed. */
+  async resumeIfNeeded(): Promise<void> {
+    const isBehind = !this.#subscribed || [...this.members.values()].some(({ waiting }) => waiting);
+    await (isBehind ? this.resume() : this.sync());
+  }
+
+  /** Delivers all that the history has after the position. Rejects if the broker fails; `resume` follows then. */
+  sync(): Promise<void> {
+    this.#syncing ??= this.#sync().finally(() => {
+      this.#syncing = undefined;
+      this.#held = [];
+      this.#overflow = false;
+    });
+    return this.#syncing;
+  }
+
+  /** Sends the position to the members, which have received all up to it. */
+  note(): void {
+    if (this.#position === undefined || this.#live.size === 0) return;
+    this.#host.send(this.#live, frame({ topic: this.name, at: positionText(this.#position) }));
+  }
+
+  async #sync(): Promise<void> {
+    if (!this.#subscribed) {
+      await this.#host.subscribe(this.name);
+      this.#subscribed = true;
+    }
+    for (;;) {
+      this.#overflow = false;
+      const before = this.#position;
+      const { messages, gap, end } = await this.#host.read(this.name, before, PAGE);
+      if (gap && before !== undefined) {
+        this.#host.gap(this.name, before, undefined);
+        this.#host.send(this.#live, frame({ topic: this.name, gap: positionText(before) }));
+      }
+      for (const message of messages) this.#deliver(message);
+      if (messages.length === 0) this.#position = end;
+      const held = this.#held;
+      this.#held = [];
+      const complete = messages.length < PAGE && !this.#overflow && held.every((message) => this.#accept(message));
+      if (complete) return;
+    }
+  }
+
+  /** Delivers a message if it is the next one. Returns false if others are missing before it. */
+  #accept(message: StoredMessage): boolean {
+    const position = this.#position;
+    if (position === undefined || message.epoch !== position.epoch) return false;
+    if (message.offset <= position.offset) return true;
+    if (message.previous > position.offset) return false;
+    this.#deliver(message);
+    return true;
+  }
+
+  #deliver(message: StoredMessage): void {
+    const { epoch, offset, node, seq, id, data } = message;
+    this.#position = { epoch, offset };
+    const own = node === this.#host.node;
+    if (own) this.#host.noteLater(this);
+    const sockets = own || offset <= this.#lastAhead ? this.#receivers(own, seq, offset) : this.#live;
+    if (sockets.size > 0) this.#host.send(sockets, frame({ topic: this.name, at: `${epoch}:${offset}`, id }, data));
+  }
+
+  /** The live members that have not been sent this message: in `publish` for one of this node, or from the history. */
+  #receivers(own: boolean, seq: number, offset: number): Set<ServerSocket> {
+    const found = new Set<ServerSocket>();
+    if (own && seq > this.#lastSeq) return found;
+    for (const socket of this.#live) {
+      const it = this.members.get(socket);
+      if (it !== undefined && offset > it.ahead && !(own && seq > it.seq)) found.add(socket);
+    }
+    return found;
+  }
+
+  /** Sends the history after `since`, until the member is as far as the topic. */
+  async #catchUp(socket: ServerSocket, membership: Membership): Promise<Position | undefined> {
+    const run = ++membership.run;
+    membership.waiting = false;
+    try {
+      return await this.#follow(socket, membership, run);
+    } catch (error) {
+      if (membership.run === run) membership.waiting = true;
+      throw error;
+    }
+  }
+
+  async #follow(socket: ServerSocket, membership: Membership, run: number): Promise<Position | undefined> {
+    const isOver = (): boolean => this.members.get(socket) !== membership || membership.run !== run;
+    if (this.#position === undefined || !this.#subscribed) await this.sync();
+    for (;;) {
+      if (isOver() || this.#position === undefined) return undefined;
+      const at = membership.since;
+      if (at === undefined) return this.#goLive(socket, membership, this.#position);
+      const { messages, gap, end } = await this.#host.read(this.name, at, PAGE);
+      if (isOver()) return undefined;
+      if (gap) {
+        this.#host.gap(this.name, at, socket);
+        this.#host.send([socket], frame({ topic: this.name, gap: positionText(at) }));
+      }
+      for (const { epoch, offset, node, seq, id, data } of messages) {
+        membership.since = { epoch, offset };
+        if (node === this.#host.node && seq > membership.seq) continue;
+        this.#host.send([socket], frame({ topic: this.name, at: `${epoch}:${offset}`, id }, data));
+      }
+      if (messages.length === 0) membership.since = end;
+      if (socket.bufferedAmount > MOST_BUFFERED) await Promise.race([socket.drained, socket.closed]);
+      if (end.epoch !== this.#position?.epoch) await this.sync();
+      const now = membership.since ?? end;
+      if (now.epoch === this.#position.epoch && now.offset >= this.#position.offset && messages.length < PAGE)
+        return this.#goLive(socket, membership, now);
+    }
+  }
+
+  #goLive(socket: ServerSocket, membership: Membership, at: Position): Position {
+    membership.live = true;
+    membership.ahead = at.offset;
+    this.#lastAhead = Math.max(this.#lastAhead, at.offset);
+    this.#live.add(socket);
+    this.#sendJoined(socket, positionText(at));
+    return at;
+  }
+
+  #sendJoined(socket: ServerSocket, joined: string | null): void {
+    this.#host.send([socket], frame({ topic: this.name, joined }));
+  }
+
+  #has(socket: ServerSocket, membership: Membership): boolean {
+    return this.members.get(socket) === membership;
+  }
+}
