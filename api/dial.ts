@@ -4,8 +4,8 @@
  * @module
  */
 import { TwinwireError } from "../wasm/errors.ts";
+import type { TlsOptions } from "../wasm/port-types.ts";
 import { callSafely, report } from "../wasm/report.ts";
-import type { TlsOptions } from "../wasm/socket-options.ts";
 import { Conn } from "./conn/conn.ts";
 import {
   type ServerOptions,

@@ -15,7 +15,7 @@ export type { Diagnosis, DisconnectedDiagnosis, ErrorDiagnosis } from "../wasm/d
 export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
 export { type Host, limits, useHost } from "../wasm/host.ts";
 export type { Stats } from "../wasm/memory.ts";
-export type { Pem, TlsInfo, TlsOptions } from "../wasm/socket-options.ts";
+export type { Pem, TlsInfo, TlsOptions } from "../wasm/port-types.ts";
 export { type TraceLine, type TraceSink, trace } from "../wasm/trace/trace.ts";
 export { Conn } from "./conn/conn.ts";
 export type { Datagram } from "./conn/datagrams.ts";

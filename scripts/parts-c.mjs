@@ -101,7 +101,7 @@ export const cParts = [
     "C warnings, the handle API, wasm32",
     clang,
     noClang,
-    ["--target=wasm32-unknown-unknown", "-Iwasm/shim", ...apiFlags],
+    ["--target=wasm32-unknown-unknown", "-Itest/c-api/wasm32", ...apiFlags],
     api,
   ),
   warnings("C warnings, the POSIX host, gcc", gcc, noGcc ?? noOpenssl, hostFlags, host),

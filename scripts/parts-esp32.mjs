@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { build, commandOf } from "../test/esp32/host.mjs";
 import { lwipMissing } from "../test/esp32/lwip.mjs";
+import { print } from "./output.mjs";
 import { findProgram } from "./programs.mjs";
 import { run } from "./run.mjs";
 
@@ -36,11 +37,12 @@ function onHost(name, mode) {
   return {
     name: `ESP32 component on a PC, ${name}`,
     group: "esp32",
+    lane: "devices",
     missing: missingOf(),
     async run() {
       built ??= build().then(
         () => true,
-        (error) => console.log(error.message),
+        (error) => print(error.message),
       );
       return (await built) ? await count(...commandOf(mode), { seconds: 120 }) : { passed: 0, failed: 1 };
     },
@@ -51,6 +53,7 @@ export const esp32Parts = [
   {
     name: "ESP32 component, ways to include it",
     group: "esp32",
+    lane: "devices",
     missing: missingOf([findProgram(["cmake"]) !== undefined, "cmake"]),
     run: () => count(process.execPath, ["scripts/esp32-check.mjs"]),
   },

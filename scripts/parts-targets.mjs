@@ -6,10 +6,11 @@ import { missingFor } from "./targets.mjs";
 import { runVectors } from "./vectors.mjs";
 
 export const targetParts = [
-  { name: "vectors on every target", group: "targets", run: () => runVectors() },
+  { name: "vectors on every target", group: "targets", alone: true, run: () => runVectors() },
   {
     name: "size on devices",
     group: "targets",
+    lane: "devices", // it builds lwIP, too
     missing: missingFor("rv32imc", "xtensa") ?? lwipMissing(),
     run: () => runSize(),
   },

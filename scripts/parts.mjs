@@ -1,6 +1,8 @@
-// The parts of "make test". Each is { name, group, missing, onRequest, run }:
+// The parts of "make test". Each is { name, group, missing, onRequest, alone, lane, run }:
 //   missing    what has to be installed before the part can run; undefined: nothing
 //   onRequest  runs only if its group is named
+//   alone      keeps several processors busy: nothing else runs beside it. The others run side by side
+//   lane       parts with the same one share files: they run one after the other
 //   run        does it, and returns { passed, failed } and perhaps skipped: tests that a part left out itself
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -113,15 +115,18 @@ function otherToolchain(toolchain) {
         env: { TOOLCHAIN: toolchain.name },
       });
       if (built.failed > 0) return built;
-      const vectors = await jest(["test/vectors.test.ts"], { env: { TWINWIRE_CORE: join(root, file) } });
+      const vectors = await jest(["test/vectors.test.ts"], {
+        env: { TWINWIRE_CORE: join(root, file) },
+        name: toolchain.name,
+      });
       return { ...vectors, passed: vectors.passed + built.passed };
     },
   };
 }
 
 /** Jest, by the runtime that this runs on or by the command of another. */
-async function jest(args, { runtime = [process.execPath], env = {} } = {}) {
-  const report = join(root, "build/jest.json");
+async function jest(args, { runtime = [process.execPath], env = {}, name = "js" } = {}) {
+  const report = join(root, `build/jest-${name}.json`);
   mkdirSync(dirname(report), { recursive: true });
   rmSync(report, { force: true });
   const [program, ...before] = runtime;
@@ -150,6 +155,18 @@ const hostless = [
   "test/ws-compat/",
 ];
 
+/** The tests that a version of Node could decide otherwise: of the adapter, and of what the APIs take from the runtime. */
+const ofVersions = [
+  "test/(adapters|handles|wasm)/",
+  "test/interop/(families|limits|tcp|udp|ws-\\w+)\\.test\\.ts$",
+  "test/api/(close|conn|server|tls|udp|waiting|websocket-(deflate|life|peers|standard))\\.test\\.ts$",
+  "test/api/http/(client|peers|server)\\.test\\.ts$",
+  "test/api/ws-server/(handshake|messages)\\.test\\.ts$",
+];
+
+/** Of Node, the oldest and the newest version run everything. */
+const isBetween = (name) => ["Node 22", "Node 24"].includes(name);
+
 /** The tests whose result depends on the runtime, on another runtime. */
 function onOther({ name, program, missing }, group, ...flags) {
   const args = ["--maxWorkers=2", "--testPathIgnorePatterns", ...hostless];
@@ -157,8 +174,9 @@ function onOther({ name, program, missing }, group, ...flags) {
   /* Deno runs the vectors in the part that compares all targets. */
   if (group === "deno") args.push("test/vectors\\.test\\.ts$");
   args.push(...others.map((host) => `test/adapters/${host}(-\\w+)?\\.test\\.ts$`));
-  const runTests = () => jest(args, { runtime: [program.path, ...flags] });
-  return { name: `TypeScript tests, ${name}`, group, missing, run: runTests };
+  if (isBetween(name)) args.push("--testPathPatterns", ...ofVersions);
+  const runTests = () => jest(args, { runtime: [program.path, ...flags], name: name.replace(" ", "-") });
+  return { name: `TypeScript tests, ${name}`, group, missing, alone: true, run: runTests };
 }
 
 /**
@@ -200,7 +218,7 @@ const noClang = clang ? undefined : "clang-19 libclang-rt-19-dev";
 const lint = (name, program, args) => ({ name, group: "lint", run: () => check(program, args) });
 
 export const parts = [
-  { name: "build", group: "build", run: () => check("make", ["--no-print-directory", "build"]) },
+  { name: "build", group: "build", alone: true, run: () => check("make", ["--no-print-directory", "build"]) },
   lint("generated files", process.execPath, ["core-c/gen.mjs", "--check"]),
   lint("types", bin("tsc"), ["--noEmit", "-p", "tsconfig.json"]),
   lint("TypeScript style", bin("biome"), ["check", "--error-on-warnings", "."]),
@@ -226,8 +244,8 @@ export const parts = [
   ...cParts,
   ...esp32Parts,
   ...targetParts,
-  { name: "TypeScript tests, Node", group: "js", run: () => jest(["--maxWorkers=2"]) },
-  { name: "TypeScript tests, Bun", group: "bun", missing: noBun, run: bun },
+  { name: "TypeScript tests, Node", group: "js", alone: true, run: () => jest(["--maxWorkers=2"]) },
+  { name: "TypeScript tests, Bun", group: "bun", missing: noBun, alone: true, run: bun },
   onOther(deno, "deno", "run", "--allow-all"),
   ...otherNodes.map((node) => onOther(node, "nodes")),
 ];

@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { root } from "../wasm/build/project.mjs";
+import { print } from "./output.mjs";
 
 /** A line that only the end of the whole run may print. */
 const TOTAL = /^(\d+) passed, (\d+) failed(?:, \d+ skipped)?$/;
@@ -18,7 +19,7 @@ export function run(program, args, { env = {}, seconds = 600, quiet = false } = 
     const lines = [];
     let counts;
     const timer = setTimeout(() => {
-      console.log(`${program} took longer than ${seconds} s`);
+      print(`${program} took longer than ${seconds} s`);
       child.kill("SIGKILL");
     }, seconds * 1000);
 
@@ -29,7 +30,7 @@ export function run(program, args, { env = {}, seconds = 600, quiet = false } = 
         if (total) counts = { passed: Number(total[1]), failed: Number(total[2]) };
         else {
           lines.push(text);
-          if (!quiet) console.log(text);
+          if (!quiet) print(text);
         }
       };
       stream.setEncoding("utf8");
@@ -42,15 +43,15 @@ export function run(program, args, { env = {}, seconds = 600, quiet = false } = 
     }
     const finish = (status) => {
       clearTimeout(timer);
-      if (quiet && status !== 0) for (const text of lines) console.log(text);
+      if (quiet && status !== 0) for (const text of lines) print(text);
       resolve({ status, counts, lines });
     };
     child.on("error", (error) => {
-      console.log(error.message);
+      print(error.message);
       finish(1);
     });
     child.on("close", (status, signal) => {
-      if (signal) console.log(`${program} ended by ${signal}`);
+      if (signal) print(`${program} ended by ${signal}`);
       finish(status ?? 1);
     });
   });

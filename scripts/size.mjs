@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { root } from "../wasm/build/project.mjs";
+import { print } from "./output.mjs";
 import { compile, compilerOf, link, measurePort, processors } from "./size-link.mjs";
 import { needOf } from "./size-need.mjs";
 import { deepest } from "./size-stack.mjs";
@@ -121,9 +122,9 @@ function isCurrent(text, tables) {
 function printLargest(results) {
   for (const { processor, sets } of results) {
     for (const { name, functions, stack } of sets.filter((set) => set.budget)) {
-      console.log(`\n${name}, ${processor}: the largest functions and tables`);
-      for (const one of functions.slice(0, LARGEST)) console.log(`${bytes(one.size).padStart(8)}  ${one.name}`);
-      console.log(`the deepest calls, ${bytes(stack.bytes)} bytes: ${stack.path.join(" > ")}`);
+      print(`\n${name}, ${processor}: the largest functions and tables`);
+      for (const one of functions.slice(0, LARGEST)) print(`${bytes(one.size).padStart(8)}  ${one.name}`);
+      print(`the deepest calls, ${bytes(stack.bytes)} bytes: ${stack.path.join(" > ")}`);
     }
   }
 }
@@ -133,21 +134,21 @@ export async function runSize({ write = false, largest = false } = {}) {
   const results = [];
   for (const processor of processors) results.push(await measure(processor));
   const tables = render(results);
-  console.log(tables);
+  print(tables);
   if (largest) printLargest(results);
-  for (const note of excesses(results, "goal")) console.log(`\n${note}`);
+  for (const note of excesses(results, "goal")) print(`\n${note}`);
   const complaints = excesses(results, "budget");
   const path = join(root, PAGE);
   const text = readFileSync(path, "utf8");
   if (write) writeFileSync(path, text.replace(BLOCK, `$1${tables}\n$3`));
   else if (!isCurrent(text, tables)) complaints.push(`${PAGE} is not current: node scripts/size.mjs --write`);
-  for (const complaint of complaints) console.log(`\n${complaint}`);
+  for (const complaint of complaints) print(`\n${complaint}`);
   return { passed: results.length * budget.sets.length + 1 - complaints.length, failed: complaints.length };
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const has = (option) => process.argv.includes(option);
   const { passed, failed } = await runSize({ write: has("--write"), largest: has("--largest") });
-  console.log(`\n${passed} passed, ${failed} failed`);
+  print(`\n${passed} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;
 }

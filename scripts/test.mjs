@@ -3,8 +3,11 @@
 //   node scripts/test.mjs            all of them
 //   node scripts/test.mjs lint c     only these groups: build, lint, c, wasm, targets, js, bun
 //
-// A part whose tools are not installed is left out and named. With CI=true that is a failure.
+// Parts that use one processor run side by side, the others alone. A part whose tools are not installed is left out and
+// named. With CI=true that is a failure.
 
+import { availableParallelism } from "node:os";
+import { print, printTogether } from "./output.mjs";
 import { parts } from "./parts.mjs";
 
 const groups = process.argv.slice(2);
@@ -16,15 +19,45 @@ if (unknown.length > 0) {
 const chosen = parts.filter((part) => (groups.length === 0 ? !part.onRequest : groups.includes(part.group)));
 const mustRunAll = process.env.CI === "true";
 
-const rows = [];
-for (const part of chosen) {
-  console.log(`\n== ${part.name}`);
+/** Runs a part, and returns what came of it. */
+async function runPart(part) {
+  print(`\n== ${part.name}`);
   const started = performance.now();
   const left = part.missing !== undefined;
-  if (left) console.log(`left out: needs ${part.missing}`);
+  if (left) print(`left out: needs ${part.missing}`);
   const counts = left ? { passed: 0, failed: mustRunAll ? 1 : 0 } : await part.run();
-  rows.push({ ...counts, name: part.name, left, missing: part.missing, seconds: (performance.now() - started) / 1000 });
+  const seconds = (performance.now() - started) / 1000;
+  return { ...counts, name: part.name, left, missing: part.missing, seconds };
 }
+
+/** Parts that run one after the other; longest lane first, so that none of its parts comes last. */
+function lanesOf(these) {
+  const lanes = new Map();
+  for (const part of these) {
+    const key = part.lane ?? part.name;
+    lanes.set(key, [...(lanes.get(key) ?? []), part]);
+  }
+  return [...lanes.values()].sort((a, b) => b.length - a.length);
+}
+
+const results = new Map();
+const runAlone = async (part) => results.set(part, await runPart(part));
+
+async function runSideBySide(these) {
+  const lanes = lanesOf(these);
+  const worker = async () => {
+    for (let lane = lanes.shift(); lane; lane = lanes.shift())
+      for (const part of lane) results.set(part, await printTogether(() => runPart(part)));
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
+
+const started = performance.now();
+/* What the others need comes first. */
+for (const part of chosen.filter(({ group }) => group === "build")) await runAlone(part);
+await runSideBySide(chosen.filter(({ alone }) => !alone));
+for (const part of chosen.filter((one) => one.alone && !results.has(one))) await runAlone(part);
+const rows = chosen.map((part) => results.get(part));
 
 const width = Math.max(...rows.map((row) => row.name.length));
 console.log(`\n${"part".padEnd(width)}  passed  failed  seconds`);
@@ -32,6 +65,7 @@ for (const { name, passed, failed, seconds, left } of rows) {
   const numbers = left ? "left out".padStart(14) : `${String(passed).padStart(6)}  ${String(failed).padStart(6)}`;
   console.log(`${name.padEnd(width)}  ${numbers}  ${seconds.toFixed(1).padStart(7)}`);
 }
+console.log(`all of it took ${((performance.now() - started) / 1000).toFixed(0)} s`);
 const missing = rows.filter((row) => row.left || row.skipped > 0);
 if (missing.length > 0) {
   console.log("\nLeft out, for want of a tool or of what a host has not got (docs/hosts.md):");

@@ -6,7 +6,7 @@ import { errorCode, stepName, TwinwireError } from "./errors.ts";
 import { report } from "./report.ts";
 
 /** What records are read and delivered with. */
-export interface Surroundings {
+export interface DispatchContext {
   readonly core: Core;
   readonly diagnostics: Diagnostics;
   /** The bytes of the delivery that is under way, if the port gave them away. */
@@ -16,7 +16,7 @@ export interface Surroundings {
 /**
  * Hands the record at `record` to its endpoint. `cause` is what the runtime reported in the delivery that made it.
  */
-export function dispatch(around: Surroundings, record: number, endpoint: Endpoint, cause: unknown): void {
+export function dispatch(around: DispatchContext, record: number, endpoint: Endpoint, cause: unknown): void {
   const { core } = around;
   const { memory } = core;
   const size = memory.eventSize(record);
@@ -85,7 +85,7 @@ function part(bytes: Uint8Array, start: number, size: number): Uint8Array {
   return size === bytes.length ? bytes : bytes.subarray(start, start + size);
 }
 
-function dispatchEnd({ core: { memory }, diagnostics }: Surroundings, record: number, endpoint: Endpoint): void {
+function dispatchEnd({ core: { memory }, diagnostics }: DispatchContext, record: number, endpoint: Endpoint): void {
   const ending: Ending = {
     code: memory.eventCode(record),
     /* A WebSocket ends with close frames, whatever the stream beneath it does. */
@@ -99,19 +99,19 @@ function dispatchEnd({ core: { memory }, diagnostics }: Surroundings, record: nu
   endpoint.disconnected(ending);
 }
 
-function dispatchError(around: Surroundings, record: number, endpoint: Endpoint, cause: unknown): void {
+function dispatchError(around: DispatchContext, record: number, endpoint: Endpoint, cause: unknown): void {
   const { memory } = around.core;
   const code = errorCode(memory.eventCode(record));
   const step = stepName(memory.eventStep(record));
   const detail = memory.eventDetail(record);
   const { address } = endpoint;
   const make = (): TwinwireError => new TwinwireError(code, { step, address, detail, cause });
-  tellError(around, endpoint, make, memory.eventRetryMs(record));
+  deliverError(around, endpoint, make, memory.eventRetryMs(record));
 }
 
 /** Tells of a failure that the port reports of a socket that lives on. */
 export function dispatchFailure(
-  around: Surroundings,
+  around: DispatchContext,
   endpoint: Endpoint,
   error: number,
   cause: unknown,
@@ -121,15 +121,15 @@ export function dispatchFailure(
   const address = target ?? endpoint.address;
   const step = kind === Kind.LISTENER ? "accept" : "send";
   try {
-    tellError(around, endpoint, () => new TwinwireError(errorCode(error), { step, address, cause }), FOREVER);
+    deliverError(around, endpoint, () => new TwinwireError(errorCode(error), { step, address, cause }), FOREVER);
   } catch (thrown) {
     report(thrown);
   }
 }
 
 /** All who ask for the error get the same one. */
-function tellError(
-  { diagnostics }: Surroundings,
+function deliverError(
+  { diagnostics }: DispatchContext,
   endpoint: Endpoint,
   make: () => TwinwireError,
   retryMs: number,

@@ -91,7 +91,7 @@ export abstract class Endpoint {
   datagram(_at: number, _size: number, _address: string, _port: number): void {}
 
   /**
-   * A part of the head of the message that `httpRead` awaits, or of the answer to a WebSocket handshake. `flags`:
+   * A part of the head of the message that `http.read` awaits, or of the answer to a WebSocket handshake. `flags`:
    * `EventFlag`; with `FINAL`, `code` is the status of a response, and `what` are `HttpFlag` bits.
    */
   httpHead(_at: number, _size: number, _flags: number, _code: number, _what: number): void {}

@@ -2,16 +2,16 @@ import type { Port } from "../adapters/port.ts";
 import { type AddressOf, Close, type CoreImports, Errors, type SocketKind, Span } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { EndpointTable } from "./endpoints.ts";
-import type { Reading } from "./reading.ts";
+import type { ReadControl } from "./receiving.ts";
 import { report } from "./report.ts";
-import type { Tracing } from "./trace/tracing.ts";
+import type { Tracing } from "./trace/tracer.ts";
 
 const HOST_ERROR = Errors.ERR_HOST.value;
 
 /** What the imports need of the engine around them. */
-interface Surroundings {
+interface ImportContext {
   readonly endpoints: EndpointTable;
-  readonly reading: Reading;
+  readonly reading: ReadControl;
   /** Exists only after it was made with the imports. */
   readonly core: () => Core;
   /** Takes what the runtime reported when the port refused something. */
@@ -29,7 +29,7 @@ interface Surroundings {
  */
 export function routeImports(
   port: Port,
-  { endpoints, reading, core, refused, failed, tracing }: Surroundings,
+  { endpoints, reading, core, refused, failed, tracing }: ImportContext,
 ): CoreImports {
   return {
     twc_port_open(_host, handle, kind, name, nameSize, portNumber) {

@@ -6,12 +6,10 @@ import { dispatch, dispatchFailure } from "./dispatch.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EndpointTable } from "./endpoints.ts";
 import { routeImports } from "./imports.ts";
-import { Reading } from "./reading.ts";
+import { ReadControl, Redelivery } from "./receiving.ts";
 import { report } from "./report.ts";
-import { Tracing } from "./trace/tracing.ts";
-import { turnEnder } from "./turn.ts";
-import { Unread } from "./unread.ts";
-import { WakeTimer } from "./wake-timer.ts";
+import { deferrer, WakeTimer } from "./timing.ts";
+import { Tracing } from "./trace/tracer.ts";
 
 /** The events that an endpoint still receives after the application has closed it. */
 function isFarewell(event: number): boolean {
@@ -32,7 +30,7 @@ export class Pump implements PortEvents {
   /** What the runtime reported when the port last refused something. */
   refusal: unknown;
   readonly #wakeTimer: WakeTimer;
-  readonly #reading: Reading;
+  readonly #readControl: ReadControl;
   /** The time of the last tick. */
   #nowMs = -1;
   #draining = false;
@@ -42,8 +40,8 @@ export class Pump implements PortEvents {
   #waiting = 0;
   readonly tracing = new Tracing();
   /** What `unread` is to deliver. */
-  readonly #unread: Unread;
-  #unreadQueued = false;
+  readonly #redelivery: Redelivery;
+  #redeliveryQueued = false;
   /** The runtime's error in the delivery or the call that is under way, and whose it is. */
   #cause: unknown;
   #causeHandle: number = NONE;
@@ -51,12 +49,12 @@ export class Pump implements PortEvents {
   constructor(port: Port, limits: Limits) {
     this.port = port;
     this.endpoints = new EndpointTable(port, limits.sockets + limits.webSockets);
-    this.#reading = new Reading(port);
+    this.#readControl = new ReadControl(port);
     this.core = createCore(
       limits,
       routeImports(port, {
         endpoints: this.endpoints,
-        reading: this.#reading,
+        reading: this.#readControl,
         core: () => this.core,
         refused: (cause) => {
           this.refusal = cause;
@@ -69,7 +67,7 @@ export class Pump implements PortEvents {
         tracing: this.tracing,
       }),
     );
-    this.#unread = new Unread(this.core, limits.recvBuffer, (ready) => this.#deliver(ready));
+    this.#redelivery = new Redelivery(this.core, limits.recvBuffer, (ready) => this.#deliver(ready));
     this.diagnostics = new Diagnostics(this.core, port.diagnostics);
     this.#wakeTimer = new WakeTimer(port.clock);
     port.attach(this, { received: this.core.memory.view(this.core.received, limits.recvBuffer) });
@@ -166,11 +164,11 @@ export class Pump implements PortEvents {
 
   /** Delivers bytes once more, when what is going on is done; before the next delivery in any case. */
   unread(handle: number, bytes: Uint8Array, done: (() => void) | undefined): void {
-    if (!this.#draining && !this.#unreadQueued) {
-      queueMicrotask(this.#unreadNow);
-      this.#unreadQueued = true;
+    if (!this.#draining && !this.#redeliveryQueued) {
+      queueMicrotask(this.#redeliverNow);
+      this.#redeliveryQueued = true;
     }
-    this.#unread.add(handle, bytes, done);
+    this.#redelivery.add(handle, bytes, done);
   }
 
   /**
@@ -200,10 +198,10 @@ export class Pump implements PortEvents {
     this.#laterQueued = true;
   }
 
-  readonly #unreadNow = (): void => {
-    this.#unreadQueued = false;
-    if (!this.#unread.waiting || this.#draining) return;
-    this.#unread.run();
+  readonly #redeliverNow = (): void => {
+    this.#redeliveryQueued = false;
+    if (!this.#redelivery.waiting || this.#draining) return;
+    this.#redelivery.run();
     /* Not at once: what answers to it leaves with all that this turn sends. */
     this.queueSettle();
   };
@@ -214,7 +212,7 @@ export class Pump implements PortEvents {
     this.#settle();
   };
 
-  readonly #settleLater = turnEnder(this.#settleNow);
+  readonly #settleLater = deferrer(this.#settleNow);
 
   /** Before a delivery, of which `size` bytes lie in the core's buffer: delivers what waits, and updates the core's time. */
   #begin(size = 0): void {
@@ -224,15 +222,15 @@ export class Pump implements PortEvents {
     if (waiting > 0) this.#deliver(waiting);
     const due = this.#tick();
     if (due > 0) this.#deliver(due);
-    if (this.#unread.waiting) this.#unread.runBefore(size);
+    if (this.#redelivery.waiting) this.#redelivery.runBefore(size);
   }
 
   #receive(handle: number, size: number): void {
-    this.#reading.hold(handle);
+    this.#readControl.hold(handle);
     try {
       this.#drain(this.core.exports.twc_received(this.core.self, handle, size));
     } finally {
-      this.#reading.release();
+      this.#readControl.release();
     }
   }
 
@@ -246,9 +244,9 @@ export class Pump implements PortEvents {
 
   #drain(ready: number): void {
     if (ready > 0) this.#deliver(ready);
-    if (this.#unread.waiting) {
+    if (this.#redelivery.waiting) {
       this.ownBytes = undefined;
-      this.#unread.run();
+      this.#redelivery.run();
     }
     this.#settle();
   }

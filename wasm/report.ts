@@ -1,3 +1,4 @@
+/** What functions of the application do wrong: it becomes an error of one operation, or an uncaught exception. */
 import { currentScope } from "./scope.ts";
 
 /**
@@ -14,8 +15,6 @@ export function report(error: unknown): void {
     throw error;
   });
 }
-
-/** Calls of functions that the application passed: whatever they do wrong is an error of one operation. */
 
 /**
  * Calls a function of the application. `failed` gets what it throws, or what the promise that it returns is rejected with;

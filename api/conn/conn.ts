@@ -2,7 +2,7 @@ import { AddressOf, Deadline, Kind } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
-import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
+import type { TlsInfo, TlsOptions } from "../../wasm/port-types.ts";
 import { type Bytes, show } from "../internal/arguments.ts";
 import { OptionSet, signal, tlsOptions } from "../internal/options.ts";
 import { type StreamOptions, streamOptions, type WaitOptions, waiting, windowOf } from "./options.ts";

@@ -241,7 +241,7 @@ export class Datagrams extends Endpoint {
   /** Sends, unless there is no room. Settles the call if it does not have to wait. */
   #sent(sender: Sender): boolean {
     const { data, host, port } = sender;
-    const result = this.engine.udpSendTo(this.handle, host, port, data);
+    const result = this.engine.udp.sendTo(this.handle, host, port, data);
     if (result === BACKPRESSURE) return false;
     if (result >= 0) sender.resolve(result);
     else {

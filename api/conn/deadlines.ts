@@ -27,7 +27,7 @@ export interface Side {
 export class Deadlines {
   readonly #engine: Engine;
   readonly #endpoint: Endpoint;
-  readonly #reading: Side;
+  readonly #readControl: Side;
   readonly #writing: Side;
   /** When each passes; 0: never. */
   #readDue = 0;
@@ -36,7 +36,7 @@ export class Deadlines {
   constructor(engine: Engine, endpoint: Endpoint, reading: Side, writing: Side) {
     this.#engine = engine;
     this.#endpoint = endpoint;
-    this.#reading = reading;
+    this.#readControl = reading;
     this.#writing = writing;
   }
 
@@ -67,7 +67,7 @@ export class Deadlines {
   }
 
   #tell(which: number, late: boolean): void {
-    if ((which & Deadline.READ) !== 0) this.#reading.setLate(late);
+    if ((which & Deadline.READ) !== 0) this.#readControl.setLate(late);
     if ((which & Deadline.WRITE) !== 0) this.#writing.setLate(late);
   }
 }

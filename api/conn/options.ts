@@ -1,5 +1,5 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
-import type { SocketOptions, TlsOptions } from "../../wasm/socket-options.ts";
+import type { SocketOptions, TlsOptions } from "../../wasm/port-types.ts";
 import {
   callback,
   complete,

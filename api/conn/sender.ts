@@ -81,7 +81,7 @@ export class StreamSender {
   /** Whether a write would be settled at once. */
   get ready(): boolean {
     if (this.#late || this.#end !== undefined) return true;
-    return this.#open && this.#writers.length === 0 && this.#stream.engine.room(this.#stream.handle) > 0;
+    return this.#open && this.#writers.length === 0 && this.#stream.engine.streams.room(this.#stream.handle) > 0;
   }
 
   /** Writes as much as fits, once anything does. */
@@ -187,8 +187,8 @@ export class StreamSender {
     if (!this.#free || signal?.aborted) return -1;
     const { engine, handle } = this.#stream;
     const payload = toPayload(data);
-    if (payload === undefined || (payload.length > LARGE && engine.room(handle) < payload.length)) return -1;
-    return engine.send(handle, payload);
+    if (payload === undefined || (payload.length > LARGE && engine.streams.room(handle) < payload.length)) return -1;
+    return engine.streams.send(handle, payload);
   }
 
   #later(data: string | Bytes, all: boolean, signal: AbortSignal | undefined): Promise<number> {
@@ -242,18 +242,18 @@ export class StreamSender {
   /** Returns how much of it was done; ERR_BACKPRESSURE: a drain follows; or another error. */
   #perform(writer: Writer): number {
     if (writer instanceof Call) return Math.min(writer.run(), 0);
-    return writer instanceof Finish ? this.#stream.engine.shutdown(this.#stream.handle) : this.#offer(writer);
+    return writer instanceof Finish ? this.#stream.engine.streams.shutdown(this.#stream.handle) : this.#offer(writer);
   }
 
   /** Queues what fits of what is left. Returns how much that is, or an error. */
   #offer({ data, at }: Writer): number {
     const { engine, handle } = this.#stream;
     const left = data.length - at;
-    const room = Math.min(left, engine.room(handle));
+    const room = Math.min(left, engine.streams.room(handle));
     /* Without room a part is still tried: once it is refused, the engine reports when it fits. */
     const { blockSize, sendBuffer, stageBuffer } = engine.limits;
     const size = room > 0 ? room : Math.min(left, blockSize, sendBuffer, stageBuffer);
-    return engine.send(handle, size === data.length ? data : data.subarray(at, at + size));
+    return engine.streams.send(handle, size === data.length ? data : data.subarray(at, at + size));
   }
 
   #reject(code: "ERR_ARGUMENT" | "ERR_STATE", reason: string): Promise<never> {

@@ -3,9 +3,9 @@ import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
+import type { TlsOptions } from "../../wasm/port-types.ts";
 import { report } from "../../wasm/report.ts";
-import type { TlsOptions } from "../../wasm/socket-options.ts";
-import { atEndOfTurn } from "../../wasm/turn.ts";
+import { afterMicrotasks } from "../../wasm/timing.ts";
 import { isInt32, joinAddress, show } from "../internal/arguments.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
 import type { Conn } from "./conn.ts";
@@ -144,7 +144,7 @@ export class Listener<C extends Accepted> extends Endpoint {
   failed(error: TwinwireError): void {
     if (this.#end !== undefined) return;
     this.stop(error);
-    atEndOfTurn(() => {
+    afterMicrotasks(() => {
       if (!this.observed) report(error);
     });
   }
@@ -215,7 +215,7 @@ export abstract class Server<C extends Conn> {
       listener.failed(listener.fault("ERR_PORT", { step, reason: `port ${show(port)}` }));
     } else {
       if (tls !== undefined) engine.setTls(listener, tls);
-      listener.begun(engine.listen(listener, kind, name, port));
+      listener.begun(engine.listeners.listen(listener, kind, name, port));
     }
   }
 

@@ -3,8 +3,8 @@ import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, type ErrorStep, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
-import type { TlsInfo, TlsOptions } from "../../wasm/socket-options.ts";
-import { atEndOfTurn } from "../../wasm/turn.ts";
+import type { TlsInfo, TlsOptions } from "../../wasm/port-types.ts";
+import { afterMicrotasks } from "../../wasm/timing.ts";
 import { show } from "../internal/arguments.ts";
 import { Waiter } from "../internal/waiting.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -271,7 +271,7 @@ export class Stream extends Endpoint {
   #setUp(): void {
     if (this.#isSetUp) return;
     this.#isSetUp = true;
-    this.engine.setHalfOpen(this.handle, true);
+    this.engine.streams.setHalfOpen(this.handle, true);
     this.engine.setWindow(this.handle, this.window);
   }
 
@@ -358,12 +358,14 @@ export class Upgrade extends Waiter<void> {
       /* Mostly it leaves at the end of this turn, so that TLS begins before the peer can answer with it. If not, nothing
          reports it. */
       if (again) setTimeout(() => this.#begin(true), 1);
-      else atEndOfTurn(() => this.#begin(true));
+      else afterMicrotasks(() => this.#begin(true));
       return;
     }
     /* The core knows of bytes that were not consumed; those that a readExact has put aside are known here. */
     const result =
-      receiver.size > 0 ? Errors.ERR_TLS_BUFFERED.value : engine.startTls(this.#stream, this.#name, this.#options);
+      receiver.size > 0
+        ? Errors.ERR_TLS_BUFFERED.value
+        : engine.streams.startTls(this.#stream, this.#name, this.#options);
     if (result < 0) this.#refuse(this.#stream.fault(result, { step: "tls", cause: engine.cause }));
     else this.#begun = true;
   }

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import type { Engine, ProxyServer } from "../../wasm/engine.ts";
 import { defaultEngine } from "../../wasm/host.ts";
-import type { TlsOptions } from "../../wasm/socket-options.ts";
+import type { TlsOptions } from "../../wasm/port-types.ts";
 import { isInt32, joinAddress, show } from "../internal/arguments.ts";
 import { flag, OptionSet, oneOf, signal } from "../internal/options.ts";
 import { Conn } from "./conn.ts";
@@ -85,7 +85,7 @@ export function connectTcp(host: string, port: number, options: ConnectOptions, 
   return start(address, options, tls, (engine, stream) => {
     if (typeof host !== "string") return refuse(stream, "ERR_ARGUMENT", `host ${show(host)}`);
     if (!isInt32(port)) return refuse(stream, "ERR_PORT", `port ${show(port)}`);
-    stream.begun(engine.tcpConnect(stream, host, port));
+    stream.begun(engine.streams.connect(stream, host, port));
   });
 }
 
@@ -98,7 +98,7 @@ export function connectVia(
   tls?: TlsOptions,
 ): Stream {
   return start(joinAddress(host, String(port)), options, tls, (engine, stream) => {
-    stream.begun(engine.tcpConnectVia(stream, host, port, proxy));
+    stream.begun(engine.streams.connectVia(stream, host, port, proxy));
   });
 }
 
@@ -106,7 +106,7 @@ export function connectVia(
 export function connectUnix(path: string, options: ConnectOptions, tls?: TlsOptions): Stream {
   return start(String(path), options, tls, (engine, stream) => {
     if (typeof path !== "string") return refuse(stream, "ERR_ARGUMENT", `path ${show(path)}`);
-    stream.begun(engine.unixConnect(stream, path));
+    stream.begun(engine.streams.connectUnix(stream, path));
   });
 }
 

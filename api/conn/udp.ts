@@ -2,7 +2,7 @@ import { AddressOf, Deadline } from "../../wasm/abi.gen.ts";
 import type { ErrorStep, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
-import type { UdpOption } from "../../wasm/socket-options.ts";
+import type { UdpOption } from "../../wasm/port-types.ts";
 import { type Bytes, isInt32, joinAddress, show, toPayload } from "../internal/arguments.ts";
 import { type Datagram, Datagrams } from "./datagrams.ts";
 import {
@@ -49,7 +49,7 @@ export class UdpSocket {
     this.#datagrams = new Datagrams(engine, address, checked);
     if (!known) this.#datagrams.stop(this.#refuse("open", `host ${show(host)}`));
     else if (!isInt32(port)) this.#datagrams.stop(this.#datagrams.fault("ERR_PORT", { step: "open" }));
-    else this.#datagrams.begun(engine.udpBind(this.#datagrams, host, port));
+    else this.#datagrams.begun(engine.udp.bind(this.#datagrams, host, port));
   }
 
   /** Fulfilled if it is bound, rejected if it can't be. Nobody has to await it. */
@@ -132,7 +132,7 @@ export class UdpSocket {
     const literal = await this.#literal(host, signal);
     if (datagrams.end !== undefined) throw datagrams.end;
     const { engine, handle } = datagrams;
-    const result = engine.udpConnect(handle, literal, port);
+    const result = engine.udp.connect(handle, literal, port);
     if (result >= 0) {
       datagrams.hasPeer = true;
       return;
@@ -263,7 +263,7 @@ export class UdpSocket {
   #setOption(option: UdpOption): void {
     const { end, engine, handle } = this.#datagrams;
     if (end !== undefined) throw end;
-    const result = engine.setUdpOption(handle, option);
+    const result = engine.udp.setOption(handle, option);
     if (result < 0) throw this.#datagrams.fault(result, { step: "call", cause: engine.cause });
   }
 

@@ -2,7 +2,7 @@ import { AddressOf, FOREVER, Kind } from "../../wasm/abi.gen.ts";
 import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
-import { StreamText } from "../../wasm/stream-text.ts";
+import { StreamText } from "../../wasm/parts.ts";
 import type { Disconnect, Failure, NetByteEvents, NetEvents, NetListenerEvents } from "./events.ts";
 import { Channel, EventContext, Form } from "./listeners.ts";
 

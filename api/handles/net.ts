@@ -4,7 +4,7 @@ import { AddressOf, Kind, SocketKind } from "../../wasm/abi.gen.ts";
 import type { Endpoint } from "../../wasm/endpoint.ts";
 import { defaultEngine, defaultPort, openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
-import type { UdpOption } from "../../wasm/socket-options.ts";
+import type { UdpOption } from "../../wasm/port-types.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
 import * as common from "./calls.ts";
 import { type Done, type HandleState, type ListenerOptions, refuse } from "./calls.ts";
@@ -37,7 +37,7 @@ export function tcpConnect(host: string, port: number): number {
   if (!isInt32(port)) return refuse("ERR_PORT", { step: "open", address });
   return open((engine) => {
     const endpoint = new TcpEndpoint(engine, Kind.TCP, address);
-    return engine.tcpConnect(endpoint, host, port);
+    return engine.streams.connect(endpoint, host, port);
   }, address);
 }
 
@@ -49,7 +49,7 @@ export function tcpConnect(host: string, port: number): number {
  */
 export function unixConnect(path: string): number {
   if (typeof path !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `path ${show(path)}` });
-  return open((engine) => engine.unixConnect(new TcpEndpoint(engine, Kind.TCP, path), path), path);
+  return open((engine) => engine.streams.connectUnix(new TcpEndpoint(engine, Kind.TCP, path), path), path);
 }
 
 /**
@@ -101,7 +101,7 @@ export function udpOpen(port: number, options?: { reuseAddress?: boolean }): num
   return open((engine) => {
     const endpoint = new UdpEndpoint(engine, Kind.UDP, address);
     endpoint.options = { reuseAddress: options?.reuseAddress === true };
-    return engine.udpOpen(endpoint, port);
+    return engine.udp.open(endpoint, port);
   }, address);
 }
 
@@ -126,7 +126,7 @@ export function send(sock: number, data: string | Bytes): number {
   if (found === undefined) return common.stale(sock);
   const payload = toPayload(data);
   if (payload === undefined) return refuse("ERR_ARGUMENT", { step: "send", reason: `data ${show(data)}` });
-  const result = defaultEngine().send(sock, payload);
+  const result = defaultEngine().streams.send(sock, payload);
   return result < 0 ? refuse(result, { step: "send", address: found.address }) : result;
 }
 
@@ -148,7 +148,7 @@ export function udpSendTo(sock: number, ip: string, port: number, data: string |
   const address = hostAndPort(ip, port);
   if (!isInt32(port)) return refuse("ERR_PORT", { step: "send", address });
   const engine = defaultEngine();
-  const result = engine.udpSendTo(sock, ip, port, payload);
+  const result = engine.udp.sendTo(sock, ip, port, payload);
   return result < 0 ? refuse(result, { step: "send", address, cause: engine.cause }) : result;
 }
 
@@ -339,13 +339,13 @@ function setUdpOption(sock: number, option: UdpOption, address: string): Done {
   const found = find(sock);
   if (found?.kind !== Kind.UDP) return common.stale(sock);
   const engine = defaultEngine();
-  const result = engine.setUdpOption(sock, option);
+  const result = engine.udp.setOption(sock, option);
   return result < 0 ? refuse(result, { step: "call", address: address || found.address, cause: engine.cause }) : 0;
 }
 
 function listen(kind: SocketKind, name: string, port: number, address: string): number {
   return open((engine) => {
-    return engine.listen(new ListenerEndpoint(engine, Kind.LISTENER, address), kind, name, port);
+    return engine.listeners.listen(new ListenerEndpoint(engine, Kind.LISTENER, address), kind, name, port);
   }, address);
 }
 

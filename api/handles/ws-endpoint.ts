@@ -31,7 +31,7 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Mess
 
   override connected(): void {
     const { compression } = this.#request;
-    const parameters = compression === undefined ? 0 : this.engine.deflate(this.handle);
+    const parameters = compression === undefined ? 0 : this.engine.ws.deflate(this.handle);
     const host = this.engine.deflateHost;
     this.#open = true;
     if (compression !== undefined && parameters > 0 && host !== undefined) {
@@ -94,7 +94,7 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Mess
   broken(code: ErrorCode, cause: unknown): void {
     const { address } = this;
     super.error(() => new TwinwireError(code, { step: "receive", address, cause }), FOREVER);
-    if (!this.released) this.engine.wsClose(this, closeCodeOf(code), "");
+    if (!this.released) this.engine.ws.close(this, closeCodeOf(code), "");
   }
 
   override disconnected(ending: Ending): void {

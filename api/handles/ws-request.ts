@@ -1,7 +1,7 @@
 /** The options of `ws.open`, and what they add to the handshake of each attempt. */
 import type { Engine } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
-import type { TlsOptions } from "../../wasm/socket-options.ts";
+import type { TlsOptions } from "../../wasm/port-types.ts";
 import { type Compression, type DeflateOptions, deflateRule } from "../internal/deflate.ts";
 import { complete, listOf, OptionSet, text, tlsOptions } from "../internal/options.ts";
 import {
@@ -104,7 +104,7 @@ export class WsRequest {
   begin(engine: Engine, handle: number, headers: HeaderPairs): number {
     let result = this.#add(engine, handle, headers);
     for (const name of this.#options.protocols ?? []) {
-      if (result >= 0) result = engine.wsProtocol(handle, name);
+      if (result >= 0) result = engine.ws.addProtocol(handle, name);
     }
     return result;
   }
@@ -121,7 +121,7 @@ export class WsRequest {
       this.#renewing = false;
       try {
         const headers = this.headers();
-        if (engine.wsClearHeaders(handle) < 0) return; /* closed in the meantime */
+        if (engine.ws.clearHeaders(handle) < 0) return; /* closed in the meantime */
         if (this.#add(engine, handle, headers) >= 0) return;
         throw new TwinwireError("ERR_HEADER", { step: "handshake", address: this.#address });
       } catch (error) {
@@ -132,9 +132,9 @@ export class WsRequest {
 
   #add(engine: Engine, handle: number, headers: HeaderPairs): number {
     const { auth } = this.#options;
-    let result = auth === undefined ? 0 : engine.wsBasicAuth(handle, auth.user, auth.password);
+    let result = auth === undefined ? 0 : engine.ws.addBasicAuth(handle, auth.user, auth.password);
     for (const [name, value] of headers) {
-      if (result >= 0) result = engine.wsHeader(handle, name, value);
+      if (result >= 0) result = engine.ws.addHeader(handle, name, value);
     }
     return result;
   }

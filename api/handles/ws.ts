@@ -55,10 +55,10 @@ function openWith(request: WsRequest, url: string, address: string, headers: Hea
   }
   const endpoint = new WsEndpoint(engine, address, request);
   if (tls !== undefined) engine.setTls(endpoint, tls);
-  const handle = engine.wsOpen(endpoint, url);
+  const handle = engine.ws.connect(endpoint, url);
   if (handle < 0) return refuse(handle, { step: "open", address, cause: engine.cause });
   let result = request.begin(engine, handle, headers);
-  if (result >= 0 && compression !== undefined) result = engine.setDeflate(handle, compression.parameters);
+  if (result >= 0 && compression !== undefined) result = engine.ws.setDeflate(handle, compression.parameters);
   if (result >= 0) return handle;
   engine.close(endpoint);
   return refuse(result, { step: "open", address });
@@ -78,7 +78,7 @@ export function close(conn: number, code: number = NORMAL, reason = ""): Done {
   if (!mayClose(code) || typeof reason !== "string") {
     return refuse("ERR_ARGUMENT", { step: "close", address: found.address, reason: `code ${show(code)}` });
   }
-  return common.call(found, conn, "close", (engine) => engine.wsClose(found, code, reason));
+  return common.call(found, conn, "close", (engine) => engine.ws.close(found, code, reason));
 }
 
 /** The codes that are an application's, RFC 6455 7.4.2; the others say what a library or a server has found. */
@@ -111,7 +111,7 @@ function queue(conn: number, data: string | Bytes, fragment: number): number {
   if (found === undefined) return common.stale(conn);
   const payload = toPayload(data);
   if (payload === undefined) return refuse("ERR_ARGUMENT", { step: "send", reason: `message ${show(data)}` });
-  const result = found.engine.wsSend(conn, payload, fragment);
+  const result = found.engine.ws.send(conn, payload, fragment);
   return result < 0 ? refuse(result, { step: "send", address: found.address }) : result;
 }
 
@@ -170,7 +170,7 @@ export function ping(conn: number, data: string | Bytes = ""): Done {
   if (found === undefined) return common.stale(conn);
   const payload = toPayload(data);
   if (payload === undefined) return refuse("ERR_ARGUMENT", { step: "send", reason: `data ${show(data)}` });
-  return common.call(found, conn, "send", (engine, it) => engine.wsPing(it, payload));
+  return common.call(found, conn, "send", (engine, it) => engine.ws.ping(it, payload));
 }
 
 /**
@@ -203,7 +203,7 @@ export function stats(conn: number): Stats | undefined {
 /** The subprotocol that the server chose; `""` if it chose none. */
 export function protocol(conn: number): string {
   const found = find(conn);
-  if (found !== undefined) return common.textOr(found.engine.protocol(conn), found);
+  if (found !== undefined) return common.textOr(found.engine.ws.protocol(conn), found);
   common.stale(conn);
   return "";
 }

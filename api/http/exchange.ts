@@ -76,7 +76,7 @@ export class HttpSender {
     const { sender } = this.#stream;
     const run = (): number => {
       const { engine, handle } = this.#stream;
-      return engine.httpSend(handle, flags, status, head, count, body);
+      return engine.http.send(handle, flags, status, head, count, body);
     };
     return this.#turn === undefined ? sender.call(run, signal) : this.#inTurn(() => sender.call(run, signal));
   }
@@ -86,7 +86,7 @@ export class HttpSender {
     const { engine, handle, phase } = this.#stream;
     /* In UTF-8 a text can be three times as long. */
     const size = typeof body === "string" ? 3 * body.length : body.length;
-    return size <= this.#large || (phase === "open" && engine.room(handle) > size + LARGE);
+    return size <= this.#large || (phase === "open" && engine.streams.room(handle) > size + LARGE);
   }
 
   /** Half a small buffer is room for a head. */
@@ -117,7 +117,7 @@ export class HttpSender {
     }
     return this.#stream.sender.call(() => {
       const { engine, handle } = this.#stream;
-      return engine.httpSend(handle, flags | HttpSend.PART, status, start + fields.text, fields.count, "");
+      return engine.http.send(handle, flags | HttpSend.PART, status, start + fields.text, fields.count, "");
     }, signal);
   }
 
@@ -172,16 +172,16 @@ export class HttpSender {
     return this.#stream.sender.call(() => {
       const { engine, handle } = this.#stream;
       if (typeof bytes === "string" || bytes.length <= large) {
-        return engine.httpSendBody(handle, last ? HttpBody.LAST : 0, bytes, trailers, count);
+        return engine.http.sendBody(handle, last ? HttpBody.LAST : 0, bytes, trailers, count);
       }
       const { blockSize, sendBuffer, stageBuffer } = engine.limits;
       for (;;) {
         const left = bytes.length - at;
-        const room = Math.min(engine.room(handle), sendBuffer, stageBuffer) - CHUNK_FRAME;
+        const room = Math.min(engine.streams.room(handle), sendBuffer, stageBuffer) - CHUNK_FRAME;
         /* Without room a part is still tried: once it is refused, the engine reports when it fits. */
         const size = Math.min(left, room > 0 ? room : Math.max(1, Math.min(blockSize, sendBuffer - CHUNK_FRAME)));
         const ends = last && size === left;
-        const result = engine.httpSendBody(
+        const result = engine.http.sendBody(
           handle,
           ends ? HttpBody.LAST : 0,
           bytes.subarray(at, at + size),

@@ -1,7 +1,7 @@
 import { EventFlag, HttpFlag, HttpRead } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
-import { Joiner } from "../../wasm/joiner.ts";
 import type { Memory } from "../../wasm/memory.ts";
+import { Joiner } from "../../wasm/parts.ts";
 import { utf8Text } from "../../wasm/text.ts";
 import { Timeout } from "../internal/waiting.ts";
 import { type Body, type BodySource, newBody } from "./body.ts";

@@ -1,6 +1,6 @@
 import { NONE } from "../../wasm/abi.gen.ts";
 import type { Engine, ProxyServer } from "../../wasm/engine.ts";
-import type { TlsOptions } from "../../wasm/socket-options.ts";
+import type { TlsOptions } from "../../wasm/port-types.ts";
 import type { Stream } from "../conn/stream.ts";
 import { sameTls } from "../internal/options.ts";
 import { Timeout } from "../internal/waiting.ts";

@@ -268,7 +268,7 @@ export class HttpReceiver implements HttpEndpoint, BodySource {
       );
       return;
     }
-    const result = phase === "open" ? engine.httpRead(handle, message.read, message.maxBody) : Errors.ERR_STATE.value;
+    const result = phase === "open" ? engine.http.read(handle, message.read, message.maxBody) : Errors.ERR_STATE.value;
     if (result < 0) {
       this.#fail(this.#nothing(message, phase === "open" ? result : undefined));
       return;
@@ -330,7 +330,7 @@ export class HttpReceiver implements HttpEndpoint, BodySource {
     if (message.has(HttpFlag.HTTP_1_0)) return;
     message.continued = true;
     const { engine, handle } = this.#stream;
-    engine.httpSend(handle, 0, 100, "Continue\0", 0, "");
+    engine.http.send(handle, 0, 100, "Continue\0", 0, "");
   }
 
   /** A body whose next part is not read holds a connection, so the wait is limited. */

@@ -1,4 +1,4 @@
-import type { TlsOptions } from "../../wasm/socket-options.ts";
+import type { TlsOptions } from "../../wasm/port-types.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { WaitOptions } from "../conn/options.ts";
 import type { Bytes } from "../internal/arguments.ts";

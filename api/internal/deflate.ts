@@ -1,6 +1,6 @@
 import { Deflate, type ErrorCode } from "../../wasm/abi.gen.ts";
-import type { Compressor, Decompressor, DeflateHost } from "../../wasm/deflate.ts";
 import { errorCode } from "../../wasm/errors.ts";
+import type { Compressor, Decompressor, DeflateHost } from "../../wasm/port-types.ts";
 import { flag, integer, OptionSet, type Rule } from "./options.ts";
 
 /** permessage-deflate, RFC 7692. A smaller window takes less memory and compresses less. */

@@ -1,6 +1,6 @@
 import { type ErrorCode, EventFlag } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
-import { Joiner } from "../../wasm/joiner.ts";
+import { Joiner } from "../../wasm/parts.ts";
 import { strictUtf8Text } from "../../wasm/text.ts";
 import type { Codec } from "./deflate.ts";
 

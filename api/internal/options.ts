@@ -10,7 +10,7 @@
  * property, `undefined` where it was not passed, so that nothing is ever read from a prototype.
  */
 import { type ErrorStep, TwinwireError } from "../../wasm/errors.ts";
-import type { Pem, TlsOptions } from "../../wasm/socket-options.ts";
+import type { Pem, TlsOptions } from "../../wasm/port-types.ts";
 import { show } from "./arguments.ts";
 
 /**

@@ -4,7 +4,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
-import { atEndOfTurn } from "../../wasm/turn.ts";
+import { afterMicrotasks } from "../../wasm/timing.ts";
 import { Codec, type Coded, type Compression } from "../internal/deflate.ts";
 import { closeCodeOf, MessageReceiver, type MessageSink, type ReceivedMessage, WINDOW } from "../internal/messages.ts";
 
@@ -92,7 +92,7 @@ export class Connection extends Endpoint implements MessageSink {
 
   /** What was agreed upon: `Deflate` parameters, or 0. */
   get deflate(): number {
-    return this.handle === NONE ? 0 : Math.max(0, this.engine.deflate(this.handle));
+    return this.handle === NONE ? 0 : Math.max(0, this.engine.ws.deflate(this.handle));
   }
 
   /** What it has done; at the end, and from then on, all that it did. */
@@ -117,7 +117,7 @@ export class Connection extends Endpoint implements MessageSink {
     this.#opened = true;
     /* Whoever awaited the opening may begin to listen before the first message is delivered, though both arrived at once. */
     this.#messages.hold();
-    atEndOfTurn(() => this.#messages.release());
+    afterMicrotasks(() => this.#messages.release());
     this.#owner.connectionOpened(this);
   }
 
@@ -219,7 +219,7 @@ export class Connection extends Endpoint implements MessageSink {
   close(code: number, reason: string): void {
     if (this.released || this.handle === NONE) return;
     const open = this.engine.state(this.handle) === State.OPEN;
-    this.engine.wsClose(this, code, reason);
+    this.engine.ws.close(this, code, reason);
     if (!open && !this.#opened) this.giveUp();
   }
 
@@ -231,7 +231,7 @@ export class Connection extends Endpoint implements MessageSink {
     this.close(code, "");
     this.#owner.connectionClosing();
     const failure = this.#failure;
-    atEndOfTurn(() => {
+    afterMicrotasks(() => {
       if (!this.#ended) this.#owner.connectionFailed(failure);
     });
   }

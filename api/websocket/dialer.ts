@@ -1,8 +1,8 @@
 import { WsOption } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
+import type { TlsOptions } from "../../wasm/port-types.ts";
 import { isThenable } from "../../wasm/report.ts";
-import type { TlsOptions } from "../../wasm/socket-options.ts";
 import type { Compression } from "../internal/deflate.ts";
 import { isPrivate, proxyFor } from "../internal/url.ts";
 import { type HeaderPairs, type HeadersFunction, headerPairs, plainUrl } from "../internal/websocket.ts";
@@ -95,7 +95,7 @@ export class Dialer implements Connector {
     const { protocols, reconnect, requiresProtocol } = this.#plan;
     if (reconnect !== undefined) reconnect.attempts = 0;
     if (!requiresProtocol || protocols.length === 0) return undefined;
-    const chosen = connection.engine.protocol(connection.handle);
+    const chosen = connection.engine.ws.protocol(connection.handle);
     if (typeof chosen === "string" && chosen !== "") return undefined;
     return this.#fault("ERR_WS_HANDSHAKE", "the server chose no subprotocol");
   }
@@ -223,7 +223,7 @@ export class Dialer implements Connector {
       if (tls !== undefined && this.#url.protocol === "wss:") engine.setTls(connection, tls);
       const proxy = this.#url.protocol === "ws+unix:" ? undefined : proxyFor(this.#url, this.#plan.proxy);
       const url = plainUrl(this.#url);
-      result = proxy === undefined ? engine.wsOpen(connection, url) : engine.wsConnectVia(connection, url, proxy);
+      result = proxy === undefined ? engine.ws.connect(connection, url) : engine.ws.connectVia(connection, url, proxy);
     } catch (error) {
       this.#failed(attempt, error instanceof TwinwireError ? error : this.#fault("ERR_HOST", "", error));
       return;
@@ -237,11 +237,11 @@ export class Dialer implements Connector {
     this.#session.connectionStarted(connection);
     const handle = result;
     const options = (onHead === undefined ? 0 : WsOption.REPORT_HEAD) | (autoPong ? 0 : WsOption.NO_AUTO_PONG);
-    result = engine.setWsOptions(handle, options, maxMessage, maxFragments);
+    result = engine.ws.setOptions(handle, options, maxMessage, maxFragments);
     if (result >= 0) result = this.#addRequest(handle, headers);
-    if (result >= 0 && deflate !== undefined) result = engine.setDeflate(handle, deflate.parameters);
+    if (result >= 0 && deflate !== undefined) result = engine.ws.setDeflate(handle, deflate.parameters);
     if (result >= 0 && heartbeat !== undefined) {
-      result = engine.setHeartbeat(handle, heartbeat.intervalMs, heartbeat.timeoutMs);
+      result = engine.ws.setHeartbeat(handle, heartbeat.intervalMs, heartbeat.timeoutMs);
     }
     if (result < 0) this.#failed(attempt, this.#fault(errorCode(result)));
   }
@@ -256,10 +256,10 @@ export class Dialer implements Connector {
     let result = 0;
     const hasUser = username !== "" || password !== "";
     if (hasUser && !sent.some(([name]) => name.toLowerCase() === "authorization")) {
-      result = engine.wsBasicAuth(handle, decoded(username), decoded(password));
+      result = engine.ws.addBasicAuth(handle, decoded(username), decoded(password));
     }
-    for (const [name, value] of sent) if (result >= 0) result = engine.wsHeader(handle, name, value);
-    for (const name of protocols) if (result >= 0) result = engine.wsProtocol(handle, name);
+    for (const [name, value] of sent) if (result >= 0) result = engine.ws.addHeader(handle, name, value);
+    for (const name of protocols) if (result >= 0) result = engine.ws.addProtocol(handle, name);
     return result;
   }
 

@@ -1,5 +1,5 @@
 import { TwinwireError } from "../../wasm/errors.ts";
-import type { TlsOptions } from "../../wasm/socket-options.ts";
+import type { TlsOptions } from "../../wasm/port-types.ts";
 import { type Compression, type DeflateOptions, deflateRule } from "../internal/deflate.ts";
 import {
   callback,

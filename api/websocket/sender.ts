@@ -121,7 +121,7 @@ export class MessageSender implements SendQueue {
       !(data instanceof Blob) &&
       !connection.compresses(data)
     ) {
-      const result = connection.engine.wsSend(connection.handle, data);
+      const result = connection.engine.ws.send(connection.handle, data);
       if (result >= 0) {
         this.took(result);
         return;
@@ -308,7 +308,7 @@ export class MessageSender implements SendQueue {
   }
 
   #hand(connection: Connection, { data, flags, size }: Piece): number {
-    const result = connection.engine.wsSend(connection.handle, data, flags);
+    const result = connection.engine.ws.send(connection.handle, data, flags);
     if (result >= 0) this.took(size, result);
     return result;
   }

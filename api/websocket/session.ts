@@ -2,7 +2,7 @@ import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import { utf8Text } from "../../wasm/text.ts";
-import { atEndOfTurn } from "../../wasm/turn.ts";
+import { afterMicrotasks } from "../../wasm/timing.ts";
 import { extensionsText } from "../internal/deflate.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
 import type { CloseInfo, Connection, ConnectionOwner } from "./connection.ts";
@@ -161,7 +161,7 @@ export class Session implements ConnectionOwner {
     this.#connection = connection;
     this.readyState = ReadyState.OPEN;
     this.#wasOpen = true;
-    const protocol = connection.engine.protocol(connection.handle);
+    const protocol = connection.engine.ws.protocol(connection.handle);
     this.protocol = typeof protocol === "string" ? protocol : "";
     this.extensions = extensionsText(connection.deflate);
     this.#opened?.resolve();
@@ -288,7 +288,7 @@ export class Session implements ConnectionOwner {
     if (this.readyState < ReadyState.CLOSING) this.readyState = ReadyState.CLOSING;
     this.connector?.stop();
     this.#connection?.giveUp();
-    atEndOfTurn(() => this.finish({ code: ABNORMAL, reason: "", wasClean: false, error }));
+    afterMicrotasks(() => this.finish({ code: ABNORMAL, reason: "", wasClean: false, error }));
   }
 
   /** Ends it at once, without a close frame: the peer does not answer, or what was sent does not leave. */
@@ -312,7 +312,7 @@ export class Session implements ConnectionOwner {
     if (signal?.aborted) return Promise.reject(aborted());
     if (data === undefined) this.#pingCount += 1;
     const ping = new Ping(data ?? `ping ${this.#pingCount}`);
-    const result = connection.engine.wsPing(connection.handle, ping.payload);
+    const result = connection.engine.ws.ping(connection.handle, ping.payload);
     if (result < 0) return Promise.reject(this.fault(errorCode(result)));
     this.#pings.add(ping);
     ping.until(signal, () => {

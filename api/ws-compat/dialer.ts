@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { AddressOf } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
-import type { TlsInfo } from "../../wasm/socket-options.ts";
+import type { TlsInfo } from "../../wasm/port-types.ts";
 import { basicAuth } from "../internal/url.ts";
 import type { Connection } from "../websocket/connection.ts";
 import { Dialer, type DialPlan, type ResponseHead } from "../websocket/dialer.ts";

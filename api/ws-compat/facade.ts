@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { Errors } from "../../wasm/abi.gen.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
-import { atEndOfTurn } from "../../wasm/turn.ts";
+import { afterMicrotasks } from "../../wasm/timing.ts";
 import type { CloseInfo, Connection } from "../websocket/connection.ts";
 import { type Framing, flagsOf, WholeMessage } from "../websocket/queued-message.ts";
 import { ReadyState, Session, type SessionEvents } from "../websocket/session.ts";
@@ -123,7 +123,7 @@ export class Facade implements SessionEvents {
       else this.emit("close", info.code, Buffer.from(info.reason));
     };
     /* By then what the last message has set off is done, as where the end of the socket has to be awaited. */
-    if (this.#opened) atEndOfTurn(end);
+    if (this.#opened) afterMicrotasks(end);
     else end();
   }
 
@@ -160,7 +160,7 @@ export class Facade implements SessionEvents {
     const bytes = typeof taken === "string" && !text ? Buffer.from(taken) : taken;
     this.#fragmentText = fin ? undefined : text;
     if (connection !== undefined && sender.isEmpty && (framing.part || !compress || !connection.compresses(bytes))) {
-      const result = connection.engine.wsSend(connection.handle, bytes, flagsOf(framing));
+      const result = connection.engine.ws.send(connection.handle, bytes, flagsOf(framing));
       if (result >= 0) {
         sender.took(result);
         finish();
@@ -178,7 +178,7 @@ export class Facade implements SessionEvents {
       this.#controls.push(() => this.control(send, done));
     } else if (done !== undefined) {
       const error = result < 0 ? new TwinwireError(errorCode(result), { step: "send" }) : undefined;
-      atEndOfTurn(() => done(error));
+      afterMicrotasks(() => done(error));
     }
   }
 

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { TwinwireError } from "../../wasm/errors.ts";
-import type { Pem, TlsOptions } from "../../wasm/socket-options.ts";
+import type { Pem, TlsOptions } from "../../wasm/port-types.ts";
 import { show, toPayload } from "../internal/arguments.ts";
 import { type Compression, checkDeflate } from "../internal/deflate.ts";
 import { tlsOptions } from "../internal/options.ts";

@@ -8,7 +8,7 @@ import { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
-import { atEndOfTurn } from "../../wasm/turn.ts";
+import { afterMicrotasks } from "../../wasm/timing.ts";
 import { FieldText } from "../http/head.ts";
 import type { Compression } from "../internal/deflate.ts";
 import { Connection } from "../websocket/connection.ts";
@@ -69,7 +69,7 @@ function begin(acceptance: Acceptance, adopted: Adopted): void {
   const { compression, maxMessage, protocol, request } = acceptance;
   const connection = new Connection(engine, adopted.address, facade.session, { maxMessage, compression, server: true });
   const { handle } = adopted;
-  const result = engine.wsAccept(connection, handle, headOf(request, protocol), {
+  const result = engine.ws.accept(connection, handle, headOf(request, protocol), {
     protocol,
     fields: fields.text,
     fieldCount: fields.count,
@@ -83,10 +83,10 @@ function begin(acceptance: Acceptance, adopted: Adopted): void {
     acceptance.failed(new TwinwireError(code, { step: "accept", address: adopted.address }));
     return;
   }
-  engine.setWsOptions(handle, acceptance.autoPong ? 0 : WsOption.NO_AUTO_PONG, maxMessage, acceptance.maxFragments);
+  engine.ws.setOptions(handle, acceptance.autoPong ? 0 : WsOption.NO_AUTO_PONG, maxMessage, acceptance.maxFragments);
   facade.adopted(acceptance.socket);
   /* By then the response has left, and no message has been delivered. */
-  atEndOfTurn(() => {
+  afterMicrotasks(() => {
     if (ws.readyState !== ws.CLOSED) acceptance.open(ws);
   });
   connection.limitReading();
@@ -130,7 +130,7 @@ function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage, proto
 
 /** Responds on a connection that the engine has, and ends it. */
 function refuseAdopted(engine: Engine, adopted: Adopted, status: number): void {
-  engine.send(adopted.handle, refusalText(status));
+  engine.streams.send(adopted.handle, refusalText(status));
   engine.close(adopted);
 }
 
@@ -191,7 +191,7 @@ class Adoptions extends Endpoint {
   }
 
   add(engine: Engine, adopted: Adopted, socket: unknown, head: Uint8Array): number {
-    const result = engine.adoptStream(this, socket, head, () => {
+    const result = engine.listeners.adoptStream(this, socket, head, () => {
       this.#waiting.splice(this.#waiting.indexOf(adopted), 1);
       adopted.refused();
     });
@@ -212,7 +212,7 @@ function adopt(adopted: Adopted, socket: unknown, head: Uint8Array): void {
   const engine = defaultEngine();
   if (adoptions === undefined || adoptions.handle === NONE || adoptions.released) {
     const listener = new Adoptions();
-    const result = engine.listenForAdopted(listener);
+    const result = engine.listeners.listenForAdopted(listener);
     if (result < 0) throw adoptionFault(result);
     engine.keep(listener, false);
     adoptions = listener;
@@ -223,7 +223,7 @@ function adopt(adopted: Adopted, socket: unknown, head: Uint8Array): void {
 
 /** @throws TwinwireError as `adopt`, where no stream could ever be taken over. */
 export function checkAdoption(): void {
-  if (defaultEngine().canAdopt) return;
+  if (defaultEngine().listeners.canAdopt) return;
   throw new TwinwireError("ERR_UNSUPPORTED", {
     step: "accept",
     reason: "this runtime's sockets can't be taken over from node:http: WebSocketServer of twinwire has its own",

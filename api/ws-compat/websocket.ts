@@ -181,12 +181,12 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
 
   /** Sends a ping with at most 125 bytes. */
   ping(data?: unknown, mask?: boolean | SendCallback, callback?: SendCallback): void {
-    this.#control("wsPing", data, mask, callback);
+    this.#control("ping", data, mask, callback);
   }
 
   /** Sends a pong with at most 125 bytes. */
   pong(data?: unknown, mask?: boolean | SendCallback, callback?: SendCallback): void {
-    this.#control("wsPong", data, mask, callback);
+    this.#control("pong", data, mask, callback);
   }
 
   /**
@@ -218,7 +218,7 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
   }
 
   #control(
-    how: "wsPing" | "wsPong",
+    how: "ping" | "pong",
     data: unknown,
     mask: boolean | SendCallback | undefined,
     callback: SendCallback | undefined,
@@ -227,7 +227,7 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     const payload = typeof data === "function" ? undefined : data;
     if (!this.#isOpen(payload, done)) return;
     const bytes = controlData(payload);
-    this.#facade.control((connection) => connection.engine[how](connection.handle, bytes), done);
+    this.#facade.control((connection) => connection.engine.ws[how](connection.handle, bytes), done);
   }
 
   /** Whether something can be sent. What is sent too late only counts, and its callback receives an error. */

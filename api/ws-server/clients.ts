@@ -103,7 +103,7 @@ export function broadcast(
       handles.push(connection.handle);
     }
   }
-  const { taken, results } = engine.wsBroadcast(handles, data);
+  const { taken, results } = engine.ws.broadcast(handles, data);
   if (taken < 0) throw new TwinwireError(errorCode(taken), { step: "send" });
   sent += taken;
   for (const [at, socket] of direct.entries()) {

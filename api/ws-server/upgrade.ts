@@ -48,7 +48,7 @@ export function accept(request: IncomingRequest, options: CheckedUpgrade): Serve
   const { engine, handle } = stream;
   const message = messageOf(request);
   const head = message.headBytes;
-  const status = engine.wsJudge(head);
+  const status = engine.ws.judge(head);
   if (status !== OPENS) throw stream.fault("ERR_WS_HANDSHAKE", { step: "accept", detail: status, status });
   if (options.deflate !== undefined && engine.deflateHost === undefined) {
     const reason = "this runtime has no zlib: leave deflate out";
@@ -67,7 +67,7 @@ export function accept(request: IncomingRequest, options: CheckedUpgrade): Serve
     compression: options.deflate,
     server: true,
   });
-  const result = engine.wsAccept(connection, handle, head, {
+  const result = engine.ws.accept(connection, handle, head, {
     protocol,
     fields: fields.text,
     fieldCount: fields.count,
@@ -77,9 +77,9 @@ export function accept(request: IncomingRequest, options: CheckedUpgrade): Serve
   exchangeOf(stream).receiver.answered();
   const rest = stream.handOver("it is a WebSocket now");
   engine.setDeadline(handle, Deadline.READ | Deadline.WRITE, 0);
-  engine.setWsOptions(handle, 0, options.maxMessage ?? 0, options.maxFragments ?? 0);
+  engine.ws.setOptions(handle, 0, options.maxMessage ?? 0, options.maxFragments ?? 0);
   if (options.heartbeat !== undefined) {
-    engine.setHeartbeat(handle, options.heartbeat.intervalMs, options.heartbeat.timeoutMs);
+    engine.ws.setHeartbeat(handle, options.heartbeat.intervalMs, options.heartbeat.timeoutMs);
   }
   const socket = new ServerSocket(session, request, remote);
   connection.limitReading();

@@ -56,7 +56,10 @@ tw_handles *tw_handles_init(void *memory, size_t size, const tw_limits *limits, 
                           .sockets = limits->sockets,
                           .slot_count = limits->sockets + limits->webSockets,
                           .entry_count = options->listeners,
+                          .join_count = limits->webSockets,
                           .max_message = limits->maxMessage,
+                          .max_unfinished = limits->maxUnfinished,
+                          .recv_buffer = limits->recvBuffer,
                           .slots = (void *)(base + it.slots),
                           .joins = (void *)(base + it.joins),
                           .entries = (void *)(base + it.entries),
@@ -64,15 +67,22 @@ tw_handles *tw_handles_init(void *memory, size_t size, const tw_limits *limits, 
                           .message_size = options->message_size,
                           .next_call = TW_HANDLES_NONE,
                           .free_entry = TW_HANDLES_NONE,
+                          .free_join = TW_HANDLES_NONE,
                           .leaving = TW_HANDLES_NONE};
   memset(handles->slots, 0, handles->slot_count * sizeof *handles->slots);
-  memset(handles->joins, 0, limits->webSockets * sizeof *handles->joins);
   return handles;
 }
 
+static void forget_slot(tw_handles *handles, tw_handles_slot *slot);
+
 void tw_handles_release(tw_handles *handles) {
-  for (uint32_t i = handles->sockets; i < handles->slot_count; i++)
-    tw_handles_drop_message(handles, &handles->slots[i]);
+  for (uint32_t i = 0; i < handles->slot_count; i++)
+    if (handles->slots[i].handle != 0)
+      forget_slot(handles, &handles->slots[i]);
+}
+
+void *tw_handles_resize(tw_handles *handles, void *memory, size_t size) {
+  return handles->host.resize == NULL ? NULL : handles->host.resize(handles->host.host, memory, size);
 }
 
 /* ---- Results ------------------------------------------------------------------------------------------------- */
@@ -109,15 +119,42 @@ tw_handles_slot *tw_handles_owned(tw_handles *handles, int32_t handle, uint32_t 
 }
 
 tw_handles_join *tw_handles_join_of(const tw_handles *handles, const tw_handles_slot *slot) {
-  return &handles->joins[(uint32_t)(slot - handles->slots) - handles->sockets];
+  return &handles->joins[slot->join];
 }
 
 static bool is_web_socket(const tw_handles_slot *slot) { return slot->kind == TW_KIND_WS; }
 
+/* There is a place for each WebSocket that the core can have. */
+void tw_handles_take_join(tw_handles *handles, tw_handles_slot *slot) {
+  uint32_t place = handles->free_join;
+  if (place != TW_HANDLES_NONE)
+    handles->free_join = handles->joins[place].next_free;
+  else
+    place = handles->fresh_join++;
+  slot->join = place;
+  handles->joins[place] = (tw_handles_join){0};
+  if (handles->message_size > 0 && handles->host.resize == NULL) {
+    handles->joins[place].lent = handles->messages + (size_t)place * handles->message_size;
+    handles->joins[place].lent_size = handles->message_size;
+  }
+}
+
+/* All that a slot has. */
+static void forget_slot(tw_handles *handles, tw_handles_slot *slot) {
+  tw_handles_forget(handles, &slot->first);
+  if (is_web_socket(slot)) {
+    tw_handles_drop_message(handles, slot);
+    tw_handles_join_of(handles, slot)->next_free = handles->free_join;
+    handles->free_join = slot->join;
+  }
+  if (slot->server != NULL)
+    handles->server_ops->forget(handles, slot);
+}
+
 int32_t tw_handles_add(tw_handles *handles, int32_t handle, uint32_t kind, const tw_tls_options *tls) {
   tw_handles_slot *slot = &handles->slots[(uint32_t)handle & TW_HANDLE_INDEX];
   if (slot->handle != 0)
-    tw_handles_forget(handles, slot);
+    forget_slot(handles, slot);
   if (!slot->listed)
     handles->open++; /* else the handle that had the place is gone, and was not yet counted off */
   *slot = (tw_handles_slot){.handle = handle,
@@ -126,16 +163,8 @@ int32_t tw_handles_add(tw_handles *handles, int32_t handle, uint32_t kind, const
                             .listed = slot->listed,
                             .kind = (uint8_t)kind,
                             .tls = tls};
-  if (is_web_socket(slot)) {
-    tw_handles_join *join = tw_handles_join_of(handles, slot);
-    tw_handles_drop_message(handles, slot);
-    *join = (tw_handles_join){0};
-    if (handles->message_size > 0 && handles->host.resize == NULL) {
-      uint32_t place = (uint32_t)(join - handles->joins);
-      join->lent = handles->messages + (size_t)place * handles->message_size;
-      join->lent_size = handles->message_size;
-    }
-  }
+  if (is_web_socket(slot))
+    tw_handles_take_join(handles, slot);
   if (handles->host.opened != NULL)
     handles->host.opened(handles->host.host, handle, kind);
   return handle;
@@ -164,9 +193,7 @@ static void sweep(tw_handles *handles) {
     if (!slot->released)
       continue; /* its place was taken by another */
     handles->open--;
-    tw_handles_forget(handles, slot);
-    if (is_web_socket(slot))
-      tw_handles_drop_message(handles, slot);
+    forget_slot(handles, slot);
     slot->handle = 0;
   }
 }
@@ -216,6 +243,8 @@ static void tell_end(tw_handles *handles, tw_handles_slot *slot, const tw_event 
     NetDisconnected event = {slot->handle, record->code, clean, record->detail, retry_of(slot, record)};
     tw_handles_call(handles, slot, TW_HANDLES_NetDisconnected, &event);
   }
+  if (slot->server != NULL && slot->accepted && !slot->released && twc_close(handles->core, slot->handle) == 0)
+    tw_handles_leave(handles, slot); /* no one else would close what a server has accepted */
 }
 
 static void tell_error(tw_handles *handles, tw_handles_slot *slot, const tw_event *record) {
@@ -293,6 +322,11 @@ static void tell_accepted(tw_handles *handles, const tw_event *record) {
   slot->accepted = true;
   if (listener != NULL)
     slot->keep_alive = listener->keep_alive;
+  if (listener != NULL && listener->server != NULL) {
+    slot->server = listener->server;
+    handles->server_ops->accepted(handles, slot);
+    return;
+  }
   NetAccepted event = {record->handle, (int32_t)record->detail};
   bool heard =
       listener != NULL && !listener->released && tw_handles_call(handles, listener, TW_HANDLES_NetAccepted, &event) > 0;
@@ -314,6 +348,8 @@ static void tell_one(tw_handles *handles, const tw_event *record) {
   if (slot == NULL || (slot->released && !is_farewell(record->type)))
     return;
   char *data = (char *)handles->core + record->data; /* the core lies at the start of its arena */
+  if (slot->exchange != NULL && handles->server_ops->record(handles, slot, record, data))
+    return;
   switch (record->type) {
   case TW_EVENT_DISCONNECTED:
     tell_end(handles, slot, record);
@@ -323,7 +359,7 @@ static void tell_one(tw_handles *handles, const tw_event *record) {
     tell_data(handles, slot, record, data);
     break;
   case TW_EVENT_MESSAGE:
-    if (is_web_socket(slot)) /* see tw_handles_init: a connection that was accepted can have become one */
+    if (is_web_socket(slot)) /* a host can have made one of a connection that it accepted */
       tw_handles_message(handles, slot, record, data);
     break;
   case TW_EVENT_ERROR:
@@ -345,11 +381,17 @@ static void tell_one(tw_handles *handles, const tw_event *record) {
   }
 }
 
-void tw_handles_deliver(tw_handles *handles, uint32_t count) {
-  handles->telling = true;
+void tw_handles_drain(tw_handles *handles, uint32_t count) {
   for (; count > 0; count = twc_pump(handles->core))
     for (uint32_t i = 0; i < count; i++)
       tell_one(handles, &twc_events(handles->core)[i]);
+}
+
+void tw_handles_deliver(tw_handles *handles, uint32_t count) {
+  handles->telling = true;
+  tw_handles_drain(handles, count);
+  if (handles->settling != NULL || handles->lender != NULL)
+    handles->server_ops->settle(handles);
   handles->telling = false;
 }
 
@@ -372,7 +414,9 @@ void tw_handles_tick(tw_handles *handles) {
   sweep(handles);
 }
 
-bool tw_handles_flush(tw_handles *handles) { return twc_flush(handles->core) != 0 || handles->waiting > 0; }
+bool tw_handles_flush(tw_handles *handles) {
+  return twc_flush(handles->core) != 0 || handles->waiting > 0 || handles->settling != NULL;
+}
 
 void tw_handles_failed(tw_handles *handles, int32_t handle, int32_t error, uint32_t step, uint32_t retry_ms) {
   tw_handles_slot *slot = tw_handles_find(handles, handle);

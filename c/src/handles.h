@@ -3,13 +3,14 @@
 #define TW_HANDLES_HANDLES_H
 
 #include "twinwire/host.h"
+#include "twinwire/http_server.h"
 
 #define TW_HANDLES_NONE UINT32_MAX
 
-/* The events, in the order of the lists in net.h and ws.h. */
+/* The events, in the order of the lists in net.h, ws.h and http_server.h. */
 typedef enum tw_handles_event {
 #define NAME(type, name, kinds, shape) TW_HANDLES_##type,
-  TW_HANDLES_NET_EVENTS(NAME) TW_HANDLES_WS_EVENTS(NAME)
+  TW_HANDLES_NET_EVENTS(NAME) TW_HANDLES_WS_EVENTS(NAME) TW_HANDLES_HTTP_EVENTS(NAME)
 #undef NAME
       TW_HANDLES_EVENTS
 } tw_handles_event;
@@ -23,17 +24,24 @@ typedef struct tw_handles_entry {
   bool fresh;    /* it was added while the handle's listeners were being called */
 } tw_handles_entry;
 
+typedef struct tw_server tw_server;
+typedef struct tw_exchange tw_exchange;
+
 /* One handle of the application's. */
 typedef struct tw_handles_slot {
   int32_t handle; /* 0: never used */
   uint32_t first; /* listeners in the order in which they came */
   uint32_t next_leaving;
+  uint32_t join; /* a WebSocket's place among the joins */
   uint8_t kind;  /* tw_kind */
   bool released; /* the application closed it */
   bool accepted;
   bool listed; /* it is in the list of those that leave */
   tw_keep_alive keep_alive;
   const tw_tls_options *tls;
+  void *user;            /* tw_set_user */
+  tw_server *server;     /* a listener of HTTP: itself; a connection that it accepted: the listener's */
+  tw_exchange *exchange; /* a connection of such a listener, until it becomes a WebSocket */
 } tw_handles_slot;
 
 /* The message that a WebSocket is receiving, if it comes in pieces. */
@@ -43,11 +51,34 @@ typedef struct tw_handles_join {
   char *grown; /* from the host's resize */
   uint32_t grown_size;
   uint32_t size; /* bytes that are joined */
-  bool coming;   /* a message has begun and not ended */
-  bool told;     /* a part of it has been told */
-  bool through;  /* it is told in parts from here on */
-  bool parts;    /* the application wants parts */
+  uint32_t next_free;
+  bool coming;  /* a message has begun and not ended */
+  bool told;    /* a part of it has been told */
+  bool through; /* it is told in parts from here on */
+  bool parts;   /* the application wants parts */
 } tw_handles_join;
+
+/* A listener of HTTP, kept until its last connection has ended. server.c */
+struct tw_server {
+  int32_t handle;
+  uint32_t first; /* listeners for the events of all its connections */
+  uint32_t count; /* of slots that refer to it */
+  bool closed;    /* by the application */
+  tw_http_server_options options;
+};
+
+/* What a server has in place of code that a program without one would link. */
+typedef struct tw_server_ops {
+  void (*accepted)(struct tw_handles *handles, tw_handles_slot *slot);
+  /* Returns whether the record is dealt with. */
+  bool (*record)(struct tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data);
+  /* All records of a delivery have been emitted. */
+  void (*settle)(struct tw_handles *handles);
+  /* The application closes a listener. */
+  void (*close)(struct tw_handles *handles, tw_handles_slot *slot);
+  /* The slot is forgotten. */
+  void (*forget)(struct tw_handles *handles, tw_handles_slot *slot);
+} tw_server_ops;
 
 struct tw_handles {
   tw_core *core;
@@ -55,7 +86,11 @@ struct tw_handles {
   uint32_t sockets; /* slots below are sockets, from here on WebSockets */
   uint32_t slot_count;
   uint32_t entry_count;
+  uint32_t join_count;
   uint32_t max_message;
+  uint32_t max_unfinished;
+  uint32_t unfinished; /* bytes of incomplete requests */
+  uint32_t recv_buffer;
   tw_handles_slot *slots;
   tw_handles_join *joins;
   tw_handles_entry *entries;
@@ -66,6 +101,13 @@ struct tw_handles {
   bool added; /* a listener was added to them meanwhile */
   uint32_t free_entry;
   uint32_t fresh_entry;
+  uint32_t free_join;
+  uint32_t fresh_join;
+  const tw_server_ops *server_ops; /* NULL: there has been no server */
+  tw_exchange *settling;           /* exchanges to be looked at once all records have been emitted */
+  tw_exchange *lender;             /* whose request lies in the receive buffer */
+  int64_t date_at;                 /* the second that `date` is of */
+  char date[32];
   uint32_t leaving; /* handles that the application closed and the core still knows */
   uint32_t open;
   uint32_t told;
@@ -92,6 +134,15 @@ int32_t tw_handles_result(int32_t result);
 /* Before a call that starts a timer: lets the core know the time. */
 void tw_handles_touch(tw_handles *handles);
 
+/* Emits the records of a delivery and those that follow, inside tw_handles_deliver. */
+void tw_handles_drain(tw_handles *handles, uint32_t count);
+
+/* Gives a slot that has become a WebSocket the place where its messages are joined. */
+void tw_handles_take_join(tw_handles *handles, tw_handles_slot *slot);
+
+/* As realloc, by the host; `size` 0 frees. NULL: no memory, or a host without any. */
+void *tw_handles_resize(tw_handles *handles, void *memory, size_t size);
+
 /* Takes a handle in that was opened (>= 0), and returns it. */
 int32_t tw_handles_add(tw_handles *handles, int32_t handle, uint32_t kind, const tw_tls_options *tls);
 
@@ -108,10 +159,11 @@ tw_handles_join *tw_handles_join_of(const tw_handles *handles, const tw_handles_
 
 /* ---- listeners.c ---- */
 
-/* Forgets all listeners of a handle. */
-void tw_handles_forget(tw_handles *handles, tw_handles_slot *slot);
+/* Forgets all listeners of a list. */
+void tw_handles_forget(tw_handles *handles, uint32_t *first);
 
-/* Calls those who listen to `event`, which points to its struct; returns how many there were. */
+/* Calls those who listen to `event`, which points to its struct: of a slot, then of the server that accepted it.
+ * Returns how many there were. */
 uint32_t tw_handles_call(tw_handles *handles, tw_handles_slot *slot, tw_handles_event event, const void *data);
 
 /* ---- net.c: what net and ws have in common. `kinds`: those of the API ---- */
@@ -124,6 +176,11 @@ int32_t tw_handles_buffered(uint32_t kinds, int32_t handle);
 int32_t tw_handles_stats(uint32_t kinds, int32_t handle, tw_stats *stats);
 int32_t tw_handles_target(uint32_t kinds, int32_t handle, char *text, size_t capacity);
 int32_t tw_handles_set_receiving(uint32_t kinds, int32_t handle, bool on);
+
+/* ---- server.c ---- */
+
+/* The exchange of a connection on which a request waits to be answered; NULL, with the error noted: there is none. */
+tw_exchange *tw_exchange_waiting(tw_handles *handles, int32_t sock, tw_handles_slot **slot);
 
 /* ---- message.c ---- */
 

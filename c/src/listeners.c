@@ -9,7 +9,7 @@ static const struct {
   uint32_t shape;
 } events[TW_HANDLES_EVENTS] = {
 #define EVENT(type, name, kinds, shape) {name, kinds, shape},
-    TW_HANDLES_NET_EVENTS(EVENT) TW_HANDLES_WS_EVENTS(EVENT)
+    TW_HANDLES_NET_EVENTS(EVENT) TW_HANDLES_WS_EVENTS(EVENT) TW_HANDLES_HTTP_EVENTS(EVENT)
 #undef EVENT
 };
 
@@ -41,15 +41,31 @@ static void free_entry(tw_handles *handles, uint32_t index) {
   handles->free_entry = index;
 }
 
+static bool is_for_connections(uint32_t event) { return event >= TW_HANDLES_WsConnected; }
+
+/* The list for an event of a handle: a server's listeners for its connections have one of their own. NULL: a listener
+ * that is no server has no such events. */
+static uint32_t *list_of(tw_handles_slot *slot, uint32_t event) {
+  if (slot->kind != TW_KIND_LISTENER || !is_for_connections(event))
+    return &slot->first;
+  return slot->server == NULL ? NULL : &slot->server->first;
+}
+
+static bool is_calling(const tw_handles *handles, const uint32_t *list) {
+  const tw_handles_slot *slot = handles->calling;
+  return slot != NULL && (list == &slot->first || (slot->server != NULL && list == &slot->server->first));
+}
+
 /* Appends behind the listeners that are there. One that is added while they are being called is called from the next
  * event on. */
-static void append(tw_handles *handles, tw_handles_slot *slot, uint32_t index) {
-  uint32_t *link = &slot->first;
+static void append(tw_handles *handles, uint32_t *list, uint32_t index) {
+  bool fresh = is_calling(handles, list);
+  uint32_t *link = list;
   while (*link != TW_HANDLES_NONE)
     link = &handles->entries[*link].next;
   *link = index;
-  handles->entries[index].fresh = slot == handles->calling;
-  handles->added = handles->added || slot == handles->calling;
+  handles->entries[index].fresh = fresh;
+  handles->added = handles->added || fresh;
 }
 
 int32_t tw_handles_on(uint32_t kinds, int32_t handle, const char *event, uint32_t shape, tw_listener listener,
@@ -59,7 +75,8 @@ int32_t tw_handles_on(uint32_t kinds, int32_t handle, const char *event, uint32_
   if (slot == NULL)
     return TW_NONE;
   uint32_t found = find_event(slot, event, shape);
-  if (found == TW_HANDLES_EVENTS)
+  uint32_t *list = found == TW_HANDLES_EVENTS ? NULL : list_of(slot, found);
+  if (list == NULL)
     return tw_handles_refuse(TW_ERR_EVENT);
   if (listener == NULL)
     return tw_handles_refuse(TW_ERR_ARGUMENT);
@@ -68,7 +85,7 @@ int32_t tw_handles_on(uint32_t kinds, int32_t handle, const char *event, uint32_
     return tw_handles_refuse(TW_ERR_MEMORY);
   handles->entries[index] =
       (tw_handles_entry){.call = listener, .ctx = ctx, .next = TW_HANDLES_NONE, .event = (uint8_t)found};
-  append(handles, slot, index);
+  append(handles, list, index);
   return 0;
 }
 
@@ -88,10 +105,11 @@ int32_t tw_handles_off(uint32_t kinds, int32_t handle, const char *event, uint32
   if (slot == NULL)
     return TW_NONE;
   uint32_t found = find_event(slot, event, shape);
-  if (found == TW_HANDLES_EVENTS)
+  uint32_t *list = found == TW_HANDLES_EVENTS ? NULL : list_of(slot, found);
+  if (list == NULL)
     return tw_handles_refuse(TW_ERR_EVENT);
   uint32_t *latest = NULL;
-  for (uint32_t *link = &slot->first; *link != TW_HANDLES_NONE; link = &handles->entries[*link].next)
+  for (uint32_t *link = list; *link != TW_HANDLES_NONE; link = &handles->entries[*link].next)
     if (handles->entries[*link].event == found && handles->entries[*link].call == listener &&
         handles->entries[*link].ctx == ctx)
       latest = link;
@@ -101,9 +119,9 @@ int32_t tw_handles_off(uint32_t kinds, int32_t handle, const char *event, uint32
   return 0;
 }
 
-void tw_handles_forget(tw_handles *handles, tw_handles_slot *slot) {
-  while (slot->first != TW_HANDLES_NONE)
-    remove_entry(handles, &slot->first);
+void tw_handles_forget(tw_handles *handles, uint32_t *first) {
+  while (*first != TW_HANDLES_NONE)
+    remove_entry(handles, first);
 }
 
 static void call_one(tw_listener call, void *ctx, tw_handles_event event, const void *data) {
@@ -114,6 +132,7 @@ static void call_one(tw_listener call, void *ctx, tw_handles_event event, const 
     return;
     TW_HANDLES_NET_EVENTS(CALL)
     TW_HANDLES_WS_EVENTS(CALL)
+    TW_HANDLES_HTTP_EVENTS(CALL)
 #undef CALL
   case TW_HANDLES_EVENTS:
     return;
@@ -125,11 +144,10 @@ static bool follows_close(tw_handles_event event) {
   return event == TW_HANDLES_WsClosing || event == TW_HANDLES_WsDisconnected || event == TW_HANDLES_NetDisconnected;
 }
 
-uint32_t tw_handles_call(tw_handles *handles, tw_handles_slot *slot, tw_handles_event event, const void *data) {
+static uint32_t call_list(tw_handles *handles, const tw_handles_slot *slot, uint32_t first, tw_handles_event event,
+                          const void *data) {
   uint32_t called = 0;
-  handles->calling = slot;
-  handles->added = false;
-  handles->next_call = slot->first;
+  handles->next_call = first;
   while (handles->next_call != TW_HANDLES_NONE && (!slot->released || follows_close(event))) {
     tw_handles_entry *entry = &handles->entries[handles->next_call];
     handles->next_call = entry->next;
@@ -138,8 +156,26 @@ uint32_t tw_handles_call(tw_handles *handles, tw_handles_slot *slot, tw_handles_
     called++;
     call_one(entry->call, entry->ctx, event, data);
   }
-  handles->calling = NULL;
-  for (uint32_t index = slot->first; handles->added && index != TW_HANDLES_NONE; index = handles->entries[index].next)
+  return called;
+}
+
+static void no_longer_fresh(tw_handles *handles, uint32_t first) {
+  for (uint32_t index = first; index != TW_HANDLES_NONE; index = handles->entries[index].next)
     handles->entries[index].fresh = false;
+}
+
+uint32_t tw_handles_call(tw_handles *handles, tw_handles_slot *slot, tw_handles_event event, const void *data) {
+  const tw_server *server = is_for_connections(event) ? slot->server : NULL;
+  handles->calling = slot;
+  handles->added = false;
+  uint32_t called = call_list(handles, slot, slot->first, event, data);
+  if (server != NULL)
+    called += call_list(handles, slot, server->first, event, data);
+  handles->calling = NULL;
+  if (handles->added) {
+    no_longer_fresh(handles, slot->first);
+    if (server != NULL)
+      no_longer_fresh(handles, server->first);
+  }
   return called;
 }

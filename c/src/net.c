@@ -81,6 +81,8 @@ int32_t tw_handles_close(uint32_t kinds, int32_t handle) {
   if (result < 0)
     return tw_handles_refuse(result);
   tw_handles_leave(handles, slot);
+  if (slot->server != NULL && slot->kind == TW_KIND_LISTENER)
+    handles->server_ops->close(handles, slot);
   return 0;
 }
 
@@ -293,4 +295,16 @@ int32_t tw_net_start_tls(int32_t sock, const char *name, const tw_tls_options *t
   if (error != 0)
     slot->tls = before;
   return tw_handles_result(error);
+}
+
+int32_t tw_set_user(int32_t handle, void *user) {
+  FIND(handle, UINT32_MAX);
+  slot->user = user;
+  return 0;
+}
+
+void *tw_user(int32_t handle) {
+  tw_handles *handles = tw_handles_current();
+  const tw_handles_slot *slot = handles == NULL ? NULL : tw_handles_find(handles, handle);
+  return slot == NULL ? NULL : slot->user;
 }

@@ -11,11 +11,11 @@ const UNSUPPORTED = Errors.ERR_UNSUPPORTED.value;
 test("an engine runs on it, and every open is refused", async () => {
   const engine = new Engine(createPort());
   const ear = new (class extends Endpoint {})(1, "h:1");
-  expect(engine.tcpConnect(ear, "h", 1)).toBe(UNSUPPORTED);
-  expect(engine.unixConnect(ear, "/s")).toBe(UNSUPPORTED);
-  expect(engine.udpBind(ear, "", 0)).toBe(UNSUPPORTED);
-  expect(engine.listen(ear, SocketKind.TCP_LISTENER, "", 0)).toBe(UNSUPPORTED);
-  expect(engine.wsOpen(ear, "ws://h/")).toBe(UNSUPPORTED);
+  expect(engine.streams.connect(ear, "h", 1)).toBe(UNSUPPORTED);
+  expect(engine.streams.connectUnix(ear, "/s")).toBe(UNSUPPORTED);
+  expect(engine.udp.bind(ear, "", 0)).toBe(UNSUPPORTED);
+  expect(engine.listeners.listen(ear, SocketKind.TCP_LISTENER, "", 0)).toBe(UNSUPPORTED);
+  expect(engine.ws.connect(ear, "ws://h/")).toBe(UNSUPPORTED);
   await expect(engine.resolve("h")).rejects.toMatchObject({ code: "ERR_UNSUPPORTED" });
   expect(engine.all()).toEqual([]);
 });

@@ -14,7 +14,7 @@ import {
   text,
   tlsOptions,
 } from "../../api/internal/options.ts";
-import type { TlsOptions } from "../../wasm/socket-options.ts";
+import type { TlsOptions } from "../../wasm/port-types.ts";
 
 interface Sample {
   readonly reconnect?: boolean | undefined;

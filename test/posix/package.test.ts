@@ -27,7 +27,17 @@ describeWith(buildTools(), "the library, installed", (cmake) => {
     test("holds the library, its headers and nothing of the build", async () => {
       expect(existsSync(join(prefix, find("libtwinwire.a")))).toBe(true);
       const headers = readdirSync(join(prefix, "include/twinwire")).sort();
-      expect(headers).toEqual(["abi.gen.h", "core.h", "host.h", "net.h", "port.h", "runtime.h", "tw_posix.h", "ws.h"]);
+      expect(headers).toEqual([
+        "abi.gen.h",
+        "core.h",
+        "host.h",
+        "http_server.h",
+        "net.h",
+        "port.h",
+        "runtime.h",
+        "tw_posix.h",
+        "ws.h",
+      ]);
       const targets = readFileSync(join(prefix, find("twinwire-targets.cmake")), "utf8");
       expect(targets).not.toContain(root);
     });

@@ -2,12 +2,11 @@
 import { readFileSync } from "node:fs";
 import { ScriptPort } from "../../adapters/script/index.ts";
 import { type CoreExports, type CoreImports, LIMITS_SIZE, type Limits, limitFields } from "../../wasm/abi.gen.ts";
-import type { Core } from "../../wasm/core.ts";
+import { type Core, instantiate } from "../../wasm/core.ts";
 import { EndpointTable } from "../../wasm/endpoints.ts";
 import { routeImports } from "../../wasm/imports.ts";
-import { instantiate } from "../../wasm/load.ts";
 import { growMemory, Memory } from "../../wasm/memory.ts";
-import { Reading } from "../../wasm/reading.ts";
+import { ReadControl } from "../../wasm/receiving.ts";
 import { tapImports } from "./vector-imports.ts";
 import { Tap } from "./vector-tap.ts";
 
@@ -96,7 +95,7 @@ export class CoreMachine {
 
 function importsOf(port: ScriptPort, core: () => Core): CoreImports {
   const ignore = (): void => {};
-  const [endpoints, reading] = [new EndpointTable(port), new Reading(port)];
+  const [endpoints, reading] = [new EndpointTable(port), new ReadControl(port)];
   return routeImports(port, { endpoints, reading, core, refused: ignore, failed: ignore });
 }
 

@@ -63,7 +63,7 @@ function engine(): { port: FakePort; it: Engine } {
 function listening(): { port: FakePort; it: Engine; listener: Ear } {
   const { port, it } = engine();
   const listener = new Ear(Kind.LISTENER);
-  const handle = it.listen(listener, SocketKind.TCP_LISTENER, "127.0.0.1", 0);
+  const handle = it.listeners.listen(listener, SocketKind.TCP_LISTENER, "127.0.0.1", 0);
   expect(handle).toBeGreaterThan(0);
   port.deliver.connected(handle);
   expect(listener.heard.splice(0)).toEqual(["connected"]);
@@ -92,14 +92,16 @@ test("every kind of socket is opened by its kind, with its name, port and option
     it.close(ear);
     return (port.calls.findLast((call) => call.startsWith("open ")) ?? "").replace(/ \d+/, "");
   };
-  expect(opened((ear) => it.tcpConnect(ear, "h", 1))).toBe(`open ${SocketKind.TCP} h 1`);
-  expect(opened((ear) => it.unixConnect(ear, "/ü"))).toBe(`open ${SocketKind.UNIX} /ü 0`);
-  expect(opened((ear) => it.listen(ear, SocketKind.TCP_LISTENER, "", 0))).toBe(`open ${SocketKind.TCP_LISTENER}  0`);
-  expect(opened((ear) => it.listen(ear, SocketKind.UNIX_LISTENER, "/s", 0))).toBe(
+  expect(opened((ear) => it.streams.connect(ear, "h", 1))).toBe(`open ${SocketKind.TCP} h 1`);
+  expect(opened((ear) => it.streams.connectUnix(ear, "/ü"))).toBe(`open ${SocketKind.UNIX} /ü 0`);
+  expect(opened((ear) => it.listeners.listen(ear, SocketKind.TCP_LISTENER, "", 0))).toBe(
+    `open ${SocketKind.TCP_LISTENER}  0`,
+  );
+  expect(opened((ear) => it.listeners.listen(ear, SocketKind.UNIX_LISTENER, "/s", 0))).toBe(
     `open ${SocketKind.UNIX_LISTENER} /s 0`,
   );
-  expect(opened((ear) => it.udpBind(ear, "::1", 7))).toBe(`open ${SocketKind.UDP} ::1 7`);
-  expect(opened((ear) => it.udpOpen(ear, 7))).toBe(`open ${SocketKind.UDP}  7`);
+  expect(opened((ear) => it.udp.bind(ear, "::1", 7))).toBe(`open ${SocketKind.UDP} ::1 7`);
+  expect(opened((ear) => it.udp.open(ear, 7))).toBe(`open ${SocketKind.UDP}  7`);
 });
 
 test("a socket that is opened again has the options and the TLS of the first", async () => {
@@ -107,7 +109,7 @@ test("a socket that is opened again has the options and the TLS of the first", a
   const ear = new Ear();
   ear.options = { keepAlive: true };
   it.setTls(ear, { servername: "example" });
-  const handle = it.tcpConnect(ear, "h", 443);
+  const handle = it.streams.connect(ear, "h", 443);
   it.setAutoReconnect(handle, true);
   port.options = undefined;
   port.tls = undefined;
@@ -123,15 +125,15 @@ test("a socket that is opened again has the options and the TLS of the first", a
 test("what is too long is refused as what it is", () => {
   const { it } = engine();
   const long = "x".repeat(10_000);
-  expect(it.tcpConnect(new Ear(), long, 1)).toBe(Errors.ERR_ARGUMENT.value);
-  expect(it.unixConnect(new Ear(), long)).toBe(Errors.ERR_PATH.value);
-  expect(it.listen(new Ear(), SocketKind.UNIX_LISTENER, long, 0)).toBe(Errors.ERR_PATH.value);
-  expect(it.listen(new Ear(), SocketKind.TCP_LISTENER, long, 0)).toBe(Errors.ERR_ARGUMENT.value);
-  expect(it.udpBind(new Ear(), long, 0)).toBe(Errors.ERR_ADDRESS.value);
-  expect(it.wsOpen(new Ear(), long)).toBe(Errors.ERR_URL.value);
+  expect(it.streams.connect(new Ear(), long, 1)).toBe(Errors.ERR_ARGUMENT.value);
+  expect(it.streams.connectUnix(new Ear(), long)).toBe(Errors.ERR_PATH.value);
+  expect(it.listeners.listen(new Ear(), SocketKind.UNIX_LISTENER, long, 0)).toBe(Errors.ERR_PATH.value);
+  expect(it.listeners.listen(new Ear(), SocketKind.TCP_LISTENER, long, 0)).toBe(Errors.ERR_ARGUMENT.value);
+  expect(it.udp.bind(new Ear(), long, 0)).toBe(Errors.ERR_ADDRESS.value);
+  expect(it.ws.connect(new Ear(), long)).toBe(Errors.ERR_URL.value);
   const ear = new Ear(Kind.UDP);
-  it.udpOpen(ear, 0);
-  expect(it.udpConnect(ear.handle, long, 1)).toBe(Errors.ERR_ADDRESS.value);
+  it.udp.open(ear, 0);
+  expect(it.udp.connect(ear.handle, long, 1)).toBe(Errors.ERR_ADDRESS.value);
 });
 
 test("an accepted connection gets the endpoint that its listener gives it", () => {
@@ -207,7 +209,7 @@ test("TLS that is asked for before opening is handed over with it, and begins wh
   const ear = new Ear();
   const tls = { servername: "example" };
   expect(it.setTls(ear, tls)).toBe(0);
-  const handle = it.tcpConnect(ear, "h", 443);
+  const handle = it.streams.connect(ear, "h", 443);
   expect(port.tls).toBe(tls);
   port.deliver.connected(handle);
   expect(port.calls).toContain(`tls ${handle} `);
@@ -220,7 +222,7 @@ test("TLS that is asked for before opening is handed over with it, and begins wh
 test("TLS that is asked for after opening begins when connected", () => {
   const { port, it } = engine();
   const ear = new Ear();
-  const handle = it.tcpConnect(ear, "h", 443);
+  const handle = it.streams.connect(ear, "h", 443);
   expect(port.tls).toBe(undefined);
   const tls = { servername: "example" };
   expect(it.setTls(ear, tls)).toBe(0);
@@ -251,7 +253,7 @@ test("accepted connections have the TLS options of their listener, unless they b
 test("why TLS could not begin is told with what the runtime reported", () => {
   const { port, it } = engine();
   const ear = new Ear();
-  const handle = it.tcpConnect(ear, "h", 443);
+  const handle = it.streams.connect(ear, "h", 443);
   it.setTls(ear, {});
   port.opens = Errors.ERR_ARGUMENT.value;
   port.cause = new Error("no certificate");
@@ -264,19 +266,19 @@ test("why TLS could not begin is told with what the runtime reported", () => {
 test("TLS in place: its options are kept if it begins, and only then", () => {
   const { port, it } = engine();
   const ear = new Ear();
-  const handle = it.tcpConnect(ear, "h", 25);
-  expect(it.startTls(ear, "", {})).toBe(Errors.ERR_STATE.value);
+  const handle = it.streams.connect(ear, "h", 25);
+  expect(it.streams.startTls(ear, "", {})).toBe(Errors.ERR_STATE.value);
   expect(ear.tls).toBe(undefined);
   port.deliver.connected(handle);
   port.opens = Errors.ERR_UNSUPPORTED.value;
-  expect(it.startTls(ear, "name", {})).toBe(Errors.ERR_UNSUPPORTED.value);
+  expect(it.streams.startTls(ear, "name", {})).toBe(Errors.ERR_UNSUPPORTED.value);
   expect(ear.tls).toBe(undefined);
   port.opens = 0;
   const tls = { alpn: ["smtp"] };
-  expect(it.startTls(ear, "name", tls)).toBe(0);
+  expect(it.streams.startTls(ear, "name", tls)).toBe(0);
   expect(port.calls).toContain(`tls ${handle} name`);
   expect(port.tls).toBe(tls);
-  expect(it.startTls(ear, "x".repeat(10_000), tls)).toBe(Errors.ERR_ARGUMENT.value);
+  expect(it.streams.startTls(ear, "x".repeat(10_000), tls)).toBe(Errors.ERR_ARGUMENT.value);
   port.deliver.secured(handle);
   expect(ear.heard).toEqual(["connected", "secured"]);
 });
@@ -286,11 +288,11 @@ test("wss: is TLS, ws: is not, whatever options there are", () => {
   const tls = { ca: "x" };
   const secure = new Ear(Kind.WS);
   secure.tls = tls;
-  port.deliver.connected(it.wsOpen(secure, "WSS://h/"));
+  port.deliver.connected(it.ws.connect(secure, "WSS://h/"));
   expect(port.tls).toBe(tls);
   const plain = new Ear(Kind.WS);
   plain.tls = tls;
-  it.wsOpen(plain, "ws://h/");
+  it.ws.connect(plain, "ws://h/");
   expect(port.tls).toBe(undefined);
 });
 
@@ -298,37 +300,37 @@ test("room is what a send takes", async () => {
   const { port, it } = engine();
   const ear = new Ear();
   port.takes = 0;
-  port.deliver.connected(it.tcpConnect(ear, "h", 1));
-  expect(it.room(ear.handle)).toBe(ROOM);
-  expect(it.send(ear.handle, Buffer.alloc(5000))).toBe(5000);
-  expect(it.room(ear.handle)).toBe(ROOM - 5000);
-  expect(it.send(ear.handle, Buffer.alloc(ROOM - 5000 + 1))).toBe(Errors.ERR_BACKPRESSURE.value);
-  expect(it.send(ear.handle, Buffer.alloc(ROOM - 5000))).toBe(ROOM - 5000);
-  expect(it.room(ear.handle)).toBe(0);
+  port.deliver.connected(it.streams.connect(ear, "h", 1));
+  expect(it.streams.room(ear.handle)).toBe(ROOM);
+  expect(it.streams.send(ear.handle, Buffer.alloc(5000))).toBe(5000);
+  expect(it.streams.room(ear.handle)).toBe(ROOM - 5000);
+  expect(it.streams.send(ear.handle, Buffer.alloc(ROOM - 5000 + 1))).toBe(Errors.ERR_BACKPRESSURE.value);
+  expect(it.streams.send(ear.handle, Buffer.alloc(ROOM - 5000))).toBe(ROOM - 5000);
+  expect(it.streams.room(ear.handle)).toBe(0);
   await turn();
 });
 
 test("the end of our half leaves at the end of the turn, behind what was sent", async () => {
   const { port, it } = engine();
   const ear = new Ear();
-  const handle = it.tcpConnect(ear, "h", 1);
+  const handle = it.streams.connect(ear, "h", 1);
   port.deliver.connected(handle);
-  expect(it.setHalfOpen(handle, true)).toBe(0);
-  it.send(handle, "bye");
-  expect(it.shutdown(handle)).toBe(0);
+  expect(it.streams.setHalfOpen(handle, true)).toBe(0);
+  it.streams.send(handle, "bye");
+  expect(it.streams.shutdown(handle)).toBe(0);
   expect(port.calls).not.toContain(`shutdown ${handle}`);
   await turn();
   expect(port.written).toEqual(["bye"]);
   expect(port.calls).toContain(`shutdown ${handle}`);
-  expect(it.send(handle, "x")).toBe(Errors.ERR_STATE.value);
+  expect(it.streams.send(handle, "x")).toBe(Errors.ERR_STATE.value);
 });
 
 test("the peer's end is told of a half-open stream", () => {
   const { port, it } = engine();
   const ear = new Ear();
-  const handle = it.tcpConnect(ear, "h", 1);
+  const handle = it.streams.connect(ear, "h", 1);
   port.deliver.connected(handle);
-  it.setHalfOpen(handle, true);
+  it.streams.setHalfOpen(handle, true);
   port.deliver.ended(handle);
   expect(ear.heard).toEqual(["connected", "ended"]);
   expect(it.state(handle)).toBe(State.OPEN);
@@ -337,7 +339,7 @@ test("the peer's end is told of a half-open stream", () => {
 test("a full window stops the socket, until bytes are used up", () => {
   const { port, it } = engine();
   const ear = new Ear();
-  const handle = it.tcpConnect(ear, "h", 1);
+  const handle = it.streams.connect(ear, "h", 1);
   port.deliver.connected(handle);
   expect(it.setWindow(handle, 4)).toBe(0);
   port.receive(handle, "abcd");
@@ -349,7 +351,7 @@ test("a full window stops the socket, until bytes are used up", () => {
 test("a deadline counts from now, not from the last delivery", async () => {
   const { port, it } = engine();
   const ear = new Ear();
-  const handle = it.tcpConnect(ear, "h", 1);
+  const handle = it.streams.connect(ear, "h", 1);
   port.deliver.connected(handle);
   await turn();
   port.nowMs += 500;
@@ -373,14 +375,14 @@ test("a deadline counts from now, not from the last delivery", async () => {
 test("a peer of a UDP socket is passed on, and refused with its cause", () => {
   const { port, it } = engine();
   const ear = new Ear(Kind.UDP);
-  const handle = it.udpOpen(ear, 0);
-  expect(it.udpConnect(handle, "192.0.2.1", 9)).toBe(0);
+  const handle = it.udp.open(ear, 0);
+  expect(it.udp.connect(handle, "192.0.2.1", 9)).toBe(0);
   expect(port.calls).toContain(`connect ${handle} 192.0.2.1 9`);
-  expect(it.udpSendTo(handle, "", 0, "x")).toBe(1);
+  expect(it.udp.sendTo(handle, "", 0, "x")).toBe(1);
   expect(port.calls).toContain(`send ${handle}  0 x`);
   port.opens = Errors.ERR_UNREACHABLE.value;
   port.cause = new Error("ENETUNREACH");
-  expect(it.udpConnect(handle, "192.0.2.1", 9)).toBe(Errors.ERR_UNREACHABLE.value);
+  expect(it.udp.connect(handle, "192.0.2.1", 9)).toBe(Errors.ERR_UNREACHABLE.value);
   expect(it.cause).toBe(port.cause);
 });
 

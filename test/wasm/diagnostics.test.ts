@@ -59,7 +59,7 @@ function setUp(...names: string[]): { port: WatchedPort; engine: Engine; ear: Ea
   for (const name of names) port.diagnostics.subscribed.add(`twinwire:${name}`);
   const engine = new Engine(port, small);
   const ear = new Ear(Kind.TCP, "example:7");
-  return { port, engine, ear, handle: engine.tcpConnect(ear, "example", 7) };
+  return { port, engine, ear, handle: engine.streams.connect(ear, "example", 7) };
 }
 
 const none = { received: 0, sent: 0, connects: 0, refused: 0 };
@@ -100,7 +100,7 @@ test("the last word on a handle that was closed is told, too; no attempt follows
 test("failures of a socket that lives on, of listeners and of what they accept", () => {
   const { port, engine } = setUp("connected", "error");
   const { told } = port.diagnostics;
-  const udp = engine.udpOpen(new Ear(Kind.UDP, "UDP port 0"), 0);
+  const udp = engine.udp.open(new Ear(Kind.UDP, "UDP port 0"), 0);
   port.deliver.failed(udp, Errors.ERR_TOO_LARGE.value);
   expect(told.splice(0)).toMatchObject([
     ["twinwire:error", { handle: udp, kind: "udp", address: "UDP port 0", error: { step: "send" }, retryMs: -1 }],
@@ -111,7 +111,7 @@ test("failures of a socket that lives on, of listeners and of what they accept",
       return client;
     }
   }
-  const listener = engine.listen(new Host(Kind.LISTENER, "all:7"), 4, "", 7);
+  const listener = engine.listeners.listen(new Host(Kind.LISTENER, "all:7"), 4, "", 7);
   port.deliver.connected(listener);
   port.deliver.accepted(listener, () => {});
   expect(told).toMatchObject([
@@ -159,6 +159,6 @@ test("a host without channels is one like any other", () => {
   const port = new FakePort();
   const engine = new Engine(port, small);
   const ear = new Ear(Kind.TCP, "example:7");
-  port.deliver.connected(engine.tcpConnect(ear, "example", 7));
+  port.deliver.connected(engine.streams.connect(ear, "example", 7));
   expect(ear.heard).toEqual(["connected"]);
 });

@@ -50,7 +50,7 @@ function setUp(): { port: FakePort; engine: Engine; ear: Ear; handle: number } {
   const port = new FakePort();
   const engine = new Engine(port, small);
   const ear = new Ear(engine);
-  const handle = engine.tcpConnect(ear, "example", 7);
+  const handle = engine.streams.connect(ear, "example", 7);
   expect(handle).toBeGreaterThan(0);
   return { port, engine, ear, handle };
 }
@@ -79,23 +79,23 @@ test("what the port refuses at once is refused, with what the runtime reported",
   const ear = new Ear(engine);
   port.opens = Errors.ERR_ACCESS.value;
   port.cause = new Error("no");
-  expect(engine.tcpConnect(ear, "example", 7)).toBe(Errors.ERR_ACCESS.value);
+  expect(engine.streams.connect(ear, "example", 7)).toBe(Errors.ERR_ACCESS.value);
   expect(engine.cause).toBe(port.cause);
   expect(ear.handle).toBe(NONE);
   expect(engine.all()).toEqual([]);
   port.opens = 0;
-  expect(engine.udpOpen(ear, 0)).toBeGreaterThan(0);
+  expect(engine.udp.open(ear, 0)).toBeGreaterThan(0);
   expect(engine.cause).toBe(undefined);
 });
 
 test("all that is sent in one turn leaves in one write, blocks that touch as one piece", async () => {
   const { port, engine, handle } = connected();
-  expect(engine.send(handle, "one ")).toBe(4);
-  expect(engine.send(handle, Buffer.from("two"))).toBe(3);
+  expect(engine.streams.send(handle, "one ")).toBe(4);
+  expect(engine.streams.send(handle, Buffer.from("two"))).toBe(3);
   expect(port.written).toEqual([]);
   await turn();
   expect(port.written).toEqual(["one two"]);
-  engine.send(handle, "x".repeat(3000));
+  engine.streams.send(handle, "x".repeat(3000));
   await turn();
   expect(port.written[1]?.replaceAll("|", "")).toBe("x".repeat(3000));
   expect(port.written).toHaveLength(2);
@@ -116,7 +116,7 @@ test("bytes that the port gives away go on as they are to those who take them, a
     }
   }
   const taker = new Taker(Kind.TCP, "example:7");
-  const taking = engine.tcpConnect(taker, "example", 7);
+  const taking = engine.streams.connect(taker, "example", 7);
   port.deliver.connected(taking);
   engine.setWindow(taking, 10);
   const gift = Buffer.from("a gift");
@@ -154,7 +154,7 @@ test("sends between which promises are awaited leave in one write all the same",
   const { port, engine, handle } = connected();
   port.takes = Number.POSITIVE_INFINITY;
   for (const text of ["a", "b", "c"]) {
-    engine.send(handle, text);
+    engine.streams.send(handle, text);
     await Promise.resolve();
   }
   expect(port.written).toEqual([]);
@@ -165,7 +165,7 @@ test("sends between which promises are awaited leave in one write all the same",
 test("what a listener sends leaves when all events are told, before the delivery returns", () => {
   const { port, engine, ear, handle } = connected();
   ear.onData = () => {
-    engine.send(handle, "re");
+    engine.streams.send(handle, "re");
     expect(port.written).toEqual([]);
   };
   port.receive(handle, "ping");
@@ -176,9 +176,9 @@ test("what a listener sends leaves when all events are told, before the delivery
 test("bytes that the port has not written are not offered again; those it gives back are", async () => {
   const { port, engine, handle } = connected();
   port.takes = 0;
-  engine.send(handle, "first");
+  engine.streams.send(handle, "first");
   await turn();
-  engine.send(handle, "second");
+  engine.streams.send(handle, "second");
   await turn();
   expect(port.written).toEqual(["first"]);
   expect(engine.buffered(handle)).toBe(11);
@@ -194,8 +194,8 @@ test("bytes that the port has not written are not offered again; those it gives 
 
 test("drain comes on a later turn, even if the port takes all at once", async () => {
   const { port, engine, ear, handle } = connected();
-  expect(engine.send(handle, "x".repeat(8192))).toBe(8192);
-  expect(engine.send(handle, "y")).toBe(Errors.ERR_BACKPRESSURE.value);
+  expect(engine.streams.send(handle, "x".repeat(8192))).toBe(8192);
+  expect(engine.streams.send(handle, "y")).toBe(Errors.ERR_BACKPRESSURE.value);
   await turn();
   expect(engine.buffered(handle)).toBe(0);
   expect(ear.heard).toEqual([]);
@@ -206,10 +206,10 @@ test("drain comes on a later turn, even if the port takes all at once", async ()
 test("an argument larger than the way in is refused, whatever it is for", () => {
   const { engine, handle } = connected();
   const long = "€".repeat(3000);
-  expect(engine.send(handle, long)).toBe(Errors.ERR_TOO_LARGE.value);
-  expect(engine.send(handle, Buffer.alloc(8193))).toBe(Errors.ERR_TOO_LARGE.value);
-  expect(engine.tcpConnect(new Ear(engine), long, 7)).toBe(Errors.ERR_ARGUMENT.value);
-  expect(engine.wsOpen(new Ear(engine), long)).toBe(Errors.ERR_URL.value);
+  expect(engine.streams.send(handle, long)).toBe(Errors.ERR_TOO_LARGE.value);
+  expect(engine.streams.send(handle, Buffer.alloc(8193))).toBe(Errors.ERR_TOO_LARGE.value);
+  expect(engine.streams.connect(new Ear(engine), long, 7)).toBe(Errors.ERR_ARGUMENT.value);
+  expect(engine.ws.connect(new Ear(engine), long)).toBe(Errors.ERR_URL.value);
   expect(engine.bindEvent(handle, long, 1)).toBe(Errors.ERR_EVENT.value);
 });
 
@@ -230,7 +230,7 @@ test("what falls due while the application calls waits for a later turn", async 
   const { port, engine, ear } = setUp();
   await turn();
   port.nowMs += 20_000;
-  expect(engine.tcpConnect(new Ear(engine), "example", 8)).toBeGreaterThan(0);
+  expect(engine.streams.connect(new Ear(engine), "example", 8)).toBeGreaterThan(0);
   expect(ear.heard).toEqual([]);
   port.turn();
   expect(ear.heard).toEqual(["error ERR_TIMEOUT", "disconnected false 0 never"]);
@@ -242,7 +242,7 @@ test("the host's timer is touched only to make it earlier or to stop it", async 
   const wakes = (): string[] => port.calls.filter((call) => call.startsWith("wake"));
   expect(wakes()).toEqual(["wake 10000"]);
   port.nowMs += 10;
-  engine.tcpConnect(new Ear(engine), "example", 8);
+  engine.streams.connect(new Ear(engine), "example", 8);
   await turn();
   expect(wakes()).toHaveLength(1);
   port.deliver.connected(handle);
@@ -265,8 +265,8 @@ test("datagrams come with their sender; one that failed later is an error of a s
   const port = new FakePort();
   const engine = new Engine(port, small);
   const ear = new Ear(engine, Kind.UDP);
-  const handle = engine.udpOpen(ear, 7);
-  expect(engine.udpSendTo(handle, "192.0.2.2", 9, "hi")).toBe(2);
+  const handle = engine.udp.open(ear, 7);
+  expect(engine.udp.sendTo(handle, "192.0.2.2", 9, "hi")).toBe(2);
   expect(port.calls).toContain(`send ${handle} 192.0.2.2 9 hi`);
   port.deliver.failed(handle, Errors.ERR_UNREACHABLE.value);
   port.deliver.datagram(handle, 0, "2001:db8::1", 9);
@@ -282,7 +282,7 @@ test("a closed handle hears its end only, and its number never comes again as it
   port.receive(handle, "more");
   port.turn();
   expect(ear.heard).toHaveLength(2);
-  const next = engine.tcpConnect(new Ear(engine), "example", 7);
+  const next = engine.streams.connect(new Ear(engine), "example", 7);
   expect(next).not.toBe(handle);
   expect(engine.find(next)?.handle).toBe(next);
 });
@@ -334,7 +334,7 @@ test("a listener that throws stops nothing", async () => {
     port.receive(handle, "two");
     port.opens = new Error("port");
     const { engine } = ear;
-    expect(engine.tcpConnect(new Ear(engine), "example", 7)).toBe(Errors.ERR_HOST.value);
+    expect(engine.streams.connect(new Ear(engine), "example", 7)).toBe(Errors.ERR_HOST.value);
   } finally {
     globalThis.queueMicrotask = real;
   }

@@ -53,7 +53,7 @@ function open(): { port: FakePort; it: Engine; ear: Ear; handle: number } {
   const port = new FakePort();
   const it = new Engine(port, small);
   const ear = new Ear((at, size) => it.memory.latin1(at, size));
-  const handle = it.tcpConnect(ear, "example", 80);
+  const handle = it.streams.connect(ear, "example", 80);
   port.deliver.connected(handle);
   return { port, it, ear, handle };
 }
@@ -64,8 +64,8 @@ const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 test("a message is told in parts, and what follows it is data", () => {
   const { port, it, ear, handle } = open();
-  expect(it.httpRead(handle, HttpRead.REQUEST, 100)).toBe(0);
-  expect(it.httpRead(handle, HttpRead.REQUEST, 100)).toBe(Errors.ERR_STATE.value);
+  expect(it.http.read(handle, HttpRead.REQUEST, 100)).toBe(0);
+  expect(it.http.read(handle, HttpRead.REQUEST, 100)).toBe(Errors.ERR_STATE.value);
   const head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
   port.receive(handle, `${head}2\r\nab\r\n0\r\nT: u\r\n\r\nmore`);
   const what = HttpFlag.KEEP_ALIVE | HttpFlag.BODY | HttpFlag.CHUNKED;
@@ -81,19 +81,19 @@ test("a message is told in parts, and what follows it is data", () => {
 
 test("an error says how to answer, and nothing more is told", () => {
   const { port, it, ear, handle } = open();
-  it.httpRead(handle, HttpRead.REQUEST, 100);
+  it.http.read(handle, HttpRead.REQUEST, 100);
   port.receive(handle, "GET / HTTP/1.1\nHost: a\n\n");
   expect(ear.heard.at(-1)).toBe(`end ${Errors.ERR_HTTP.value} 400`);
   const count = ear.heard.length;
   port.receive(handle, request);
   expect(ear.heard.length).toBe(count);
-  expect(it.httpSend(handle, HttpSend.CLOSE, 400, "\0", 0, "")).toBeGreaterThan(0);
+  expect(it.http.send(handle, HttpSend.CLOSE, 400, "\0", 0, "")).toBeGreaterThan(0);
 });
 
 test("bytes are delivered once more when the code of this turn is done", async () => {
   const { it, ear, handle } = open();
   const bytes = Buffer.from(`${request}rest`);
-  it.httpRead(handle, HttpRead.REQUEST, 0);
+  it.http.read(handle, HttpRead.REQUEST, 0);
   let done = 0;
   it.unread(handle, bytes, () => {
     done = ear.heard.length;
@@ -148,22 +148,22 @@ test("for a handle that is closed meanwhile they are nobody's", async () => {
 
 test("a head is sent with a byte a character, and characters that are wider are refused", async () => {
   const { port, it, handle } = open();
-  expect(it.httpSend(handle, 0, 200, "OK\0a\0\xe9\0", 1, "body")).toBeGreaterThan(0);
+  expect(it.http.send(handle, 0, 200, "OK\0a\0\xe9\0", 1, "body")).toBeGreaterThan(0);
   await new Promise(setImmediate);
   expect(port.written).toEqual(["HTTP/1.1 200 OK\r\na: \xe9\r\nContent-Length: 4\r\n\r\nbody"]);
   for (const value of ["\u0100", "x\u010a", "\u{1f600}"]) {
-    expect(it.httpSend(handle, 0, 200, `OK\0a\0${value}\0`, 1, "")).toBe(Errors.ERR_HEADER.value);
+    expect(it.http.send(handle, 0, 200, `OK\0a\0${value}\0`, 1, "")).toBe(Errors.ERR_HEADER.value);
   }
-  expect(it.httpSend(handle, 0, 200, `OK\0a\0${"x".repeat(9000)}\0`, 1, "")).toBe(Errors.ERR_HEADER.value);
-  expect(it.httpSend(handle, 0, 200, "OK\0", 0, "x".repeat(9000))).toBe(Errors.ERR_TOO_LARGE.value);
+  expect(it.http.send(handle, 0, 200, `OK\0a\0${"x".repeat(9000)}\0`, 1, "")).toBe(Errors.ERR_HEADER.value);
+  expect(it.http.send(handle, 0, 200, "OK\0", 0, "x".repeat(9000))).toBe(Errors.ERR_TOO_LARGE.value);
 });
 
 test("a body in parts, with trailers", async () => {
   const { port, it, handle } = open();
-  expect(it.httpSend(handle, HttpSend.PART, 0, "POST\0/\0host\0a\0", 1, "")).toBeGreaterThan(0);
-  expect(it.httpSendBody(handle, 0, "ab")).toBe(2);
-  expect(it.httpSendBody(handle, HttpBody.LAST, "c", "t\0\xe9\0", 1)).toBe(1);
-  expect(it.httpSendBody(handle, HttpBody.LAST, "")).toBe(Errors.ERR_STATE.value);
+  expect(it.http.send(handle, HttpSend.PART, 0, "POST\0/\0host\0a\0", 1, "")).toBeGreaterThan(0);
+  expect(it.http.sendBody(handle, 0, "ab")).toBe(2);
+  expect(it.http.sendBody(handle, HttpBody.LAST, "c", "t\0\xe9\0", 1)).toBe(1);
+  expect(it.http.sendBody(handle, HttpBody.LAST, "")).toBe(Errors.ERR_STATE.value);
   await new Promise(setImmediate);
   expect(port.written.join("").replaceAll("|", "")).toBe(
     "POST / HTTP/1.1\r\nhost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\nt: \xe9\r\n\r\n",
@@ -176,7 +176,7 @@ test("TLS through a proxy begins in the tunnel, for the name of the target", asy
   const ear = new Ear(() => "");
   const tls = { ca: "x" };
   it.setTls(ear, tls);
-  const handle = it.tcpConnectVia(ear, "target.example", 443, { host: "proxy", port: 3128, credentials: "u:p" });
+  const handle = it.streams.connectVia(ear, "target.example", 443, { host: "proxy", port: 3128, credentials: "u:p" });
   expect(port.calls).toContain(`open ${handle} 1 proxy 3128`);
   expect(port.tls).toBeUndefined();
   port.deliver.connected(handle);
@@ -196,7 +196,7 @@ test("a proxy's answer reaches the core also where the port gives bytes away", (
   const it = new Engine(port, small);
   const ear = new Ear(() => "");
   ear.takesBytes = true;
-  const handle = it.tcpConnectVia(ear, "target.example", 80, { host: "proxy", port: 3128, credentials: "" });
+  const handle = it.streams.connectVia(ear, "target.example", 80, { host: "proxy", port: 3128, credentials: "" });
   port.deliver.connected(handle);
   port.deliver.given(handle, Buffer.from("HTTP/1.1 200 OK\r\n\r\n"));
   expect(it.state(handle)).toBe(State.OPEN);
@@ -206,7 +206,7 @@ test("a proxy that refuses", () => {
   const port = new FakePort();
   const it = new Engine(port, small);
   const ear = new Ear(() => "");
-  const handle = it.tcpConnectVia(ear, "target.example", 80, { host: "proxy", port: 3128, credentials: "" });
+  const handle = it.streams.connectVia(ear, "target.example", 80, { host: "proxy", port: 3128, credentials: "" });
   port.deliver.connected(handle);
   port.receive(handle, "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
   expect(ear.errors[0]).toMatchObject({ code: "ERR_PROXY", step: "proxy", detail: 403, address: "example:80" });

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { ABI_HASH, Errors, exportNames, importNames } from "../../wasm/abi.gen.ts";
+import { checkAbi, coreModule } from "../../wasm/core.ts";
 import { errorCode, errorValue, stepName, TwinwireError } from "../../wasm/errors.ts";
-import { checkAbi, coreModule } from "../../wasm/load.ts";
 
 test("the module is compiled once, and has the imports and exports of the definition", () => {
   expect(coreModule()).toBe(coreModule());

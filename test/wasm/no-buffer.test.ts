@@ -13,7 +13,7 @@ test("text, bytes and the module are the same in a runtime that has no Buffer", 
   const program = `
     delete globalThis.Buffer;
     const t = await import(${JSON.stringify(join(dist, "wasm/text.js"))});
-    const { coreModule } = await import(${JSON.stringify(join(dist, "wasm/load.js"))});
+    const { coreModule } = await import(${JSON.stringify(join(dist, "wasm/core.js"))});
     const check = (what, good) => { if (!good) throw new Error(what); };
     const encoder = new TextEncoder();
     for (const text of ["", "a", "x".repeat(500), "é€😀", "x".repeat(19) + "é", "\\ufeffmark"]) {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { Joiner } from "../../wasm/joiner.ts";
-import { StreamText } from "../../wasm/stream-text.ts";
+import { Joiner, StreamText } from "../../wasm/parts.ts";
 import { asciiText, copyBytes, utf8Size, utf8Text, writeUtf8 } from "../../wasm/text.ts";
 
 const samples = [

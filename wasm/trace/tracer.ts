@@ -2,8 +2,7 @@ import { type CoreExports, Event } from "../abi.gen.ts";
 import type { Core } from "../core.ts";
 import { errorCode } from "../errors.ts";
 import { report } from "../report.ts";
-import { showBytes } from "./show.ts";
-import { calls, deliveries, type Step } from "./steps.ts";
+import { calls, deliveries, type Step, showBytes } from "./steps.ts";
 
 /** Takes the lines of a trace: each is one JSON object. */
 export type TraceSink = (line: string) => void;
@@ -208,4 +207,26 @@ function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
     at += piece.length;
   }
   return all;
+}
+
+/** The tracer of what passes the core interface, if there is one. */
+export class Tracing {
+  tracer: Tracer | undefined;
+  #end: (() => void) | undefined;
+
+  /** Begins to write; a trace that is being written ends. Returns what ends this one. */
+  begin(core: Core, sink: TraceSink, nowMs: number, only: number | undefined): () => void {
+    this.#end?.();
+    const plain = core.exports;
+    const tracer = new Tracer(core, sink, nowMs, only);
+    this.tracer = tracer;
+    core.exports = tracer.watch(plain);
+    const end = (): void => {
+      if (this.tracer !== tracer) return;
+      this.tracer = undefined;
+      core.exports = plain;
+    };
+    this.#end = end;
+    return end;
+  }
 }

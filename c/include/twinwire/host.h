@@ -49,6 +49,8 @@ typedef struct tw_handles_host {
   void (*opened)(void *host, int32_t handle, uint32_t kind);
   /* Sets keep-alive of a stream that is connected. NULL: the host cannot. */
   void (*set_keep_alive)(void *host, int32_t handle, const tw_keep_alive *keep_alive);
+  /* Seconds since 1970, for the Date field of HTTP responses. NULL: they have none. */
+  int64_t (*unix_time)(void *host);
 } tw_handles_host;
 
 /* Bytes that tw_handles_init needs for a core of these limits; 0: an option is out of its range. */
@@ -57,8 +59,8 @@ size_t tw_handles_need(const tw_limits *limits, const tw_handles_options *option
 /* Makes a tw_handles in `memory` (`size` >= tw_handles_need, aligned to 16) on `core`, whose limits are given again.
  * All but `memory` and `core` is copied. Returns NULL if the size or an option is wrong.
  *
- * Its WebSockets are clients. One that is made of an accepted connection (twc_ws_accept on `core`) stays a TCP
- * connection here: of what comes then, only "error", "drain" and "disconnected" are emitted. */
+ * A WebSocket that a host makes of an accepted connection itself (twc_ws_accept on `core`, in place of tw_ws_accept)
+ * stays a TCP connection here: of what comes then, only "error", "drain" and "disconnected" are emitted. */
 tw_handles *tw_handles_init(void *memory, size_t size, const tw_limits *limits, const tw_handles_options *options,
                             tw_core *core, const tw_handles_host *host);
 

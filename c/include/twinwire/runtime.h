@@ -66,6 +66,13 @@ int32_t tw_handles_on(uint32_t kinds, int32_t handle, const char *event, uint32_
 int32_t tw_handles_off(uint32_t kinds, int32_t handle, const char *event, uint32_t shape, tw_listener listener,
                        void *ctx);
 
+/* Attaches a pointer of the application's to a handle, in place of the last one; NULL at first. It goes with the
+ * handle: free what it points to in the handle's last event. Returns 0, or -1: TW_ERR_HANDLE. */
+int32_t tw_set_user(int32_t handle, void *user);
+
+/* Returns that pointer; NULL for a handle that is stale. Works in the listener of a last event, too. */
+void *tw_user(int32_t handle);
+
 /* The fifth of five or more arguments: how tw_net_on and its like tell three arguments from four. */
 #define TW_FIFTH(a, b, c, d, e, ...) e
 

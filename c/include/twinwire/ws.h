@@ -1,4 +1,4 @@
-/* ws.h: WebSocket clients (RFC 6455) as numbers and events: the handle API in C. No call ever waits.
+/* ws.h: WebSocket clients and servers (RFC 6455) as numbers and events: the handle API in C. No call ever waits.
  *
  *   static void on_message(const WsMessage *e, void *ctx) { printf("%s\n", e->message); }
  *   static void on_connected(const WsConnected *e, void *ctx) { tw_ws_send(e->conn, "hello"); }
@@ -93,16 +93,19 @@ typedef struct WsPong {
 /* Every event: X(struct, name, kinds of handle as bits of 1 << tw_kind, shape). The shape is what listeners are
  * compared by: for the events that the specification declares, its signature hash. */
 #define TW_HANDLES_WS_EVENTS(X)                                                                                        \
-  X(WsConnected, "connected", 1u << TW_KIND_WS, TW_EVENT_SIG_WsConnected)                                              \
-  X(WsDisconnected, "disconnected", 1u << TW_KIND_WS, TW_EVENT_SIG_WsDisconnected)                                     \
-  X(WsMessage, "message", 1u << TW_KIND_WS, TW_EVENT_SIG_WsMessage)                                                    \
-  X(WsDrain, "drain", 1u << TW_KIND_WS, 7u)                                                                            \
-  X(WsError, "error", 1u << TW_KIND_WS, 8u)                                                                            \
-  X(WsClosing, "closing", 1u << TW_KIND_WS, 9u)                                                                        \
-  X(WsPing, "ping", 1u << TW_KIND_WS, 10u)                                                                             \
-  X(WsPong, "pong", 1u << TW_KIND_WS, 11u)
+  X(WsConnected, "connected", TW_HANDLES_WS_SOURCES, TW_EVENT_SIG_WsConnected)                                         \
+  X(WsDisconnected, "disconnected", TW_HANDLES_WS_SOURCES, TW_EVENT_SIG_WsDisconnected)                                \
+  X(WsMessage, "message", TW_HANDLES_WS_SOURCES, TW_EVENT_SIG_WsMessage)                                               \
+  X(WsDrain, "drain", TW_HANDLES_WS_SOURCES, 7u)                                                                       \
+  X(WsError, "error", TW_HANDLES_WS_SOURCES, 8u)                                                                       \
+  X(WsClosing, "closing", TW_HANDLES_WS_SOURCES, 9u)                                                                   \
+  X(WsPing, "ping", TW_HANDLES_WS_SOURCES, 10u)                                                                        \
+  X(WsPong, "pong", TW_HANDLES_WS_SOURCES, 11u)
 
 #define TW_HANDLES_WS (1u << TW_KIND_WS)
+
+/* Handles whose listeners receive them: a WebSocket, and a server for all WebSockets that it accepted. */
+#define TW_HANDLES_WS_SOURCES (1u << TW_KIND_WS | 1u << TW_KIND_LISTENER)
 
 /* int32_t tw_ws_on(int32_t conn, void (*listener)(const Ws... *, void *), void *ctx);
  * int32_t tw_ws_on(int32_t conn, const char *event, void (*listener)(const Ws... *, void *), void *ctx);
@@ -123,16 +126,55 @@ typedef struct WsPong {
 #define TW_WS_CASE(type, name, kinds, shape) void (*)(const type *, void *) : shape,
 #define TW_WS_SHAPE(listener) _Generic((listener), TW_HANDLES_WS_EVENTS(TW_WS_CASE) default: (void)0)
 #define TW_WS_ON(handle, listener, ctx)                                                                                \
-  tw_handles_on(TW_HANDLES_WS, (handle), NULL, TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
+  tw_handles_on(TW_HANDLES_WS_SOURCES, (handle), NULL, TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
 #define TW_WS_ON_NAMED(handle, event, listener, ctx)                                                                   \
-  tw_handles_on(TW_HANDLES_WS, (handle), (event), TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
+  tw_handles_on(TW_HANDLES_WS_SOURCES, (handle), (event), TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
 #define TW_WS_OFF(handle, listener, ctx)                                                                               \
-  tw_handles_off(TW_HANDLES_WS, (handle), NULL, TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
+  tw_handles_off(TW_HANDLES_WS_SOURCES, (handle), NULL, TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
 #define TW_WS_OFF_NAMED(handle, event, listener, ctx)                                                                  \
-  tw_handles_off(TW_HANDLES_WS, (handle), (event), TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
+  tw_handles_off(TW_HANDLES_WS_SOURCES, (handle), (event), TW_WS_SHAPE(listener), (tw_listener)(listener), (ctx))
 #define tw_ws_on(...) TW_FIFTH(__VA_ARGS__, TW_WS_ON_NAMED, TW_WS_ON, TW_WS_ON, TW_WS_ON)(__VA_ARGS__)
 #define tw_ws_off(...) TW_FIFTH(__VA_ARGS__, TW_WS_OFF_NAMED, TW_WS_OFF, TW_WS_OFF, TW_WS_OFF)(__VA_ARGS__)
 #endif
+
+/* ---- Servers ----
+ * A WebSocket server is an HTTP server (http_server.h) that accepts every WebSocket; with a listener for "request" it
+ * serves pages as well. Listeners that are added to the server (tw_ws_on(server, on_message, ctx)) are called for all
+ * of its WebSockets; `conn` says which. Close frames of the peer and lost connections are "disconnected"; then its
+ * number is stale, and nothing has to be closed.
+ *
+ *   static void on_message(const WsMessage *e, void *ctx) { tw_ws_send_text(e->conn, e->message, e->size); }
+ *
+ *   int32_t server = tw_ws_listen("127.0.0.1", 8080, NULL);
+ *   tw_ws_on(server, on_message, NULL); */
+
+/* How a server accepts a WebSocket; what is 0 or NULL is left out. */
+typedef struct tw_ws_accept_options {
+  const char *const
+      *protocols; /* subprotocols in order of preference: the first one that the client offers is chosen */
+  size_t protocol_count;
+  const tw_ws_field *headers; /* added to the 101 response */
+  size_t header_count;
+  uint32_t heartbeat_interval_ms; /* as tw_ws_set_heartbeat */
+  uint32_t heartbeat_timeout_ms;
+  uint32_t max_message; /* bytes of a received message; default: limits.maxMessage */
+} tw_ws_accept_options;
+
+/* Serves WebSockets, over TLS after tw_net_set_tls(server, &tls). As tw_http_listen, with `options` (NULL: none) for
+ * each of them, which is borrowed until the last one has ended. */
+int32_t tw_ws_listen(const char *host, int32_t port, const tw_ws_accept_options *options);
+
+/* Accepts the WebSocket that a request asks for (HttpRequest with `upgrade`). `sock` stays its handle, now one for this
+ * header's functions; "connected" follows. `options`: NULL: none; copied. Returns 0; or -1, and the request still waits
+ * for its answer: TW_ERR_STATE (no such request waits there), TW_ERR_HEADER, TW_ERR_ARGUMENT (a heartbeat without a
+ * timeout), TW_ERR_LIMIT (limits.webSockets), TW_ERR_BACKPRESSURE, TW_ERR_MEMORY, TW_ERR_HANDLE. */
+int32_t tw_ws_accept(int32_t sock, const tw_ws_accept_options *options);
+
+/* Queues one message on `count` WebSockets of servers, whole or not at all on each; the frame is made once. `results`
+ * (NULL: not wanted) receives for each what tw_ws_send would return, with the error in place of -1. Returns how many
+ * took it; or -1 and nothing was sent: TW_ERR_WS_UTF8, TW_ERR_ARGUMENT. */
+int32_t tw_ws_broadcast(const int32_t *conns, size_t count, bool binary, const void *data, size_t size,
+                        int32_t *results);
 
 /* ---- Calls ---- */
 
@@ -234,7 +276,7 @@ void tw_ws_set_timeout(int32_t conn, int32_t ms);
 #ifdef __cplusplus
 }
 
-#define TW_WS_OVERLOAD(type, name, kinds, shape) TW_OVERLOAD(ws, TW_HANDLES_WS, type, shape)
+#define TW_WS_OVERLOAD(type, name, kinds, shape) TW_OVERLOAD(ws, TW_HANDLES_WS_SOURCES, type, shape)
 TW_HANDLES_WS_EVENTS(TW_WS_OVERLOAD)
 #undef TW_WS_OVERLOAD
 #endif

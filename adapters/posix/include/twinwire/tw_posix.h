@@ -15,6 +15,7 @@
 #ifndef TWINWIRE_TW_POSIX_H
 #define TWINWIRE_TW_POSIX_H
 
+#include "twinwire/http_server.h"
 #include "twinwire/net.h"
 #include "twinwire/ws.h"
 

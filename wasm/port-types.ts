@@ -1,0 +1,12 @@
+/** Types of the port that reach the application as they are: options of sockets and TLS, compression. */
+export type {
+  Compressor,
+  Decompressor,
+  DeflateHost,
+  Pem,
+  SocketOptions,
+  TlsInfo,
+  TlsOptions,
+  Transformed,
+  UdpOption,
+} from "../adapters/port.ts";
