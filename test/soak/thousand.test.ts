@@ -13,6 +13,8 @@ import { pause, until } from "../support/wait.ts";
 
 const COUNT = 1000;
 const ROUNDS = 3;
+/** How long something with a thousand connections may take, in ms. */
+const LONG = 120_000;
 const MIB = 1 << 20;
 const POOL = 8 * MIB;
 const BLOCK = 4096;
@@ -25,7 +27,11 @@ interface Use {
 }
 
 beforeAll(() => {
-  limits({ sockets: COUNT, webSockets: COUNT, sendPool: POOL, sendBuffer: POOL, blockSize: BLOCK });
+  limits({
+    ...{ sockets: COUNT, webSockets: COUNT, sendPool: POOL, sendBuffer: POOL, blockSize: BLOCK },
+    /* None of a thousand is to be given up because the machine has other work. */
+    ...{ connectTimeoutMs: LONG, handshakeTimeoutMs: LONG, closeTimeoutMs: 20_000 },
+  });
 });
 afterEach(endPeers);
 
@@ -97,130 +103,150 @@ function print(line: string): void {
 }
 
 describe("a thousand at once", () => {
-  test("WebSockets: open, exchange, close, three times over", async () => {
-    const { url } = await wsPeer((socket) => socket.on("message", (data) => socket.send(data, { binary: false })));
-    const before = await room();
-    const used: Use[] = [];
-    const seen = new Set<number>();
-    for (let round = 0; round < ROUNDS; round++) {
-      let [connected, answered, ended] = [0, 0, 0];
-      const conns = Array.from({ length: COUNT }, (_, index) => {
-        const conn = opened(ws.open(url));
-        const text = `${round}/${index} ${"x".repeat(index)}`;
-        ws.on(conn, "connected", () => {
-          connected += 1;
-          ws.send(conn, text);
+  test(
+    "WebSockets: open, exchange, close, three times over",
+    async () => {
+      const { url } = await wsPeer((socket) => socket.on("message", (data) => socket.send(data, { binary: false })));
+      const before = await room();
+      const used: Use[] = [];
+      const seen = new Set<number>();
+      for (let round = 0; round < ROUNDS; round++) {
+        let [connected, answered, ended] = [0, 0, 0];
+        const conns = Array.from({ length: COUNT }, (_, index) => {
+          const conn = opened(ws.open(url));
+          const text = `${round}/${index} ${"x".repeat(index)}`;
+          ws.on(conn, "connected", () => {
+            connected += 1;
+            ws.send(conn, text);
+          });
+          ws.on(conn, "message", ({ message }) => {
+            if (message === text) answered += 1;
+          });
+          ws.on(conn, "disconnected", ({ code, clean }) => {
+            if (code === 1000 && clean) ended += 1;
+          });
+          seen.add(conn);
+          return conn;
         });
-        ws.on(conn, "message", ({ message }) => {
-          if (message === text) answered += 1;
-        });
-        ws.on(conn, "disconnected", ({ code, clean }) => {
-          if (code === 1000 && clean) ended += 1;
-        });
-        seen.add(conn);
-        return conn;
-      });
-      expect(ws.open(url)).toBe(-1);
-      expect(lastError()?.code).toBe("ERR_LIMIT");
-      await until(() => answered === COUNT, `the answers of round ${round}`);
-      for (const conn of conns) ws.close(conn);
-      await until(() => ended === COUNT, `the ends of round ${round}`);
-      expect(connected).toBe(COUNT);
-      if (round === 0 || round === ROUNDS - 1) used.push(await memory());
-    }
-    /* Each handle was a number of its own: a stale one names nothing. */
-    expect(seen.size).toBe(COUNT * ROUNDS);
-    expect([...seen].every((conn) => ws.send(conn, "x") === -1)).toBe(true);
-    expect(await room()).toBe(before);
-    expectNoGrowth("WebSockets", used);
-  });
+        expect(ws.open(url)).toBe(-1);
+        expect(lastError()?.code).toBe("ERR_LIMIT");
+        await until(() => answered === COUNT, `the answers of round ${round}`, LONG);
+        for (const conn of conns) ws.close(conn);
+        await until(() => ended === COUNT, `the ends of round ${round}`, LONG);
+        expect(connected).toBe(COUNT);
+        if (round === 0 || round === ROUNDS - 1) used.push(await memory());
+      }
+      /* Each handle was a number of its own: a stale one names nothing. */
+      expect(seen.size).toBe(COUNT * ROUNDS);
+      expect([...seen].every((conn) => ws.send(conn, "x") === -1)).toBe(true);
+      expect(await room()).toBe(before);
+      expectNoGrowth("WebSockets", used);
+    },
+    4 * LONG,
+  );
 
-  test("TCP: open, exchange, close, three times over", async () => {
-    const { port } = await tcpPeer((socket) => socket.pipe(socket));
-    const before = await room();
-    const used: Use[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      let [answered, ended] = [0, 0];
-      const socks = Array.from({ length: COUNT }, (_, index) => {
-        const sock = opened(net.tcpConnect("127.0.0.1", port));
-        const text = `${round}/${index} ${"x".repeat(index)}`;
-        let back = "";
-        net.on(sock, "connected", () => net.send(sock, text));
-        net.on(sock, "data", ({ data }) => {
-          back += data;
-          if (back === text) answered += 1;
+  test(
+    "TCP: open, exchange, close, three times over",
+    async () => {
+      const { port } = await tcpPeer((socket) => socket.pipe(socket));
+      const before = await room();
+      const used: Use[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        let [answered, ended] = [0, 0];
+        const socks = Array.from({ length: COUNT }, (_, index) => {
+          const sock = opened(net.tcpConnect("127.0.0.1", port));
+          const text = `${round}/${index} ${"x".repeat(index)}`;
+          let back = "";
+          net.on(sock, "connected", () => net.send(sock, text));
+          net.on(sock, "data", ({ data }) => {
+            back += data;
+            if (back === text) answered += 1;
+          });
+          net.on(sock, "disconnected", () => {
+            ended += 1;
+          });
+          return sock;
         });
-        net.on(sock, "disconnected", () => {
-          ended += 1;
-        });
-        return sock;
-      });
-      expect(net.tcpConnect("127.0.0.1", port)).toBe(-1);
-      expect(lastError()?.code).toBe("ERR_LIMIT");
-      await until(() => answered === COUNT, `the answers of round ${round}`);
-      for (const sock of socks) net.close(sock);
-      await until(() => ended === COUNT, `the ends of round ${round}`);
-      if (round === 0 || round === ROUNDS - 1) used.push(await memory());
-    }
-    expect(await room()).toBe(before);
-    expectNoGrowth("TCP connections", used);
-  });
+        expect(net.tcpConnect("127.0.0.1", port)).toBe(-1);
+        expect(lastError()?.code).toBe("ERR_LIMIT");
+        await until(() => answered === COUNT, `the answers of round ${round}`, LONG);
+        for (const sock of socks) net.close(sock);
+        await until(() => ended === COUNT, `the ends of round ${round}`, LONG);
+        if (round === 0 || round === ROUNDS - 1) used.push(await memory());
+      }
+      expect(await room()).toBe(before);
+      expectNoGrowth("TCP connections", used);
+    },
+    4 * LONG,
+  );
 
-  test("closed before they are open, and dropped with bytes queued: nothing is lost either", async () => {
-    const sink = await tcpPeer((socket) => socket.pause());
-    const before = await room();
-    for (let round = 0; round < ROUNDS; round++) {
-      const conns = Array.from({ length: COUNT }, () => opened(ws.open(`ws://127.0.0.1:${sink.port}/${round}`)));
-      const socks = Array.from({ length: 200 }, () => opened(net.tcpConnect("127.0.0.1", sink.port)));
-      await until(() => socks.every((sock) => net.state(sock) === "open"), "200 connections");
-      for (const sock of socks) for (let count = 0; count < 40; count++) net.send(sock, Buffer.alloc(70_000));
-      for (const conn of conns) ws.close(conn);
-      for (const peer of sink.sockets) peer.resetAndDestroy();
-      for (const sock of socks) net.close(sock);
-      await until(() => {
-        /* Some are accepted only now, and a paused one does not notice its end. */
+  test(
+    "closed before they are open, and dropped with bytes queued: nothing is lost either",
+    async () => {
+      const sink = await tcpPeer((socket) => socket.pause());
+      const before = await room();
+      for (let round = 0; round < ROUNDS; round++) {
+        const conns = Array.from({ length: COUNT }, () => opened(ws.open(`ws://127.0.0.1:${sink.port}/${round}`)));
+        const socks = Array.from({ length: 200 }, () => opened(net.tcpConnect("127.0.0.1", sink.port)));
+        await until(() => socks.every((sock) => net.state(sock) === "open"), "200 connections");
+        for (const sock of socks) for (let count = 0; count < 40; count++) net.send(sock, Buffer.alloc(70_000));
+        for (const conn of conns) ws.close(conn);
         for (const peer of sink.sockets) peer.resetAndDestroy();
-        return sink.sockets.size === 0;
-      }, "the end of all sockets");
-    }
-    await allGone(() => ws.open(`ws://127.0.0.1:${sink.port}/`), ws.close);
-    await allGone(() => net.tcpConnect("127.0.0.1", sink.port), net.close);
-    expect(await room()).toBe(before);
-  });
+        for (const sock of socks) net.close(sock);
+        await until(() => {
+          /* Some are accepted only now, and a paused one does not notice its end. */
+          for (const peer of sink.sockets) peer.resetAndDestroy();
+          return sink.sockets.size === 0;
+        }, "the end of all sockets");
+      }
+      await allGone(() => ws.open(`ws://127.0.0.1:${sink.port}/`), ws.close);
+      await allGone(() => net.tcpConnect("127.0.0.1", sink.port), net.close);
+      expect(await room()).toBe(before);
+    },
+    4 * LONG,
+  );
 });
 
 describe("reconnecting", () => {
-  test("a WebSocket that is dropped a thousand times comes back a thousand times", async () => {
-    let served = 0;
-    const { url } = await wsPeer((socket) => {
-      served += 1;
-      if (served <= COUNT) socket.terminate();
-      else socket.send("stay");
-    });
-    const client = new WsClient(url);
-    ws.setAutoReconnect(client.handle, true);
-    ws.setReconnectDelays(client.handle, [0]);
-    expect(await client.messages.next(40_000)).toBe("stay");
-    expect(served).toBe(COUNT + 1);
-    expect(client.connected.all.length).toBe(client.disconnected.all.length + 1);
-    expect(ws.state(client.handle)).toBe("open");
-  });
+  test(
+    "a WebSocket that is dropped a thousand times comes back a thousand times",
+    async () => {
+      let served = 0;
+      const { url } = await wsPeer((socket) => {
+        served += 1;
+        if (served <= COUNT) socket.terminate();
+        else socket.send("stay");
+      });
+      const client = new WsClient(url);
+      ws.setAutoReconnect(client.handle, true);
+      ws.setReconnectDelays(client.handle, [0]);
+      expect(await client.messages.next(LONG)).toBe("stay");
+      expect(served).toBe(COUNT + 1);
+      expect(client.connected.all.length).toBe(client.disconnected.all.length + 1);
+      expect(ws.state(client.handle)).toBe("open");
+    },
+    4 * LONG,
+  );
 
-  test("a TCP connection that is dropped a thousand times comes back a thousand times", async () => {
-    let served = 0;
-    const { port } = await tcpPeer((socket) => {
-      served += 1;
-      if (served <= COUNT) socket.end("go");
-      else socket.write("stay");
-    });
-    const client = new TcpClient("127.0.0.1", port);
-    net.setAutoReconnect(client.handle, true);
-    net.setReconnectDelays(client.handle, [0]);
-    await until(() => client.text.endsWith("stay"), "the last connection", 40_000);
-    expect(client.text).toBe(`${"go".repeat(COUNT)}stay`);
-    expect(client.connected.all.length).toBe(COUNT + 1);
-    expect(client.disconnected.all.length).toBe(COUNT);
-  });
+  test(
+    "a TCP connection that is dropped a thousand times comes back a thousand times",
+    async () => {
+      let served = 0;
+      const { port } = await tcpPeer((socket) => {
+        served += 1;
+        if (served <= COUNT) socket.end("go");
+        else socket.write("stay");
+      });
+      const client = new TcpClient("127.0.0.1", port);
+      net.setAutoReconnect(client.handle, true);
+      net.setReconnectDelays(client.handle, [0]);
+      await until(() => client.text.endsWith("stay"), "the last connection", LONG);
+      expect(client.text).toBe(`${"go".repeat(COUNT)}stay`);
+      expect(client.connected.all.length).toBe(COUNT + 1);
+      expect(client.disconnected.all.length).toBe(COUNT);
+    },
+    4 * LONG,
+  );
 });
 
 describe("garbage", () => {
@@ -267,23 +293,27 @@ describe("garbage", () => {
     ["after HTTP/1.1 101", "tcp", (seed: number) => Buffer.concat([Buffer.from("HTTP/1.1 101 "), noise(500, seed)])],
     ["instead of frames", "ws", (seed: number) => noise(5000, seed)],
     ["in frames that are almost right", "ws", almostFrames],
-  ])("%s, to %s clients", async (_, kind, make) => {
-    let seed = 0;
-    const accept = (socket: Socket): void => {
-      seed += 1;
-      spit(socket, make(seed), seed);
-    };
-    const { port } = await (kind === "ws" ? rawWsPeer(accept) : tcpPeer(accept));
-    const clients = Array.from({ length: CLIENTS }, () => new WsClient(`ws://127.0.0.1:${port}/`));
-    await until(() => clients.every(({ disconnected }) => disconnected.all.length === 1), "the end of all");
-    if (kind === "tcp") expect(clients.every(({ connected }) => connected.all.length === 0)).toBe(true);
-    /* The module is well: the next connection works as if nothing had been. */
-    const { url } = await wsPeer((socket) =>
-      socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary })),
-    );
-    const client = await WsClient.open(url);
-    const bytes = noise(300_000);
-    await client.send(bytes);
-    expect(bytes.equals((await client.messages.next()) as Uint8Array)).toBe(true);
-  });
+  ])(
+    "%s, to %s clients",
+    async (_, kind, make) => {
+      let seed = 0;
+      const accept = (socket: Socket): void => {
+        seed += 1;
+        spit(socket, make(seed), seed);
+      };
+      const { port } = await (kind === "ws" ? rawWsPeer(accept) : tcpPeer(accept));
+      const clients = Array.from({ length: CLIENTS }, () => new WsClient(`ws://127.0.0.1:${port}/`));
+      await until(() => clients.every(({ disconnected }) => disconnected.all.length === 1), "the end of all", LONG);
+      if (kind === "tcp") expect(clients.every(({ connected }) => connected.all.length === 0)).toBe(true);
+      /* The module is well: the next connection works as if nothing had been. */
+      const { url } = await wsPeer((socket) =>
+        socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary })),
+      );
+      const client = await WsClient.open(url);
+      const bytes = noise(300_000);
+      await client.send(bytes);
+      expect(bytes.equals((await client.messages.next()) as Uint8Array)).toBe(true);
+    },
+    4 * LONG,
+  );
 });
