@@ -23,21 +23,21 @@ import { callback, OptionSet, signal } from "./internal/options.ts";
 
 export type { Writable } from "./internal/arguments.ts";
 
-/** What `dial` connects by: `"tls"` is TCP with TLS from the first byte. */
+/** A kind of connection; `"tls"` is TCP with TLS from the first byte. */
 export type Network = "tcp" | "tls" | "unix" | "udp";
 
-/** What `dial` returns: a stream, or for `"udp"` a socket that has a peer. */
+/** The result of `dial`: a stream of bytes, or for `"udp"` a socket with a peer. */
 export type Connection = Conn | UdpSocket;
 
-/** What `listen` returns. */
+/** The result of `listen`. */
 export type Listener = TcpServer | TlsServer;
 
 const dialUdpOptions = new OptionSet<UdpOptions & WaitOptions>({ ...udpOptions.rules, signal });
 
-/** How `dial` connects. What does not belong to the network is refused. */
+/** The options of `dial`. An option that the network does not have is an error. */
 export interface DialOptions extends TlsConnectOptions, UdpOptions {}
 
-/** How `listen` listens; `"tls"` needs `tls` with at least `cert` and `key`. */
+/** The options of `listen`; `"tls"` needs `tls` with `cert` and `key`. */
 export interface ListenOptions extends ServerOptions {
   readonly tls?: TlsOptions | undefined;
 }
@@ -63,7 +63,7 @@ export async function dial(network: Network, address: string, options?: DialOpti
 }
 
 /**
- * Listens at an address: `"host:port"`, `":port"` for every local address, or for `"unix"` a path. Port 0 is any free one.
+ * Listens at an address: `"host:port"`, `":port"` for every local address, or for `"unix"` a path. Port 0: any free port.
  *
  * @throws TwinwireError ERR_ARGUMENT for another network or form of address; ERR_PORT, ERR_IN_USE, ERR_ACCESS, ERR_PATH,
  * ERR_LIMIT.
@@ -111,11 +111,11 @@ function unknownNetwork(network: unknown, known: string): TwinwireError {
   return new TwinwireError("ERR_ARGUMENT", { step: "open", reason: `a network is ${known}, not ${show(network)}` });
 }
 
-/** How `accept` goes on. */
+/** The options of `accept`. */
 export interface AcceptOptions {
   /**
-   * Called with what a handler threw and its connection, which is closed by then; and with what ended the listener. Default:
-   * what a handler threw goes to `console.error`, and a listener that fails is an uncaught error.
+   * Called with what a handler throws and its connection, which is closed already; and with the error that ended the listener.
+   * Default: what a handler throws goes to `console.error`, and a listener that fails is an uncaught exception.
    */
   readonly onError?: ((error: unknown, conn?: Conn) => void) | undefined;
 }
@@ -123,14 +123,19 @@ export interface AcceptOptions {
 const acceptOptions = new OptionSet<AcceptOptions>({ onError: callback() });
 
 /**
- * Accepts connections in the background until the listener is closed, and calls the handler with each of them. Returns at
- * once. The connection is the handler's to close. A handler that throws, or whose promise is rejected, loses its own
- * connection; all others go on.
+ * Calls the handler with each connection that the listener accepts, until the listener is closed. Returns immediately. The
+ * handler has to close its connection; if it throws or rejects, the connection is closed, and all others go on.
  *
- * Handlers run on the one thread of the program, so they may change outer variables; between two `await`s nothing else
- * runs.
+ * Handlers run in the same thread, so they may share variables; nothing else runs between two `await`s.
  *
- * @throws TwinwireError ERR_ARGUMENT for a handler that is no function.
+ * ```ts
+ * accept(await listen("tcp", ":7"), async (conn) => {
+ *   for await (const chunk of conn) await write(conn, chunk);
+ *   close(conn);
+ * });
+ * ```
+ *
+ * @throws TwinwireError ERR_ARGUMENT if `handler` is not a function.
  */
 export function accept(
   listener: Listener,
@@ -143,7 +148,7 @@ export function accept(
   }
   acceptAll(listener, handler, checked).catch((error: unknown) => {
     if (checked.onError === undefined) report(error);
-    else tell(checked, error);
+    else reportError(checked, error);
   });
 }
 
@@ -164,16 +169,16 @@ async function handle(
     await handler(conn);
   } catch (error) {
     conn.close();
-    tell(options, error, conn);
+    reportError(options, error, conn);
   }
 }
 
-function tell({ onError }: AcceptOptions, error: unknown, conn?: Conn): void {
+function reportError({ onError }: AcceptOptions, error: unknown, conn?: Conn): void {
   if (onError === undefined) console.error("accept: a handler failed:", error);
   else callSafely(() => onError(error, conn), report);
 }
 
-/** How long one operation may take, in ms. 0: as long as it likes. */
+/** The most milliseconds of one operation; 0: no limit. */
 interface Timeouts {
   read: number;
   write: number;
@@ -188,10 +193,10 @@ const LONGEST_MS = 2 ** 31 - 1;
 const LARGEST_DATAGRAM = 65_535;
 
 /**
- * Reads what there is: 1 to `n` bytes, or none at the end of the stream. Of a UDP socket the next datagram, of which what
- * has no room in `n` bytes is lost.
+ * Reads what has arrived, or waits for it: 1 to `n` bytes, or none at the end of the stream. Of a UDP socket, the payload of
+ * the next datagram; what exceeds `n` bytes is lost.
  *
- * @throws TwinwireError ERR_DEADLINE if the read time-out passes; else as the methods of `twinwire`.
+ * @throws TwinwireError ERR_DEADLINE after the read time-out; otherwise as `Conn.read` and `UdpSocket.recvFrom`.
  */
 export async function read(conn: Connection, n: number, options?: WaitOptions): Promise<Uint8Array> {
   const { read: timeoutMs = 0 } = timeouts.get(conn) ?? {};
@@ -201,10 +206,10 @@ export async function read(conn: Connection, n: number, options?: WaitOptions): 
 }
 
 /**
- * Writes all of it, waiting for room as often as it takes. On a UDP socket that is one datagram.
+ * Writes all of the data, waiting for room as often as necessary; on a UDP socket, as one datagram.
  *
- * @returns how many bytes were written.
- * @throws TwinwireError ERR_DEADLINE if the write time-out passes; else as the methods of `twinwire`.
+ * @returns the number of bytes that were written.
+ * @throws TwinwireError ERR_DEADLINE after the write time-out; otherwise as `Conn.writeAll` and `UdpSocket.send`.
  */
 export async function write(conn: Connection, data: Writable, options?: WaitOptions): Promise<number> {
   const bytes = toBytes(data);
@@ -221,11 +226,11 @@ export function close(it: Connection | Listener): void {
 }
 
 /**
- * Bounds every read from now on: one that takes longer than `timeoutMs` fails with ERR_DEADLINE. Unlike the deadlines of
- * `twinwire`, which are one instant, it is per operation; of reads that wait together, the last to begin counts.
+ * Sets the time limit of each later read: one that takes longer fails with ERR_DEADLINE. While several reads wait, the limit
+ * counts from the start of the last one. (`Conn.setDeadline` of `twinwire` sets one instant for all of them.)
  *
- * @param timeoutMs 0 (none) to 2147483647.
- * @throws TwinwireError ERR_ARGUMENT; ERR_STATE once it is closed.
+ * @param timeoutMs milliseconds, 0 (no limit) to 2147483647.
+ * @throws TwinwireError ERR_ARGUMENT; ERR_STATE after `close`.
  */
 export function set_read_timeout(conn: Connection, timeoutMs: number): void {
   const checked = checkTimeout(timeoutMs);
@@ -233,37 +238,37 @@ export function set_read_timeout(conn: Connection, timeoutMs: number): void {
   timeoutsOf(conn).read = checked;
 }
 
-/** As `set_read_timeout`, for writes. */
+/** Sets the time limit of each later write, as `set_read_timeout`. */
 export function set_write_timeout(conn: Connection, timeoutMs: number): void {
   const checked = checkTimeout(timeoutMs);
   conn.setWriteDeadline(0);
   timeoutsOf(conn).write = checked;
 }
 
-/** The reading half of a connection, as a record. */
+/** A connection as something to read from. */
 export interface Reader {
   readonly conn: Connection;
-  /** As `read` on the connection. */
+  /** Calls `read` on the connection. */
   readonly read: (n: number, options?: WaitOptions) => Promise<Uint8Array>;
   /** Closes the connection. */
   readonly close: () => void;
 }
 
-/** The writing half of a connection, as a record. */
+/** A connection as something to write to. */
 export interface Writer {
   readonly conn: Connection;
-  /** As `write` on the connection. */
+  /** Calls `write` on the connection. */
   readonly write: (data: Writable, options?: WaitOptions) => Promise<number>;
   /** Closes the connection. */
   readonly close: () => void;
 }
 
-/** A connection as something to read from. */
+/** Returns the `Reader` of a connection. */
 export function reader(conn: Connection): Reader {
   return { conn, read: (n, options) => read(conn, n, options), close: () => close(conn) };
 }
 
-/** A connection as something to write to. */
+/** Returns the `Writer` of a connection. */
 export function writer(conn: Connection): Writer {
   return { conn, write: (data, options) => write(conn, data, options), close: () => close(conn) };
 }

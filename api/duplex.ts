@@ -1,5 +1,5 @@
 /**
- * twinwire/duplex: a connection as a `Duplex` of node:stream. An entry of its own, since it alone needs that module.
+ * twinwire/duplex: a connection as a `Duplex` of node:stream, for Node, Bun and Deno.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import { Duplex } from "node:stream";
 import { type Conn, failureOf } from "./conn/conn.ts";
 
 /**
- * The connection as a `Duplex`. The end of the stream is its `end`; to end it ends our half, and once both have ended the
- * connection is closed. To destroy it closes the connection.
+ * Returns a `Duplex` of node:stream over a connection. The peer's end is its `end` event; `end()` ends our half, and the
+ * connection is closed when both have ended. `destroy()` closes the connection; an error of the connection destroys the stream.
  *
  * ```ts
  * pipeline(createReadStream("file"), toDuplex(conn), callback);

@@ -1,6 +1,6 @@
 /**
- * twinwire/handles: sockets as numbers, what happens as events; the C API spelled in TypeScript, so that code moves
- * between firmware and PC line by line. Calls that fail return -1 and queue or change nothing; `lastError()` says why.
+ * twinwire/handles: sockets are numbers, and what happens is an event. It is the C API in TypeScript, so that code moves between
+ * firmware and PC line by line. A call that fails returns -1 and changes nothing; `lastError()` returns the reason.
  *
  * @module
  */

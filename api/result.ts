@@ -33,45 +33,45 @@ export type {
   ReadRequestOptions,
 } from "./http/types.ts";
 
-/** The result of a call of this API: a value, or the reason why there is none. */
+/** The result of a call: a value, or an error. `E` is text that begins with an error code. */
 export type Result<T, E = string> = Ok<T> | Err<E>;
 
-/** A call that did it. */
+/** The result of a call that succeeded. */
 export interface Ok<T> {
   readonly ok: true;
   readonly value: T;
 }
 
-/** A call that did not. */
+/** The result of a call that failed. */
 export interface Err<E = string> {
   readonly ok: false;
   readonly error: E;
 }
 
-/** A result that is a value. */
+/** Returns a result with a value. */
 export function ok<T>(value: T): Ok<T> {
   return { ok: true, value };
 }
 
-/** A result that is an error. */
+/** Returns a result with an error. */
 export function err<E = string>(error: E): Err<E> {
   return { ok: false, error };
 }
 
 /**
- * The value of a result.
+ * Returns the value of a result.
  *
- * @throws Error with the result's error as its message.
+ * @throws Error if the result is an error, which is its message.
  */
 export function unwrap<T>(result: Result<T>): T {
   if (result.ok) return result.value;
   throw new Error(result.error);
 }
 
-/** The error of a call in non-blocking mode that would have to wait. */
+/** The error of a call that would have to wait, in non-blocking mode. */
 export const WOULD_BLOCK = "would block";
 
-/** A call of the connection API as a result: ok exactly if it does not throw or reject. */
+/** Returns the result of a call that may throw or reject. */
 async function attempt<T>(call: () => T | Promise<T>): Promise<Result<T>> {
   try {
     return ok(await call());
@@ -80,7 +80,7 @@ async function attempt<T>(call: () => T | Promise<T>): Promise<Result<T>> {
   }
 }
 
-/** As `attempt`, for a call that answers at once. */
+/** Returns the result of a call that may throw. */
 function attemptNow<T>(call: () => T): Result<T> {
   try {
     return ok(call());
@@ -89,11 +89,11 @@ function attemptNow<T>(call: () => T): Result<T> {
   }
 }
 
-/** How a socket of this API waits: until there is an answer, or not at all. */
+/** The blocking mode of a socket. */
 class Blocking {
   #nonblocking = false;
 
-  /** As `attempt`; in non-blocking mode only if the answer is there. */
+  /** Calls `attempt`; in non-blocking mode only if the call would not have to wait. */
   attempt<T>(ready: () => boolean, call: () => Promise<T>): Promise<Result<T>> {
     return this.#nonblocking && !ready() ? Promise.resolve(err(WOULD_BLOCK)) : attempt(call);
   }
@@ -120,16 +120,16 @@ function textOf(error: unknown): string {
  * ```
  */
 export class TcpListener {
-  /** The same server as an object of `twinwire`. */
+  /** The server, as an object of `twinwire`. */
   readonly server: TcpServer;
   readonly #blocking = new Blocking();
 
-  /** The listener of a server of `twinwire`. */
+  /** Wraps a server of `twinwire`. */
   constructor(server: TcpServer) {
     this.server = server;
   }
 
-  /** Listens at `"host:port"` or `"[ipv6]:port"`; port 0 is any free one. */
+  /** Listens at `"host:port"` or `"[ipv6]:port"`; port 0: any free port. */
   static bind(addr: string): Promise<Result<TcpListener>> {
     return attempt(async () => {
       const { host, port } = splitAddress(addr);
@@ -139,7 +139,7 @@ export class TcpListener {
     });
   }
 
-  /** Waits for a connection. */
+  /** Waits for the next connection and accepts it. */
   accept(): Promise<Result<TcpStream>> {
     const { server } = this;
     return this.#blocking.attempt(
@@ -148,12 +148,12 @@ export class TcpListener {
     );
   }
 
-  /** Where it listens. */
+  /** Returns the address at which it listens; an error after `close`. */
   local_addr(): Result<string> {
     return attemptNow(() => this.server.addr());
   }
 
-  /** In non-blocking mode `accept` is settled at once, with `"would block"` if no connection waits to be accepted. */
+  /** Sets non-blocking mode, in which `accept` fails with `"would block"` if no connection waits. Default: false. */
   set_nonblocking(enabled: boolean): Result<void> {
     return this.#blocking.set(enabled, () => this.server.addr());
   }
@@ -176,11 +176,11 @@ export class TcpListener {
  * ```
  */
 export class TcpStream {
-  /** The same connection as an object of `twinwire`. */
+  /** The connection, as an object of `twinwire`. */
   readonly conn: Conn;
   readonly #blocking = new Blocking();
 
-  /** The stream of a connection of `twinwire`. */
+  /** Wraps a connection of `twinwire`. */
   constructor(conn: Conn) {
     this.conn = conn;
   }
@@ -195,7 +195,7 @@ export class TcpStream {
     });
   }
 
-  /** Reads 1 to `size` bytes, or none at the end of the stream. `Array.from` makes a list of them. */
+  /** Reads what has arrived, or waits for it: 1 to `size` bytes, or none at the end of the stream. */
   read(size: number): Promise<Result<Uint8Array>> {
     const { conn } = this;
     return this.#blocking.attempt(
@@ -204,7 +204,7 @@ export class TcpStream {
     );
   }
 
-  /** Writes as much as fits, at least one byte. The number of bytes written. */
+  /** Writes as much as fits, at least one byte. Returns the number of bytes. */
   write(data: Uint8Array | readonly number[]): Promise<Result<number>> {
     const { conn } = this;
     return this.#blocking.attempt(
@@ -213,22 +213,22 @@ export class TcpStream {
     );
   }
 
-  /** Closes it. What was written still goes out. */
+  /** Closes the connection. What was written is still sent. */
   close(): void {
     this.conn.close();
   }
 
-  /** In non-blocking mode `read` and `write` are settled at once, with `"would block"` if they would have to wait. */
+  /** Sets non-blocking mode, in which `read` and `write` fail with `"would block"` instead of waiting. Default: false. */
   set_nonblocking(enabled: boolean): Result<void> {
     return this.#blocking.set(enabled, () => this.conn.localAddr());
   }
 
-  /** The peer's address; an error once the connection is closed. */
+  /** Returns the peer's address; an error after `close`. */
   peer_addr(): Result<string> {
     return attemptNow(() => this.conn.remoteAddr());
   }
 
-  /** This end's address; an error once the connection is closed. */
+  /** Returns the local address; an error after `close`. */
   local_addr(): Result<string> {
     return attemptNow(() => this.conn.localAddr());
   }
@@ -244,16 +244,16 @@ export class TcpStream {
  * ```
  */
 export class UdpSocket {
-  /** The same socket as an object of `twinwire`. */
+  /** The socket, as an object of `twinwire`. */
   readonly socket: MainUdpSocket;
   readonly #blocking = new Blocking();
 
-  /** The socket of one of `twinwire`. */
+  /** Wraps a socket of `twinwire`. */
   constructor(socket: MainUdpSocket) {
     this.socket = socket;
   }
 
-  /** Binds `"ip:port"` or `"[ipv6]:port"`; port 0 is any free one. */
+  /** Binds `"ip:port"` or `"[ipv6]:port"`; port 0: any free port. */
   static bind(addr: string): Promise<Result<UdpSocket>> {
     return attempt(async () => {
       const { host, port } = splitAddress(addr);
@@ -263,7 +263,7 @@ export class UdpSocket {
     });
   }
 
-  /** Fixes the peer, so that `peer_addr` has a result and datagrams of others are ignored. */
+  /** Sets the peer: datagrams of others are ignored, and `peer_addr` returns it. */
   connect(addr: string): Promise<Result<void>> {
     return attempt(async () => {
       const { host, port } = splitAddress(addr);
@@ -271,7 +271,7 @@ export class UdpSocket {
     });
   }
 
-  /** Sends one datagram. The number of its bytes. */
+  /** Sends one datagram. Returns the number of its bytes. */
   send_to(data: Uint8Array | readonly number[], addr: string): Promise<Result<number>> {
     return attempt(async () => {
       const { host, port } = splitAddress(addr);
@@ -279,7 +279,7 @@ export class UdpSocket {
     });
   }
 
-  /** Waits for a datagram: its first `size` bytes, and who sent it. */
+  /** Waits for a datagram. Returns its first `size` bytes and the sender's address. */
   recv_from(size: number): Promise<Result<[Uint8Array, string]>> {
     const { socket } = this;
     return this.#blocking.attempt(
@@ -291,29 +291,29 @@ export class UdpSocket {
     );
   }
 
-  /** Closes it. */
+  /** Closes the socket. */
   close(): void {
     this.socket.close();
   }
 
-  /** In non-blocking mode `recv_from` is settled at once, with `"would block"` if there is no datagram. */
+  /** Sets non-blocking mode, in which `recv_from` fails with `"would block"` if no datagram waits. Default: false. */
   set_nonblocking(enabled: boolean): Result<void> {
     return this.#blocking.set(enabled, () => this.socket.localAddr());
   }
 
-  /** The peer that `connect` fixed; an error without one and once the socket is closed. */
+  /** Returns the address of the peer that `connect` set; an error without one and after `close`. */
   peer_addr(): Result<string> {
     return attemptNow(() => this.socket.remoteAddr());
   }
 
-  /** Where it is bound; an error once the socket is closed. */
+  /** Returns the local address; an error after `close`. */
   local_addr(): Result<string> {
     return attemptNow(() => this.socket.localAddr());
   }
 }
 
 /**
- * HTTP/1.1 with results; JSON in and out. `http` of `twinwire` documents what the calls do.
+ * HTTP/1.1 with results, and with JSON bodies. The calls are those of `http` of `twinwire`.
  *
  * ```ts
  * const response = unwrap(await http.request({ method: "GET", url: "http://127.0.0.1:8080/" }));
@@ -321,7 +321,7 @@ export class UdpSocket {
  * ```
  */
 export const http = {
-  /** Sends a request and waits for the response. */
+  /** Sends a request and waits for the response, as `http.request` of `twinwire`. */
   request(req: HttpRequest, options?: HttpRequestOptions): Promise<Result<HttpResponse>> {
     return attempt(() => main.request(req, options));
   },
@@ -331,7 +331,7 @@ export const http = {
     return attempt(() => main.read_request(stream, options));
   },
 
-  /** Writes a response: its body as JSON, `content-type` `application/json` unless `headers` have one. */
+  /** Writes a response with a JSON body; `content-type` is `application/json` unless `headers` has another one. */
   write_response(stream: HttpConn, response: HttpServerResponse, options?: WaitOptions): Promise<Result<void>> {
     return attempt(() => main.write_response(stream, response, options));
   },

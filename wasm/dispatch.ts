@@ -109,7 +109,7 @@ function dispatchError(around: DispatchContext, record: number, endpoint: Endpoi
   deliverError(around, endpoint, make, memory.eventRetryMs(record));
 }
 
-/** Tells of a failure that the port reports of a socket that lives on. */
+/** Delivers a failure that the port reports of a socket that stays open. */
 export function dispatchFailure(
   around: DispatchContext,
   endpoint: Endpoint,
@@ -127,7 +127,7 @@ export function dispatchFailure(
   }
 }
 
-/** All who ask for the error get the same one. */
+/** Delivers an error, which is created once, when it is first read. */
 function deliverError(
   { diagnostics }: DispatchContext,
   endpoint: Endpoint,

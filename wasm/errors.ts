@@ -1,6 +1,6 @@
 import { type ErrorCode, Errors, Step } from "./abi.gen.ts";
 
-/** What was being done when an error came; `"call"` is a function that was called in a wrong way. */
+/** The operation that failed; `"call"`: a function was called with wrong arguments. */
 export type ErrorStep =
   | "open"
   | "connect"
@@ -14,7 +14,7 @@ export type ErrorStep =
   | "resolve"
   | "call";
 
-/** What is known of an error besides its code. */
+/** The facts about an error besides its code. */
 export interface ErrorFacts {
   /** What was being done. */
   step?: ErrorStep | undefined;
@@ -88,7 +88,7 @@ export function stepName(step: number): ErrorStep {
 }
 
 /**
- * The one error class of twinwire. Its message says what went wrong, where, why, and what to do about it:
+ * The error class of twinwire. The message has the operation, its target, the problem and a remedy:
  *
  * ```
  * ERR_REFUSED: connecting to 127.0.0.1:9: the peer refused the connection (connect ECONNREFUSED 127.0.0.1:9);
@@ -96,7 +96,7 @@ export function stepName(step: number): ErrorStep {
  * ```
  */
 export class TwinwireError extends Error {
-  /** A code of the error table; the same in C, in TypeScript and in the documentation. */
+  /** A code of the table in docs/errors.md; the same in C. */
   readonly code: ErrorCode;
   /** What was being done. */
   readonly step: ErrorStep;

@@ -42,15 +42,15 @@ export function defaultPort(): Port {
 }
 
 /**
- * Takes another adapter than the one that the runtime's conditions pick: where a bundler picked for another runtime, or
- * for a host of one's own. Before the first call that needs a host: an open, a look-up.
+ * Replaces the adapter that the runtime's import conditions selected: after a bundler selected the wrong one, or for a host of
+ * your own. Call it before anything is opened or looked up.
  *
  * ```ts
  * import * as node from "twinwire/host/node";
  * useHost(node);
  * ```
  *
- * @throws TwinwireError ERR_STARTED afterwards; ERR_ARGUMENT for what is no adapter.
+ * @throws TwinwireError ERR_STARTED if the host is in use already; ERR_ARGUMENT if `adapter` has no `createPort`.
  */
 export function useHost(adapter: Host): void {
   const state = current();
@@ -72,16 +72,17 @@ export function defaultEngine(): Engine {
 }
 
 /**
- * What bounds the engine's memory and patience. Without an argument: the limits in force. With one: sets those it names,
- * before the first handle is opened.
+ * Returns or sets the limits of the engine: its memory, its tables, its time limits (docs/limits.md). They can be set until the
+ * first handle is opened, since the engine reserves its memory then.
  *
  * ```ts
  * limits({ sockets: 64, sendBuffer: 65536 });
  * ```
  *
- * @returns all limits in force.
- * @throws TwinwireError ERR_STARTED after the first open; ERR_ARGUMENT for a name that is no limit or a value outside its
- * range, which the message gives.
+ * @param change the limits to set. Default: none.
+ * @returns all limits.
+ * @throws TwinwireError ERR_STARTED after the first open; ERR_ARGUMENT for an unknown name or a value outside its range, which
+ * the message contains.
  */
 export function limits(change?: Partial<Limits>): Readonly<Limits> {
   const state = current();

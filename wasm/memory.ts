@@ -4,15 +4,15 @@ import { asciiText, bytesOver, copyBytes, latin1Text, utf8Text, writeLatin1, wri
 
 const PAGE = 65536;
 
-/** What a handle has done since it was opened. Connecting again goes on counting. */
+/** Counters of a handle since it was opened. They go on counting after reconnecting. */
 export interface Stats {
-  /** Bytes that came, handshakes and frame headers included, TLS's own not; of UDP: the payloads of its datagrams. */
+  /** Bytes received, with handshakes and frame headers, without TLS records; of UDP: payloads of datagrams. */
   readonly received: number;
-  /** Bytes that the host took to send, counted in the same way. */
+  /** Bytes that the host accepted to send, counted in the same way. */
   readonly sent: number;
-  /** Connections that became usable: 1, and 1 more for each time it came back; a listener's: those it accepted. */
+  /** Connections that opened: 1, and 1 more for each reconnection; of a listener: accepted connections. */
   readonly connects: number;
-  /** Sends that found no room (ERR_BACKPRESSURE). */
+  /** Sends that were refused with ERR_BACKPRESSURE. */
   readonly refused: number;
 }
 

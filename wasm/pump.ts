@@ -17,7 +17,7 @@ function isFarewell(event: number): boolean {
 }
 
 /**
- * What turns the core: takes the host's deliveries, hands the events they make to endpoints, writes what was queued, and
+ * Drives the core: passes the host's deliveries to it, the resulting events to endpoints, writes what was queued, and
  * keeps the one timer. Events come only out of a delivery, so never inside an application's call.
  */
 export class Pump implements PortEvents {
@@ -36,7 +36,7 @@ export class Pump implements PortEvents {
   #draining = false;
   #settleQueued = false;
   #laterQueued = false;
-  /** Records that a tick outside a delivery made: they wait for the next turn. */
+  /** Records that a tick outside a delivery made: they wait for the next loop iteration. */
   #waiting = 0;
   readonly tracing = new Tracing();
   /** What `unread` is to deliver. */
@@ -83,7 +83,7 @@ export class Pump implements PortEvents {
     const { exports, self } = this.core;
     const handle = exports.twc_accepted(self, listener);
     if (handle >= 0) register(handle);
-    /* Told first, so that the connection has its endpoint when TLS asks for its options. */
+    /* Delivered first, so that the connection has its endpoint when TLS asks for its options. */
     this.#drain(exports.twc_pump(self));
     if (handle >= 0) this.#drain(exports.twc_connected(self, handle));
     return handle >= 0;
@@ -173,7 +173,7 @@ export class Pump implements PortEvents {
 
   /**
    * To be called before a call that starts a timer: without it, the timer would count from the last delivery. What falls
-   * due here waits for a later turn.
+   * due here waits for a later loop iteration.
    */
   touchClock(): void {
     if (this.#draining || this.#waiting > 0) return;
@@ -202,7 +202,7 @@ export class Pump implements PortEvents {
     this.#redeliveryQueued = false;
     if (!this.#redelivery.waiting || this.#draining) return;
     this.#redelivery.run();
-    /* Not at once: what answers to it leaves with all that this turn sends. */
+    /* Not at once: responses to it leave with everything that this loop iteration sends. */
     this.queueSettle();
   };
 
@@ -312,7 +312,7 @@ export class Pump implements PortEvents {
   /** Writes what was queued and sets the timer. */
   #settle(): void {
     const { exports, self } = this.core;
-    /* Told at once, a drain after a write that the kernel took whole would let a sender starve the event loop. */
+    /* Delivered immediately, a drain after a write that the kernel took whole would let a sender starve the event loop. */
     if (exports.twc_flush(self) !== 0) this.queueLater();
     this.#wakeTimer.set(exports.twc_wait(self) >>> 0, this.#nowMs);
   }

@@ -115,7 +115,7 @@ export class ListenerCalls {
   }
 
   /**
-   * Takes over a connected stream of the runtime's own for such a server socket, on a later turn. `head`: what was read of
+   * Takes over a connected stream of the runtime's own for such a server socket, in a later loop iteration. `head`: what was read of
    * it already. `refused` is called if there is no place for it; then it is the caller's again.
    */
   adoptStream(endpoint: Endpoint, stream: unknown, head: Uint8Array, refused: () => void): number {
@@ -145,7 +145,7 @@ export class UdpCalls {
     );
   }
 
-  /** Fixes the peer of a UDP socket: only it is heard, and `sendTo` with the address `""` sends to it. */
+  /** Sets the peer of a UDP socket: only its datagrams are received, and `sendTo` with the address `""` sends to it. */
   connect(handle: number, address: string, port: number): number {
     const { exports, self, stage } = this.#context.core;
     this.#context.pump.refusal = undefined;

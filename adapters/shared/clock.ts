@@ -5,7 +5,7 @@ import type { Clock, PortEvents } from "../port.ts";
 /** The longest time that setTimeout keeps: it takes 31 bits. The engine asks again when it has passed. */
 const LONGEST = 2_147_483_647;
 
-/** Node's time and turns. */
+/** Time, the timer and deferred calls by Node's modules. */
 export class NodeClock implements Clock {
   #deliver: PortEvents | undefined;
   #timer: NodeJS.Timeout | undefined;

@@ -46,8 +46,8 @@ export function errorNumber(error: unknown): number {
   return Errors[find(error) ?? "ERR_HOST"].value;
 }
 
-/** The codes that say most of why no address could be connected to, the most telling one first. */
-const telling: readonly ErrorCode[] = [
+/** The codes that say most of why no address could be connected to, the most specific one first. */
+const bySpecificity: readonly ErrorCode[] = [
   "ERR_DESCRIPTORS",
   "ERR_ACCESS",
   "ERR_REFUSED",
@@ -59,8 +59,8 @@ const telling: readonly ErrorCode[] = [
 /** What is reported where several attempts failed: the error that says most, with the others in `errors`. */
 export function tellingError(errors: readonly Error[]): Error {
   const rank = (error: Error): number => {
-    const at = telling.indexOf(find(error) ?? "ERR_HOST");
-    return at < 0 ? telling.length : at;
+    const at = bySpecificity.indexOf(find(error) ?? "ERR_HOST");
+    return at < 0 ? bySpecificity.length : at;
   };
   const best = errors.reduce((one, other) => (rank(other) < rank(one) ? other : one));
   if (errors.length === 1) return best;

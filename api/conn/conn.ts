@@ -8,24 +8,24 @@ import { OptionSet, signal, tlsOptions } from "../internal/options.ts";
 import { type StreamOptions, streamOptions, type WaitOptions, waiting, windowOf } from "./options.ts";
 import { Stream } from "./stream.ts";
 
-/** What iteration and streams read at once. */
+/** The most bytes of one read of an iteration or a web stream. */
 const CHUNK = 65_536;
 
 const upgradeOptions = new OptionSet<TlsOptions & WaitOptions>({ ...tlsOptions.rules, signal });
 
-/** Fulfilled once a connection is over, with the error that ended it, if one did. @internal */
+/** Returns a promise of the error that ends the connection; fulfilled with `undefined` after an orderly end. @internal */
 export let failureOf: (conn: Conn) => Promise<TwinwireError | undefined>;
 
 /** The stream behind a connection, for APIs that take it over. @internal */
 export let streamOf: (conn: Conn) => Stream;
 
 /**
- * A stream of bytes in both directions: TCP, TLS or Unix. `TcpConnection`, `TlsConnection` and servers make it.
+ * A connection: a stream of bytes in both directions, over TCP, TLS or a Unix socket. `new TcpConnection` and
+ * `new TlsConnection` open one, and servers accept them.
  *
- * Every method may be called at once: it waits until the connection is open. Calls that fail reject with a
- * `TwinwireError`, whose `code` is one of the table. Besides those that each method names, all of them reject with the
- * error that ended the connection (ERR_REFUSED, ERR_RESET, ERR_TIMEOUT, ERR_TLS…), and with ERR_STATE once `close` was
- * called.
+ * Every method may be called before the connection is open; it waits. A call that fails is rejected with a `TwinwireError`,
+ * whose `code` is in the table of docs/errors.md. Besides the codes that each method names, every method rejects with the
+ * error that ended the connection (ERR_REFUSED, ERR_RESET, ERR_TIMEOUT, ERR_TLS…), and with ERR_STATE after `close`.
  */
 export class Conn {
   readonly #stream: Stream;
@@ -46,8 +46,8 @@ export class Conn {
   }
 
   /**
-   * The connection of a handle: of one that `net.tcpConnect` opened, whose events come here from now on, or of one that
-   * a connection has as its `handle`.
+   * Returns the connection of a handle. If `net.tcpConnect` of `twinwire/handles` opened it, its listeners receive no further
+   * events: the connection takes them over.
    *
    * @throws TwinwireError ERR_HANDLE for a number that is no open TCP handle; ERR_ARGUMENT for a bad option.
    */
@@ -65,27 +65,27 @@ export class Conn {
     return new Conn(stream);
   }
 
-  /** Fulfilled once the connection is open, rejected if it never will be. Nobody has to await it. */
+  /** Fulfilled when the connection is open; rejected if opening fails. A rejection that is not handled is not reported. */
   get opened(): Promise<void> {
     return this.#stream.opened;
   }
 
-  /** Fulfilled once it is over and what was written has left, or was given up. Never rejected. */
+  /** Fulfilled when the connection has ended, and what was written was sent or discarded. Never rejected. */
   get closed(): Promise<void> {
     return this.#stream.closed;
   }
 
-  /** Its number, as `twinwire/handles` knows it; -1 if it could not even begin. Stale once it is over. */
+  /** The handle in `twinwire/handles`; -1 if the arguments were refused. Not valid after the end. */
   get handle(): number {
     return this.#stream.handle;
   }
 
   /**
-   * Reads what there is, at least one byte, in order with other reads. The bytes are the caller's to keep; a `Buffer`
-   * where the runtime has one.
+   * Reads what has arrived, or waits for the next bytes. Reads are served in the order of the calls. The result is not reused
+   * by the library; it is a `Buffer` where the runtime has that class.
    *
-   * @param max 1 to 2147483647 bytes; 65536 if it is left out.
-   * @returns 1 to `max` bytes, or none at the end of the stream.
+   * @param max the most bytes to read, 1 to 2147483647. Default: 65536.
+   * @returns 1 to `max` bytes; an empty array at the end of the stream.
    * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED.
    */
   read(max: number = CHUNK, options?: WaitOptions): Promise<Uint8Array> {
@@ -95,10 +95,10 @@ export class Conn {
   }
 
   /**
-   * Reads exactly `size` bytes. A call that fails takes nothing: what came can still be read.
+   * Reads exactly `size` bytes. A call that fails consumes nothing: the bytes that arrived can still be read.
    *
-   * @param size 0 to 2147483647 bytes. Memory is taken as they come, not in advance.
-   * @throws TwinwireError ERR_UNEXPECTED_EOF if the stream ends before, with `detail` saying how many bytes came;
+   * @param size 0 to 2147483647 bytes. Memory is allocated as they arrive, not in advance.
+   * @throws TwinwireError ERR_UNEXPECTED_EOF if the stream ends earlier; `detail` is the number of bytes that arrived;
    * ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED.
    */
   readExact(size: number, options?: WaitOptions): Promise<Uint8Array> {
@@ -108,10 +108,10 @@ export class Conn {
   }
 
   /**
-   * Writes as much as fits into the outbound buffer (`limits().sendBuffer`) once at least one byte does, in order with
-   * other writes. Text goes out as UTF-8. Bytes may not be changed before the promise is settled.
+   * Queues as much as fits into the outbound buffer (`limits().sendBuffer`); waits while nothing fits. Writes are served in
+   * the order of the calls. Text is sent as UTF-8. Do not change the bytes before the promise is settled.
    *
-   * @returns how many bytes were taken. That they were taken does not say that the peer has them.
+   * @returns the number of bytes that were queued. The peer may not have received them yet.
    * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED; ERR_STATE after `closeWrite`.
    */
   write(data: string | Bytes, options?: WaitOptions): Promise<number> {
@@ -121,9 +121,9 @@ export class Conn {
   }
 
   /**
-   * Writes all of it, waiting for room as often as it takes.
+   * Queues all of the data, waiting for room in the outbound buffer as often as necessary.
    *
-   * @throws TwinwireError as `write`; `detail` is how many bytes were taken before it failed.
+   * @throws TwinwireError as `write`; `detail` is the number of bytes that were queued before it failed.
    */
   writeAll(data: string | Bytes, options?: WaitOptions): Promise<void> {
     const { sender } = this.#stream;
@@ -131,58 +131,58 @@ export class Conn {
     return waiting("writeAll", options, (signal) => sender.writeAll(data, signal));
   }
 
-  /** Ends our half of the stream behind all that was written; reading goes on until the peer ends its own. */
+  /** Ends our half of the stream after everything that was written. Reading goes on until the peer ends its half. */
   closeWrite(): Promise<void> {
     return this.#stream.sender.finish();
   }
 
-  /** As `closeWrite`. */
+  /** Alias of `closeWrite`. */
   shutdown(): Promise<void> {
     return this.#stream.sender.finish();
   }
 
   /**
-   * Closes the connection. What `write` has taken still goes out, within `limits().closeTimeoutMs`; calls that wait are
-   * rejected with ERR_STATE, and what was not read is dropped. To close it again does nothing.
+   * Closes the connection. Queued bytes are still sent, within `limits().closeTimeoutMs`. Waiting calls are rejected with
+   * ERR_STATE, and bytes that were not read are discarded. A second call has no effect.
    */
   close(): void {
     this.#stream.close();
   }
 
   /**
-   * The peer's address as `"ip:port"` or `"[ipv6]:port"`.
+   * Returns the peer's address as `"ip:port"` or `"[ipv6]:port"`; of a Unix socket, its path.
    *
-   * @throws TwinwireError ERR_STATE before it is open, and when it is over.
+   * @throws TwinwireError ERR_STATE while the connection is not open.
    */
   remoteAddr(): string {
     return this.#stream.addressOf(AddressOf.REMOTE);
   }
 
-  /** This end's address. As `remoteAddr`. */
+  /** Returns the local address, in the form of `remoteAddr`. */
   localAddr(): string {
     return this.#stream.addressOf(AddressOf.LOCAL);
   }
 
-  /** Bytes received and sent (TLS's own not counted), connections, sends that found no room. Also when it is over. */
+  /** Returns counters: bytes received and sent, without TLS records, and sends that were refused. Also after the end. */
   stats(): Stats {
     return this.#stream.stats;
   }
 
-  /** Whether it is protected by TLS; of a `TlsConnection`, from the start. */
+  /** Returns whether TLS protects the connection. Of a `TlsConnection` this is true from the start. */
   isTLS(): boolean {
     return this.#stream.secure;
   }
 
-  /** What TLS came to: protocol, cipher, the peer's fingerprint, what ALPN chose. `undefined` where there is none. */
+  /** What the TLS handshake negotiated: version, cipher, the peer's fingerprint, ALPN. `undefined` without TLS. */
   get tlsInfo(): TlsInfo | undefined {
     return this.#stream.tlsInfo;
   }
 
   /**
-   * Has reads and writes fail with ERR_DEADLINE from one instant on, `ms` milliseconds from now, those that wait then
-   * and all that follow, until you set another one. No byte is lost.
+   * Sets the instant, `ms` milliseconds from now, from which reads and writes fail with ERR_DEADLINE: those that wait then,
+   * and all later ones until another deadline is set. No bytes are lost.
    *
-   * @param ms up to 2147483647. 0 clears it; a negative number is an instant that has passed.
+   * @param ms milliseconds, at most 2147483647. 0 clears the deadline; a negative number makes it pass immediately.
    * @throws TwinwireError ERR_ARGUMENT; ERR_STATE once `close` was called.
    */
   setDeadline(ms: number): void {
@@ -200,54 +200,59 @@ export class Conn {
   }
 
   /**
-   * Starts TLS on the open connection (STARTTLS), as a client or, on an accepted connection, as a server. It is refused
-   * while bytes wait to be read: an attacker could have put them there to be taken for protected ones.
+   * Starts TLS on the open connection (STARTTLS): as a client, or as a server if the connection was accepted. The call is
+   * refused while received bytes are unread, since an attacker could have injected them before the protection began.
    *
-   * @param host the name to verify; without it the host that was connected to. A server needs none.
-   * @throws TwinwireError ERR_TLS_BUFFERED, and the connection stays as it was; ERR_STATE if TLS has begun already;
-   * ERR_TLS, ERR_TLS_NAME, ERR_TLS_EXPIRED, ERR_TLS_UNTRUSTED, ERR_TLS_PIN, ERR_DEADLINE, ERR_ABORTED, and the
-   * connection is over.
+   * ```ts
+   * await conn.writeAll("STARTTLS\r\n");
+   * await conn.readLine();
+   * await conn.upgradeToTLS("mail.example.com");
+   * ```
+   *
+   * @param host the name to verify. Default: the host that was connected to. A server needs none.
+   * @throws TwinwireError ERR_TLS_BUFFERED or ERR_STATE (TLS has begun already): the connection stays as it was. ERR_TLS,
+   * ERR_TLS_NAME, ERR_TLS_EXPIRED, ERR_TLS_UNTRUSTED, ERR_TLS_PIN, ERR_DEADLINE, ERR_ABORTED: the connection is closed.
    */
   async upgradeToTLS(host = "", options?: TlsOptions & WaitOptions): Promise<void> {
     const { signal, ...tls } = upgradeOptions.read("upgradeToTLS", options, "tls");
     return this.#stream.upgrade(host, tls, signal);
   }
 
-  /** Whether `read` would be settled at once: bytes wait, or the stream is at its end. */
+  /** Whether `read` would be settled immediately: bytes have arrived, or the stream has ended. */
   get canRead(): boolean {
     return this.#stream.receiver.ready;
   }
 
-  /** Whether `write` would be settled at once. */
+  /** Whether `write` would be settled immediately. */
   get canWrite(): boolean {
     return this.#stream.sender.ready;
   }
 
-  /** Lets it keep the process alive, as it does at first. */
+  /** Keeps the process alive while it is open. Default: it does. */
   ref(): this {
     this.#stream.keep(true);
     return this;
   }
 
-  /** Lets the process end although it is open. */
+  /** Lets the process end while the connection is open. */
   unref(): this {
     this.#stream.keep(false);
     return this;
   }
 
-  /** What is received, as a stream. When both streams have ended, the connection is closed. */
+  /** The received bytes as a web stream. The connection is closed when `readable` and `writable` have both ended. */
   get readable(): ReadableStream<Uint8Array> {
     this.#streams ??= new WebStreams(this);
     return this.#streams.readable;
   }
 
-  /** What is sent, as a stream. To close it ends our half of the connection; to abort it closes the connection. */
+  /** A web stream that sends. Closing it ends our half of the connection; aborting it closes the connection. */
   get writable(): WritableStream<string | Bytes> {
     this.#streams ??= new WebStreams(this);
     return this.#streams.writable;
   }
 
-  /** Its chunks, until the stream ends or `close` is called. A loop that is left early leaves the connection open. */
+  /** Iterates over the received chunks until the stream ends or `close` is called. `break` leaves the connection open. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     for (;;) {
       const chunk = await this.read(CHUNK).catch((error: TwinwireError) => this.#unlessClosed(error));
@@ -261,19 +266,19 @@ export class Conn {
     throw error;
   }
 
-  /** As `close`. */
+  /** Calls `close`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** Closes it and waits until what was written has left. */
+  /** Calls `close` and waits for `closed`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return this.closed;
   }
 }
 
-/** A connection as the two streams of the web. Each reads or writes only when it is asked to. */
+/** The two web streams of a connection. */
 export class WebStreams {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<string | Bytes>;
@@ -310,7 +315,7 @@ export class WebStreams {
     this.#ended();
   }
 
-  /** One of the two is over. */
+  /** One of the two has ended. */
   #ended(): void {
     this.#open -= 1;
     if (this.#open === 0) this.#conn.close();

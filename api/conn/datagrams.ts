@@ -9,11 +9,11 @@ import { Waiter, WaitingList } from "../internal/waiting.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type UdpOptions, udpQueueOf } from "./options.ts";
 
-/** One datagram. */
+/** A received datagram. */
 export interface Datagram {
-  /** Its bytes, yours to keep; a `Buffer` where the runtime has one. */
+  /** The payload; a `Buffer` where the runtime has that class. */
   readonly data: Uint8Array;
-  /** Whom it came from, as `"ip:port"` or `"[ipv6]:port"`. */
+  /** The sender, as `"ip:port"` or `"[ipv6]:port"`. */
   readonly address: string;
   /** The sender's literal address, without brackets. */
   readonly host: string;
@@ -211,7 +211,7 @@ export class Datagrams extends Endpoint {
       this.stop(error);
       return;
     }
-    /* Without a peer, what became of one datagram must not end the hearing of all others. */
+    /* Without a peer, an error of one datagram must not end the receiving of all others. */
     if (!this.hasPeer) {
       callSafely(() => this.#onError?.(error), report);
       return;

@@ -4,11 +4,11 @@ import type { Engine } from "../../wasm/engine.ts";
 import type { ErrorFacts, TwinwireError } from "../../wasm/errors.ts";
 import { show } from "../internal/arguments.ts";
 
-/** What the two halves of a stream know of it: its number in the engine, and how its errors are made. */
+/** What the two halves of a stream use of it: the engine, its handle, and its errors. */
 export interface HalfStream {
   readonly engine: Engine;
   readonly handle: number;
-  /** An error of this stream. `code`: also the number of one. */
+  /** Creates an error of this stream. `code`: a code or its number. */
   fault(code: ErrorCode | number, facts: ErrorFacts): TwinwireError;
 }
 
@@ -18,7 +18,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 /** The engine counts whole milliseconds: it may be this much early by a finer clock. */
 const SLACK_MS = 2;
 
-/** One direction of a handle, which is informed whether it is late. */
+/** One direction of a handle, whose deadline can pass. */
 export interface Side {
   setLate(late: boolean): void;
 }
@@ -53,7 +53,7 @@ export class Deadlines {
     if ((which & Deadline.READ) !== 0) this.#readDue = due;
     if ((which & Deadline.WRITE) !== 0) this.#writeDue = due;
     this.#engine.setDeadline(this.#endpoint.handle, which as Deadline, Math.ceil(Math.max(ms, 0)));
-    this.#tell(which, ms < 0);
+    this.#setLate(which, ms < 0);
   }
 
   /** Called when the engine reports passed deadlines. Returns those that were not changed in the meantime. */
@@ -62,11 +62,11 @@ export class Deadlines {
     const reading = this.#readDue > 0 && this.#readDue <= now ? Deadline.READ : 0;
     const writing = this.#writeDue > 0 && this.#writeDue <= now ? Deadline.WRITE : 0;
     const late = which & (reading | writing);
-    this.#tell(late, true);
+    this.#setLate(late, true);
     return late;
   }
 
-  #tell(which: number, late: boolean): void {
+  #setLate(which: number, late: boolean): void {
     if ((which & Deadline.READ) !== 0) this.#readControl.setLate(late);
     if ((which & Deadline.WRITE) !== 0) this.#writing.setLate(late);
   }

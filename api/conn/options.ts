@@ -15,62 +15,62 @@ import {
 
 type OnError = (error: TwinwireError) => void;
 
-/** For whatever waits. */
+/** The options of every call that waits. */
 export interface WaitOptions {
-  /** Gives up waiting with ERR_ABORTED. The connection stays as it was, and no byte is lost. */
+  /** Rejects the call with ERR_ABORTED when it aborts. The connection is not affected, and no bytes are lost. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of every stream. */
+/** The options of every connection. */
 export interface StreamOptions {
-  /** TCP_NODELAY: on unless this is false. */
+  /** TCP_NODELAY. Default: true. */
   readonly noDelay?: boolean | undefined;
-  /** SO_KEEPALIVE, with the time that may pass in silence before the first probe. Default: off. */
+  /** SO_KEEPALIVE, with the idle time in milliseconds before the first probe. Default: false. */
   readonly keepAlive?: boolean | { readonly initialDelayMs: number } | undefined;
   /**
-   * Bytes that may be received ahead of the reads, 1 to 1073741824; default: 65536. A peer that sends more
-   * is slowed down by TCP. At most one `limits().recvBuffer` more is held.
+   * The bytes that are received ahead of the reads, 1 to 1073741824. TCP slows down a peer that sends more; at most
+   * `limits().recvBuffer` bytes above the window are held. Default: 65536.
    */
   readonly window?: number | undefined;
 }
 
-/** How a connection is opened. */
+/** The options of `new TcpConnection`. */
 export interface ConnectOptions extends StreamOptions {
-  /** Gives up connecting with ERR_ABORTED. Once the connection is open it has no meaning any more. */
+  /** Ends the attempt with ERR_ABORTED when it aborts. It has no effect once the connection is open. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How a TLS connection is opened. */
+/** The options of `new TlsConnection`. */
 export interface TlsConnectOptions extends ConnectOptions {
-  /** Without it the server is verified for the host that was connected to, by the authorities that the host trusts. */
+  /** TLS options. Default: the server's certificate is verified for the host, by the authorities that the machine trusts. */
   readonly tls?: TlsOptions | undefined;
 }
 
-/** How a server listens, and what the connections that it accepts are like. */
+/** The options of `new TcpServer`. Those of `StreamOptions` hold for the connections that it accepts. */
 export interface ServerOptions extends StreamOptions {
-  /** Connections that may wait for `accept`, 1 to 65535; default: 511. More are closed at once. */
+  /** The connections that may wait for `accept`, 1 to 65535. Further ones are closed immediately. Default: 511. */
   readonly backlog?: number | undefined;
-  /** Hears of what fails while the server lives on: a TLS handshake, a connection for which there is no place. */
+  /** Called with errors that do not end the server: a TLS handshake that failed, a connection above a limit. */
   readonly onError?: ((error: TwinwireError) => void) | undefined;
 }
 
-/** How a TLS server listens. */
+/** The options of `new TlsServer`. */
 export interface TlsServerOptions extends ServerOptions {
-  /** At least `cert` and `key`. */
+  /** TLS options; `cert` and `key` are required. */
   readonly tls: TlsOptions;
 }
 
-/** Options of a UDP socket. */
+/** The options of `new UdpSocket`. */
 export interface UdpOptions {
-  /** Whether other sockets may bind the port, too, as members of a multicast group do. Default: false. */
+  /** Lets other sockets bind the same port, as members of a multicast group do (SO_REUSEADDR). Default: false. */
   readonly reuseAddress?: boolean | undefined;
-  /** Bytes that may wait to be received, 1 to 1073741824; default: 262144. Further datagrams are dropped. */
+  /** The bytes that may wait to be received, 1 to 1073741824. Further datagrams are dropped. Default: 262144. */
   readonly queue?: number | undefined;
-  /** Hears of datagrams that could not leave after all, on a socket without a peer. */
+  /** Called with the errors of datagrams that were queued and could not be sent, on a socket without a peer. */
   readonly onError?: ((error: TwinwireError) => void) | undefined;
 }
 
-/** Half a window is what is asked for at once, so that it should hold a few segments. */
+/** The receive window is updated in halves, so it should hold a few segments. */
 const DEFAULT_WINDOW = 65_536;
 const LARGEST_WINDOW = 2 ** 30;
 const DEFAULT_QUEUE = 262_144;

@@ -22,7 +22,7 @@ class Reader extends Waiter<Uint8Array> {
 
 /**
  * The receiving half of a stream: bytes that came before they were asked for, and calls that wait for bytes. One of the
- * two is always empty, but for a `readExact` that has not got enough.
+ * two is always empty, except while a `readExact` waits for more.
  */
 export class StreamReceiver {
   readonly #stream: HalfStream;
@@ -263,8 +263,8 @@ interface Block {
 }
 
 /**
- * Bytes that have come and wait to be read. They are copied out of linear memory once; what `take` hands out is a part
- * of that copy which nobody writes to any more.
+ * Bytes that arrived and wait to be read. They are copied out of linear memory once; `take` returns parts of that copy,
+ * which are never written again.
  */
 export class ByteQueue {
   #first: Block | undefined;

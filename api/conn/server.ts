@@ -23,12 +23,12 @@ import {
 import { Stream } from "./stream.ts";
 import { TcpConnection, TlsConnection } from "./tcp.ts";
 
-/** Something that was accepted. */
+/** An accepted connection. */
 interface Accepted {
   close(): void;
 }
 
-/** A listening socket of the connection API: connections that wait to be accepted, and calls that wait for connections. */
+/** The endpoint of a listening socket: connections that wait to be accepted, and calls that wait for connections. */
 export class Listener<C extends Accepted> extends Endpoint {
   readonly #engine: Engine;
   readonly #wrap: (stream: Stream) => C;
@@ -65,7 +65,7 @@ export class Listener<C extends Accepted> extends Endpoint {
     return this.#opened.promise;
   }
 
-  /** Whether an accept would be settled at once. */
+  /** Whether `accept` would be settled immediately. */
   get hasReady(): boolean {
     return this.#end !== undefined || (this.#ready.length > 0 && this.#acceptors.length === 0);
   }
@@ -118,7 +118,7 @@ export class Listener<C extends Accepted> extends Endpoint {
     const address = typeof peer === "string" && peer !== "" ? peer : this.address;
     if (this.#ready.length + this.#pending.size >= this.#backlog) {
       const reason = `${this.#backlog} connections wait for accept already`;
-      this.#tell(new TwinwireError("ERR_LIMIT", { step: "accept", address, reason }));
+      this.#reportError(new TwinwireError("ERR_LIMIT", { step: "accept", address, reason }));
       return undefined;
     }
     const stream = new Stream(this.#engine, address, this.#window);
@@ -129,7 +129,7 @@ export class Listener<C extends Accepted> extends Endpoint {
 
   override error(make: () => TwinwireError): void {
     this.#failure = make();
-    if (this.#listening) this.#tell(this.#failure);
+    if (this.#listening) this.#reportError(this.#failure);
   }
 
   override disconnected(_ending: Ending): void {
@@ -164,7 +164,7 @@ export class Listener<C extends Accepted> extends Endpoint {
   readonly #settled = (stream: Stream, error: TwinwireError | undefined): void => {
     this.#pending.delete(stream);
     if (error !== undefined) {
-      if (this.#end === undefined) this.#tell(error);
+      if (this.#end === undefined) this.#reportError(error);
       return;
     }
     const conn = this.#wrap(stream);
@@ -173,7 +173,7 @@ export class Listener<C extends Accepted> extends Endpoint {
     else waiter.resolve(conn);
   };
 
-  #tell(error: TwinwireError): void {
+  #reportError(error: TwinwireError): void {
     try {
       this.#onError?.(error);
     } catch (thrown) {
@@ -182,20 +182,20 @@ export class Listener<C extends Accepted> extends Endpoint {
   }
 }
 
-/** Where a server listens: at a host and port, or at a path. @internal */
+/** The address at which a server listens: a host and port, or a path. @internal */
 export interface Place {
   readonly kind: SocketKind;
   readonly name: string;
   readonly port: number;
 }
 
-/** Marks a failure to listen as asked for. @internal */
+/** Marks a failure to listen as observed, so that it is not reported as an uncaught exception. @internal */
 export let observe: (server: Server<Conn>) => void;
 
-/** The connections of a server, for another one that serves them; a failure to listen is not asked for by that. @internal */
+/** Iterates over the connections of a server without marking a failure to listen as observed. @internal */
 export let connectionsOf: <C extends Conn>(server: Server<C>) => AsyncGenerator<C, void, undefined>;
 
-/** A server: `TcpServer` or `TlsServer`. */
+/** The common base of `TcpServer` and `TlsServer`. */
 export abstract class Server<C extends Conn> {
   readonly #listener: Listener<C>;
   #closed = false;
@@ -227,22 +227,22 @@ export abstract class Server<C extends Conn> {
   }
 
   /**
-   * Fulfilled once it listens, rejected if it can't. If neither this, `accept`, `addr` nor a loop is asked for, a failure to
-   * listen is an uncaught exception.
+   * Fulfilled when the server listens; rejected if it can't. If the program uses neither this nor `accept`, `addr` or a loop,
+   * a failure to listen is reported as an uncaught exception.
    */
   get opened(): Promise<void> {
     return this.#listener.opened;
   }
 
-  /** Its number, as `twinwire/handles` knows it; -1 if it could not even begin. */
+  /** The handle in `twinwire/handles`; -1 if the arguments were refused. */
   get handle(): number {
     return this.#listener.handle;
   }
 
   /**
-   * Takes the next connection, which is open and yours to close. Waits until there is one.
+   * Waits for the next connection and returns it, open. The caller has to close it.
    *
-   * @throws TwinwireError what kept it from listening; ERR_STATE once it is closed; ERR_ABORTED.
+   * @throws TwinwireError the error of `opened`; ERR_STATE after `close`; ERR_ABORTED.
    */
   accept(options?: WaitOptions): Promise<C> {
     this.#listener.observed = true;
@@ -256,37 +256,37 @@ export abstract class Server<C extends Conn> {
   }
 
   /**
-   * Where it listens, as `"ip:port"`, `"[ipv6]:port"` or the path. Known once it is `opened`.
+   * Returns the address at which it listens: `"ip:port"`, `"[ipv6]:port"` or the path. Await `opened` first.
    *
-   * @throws TwinwireError ERR_STATE before that and once it is closed; what kept it from listening.
+   * @throws TwinwireError ERR_STATE before it listens and after `close`; the error of `opened`.
    */
   addr(): string {
     return this.#listener.localAddress();
   }
 
   /**
-   * Stops listening. Connections that were accepted live on; those that wait to be are closed, and calls that wait are
-   * rejected with ERR_STATE. To close it again does nothing.
+   * Stops listening. Accepted connections stay open; those that no one accepted are closed. Waiting calls are rejected with
+   * ERR_STATE. A second call has no effect.
    */
   close(): void {
     this.#closed = true;
     this.#listener.stop(this.#listener.fault("ERR_STATE", { step: "accept", reason: "close was called" }));
   }
 
-  /** Lets it keep the process alive, as it does at first. */
+  /** Keeps the process alive while it is open. Default: it does. */
   ref(): this {
     this.#listener.keep(true);
     return this;
   }
 
-  /** Lets the process end although it listens. */
+  /** Lets the process end while the server listens. */
   unref(): this {
     this.#listener.keep(false);
     return this;
   }
 
   /**
-   * The connections, one by one, until it is closed. A loop that is left early leaves it open.
+   * Iterates over the connections until the server is closed. `break` leaves the server open.
    *
    * ```ts
    * for await (const conn of server) serve(conn);
@@ -305,12 +305,12 @@ export abstract class Server<C extends Conn> {
     }
   }
 
-  /** As `close`. */
+  /** Calls `close`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** As `close`. */
+  /** Calls `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
@@ -330,10 +330,10 @@ export abstract class Server<C extends Conn> {
  */
 export class TcpServer extends Server<TcpConnection> {
   /**
-   * Starts to listen; `opened` and every method report the result.
+   * Starts to listen and returns immediately; `opened` reports the result.
    *
-   * @param host a local name or address: `"127.0.0.1"`, `"0.0.0.0"`, `"::"`; `""` for every one.
-   * @param port 0 to 65535; 0 for any free one.
+   * @param host a local name or address: `"127.0.0.1"`, `"0.0.0.0"`, `"::"`; `""`: every address.
+   * @param port 0 to 65535; 0: any free port.
    * @throws TwinwireError ERR_ARGUMENT for a bad option. All other errors are reported by `opened`: ERR_ARGUMENT, ERR_PORT,
    * ERR_IN_USE, ERR_ACCESS, ERR_LIMIT.
    */
@@ -345,15 +345,24 @@ export class TcpServer extends Server<TcpConnection> {
     super(place, serverOptions.read("TcpServer", options), undefined, (stream) => new TcpConnection(stream));
   }
 
-  /** Listens at a Unix socket's path. ERR_PATH, ERR_IN_USE if something is there, ERR_UNSUPPORTED. */
+  /**
+   * Listens at the path of a Unix socket. `opened` is rejected with ERR_PATH (length), ERR_IN_USE (the path exists) or
+   * ERR_UNSUPPORTED.
+   */
   static unix(path: string, options?: ServerOptions): TcpServer {
     return new TcpServer({ kind: SocketKind.UNIX_LISTENER, name: path, port: 0 }, options);
   }
 }
 
-/** A TCP server whose connections are protected by TLS from their first byte. Handshakes that fail go to `onError`. */
+/**
+ * A TCP server whose connections use TLS from the first byte. Errors of handshakes are passed to `onError`.
+ *
+ * ```ts
+ * const server = new TlsServer("0.0.0.0", 8443, { tls: { cert, key } });
+ * ```
+ */
 export class TlsServer extends Server<TlsConnection> {
-  /** As that of `TcpServer`; `options.tls` has at least `cert` and `key`. */
+  /** Starts to listen, as `new TcpServer`. `options.tls` needs `cert` and `key`. */
   constructor(host: string, port: number, options: TlsServerOptions);
   /** @internal */
   constructor(place: Place, options: TlsServerOptions);
@@ -363,7 +372,7 @@ export class TlsServer extends Server<TlsConnection> {
     super(place, checked, checked.tls ?? {}, (stream) => new TlsConnection(stream));
   }
 
-  /** As `TcpServer.unix`, with TLS. */
+  /** Listens at the path of a Unix socket, as `TcpServer.unix`. */
   static unix(path: string, options: TlsServerOptions): TlsServer {
     return new TlsServer({ kind: SocketKind.UNIX_LISTENER, name: path, port: 0 }, options);
   }

@@ -41,7 +41,7 @@ export class Stream extends Endpoint {
   owner: unknown;
   /** Called once, when it is open or has failed. */
   onSettled: ((stream: Stream, error: TwinwireError | undefined) => void) | undefined;
-  /** Who takes its bytes as HTTP, if anybody does. */
+  /** What reads its bytes as HTTP, if something does. */
   http: HttpEndpoint | undefined;
   phase: Phase = "opening";
   /** Whether it is protected, or will be before the first byte. */
@@ -241,7 +241,7 @@ export class Stream extends Endpoint {
     return this.#lastStats ?? this.engine.stats(this.handle) ?? NO_STATS;
   }
 
-  /** What TLS came to. */
+  /** What the TLS handshake negotiated. */
   get tlsInfo(): TlsInfo | undefined {
     return this.secure && this.phase === "open" ? this.engine.tlsInfo(this.handle) : undefined;
   }
@@ -288,7 +288,7 @@ export class Stream extends Endpoint {
     this.#closed?.resolve();
   }
 
-  /** Tells all who wait, but for readers. */
+  /** Rejects all calls that wait, except reads. */
   #stop(error: TwinwireError): void {
     this.http?.ended(error);
     this.sender.end(error);
@@ -299,9 +299,9 @@ export class Stream extends Endpoint {
   }
 
   #settled(error: TwinwireError | undefined): void {
-    const tell = this.onSettled;
+    const settled = this.onSettled;
     this.onSettled = undefined;
-    tell?.(this, error);
+    settled?.(this, error);
   }
 }
 
@@ -347,7 +347,7 @@ export class Upgrade extends Waiter<void> {
     else this.#refuse(error);
   }
 
-  /** The engine has all that goes out in the clear. `again`: it had not left at the end of that turn. */
+  /** The engine has all that goes out in the clear. `again`: it had not left after the microtasks. */
   #begin(again = false): void {
     if (this.#over) {
       this.#stream.sender.release();
@@ -355,7 +355,7 @@ export class Upgrade extends Waiter<void> {
     }
     const { engine, handle, receiver } = this.#stream;
     if (engine.buffered(handle) > 0) {
-      /* Mostly it leaves at the end of this turn, so that TLS begins before the peer can answer with it. If not, nothing
+      /* Mostly it leaves after the microtasks that run now, so that TLS begins before the peer can answer with it. If not, nothing
          reports it. */
       if (again) setTimeout(() => this.#begin(true), 1);
       else afterMicrotasks(() => this.#begin(true));

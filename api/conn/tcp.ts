@@ -28,7 +28,7 @@ import { Stream } from "./stream.ts";
  */
 export class TcpConnection extends Conn {
   /**
-   * Starts a connection and returns immediately; `opened` and every method report the result.
+   * Starts to connect and returns immediately; `opened` and every method report the result.
    *
    * @param host a host name or a literal address, 1 to 253 bytes.
    * @param port 1 to 65535.
@@ -49,7 +49,7 @@ export class TcpConnection extends Conn {
 }
 
 /**
- * A TCP connection that is protected by TLS from its first byte. The server's certificate is verified.
+ * A TCP connection that uses TLS from the first byte. The server's certificate is verified.
  *
  * ```ts
  * const conn = new TlsConnection("example.com", 443);
@@ -57,8 +57,8 @@ export class TcpConnection extends Conn {
  */
 export class TlsConnection extends TcpConnection {
   /**
-   * As that of `TcpConnection`; `opened` comes with the TLS handshake, and can also fail with ERR_TLS, ERR_TLS_NAME,
-   * ERR_TLS_EXPIRED, ERR_TLS_UNTRUSTED, ERR_TLS_PIN.
+   * Starts to connect, as `new TcpConnection`. `opened` is fulfilled after the TLS handshake, and can also be rejected with
+   * ERR_TLS, ERR_TLS_NAME, ERR_TLS_EXPIRED, ERR_TLS_UNTRUSTED or ERR_TLS_PIN.
    */
   constructor(host: string, port: number, options?: TlsConnectOptions);
   /** @internal */
@@ -67,7 +67,7 @@ export class TlsConnection extends TcpConnection {
     super(target instanceof Stream ? target : connectTls(target, port, options));
   }
 
-  /** TLS over a Unix stream socket; `tls.servername` is the name to verify. */
+  /** Connects to a Unix socket by TLS; `tls.servername` is the name to verify. */
   static override unix(path: string, options?: TlsConnectOptions): TlsConnection {
     const checked = tlsConnectOptions.read("TlsConnection.unix", options);
     return new TlsConnection(connectUnix(path, checked, checked.tls ?? {}));
@@ -139,24 +139,24 @@ function refuse(stream: Stream, code: ErrorCode, reason: string): void {
   stream.fail(stream.fault(code, { step: "open", reason }));
 }
 
-/** What `resolve` may be asked for. */
+/** The options of `resolve`. */
 export interface ResolveOptions extends WaitOptions {
-  /** Only addresses of this family. */
+  /** The family of the addresses. Default: both. */
   readonly family?: 4 | 6 | undefined;
-  /** All addresses instead of the first. */
+  /** Returns all addresses instead of the first. Default: false. */
   readonly all?: boolean | undefined;
 }
 
 const resolveOptions = new OptionSet<ResolveOptions>({ family: oneOf(4, 6), all: flag, signal });
 
 /**
- * Looks a host name up; a literal address is its own answer.
+ * Looks up a host name. A literal address is returned as it is.
  *
  * ```ts
  * await resolve("localhost"); // "127.0.0.1"
  * ```
  *
- * @returns the first address, or with `all` every one, in the order in which they are to be tried.
+ * @returns the first address; with `all`, every address in the order of preference.
  * @throws TwinwireError ERR_ARGUMENT, ERR_NAME_NOT_FOUND, ERR_NAME_FAILED, ERR_ABORTED.
  */
 export function resolve(host: string, options: ResolveOptions & { readonly all: true }): Promise<string[]>;

@@ -33,12 +33,12 @@ export class UdpSocket {
   #closed = false;
 
   /**
-   * Binds a socket. It is ready immediately; `opened` and every method report errors.
+   * Binds a socket, which is ready immediately; `opened` and every method report errors.
    *
-   * @param host a literal local address: `"127.0.0.1"`, `"::"`; `""` for every IPv4 one.
-   * @param port 0 to 65535; 0 for any free one.
+   * @param host a literal local address: `"127.0.0.1"`, `"::"`; `""`: every IPv4 address.
+   * @param port 0 to 65535; 0: any free port.
    * @throws TwinwireError ERR_ARGUMENT for a bad option. All other errors are reported by `opened`: ERR_ADDRESS, ERR_PORT, ERR_IN_USE,
-   * ERR_ACCESS, ERR_UNREACHABLE for an address that is not this machine's, ERR_LIMIT.
+   * ERR_ACCESS, ERR_UNREACHABLE for an address that this machine does not have, ERR_LIMIT.
    */
   constructor(host = "", port = 0, options?: UdpOptions) {
     const checked = udpOptions.read("UdpSocket", options);
@@ -52,18 +52,18 @@ export class UdpSocket {
     else this.#datagrams.begun(engine.udp.bind(this.#datagrams, host, port));
   }
 
-  /** Fulfilled if it is bound, rejected if it can't be. Nobody has to await it. */
+  /** Fulfilled if the socket is bound, rejected if it can't be. A rejection that is not handled is not reported. */
   get opened(): Promise<void> {
     const { end, handle } = this.#datagrams;
     return end === undefined || handle >= 0 ? Promise.resolve() : Promise.reject(end);
   }
 
-  /** Its number, as `twinwire/handles` knows it; -1 if it could not be bound. */
+  /** The handle in `twinwire/handles`; -1 if the socket could not be bound. */
   get handle(): number {
     return this.#datagrams.handle;
   }
 
-  /** Datagrams that came while `queue` bytes waited to be received: they are lost, as with every datagram socket. */
+  /** The number of datagrams that were dropped because `queue` bytes waited to be received. */
   get dropped(): number {
     return this.#datagrams.dropped;
   }
@@ -71,11 +71,11 @@ export class UdpSocket {
   /**
    * Sends one datagram.
    *
-   * @param host a literal address, or a name, which is looked up for each datagram.
+   * @param host a literal address, or a name, which is looked up for every datagram.
    * @param port 1 to 65535.
-   * @returns its bytes; never a part.
+   * @returns the number of bytes that were sent: all of them.
    * @throws TwinwireError ERR_ARGUMENT, ERR_PORT, ERR_TOO_LARGE, ERR_NAME_NOT_FOUND, ERR_DEADLINE, ERR_ABORTED, ERR_STATE
-   * once it is closed, or what the host reported.
+   * after `close`, or the error of the host.
    */
   async sendTo(data: string | Bytes, host: string, port: number, options?: WaitOptions): Promise<number> {
     const signal = signalOf("sendTo", options);
@@ -88,7 +88,7 @@ export class UdpSocket {
     return this.#datagrams.send(payload, await this.#literal(host, signal), port, signal);
   }
 
-  /** Sends one datagram to the peer that `connect` fixed. As `sendTo`; ERR_ADDRESS without a peer. */
+  /** Sends one datagram to the peer that `connect` set. Errors: as `sendTo`; ERR_ADDRESS without a peer. */
   async send(data: string | Bytes, options?: WaitOptions): Promise<number> {
     const signal = signalOf("send", options);
     const payload = toPayload(data);
@@ -97,11 +97,11 @@ export class UdpSocket {
   }
 
   /**
-   * Receives the next datagram. Waits until there is one.
+   * Waits for the next datagram and returns it.
    *
-   * @param max 0 to 65535 bytes; what a larger datagram has beyond them is lost.
-   * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED, ERR_STATE once it is closed; with a peer also what the host
-   * learned of it: ERR_REFUSED if no socket is bound there.
+   * @param max the most bytes to return, 0 to 65535; the rest of a larger datagram is lost. Default: 65535.
+   * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED, ERR_STATE after `close`; with a peer also ERR_REFUSED, if
+   * no socket is bound at its address.
    */
   recvFrom(max: number = LARGEST, options?: WaitOptions): Promise<Datagram> {
     if (!isInt32(max) || max < 0 || max > LARGEST) {
@@ -111,17 +111,17 @@ export class UdpSocket {
     return waiting("recvFrom", options, (signal) => this.#datagrams.receive(max, signal));
   }
 
-  /** Whether `recvFrom` would be settled at once. */
+  /** Whether `recvFrom` would be settled immediately. */
   get canReceive(): boolean {
     return this.#datagrams.ready;
   }
 
   /**
-   * Fixes the peer: only its datagrams are heard from now on, and `send` sends to it.
+   * Sets the peer: the socket then receives only from it, and `send` sends to it.
    *
    * @param host a literal address, or a name, which is looked up once.
-   * @throws TwinwireError ERR_ARGUMENT, ERR_PORT, ERR_NAME_NOT_FOUND, ERR_ABORTED, ERR_STATE once it is closed, or what the
-   * host reported.
+   * @throws TwinwireError ERR_ARGUMENT, ERR_PORT, ERR_NAME_NOT_FOUND, ERR_ABORTED, ERR_STATE after `close`, or the error of
+   * the host.
    */
   async connect(host: string, port: number, options?: WaitOptions): Promise<void> {
     const signal = signalOf("connect", options);
@@ -143,19 +143,19 @@ export class UdpSocket {
   /**
    * Allows or forbids sending to broadcast addresses. Default: false.
    *
-   * @throws TwinwireError ERR_STATE once it is closed, ERR_UNSUPPORTED where the host has no broadcasts.
+   * @throws TwinwireError ERR_STATE after `close`, ERR_UNSUPPORTED where the host has no broadcasts.
    */
   setBroadcast(on: boolean): void {
     this.#setOption({ broadcast: Boolean(on) });
   }
 
   /**
-   * Joins a multicast group: what is sent to it at this socket's port is received.
+   * Joins a multicast group: the socket receives what is sent to the group at its port.
    *
    * @param group a literal multicast address.
    * @param name a local IPv4 address of the interface, or `"::%NAME"` for IPv6. Default: the system chooses.
    * @throws TwinwireError ERR_ADDRESS (no such group or interface), ERR_UNREACHABLE (the socket is of the other family),
-   * ERR_ARGUMENT, ERR_STATE once it is closed, ERR_UNSUPPORTED.
+   * ERR_ARGUMENT, ERR_STATE after `close`, ERR_UNSUPPORTED.
    */
   joinGroup(group: string, name?: string): void {
     this.#checkGroup(group, name);
@@ -169,9 +169,9 @@ export class UdpSocket {
   }
 
   /**
-   * Sets how the socket sends to multicast groups. What is left out stays as it is.
+   * Sets how the socket sends to multicast groups. Options that are not given stay as they are.
    *
-   * @throws TwinwireError ERR_ARGUMENT, ERR_ADDRESS, ERR_STATE once it is closed, ERR_UNSUPPORTED.
+   * @throws TwinwireError ERR_ARGUMENT, ERR_ADDRESS, ERR_STATE after `close`, ERR_UNSUPPORTED.
    */
   setMulticast(options: MulticastOptions): void {
     const { ttl, loopback, interface: name } = multicastOptions.read("setMulticast", options, "call");
@@ -180,59 +180,59 @@ export class UdpSocket {
     if (name !== undefined) this.#setOption({ multicastInterface: name });
   }
 
-  /** Closes it; calls that wait are rejected with ERR_STATE. To close it again does nothing. */
+  /** Closes the socket. Waiting calls are rejected with ERR_STATE. A second call has no effect. */
   close(): void {
     this.#closed = true;
     this.#datagrams.stop(this.#datagrams.fault("ERR_STATE", { reason: "close was called" }));
   }
 
   /**
-   * Where it is bound, as `"ip:port"` or `"[ipv6]:port"`.
+   * Returns the local address as `"ip:port"` or `"[ipv6]:port"`.
    *
-   * @throws TwinwireError ERR_STATE once it is closed; what kept it from being bound.
+   * @throws TwinwireError ERR_STATE after `close`; the error of `opened`.
    */
   localAddr(): string {
     return this.#datagrams.addressOf(AddressOf.LOCAL);
   }
 
-  /** The peer that `connect` fixed. As `localAddr`; ERR_STATE without a peer. */
+  /** Returns the address of the peer that `connect` set. Errors: as `localAddr`; ERR_STATE without a peer. */
   remoteAddr(): string {
     return this.#datagrams.addressOf(AddressOf.REMOTE);
   }
 
-  /** What it has done since it was bound: datagrams by the bytes of their payloads. `connects` is 0. */
+  /** Returns counters: bytes of payload received and sent, sends that were refused. `connects` is 0. */
   stats(): Stats {
     return this.#datagrams.stats;
   }
 
-  /** As that of `Conn`. */
+  /** Sets the instant from which sending and receiving fail with ERR_DEADLINE, as `Conn.setDeadline`. */
   setDeadline(ms: number): void {
     this.#datagrams.setDeadline(Deadline.READ | Deadline.WRITE, ms);
   }
 
-  /** As `setDeadline`, for receiving alone. */
+  /** Sets the deadline of receiving. */
   setReadDeadline(ms: number): void {
     this.#datagrams.setDeadline(Deadline.READ, ms);
   }
 
-  /** As `setDeadline`, for sending alone. */
+  /** Sets the deadline of sending. */
   setWriteDeadline(ms: number): void {
     this.#datagrams.setDeadline(Deadline.WRITE, ms);
   }
 
-  /** Lets it keep the process alive, as it does at first. */
+  /** Keeps the process alive while it is open. Default: it does. */
   ref(): this {
     this.#datagrams.keep(true);
     return this;
   }
 
-  /** Lets the process end although it is open. */
+  /** Lets the process end while the socket is open. */
   unref(): this {
     this.#datagrams.keep(false);
     return this;
   }
 
-  /** Its datagrams, until it is closed. A loop that is left early leaves it open. */
+  /** Iterates over received datagrams until the socket is closed. `break` leaves it open. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Datagram, void, undefined> {
     for (;;) {
       const datagram = await this.recvFrom().catch((error: TwinwireError) => this.#unlessClosed(error));
@@ -241,12 +241,12 @@ export class UdpSocket {
     }
   }
 
-  /** As `close`. */
+  /** Calls `close`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** As `close`. */
+  /** Calls `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
@@ -277,7 +277,7 @@ export class UdpSocket {
     throw this.#datagrams.fault("ERR_PORT", { step, address: joinAddress(host, String(port)) });
   }
 
-  /** A literal address goes through as it is: looking up answers with itself, but on a later turn. */
+  /** A literal address is used as it is: looking it up would only take a later loop iteration. */
   async #literal(host: string, signal: AbortSignal | undefined): Promise<string> {
     if (/^[\d.]+$|:/.test(host)) return host;
     const [first = host] = await this.#datagrams.engine.resolve(host, { family: this.#family, signal });

@@ -1,4 +1,4 @@
-/** What `net`, `ws` and `runtime` share: the calls on handles of every kind, and why the last one failed. */
+/** What `net`, `ws` and `runtime` have in common: the calls on handles of every kind, and the error of the last one. */
 import { type AddressOf, type ErrorCode, MAX_DELAYS, State } from "../../wasm/abi.gen.ts";
 import type { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
@@ -45,11 +45,11 @@ export type Done = 0 | -1;
 /** The state of a handle, in the words of the specification. */
 export type HandleState = "connecting" | "open" | "closed";
 
-/** In which form a plain function gets data; at most one of the two. */
+/** The form in which a plain function receives data; at most one of the two. */
 export interface ListenerOptions {
-  /** Data as bytes, always. */
+  /** Always as bytes. */
   binary?: boolean;
-  /** Data as text, always: a binary message is read as UTF-8, and what is not becomes U+FFFD. */
+  /** Always as text: bytes are decoded as UTF-8, with U+FFFD for what is not valid. */
   text?: boolean;
 }
 

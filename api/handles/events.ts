@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 
-/** The structs of the `net` events, as a program declares them. */
+/** The fields of the `net` events, as a program declares them with `defineEvent`. */
 export interface NetEvents {
   connected: { sock: number };
   disconnected: { sock: number };
@@ -9,14 +9,14 @@ export interface NetEvents {
   datagram: { data: string; addr: string; port: number };
 }
 
-/** The structs of the `ws` events, as a program declares them. */
+/** The fields of the `ws` events, as a program declares them with `defineEvent`. */
 export interface WsEvents {
   connected: { conn: number };
   disconnected: { conn: number };
   message: { message: string };
 }
 
-/** How a connection ended, for listeners that are plain functions. */
+/** How a connection ended: further fields of `disconnected`, for plain functions. */
 export interface Disconnect {
   /** WebSocket: the close code, 1006 without a close frame. TCP: 0. */
   code: number;
@@ -31,11 +31,11 @@ export interface Disconnect {
   retryMs: number;
 }
 
-/** An attempt or a connection failed. No listener is required. */
+/** The fields of `error`: an attempt or a connection failed. No listener is required. */
 export interface Failure {
-  /** A code of the error table. */
+  /** A code of the table in docs/errors.md. */
   code: ErrorCode;
-  /** What went wrong, where, why, and what to do. */
+  /** Operation, target, problem and remedy, as text. */
   message: string;
   /** The same as an error, with `step`, `address`, `detail` and `cause`. */
   error: TwinwireError;
@@ -43,7 +43,7 @@ export interface Failure {
   retryMs?: number;
 }
 
-/** The events of a `net` handle, as plain functions get them. */
+/** The events of a `net` handle, as plain functions receive them. */
 export interface NetListenerEvents {
   connected: { sock: number };
   disconnected: { sock: number } & Disconnect;
@@ -54,45 +54,45 @@ export interface NetListenerEvents {
    * plain function listens to this event.
    */
   accepted: { sock: number; listener: number };
-  /** What was refused for lack of room fits now. */
+  /** A send that was refused with ERR_BACKPRESSURE fits now. */
   drain: { sock: number };
   error: { sock: number } & Failure;
 }
 
-/** The events of a `ws` handle, as plain functions get them. */
+/** The events of a `ws` handle, as plain functions receive them. */
 export interface WsListenerEvents {
   connected: { conn: number };
   disconnected: { conn: number } & Disconnect;
-  /** Text of a text message, bytes of a binary one. */
+  /** A message: a string if it is text, bytes if it is binary. */
   message: { message: string | Uint8Array };
-  /** What was refused for lack of room fits now. */
+  /** A send that was refused with ERR_BACKPRESSURE fits now. */
   drain: { conn: number };
   error: { conn: number } & Failure;
-  /** The peer's close frame came. */
+  /** The peer's close frame arrived: its code, 1005 if it has none, and its reason. */
   closing: { conn: number; code: number; reason: string };
-  /** A ping came; the pong is already under way. */
+  /** A ping arrived; its pong is queued already. */
   ping: { conn: number; data: Uint8Array };
   pong: { conn: number; data: Uint8Array };
 }
 
-/** The events with data, as plain functions get them that ask for bytes. */
+/** The events with data, as plain functions with `{ binary: true }` receive them. */
 export interface NetByteEvents {
   data: { data: Uint8Array };
   datagram: { data: Uint8Array; addr: string; port: number };
 }
 
-/** The same where `binary` is not known at compile time. */
+/** The events with data, where `binary` is not known at compile time. */
 export interface NetEitherEvents {
   data: { data: string | Uint8Array };
   datagram: { data: string | Uint8Array; addr: string; port: number };
 }
 
-/** The same with `{ binary: true }`. */
+/** The events with data, as plain functions with `{ binary: true }` receive them. */
 export interface WsByteEvents {
   message: { message: Uint8Array };
 }
 
-/** The same with `{ text: true }`. */
+/** The events with data, as plain functions with `{ text: true }` receive them. */
 export interface WsTextEvents {
   message: { message: string };
 }

@@ -6,7 +6,7 @@ import { report } from "../../wasm/report.ts";
 import { show } from "../internal/arguments.ts";
 
 /**
- * The second argument of a listener: the handle whose event it is, and the event's bytes.
+ * The second argument of a listener: the handle of the event, and its bytes.
  *
  * ```ts
  * net.on(sock, "data", (e, { handle, bytes }) => { ... });
@@ -32,10 +32,10 @@ export class EventContext {
   }
 
   /**
-   * The event's bytes as they came: the data of a stream, a datagram, a message. A copy that is yours to keep; a `Buffer`
-   * where the runtime has one. It is made when it is first asked for, which must be inside the listener.
+   * The event's bytes as they arrived: data of a stream, a datagram, a message; a `Buffer` where the runtime has that class.
+   * The first read copies them, and has to happen inside the listener.
    *
-   * @throws TwinwireError ERR_STATE if it is first asked for after the listener has returned.
+   * @throws TwinwireError ERR_STATE if the first read happens after the listener has returned.
    */
   get bytes(): Uint8Array {
     this.#bytes ??= this.#copy();

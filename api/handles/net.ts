@@ -19,7 +19,7 @@ function find(handle: number): Endpoint | undefined {
 }
 
 /**
- * Starts a TCP connection to a host name or literal address and returns at once. `connected` or `error` follows.
+ * Starts a TCP connection to a host name or literal address and returns immediately. A `connected` or `error` event follows.
  *
  * ```ts
  * const sock = net.tcpConnect("192.168.1.10", 8080);
@@ -42,7 +42,7 @@ export function tcpConnect(host: string, port: number): number {
 }
 
 /**
- * Connects to the Unix stream socket at a path and returns at once. As `tcpConnect`; the events are the same.
+ * Starts a connection to a Unix socket and returns immediately. The events are those of `tcpConnect`.
  *
  * @param path 1 to 107 bytes.
  * @returns a handle, valid until `close`; or -1: ERR_ARGUMENT, ERR_PATH, ERR_LIMIT, ERR_MEMORY, ERR_UNSUPPORTED.
@@ -53,8 +53,8 @@ export function unixConnect(path: string): number {
 }
 
 /**
- * Listens for TCP connections and returns at once. `connected` follows once it listens, or `error` and `disconnected` if
- * it can't; then `accepted` for each connection.
+ * Listens for TCP connections and returns immediately. A `connected` event follows when it listens, or `error` and
+ * `disconnected` if it can't; then an `accepted` event for each connection.
  *
  * ```ts
  * const listener = net.tcpListen("127.0.0.1", 0);
@@ -65,7 +65,7 @@ export function unixConnect(path: string): number {
  * ```
  *
  * @param host a local host name or literal address; `""`: every address.
- * @param port 0 to 65535; 0 for any free one, which `localAddr` returns.
+ * @param port 0 to 65535; 0: any free port, which `localAddr` returns.
  * @returns a handle, valid until `close`; or -1: ERR_ARGUMENT, ERR_PORT, ERR_LIMIT, ERR_MEMORY, ERR_UNSUPPORTED.
  */
 export function tcpListen(host: string, port: number): number {
@@ -77,7 +77,7 @@ export function tcpListen(host: string, port: number): number {
 }
 
 /**
- * Listens at the path of a Unix stream socket. As `tcpListen`.
+ * Listens at the path of a Unix socket. The events are those of `tcpListen`.
  *
  * @param path 1 to 107 bytes. Nothing may exist there: ERR_IN_USE.
  * @returns a handle, valid until `close`; or -1: ERR_ARGUMENT, ERR_PATH, ERR_LIMIT, ERR_MEMORY, ERR_UNSUPPORTED.
@@ -90,8 +90,8 @@ export function unixListen(path: string): number {
 /**
  * Opens a UDP socket.
  *
- * @param port the local port, 0 to 65535; 0 for any free one.
- * @param options `reuseAddress`: other sockets may bind the port, too, as members of a multicast group do. Default: false.
+ * @param port the local port, 0 to 65535; 0: any free port.
+ * @param options `reuseAddress` lets other sockets bind the same port, as members of a multicast group do. Default: false.
  * @returns a handle, valid until `close`; or -1: ERR_ARGUMENT, ERR_PORT, ERR_LIMIT, ERR_IN_USE, ERR_ACCESS.
  */
 export function udpOpen(port: number, options?: { reuseAddress?: boolean }): number {
@@ -106,8 +106,8 @@ export function udpOpen(port: number, options?: { reuseAddress?: boolean }): num
 }
 
 /**
- * Closes a socket and ends reconnecting; the number is stale at once. What is queued is still written, within
- * `limits().closeTimeoutMs`; a connection that had been open ends with `disconnected`.
+ * Closes a socket and ends reconnecting. The number is no longer valid. Queued bytes are still written, within
+ * `limits().closeTimeoutMs`; for a connection that was open, a `disconnected` event follows.
  *
  * @returns 0, or -1: ERR_HANDLE.
  */
@@ -116,9 +116,9 @@ export function close(sock: number): Done {
 }
 
 /**
- * Queues text (as UTF-8) or bytes on an open TCP connection, whole or not at all; they are copied.
+ * Queues text (as UTF-8) or bytes on an open TCP connection: all of it, or nothing. The bytes are copied.
  *
- * @returns how many bytes were queued; or -1, and then nothing was: ERR_BACKPRESSURE (`drain` follows once they fit),
+ * @returns the number of bytes that were queued; -1 if none were: ERR_BACKPRESSURE (a `drain` event follows when they fit),
  * ERR_TOO_LARGE, ERR_STATE, ERR_HANDLE, ERR_ARGUMENT.
  */
 export function send(sock: number, data: string | Bytes): number {
@@ -135,8 +135,8 @@ export function send(sock: number, data: string | Bytes): number {
  *
  * @param ip a literal IPv4 or IPv6 address.
  * @param port 1 to 65535.
- * @returns how many bytes were sent; or -1, and then nothing was: ERR_ADDRESS, ERR_PORT, ERR_BACKPRESSURE, ERR_TOO_LARGE,
- * ERR_HANDLE, ERR_ARGUMENT, or what the host answered.
+ * @returns the number of bytes that were sent; -1 if none were: ERR_ADDRESS, ERR_PORT, ERR_BACKPRESSURE, ERR_TOO_LARGE,
+ * ERR_HANDLE, ERR_ARGUMENT, or the error of the host.
  */
 export function udpSendTo(sock: number, ip: string, port: number, data: string | Bytes): number {
   const found = find(sock);
@@ -162,7 +162,7 @@ export function udpSetBroadcast(sock: number, on: boolean): Done {
 }
 
 /**
- * Joins a multicast group: what is sent to it at the socket's port is received. Bind the port that the group uses.
+ * Joins a multicast group: the socket receives what is sent to the group at its port. Open the port that the group uses.
  *
  * ```ts
  * const sock = net.udpOpen(5353, { reuseAddress: true });
@@ -172,23 +172,22 @@ export function udpSetBroadcast(sock: number, on: boolean): Done {
  * @param group a literal multicast address.
  * @param iface a local IPv4 address of the interface, or `"::%NAME"` for IPv6. Default: the system chooses.
  * @returns 0, or -1: ERR_ADDRESS (no such group or interface), ERR_UNREACHABLE (the socket is of the other family),
- * ERR_HANDLE, ERR_ARGUMENT, ERR_UNSUPPORTED, or what the host reported.
+ * ERR_HANDLE, ERR_ARGUMENT, ERR_UNSUPPORTED, or the error of the host.
  */
 export function udpJoin(sock: number, group: string, iface?: string): Done {
   return membership(sock, group, iface, { join: group, interface: iface });
 }
 
-/** Leaves a multicast group. As `udpJoin`; ERR_ADDRESS if the socket is not a member. */
+/** Leaves a multicast group. Arguments and errors: as `udpJoin`; ERR_ADDRESS if the socket is not a member. */
 export function udpLeave(sock: number, group: string, iface?: string): Done {
   return membership(sock, group, iface, { leave: group, interface: iface });
 }
 
 /**
- * Sets how a UDP socket sends to multicast groups. What is left out stays as it is.
+ * Sets how a UDP socket sends to multicast groups. Options that are not given stay as they are.
  *
- * @param ttl hops, 0 to 255. Default: 1, the local network.
- * @param loopback whether this machine receives it, too. Default: true.
- * @param iface the sending interface, as for `udpJoin`. Default: the system chooses.
+ * @param options `ttl`: hops, 0 to 255; default: 1, the local network. `loopback`: whether this machine receives it as well;
+ * default: true. `iface`: the sending interface, as for `udpJoin`; default: the system chooses.
  * @returns 0, or -1: ERR_ARGUMENT, ERR_ADDRESS, ERR_HANDLE, ERR_UNSUPPORTED.
  */
 export function udpSetMulticast(sock: number, options: { ttl?: number; loopback?: boolean; iface?: string }): Done {
@@ -211,9 +210,9 @@ export function udpSetMulticast(sock: number, options: { ttl?: number; loopback?
 /**
  * Binds an event of a socket to a declared event type, or to a plain function. TCP has `connected`, `disconnected`,
  * `data`, `drain`, `error`; a listener `connected`, `disconnected`, `accepted`, `error`; UDP `datagram`, `drain`, `error`.
- * Events come in a later iteration of the event loop, so it may be called after opening.
+ * Events are delivered in a later iteration of the event loop, so listeners may be added right after opening.
  *
- * @returns 0, or -1: ERR_EVENT (no such event, or the type is declared otherwise), ERR_HANDLE, ERR_ARGUMENT.
+ * @returns 0, or -1: ERR_EVENT (no such event, or the type has another declaration), ERR_HANDLE, ERR_ARGUMENT.
  */
 export function on<K extends keyof NetEvents>(sock: number, event: K, type: EventType<NetEvents[K]>): Done;
 export function on<K extends keyof NetByteEvents>(
@@ -239,8 +238,8 @@ export function on(sock: number, event: string, target: unknown, options?: Liste
 }
 
 /**
- * Removes a function or a declared event type from an event, from the next event on. What was added more than once is
- * removed one by one, the latest first.
+ * Removes a function or a declared event type from an event; it is not called for the next event. If it was added several
+ * times, one call removes the latest.
  *
  * @returns 0, or -1: ERR_ARGUMENT if it was not added, ERR_EVENT, ERR_HANDLE.
  */
@@ -251,7 +250,7 @@ export function off(sock: number, event: string, target: unknown): Done {
 }
 
 /**
- * Turns reconnecting after an unexpected end on or off; off at first.
+ * Turns reconnecting after an unexpected end on or off. Default: off.
  *
  * @returns 0, or -1: ERR_HANDLE.
  */
@@ -260,64 +259,64 @@ export function setAutoReconnect(sock: number, on: boolean): Done {
 }
 
 /**
- * Sets the delays between attempts to reconnect; the last one repeats, and the first comes again after a success.
+ * Sets the delays before attempts to reconnect. The last one repeats; after a success they start from the first.
  *
- * @param seconds 1 to 8 numbers from 0 to 86400, fractions allowed. At first `[1]`.
+ * @param seconds 1 to 8 numbers from 0 to 86400, which may have fractions. Default: `[1]`.
  * @returns 0, or -1: ERR_ARGUMENT, ERR_HANDLE.
  */
 export function setReconnectDelays(sock: number, seconds: readonly number[]): Done {
   return common.setReconnectDelays(find(sock), sock, seconds);
 }
 
-/** The peer's address as `"ip:port"` or `"[ipv6]:port"`; `""` if there is none. */
+/** Returns the peer's address as `"ip:port"` or `"[ipv6]:port"`; `""` if there is none. */
 export function remoteAddr(sock: number): string {
   return common.address(find(sock), sock, AddressOf.REMOTE);
 }
 
-/** This end's address as `"ip:port"` or `"[ipv6]:port"`; `""` if there is none. */
+/** Returns the local address as `"ip:port"` or `"[ipv6]:port"`; `""` if there is none. */
 export function localAddr(sock: number): string {
   return common.address(find(sock), sock, AddressOf.LOCAL);
 }
 
-/** Bytes that are queued and not yet written, or -1: ERR_HANDLE. */
+/** Returns the bytes that are queued and not yet written; -1: ERR_HANDLE. */
 export function bufferedAmount(sock: number): number {
   return common.bufferedAmount(find(sock), sock);
 }
 
 /**
- * What the socket has done since it was opened: bytes received and sent, connections, sends that found no room.
- * Reconnecting goes on counting. `undefined` for a stale number: ERR_HANDLE.
+ * Returns counters since the socket was opened: bytes received and sent, connections, sends that were refused. They go on
+ * counting after reconnecting. `undefined`: ERR_HANDLE.
  */
 export function stats(sock: number): Stats | undefined {
   return common.stats(find(sock), sock);
 }
 
-/** Stops receiving; the peer is held back by TCP. Returns 0, or -1: ERR_HANDLE. */
+/** Stops receiving; TCP slows the peer down. Returns 0, or -1: ERR_HANDLE. */
 export function pause(sock: number): Done {
   return common.setReceiving(find(sock), sock, false);
 }
 
-/** Receives again. Returns 0, or -1: ERR_HANDLE. */
+/** Receives again after `pause`. Returns 0, or -1: ERR_HANDLE. */
 export function resume(sock: number): Done {
   return common.setReceiving(find(sock), sock, true);
 }
 
-/** Lets the socket keep the process alive, as it does at first. Returns 0, or -1: ERR_HANDLE. */
+/** Keeps the process alive while the socket is open. Default: it does. Returns 0, or -1: ERR_HANDLE. */
 export function ref(sock: number): Done {
   return common.keep(find(sock), sock, true);
 }
 
-/** Lets the process end although the socket is open. Returns 0, or -1: ERR_HANDLE. */
+/** Lets the process end while the socket is open. Returns 0, or -1: ERR_HANDLE. */
 export function unref(sock: number): Done {
   return common.keep(find(sock), sock, false);
 }
 
-/** Whether the network is up and has an address; before that, opening returns -1 with ERR_NETWORK_DOWN. */
+/** Returns whether the network is up and has an address. While it is not, opening fails with ERR_NETWORK_DOWN. */
 export function isUp(): boolean {
   return defaultPort().isUp();
 }
 
-/** Where a socket stands; `"connecting"` also while it waits to reconnect, `"closed"` for a stale number. */
+/** Returns the state of a socket: `"connecting"` also while it waits to reconnect, `"closed"` for an invalid number. */
 export function state(sock: number): HandleState {
   return common.state(find(sock));
 }

@@ -1,4 +1,4 @@
-/** How long the process runs. */
+/** The life of the process. */
 
 import { openedEngine } from "../../wasm/host.ts";
 import { isInt32, show } from "../internal/arguments.ts";
@@ -15,10 +15,14 @@ export function keepAlive(): void {
 }
 
 /**
- * Closes every handle and lets the process end. What is queued and the close frames still go out, within
- * `limits().closeTimeoutMs`. The process ends by itself when nothing else keeps it; this does not end it.
+ * Closes every handle and undoes `keepAlive`. Queued bytes and close frames are still sent, within
+ * `limits().closeTimeoutMs`. The process then ends by itself, if nothing else keeps it alive.
  *
- * @param code the exit code that the process will have, 0 to 255; without one it stays what it is.
+ * ```ts
+ * ws.on(conn, "disconnected", () => runtime.exit(0));
+ * ```
+ *
+ * @param code the exit code of the process, 0 to 255. Default: it is not changed.
  * @returns 0, or -1: ERR_ARGUMENT, and then nothing was done.
  */
 export function exit(code?: number): Done {

@@ -22,7 +22,7 @@ function find(handle: number): WsEndpoint | undefined {
 }
 
 /**
- * Starts a WebSocket connection and returns at once. `connected` or `error` follows.
+ * Starts a WebSocket connection and returns immediately. A `connected` or `error` event follows.
  *
  * ```ts
  * const conn = ws.open("ws://192.168.1.10:8080/stream");
@@ -65,10 +65,10 @@ function openWith(request: WsRequest, url: string, address: string, headers: Hea
 }
 
 /**
- * Sends a close frame, waits for the peer's within `limits().closeTimeoutMs`, and ends reconnecting. The number is stale
- * at once; a connection that had been open ends with `disconnected`. RFC 6455 7.1.2
+ * Sends a close frame, waits at most `limits().closeTimeoutMs` for the peer's, and ends reconnecting. The number is no longer
+ * valid; for a connection that was open, a `disconnected` event follows. RFC 6455 7.1.2
  *
- * @param code 1000 (as without one) or 3000 to 4999.
+ * @param code 1000 or 3000 to 4999. Default: 1000.
  * @param reason at most 123 bytes of UTF-8.
  * @returns 0, or -1: ERR_ARGUMENT, ERR_HANDLE.
  */
@@ -87,20 +87,21 @@ function mayClose(code: unknown): boolean {
 }
 
 /**
- * Queues a text message for a string, a binary one for bytes, whole or not at all; the payload is copied.
+ * Queues a message: all of it, or nothing. A string is a text message, bytes are a binary one. The payload is copied.
  *
- * @returns the payload's length in bytes; or -1, and then nothing was queued: ERR_BACKPRESSURE (`drain` follows once it
- * fits), ERR_TOO_LARGE, ERR_STATE, ERR_HANDLE, ERR_ARGUMENT.
+ * @returns the payload's length in bytes; -1 if nothing was queued: ERR_BACKPRESSURE (a `drain` event follows when it fits),
+ * ERR_TOO_LARGE, ERR_STATE, ERR_HANDLE, ERR_ARGUMENT.
  */
 export function send(conn: number, message: string | Bytes): number {
   return queue(conn, message, 0);
 }
 
 /**
- * Queues a fragment of a message, RFC 6455 5.4; the first one decides whether it is text. Until the final one is queued,
- * no other message can be sent on the connection: `send` answers -1, ERR_STATE.
+ * Queues a fragment of a message (RFC 6455 5.4). The type of the first one is that of the message. Until the final one is
+ * queued, `send` returns -1 with ERR_STATE.
  *
- * @returns as `send`.
+ * @param final whether it is the last fragment of the message.
+ * @returns the fragment's length in bytes; -1 with the errors of `send`.
  */
 export function sendFragment(conn: number, data: string | Bytes, final: boolean): number {
   return queue(conn, data, final ? SendFlag.PART : SendFlag.PART | SendFlag.MORE);
@@ -117,12 +118,13 @@ function queue(conn: number, data: string | Bytes, fragment: number): number {
 
 /**
  * Binds an event to a declared event type, or to a plain function: `connected`, `disconnected`, `message`, `drain`,
- * `error`, `closing`, `ping`, `pong`. Events come in a later iteration of the event loop, so it may be called after opening.
+ * `error`, `closing`, `ping`, `pong`. Events are delivered in a later iteration of the event loop, so listeners may be added
+ * right after opening.
  *
- * A plain function gets a message as it was sent, as text or as bytes; with `{ text: true }` always as text, as a declared
- * type does, and with `{ binary: true }` always as bytes.
+ * A plain function receives a text message as text and a binary one as bytes. With `{ text: true }` it always receives text,
+ * as a declared type does, and with `{ binary: true }` always bytes.
  *
- * @returns 0, or -1: ERR_EVENT (no such event, or the type is declared otherwise), ERR_HANDLE, ERR_ARGUMENT.
+ * @returns 0, or -1: ERR_EVENT (no such event, or the type has another declaration), ERR_HANDLE, ERR_ARGUMENT.
  */
 export function on<K extends keyof WsEvents>(conn: number, event: K, type: EventType<WsEvents[K]>): Done;
 export function on<K extends keyof WsByteEvents>(
@@ -147,20 +149,20 @@ export function on(conn: number, event: string, target: unknown, options?: Liste
   return common.listen(find(conn), conn, event, target, options);
 }
 
-/** As `net.off`. */
+/** Removes a function or a declared event type from an event, as `net.off`. */
 export function off<K extends keyof WsEvents>(conn: number, event: K, type: EventType<WsEvents[K]>): Done;
 export function off(conn: number, event: keyof WsListenerEvents, listener: Listener<never>): Done;
 export function off(conn: number, event: string, target: unknown): Done {
   return common.unlisten(find(conn), conn, event, target);
 }
 
-/** Where a connection stands; `"connecting"` also while it waits to reconnect, `"closed"` also while it closes. */
+/** Returns the state of a connection: `"connecting"` also while it waits to reconnect, `"closed"` also while it closes. */
 export function state(conn: number): HandleState {
   return common.state(find(conn));
 }
 
 /**
- * Sends a ping; `pong` follows. Pings of the peer are answered by the engine.
+ * Sends a ping; a `pong` event follows. The engine answers the pings of the peer.
  *
  * @param data at most 125 bytes.
  * @returns 0, or -1: ERR_BACKPRESSURE, ERR_STATE, ERR_HANDLE, ERR_ARGUMENT.
@@ -174,33 +176,38 @@ export function ping(conn: number, data: string | Bytes = ""): Done {
 }
 
 /**
- * Does nothing: a connection never blocks, so there is no time to set.
+ * Has no effect: a connection of this API never blocks.
  *
- * @deprecated Kept for programs that call it.
+ * @deprecated It exists for programs that call it.
  */
 export function setTimeout(_conn: number, _ms: number): void {}
 
-/** As `net.setAutoReconnect`. A handshake refused with 4xx (but 408, 429) or a close with 1008 is not tried again. */
+/**
+ * Turns reconnecting after an unexpected end on or off. Default: off. It ends after a handshake that was refused with 4xx other
+ * than 408 and 429, and after close code 1008.
+ *
+ * @returns 0, or -1: ERR_HANDLE.
+ */
 export function setAutoReconnect(conn: number, on: boolean): Done {
   return common.setAutoReconnect(find(conn), conn, on);
 }
 
-/** As `net.setReconnectDelays`. */
+/** Sets the delays before attempts to reconnect, as `net.setReconnectDelays`. */
 export function setReconnectDelays(conn: number, seconds: readonly number[]): Done {
   return common.setReconnectDelays(find(conn), conn, seconds);
 }
 
-/** Bytes that are queued and not yet written, frame headers included; or -1: ERR_HANDLE. */
+/** Returns the bytes that are queued and not yet written, frame headers included; -1: ERR_HANDLE. */
 export function bufferedAmount(conn: number): number {
   return common.bufferedAmount(find(conn), conn);
 }
 
-/** As `net.stats`. */
+/** Returns counters since the connection was opened, as `net.stats`. */
 export function stats(conn: number): Stats | undefined {
   return common.stats(find(conn), conn);
 }
 
-/** The subprotocol that the server chose; `""` if it chose none. */
+/** Returns the subprotocol that the server chose; `""` if it chose none. */
 export function protocol(conn: number): string {
   const found = find(conn);
   if (found !== undefined) return common.textOr(found.engine.ws.protocol(conn), found);
@@ -208,22 +215,22 @@ export function protocol(conn: number): string {
   return "";
 }
 
-/** Stops receiving; the peer is held back by TCP. Returns 0, or -1: ERR_HANDLE. */
+/** Stops receiving; TCP slows the peer down. Returns 0, or -1: ERR_HANDLE. */
 export function pause(conn: number): Done {
   return common.setReceiving(find(conn), conn, false);
 }
 
-/** Receives again. Returns 0, or -1: ERR_HANDLE. */
+/** Receives again after `pause`. Returns 0, or -1: ERR_HANDLE. */
 export function resume(conn: number): Done {
   return common.setReceiving(find(conn), conn, true);
 }
 
-/** Lets the connection keep the process alive, as it does at first. Returns 0, or -1: ERR_HANDLE. */
+/** Keeps the process alive while the connection is open. Default: it does. Returns 0, or -1: ERR_HANDLE. */
 export function ref(conn: number): Done {
   return common.keep(find(conn), conn, true);
 }
 
-/** Lets the process end although the connection is open. Returns 0, or -1: ERR_HANDLE. */
+/** Lets the process end while the connection is open. Returns 0, or -1: ERR_HANDLE. */
 export function unref(conn: number): Done {
   return common.keep(find(conn), conn, false);
 }

@@ -5,15 +5,15 @@ import { toHeaders } from "./head.ts";
 import { parseJson } from "./json.ts";
 import type { Headers, Json } from "./types.ts";
 
-/** Where a body comes from. */
+/** The connection from which a body is received. */
 export interface BodySource {
   /** So many bytes of it have been read: there is room for more. */
   consumed(size: number): void;
   /** The body was requested: the peer may wait for that. */
   wanted(): void;
-  /** Somebody waits for the next part. */
+  /** A call waits for the next part. */
   awaited(): void;
-  /** Nobody wants the rest of it. */
+  /** The rest is not needed. */
   abandoned(): void;
   fault(reason: string): TwinwireError;
   /** What was read is no JSON. */
@@ -38,8 +38,8 @@ export let bodyEnds: {
 const DONE: IteratorResult<Uint8Array> = { done: true, value: undefined };
 
 /**
- * The body of a message, part by part as it comes. A peer that sends faster than it is read is slowed down by TCP. It is
- * there once: as parts, or by `bytes`, `text` or `json`.
+ * The body of a received message, part by part as it arrives. TCP slows down a peer that sends faster than the body is read. It
+ * can be read once: in parts, or by `bytes`, `text` or `json`.
  *
  * ```ts
  * for await (const part of response.body) file.write(part);
@@ -74,18 +74,18 @@ export class Body implements AsyncIterable<Uint8Array> {
     };
   }
 
-  /** The fields that followed a chunked body, once it has been read. */
+  /** The trailer fields of a chunked body; empty until it has been read. */
   get trailers(): Headers {
     return this.#trailers;
   }
 
-  /** The next part, or `undefined` at the end. The bytes are the caller's to keep. */
+  /** Waits for the next part; `undefined` at the end. */
   async next(): Promise<Uint8Array | undefined> {
     const { done, value } = await this.#read();
     return done ? undefined : value;
   }
 
-  /** All of it, or all that is left. It is held in memory: `maxBody` bounds it. */
+  /** Reads the rest of the body into memory; `maxBody` limits its size. */
   async bytes(): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     let size = 0;
@@ -103,16 +103,16 @@ export class Body implements AsyncIterable<Uint8Array> {
     return all;
   }
 
-  /** All of it as text. */
+  /** Reads the rest of the body as UTF-8 text. */
   async text(): Promise<string> {
     const bytes = await this.bytes();
     return utf8Text(bytes, 0, bytes.length);
   }
 
   /**
-   * All of it as JSON.
+   * Reads the rest of the body as JSON.
    *
-   * @throws TwinwireError ERR_JSON for what is no JSON, and for an empty body; of a request, `status` is 400.
+   * @throws TwinwireError ERR_JSON for a body that is empty or not valid JSON; for a request, its `status` is 400.
    */
   async json(): Promise<Json> {
     const text = await this.text();
@@ -123,7 +123,7 @@ export class Body implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** As a stream of the web. */
+  /** The body as a web stream. */
   get stream(): ReadableStream<Uint8Array> {
     this.#stream ??= new ReadableStream<Uint8Array>(
       {
@@ -139,7 +139,7 @@ export class Body implements AsyncIterable<Uint8Array> {
     return this.#stream;
   }
 
-  /** Gives up the rest of it: a client's connection is closed, a server's takes no further request. */
+  /** Discards the rest. A client's connection is closed; a server's takes no further request. */
   cancel(): void {
     if (this.#ended && this.#parts.length === 0) return;
     this.#drop();
@@ -149,7 +149,7 @@ export class Body implements AsyncIterable<Uint8Array> {
     this.#source.abandoned();
   }
 
-  /** Part by part. A loop that is left early gives up the rest. */
+  /** Iterates over the parts. `break` discards the rest. */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     return {
       next: () => this.#read(),

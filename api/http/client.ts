@@ -36,7 +36,7 @@ export function urlOf(text: unknown, base?: URL): URL {
   try {
     url = typeof text === "string" || text instanceof URL ? new URL(text, base) : undefined;
   } catch {
-    /* Told below. */
+    /* Reported below. */
   }
   if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
   throw new TwinwireError("ERR_URL", { step: "open", reason: `url ${show(text)}: an http: or https: URL is wanted` });
@@ -142,7 +142,7 @@ export async function exchange(
     try {
       return await attempt.run(content);
     } catch (error) {
-      /* RFC 9112 9.3.1: the server has closed a connection that was kept before it heard of the request. */
+      /* RFC 9112 9.3.1: the server has closed a connection that was kept before it received the request. */
       const stale = kept !== undefined && repeatable && !attempt.answered && !attempt.cancelled;
       if (!stale) throw error;
     }

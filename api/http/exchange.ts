@@ -44,7 +44,7 @@ export class HttpSender {
   readonly #stream: Stream;
   #reader: PartReader | undefined;
   /** Settled when the message that is being sent in parts is whole. */
-  #turn: Promise<unknown> | undefined;
+  #pending: Promise<unknown> | undefined;
 
   constructor(stream: Stream) {
     this.#stream = stream;
@@ -52,7 +52,7 @@ export class HttpSender {
 
   /** Whether a message is being sent in parts. */
   get busy(): boolean {
-    return this.#turn !== undefined;
+    return this.#pending !== undefined;
   }
 
   /** Settled when the engine has all of it. */
@@ -61,7 +61,7 @@ export class HttpSender {
     if ((typeof body === "string" || body instanceof Uint8Array) && permit === undefined && this.fits(body)) {
       return this.sendWhole(message.status, start + fields.text, fields.count, message.flags, body, signal);
     }
-    return this.#inTurn(() => this.#sendParts(message));
+    return this.#inOrder(() => this.#sendParts(message));
   }
 
   /** As `send`, for a message that fits: `head` is its start and its fields. */
@@ -78,7 +78,7 @@ export class HttpSender {
       const { engine, handle } = this.#stream;
       return engine.http.send(handle, flags, status, head, count, body);
     };
-    return this.#turn === undefined ? sender.call(run, signal) : this.#inTurn(() => sender.call(run, signal));
+    return this.#pending === undefined ? sender.call(run, signal) : this.#inOrder(() => sender.call(run, signal));
   }
 
   /** Whether a body goes out whole. */
@@ -94,13 +94,13 @@ export class HttpSender {
     return Math.min(LARGE, this.#stream.engine.limits.sendBuffer >> 1);
   }
 
-  #inTurn(run: () => Promise<void>): Promise<void> {
-    const before = this.#turn;
+  #inOrder(run: () => Promise<void>): Promise<void> {
+    const before = this.#pending;
     const mine = before === undefined ? run() : before.then(run);
-    const turn = mine.catch(nothing).then(() => {
-      if (this.#turn === turn) this.#turn = undefined;
+    const pending = mine.catch(nothing).then(() => {
+      if (this.#pending === pending) this.#pending = undefined;
     });
-    this.#turn = turn;
+    this.#pending = pending;
     return mine;
   }
 
@@ -153,7 +153,7 @@ export class HttpSender {
     return this.#reader?.awaited ?? 0;
   }
 
-  /** Nobody wants the rest of the body that is being sent: a wait for its next part ends with `error`. */
+  /** The rest of the body that is being sent is not needed: a wait for its next part ends with `error`. */
   stop(error: TwinwireError): void {
     this.#reader?.stop(error);
   }

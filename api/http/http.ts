@@ -4,25 +4,25 @@ import { respond, writeResponse } from "./respond.ts";
 import { serve } from "./server.ts";
 
 /**
- * HTTP/1.1: a client, and what a server is made of.
+ * HTTP/1.1: a client, and a server.
  *
  * ```ts
  * const { status, body } = await http.request({ method: "POST", url: "http://127.0.0.1:8080/", body: { a: 1 } });
  * ```
  */
 export const http = {
-  /** Sends a request; JSON in and out. */
+  /** Sends a request with a JSON body and waits for the whole response. */
   request,
-  /** Sends a request; bodies as they are, in time. */
+  /** Sends a request and waits for the head of the response; bodies are streamed. */
   stream,
-  /** Reads a request from a connection; JSON. */
+  /** Reads a request with a JSON body from a connection. */
   read_request: readRequest,
-  /** Answers it; JSON. */
+  /** Writes a response with a JSON body. */
   write_response: writeResponse,
-  /** Reads the head of a request; its body as it is, in time. */
+  /** Reads the head of a request from a connection; its body is streamed. */
   receive,
-  /** Answers it with a body as it is, in time. */
+  /** Writes a response; its body may be streamed. */
   respond,
-  /** Reads and answers all requests of a server. */
+  /** Serves HTTP on the connections of a server. */
   serve,
 } as const;

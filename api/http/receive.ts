@@ -12,8 +12,8 @@ const HEAD_TIMEOUT_MS = 30_000;
 const TIMEOUT_MS = 300_000;
 
 /**
- * Reads one request, its body included. A body is JSON if it can be read as that, else text. A client that waits for
- * 100 (Continue) is sent it. Requests that came together are read one by one; what is not HTTP stays to be read.
+ * Reads one request with its body. A body that is valid JSON is parsed, any other one is text. A client that waits for 100
+ * (Continue) receives it. Pipelined requests are read one by one; bytes after the request can still be read.
  *
  * ```ts
  * const request = await http.read_request(conn);
@@ -21,9 +21,9 @@ const TIMEOUT_MS = 300_000;
  * ```
  *
  * @throws TwinwireError ERR_UNEXPECTED_EOF if the client closed the connection instead; ERR_HTTP, ERR_HTTP_VERSION,
- * ERR_HTTP_CODING, ERR_HEAD_TOO_LARGE, ERR_BODY_TOO_LARGE, ERR_ENDED, ERR_TIMEOUT, and then `status` is what to answer
- * before the connection is closed: nothing else can be read from it. ERR_DEADLINE and ERR_ABORTED: it can be asked for
- * again, and nothing is lost.
+ * ERR_HTTP_CODING, ERR_HEAD_TOO_LARGE, ERR_BODY_TOO_LARGE, ERR_ENDED, ERR_TIMEOUT, whose `status` is to be
+ * responded before closing the connection: nothing else can be read from it. After ERR_DEADLINE and ERR_ABORTED the call
+ * can be repeated; nothing is lost.
  */
 export function readRequest(conn: HttpConn, options?: ReadRequestOptions): Promise<HttpServerRequest> {
   try {
@@ -49,9 +49,13 @@ function toRequest(message: HttpMessage): HttpServerRequest {
 }
 
 /**
- * Reads the head of one request; its body comes as it is read. As `read_request`.
+ * Reads the head of one request; its body is streamed. Errors: as `read_request`. Read the body to its end, or cancel it,
+ * before reading the next request.
  *
- * The body has to be read, or given up, before the next request can be.
+ * ```ts
+ * const request = await http.receive(conn);
+ * for await (const part of request.body) console.log(part.length);
+ * ```
  */
 export async function receive(conn: HttpConn, options?: ReadRequestOptions): Promise<IncomingRequest> {
   const expected = expect(readOptions.read("http.receive", options, "receive"), false);
@@ -72,18 +76,18 @@ export let messageOf: (request: IncomingRequest) => HttpMessage;
 /** The defaults of `read_request`. */
 const WHOLE = expect({}, true);
 
-/** A request whose body comes as it is read. */
+/** A received request, whose body is streamed. */
 export class IncomingRequest {
-  /** The connection that it came by. */
+  /** The connection on which it was received. */
   readonly conn: Conn;
-  /** By name, in lower case. */
+  /** The header fields by name, in lower case. */
   readonly headers: Headers;
   readonly method: string;
-  /** As it was sent: a path with a query, or another form of RFC 9112 3.2. */
+  /** The request target as it was sent: a path with a query, or another form of RFC 9112 3.2. */
   readonly target: string;
-  /** As it was sent, without the query. */
+  /** The path as it was sent, without the query. */
   readonly path: string;
-  /** What stands behind the `?`; `""` if there is nothing. */
+  /** The text after the `?`; `""` without one. */
   readonly query: string;
   /** `"HTTP/1.1"` or `"HTTP/1.0"`. */
   readonly version: string;
@@ -106,25 +110,25 @@ export class IncomingRequest {
     messageOf = (request) => request.#message;
   }
 
-  /** Names and values as they were sent, one after the other. */
+  /** The header fields as they were sent: name, value, name, value. */
   get fields(): readonly string[] {
     return this.#message.fields;
   }
 
-  /** The body. Of a request that has none it is empty. */
+  /** The body; empty if the request has none. */
   get body(): Body {
     return this.#message.body as Body;
   }
 
   /**
-   * Aborted once the client has ended its half of the connection, or the connection is over: no one waits for the
-   * response, as a rule. A client that only ends its half after the request still gets it.
+   * Aborts when the client has ended its half of the connection, or the connection has ended: usually no one waits for the
+   * response any more. A client that only ends its half after the request still receives it.
    */
   get signal(): AbortSignal {
     return exchangeOn(this.conn).receiver.left;
   }
 
-  /** Whether another request may follow on this connection. */
+  /** Whether another request may follow on the connection. */
   get keepAlive(): boolean {
     return this.#message.has(HttpFlag.KEEP_ALIVE);
   }

@@ -31,7 +31,7 @@ export class HttpReceiver implements HttpEndpoint, BodySource {
   readonly exchange: unknown;
   /** The last request whose head was whole: how it is answered depends on it. */
   request: HttpMessage | undefined;
-  /** Hears of interim responses. */
+  /** Called with interim responses. */
   onInterim: ((message: HttpMessage) => void) | undefined;
   /** Called when the peer ends its half, or the stream is over. */
   onPeerEnd: (() => void) | undefined;

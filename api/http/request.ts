@@ -29,17 +29,17 @@ interface Answer {
 }
 
 /**
- * Sends a request and waits for the whole response. The body is sent as JSON; what comes is JSON if it can be read as
- * that, else text. Connections are kept for further requests.
+ * Sends a request and waits for the whole response. The body is sent as JSON. A response body that is valid JSON is parsed, any
+ * other one is text. The connection is kept for further requests.
  *
  * ```ts
  * const { status, body } = await http.request({ method: "GET", url: "http://127.0.0.1:8080/items" });
  * ```
  *
- * A request that does no harm if it is done twice (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) is sent once more if the
- * connection that was kept turns out to be closed.
+ * A request with an idempotent method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) is sent once more if the
+ * connection that was kept has been closed.
  *
- * @throws TwinwireError ERR_URL, ERR_HEADER, ERR_ARGUMENT; what keeps a connection from being opened (ERR_REFUSED,
+ * @throws TwinwireError ERR_URL, ERR_HEADER, ERR_ARGUMENT; the errors of opening a connection (ERR_REFUSED,
  * ERR_NAME_NOT_FOUND, ERR_TLS…, ERR_PROXY); ERR_HTTP, ERR_HTTP_VERSION, ERR_HTTP_CODING, ERR_HEAD_TOO_LARGE,
  * ERR_BODY_TOO_LARGE, ERR_ENDED, ERR_RESET, ERR_UNEXPECTED_EOF; ERR_REDIRECT, ERR_TIMEOUT, ERR_ABORTED.
  */
@@ -60,15 +60,14 @@ export async function request(what: HttpRequest, options?: HttpRequestOptions): 
 }
 
 /**
- * Sends a request and waits for the head of the response; its body comes as it is read. The request's body may come in
- * time as well. As `request`.
+ * Sends a request and waits for the head of the response. The bodies of both are streamed. Errors: as `request`.
  *
  * ```ts
  * const response = await http.stream({ url: "http://127.0.0.1:8080/log" });
  * for await (const part of response.body) console.log(part.length);
  * ```
  *
- * The body has to be read to its end, or given up (`body.cancel()`): it holds a connection.
+ * Read the body to its end, or cancel it (`body.cancel()`): until then it occupies a connection.
  */
 export async function stream(what: HttpStreamRequest, options?: HttpRequestOptions): Promise<IncomingResponse> {
   const checked = requestOptions.read("http.stream", options, "send");
@@ -115,14 +114,14 @@ function planOf(options: HttpRequestOptions, whole: boolean, trailers: Plan["tra
   return { whole, maxBody, timeoutMs, keepAlive, expectContinue, onInterim, trailers, signal };
 }
 
-/** A response whose body comes as it is read. */
+/** A received response, whose body is streamed. */
 export class IncomingResponse {
   readonly status: number;
-  /** By name, in lower case. */
+  /** The header fields by name, in lower case. */
   readonly headers: Headers;
-  /** From where it came, after redirects. */
+  /** The URL that responded, after redirects. */
   readonly url: string;
-  /** How many redirects were followed. */
+  /** The number of redirects that were followed. */
   readonly redirects: number;
   readonly #message: HttpMessage;
 
@@ -138,17 +137,17 @@ export class IncomingResponse {
     this.redirects = redirects;
   }
 
-  /** The reason phrase, which may be empty. */
+  /** The reason phrase; it may be empty. */
   get reason(): string {
     return this.#message.line.slice(13);
   }
 
-  /** Names and values as they were sent, one after the other. */
+  /** The header fields as they were sent: name, value, name, value. */
   get fields(): readonly string[] {
     return this.#message.fields;
   }
 
-  /** The body. */
+  /** The body; empty if the response has none. */
   get body(): Body {
     return this.#message.body as Body;
   }

@@ -11,11 +11,11 @@ import type { HttpMessage } from "./message.ts";
 import type { BodyInput, HttpConn, HttpReply, HttpServerResponse } from "./types.ts";
 
 /**
- * Writes a response whose body is JSON, always: `null` if none is given, a text in quotation marks. `content-type` is
- * `application/json` unless the headers have one, in whatever case. See `respond` for all else.
+ * Writes a response with a JSON body: `null` if none is given, and a string in quotation marks. `content-type` is
+ * `application/json` unless the headers have another one. Otherwise as `respond`.
  *
- * @throws TwinwireError ERR_ARGUMENT for a status that is none, or what JSON has no text for; ERR_HEADER for a name or a
- * value with a byte that may not stand there; ERR_STATE once the connection is over; ERR_DEADLINE, ERR_ABORTED.
+ * @throws TwinwireError ERR_ARGUMENT for an invalid status or a value that is not JSON; ERR_HEADER for an invalid character in
+ * a field; ERR_STATE after the end of the connection; ERR_DEADLINE, ERR_ABORTED.
  */
 export function writeResponse(conn: HttpConn, response: HttpServerResponse, options?: WaitOptions): Promise<void> {
   try {
@@ -44,12 +44,16 @@ function isUsual(request: HttpMessage | undefined, status: number): boolean {
 }
 
 /**
- * Answers the request that was read last: to HEAD without the body, to a client that asked for the connection to end
- * with `Connection: close`, after which our half of it ends. A status below 200 is an interim response; another one
- * follows. A body that comes in time is read as fast as the client takes it.
+ * Writes the response to the request that was read last. The body is left out for HEAD. If the client asked for
+ * `Connection: close`, our half of the connection ends afterwards. A status below 200 is an interim response, which another
+ * one follows. A streamed body is read as fast as the client receives it.
+ *
+ * ```ts
+ * await http.respond(conn, { headers: { "content-type": "text/csv" }, body: createReadStream("data.csv") });
+ * ```
  *
  * @throws TwinwireError as `write_response`; ERR_HTTP_LENGTH for a body that is not as long as `content-length` says.
- * What a body throws in the middle closes the connection.
+ * An error that a streamed body throws closes the connection.
  */
 export async function respond(conn: HttpConn, response: HttpReply, options?: WaitOptions): Promise<void> {
   if (typeof response !== "object" || response === null)

@@ -19,32 +19,32 @@ const IDLE_MS = 60_000;
 const GRACE_MS = 10_000;
 
 /**
- * Answers one request. What it returns is sent; what it throws is answered by 500 and passed to `onError`. `undefined`: the
- * handler has answered by itself, by `http.respond`, or has taken the connection over.
+ * Responds to one request: the result is sent. What it throws is responded with 500 and passed to `onError`. `undefined` means
+ * that the handler has responded with `http.respond`, or has taken over the connection.
  */
 export type HttpHandler = (request: IncomingRequest) => HttpReply | undefined | Promise<HttpReply | undefined>;
 
-/** How a server serves. */
+/** The options of `http.serve`. An unknown name is an error. */
 export interface ServeOptions extends Omit<ReadRequestOptions, "signal"> {
-  /** How long a client may take nothing of a response, in ms, before it is disconnected. Default: 60000. */
+  /** The most milliseconds that a client may receive nothing of a response; then it is disconnected. Default: 60000. */
   readonly writeTimeoutMs?: number | undefined;
   /**
-   * Called with what a handler throws, and with what clients do against HTTP. Default: what a handler throws goes to
-   * `console.error`.
+   * Called with what a handler throws, and with the errors of clients that violate HTTP. Default: what a handler throws goes
+   * to `console.error`.
    */
   readonly onError?: ((error: unknown, conn: Conn) => void) | undefined;
 }
 
-/** How a server stops. */
+/** The options of `HttpServer.close`. */
 export interface HttpCloseOptions {
-  /** How long requests that are being answered may take, in ms. Default: 10000. */
+  /** The most milliseconds that pending responses may take. Default: 10000. */
   readonly graceMs?: number | undefined;
 }
 
 /**
- * Answers every request of a server, those of each connection one after the other: connections are kept for the
- * next one, and requests that came together are answered in order. What is no request is answered by 400 and its like,
- * and the connection is closed.
+ * Calls the handler with every request that the connections of a server receive. Connections are kept open, and pipelined
+ * requests are answered in order, one after the other. Invalid requests are answered with 400 or a similar status, and their
+ * connection is closed.
  *
  * ```ts
  * const server = http.serve(new TcpServer("127.0.0.1", 8080), async (request) => {
@@ -55,7 +55,9 @@ export interface HttpCloseOptions {
  * await server.close();
  * ```
  *
- * The body of a request is read by the handler, if at all: `maxBody` bounds it.
+ * The handler reads the body of the request, if it needs it; `maxBody` limits its size.
+ *
+ * @throws TwinwireError ERR_ARGUMENT for a handler that is not a function, or a bad option.
  */
 export function serve(server: Server<Conn>, handler: HttpHandler, options?: ServeOptions): HttpServer {
   if (typeof handler !== "function") throw new TwinwireError("ERR_ARGUMENT", { reason: "a handler is a function" });
@@ -66,9 +68,9 @@ const { signal: _, ...ofReading } = readOptions.rules;
 const serveOptions = new OptionSet<ServeOptions>({ ...ofReading, writeTimeoutMs: duration, onError: callback() });
 const closeOptions = new OptionSet<HttpCloseOptions>({ graceMs: duration });
 
-/** What `http.serve` returns. */
+/** The result of `http.serve`. */
 export class HttpServer {
-  /** Where connections come from. */
+  /** The server whose connections are served. */
   readonly server: Server<Conn>;
   readonly #done: Promise<void>;
   readonly #handler: HttpHandler;
@@ -88,22 +90,22 @@ export class HttpServer {
   }
 
   /**
-   * Fulfilled when it accepts no more; rejected if the server could not listen. If no one reads this or
-   * `server.opened`, a failure to listen is an uncaught exception.
+   * Fulfilled when no more connections are accepted; rejected if the server could not listen. If the program reads neither this
+   * nor `server.opened`, a failure to listen is reported as an uncaught exception.
    */
   get done(): Promise<void> {
     observe(this.server);
     return this.#done;
   }
 
-  /** Connections that are open. */
+  /** The number of open connections. */
   get connections(): number {
     return this.#connections.size;
   }
 
   /**
-   * Stops: no more connections are accepted, those that wait for a request are closed, and those that are being answered
-   * once they are, or when `graceMs` have passed. Settled when none is left.
+   * Stops the server: no more connections are accepted, idle ones are closed, and the others are closed after their response, or
+   * after `graceMs`. Fulfilled when none is left.
    */
   async close(options?: HttpCloseOptions): Promise<void> {
     const { graceMs = GRACE_MS } = closeOptions.read("HttpServer.close", options, "close");
@@ -120,7 +122,7 @@ export class HttpServer {
     clearTimeout(timer);
   }
 
-  /** As `close`. */
+  /** Calls `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -156,7 +158,7 @@ const MOST_LEFT = 262_144;
 /** So many requests that came together are answered before other connections have their share. */
 const BURST = 16;
 
-/** One connection of a server: requests are read and answered in turn. */
+/** One connection of a server: requests are read and answered one after the other. */
 export class ServerConnection {
   readonly conn: Conn;
   readonly #stream: Stream;

@@ -9,74 +9,74 @@ import type { ProxyOption } from "../internal/url.ts";
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /**
- * Header fields by name. Of received ones the names are in lower case; a field that came several times is one text with
- * `", "` between (`"; "` for `cookie`, a line break for `set-cookie`, which may hold commas).
+ * Header fields by name, in lower case. The values of a field that was received several times are joined by `", "`; those of
+ * `cookie` by `"; "`, and those of `set-cookie`, which may contain commas, by a line break.
  */
 export type Headers = Record<string, string>;
 
-/** Fields to be sent: by name, or as pairs where one is to be sent several times. */
+/** Header fields to send: an object, or pairs of name and value where a field is sent several times. */
 export type HeadersInput =
   | Readonly<Record<string, string | number | undefined>>
   | Iterable<readonly [string, string | number]>;
 
-/** What `http.request` sends. */
+/** A request for `http.request`. */
 export interface HttpRequest {
   readonly method: string;
-  /** `http:` or `https:`; a user and password in it are sent as `Authorization: Basic`. */
+  /** An `http:` or `https:` URL. A user and a password in it are sent as `Authorization: Basic`. */
   readonly url: string;
   readonly headers?: HeadersInput | undefined;
-  /** JSON: whatever `JSON.stringify` takes. Left out: no body. */
+  /** The body: any value that `JSON.stringify` accepts. Default: no body. */
   readonly body?: unknown;
 }
 
-/** What `http.request` answers. */
+/** The result of `http.request`. */
 export interface HttpResponse {
   status: number;
   headers: Headers;
-  /** What the body says if it is JSON, else its text. */
+  /** The parsed body if it is JSON, otherwise its text. */
   body: Json;
 }
 
-/** What `http.read_request` answers. */
+/** The result of `http.read_request`. */
 export interface HttpServerRequest {
   method: string;
-  /** As it was sent, without the query. */
+  /** The path as it was sent, without the query. */
   path: string;
-  /** What stands behind the `?`; `""` if there is nothing. */
+  /** The text after the `?`; `""` without one. */
   query: string;
   /** `"HTTP/1.1"` or `"HTTP/1.0"`. */
   version: string;
   headers: Headers;
-  /** What the body says if it is JSON, else its text; `null` if there is none. */
+  /** The parsed body if it is JSON, otherwise its text; `null` without a body. */
   body: Json;
 }
 
-/** What `http.write_response` sends. */
+/** A response for `http.write_response`. */
 export interface HttpServerResponse {
   /** 200 to 599. */
   readonly status: number;
   readonly headers?: HeadersInput | undefined;
-  /** JSON: whatever `JSON.stringify` takes; `null` if it is left out. */
+  /** The body: any value that `JSON.stringify` accepts. Default: `null`. */
   readonly body?: unknown;
 }
 
-/** A body as it is sent: text as UTF-8, bytes, or parts of either that come in time. */
+/** A body: text (sent as UTF-8), bytes, or an iterable of both, whose parts are sent as they are produced. */
 export type BodyInput = string | Bytes | AsyncIterable<string | Bytes> | Iterable<string | Bytes>;
 
-/** What `http.respond` sends, and what a handler of `http.serve` returns. */
+/** A response for `http.respond`, and the result of a handler of `http.serve`. */
 export interface HttpReply {
   /** Default: 200. */
   readonly status?: number | undefined;
   readonly headers?: HeadersInput | undefined;
-  /** The body as it is. Parts that come in time are sent chunked, unless `content-length` is among the headers. */
+  /** The body. An iterable is sent with the chunked coding, unless the headers have `content-length`. Default: empty. */
   readonly body?: BodyInput | null | undefined;
-  /** The body as JSON instead. */
+  /** The body as JSON, instead of `body`: any value that `JSON.stringify` accepts. */
   readonly json?: unknown;
-  /** Fields that follow a chunked body. Called when it has been sent. */
+  /** Called after a chunked body was sent; returns the trailer fields that follow it. */
   readonly trailers?: (() => HeadersInput) | undefined;
 }
 
-/** What `http.stream` sends. */
+/** A request for `http.stream`. */
 export interface HttpStreamRequest {
   readonly method?: string | undefined;
   readonly url: string;
@@ -86,41 +86,42 @@ export interface HttpStreamRequest {
   readonly trailers?: (() => HeadersInput) | undefined;
 }
 
-/** How a request is made. */
+/** The options of `http.request` and `http.stream`. An unknown name is an error. */
 export interface HttpRequestOptions extends WaitOptions {
   /**
-   * How long the peer may take in all, in ms: up to the last byte of the response; for `http.stream` up to the end of its
-   * head, and then from part to part. Default: 300000; 0: no limit.
+   * The most milliseconds until the last byte of the response; for `http.stream` until the end of its head, and then between
+   * two parts of the body. 0: no limit. Default: 300000.
    */
   readonly timeoutMs?: number | undefined;
-  /** The most that the response's body may have, in bytes. Default: 16777216; `http.stream`: no limit. */
+  /** The largest body of the response, in bytes; ERR_BODY_TOO_LARGE above. Default: 16777216; `http.stream`: no limit. */
   readonly maxBody?: number | undefined;
-  /** How many redirects are followed. Default: 0, which returns the redirect itself. */
+  /** The most redirects to follow, 0 to 1000. Default: 0, which returns the redirect itself. */
   readonly maxRedirects?: number | undefined;
-  /** Whether connections are kept for further requests. Default: true. */
+  /** Whether the connection is kept for further requests. Default: true. */
   readonly keepAlive?: boolean | undefined;
+  /** The HTTP proxy to use; `null` for none. Default: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. */
   readonly proxy?: ProxyOption;
-  /** How TLS is done for `https:`. */
+  /** TLS options for `https:`. */
   readonly tls?: TlsOptions | undefined;
-  /** Sends the head alone, and the body when the server asks for it or has not answered for a second. */
+  /** Sends `Expect: 100-continue`, and the body when the server asks for it or has not responded for 1 s. Default: false. */
   readonly expectContinue?: boolean | undefined;
-  /** Hears of interim responses: 103 (Early Hints) and the like. */
+  /** Called with interim responses, such as 103 (Early Hints). */
   readonly onInterim?: ((status: number, headers: Headers) => void) | undefined;
 }
 
-/** How a request is read. */
+/** The options of `http.read_request` and `http.receive`. An unknown name is an error. */
 export interface ReadRequestOptions extends WaitOptions {
-  /** The most that its body may have, in bytes, up to 4294967295. Default: 16777216; `http.receive`: no limit. */
+  /** The largest body, in bytes, up to 4294967295. Default: 16777216; `http.receive`: no limit. */
   readonly maxBody?: number | undefined;
-  /** How long it may take to begin, in ms. Default: no limit. */
+  /** The most milliseconds until the request begins. Default: 0, no limit. */
   readonly idleTimeoutMs?: number | undefined;
-  /** How long its head may take from its first byte on, in ms. Default: 30000; 0: no limit. */
+  /** The most milliseconds from the first byte to the end of the head. 0: no limit. Default: 30000. */
   readonly headTimeoutMs?: number | undefined;
-  /** How long its body may take, in ms. Default: 300000; 0: no limit. For a streamed body: each part of it. */
+  /** The most milliseconds of the body; of a streamed body, of each part. 0: no limit. Default: 300000. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** A connection of `twinwire`, or an object that has one: a `TcpStream` of `twinwire/result`. */
+/** A connection of `twinwire`, or a `TcpStream` of `twinwire/result`. */
 export type HttpConn = Conn | { readonly conn: Conn };
 
 /** The most bytes of a body that the core can count to: no bound. */

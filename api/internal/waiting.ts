@@ -41,7 +41,7 @@ const none: never[] = [];
 export class WaitingList<W extends { reject(error: TwinwireError): void }> {
   #items: W[] = none;
 
-  /** Whose turn it is. */
+  /** The one that is served next. */
   get first(): W | undefined {
     return this.#items[0];
   }

@@ -46,7 +46,7 @@ export abstract class WebSocketBase extends EventTarget {
     deliveryOf = (socket) => socket.#delivery;
   }
 
-  /** The URL, normalized. */
+  /** The normalized URL. */
   get url(): string {
     return this.#session.url;
   }
@@ -56,7 +56,7 @@ export abstract class WebSocketBase extends EventTarget {
     return this.#session.readyState;
   }
 
-  /** Bytes of messages that were sent and not yet written. What a connection never wrote stays counted. */
+  /** The bytes of messages that were sent and not yet written. What a connection never wrote stays counted. */
   get bufferedAmount(): number {
     return this.#session.sender.buffered;
   }
@@ -127,9 +127,9 @@ export abstract class WebSocketBase extends EventTarget {
   }
 
   /**
-   * Queues a message: a string as text, bytes and Blobs as binary. Messages are sent in order. Bytes may be changed
-   * afterwards. What does not fit into the outbound buffer waits in memory; more than `maxBuffered` of it ends the
-   * connection with ERR_BACKPRESSURE. `sendAsync` waits instead.
+   * Queues a message: a string as text, bytes and Blobs as binary. Messages are sent in order. The bytes are copied. What does
+   * not fit into the outbound buffer waits in memory; more than `maxBuffered` bytes of it end the connection with
+   * ERR_BACKPRESSURE. `sendAsync` waits instead.
    *
    * @throws DOMException InvalidStateError before it is open, unless there is an offline `queue`; TwinwireError
    * ERR_BACKPRESSURE if that is full.
@@ -151,10 +151,10 @@ export abstract class WebSocketBase extends EventTarget {
   }
 
   /**
-   * Sends a message and waits until the outbound buffer has taken all of it. An async iterable is sent as one message with
-   * a fragment for each of its parts. Before it is open it waits for that. Bytes may be changed once the call has returned.
+   * Sends a message and waits until all of it is in the outbound buffer. Before the connection is open, it waits for that. An
+   * async iterable is sent as one message with a fragment for each part. The bytes are copied.
    *
-   * @throws TwinwireError ERR_STATE or the error that ended the connection; ERR_ABORTED, and then nothing was sent.
+   * @throws TwinwireError ERR_STATE or the error that ended the connection; ERR_ABORTED: nothing was sent.
    */
   sendAsync(data: Sendable | AsyncIterable<string | Bytes>, options?: WaitOptions): Promise<void> {
     const session = this.#session;
@@ -177,8 +177,11 @@ export abstract class WebSocketBase extends EventTarget {
   }
 
   /**
-   * Sends a fragment of a message, RFC 6455 5.4; the first decides whether it is text. Other messages wait until the final
-   * one was sent. Fulfilled when the outbound buffer has taken it.
+   * Sends a fragment of a message (RFC 6455 5.4). The type of the first one is that of the message. Other messages wait until
+   * the final one was sent. Fulfilled when the fragment is in the outbound buffer.
+   *
+   * @param final whether it is the last fragment of the message.
+   * @throws TwinwireError as `sendAsync`; ERR_ARGUMENT for data that is neither text nor bytes.
    */
   async sendFragment(data: string | Bytes, final: boolean): Promise<void> {
     const session = this.#session;
@@ -186,7 +189,7 @@ export abstract class WebSocketBase extends EventTarget {
     await session.sender.sendFragment(payloadOf(data), final);
   }
 
-  /** Fulfilled once the outbound buffer has taken all that was sent. */
+  /** Fulfilled when everything that was sent is in the outbound buffer. */
   get drained(): Promise<void> {
     return this.#session.sender.drained();
   }
@@ -195,7 +198,7 @@ export abstract class WebSocketBase extends EventTarget {
    * Sends a ping and waits for its pong.
    *
    * @param data at most 125 bytes of UTF-8. Default: a text that no other ping has.
-   * @returns the milliseconds until the pong came.
+   * @returns the milliseconds until the pong arrived.
    * @throws TwinwireError ERR_STATE if it is not open, ERR_ARGUMENT, ERR_BACKPRESSURE, ERR_ABORTED, or the error that
    * ended the connection.
    */
@@ -204,10 +207,10 @@ export abstract class WebSocketBase extends EventTarget {
   }
 
   /**
-   * Starts the close handshake behind all that was sent. `closed` is settled within `closeTimeoutMs`, whatever the peer
+   * Starts the close handshake after everything that was sent. `closed` is settled within `closeTimeoutMs`, whatever the peer
    * does.
    *
-   * @param code 1000 or 3000 to 4999.
+   * @param code 1000 or 3000 to 4999. Default: no code, which the peer receives as 1005.
    * @param reason at most 123 bytes of UTF-8.
    * @throws DOMException InvalidAccessError for another code, SyntaxError for a longer reason.
    */
@@ -216,7 +219,7 @@ export abstract class WebSocketBase extends EventTarget {
     this.#session.close(checked.code, checked.reason);
   }
 
-  /** Fulfilled once it is open, rejected if it never will be. A rejection that is not handled is not reported. */
+  /** Fulfilled when it is open, rejected if opening fails. A rejection that is not handled is not reported. */
   get opened(): Promise<void> {
     return this.#session.opened;
   }
@@ -226,32 +229,32 @@ export abstract class WebSocketBase extends EventTarget {
     return this.#session.closed;
   }
 
-  /** The number of its connection, as `twinwire/handles` knows it; -1 where there is none. */
+  /** The handle of its connection in `twinwire/handles`; -1 without a connection. */
   get handle(): number {
     return this.#session.connection?.handle ?? -1;
   }
 
-  /** The counters of its connection. */
+  /** Returns the counters of its connection. */
   stats(): Stats {
     return this.#session.stats;
   }
 
-  /** Lets it keep the process alive, as it does at first. */
+  /** Keeps the process alive while it is open. Default: it does. */
   ref(): this {
     this.#session.keep(true);
     return this;
   }
 
-  /** Lets the process end although it is open. */
+  /** Lets the process end while it is open. */
   unref(): this {
     this.#session.keep(false);
     return this;
   }
 
   /**
-   * Iterates over its messages until it is closed: strings, and `Uint8Array` for binary ones. From the first loop on messages
-   * go to loops only. A slow loop slows the peer down: at most a window of 65536 bytes is received in advance, and a close
-   * takes effect when the loop has come back for more.
+   * Iterates over its messages until it is closed: strings, and `Uint8Array` for binary ones. From the first loop on, messages
+   * are delivered to loops only. A slow loop slows the peer down: at most 65536 bytes are received in advance, and a close
+   * takes effect when the loop asks for the next message.
    *
    * @throws TwinwireError the error that ended it; ERR_STATE while another loop runs.
    */
@@ -261,7 +264,7 @@ export abstract class WebSocketBase extends EventTarget {
     return loop;
   }
 
-  /** Closes it and waits for the end. */
+  /** Calls `close` and waits for `closed`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     await this.closed;

@@ -241,7 +241,7 @@ export class Connection extends Endpoint implements MessageSink {
     this.fail(this.fault("ERR_ABORTED", { step: "send", reason: "a message was left unfinished" }), 0);
   }
 
-  /** Ends at once, without a close frame, and is not heard of any more. */
+  /** Ends immediately, without a close frame, and reports nothing further. */
   cut(): void {
     if (this.handle !== NONE) {
       this.#lastStats ??= this.engine.stats(this.handle);
@@ -250,7 +250,7 @@ export class Connection extends Endpoint implements MessageSink {
     this.giveUp();
   }
 
-  /** Is not heard of any more. What is still to be done with its socket is the engine's. */
+  /** Reports nothing further. The engine does what is still to be done with its socket. */
   giveUp(): void {
     this.#ended = true;
     this.#lastStats ??= this.handle === NONE ? undefined : this.engine.stats(this.handle);

@@ -7,7 +7,7 @@ import type { CloseInfo } from "./connection.ts";
 import { closeEvent, errorEvent, messageEvent } from "./events.ts";
 import type { Session, SessionEvents } from "./session.ts";
 
-/** What a loop gets: text, or bytes; a `Buffer` where the runtime has one. */
+/** A message as a loop receives it: a string, or bytes; a `Buffer` where the runtime has that class. */
 export type WebSocketMessage = string | Uint8Array;
 
 type Result = IteratorResult<WebSocketMessage, undefined>;
@@ -20,7 +20,7 @@ interface Item {
 
 const DONE: Result = { done: true, value: undefined };
 
-/** What a binary message comes as in a `message` event. */
+/** The type of `data` of a binary `message` event. */
 export type BinaryType = "blob" | "arraybuffer";
 
 /** Delivers what happens on a WebSocket in the way of the standard. */

@@ -1,14 +1,14 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
 import type { CloseInfo } from "./connection.ts";
 
-/** What a `message` listener gets. */
+/** The event of a `message` listener. */
 export interface MessageEventLike extends Event {
   readonly data: unknown;
   /** The server's origin: `ws://host:port`. */
   readonly origin: string;
 }
 
-/** What a `close` listener gets. */
+/** The event of a `close` listener. */
 export interface CloseEventLike extends Event {
   /** The peer's close code; 1005 if it gave none, 1006 if the connection broke. */
   readonly code: number;
@@ -16,7 +16,7 @@ export interface CloseEventLike extends Event {
   readonly wasClean: boolean;
 }
 
-/** What an `error` listener gets. */
+/** The event of an `error` listener. */
 export interface ErrorEventLike extends Event {
   readonly error: TwinwireError;
   readonly message: string;

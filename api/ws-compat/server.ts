@@ -136,8 +136,8 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   }
 
   /**
-   * Makes a WebSocket of a connection that a server of node:http lets go of by `upgrade`. The callback gets it on a later
-   * turn. A request that is none is answered, unless somebody listens to `wsClientError`.
+   * Makes a WebSocket of the connection of an `upgrade` event of node:http. The callback receives it in a later loop
+   * iteration. A request that is not a handshake is answered, unless `wsClientError` has a listener.
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array, accepted: Accepted): void {
     socket.on("error", () => socket.destroy());

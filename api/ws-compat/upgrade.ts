@@ -34,11 +34,11 @@ export interface Acceptance {
   headers(lines: string[]): void;
   /** It is open. */
   open(ws: WebSocket): void;
-  /** It failed for a reason that the client has not caused. The client got 500. */
+  /** It failed for a reason that the client has not caused. The client received 500. */
   failed(error: Error): void;
 }
 
-/** Hands a connection whose request has been judged to the engine, which answers it. On a later turn: `open`. */
+/** Hands a connection whose request has been judged to the engine, which answers it. In a later loop iteration: `open`. */
 export function accept(acceptance: Acceptance): void {
   const { socket, request } = acceptance;
   const address = request.socket.remoteAddress ?? "";
@@ -203,7 +203,7 @@ class Adoptions extends Endpoint {
 let adoptions: Adoptions | undefined;
 
 /**
- * Has the engine take a stream over, on a later turn.
+ * Has the engine take a stream over, in a later loop iteration.
  *
  * @throws TwinwireError ERR_UNSUPPORTED where the runtime's streams can't be taken over; ERR_ARGUMENT for what is no
  * stream of node:net or node:tls, ERR_STATE for one that has ended; ERR_LIMIT.

@@ -47,15 +47,15 @@ export class WebSocketServer {
   readonly #options: CheckedServer;
 
   /**
-   * Begins to listen; `opened` reports the result.
+   * Starts to listen and returns immediately; `opened` reports the result.
    *
-   * @param host a local name or address: `"127.0.0.1"`, `"0.0.0.0"`, `"::"`; `""` for all of them.
-   * @param port 0 to 65535; 0 for any free one.
+   * @param host a local name or address: `"127.0.0.1"`, `"0.0.0.0"`, `"::"`; `""`: every address.
+   * @param port 0 to 65535; 0: any free port.
    * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is reported by `opened`, or, if no one reads `opened`,
    * `accept` or a loop, as an uncaught exception.
    */
   constructor(host: string, port: number, options?: WebSocketServerOptions);
-  /** Serves the connections of a server that listens, or is about to. It is closed with this one. */
+  /** Serves the connections of a `TcpServer` or `TlsServer`, which `close` closes, too. */
   constructor(server: Server<Conn>, options?: WebSocketServerOptions);
   constructor(where: string | Server<Conn>, second?: number | WebSocketServerOptions, third?: WebSocketServerOptions) {
     if (typeof where === "object" && !(where instanceof Server)) throw notThatIdiom(where);
@@ -74,21 +74,21 @@ export class WebSocketServer {
     return this.#http.server.opened;
   }
 
-  /** Where it listens, as `"ip:port"`. Known once it is `opened`. */
+  /** Returns the address at which it listens, as `"ip:port"`. Await `opened` first. */
   addr(): string {
     return this.#http.server.addr();
   }
 
-  /** The clients that are connected, in the order in which they came. */
+  /** The connected clients, in the order in which they connected. */
   get clients(): ReadonlySet<ServerSocket> {
     return this.#clients.all;
   }
 
   /**
-   * Sends a message to every client, or to those that are named. The frame is made once. Clients that are closing are
-   * left out.
+   * Sends a message to every client, or to those that `options` select. The frame is made once. Clients that are closing are left
+   * out.
    *
-   * @throws TwinwireError ERR_ARGUMENT for what is neither text nor bytes; ERR_TOO_LARGE for a message that is larger than
+   * @throws TwinwireError ERR_ARGUMENT for data that is neither text nor bytes; ERR_TOO_LARGE for a message that is larger than
    * `limits().sendBuffer`.
    */
   broadcast(message: string | Bytes, options?: BroadcastOptions): BroadcastResult {
@@ -113,16 +113,16 @@ export class WebSocketServer {
   }
 
   /**
-   * The next client, which is open. Waits until there is one. Clients that are not taken are still in `clients`.
+   * Waits for the next client and returns it, open. Clients that no one accepts are in `clients` all the same.
    *
-   * @throws TwinwireError ERR_STATE once it is closed; what kept it from listening.
+   * @throws TwinwireError ERR_STATE after `close`; the error of `opened`.
    */
   accept(): Promise<ServerSocket> {
     this.opened.catch((error: TwinwireError) => this.#clients.stop(error));
     return this.#clients.next();
   }
 
-  /** The clients, one by one, until it is closed. A loop that is left early leaves it open. */
+  /** Iterates over the clients until the server is closed. `break` leaves it open. */
   async *[Symbol.asyncIterator](): AsyncGenerator<ServerSocket, void, undefined> {
     await this.opened;
     for (;;) {
@@ -133,8 +133,10 @@ export class WebSocketServer {
   }
 
   /**
-   * Stops: no more clients are accepted, those that are here are closed with `code`, and what was sent to them still
-   * leaves. Settled when none is left, within `graceMs`. Rejected as `ServerSocket.close` throws, and then it goes on.
+   * Stops the server: no more clients are accepted, and the connected ones are closed with `code` after everything that was
+   * sent to them. Fulfilled when none is left, within `graceMs`.
+   *
+   * @throws DOMException as `ServerSocket.close`; then the server goes on.
    */
   async close(options?: WebSocketCloseOptions): Promise<void> {
     const { closeTimeoutMs } = this.#engine.limits;
@@ -145,18 +147,18 @@ export class WebSocketServer {
     await Promise.all([this.#http.close({ graceMs }), this.#clients.close(code, reason, graceMs)]);
   }
 
-  /** As `close`. */
+  /** Calls `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** Lets it keep the process alive, as it does at first. */
+  /** Keeps the process alive while it listens. Default: it does. */
   ref(): this {
     this.#http.server.ref();
     return this;
   }
 
-  /** Lets the process end although it listens. */
+  /** Lets the process end while it listens. */
   unref(): this {
     this.#http.server.unref();
     return this;

@@ -11,7 +11,7 @@ import { ReadyState, type Session } from "../websocket/session.ts";
 
 const NONE: ReadonlySet<never> = new Set<never>();
 
-/** Who has subscribed to what. A topic exists while somebody has subscribed to it. */
+/** The subscriptions of members to topics. A topic exists while it has members. */
 export class Topics<Member> {
   readonly #members = new Map<string, Set<Member>>();
 
@@ -60,7 +60,7 @@ export let sessionOf: (socket: ServerSocket) => Session;
 export class ServerSocket extends WebSocketBase {
   /** The request that opened it: its path, its headers. */
   readonly request: IncomingRequest;
-  /** For the application: what it knows of this client. */
+  /** Free for the application's own data of this client. Default: `undefined`. */
   data: unknown;
   readonly #session: Session;
   readonly #remote: string;
@@ -86,16 +86,16 @@ export class ServerSocket extends WebSocketBase {
   }
 
   /**
-   * Subscribes to a topic of its server, whose `publish` then reaches it, until it unsubscribes or is closed. To subscribe
-   * again does nothing.
+   * Subscribes to a topic of its server: it receives what `publish` sends, until it unsubscribes or is closed. A second
+   * subscription has no effect.
    *
    * ```ts
    * socket.subscribe("news");
    * server.publish("news", "hello");
    * ```
    *
-   * @param topic any string; a topic exists while somebody has subscribed to it.
-   * @throws TwinwireError ERR_STATE once it is closed, and for a client of `upgrade`, which has no server; ERR_ARGUMENT.
+   * @param topic any string; a topic exists while it has subscribers.
+   * @throws TwinwireError ERR_STATE after the end, and for a client of `upgrade`, which has no server; ERR_ARGUMENT.
    */
   subscribe(topic: string): void {
     const name = checkTopic(topic, "subscribe");
@@ -107,12 +107,12 @@ export class ServerSocket extends WebSocketBase {
     this.#topics.subscribe(this, name);
   }
 
-  /** Takes a subscription back. Does nothing without one. */
+  /** Ends a subscription. Without one, it has no effect. */
   unsubscribe(topic: string): void {
     if (this.#subscriptions?.delete(topic)) this.#topics?.unsubscribe(this, topic);
   }
 
-  /** The topics to which it has subscribed, in that order. */
+  /** The topics to which it has subscribed, in the order of the calls. */
   get subscriptions(): readonly string[] {
     return [...(this.#subscriptions ?? [])];
   }
@@ -127,7 +127,7 @@ export class ServerSocket extends WebSocketBase {
     return this.#remote;
   }
 
-  /** The local address; `""` once it has ended. */
+  /** The local address; `""` after the end. */
   localAddr(): string {
     const { connection } = this.#session;
     const address = connection?.engine.address(connection.handle, AddressOf.LOCAL);
@@ -141,10 +141,10 @@ export class ServerSocket extends WebSocketBase {
   }
 
   /**
-   * Starts the close handshake behind all that was sent. `closed` is settled within `closeTimeoutMs`, whatever the client
+   * Starts the close handshake after everything that was sent. `closed` is settled within `closeTimeoutMs`, whatever the client
    * does.
    *
-   * @param code 1000 to 1003, 1007 to 1014 or 3000 to 4999: 1008 for a broken rule, 1011 for a fault of ours, for example.
+   * @param code 1000 to 1003, 1007 to 1014 or 3000 to 4999: for example 1008 for a violated policy, 1011 for an internal error.
    * @param reason at most 123 bytes of UTF-8.
    * @throws DOMException InvalidAccessError for another code, SyntaxError for a longer reason.
    */
@@ -153,7 +153,7 @@ export class ServerSocket extends WebSocketBase {
     this.#session.close(checked.code, checked.reason);
   }
 
-  /** Ends it at once, without a close frame. */
+  /** Ends the connection immediately, without a close frame. */
   terminate(): void {
     this.#session.connection?.cut();
     this.#session.abort(this.#session.fault("ERR_ABORTED", "terminate was called"));

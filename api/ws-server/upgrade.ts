@@ -15,19 +15,19 @@ const OPENS = 101;
 const MAX_BUFFERED = 16_777_216;
 
 /**
- * Makes a WebSocket of the connection by which this request came, which then is no `Conn` any more: RFC 6455 4.2. To be
- * called once the request's head has come, and nothing has been answered.
+ * Accepts a request as the opening handshake of a WebSocket (RFC 6455 4.2). The connection of the request is then a WebSocket,
+ * and its `Conn` can no longer be used. Call it before anything was responded.
  *
  * ```ts
  * const request = await http.receive(conn);
  * if (request.path === "/chat") serveChat(upgrade(request, { protocols: ["chat"] }));
  * ```
  *
- * @throws TwinwireError ERR_WS_HANDSHAKE for a request that does not ask for it as RFC 6455 wants, and then `status` is
- * what to answer: 400, 405 or 426; ERR_ARGUMENT for a bad option, or a subprotocol that was not offered; ERR_CALLBACK for
+ * @throws TwinwireError ERR_WS_HANDSHAKE for a request that is not a valid handshake; its `status` is to be responded: 400,
+ * 405 or 426; ERR_ARGUMENT for a bad option, or a subprotocol that was not offered; ERR_CALLBACK for
  * a `protocols` function that throws; ERR_HEADER;
- * ERR_LIMIT if `limits().webSockets` are open; ERR_STATE if the connection is over or was answered. Nothing has been sent
- * then.
+ * ERR_LIMIT if `limits().webSockets` are open; ERR_STATE if the connection has ended or the request was answered. In all
+ * these cases nothing was sent.
  */
 export function upgrade(request: IncomingRequest, options: UpgradeOptions = {}): ServerSocket {
   return accept(request, checkUpgrade(options));

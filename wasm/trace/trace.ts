@@ -4,9 +4,9 @@ import type { TraceSink } from "./tracer.ts";
 export type { TraceLine, TraceSink } from "./tracer.ts";
 
 /**
- * Writes down what passes between the application, the core and the host: calls, bytes that arrive and leave, events;
- * each with its time, as one line of JSON (`TraceLine`). The lines contain everything, including payloads and headers: keep
- * them as you would keep a password. A trace costs time while it is written and nothing after.
+ * Records what passes between the application, the core and the host: calls, bytes received and sent, events. Each is one line
+ * of JSON (`TraceLine`) with its time. The lines contain payloads, headers and passwords: store them accordingly. Tracing
+ * costs time only while it is active.
  *
  * A trace that began before a connection was opened can be replayed against the core, on any target: see
  * `test/vectors/README.md`, "From a trace".
@@ -16,10 +16,10 @@ export type { TraceLine, TraceSink } from "./tracer.ts";
  * const stop = trace((line) => lines.push(line));
  * ```
  *
- * @param sink receives each line, in the middle of the operation: it must not call back, and an error that it throws is
- * reported and changes nothing.
- * @param of one connection, or its handle. Default: all of them.
- * @returns what ends it. Another `trace` ends it too.
+ * @param sink called with each line, in the middle of the operation. It must not call twinwire; an error that it throws is
+ * reported as an uncaught exception.
+ * @param of the connection to trace, or its handle. Default: all connections.
+ * @returns a function that ends the trace. Another call of `trace` ends it, too.
  */
 export function trace(sink: TraceSink, of?: number | { readonly handle: number }): () => void {
   return defaultEngine().trace(sink, typeof of === "object" ? of.handle : of);

@@ -48,7 +48,7 @@ const opening = new Set(["tcp", "tcp-via", "unix", "ws", "ws-via", "udp", "udp-b
 
 /**
  * Records what passes the core interface: calls, deliveries, what the host is asked to write, events. It stands between the
- * engine and the core's functions only while somebody listens, so that it costs nothing otherwise.
+ * engine and the core's functions only while a trace is active, so that it costs nothing otherwise.
  */
 export class Tracer {
   readonly #core: Core;
