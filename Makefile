@@ -12,6 +12,8 @@ MAKEFLAGS += --no-print-directory
 NODE_MODULES := node_modules/.package-lock.json
 # The runtimes that tests and bench use besides the machine's Node.
 RUNTIMES := scripts/runtimes/node_modules/.package-lock.json
+# What users of the package have: bundlers, other versions of TypeScript.
+CONSUMERS := scripts/consumers/node_modules/.package-lock.json
 LIBRARY := $(shell find api wasm adapters cli -name '*.ts' ! -name module.gen.ts 2>/dev/null)
 TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
@@ -31,7 +33,7 @@ lint: build/dist.stamp ## check types, style and warnings
 format: $(NODE_MODULES) ## format the sources in place
 	@node scripts/format.mjs
 
-test: $(NODE_MODULES) $(RUNTIMES) ## install, build, check and test everything
+test: $(NODE_MODULES) $(RUNTIMES) $(CONSUMERS) ## install, build, check and test everything
 	@node scripts/test.mjs
 
 test-c: $(NODE_MODULES) build/gen.stamp ## run the C tests natively, with and without sanitizers
@@ -49,7 +51,7 @@ test-deno: build/dist.stamp $(RUNTIMES) ## run the TypeScript tests in Deno
 test-nodes: build/dist.stamp $(RUNTIMES) ## run the TypeScript tests on the other versions of Node
 	@node scripts/test.mjs nodes
 
-vectors: build/wasm-$(TOOLCHAIN).stamp $(RUNTIMES) ## run the vectors on every target and compare the results; ARGS="native Node" selects targets
+vectors: build/dist.stamp $(RUNTIMES) ## run the vectors on every target and compare the results; ARGS="native Node" selects targets
 	@node scripts/vectors.mjs $(ARGS)
 
 vectors-gen: $(NODE_MODULES) ## regenerate the vectors of pure functions
@@ -87,18 +89,19 @@ $(RUNTIMES): scripts/runtimes/package.json scripts/runtimes/package-lock.json
 	@npm ci --prefix scripts/runtimes --no-audit --no-fund >&2
 	@touch $@
 
+$(CONSUMERS): scripts/consumers/package.json scripts/consumers/package-lock.json
+	@npm ci --prefix scripts/consumers --no-audit --no-fund >&2
+	@touch $@
+
 build/gen.stamp: core-c/abi.def $(wildcard core-c/gen*.mjs)
 	@mkdir -p build
 	@node core-c/gen.mjs >&2
 	@touch $@
 
-build/dist.stamp: $(LIBRARY) tsconfig.json tsconfig.build.json tsconfig.cjs.json package.json build/wasm-$(TOOLCHAIN).stamp
-	@rm -rf dist
+build/dist.stamp: $(LIBRARY) tsconfig.json tsconfig.build.json package.json scripts/bundle.mjs build/wasm-$(TOOLCHAIN).stamp
+	@rm -rf build/lib
 	@node_modules/.bin/tsc -p tsconfig.build.json >&2
-	@node_modules/.bin/tsc -p tsconfig.cjs.json >&2
-	@cp scripts/cjs-package.json dist/cjs/package.json
-	@echo 'module.exports = exports.default;' >> dist/cjs/api/ws-compat.js
-	@cp build/core.wasm dist/core.wasm
+	@node scripts/bundle.mjs >&2
 	@touch $@
 
 build/tools.stamp: $(TOOLS) tsconfig.json tsconfig.tools.json build/dist.stamp

@@ -18,8 +18,15 @@ export default {
   // What package.json resolves to dist/, the tests take from its sources.
   moduleNameMapper: {
     "^#host$": `<rootDir>/adapters/${host}/index.ts`,
+    "^#core$": "<rootDir>/wasm/module.ts",
     "^twinwire$": "<rootDir>/api/index.ts",
-    "^twinwire/(handles|result|dial|duplex|hub|ws-compat)$": "<rootDir>/api/$1.ts",
+    "^twinwire/host/(\\w+)$": "<rootDir>/adapters/$1/index.ts",
+    "^twinwire/([\\w-]+)$": "<rootDir>/api/$1.ts",
   },
-  modulePathIgnorePatterns: ["<rootDir>/build/", "<rootDir>/dist/", "<rootDir>/scripts/runtimes/"],
+  modulePathIgnorePatterns: [
+    "<rootDir>/build/",
+    "<rootDir>/dist/",
+    "<rootDir>/scripts/runtimes/",
+    "<rootDir>/scripts/consumers/",
+  ],
 };

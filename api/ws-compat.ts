@@ -35,12 +35,4 @@ export type { ServerOptions, WebSocketServerEvents } from "./ws-compat/server.ts
 /* As those take them who ask for the class alone: require("ws").Server. */
 Object.assign(WebSocket, { WebSocket, WebSocketServer, Server: WebSocketServer, createWebSocketStream });
 
-/* The last one: what require() of a module gives, Node 20.19 and later. */
-export {
-  createWebSocketStream,
-  WebSocket,
-  WebSocket as default,
-  WebSocket as "module.exports",
-  WebSocketServer,
-  WebSocketServer as Server,
-};
+export { createWebSocketStream, WebSocket, WebSocket as default, WebSocketServer, WebSocketServer as Server };

@@ -1,18 +1,15 @@
-/** The package as it is published: packed, installed in a project that knows nothing of this one, and used there. */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+/** The package as it is published: what is in it, and that it works in every runtime. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { installPacked, type Packed, root, succeed } from "./support/packed.ts";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const home = mkdtempSync(join(tmpdir(), "twinwire-package-"));
-let packed: string[] = [];
+let packed: Packed;
 
-type Targets = string | Readonly<Record<string, string>>;
+type Targets = string | { readonly [condition: string]: Targets };
 
 interface Manifest {
+  readonly version: string;
   readonly exports: Readonly<Record<string, Targets>>;
   readonly imports: Readonly<Record<string, Targets>>;
   readonly dependencies?: object;
@@ -20,58 +17,62 @@ interface Manifest {
 }
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
-
-function succeed(program: string, args: readonly string[], cwd = home): string {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: "utf8", timeout: 60_000 });
-  if (status !== 0) throw error ?? new Error(`${program} ${args.join(" ")}\n${stdout}${stderr}`);
-  return stdout;
-}
+const flat = (targets: Targets): string[] =>
+  typeof targets === "string" ? [targets] : Object.values(targets).flatMap(flat);
 
 beforeAll(() => {
-  const report = succeed("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", home], root);
-  const [result] = JSON.parse(report) as { filename: string; files: { path: string }[] }[];
-  if (result === undefined) throw new Error("npm packed nothing");
-  packed = result.files.map((it) => it.path);
-  writeFileSync(join(home, "package.json"), '{ "name": "application", "private": true }');
-  /* Offline: all that it needs has to be in the file. */
-  succeed("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${result.filename}`]);
+  packed = installPacked();
 });
 
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+afterAll(() => packed.remove());
 
 describe("what is in it", () => {
-  test("every file that its exports and imports name", () => {
+  test("every file that its exports and imports name, and types for each API", () => {
     const targets = [...Object.values(manifest.exports), ...Object.values(manifest.imports)]
-      .flatMap((it) => (typeof it === "string" ? [it] : Object.values(it)))
+      .flatMap(flat)
       .map((it) => it.replace("./", ""));
     expect(targets.length).toBeGreaterThan(20);
-    expect(targets.filter((it) => !packed.includes(it))).toEqual([]);
-    const types = targets.filter((it) => it.endsWith(".js")).map((it) => it.replace(/\.js$/, ".d.ts"));
-    expect(types.filter((it) => !packed.includes(it))).toEqual([]);
+    expect(targets.filter((it) => !packed.files.includes(it))).toEqual([]);
+    const typed = Object.entries(manifest.exports).filter(([path]) => !/\.(wasm|json)$/.test(path));
+    expect(typed.filter(([, it]) => !flat(it).some((path) => /\.d\.[cm]?ts$/.test(path)))).toEqual([]);
   });
 
   test("its licence and its readme, and nothing that only its makers need", () => {
-    expect(packed).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json"]));
-    const rest = packed.filter((it) => !it.startsWith("dist/"));
+    expect(packed.files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json"]));
+    const rest = packed.files.filter((it) => !it.startsWith("dist/"));
     expect(rest.filter((it) => !/^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/.test(it))).toEqual([]);
-    expect(packed.filter((it) => /test|bench|\.tsbuildinfo$|(?<!\.d)\.ts$/.test(it))).toEqual([]);
+    expect(packed.files.filter((it) => /test|bench|\.tsbuildinfo$|(?<!\.d)\.[cm]?ts$/.test(it))).toEqual([]);
+  });
+
+  test("a source map for each module, and the module of the core once as a file", () => {
+    const modules = packed.files.filter((it) => it.endsWith(".js"));
+    expect(modules.filter((it) => !packed.files.includes(`${it}.map`))).toEqual([]);
+    expect(packed.files.filter((it) => it.endsWith(".wasm"))).toEqual(["dist/core.wasm"]);
+    const inlined = modules.filter((it) => readFileSync(join(root, it), "utf8").includes("moduleBase64 ="));
+    expect(inlined).toEqual(["dist/core/inline.js"]);
+  });
+
+  test("at most 60 files and 260 kB", () => {
+    expect(packed.files.length).toBeLessThanOrEqual(60);
+    expect(packed.size).toBeLessThanOrEqual(260_000);
   });
 
   test("no dependency, and no script that an installation runs", () => {
     expect(manifest.dependencies).toBeUndefined();
     expect(Object.keys(manifest.scripts).filter((it) => /^(pre|post)?install$|^prepare$/.test(it))).toEqual([]);
-    expect(readdirSync(join(home, "node_modules")).filter((it) => !it.startsWith("."))).toEqual(["twinwire"]);
+    const modules = readdirSync(join(packed.home, "node_modules"));
+    expect(modules.filter((it) => !it.startsWith("."))).toEqual(["twinwire"]);
   });
 
-  test("import and require offer the same APIs", () => {
-    for (const [path, targets] of Object.entries(manifest.exports)) {
-      if (typeof targets === "string") continue;
-      expect([path, Object.keys(targets)]).toEqual([path, ["bun", "deno", "module-sync", "require", "default"]]);
-      const { require, ...others } = targets;
-      const [module, ...more] = new Set(Object.values(others));
-      expect(more).toEqual([]);
-      expect(require).toBe(module?.replace("./dist/", "./dist/cjs/"));
-    }
+  test("links in its readme lead to files that are in it, or to the repository", () => {
+    const readme = readFileSync(join(packed.home, "node_modules/twinwire/README.md"), "utf8");
+    const links = [...readme.matchAll(/\]\(([^)\s#]+)[^)]*\)/g)].map(([, to = ""]) => to);
+    expect(links.length).toBeGreaterThan(10);
+    expect(links.filter((it) => !/^https:\/\//.test(it) && !packed.files.includes(it))).toEqual([]);
+    expect(links).toContain("https://github.com/twinwire/twinwire/blob/main/docs/README.md");
+    succeed(process.execPath, ["scripts/readme.mjs", "restore", join(packed.home, "source")], root);
+    const restored = readFileSync(join(packed.home, "source/README.md"), "utf8");
+    expect(restored).toBe(readFileSync(join(root, "README.md"), "utf8"));
   });
 });
 
@@ -100,15 +101,22 @@ const PRINTED = ["function function function function function function function
 const byImport = `const all = await Promise.all(${names}.map((name) => import(name)));${program}`;
 const byRequire = `(async () => { const all = ${names}.map((name) => require(name));${program} })();`;
 
-/** Which adapter was picked, whether require gives the same modules as import, and where the module of the core is. */
+/** What require of the package gives, and the module of the core. */
 const inside = `
   import { createRequire } from "node:module";
   import { readFileSync } from "node:fs";
   import { TwinwireError } from "twinwire";
+  import WebSocket, { WebSocketServer } from "twinwire/ws-compat";
   const require = createRequire(import.meta.url);
-  const { defaultPort } = await import(new URL("./node_modules/twinwire/dist/wasm/host.js", import.meta.url));
   const core = new WebAssembly.Module(readFileSync(require.resolve("twinwire/core.wasm")));
-  console.log(defaultPort().name, require("twinwire").TwinwireError === TwinwireError, core instanceof WebAssembly.Module);`;
+  const compat = require("twinwire/ws-compat");
+  console.log(compat === WebSocket, compat.Server === WebSocketServer, compat.WebSocket === compat);
+  console.log(require("twinwire").TwinwireError === TwinwireError, core instanceof WebAssembly.Module);
+  const attempt = await import("twinwire/dist/chunks/engine.js").catch((error) => error);
+  console.log(attempt instanceof Error);`;
+
+/** Inside the package: the adapter that its imports select. */
+const selected = `import { createPort } from "#host"; console.log(createPort().name);`;
 
 /** By hand, in a runtime that would pick another one. */
 const byHand = `
@@ -124,70 +132,41 @@ interface Runtime {
   readonly name: string;
   readonly host: string;
   readonly command: readonly string[];
-  /** Whether require gives what import gives. */
-  readonly one: boolean;
 }
 
 const from = (path: string): string => join(root, "scripts/runtimes/node_modules", path);
 const runtimes: readonly Runtime[] = [
-  { name: "this Node", host: "node", command: [process.execPath], one: true },
-  { name: "Node 20.0.0", host: "node", command: [from("node-20-first/bin/node")], one: false },
-  ...[20, 22, 24, 26].map((major) => ({
+  { name: "this Node", host: "node", command: [process.execPath] },
+  { name: "Node 20.19.0", host: "node", command: [from("node-20-first/bin/node")] },
+  ...[22, 24, 26].map((major) => ({
     name: `Node ${major}`,
     host: "node",
     command: [from(`node-${major}/bin/node`)],
-    one: true,
   })),
-  { name: "Bun", host: "bun", command: [join(root, "node_modules/.bin/bun")], one: true },
-  { name: "Deno", host: "deno", command: [from("deno/deno"), "run", "--allow-net", "--allow-read"], one: true },
+  { name: "Bun", host: "bun", command: [join(root, "node_modules/.bin/bun")] },
+  { name: "Deno", host: "deno", command: [from("deno/deno"), "run", "--allow-net", "--allow-read"] },
 ];
 
-describe.each(runtimes)("in $name", ({ host, command: [program = "", ...before], one }) => {
+describe.each(runtimes)("in $name", ({ host, command: [program = "", ...before] }) => {
   /* scripts/runtimes is for x64 Linux; make installs it there. */
   const { CI } = process.env;
   const isThere = existsSync(program) || CI === "true";
   const withRuntime = isThere ? test : test.skip;
 
   function run(file: string, source: string): string[] {
-    writeFileSync(join(home, file), source);
-    return succeed(program, [...before, file])
+    writeFileSync(join(packed.home, file), source);
+    return succeed(program, [...before, file], packed.home)
       .trimEnd()
       .split("\n");
   }
 
   withRuntime("by import", () => expect(run("by-import.mjs", byImport)).toEqual(PRINTED));
   withRuntime("by require", () => expect(run("by-require.cjs", byRequire)).toEqual(PRINTED));
-  withRuntime("with the adapter of the runtime, and one engine", () =>
-    expect(run("inside.mjs", inside)).toEqual([`${host} ${one} true`]),
+  withRuntime("require gives what import gives, and internals are out of reach", () =>
+    expect(run("inside.mjs", inside)).toEqual(["true true true", "true true", "true"]),
+  );
+  withRuntime("with the adapter of the runtime", () =>
+    expect(run("node_modules/twinwire/dist/selected.mjs", selected)).toEqual([host]),
   );
   withRuntime("with a host that was selected explicitly", () => expect(run("by-hand.mjs", byHand)).toEqual(["true"]));
-});
-
-describe("types", () => {
-  const use = `
-    const handle: number = handles.net.tcpConnect("127.0.0.1", 80);
-    const isTyped: 0 extends 1 & typeof main.TcpConnection ? false : true = true; // an unresolved module would be "any"
-    const error: main.TwinwireError = new handles.TwinwireError("ERR_RESET");
-    const host: main.Host = node;
-    export { handle, isTyped, error, host, result, dial, duplex, hub };`;
-  const imports = [...apis, "twinwire/host/node", "twinwire/host/bun", "twinwire/host/deno"]
-    .map((name) => `import * as ${name.split("/").at(-1)?.replace("twinwire", "main")} from "${name}";`)
-    .join("\n");
-  const source = `${imports}\n${use}\nexport { bun, deno };`;
-
-  test.each([
-    ["nodenext", "nodenext", "module.mts"],
-    ["nodenext", "nodenext", "common.cts"],
-    ["node16", "node16", "module16.mts"],
-    ["bundler", "esnext", "bundled.ts"],
-    ["bundler", "preserve", "preserved.ts"],
-  ])("by %s with modules as %s: %s", (resolution, format, file) => {
-    mkdirSync(join(home, "src"), { recursive: true });
-    writeFileSync(join(home, "src", file), source);
-    const options =
-      "--noEmit --strict --skipLibCheck false --target ES2022 --lib ES2022,DOM,ESNext.Disposable --types node";
-    const args = [...options.split(" "), "--module", format, "--moduleResolution", resolution];
-    const types = ["--typeRoots", join(root, "node_modules/@types")];
-    succeed(join(root, "node_modules/.bin/tsc"), [...args, ...types, `src/${file}`]);
-  });
 });

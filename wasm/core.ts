@@ -1,19 +1,7 @@
+import { coreModule } from "#core";
 import { ABI_HASH, type CoreExports, type CoreImports, LIMITS_SIZE, type Limits, limitFields } from "./abi.gen.ts";
 import { TwinwireError } from "./errors.ts";
 import { growMemory, Memory, type Stats, writeNumbers } from "./memory.ts";
-import { moduleBase64 } from "./module.gen.ts";
-import { bytesOfBase64 } from "./text.ts";
-
-let compiled: WebAssembly.Module | undefined;
-
-/**
- * The core as a compiled module. It is part of the program text, so that nothing is fetched or read; it is compiled at
- * the first call and kept for the process.
- */
-export function coreModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(bytesOfBase64(moduleBase64));
-  return compiled;
-}
 
 /**
  * A new instance of the core with its own linear memory.

@@ -350,13 +350,13 @@ export function faultSuite(name: string, createPort: () => Port): void {
       const folder = mkdtempSync(join(tmpdir(), "twinwire-port-"));
       atEnd(() => rmSync(folder, { recursive: true }));
       const file = join(folder, "program.mjs");
-      const dist = (path: string): string => JSON.stringify(new URL(`../../dist/${path}`, import.meta.url).href);
+      const at = (path: string): string => JSON.stringify(new URL(`../../${path}`, import.meta.url).href);
       writeFileSync(
         file,
         `import { closeSync, openSync } from "node:fs";
         import { lookup } from "node:dns";
-        import { createPort } from ${dist(`adapters/${name}/index.js`)};
-        import { SocketKind } from ${dist("wasm/abi.gen.js")};
+        import { createPort } from ${at(`dist/host/${name}.js`)};
+        import { SocketKind } from ${at("build/lib/wasm/abi.gen.js")};
         const port = createPort();
         const deliver = new Proxy({}, { get: (it, name) => it[name] ?? (() => {}) });
         port.attach(deliver, { received: new Uint8Array(65536) });

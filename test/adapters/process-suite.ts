@@ -11,7 +11,7 @@ import { differs, host } from "../support/host.ts";
 import { atEnd, endPeers, tcpPeer } from "../support/peers.ts";
 import { pause, within } from "../support/wait.ts";
 
-const dist = (path: string): string => JSON.stringify(new URL(`../../dist/${path}`, import.meta.url).href);
+const at = (path: string): string => JSON.stringify(new URL(`../../${path}`, import.meta.url).href);
 
 export function processSuite(name: string, createPort: () => Port): void {
   afterEach(endPeers);
@@ -21,8 +21,8 @@ export function processSuite(name: string, createPort: () => Port): void {
     const folder = mkdtempSync(join(tmpdir(), "twinwire-port-"));
     atEnd(() => rmSync(folder, { recursive: true }));
     const file = join(folder, "program.mjs");
-    const head = `import { createPort } from ${dist(`adapters/${name}/index.js`)};
-      import { SocketKind } from ${dist("wasm/abi.gen.js")};
+    const head = `import { createPort } from ${at(`dist/host/${name}.js`)};
+      import { SocketKind } from ${at("build/lib/wasm/abi.gen.js")};
       const [port, on, peer] = [createPort(), {}, ${peer}];
       const deliver = new Proxy(on, { get: (on, name) => on[name] ?? (() => {}) });
       port.attach(deliver, { received: new Uint8Array(65536) });`;

@@ -8,7 +8,7 @@ import { Inbox, pause, within } from "../support/wait.ts";
 
 afterEach(endPeers);
 
-const door = join(dirname(fileURLToPath(import.meta.url)), "../../dist/api/handles.js");
+const door = join(dirname(fileURLToPath(import.meta.url)), "../../dist/handles.js");
 
 /** A process of its own that runs `program`, a module that has the door's exports. */
 function run(program: string): Child {

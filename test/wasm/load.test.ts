@@ -1,7 +1,8 @@
 import { expect, test } from "@jest/globals";
 import { ABI_HASH, Errors, exportNames, importNames } from "../../wasm/abi.gen.ts";
-import { checkAbi, coreModule } from "../../wasm/core.ts";
+import { checkAbi } from "../../wasm/core.ts";
 import { errorCode, errorValue, stepName, TwinwireError } from "../../wasm/errors.ts";
+import { coreModule } from "../../wasm/module.ts";
 
 test("the module is compiled once, and has the imports and exports of the definition", () => {
   expect(coreModule()).toBe(coreModule());

@@ -7,13 +7,13 @@ import { within } from "../support/wait.ts";
 
 afterEach(endPeers);
 
-const dist = join(dirname(fileURLToPath(import.meta.url)), "../../dist");
+const lib = join(dirname(fileURLToPath(import.meta.url)), "../../build/lib");
 
 test("text, bytes and the module are the same in a runtime that has no Buffer", async () => {
   const program = `
     delete globalThis.Buffer;
-    const t = await import(${JSON.stringify(join(dist, "wasm/text.js"))});
-    const { coreModule } = await import(${JSON.stringify(join(dist, "wasm/core.js"))});
+    const t = await import(${JSON.stringify(join(lib, "wasm/text.js"))});
+    const { coreModule } = await import(${JSON.stringify(join(lib, "wasm/module.js"))});
     const check = (what, good) => { if (!good) throw new Error(what); };
     const encoder = new TextEncoder();
     for (const text of ["", "a", "x".repeat(500), "é€😀", "x".repeat(19) + "é", "\\ufeffmark"]) {

@@ -51,7 +51,7 @@ describe("handleProtocols", () => {
   });
 });
 
-const entry = JSON.stringify(join(dirname(fileURLToPath(import.meta.url)), "../../dist/api/ws-compat.js"));
+const entry = JSON.stringify(join(dirname(fileURLToPath(import.meta.url)), "../../dist/ws-compat.js"));
 
 /** Runs a program of its own, with what an HTTP client is answered; returns the lines that it printed. */
 async function run(program: string): Promise<string[]> {

@@ -186,7 +186,7 @@ describe("options", () => {
   });
 });
 
-const entry = JSON.stringify(join(dirname(fileURLToPath(import.meta.url)), "../../../dist/api/index.js"));
+const entry = JSON.stringify(join(dirname(fileURLToPath(import.meta.url)), "../../../dist/index.js"));
 
 /** Runs a program of its own; returns the lines that it printed, and its exit code. */
 async function run(program: string): Promise<[string[], unknown]> {

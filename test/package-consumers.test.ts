@@ -1,0 +1,213 @@
+/** The package in the hands of its users' tools: TypeScript from 5.4 on, checkers of packages, and bundlers. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { installPacked, type Packed, root, succeed } from "./support/packed.ts";
+
+const consumers = join(root, "scripts/consumers/node_modules");
+/* Without them, on a developer's machine, the tests are skipped and counted as such; make test installs them. */
+const withConsumers = existsSync(consumers) || process.env["CI"] === "true" ? test : test.skip;
+
+let packed: Packed;
+
+beforeAll(() => {
+  packed = installPacked();
+  mkdirSync(join(packed.home, "src"));
+});
+
+afterAll(() => packed.remove());
+
+function write(path: string, text: string): string {
+  writeFileSync(join(packed.home, path), text);
+  return path;
+}
+
+describe("types", () => {
+  const apis = ["twinwire", "twinwire/handles", "twinwire/result", "twinwire/dial", "twinwire/duplex", "twinwire/hub"];
+  const use = `
+    const handle: number = handles.net.tcpConnect("127.0.0.1", 80);
+    const isTyped: 0 extends 1 & typeof main.TcpConnection ? false : true = true; // an unresolved module would be "any"
+    const error: main.TwinwireError = new handles.TwinwireError("ERR_RESET");
+    const host: main.Host = node;
+    const socket: compat.WebSocket = new compat.WebSocket("ws://localhost");
+    socket.on("message", (data, isBinary) => [data, isBinary === true]);
+    export { handle, isTyped, error, host, socket, result, dial, duplex, hub };`;
+  const imports = [...apis, "twinwire/host/node", "twinwire/host/bun", "twinwire/host/deno"]
+    .map((name) => `import * as ${name.split("/").at(-1)?.replace("twinwire", "main")} from "${name}";`)
+    .join("\n");
+  const ofNode = 'import * as compat from "twinwire/ws-compat";';
+  const module = `${ofNode}\n${imports}\n${use}\nexport { bun, deno };`;
+  /** As CommonJS has it, with one import of each kind. */
+  const common = `
+    import WebSocket = require("twinwire/ws-compat");
+    class Own extends WebSocket {}
+    const own: WebSocket = new Own("ws://localhost");
+    const server: WebSocket.Server = new WebSocket.Server({ noServer: true });
+    const options: WebSocket.ClientOptions = { handshakeTimeout: 5000 };
+    const isTyped: 0 extends 1 & typeof WebSocket ? false : true = true;
+    own.on("message", (data: WebSocket.MessageData) => data);
+    export = { own, server, options, isTyped };`;
+
+  const compilers = ["typescript-5.4", "typescript-5.9", "typescript"] as const;
+  type Compiler = (typeof compilers)[number];
+
+  function compile(compiler: Compiler, resolution: string, format: string, ...files: string[]): void {
+    const folder = compiler === "typescript" ? join(root, "node_modules") : consumers;
+    const options = "--noEmit --strict --skipLibCheck false --target ES2022 --lib ES2022 --types node".split(" ");
+    const types = ["--typeRoots", join(root, "node_modules/@types")];
+    const args = [...options, "--module", format, "--moduleResolution", resolution, ...types, ...files];
+    succeed(process.execPath, [join(folder, compiler, "bin/tsc"), ...args], packed.home);
+  }
+
+  withConsumers.each(compilers)("%s, as a module and as CommonJS, without the types of a browser", (compiler) => {
+    const files = [write("src/module.mts", module), write("src/common.cts", common)];
+    /* Before 5.8 a CommonJS file could not import a module; since then nodenext lets it. */
+    if (compiler !== "typescript-5.4") files.push(write("src/both.cts", module));
+    compile(compiler, "nodenext", "nodenext", ...files);
+  });
+
+  test("as a module of Node 16, and for a bundler", () => {
+    compile("typescript", "node16", "node16", write("src/module.mts", module), write("src/common.cts", common));
+    compile("typescript", "bundler", "esnext", write("src/module.ts", module));
+  });
+
+  withConsumers("an old resolver finds main and types", () => {
+    const source = 'import { TcpServer } from "twinwire"; export const server: TcpServer = new TcpServer("", 0);';
+    compile("typescript-5.4", "node10", "commonjs", write("src/old.ts", source));
+  });
+
+  test("a mistake is a complaint", () => {
+    const source = 'import { TcpServer } from "twinwire"; export const server: number = new TcpServer("", 0);';
+    const file = write("src/mistake.mts", source);
+    expect(() => compile("typescript", "nodenext", "nodenext", file)).toThrow("TS2322");
+  });
+});
+
+describe("checkers", () => {
+  test("publint finds nothing", () => {
+    const publint = join(root, "node_modules/publint/src/cli.js");
+    expect(succeed(process.execPath, [publint, packed.archive, "--strict"], packed.home)).toMatch(/All good!/);
+  });
+
+  withConsumers("attw finds nothing", () => {
+    const attw = join(consumers, "@arethetypeswrong/cli/dist/index.js");
+    /* A require of a module works on every version of Node that package.json names. */
+    const rules = ["--profile", "node16", "--ignore-rules", "cjs-resolves-to-esm"];
+    const args = [attw, packed.archive, ...rules, "--exclude-entrypoints", "core.wasm", "--format", "json"];
+    /* It ends with an error for what it finds. */
+    const { analysis } = JSON.parse(succeed(process.execPath, args, packed.home)) as {
+      analysis: { entrypoints: object };
+    };
+    expect(Object.keys(analysis.entrypoints)).toEqual(expect.arrayContaining([".", "./handles", "./ws-compat"]));
+  });
+});
+
+describe("bundlers", () => {
+  const program = `
+    import { createRequire } from "node:module";
+    import { TcpConnection, TcpServer } from "twinwire";
+    import WebSocket from "twinwire/ws-compat";
+    const server = new TcpServer("127.0.0.1", 0);
+    await server.opened;
+    const conn = new TcpConnection("127.0.0.1", Number(server.addr().split(":")[1]));
+    const peer = await server.accept();
+    await conn.writeAll("hello");
+    console.log(String.fromCharCode(...(await peer.readExact(5))), typeof WebSocket.Server, typeof createRequire);
+    for (const it of [conn, peer, server]) it.close();`;
+  const PRINTED = "hello function function\n";
+
+  /** Runs what a bundler made, where no package is installed. */
+  function run(text: string): string {
+    const file = join(packed.home, "src", "out.mjs");
+    writeFileSync(file, text);
+    return succeed(process.execPath, [file], root);
+  }
+
+  /** Runs a build script of a user of a bundler. */
+  function build(name: string, script: string): string {
+    write("src/program.mjs", program);
+    const out = join(packed.home, "src", `${name}.out`);
+    const entry = join(packed.home, "src/program.mjs");
+    const source = `const [entry, out] = ${JSON.stringify([entry, out])};\n${script}`;
+    /* There, it imports the bundler as a user's script does. */
+    succeed(process.execPath, ["--input-type=module", "--eval", source], join(root, "scripts/consumers"));
+    return out;
+  }
+
+  withConsumers("esbuild", () => {
+    const out = build(
+      "esbuild",
+      `import { build } from "esbuild";
+      await build({ entryPoints: [entry], outfile: out, bundle: true, platform: "node", format: "esm", logLevel: "error" });`,
+    );
+    expect(run(readFileSync(out, "utf8"))).toBe(PRINTED);
+  });
+
+  withConsumers("esbuild, as CommonJS", () => {
+    write("src/common.cjs", 'const W = require("twinwire/ws-compat"); console.log(typeof W, typeof W.Server);');
+    const out = build(
+      "esbuild-cjs",
+      `import { build } from "esbuild";
+      const common = entry.replace("program.mjs", "common.cjs");
+      await build({ entryPoints: [common], outfile: out + ".cjs", bundle: true, platform: "node", logLevel: "error" });`,
+    );
+    expect(succeed(process.execPath, [`${out}.cjs`], root)).toBe("function function\n");
+  });
+
+  withConsumers("rollup", () => {
+    const out = build(
+      "rollup",
+      `import { nodeResolve } from "@rollup/plugin-node-resolve";
+      import { rollup } from "rollup";
+      const onwarn = (it) => { throw new Error(it.message); };
+      const bundle = await rollup({ input: entry, plugins: [nodeResolve()], external: /^node:/, onwarn });
+      await bundle.write({ file: out, inlineDynamicImports: true });`,
+    );
+    expect(run(readFileSync(out, "utf8"))).toBe(PRINTED);
+  });
+
+  withConsumers("webpack", () => {
+    const out = build(
+      "webpack",
+      `import { dirname, basename } from "node:path";
+      import { promisify } from "node:util";
+      import webpack from "webpack";
+      const output = { path: dirname(out), filename: basename(out), module: true, library: { type: "module" } };
+      const experiments = { outputModule: true };
+      const options = { mode: "production", target: "node20", entry, output, experiments, optimization: { minimize: false } };
+      const stats = await promisify(webpack)(options);
+      if (stats.hasErrors() || stats.hasWarnings()) throw new Error(stats.toString());`,
+    );
+    expect(run(readFileSync(out, "utf8"))).toBe(PRINTED);
+  });
+
+  withConsumers("vite, for a server", () => {
+    const out = build(
+      "vite",
+      `import { build } from "vite";
+      const rolldownOptions = { input: entry, output: { entryFileNames: "program.js" } };
+      await build({
+        configFile: false, logLevel: "error", root: entry + "/..",
+        build: { ssr: true, outDir: out, rolldownOptions }, ssr: { noExternal: true },
+      });`,
+    );
+    expect(run(readFileSync(join(out, "program.js"), "utf8"))).toBe(PRINTED);
+  });
+
+  withConsumers("for a browser the program says what is wrong", () => {
+    const out = build(
+      "browser",
+      `import { build } from "esbuild";
+      const browser = entry.replace("program", "browser");
+      import { writeFileSync } from "node:fs";
+      writeFileSync(browser, 'import { WebSocket } from "twinwire"; new WebSocket("ws://localhost");');
+      await build({ entryPoints: [browser], outfile: out, bundle: true, platform: "browser", format: "esm", logLevel: "error" });`,
+    );
+    const { stderr } = spawnSync(process.execPath, ["--input-type=module"], {
+      input: readFileSync(out, "utf8"),
+      encoding: "utf8",
+    });
+    expect(stderr).toMatch(/twinwire does not run in browsers, .*: use the browser's own WebSocket there/);
+  });
+});

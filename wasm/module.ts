@@ -1,0 +1,13 @@
+import { moduleBase64 } from "./module.gen.ts";
+import { bytesOfBase64 } from "./text.ts";
+
+let compiled: WebAssembly.Module | undefined;
+
+/**
+ * Returns the core as a compiled module. It is part of the program text, so that nothing is fetched or read; it is compiled
+ * at the first call and kept for the process. A runtime that compiles no bytes has a module of its own for `#core`.
+ */
+export function coreModule(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(bytesOfBase64(moduleBase64));
+  return compiled;
+}
