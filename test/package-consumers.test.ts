@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { installPacked, type Packed, root, succeed } from "./support/packed.ts";
 
 const consumers = join(root, "scripts/consumers/node_modules");
+const { CI } = process.env;
 /* Without them, on a developer's machine, the tests are skipped and counted as such; make test installs them. */
-const withConsumers = existsSync(consumers) || process.env["CI"] === "true" ? test : test.skip;
+const withConsumers = existsSync(consumers) || CI === "true" ? test : test.skip;
 
 let packed: Packed;
 
