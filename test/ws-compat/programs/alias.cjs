@@ -2,7 +2,7 @@
 const Module = require("node:module");
 const { join } = require("node:path");
 
-const standIn = join(__dirname, "../../../dist/cjs/api/ws-compat.js");
+const standIn = join(__dirname, "../../../dist/ws-compat.cjs");
 const resolve = Module._resolveFilename;
 
 Module._resolveFilename = function (name, ...rest) {
