@@ -10,6 +10,7 @@
 #include "freertos/semphr.h"
 #include "freertos/task.h"
 #include "memory.h"
+#include "network_task.h"
 #include "port_lwip.h"
 #include "sdkconfig.h"
 #include "twinwire/tw_esp.h"
@@ -72,7 +73,9 @@ static bool takes_commands(void) {
   return now == RUNNING || now == STOPPING;
 }
 
-static bool is_owner(void) { return atomic_load(&it.owner) == xTaskGetCurrentTaskHandle(); }
+bool tw_esp_is_network_task(void) { return atomic_load(&it.owner) == xTaskGetCurrentTaskHandle(); }
+
+uint32_t tw_esp_send_buffer(void) { return it.options.limits.sendBuffer; }
 
 /* ---- From other tasks ---------------------------------------------------------------------------------------- */
 
@@ -107,7 +110,7 @@ esp_err_t tw_esp_post(void (*work)(void *ctx), void *ctx) {
 int32_t tw_esp_call(int32_t (*work)(void *ctx), void *ctx) {
   if (!tw_esp_running())
     return TW_ERR_STATE;
-  if (is_owner())
+  if (tw_esp_is_network_task())
     return work(ctx);
   waiter self;
   self.done = xSemaphoreCreateBinaryStatic(&self.memory);
@@ -180,7 +183,7 @@ static bool step(uint32_t ms) {
 }
 
 int32_t tw_poll(uint32_t ms) {
-  if (!tw_esp_running() || !is_owner() || tw_handles_delivering(it.port.easy))
+  if (!tw_esp_running() || !tw_esp_is_network_task() || tw_handles_delivering(it.port.easy))
     return tw_handles_refuse(TW_ERR_STATE);
   if (!step(ms))
     return (int32_t)tw_handles_open_handles(it.port.easy);

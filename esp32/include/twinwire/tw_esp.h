@@ -90,7 +90,13 @@ esp_err_t tw_esp_post(void (*work)(void *ctx), void *ctx);
 int32_t tw_esp_call(int32_t (*work)(void *ctx), void *ctx);
 
 /* tw_net_send, tw_ws_send_text and tw_ws_send_binary for other tasks. They wait as tw_esp_call does. Return `size`; or
- * an error of the table, here as a negative number and not as -1: nothing was queued. */
+ * an error of the table, here as a negative number and not as -1: nothing was queued.
+ *
+ * A message that is larger than limits.sendBuffer is sent in fragments (RFC 6455 5.4), and the call waits until all of
+ * it is queued; other tasks that send to the same connection wait for that, and its listeners get TW_ERR_STATE for what
+ * they send meanwhile. The wait ends with the connection at the latest: one that takes nothing ends after
+ * limits.stallTimeoutMs. An error then leaves the message incomplete, and the connection is over. In the network task
+ * such a message is refused with TW_ERR_TOO_LARGE. */
 int32_t tw_esp_net_send(int32_t sock, const void *data, size_t size);
 int32_t tw_esp_ws_send_text(int32_t conn, const char *text, size_t size);
 int32_t tw_esp_ws_send_binary(int32_t conn, const void *data, size_t size);

@@ -99,6 +99,87 @@ static void is_called_by_many(void) {
   stop();
 }
 
+/* ---- Messages larger than the send buffer ---- */
+
+enum { LARGE = 16000, LARGE_MESSAGES = 10 };
+
+static peer websocket = {.kind = PEER_WEBSOCKET};
+static _Atomic uint32_t messages, errors;
+
+/* Each message is one letter again and again: fragments of two messages that were mixed would show. */
+static void on_message(const WsMessage *e, void *ctx) {
+  static char letter;
+  (void)ctx;
+  if (e->first)
+    letter = e->message[0];
+  for (uint32_t i = 0; i < e->size; i++)
+    errors += e->message[i] != letter;
+  received += e->size;
+  messages += e->final;
+}
+
+static void on_ws_connected(const WsConnected *e, void *ctx) { (void)e, (void)ctx, connected++; }
+static void on_ws_disconnected(const WsDisconnected *e, void *ctx) { (void)e, (void)ctx, disconnected++; }
+
+static void open_ws(void *unused) {
+  char url[64];
+  (void)unused;
+  snprintf(url, sizeof url, "ws://%s:%u/", here.peer_address, websocket.port);
+  sock = tw_ws_open(url);
+  tw_ws_on(sock, on_ws_connected, NULL);
+  tw_ws_on(sock, on_message, NULL);
+  tw_ws_on(sock, on_ws_disconnected, NULL);
+}
+
+static void start_websocket(void) {
+  forget();
+  messages = errors = 0;
+  CHECK(tw_esp_start(NULL) == ESP_OK);
+  CHECK(tw_esp_post(open_ws, NULL) == ESP_OK);
+  CHECK(comes(&connected, 1));
+}
+
+static void *send_large(void *letter) {
+  static _Thread_local char message[LARGE];
+  memset(message, *(const char *)letter, sizeof message);
+  for (int i = 0; i < LARGE_MESSAGES; i++) {
+    int32_t result;
+    while ((result = tw_esp_ws_send_text(sock, message, i % 2 == 0 ? LARGE : 10)) == TW_ERR_BACKPRESSURE)
+      nap(1);
+    errors += result < 0;
+  }
+  done++;
+  return NULL;
+}
+
+static void sends_large_messages_in_fragments(void) {
+  static const char letters[] = "ab";
+  pthread_t threads[2];
+  start_websocket();
+  for (int i = 0; i < 2; i++)
+    CHECK(pthread_create(&threads[i], NULL, send_large, (void *)(uintptr_t)&letters[i]) == 0);
+  CHECK(comes(&messages, 2 * LARGE_MESSAGES));
+  for (int i = 0; i < 2; i++)
+    pthread_join(threads[i], NULL);
+  CHECK(errors == 0 && done == 2 && received == LARGE_MESSAGES * (LARGE + 10));
+  stop();
+}
+
+static int32_t send_large_here(void *data) { return tw_esp_ws_send_binary(sock, data, LARGE); }
+
+/* The network task never waits; and a task that waits for room is released when twinwire stops. */
+static void waits_for_room_only_elsewhere(void) {
+  static char message[LARGE];
+  static const char letter = 'a';
+  pthread_t thread;
+  start_websocket();
+  CHECK(tw_esp_call(send_large_here, message) == TW_ERR_TOO_LARGE);
+  CHECK(pthread_create(&thread, NULL, send_large, (void *)(uintptr_t)&letter) == 0);
+  stop();
+  CHECK(comes(&done, 1));
+  pthread_join(thread, NULL);
+}
+
 static int32_t nothing(void *ctx) {
   (void)ctx;
   return 42;
@@ -282,11 +363,13 @@ static void refuses_bad_options(void) {
 }
 
 void tests_of_task(void) {
-  if (!here.peers->start(&echo) || !here.peers->start(&source))
+  if (!here.peers->start(&echo) || !here.peers->start(&source) || !here.peers->start(&websocket))
     printf("a peer does not start\n");
   TEST(runs_and_stops);
   TEST(is_called_by_many);
   TEST(wakes_at_once);
+  TEST(sends_large_messages_in_fragments);
+  TEST(waits_for_room_only_elsewhere);
   TEST(has_a_bounded_queue);
   TEST(is_stopped_by_a_listener);
   TEST(ends_under_calls);
@@ -299,4 +382,5 @@ void tests_of_task(void) {
   TEST(refuses_bad_options);
   here.peers->stop(&echo);
   here.peers->stop(&source);
+  here.peers->stop(&websocket);
 }
