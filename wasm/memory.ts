@@ -1,4 +1,4 @@
-import { EventRecord, Span, Stats as StatsRecord } from "./abi.gen.ts";
+import { AddressStats as AddressStatsRecord, EventRecord, Span, Stats as StatsRecord } from "./abi.gen.ts";
 import { TwinwireError } from "./errors.ts";
 import { asciiText, bytesOver, copyBytes, latin1Text, utf8Text, writeLatin1, writeUtf8 } from "./text.ts";
 
@@ -14,6 +14,20 @@ export interface Stats {
   readonly connects: number;
   /** Sends that were refused with ERR_BACKPRESSURE. */
   readonly refused: number;
+}
+
+/** What the limits per peer address of a listener have done. */
+export interface AddressStats {
+  /** Connections that were counted and admitted. */
+  readonly admitted: number;
+  /** Connections that were refused because their address had too many at the same time. */
+  readonly refusedConnections: number;
+  /** Connections that were refused because their address had opened too many within a second. */
+  readonly refusedHandshakes: number;
+  /** Messages and HTTP requests that were refused because their address had sent too many within a second. */
+  readonly refusedMessages: number;
+  /** Connections that were admitted without being counted: their address is unknown, or the table is full. */
+  readonly untracked: number;
 }
 
 /** That of a handle that could not be opened. */
@@ -118,6 +132,18 @@ export class Memory {
       sent: this.#wide(record + StatsRecord.sent),
       connects: this.#u32[(record + StatsRecord.connects) >>> 2] as number,
       refused: this.#u32[(record + StatsRecord.refused) >>> 2] as number,
+    };
+  }
+
+  /** A record of what the limits per peer address of a listener have done. */
+  addressStats(record: number): AddressStats {
+    const at = (offset: number): number => this.#u32[(record + offset) >>> 2] as number;
+    return {
+      admitted: at(AddressStatsRecord.admitted),
+      refusedConnections: at(AddressStatsRecord.refused_connections),
+      refusedHandshakes: at(AddressStatsRecord.refused_handshakes),
+      refusedMessages: at(AddressStatsRecord.refused_messages),
+      untracked: at(AddressStatsRecord.untracked),
     };
   }
 

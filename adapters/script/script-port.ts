@@ -182,8 +182,9 @@ export class ScriptPort implements Port {
   }
 
   address(handle: number, which: AddressOf): string | number {
-    if (this.find(handle)?.open !== true) return Errors.ERR_STATE.value;
-    return which === 0 ? "192.0.2.1:50000" : "192.0.2.2:80";
+    const socket = this.find(handle);
+    if (socket?.open !== true) return Errors.ERR_STATE.value;
+    return which === 0 ? "192.0.2.1:50000" : socket.remote;
   }
 
   random(target: Uint8Array): void {

@@ -5,6 +5,8 @@ export interface ScriptSocket {
   readonly name: string;
   /** `Kind` of what the application opened. */
   readonly kind: number;
+  /** Its peer's address. */
+  remote: string;
   /** The engine's number, -1 until it is known. */
   handle: number;
   /** The host has a socket for it. */
@@ -39,6 +41,7 @@ export function newSocket(name: string, kind: number): ScriptSocket {
   return {
     name,
     kind,
+    remote: "192.0.2.2:80",
     handle: -1,
     open: false,
     reading: false,

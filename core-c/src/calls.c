@@ -76,6 +76,8 @@ int32_t twc_set_reconnect_delays(tw_core *core, int32_t handle, const uint32_t *
   for (uint32_t i = 0; i < count; i++)
     if (delays_ms[i] == TW_FOREVER)
       return TW_ERR_ARGUMENT;
+  if ((slot->flags & TW_SLOT_ACCEPTED) != 0)
+    return 0; /* it is never connected again */
   memcpy(slot->delays_ms, delays_ms, count * sizeof *delays_ms);
   slot->delay_count = (uint8_t)count;
   slot->delay_index = 0;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "proto/listen/peers.h"
 #include "src/arena.h"
 #include "src/life.h"
 #include "twinwire/port.h"
@@ -41,6 +42,7 @@ static void lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena) {
   core->stage = twc_arena_take(arena, limits->stageBuffer, 1);
   core->events = twc_arena_take(arena, limits->events, sizeof *core->events);
   core->slots = twc_arena_take(arena, slots, sizeof *core->slots);
+  core->addresses = twc_arena_take(arena, limits->addresses, sizeof *core->addresses);
   twc_protocols_lay_out(core, limits, arena);
   twc_queue_init(&core->raised, arena, slots);
   twc_queue_init(&core->dirty, arena, slots);
@@ -189,7 +191,8 @@ uint32_t twc_connect_step(const tw_slot *slot) { return steps[slot->phase]; }
 uint32_t twc_connected(tw_core *core, int32_t handle) {
   begin_records(core);
   tw_slot *slot = delivery_slot(core, handle);
-  if (slot != NULL && slot->state == TW_STATE_CONNECTING && slot->phase == TW_PHASE_CONNECT)
+  const bool expected = slot != NULL && slot->state == TW_STATE_CONNECTING && slot->phase == TW_PHASE_CONNECT;
+  if (expected && (core->peers == NULL || (slot->flags & TW_SLOT_ACCEPTED) == 0 || core->peers->admit(core, slot)))
     twc_advance(core, slot);
   return make_records(core);
 }

@@ -72,6 +72,14 @@ typedef struct tw_end {
   bool orderly;       /* close the socket behind what was written, although the end is not clean */
 } tw_end;
 
+/* What a listener grants each peer address (peers.c), and what has become of it. */
+typedef struct tw_peer_limits {
+  uint32_t connections; /* at the same time; 0: any number, as in the next two */
+  uint32_t handshakes;  /* new connections a second */
+  uint32_t messages;    /* a second */
+  tw_address_stats stats;
+} tw_peer_limits;
+
 typedef struct tw_slot tw_slot;
 typedef struct tw_protocol_ops tw_protocol_ops;
 typedef struct tw_reader_ops tw_reader_ops;
@@ -90,7 +98,11 @@ struct tw_slot {
   uint16_t port; /* of the target */
   uint8_t delay_count;
   uint8_t delay_index; /* the delay that comes next */
-  uint32_t delays_ms[TW_MAX_DELAYS];
+  union {
+    uint32_t delays_ms[TW_MAX_DELAYS]; /* of what connects */
+    tw_peer_limits per_address;        /* of a listener */
+    uint32_t address; /* of an accepted connection: 1 + the place of its peer in core->addresses, or 0 */
+  };
   uint32_t next_free;
   tw_chain target;     /* host name or URL, in the text pool */
   tw_chain tx;         /* bytes to be sent, in the outbound pool */
@@ -160,6 +172,8 @@ void twc_protocols_lay_out(tw_core *core, const tw_limits *limits, tw_arena *are
 typedef struct tw_ws tw_ws; /* proto/ws/ws.h; so are these two */
 typedef struct tw_ws_deflate_ops tw_ws_deflate_ops;
 typedef struct tw_ws_heartbeat_ops tw_ws_heartbeat_ops;
+typedef struct tw_address tw_address; /* proto/listen/peers.h */
+typedef struct tw_peer_ops tw_peer_ops;
 
 struct tw_core {
   tw_limits limits;
@@ -183,6 +197,9 @@ struct tw_core {
   /* What the call that asks for it brings along: a program that never asks is linked without. */
   const tw_ws_deflate_ops *deflate;
   const tw_ws_heartbeat_ops *heartbeat;
+  const tw_peer_ops *peers;
+  tw_address *addresses; /* limits.addresses of them, once `peers` is set */
+  uint64_t address_seed;
   tw_ws *web_sockets; /* limits.webSockets of them, twc_ws_take */
   uint32_t free_ws;   /* the first free one, and the first never used */
   uint32_t fresh_ws;

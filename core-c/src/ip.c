@@ -1,17 +1,20 @@
-/* ip.c: whether a text is a literal IPv4 or IPv6 address. */
+/* ip.c: literal IPv4 and IPv6 addresses. */
 #include "src/ip.h"
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <string.h>
 
 #include "src/bytes.h"
 
-static bool is_hex_digit(char c) {
+/* The value of a hexadecimal digit, or 16. */
+static unsigned hex_value(char c) {
   char lower = twc_ascii_lower(c);
-  return twc_is_digit((uint8_t)c) || (lower >= 'a' && lower <= 'f');
+  return twc_is_digit((uint8_t)c)       ? (unsigned)(c - '0')
+         : lower >= 'a' && lower <= 'f' ? (unsigned)(lower - 'a') + 10
+                                        : 16;
 }
 
-static bool is_ipv4(const char *text, size_t size) {
+static bool parse_ipv4(const char *text, size_t size, uint8_t *bytes) {
   size_t i = 0;
   for (int part = 0; part < 4; part++) {
     if (part > 0 && (i == size || text[i++] != '.'))
@@ -23,6 +26,7 @@ static bool is_ipv4(const char *text, size_t size) {
     size_t digits = i - start;
     if (digits == 0 || value > 255 || (digits > 1 && text[start] == '0'))
       return false;
+    bytes[part] = (uint8_t)value;
   }
   return i == size;
 }
@@ -37,44 +41,64 @@ static bool is_zone(const char *text, size_t size) {
   return size > 0;
 }
 
-static bool is_ipv6(const char *text, size_t size) {
-  int groups = 0;
-  bool shortened = false; /* "::" was seen; it stands for one group or more */
+/* RFC 4291 2.2. `bytes` are all zero. */
+static bool parse_ipv6(const char *text, size_t size, uint8_t *bytes) {
+  enum { NOT_SHORTENED = -1 };
+  int count = 0;                 /* bytes so far */
+  int shortened = NOT_SHORTENED; /* where "::" stands; it is one group of zeros or more */
   size_t i = 0;
   if (size >= 2 && text[0] == ':' && text[1] == ':') {
-    shortened = true;
+    shortened = 0;
     i = 2;
   }
   while (i < size) {
     size_t start = i;
-    while (i < size && i - start < 4 && is_hex_digit(text[i]))
-      i++;
-    if (i == start)
+    unsigned value = 0;
+    for (; i < size && i - start < 4 && hex_value(text[i]) < 16; i++)
+      value = value << 4 | hex_value(text[i]);
+    if (i == start || count == TW_IP_BYTES)
       return false;
     if (i < size && text[i] == '.') {
-      groups += 2;
-      return is_ipv4(text + start, size - start) && (shortened ? groups < 8 : groups == 8);
+      if (count > TW_IP_BYTES - 4 || !parse_ipv4(text + start, size - start, bytes + count))
+        return false;
+      count += 4;
+      break;
     }
-    groups++;
+    bytes[count++] = (uint8_t)(value >> 8);
+    bytes[count++] = (uint8_t)value;
     if (i == size)
       break;
     if (text[i++] != ':' || i == size)
       return false;
     if (text[i] == ':') {
-      if (shortened)
+      if (shortened != NOT_SHORTENED)
         return false;
-      shortened = true;
+      shortened = count;
       i++;
     }
   }
-  return shortened ? groups < 8 : groups == 8;
+  if (shortened == NOT_SHORTENED || count == TW_IP_BYTES)
+    return shortened == NOT_SHORTENED && count == TW_IP_BYTES;
+  int tail = count - shortened;
+  memmove(bytes + TW_IP_BYTES - tail, bytes + shortened, (size_t)tail);
+  memset(bytes + shortened, 0, (size_t)(TW_IP_BYTES - count));
+  return true;
+}
+
+int twc_ip_parse(const char *text, size_t size, uint8_t bytes[TW_IP_BYTES]) {
+  memset(bytes, 0, TW_IP_BYTES);
+  if (parse_ipv4(text, size, bytes + 12)) {
+    bytes[10] = bytes[11] = 0xff;
+    return 4;
+  }
+  bytes[12] = bytes[13] = bytes[14] = bytes[15] = 0;
+  for (size_t i = 0; i < size; i++)
+    if (text[i] == '%')
+      return parse_ipv6(text, i, bytes) && is_zone(text + i + 1, size - i - 1) ? 6 : 0;
+  return parse_ipv6(text, size, bytes) ? 6 : 0;
 }
 
 int twc_ip_family(const char *text, size_t size) {
-  if (is_ipv4(text, size))
-    return 4;
-  for (size_t i = 0; i < size; i++)
-    if (text[i] == '%')
-      return is_ipv6(text, i) && is_zone(text + i + 1, size - i - 1) ? 6 : 0;
-  return is_ipv6(text, size) ? 6 : 0;
+  uint8_t bytes[TW_IP_BYTES];
+  return twc_ip_parse(text, size, bytes);
 }

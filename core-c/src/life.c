@@ -1,6 +1,8 @@
 /* life.c: the states of a connection, deferred ends, reconnecting. */
 #include "src/life.h"
 
+#include "proto/listen/peers.h"
+
 static void enter(tw_core *core, tw_slot *slot, uint32_t state) {
   slot->state = (uint8_t)state;
   switch (state) {
@@ -105,6 +107,8 @@ void twc_life_drop(tw_core *core, tw_slot *slot, const tw_end *end) {
   twc_reader_end(core, slot);
   twc_socket_close(core, slot, end->clean || end->orderly ? TW_CLOSE_ORDERLY : TW_CLOSE_ABORT);
   slot->deferred = 0;
+  if (core->peers != NULL)
+    core->peers->left(core, slot);
   twc_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
   twc_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
   uint32_t unsent = twc_tx_drop(core, slot);

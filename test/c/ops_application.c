@@ -109,6 +109,19 @@ static int op_listen(test_session *s, const test_step *step) {
   return open_as(s, step, TW_KIND_LISTENER, call, &args, 5);
 }
 
+static int op_address_limits(test_session *s, const test_step *step) {
+  int32_t handle;
+  long long connections;
+  long long handshakes;
+  long long messages;
+  if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &connections) ||
+      !arg_number(s, step, 3, &handshakes) || !arg_number(s, step, 4, &messages))
+    return 0;
+  int32_t got =
+      twc_set_address_limits(s->core, handle, (uint32_t)connections, (uint32_t)handshakes, (uint32_t)messages);
+  return expect_result(s, step, 5, got, 0);
+}
+
 static int op_udp(test_session *s, const test_step *step) {
   long long port;
   if (!arg_number(s, step, 2, &port))
@@ -332,6 +345,7 @@ const test_op application_ops[] = {
     {"tcp", 3, 4, op_tcp},
     {"unix", 2, 3, op_unix},
     {"listen", 4, 5, op_listen},
+    {"address-limits", 4, 5, op_address_limits},
     {"udp", 2, 3, op_udp},
     {"udp-bind", 3, 4, op_udp_bind},
     {"udp-connect", 3, 4, op_udp_connect},

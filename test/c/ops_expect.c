@@ -65,6 +65,24 @@ static int op_stats(test_session *s, const test_step *step) {
   return 1;
 }
 
+static int op_address_stats(test_session *s, const test_step *step) {
+  int32_t handle;
+  tw_address_stats got = {0};
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  int32_t result = twc_address_stats(s->core, handle, &got);
+  if (step->count == 3)
+    return expect_result(s, step, 2, result, 0);
+  if (result < 0)
+    return fail_with(s, "got %s", error_name(result));
+  const uint32_t values[] = {got.admitted, got.refused_connections, got.refused_handshakes, got.refused_messages,
+                             got.untracked};
+  for (int i = 0; i < 5; i++)
+    if (!expect_result(s, step, 2 + i, values[i], 0))
+      return 0;
+  return 1;
+}
+
 static int op_free_blocks(test_session *s, const test_step *step) {
   uint32_t got = twc_free_blocks(s->core);
   if (step->text[1] == NULL)
@@ -145,5 +163,6 @@ const test_op expect_ops[] = {
     {"subprotocol", 2, 2, op_subprotocol},
     {"address", 3, 3, op_address},
     {"stats", 2, 5, op_stats},
+    {"address-stats", 2, 6, op_address_stats},
     {NULL, 0, 0, NULL},
 };

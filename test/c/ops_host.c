@@ -32,6 +32,21 @@ static int op_accepted(test_session *s, const test_step *step) {
   return 1;
 }
 
+/* The peer's address, from then on. */
+static int op_from(test_session *s, const test_step *step) {
+  int32_t handle;
+  const char *address;
+  size_t size;
+  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &address, &size))
+    return 0;
+  test_sock *sock = session_sock(s, handle);
+  if (sock == NULL || size >= sizeof sock->remote)
+    return fail_with(s, "no such handle, or the address is too long");
+  memcpy(sock->remote, address, size);
+  sock->remote[size] = 0;
+  return 1;
+}
+
 static int op_secured(test_session *s, const test_step *step) {
   int32_t handle;
   if (!arg_handle(s, step, 1, &handle))
@@ -347,6 +362,7 @@ static int op_open_ws(test_session *s, const test_step *step) {
 const test_op host_ops[] = {
     {"connected", 1, 1, op_connected},
     {"accepted", 2, 3, op_accepted},
+    {"from", 2, 2, op_from},
     {"secured", 1, 1, op_secured},
     {"rx", 2, 2, op_rx},
     {"rx-masked", 2, 2, op_rx_masked},

@@ -357,7 +357,8 @@ int32_t twc_port_address(void *context, int32_t handle, uint32_t which, char *te
   test_sock *sock = script_host_sock(host, handle);
   if (sock == NULL || !sock->open)
     return TW_ERR_STATE;
-  const char *address = which == TW_ADDRESS_LOCAL ? "192.0.2.1:50000" : "192.0.2.2:80";
+  const char *remote = sock->remote[0] != 0 ? sock->remote : "192.0.2.2:80";
+  const char *address = which == TW_ADDRESS_LOCAL ? "192.0.2.1:50000" : remote;
   size_t size = strlen(address);
   if (size > capacity)
     size = capacity;

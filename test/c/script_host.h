@@ -15,6 +15,7 @@ enum { TEST_SOCKS = 128, TEST_NAME = 16 };
 /* A handle that a vector named. It keeps its number after close. */
 typedef struct test_sock {
   char name[TEST_NAME];
+  char remote[TW_MAX_ADDRESS]; /* its peer's address; empty: 192.0.2.2:80 */
   int32_t handle;
   uint32_t kind; /* tw_kind that the application opened */
   bool open;     /* the host has a socket for it */

@@ -81,6 +81,12 @@ export const calls: Record<string, Operation> = {
     const port = numberAt(step, 4);
     open(s, step, Kind.LISTENER, 5, () => s.core.exports.twc_listen(s.core.self, kind, at, size, port));
   },
+  "address-limits": (s, step) => {
+    const { exports, self } = s.core;
+    const [connections, handshakes, messages] = [numberAt(step, 2), numberAt(step, 3), numberAt(step, 4)];
+    const got = exports.twc_set_address_limits(self, handleAt(s, step, 1), connections, handshakes, messages);
+    expectResult(s, step, 5, got, 0);
+  },
   "udp-bind": (s, step) => {
     const { at, size } = one(s, step, 2);
     open(s, step, Kind.UDP, 4, () => s.core.exports.twc_udp_bind(s.core.self, at, size, numberAt(step, 3)));

@@ -44,6 +44,10 @@ const host: Record<string, Operation> = {
     if (s.script.accepted(handleAt(s, step, 1), textAt(step, 2)) && step.length === 3) return;
     expectResult(s, step, 3, s.acceptedHandle, 0);
   },
+  from: (s, step) => {
+    const socket = s.port.find(handleAt(s, step, 1));
+    if (socket !== undefined) socket.remote = textAt(step, 2);
+  },
   secured: (s, step) => s.script.secured(handleAt(s, step, 1)),
   rx: (s, step) => s.arrive(handleAt(s, step, 1), bytesAt(step, 2), true),
   "rx-masked": (s, step) => s.arrive(handleAt(s, step, 1), maskFrames(bytesAt(step, 2)), true),
@@ -177,6 +181,15 @@ const expectations: Record<string, Operation> = {
     if (result < 0) throw new Error(`got ${errorName(result)}`);
     const { received, sent, connects, refused } = memory.stats(scratch);
     for (const [index, got] of [received, sent, connects, refused].entries()) expectResult(s, step, 2 + index, got, 0);
+  },
+  "address-stats": (s, step) => {
+    const { memory, scratch } = s.machine;
+    const result = s.core.exports.twc_address_stats(s.core.self, handleAt(s, step, 1), scratch);
+    if (step.length === 3) return expectResult(s, step, 2, result, 0);
+    if (result < 0) throw new Error(`got ${errorName(result)}`);
+    const got = memory.addressStats(scratch);
+    const values = [got.admitted, got.refusedConnections, got.refusedHandshakes, got.refusedMessages, got.untracked];
+    for (const [index, value] of values.entries()) expectResult(s, step, 2 + index, value, 0);
   },
   "free-blocks": (s, step) => {
     const got = s.core.exports.twc_free_blocks(s.core.self) >>> 0;

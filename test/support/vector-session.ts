@@ -28,6 +28,7 @@ const defaults: Limits = {
   maxFields: 64,
   maxFragments: 1024,
   maxUnfinished: 1048576,
+  addresses: 0,
   stallTimeoutMs: 0,
 };
 

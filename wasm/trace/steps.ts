@@ -152,6 +152,11 @@ export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
     handle,
     rest: [words(options, optionWords, "none"), maxMessage, maxFragments],
   }),
+  twc_set_address_limits: (_core, [listener = 0, connections = 0, handshakes = 0, messages = 0]) => ({
+    word: "address-limits",
+    handle: listener,
+    rest: [connections, handshakes, messages],
+  }),
   twc_ws_set_deflate: number("ws-set-deflate"),
   twc_ws_set_heartbeat: (_core, [handle = 0, intervalMs = 0, timeoutMs = 0]) => ({
     word: "heartbeat",

@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0x2350e0c4u
+#define TW_ABI_HASH 0x197c7cebu
 
 /* not a handle; also what a call of the handle API returns when it fails */
 #define TW_NONE (-1)
@@ -156,6 +156,8 @@
 #define TW_ERR_JSON (-56)
 /* the broker of the hub can't be reached, or sent something invalid: check that it runs, its log, and its address */
 #define TW_ERR_BROKER (-57)
+/* the peer's address has exceeded a limit of perAddress: raise the limit if so much is expected from one address */
+#define TW_ERR_ADDRESS_LIMIT (-58)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
@@ -215,7 +217,8 @@
   X(TW_ERR_STALLED, -54, "the peer accepted none of the queued bytes for stallTimeoutMs", "check that the peer reads; if it may pause for longer, raise stallTimeoutMs, or set it to 0") \
   X(TW_ERR_OVERLOAD, -55, "the incomplete messages of all connections together are larger than maxUnfinished", "raise maxUnfinished, or lower maxMessage") \
   X(TW_ERR_JSON, -56, "the body is not valid JSON", "check what the peer sends; text() returns the body as it is") \
-  X(TW_ERR_BROKER, -57, "the broker of the hub can't be reached, or sent something invalid", "check that it runs, its log, and its address")
+  X(TW_ERR_BROKER, -57, "the broker of the hub can't be reached, or sent something invalid", "check that it runs, its log, and its address") \
+  X(TW_ERR_ADDRESS_LIMIT, -58, "the peer's address has exceeded a limit of perAddress", "raise the limit if so much is expected from one address")
 
 /* What a handle is. */
 typedef enum tw_kind {
@@ -415,6 +418,21 @@ TW_STATIC_ASSERT(offsetof(tw_stats, sent) == 8, "tw_stats.sent");
 TW_STATIC_ASSERT(offsetof(tw_stats, connects) == 16, "tw_stats.connects");
 TW_STATIC_ASSERT(offsetof(tw_stats, refused) == 20, "tw_stats.refused");
 
+/* What the limits per peer address of a listener have done. */
+typedef struct tw_address_stats {
+  uint32_t admitted; /* connections that were counted and admitted */
+  uint32_t refused_connections; /* connections that were refused because their address had too many at the same time */
+  uint32_t refused_handshakes; /* connections that were refused because their address had opened too many within a second */
+  uint32_t refused_messages; /* messages and requests that were refused because their address had sent too many within a second */
+  uint32_t untracked; /* connections that were admitted without being counted: their address is unknown, or the table is full */
+} tw_address_stats;
+TW_STATIC_ASSERT(sizeof(tw_address_stats) == 20, "tw_address_stats");
+TW_STATIC_ASSERT(offsetof(tw_address_stats, admitted) == 0, "tw_address_stats.admitted");
+TW_STATIC_ASSERT(offsetof(tw_address_stats, refused_connections) == 4, "tw_address_stats.refused_connections");
+TW_STATIC_ASSERT(offsetof(tw_address_stats, refused_handshakes) == 8, "tw_address_stats.refused_handshakes");
+TW_STATIC_ASSERT(offsetof(tw_address_stats, refused_messages) == 12, "tw_address_stats.refused_messages");
+TW_STATIC_ASSERT(offsetof(tw_address_stats, untracked) == 16, "tw_address_stats.untracked");
+
 /* A parsed ws: or wss: URL: offsets into the parsed text. */
 typedef struct tw_url {
   uint32_t host; /* offset of the host, without the brackets of an IPv6 address */
@@ -454,9 +472,10 @@ typedef struct tw_limits {
   uint32_t maxFields; /* fields of a received HTTP head or trailer section */
   uint32_t maxFragments; /* frames of a received WebSocket message */
   uint32_t maxUnfinished; /* bytes of incomplete received WebSocket messages of all connections together */
+  uint32_t addresses; /* peer addresses for which limits per address are kept; 0: no listener can have such limits */
   uint32_t stallTimeoutMs; /* ms for which the peer of an open connection may accept none of the queued bytes; 0: no limit */
 } tw_limits;
-TW_STATIC_ASSERT(sizeof(tw_limits) == 76, "tw_limits");
+TW_STATIC_ASSERT(sizeof(tw_limits) == 80, "tw_limits");
 TW_STATIC_ASSERT(offsetof(tw_limits, sockets) == 0, "tw_limits.sockets");
 TW_STATIC_ASSERT(offsetof(tw_limits, webSockets) == 4, "tw_limits.webSockets");
 TW_STATIC_ASSERT(offsetof(tw_limits, recvBuffer) == 8, "tw_limits.recvBuffer");
@@ -475,7 +494,8 @@ TW_STATIC_ASSERT(offsetof(tw_limits, maxLine) == 56, "tw_limits.maxLine");
 TW_STATIC_ASSERT(offsetof(tw_limits, maxFields) == 60, "tw_limits.maxFields");
 TW_STATIC_ASSERT(offsetof(tw_limits, maxFragments) == 64, "tw_limits.maxFragments");
 TW_STATIC_ASSERT(offsetof(tw_limits, maxUnfinished) == 68, "tw_limits.maxUnfinished");
-TW_STATIC_ASSERT(offsetof(tw_limits, stallTimeoutMs) == 72, "tw_limits.stallTimeoutMs");
+TW_STATIC_ASSERT(offsetof(tw_limits, addresses) == 72, "tw_limits.addresses");
+TW_STATIC_ASSERT(offsetof(tw_limits, stallTimeoutMs) == 76, "tw_limits.stallTimeoutMs");
 
 /* The defaults of a host with an operating system, and those of an ESP32: initialisers of a tw_limits. */
 #define TW_LIMITS_HOST \
@@ -497,6 +517,7 @@ TW_STATIC_ASSERT(offsetof(tw_limits, stallTimeoutMs) == 72, "tw_limits.stallTime
    .maxFields = 128u, \
    .maxFragments = 131072u, \
    .maxUnfinished = 268435456u, \
+   .addresses = 8192u, \
    .stallTimeoutMs = 30000u}
 #define TW_LIMITS_ESP32 \
   {.sockets = 4u, \
@@ -517,6 +538,7 @@ TW_STATIC_ASSERT(offsetof(tw_limits, stallTimeoutMs) == 72, "tw_limits.stallTime
    .maxFields = 32u, \
    .maxFragments = 1024u, \
    .maxUnfinished = 32768u, \
+   .addresses = 0u, \
    .stallTimeoutMs = 30000u}
 
 /* Every limit: X(field, host, esp32, min, max) */
@@ -539,6 +561,7 @@ TW_STATIC_ASSERT(offsetof(tw_limits, stallTimeoutMs) == 72, "tw_limits.stallTime
   X(maxFields, 128u, 32u, 1u, 65535u) \
   X(maxFragments, 131072u, 1024u, 1u, 2147483647u) \
   X(maxUnfinished, 268435456u, 32768u, 1u, 2147483647u) \
+  X(addresses, 8192u, 0u, 0u, 1048576u) \
   X(stallTimeoutMs, 30000u, 30000u, 0u, 86400000u)
 
 /* twc_signature of each event declaration that an application may bind. */

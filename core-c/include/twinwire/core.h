@@ -170,6 +170,20 @@ int32_t twc_unix_connect(tw_core *core, const char *path, uint32_t path_size);
  * handle of its own. */
 int32_t twc_listen(tw_core *core, uint32_t kind, const char *name, uint32_t name_size, int32_t port);
 
+/* Limits what a listener grants each peer address from now on: `connections` at the same time, `handshakes` (new
+ * connections, each of which brings one of TLS, HTTP or WebSocket) a second and `messages` (of WebSockets, and HTTP
+ * requests) a second; the rates up to 1,000,000; 0: no limit, as at first. A rate allows that many at once. IPv6
+ * addresses are counted by /64. A connection over a limit is closed before it is reported. A message over it ends the
+ * WebSocket by ERR_ADDRESS_LIMIT and close code 1008, after the application could answer to those before; a request's
+ * HTTP_END has that error, and 429 to answer with. Addresses share limits.addresses entries. If those that an
+ * address could have belong to addresses with open connections, it is admitted and not counted. Returns 0, ERR_LIMIT
+ * (limits.addresses is 0), ERR_ARGUMENT or ERR_HANDLE. */
+int32_t twc_set_address_limits(tw_core *core, int32_t listener, uint32_t connections, uint32_t handshakes,
+                               uint32_t messages);
+
+/* Writes what the limits of a listener have done so far to `stats`. Returns 0 or ERR_HANDLE. */
+int32_t twc_address_stats(tw_core *core, int32_t listener, tw_address_stats *stats);
+
 /* Starts a WebSocket connection, RFC 6455 4.1. `url`: ws://host[:port][/path][?query], wss:, or ws+unix:/socket/path
  * with :/path?query behind it, at most 64 KiB and bounded by limits.textPool. Returns a handle, valid until twc_close
  * or twc_ws_close; or ERR_URL, ERR_UNSUPPORTED (wss on a host without TLS), ERR_LIMIT, ERR_MEMORY, or what the host

@@ -218,6 +218,8 @@ void twc_message_end(tw_message *message, tw_message_part *part) {
     message->error = TW_ERR_ENDED;
 }
 
+void twc_message_refuse(tw_message *message, int32_t error) { fail(message, error); }
+
 uint32_t twc_message_answer(const tw_message *message) {
   if (is_response(message))
     return 0;
@@ -228,6 +230,8 @@ uint32_t twc_message_answer(const tw_message *message) {
     return 413;
   case TW_ERR_HEAD_TOO_LARGE:
     return knows(message, TW_FACT_LINE) ? 431 : 414; /* RFC 9112 3, RFC 6585 5 */
+  case TW_ERR_ADDRESS_LIMIT:
+    return 429; /* RFC 6585 4 */
   case TW_ERR_HTTP_CODING:
     return 501; /* RFC 9112 6.1 */
   case TW_ERR_HTTP_VERSION:

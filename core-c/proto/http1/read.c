@@ -1,5 +1,6 @@
 /* read.c: a stream read as one HTTP message, in place of its protocol. */
 #include "proto/http1/message.h"
+#include "proto/listen/peers.h"
 #include "src/internal.h"
 #include "src/utf8.h"
 
@@ -57,6 +58,9 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
     }
     twc_message_next(message, data + at, size - at, &used, &part);
     at += (uint32_t)used;
+    if (part.type == TW_MESSAGE_HEAD && part.final && core->peers != NULL &&
+        (message->read & TW_HTTP_READ_RESPONSE) == 0 && !core->peers->message(core, slot))
+      twc_message_refuse(message, TW_ERR_ADDRESS_LIMIT);
     if (part.type != TW_MESSAGE_NONE)
       tell(core, slot, message, &part);
   }

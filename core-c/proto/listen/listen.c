@@ -70,6 +70,7 @@ int32_t twc_listen(tw_core *core, uint32_t kind, const char *name, uint32_t name
     return TW_ERR_LIMIT;
   slot->port = (uint16_t)port;
   slot->flags = path ? TW_SLOT_UNIX : 0;
+  slot->per_address = (tw_peer_limits){.connections = 0};
   if (!twc_text_put(core, &slot->target, name, name_size)) {
     twc_slot_discard(core, slot);
     return TW_ERR_MEMORY;
@@ -88,9 +89,13 @@ int32_t twc_accepted(tw_core *core, int32_t listener) {
     return TW_ERR_LIMIT;
   }
   slot->listener = listener;
+  slot->address = 0;
   slot->flags = TW_SLOT_SOCKET | TW_SLOT_ACCEPTED | (from->flags & (TW_SLOT_TLS | TW_SLOT_UNIX));
   from->stats.connects++;
   twc_life_accepted(core, slot);
-  twc_event_raise(core, slot, TW_RAISED_ACCEPTED);
+  if (core->peers == NULL)
+    twc_event_raise(core, slot, TW_RAISED_ACCEPTED);
+  else
+    slot->flags |= TW_SLOT_RELEASED; /* the application does not know of it before it is admitted */
   return twc_slot_handle(core, slot);
 }

@@ -155,11 +155,12 @@ static uint32_t report_close(tw_core *core, tw_slot *slot, tw_ws *ws) {
 }
 
 static uint32_t report_failure(tw_core *core, tw_slot *slot, int32_t error) {
-  uint32_t code = error == TW_ERR_WS_PROTOCOL  ? TW_WS_PROTOCOL_ERROR
-                  : error == TW_ERR_WS_UTF8    ? TW_WS_INVALID_DATA
-                  : error == TW_ERR_WS_TOO_BIG ? TW_WS_TOO_BIG
-                  : error == TW_ERR_OVERLOAD   ? TW_WS_TRY_AGAIN_LATER
-                                               : 0;
+  uint32_t code = error == TW_ERR_WS_PROTOCOL     ? TW_WS_PROTOCOL_ERROR
+                  : error == TW_ERR_WS_UTF8       ? TW_WS_INVALID_DATA
+                  : error == TW_ERR_WS_TOO_BIG    ? TW_WS_TOO_BIG
+                  : error == TW_ERR_OVERLOAD      ? TW_WS_TRY_AGAIN_LATER
+                  : error == TW_ERR_ADDRESS_LIMIT ? TW_WS_POLICY
+                                                  : 0;
   tw_end end = {.error = error, .step = TW_STEP_RECEIVE, .detail = code};
   if (slot->state == TW_STATE_OPEN)
     twc_event_raise_error(core, slot, &end, twc_life_retry_ms(slot, false));

@@ -1,6 +1,7 @@
 /* receive.c: frames in, RFC 6455 5. */
 #include <string.h>
 
+#include "proto/listen/peers.h"
 #include "proto/ws/ws.h"
 #include "src/bytes.h"
 #include "src/mask.h"
@@ -229,6 +230,10 @@ static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t
       return;
     }
     if (!in->in_message) {
+      if (core->peers != NULL && !core->peers->message(core, slot)) {
+        twc_ws_end(core, slot, ws, TW_ERR_ADDRESS_LIMIT);
+        return;
+      }
       in->in_message = true;
       in->text = opcode_of(in) == TW_WS_TEXT;
       in->compressed = is_compressed(in);
