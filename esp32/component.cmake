@@ -71,4 +71,8 @@ idf_component_register(
   PRIV_REQUIRES lwip esp_timer mbedtls
   ${TWINWIRE_MORE})
 
+# Functions save and restore registers by routines of the compiler's library: about 4 % less code (docs/size.md).
+if(CONFIG_IDF_TARGET_ARCH_RISCV)
+  target_compile_options(${COMPONENT_LIB} PRIVATE -msave-restore)
+endif()
 target_compile_options(${COMPONENT_LIB} PRIVATE -Wall -Wextra -Wshadow)

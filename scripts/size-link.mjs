@@ -14,8 +14,9 @@ export const processors = [
   {
     name: "rv32imc",
     prefix: "riscv64-unknown-elf-",
-    /* Small constants are constants: the default link would put them where variables are. */
-    flags: ["-march=rv32imc", "-mabi=ilp32", "-msmall-data-limit=0"],
+    /* Small constants are constants: the default link would put them where variables are. The component's own build asks
+     * for -msave-restore, too. */
+    flags: ["-march=rv32imc", "-mabi=ilp32", "-msmall-data-limit=0", "-msave-restore"],
     specs: "picolibc.specs",
     needs: "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
   },

@@ -10,7 +10,7 @@ enum { TW_ARENA_ALIGN = 16 };
 
 typedef struct tw_arena {
   uint8_t *base;
-  uint64_t used; /* 64 bits: the sum of all limits may exceed 32 and must be seen to */
+  uint32_t used; /* the largest limits together take less than 2 GiB */
 } tw_arena;
 
 /* Takes `count` items of `size` bytes. NULL while measuring. */

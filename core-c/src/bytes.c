@@ -1,6 +1,8 @@
 /* bytes.c: comparisons of byte strings. */
 #include "src/bytes.h"
 
+const uint32_t twc_token_chars[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0};
+
 bool twc_bytes_equal_nocase(const void *a, size_t an, const char *b, size_t bn) {
   const char *text = a;
   if (an != bn)

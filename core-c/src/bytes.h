@@ -46,12 +46,11 @@ static inline char twc_ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char
 /* Equal as ASCII without regard to case. */
 bool twc_bytes_equal_nocase(const void *a, size_t an, const char *b, size_t bn);
 
+/* One bit a character: ! # $ % & ' * + - . 0-9, A-Z ^ _, ` a-z | ~ */
+extern const uint32_t twc_token_chars[8];
+
 /* RFC 9110 5.6.2 tchar: what methods, field names and subprotocols are made of. */
-static inline bool twc_is_token_char(uint8_t byte) {
-  /* One bit a character: ! # $ % & ' * + - . 0-9, A-Z ^ _, ` a-z | ~ */
-  static const uint32_t tokens[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0};
-  return tokens[byte >> 5] >> (byte & 31) & 1;
-}
+static inline bool twc_is_token_char(uint8_t byte) { return twc_token_chars[byte >> 5] >> (byte & 31) & 1; }
 
 /* RFC 9110 5.5: VCHAR, obs-text, SP and HTAB; a field value or a reason phrase holds nothing else. */
 static inline bool twc_is_value_char(uint8_t byte) { return (byte >= 0x20 && byte != 0x7f) || byte == '\t'; }

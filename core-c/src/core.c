@@ -61,7 +61,7 @@ uint32_t twc_need(const tw_limits *limits) {
   tw_arena arena = {NULL, 0};
   twc_arena_take(&arena, 1, sizeof(tw_core));
   lay_out(&scratch, limits, &arena);
-  return arena.used > UINT32_MAX ? 0 : (uint32_t)arena.used;
+  return arena.used;
 }
 
 tw_core *twc_init(void *memory, uint32_t size, const tw_limits *limits, void *host) {

@@ -16,7 +16,7 @@ tw_event *twc_event_make(tw_core *core, const tw_slot *slot, uint32_t type) {
 
 void twc_event_raise(tw_core *core, tw_slot *slot, uint32_t raised_bit) {
   slot->raised |= raised_bit;
-  twc_queue_push(&core->raised, twc_slot_index(core, slot));
+  twc_slot_queue(core, &core->raised, slot);
 }
 
 void twc_event_raise_error(tw_core *core, tw_slot *slot, const tw_end *end, uint32_t retry_ms) {
@@ -27,55 +27,39 @@ void twc_event_raise_error(tw_core *core, tw_slot *slot, const tw_end *end, uint
   twc_event_raise(core, slot, TW_RAISED_ERROR);
 }
 
-/* The lifecycle events that say no more than their type, in the order of their bits. */
-static const struct {
-  uint32_t raised;
-  uint16_t type;
-  uint16_t detail;
-} plain[] = {
-    {TW_RAISED_CONNECTED, TW_EVENT_CONNECTED, 0},
-    {TW_RAISED_SECURED, TW_EVENT_SECURED, 0},
-    {TW_RAISED_DRAIN, TW_EVENT_DRAIN, 0},
-    {TW_RAISED_ENDED, TW_EVENT_ENDED, 0},
-    {TW_RAISED_READ_DEADLINE, TW_EVENT_DEADLINE, TW_DEADLINE_READ},
-    {TW_RAISED_WRITE_DEADLINE, TW_EVENT_DEADLINE, TW_DEADLINE_WRITE},
-};
-
-static void make_error(tw_core *core, const tw_slot *slot) {
-  tw_event *event = twc_event_make(core, slot, TW_EVENT_ERROR);
-  event->code = slot->error;
-  event->step = (uint16_t)slot->error_step;
-  event->detail = slot->error_detail;
-  event->retry_ms = slot->error_retry_ms;
-}
-
-static void make_disconnected(tw_core *core, const tw_slot *slot) {
-  tw_event *event = twc_event_make(core, slot, TW_EVENT_DISCONNECTED);
-  event->flags = (uint16_t)slot->end_flags;
-  event->code = slot->end_code;
-  event->detail = slot->end_unsent;
-  event->retry_ms = slot->end_retry_ms;
-}
-
 /* Makes the record of the lowest bit that is raised. */
 static void make_one(tw_core *core, tw_slot *slot) {
-  uint32_t lowest = slot->raised & (~slot->raised + 1);
-  slot->raised ^= lowest;
-  switch (lowest) {
+  static const uint8_t types[] = {TW_EVENT_ACCEPTED, TW_EVENT_CONNECTED, TW_EVENT_SECURED,
+                                  TW_EVENT_DRAIN,    TW_EVENT_ENDED,     TW_EVENT_DEADLINE,
+                                  TW_EVENT_DEADLINE, TW_EVENT_ERROR,     TW_EVENT_DISCONNECTED}; /* in their order */
+  uint32_t place = 0;
+  while ((slot->raised >> place & 1) == 0)
+    place++;
+  uint32_t bit = 1u << place;
+  slot->raised ^= bit;
+  tw_event *event = twc_event_make(core, slot, types[place]);
+  switch (bit) {
   case TW_RAISED_ACCEPTED:
-    twc_event_make(core, slot, TW_EVENT_ACCEPTED)->detail = (uint32_t)slot->listener;
-    return;
+    event->detail = (uint32_t)slot->listener;
+    break;
+  case TW_RAISED_READ_DEADLINE:
+  case TW_RAISED_WRITE_DEADLINE:
+    event->detail = bit == TW_RAISED_READ_DEADLINE ? TW_DEADLINE_READ : TW_DEADLINE_WRITE;
+    break;
   case TW_RAISED_ERROR:
-    make_error(core, slot);
-    return;
+    event->code = slot->error;
+    event->step = (uint16_t)slot->error_step;
+    event->detail = slot->error_detail;
+    event->retry_ms = slot->error_retry_ms;
+    break;
   case TW_RAISED_DISCONNECTED:
-    make_disconnected(core, slot);
-    return;
+    event->flags = (uint16_t)slot->end_flags;
+    event->code = slot->end_code;
+    event->detail = slot->end_unsent;
+    event->retry_ms = slot->end_retry_ms;
+    break;
   default:
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-      if (plain[i].raised == lowest)
-        twc_event_make(core, slot, plain[i].type)->detail = plain[i].detail;
-    return;
+    break;
   }
 }
 

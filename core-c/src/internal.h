@@ -84,37 +84,33 @@ typedef struct tw_slot tw_slot;
 typedef struct tw_protocol_ops tw_protocol_ops;
 typedef struct tw_reader_ops tw_reader_ops;
 
-/* One handle: a socket, or the place of one. */
+/* One handle: a socket, or the place of one. What is used most comes first, where devices reach it in short
+ * instructions. */
 struct tw_slot {
+  uint32_t flags;
   const tw_protocol_ops *protocol; /* what it speaks: opening it decides, so an unused protocol is not linked */
   const tw_reader_ops *reader;     /* who reads in its place, or NULL */
-  tw_chain reader_state;           /* one block of the text pool */
-  uint16_t generation;             /* of the handle; never 0 once used */
-  uint8_t kind;                    /* tw_kind, 0: free */
-  uint8_t state;                   /* twc_state */
-  uint8_t phase;                   /* tw_phase: how far CONNECTING is; an OPEN stream that begins TLS is in TLS again */
-  uint32_t flags;
   uint32_t raised;
-  uint16_t port; /* of the target */
+  tw_chain tx;                                  /* bytes to be sent, in the outbound pool */
+  tw_chain target;                              /* host name or URL, in the text pool */
+  uint32_t unread;                              /* bytes received and not yet consumed, if there is a window */
+  uint32_t window;                              /* bytes that may be received ahead of the application; 0: any number */
+  uint32_t refused;                             /* bytes of the application's send that was refused; 0: none */
+  uint32_t owed;                                /* bytes that the protocol itself has to send (twc_tx_owe); 0: none */
+  uint32_t unfinished;                          /* bytes delivered of a message whose end has yet to come */
+  void (*tunnel)(tw_core *core, tw_slot *slot); /* asks a proxy for one once the socket is connected; NULL: no proxy */
+  uint32_t web_socket;                          /* 1 + its place in core->web_sockets; 0: none */
+  uint8_t kind;                                 /* tw_kind, 0: free */
+  uint8_t state;                                /* twc_state */
+  uint8_t phase;       /* tw_phase: how far CONNECTING is; an OPEN stream that begins TLS is in TLS again */
+  uint8_t sending;     /* tw_http_sending: the body that is being sent */
+  uint16_t generation; /* of the handle; never 0 once used */
+  uint16_t port;       /* of the target */
+  int16_t deferred; /* the end by the peer that is to take effect (twc_life_defer): an error, TW_DEFERRED_CLOSE, or 0 */
   uint8_t delay_count;
   uint8_t delay_index; /* the delay that comes next */
-  union {
-    uint32_t delays_ms[TW_MAX_DELAYS]; /* of what connects */
-    tw_peer_limits per_address;        /* of a listener */
-    uint32_t address; /* of an accepted connection: 1 + the place of its peer in core->addresses, or 0 */
-  };
-  uint32_t next_free;
-  tw_chain target;     /* host name or URL, in the text pool */
-  tw_chain tx;         /* bytes to be sent, in the outbound pool */
-  int32_t listener;    /* that accepted it */
-  uint32_t window;     /* bytes that may be received ahead of the application; 0: any number */
-  uint32_t unread;     /* bytes received and not yet consumed, if there is a window */
-  uint32_t refused;    /* bytes of the application's send that was refused; 0: none */
-  uint32_t owed;       /* bytes that the protocol itself has to send (twc_tx_owe); 0: none */
   uint32_t took_at;    /* ms, in 32 bits: when the host took bytes last, or they began to wait */
-  uint32_t unfinished; /* bytes delivered of a message whose end has yet to come */
-  int16_t deferred; /* the end by the peer that is to take effect (twc_life_defer): an error, TW_DEFERRED_CLOSE, or 0 */
-  int32_t error;    /* what ERROR and DISCONNECTED will say */
+  int32_t error;       /* what ERROR and DISCONNECTED will say */
   uint32_t error_step;
   uint32_t error_detail;
   uint32_t error_retry_ms;
@@ -122,15 +118,20 @@ struct tw_slot {
   uint32_t end_flags;
   uint32_t end_unsent;
   uint32_t end_retry_ms;
-  void (*tunnel)(tw_core *core, tw_slot *slot); /* asks a proxy for one once the socket is connected; NULL: no proxy */
-  tw_chain proxy;                               /* the proxy's host, the target's host, credentials, in the text pool */
+  int32_t listener;      /* that accepted it */
+  tw_chain reader_state; /* one block of the text pool */
+  tw_chain proxy;        /* the proxy's host, the target's host, credentials, in the text pool */
   uint8_t proxy_host_size;
   uint8_t proxy_target_size;
   uint16_t proxy_port;
-  uint8_t sending;       /* tw_http_sending: the body that is being sent */
-  uint64_t sending_left; /* bytes that Content-Length still promises */
-  uint32_t web_socket;   /* 1 + its place in core->web_sockets; 0: none */
+  uint32_t next_free;
   tw_stats stats;
+  uint64_t sending_left; /* bytes that Content-Length still promises */
+  union {
+    uint32_t delays_ms[TW_MAX_DELAYS]; /* of what connects */
+    tw_peer_limits per_address;        /* of a listener */
+    uint32_t address; /* of an accepted connection: 1 + the place of its peer in core->addresses, or 0 */
+  };
 };
 
 /* The slots of one kind of handle. */
@@ -176,9 +177,12 @@ typedef struct tw_address tw_address; /* proto/listen/peers.h */
 typedef struct tw_peer_ops tw_peer_ops;
 
 struct tw_core {
-  tw_limits limits;
   void *host;
   uint8_t *arena;
+  tw_slot *slots; /* limits.sockets of them, then limits.webSockets */
+  uint32_t slot_count;
+  uint64_t now; /* ms since twc_init, from the ticks */
+  tw_limits limits;
   uint8_t *rx;
   char *rx_address;
   uint8_t *stage;
@@ -193,7 +197,6 @@ struct tw_core {
   uint32_t starved_need; /* free blocks that the least of those in `starved` waits for */
   uint32_t unfinished;   /* bytes of unfinished messages, of all slots */
   tw_pool text_pool;
-  tw_slot *slots; /* limits.sockets of them, then limits.webSockets */
   /* What the call that asks for it brings along: a program that never asks is linked without. */
   const tw_ws_deflate_ops *deflate;
   const tw_ws_heartbeat_ops *heartbeat;
@@ -203,7 +206,6 @@ struct tw_core {
   tw_ws *web_sockets; /* limits.webSockets of them, twc_ws_take */
   uint32_t free_ws;   /* the first free one, and the first never used */
   uint32_t fresh_ws;
-  uint32_t slot_count;
   tw_slot_range socket_slots;
   tw_slot_range web_socket_slots;
   tw_queue raised;       /* slots with lifecycle events that are not records yet */
@@ -213,7 +215,6 @@ struct tw_core {
   tw_queue deferred;     /* slots whose deferred end nothing holds back any more */
   uint32_t deferred_due; /* the last of them that twc_pump may carry out, or TW_QUEUE_END */
   tw_timers timers;
-  uint64_t now; /* ms since twc_init, from the ticks */
   uint32_t last_tick;
   int32_t rx_handle; /* whose bytes lie in rx, and which of them are left */
   uint32_t rx_at;
@@ -238,6 +239,9 @@ tw_slot *twc_slot_owned(tw_core *core, int32_t handle, uint32_t kind);
 
 int32_t twc_slot_handle(const tw_core *core, const tw_slot *slot);
 uint32_t twc_slot_index(const tw_core *core, const tw_slot *slot);
+
+/* Appends the slot to one of the core's queues, unless it is in it already. */
+void twc_slot_queue(tw_core *core, tw_queue *queue, const tw_slot *slot);
 
 /* Frees a slot that was taken but never opened. */
 void twc_slot_discard(tw_core *core, tw_slot *slot);

@@ -48,7 +48,7 @@ static bool is_held_back(const tw_core *core, const tw_slot *slot) {
 int32_t twc_life_review(tw_core *core, tw_slot *slot) {
   if (slot->deferred == 0 || is_held_back(core, slot))
     return 0;
-  twc_queue_push(&core->deferred, twc_slot_index(core, slot));
+  twc_slot_queue(core, &core->deferred, slot);
   return 1;
 }
 

@@ -62,6 +62,10 @@ tw_slot *twc_slot_take(tw_core *core, uint32_t kind, const tw_protocol_ops *prot
 
 uint32_t twc_slot_index(const tw_core *core, const tw_slot *slot) { return (uint32_t)(slot - core->slots); }
 
+void twc_slot_queue(tw_core *core, tw_queue *queue, const tw_slot *slot) {
+  twc_queue_push(queue, twc_slot_index(core, slot));
+}
+
 int32_t twc_slot_handle(const tw_core *core, const tw_slot *slot) {
   return (int32_t)((uint32_t)slot->generation << INDEX_BITS | twc_slot_index(core, slot));
 }
@@ -119,7 +123,7 @@ void twc_slot_discard(tw_core *core, tw_slot *slot) {
 void twc_slot_retire(tw_core *core, tw_slot *slot) {
   give_back(core, slot);
   slot->flags |= TW_SLOT_RELEASED;
-  twc_queue_push(&core->dead, twc_slot_index(core, slot));
+  twc_slot_queue(core, &core->dead, slot);
 }
 
 void twc_slots_sweep(tw_core *core) {

@@ -90,7 +90,7 @@ int32_t twc_room(tw_core *core, int32_t handle) {
 static void starve(tw_core *core, tw_slot *slot, uint32_t need) {
   if (need < core->starved_need)
     core->starved_need = need;
-  twc_queue_push(&core->starved, twc_slot_index(core, slot));
+  twc_slot_queue(core, &core->starved, slot);
 }
 
 int32_t twc_tx_admit(tw_core *core, tw_slot *slot, uint32_t size) {
@@ -121,7 +121,7 @@ void twc_tx_owe(tw_core *core, tw_slot *slot, uint32_t size) {
     starve(core, slot, need);
 }
 
-void twc_tx_schedule(tw_core *core, const tw_slot *slot) { twc_queue_push(&core->dirty, twc_slot_index(core, slot)); }
+void twc_tx_schedule(tw_core *core, const tw_slot *slot) { twc_slot_queue(core, &core->dirty, slot); }
 
 uint8_t *twc_tx_extend(tw_core *core, tw_slot *slot, uint32_t size, uint32_t *got) {
   twc_tx_schedule(core, slot);
