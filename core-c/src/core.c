@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "proto/listen/peers.h"
 #include "src/arena.h"
 #include "src/life.h"
+#include "src/peers.h"
 #include "twinwire/port.h"
 
 /* Timers of a slot, by number: its life, a deadline for each direction (tw_deadline), and bytes that wait. */

@@ -173,7 +173,7 @@ void twc_protocols_lay_out(tw_core *core, const tw_limits *limits, tw_arena *are
 typedef struct tw_ws tw_ws; /* proto/ws/ws.h; so are these two */
 typedef struct tw_ws_deflate_ops tw_ws_deflate_ops;
 typedef struct tw_ws_heartbeat_ops tw_ws_heartbeat_ops;
-typedef struct tw_address tw_address; /* proto/listen/peers.h */
+typedef struct tw_address tw_address; /* src/peers.h */
 typedef struct tw_peer_ops tw_peer_ops;
 
 struct tw_core {

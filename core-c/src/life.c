@@ -1,7 +1,7 @@
 /* life.c: the states of a connection, deferred ends, reconnecting. */
 #include "src/life.h"
 
-#include "proto/listen/peers.h"
+#include "src/peers.h"
 
 static void enter(tw_core *core, tw_slot *slot, uint32_t state) {
   slot->state = (uint8_t)state;

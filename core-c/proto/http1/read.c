@@ -1,7 +1,7 @@
 /* read.c: a stream read as one HTTP message, in place of its protocol. */
 #include "proto/http1/message.h"
-#include "proto/listen/peers.h"
 #include "src/internal.h"
+#include "src/peers.h"
 #include "src/utf8.h"
 
 _Static_assert(sizeof(tw_message) <= TW_READER_STATE, "a reader's state is one block");

@@ -1,10 +1,10 @@
 /* receive.c: frames in, RFC 6455 5. */
 #include <string.h>
 
-#include "proto/listen/peers.h"
 #include "proto/ws/ws.h"
 #include "src/bytes.h"
 #include "src/mask.h"
+#include "src/peers.h"
 #include "src/utf8.h"
 
 enum { RESERVED = 0x70, OPCODE = 0x0F, CONTROL = 0x08, MASKED = 0x80, LENGTH = 0x7F, KEY_SIZE = 4 };

@@ -1,6 +1,6 @@
 /* peers.h: what a listener grants each peer address. */
-#ifndef TW_PROTO_PEERS_H
-#define TW_PROTO_PEERS_H
+#ifndef TW_PEERS_H
+#define TW_PEERS_H
 
 #include "src/internal.h"
 

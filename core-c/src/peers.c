@@ -5,7 +5,7 @@
  * seeded hash selects the set, so that nobody can choose addresses that meet in one. A set without an unused entry
  * gives away the one that has had no connections for longest. If all have connections, a further address is admitted
  * and not counted: a full table must not lock anybody out. */
-#include "proto/listen/peers.h"
+#include "src/peers.h"
 
 #include <string.h>
 
