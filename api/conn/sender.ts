@@ -1,4 +1,4 @@
-import { Errors } from "../../wasm/abi.gen.ts";
+import { Errors, State } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { type Bytes, show, toPayload } from "../internal/arguments.ts";
@@ -6,6 +6,7 @@ import { Waiter, WaitingList } from "../internal/waiting.ts";
 import type { HalfStream } from "./deadlines.ts";
 
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
+const STATE = Errors.ERR_STATE.value;
 
 /** Above this it is worth asking for room before bytes are copied in vain. */
 const LARGE = 65_536;
@@ -108,7 +109,8 @@ export class StreamSender {
     if (this.#free && !signal?.aborted) {
       const result = run();
       if (result >= 0) return DONE;
-      if (result !== BACKPRESSURE) return Promise.reject(this.#stream.fault(result, { step: "send" }));
+      if (result !== BACKPRESSURE && !this.#isOver(result))
+        return Promise.reject(this.#stream.fault(result, { step: "send" }));
     }
     return this.#enqueue(new Call(run), signal).then(nothing);
   }
@@ -225,7 +227,7 @@ export class StreamSender {
         return;
       }
       const result = this.#perform(writer);
-      if (result === BACKPRESSURE) return;
+      if (result === BACKPRESSURE || this.#isOver(result)) return;
       if (result < 0) {
         this.#writers.shift();
         writer.reject(this.#stream.fault(result, { step: "send", detail: writer.at }));
@@ -243,6 +245,12 @@ export class StreamSender {
   #perform(writer: Writer): number {
     if (writer instanceof Call) return Math.min(writer.run(), 0);
     return writer instanceof Finish ? this.#stream.engine.streams.shutdown(this.#stream.handle) : this.#offer(writer);
+  }
+
+  /** Whether it was refused because the connection has just ended: who waits gets the error of the end, which follows. */
+  #isOver(result: number): boolean {
+    const { engine, handle } = this.#stream;
+    return result === STATE && engine.state(handle) >= State.CLOSING;
   }
 
   /** Queues what fits of what is left. Returns how much that is, or an error. */
