@@ -24,5 +24,5 @@ export {
 export * as net from "./handles/net.ts";
 export * as runtime from "./handles/runtime.ts";
 export * as ws from "./handles/ws.ts";
-export type { WsOpenOptions } from "./handles/ws-request.ts";
+export type { WsOpenOptions } from "./handles/ws-endpoint.ts";
 export type { Bytes } from "./internal/arguments.ts";

@@ -57,8 +57,14 @@ export type { DeflateOptions } from "./internal/deflate.ts";
 export type { ProxyOption } from "./internal/url.ts";
 export type { Sendable } from "./websocket/base.ts";
 export type { CloseInfo } from "./websocket/connection.ts";
-export type { BinaryType, WebSocketMessage } from "./websocket/delivery.ts";
-export type { CloseEventLike, ErrorEventLike, MessageEventLike, WebSocketEventMap } from "./websocket/events.ts";
+export type {
+  BinaryType,
+  CloseEventLike,
+  ErrorEventLike,
+  MessageEventLike,
+  WebSocketEventMap,
+  WebSocketMessage,
+} from "./websocket/delivery.ts";
 export type {
   HandshakeResponse,
   HeadersOption,

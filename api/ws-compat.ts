@@ -15,12 +15,12 @@ import { createWebSocketStream } from "./ws-compat/stream.ts";
 import { WebSocket } from "./ws-compat/websocket.ts";
 
 export type {
+  BinaryType,
   CompatEvent,
   CompatListenerOptions,
   MessageData,
   WebSocketEvents,
-} from "./ws-compat/events.ts";
-export type { BinaryType } from "./ws-compat/facade.ts";
+} from "./ws-compat/facade.ts";
 export type {
   ClientInfo,
   ClientOptions,

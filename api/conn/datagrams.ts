@@ -5,8 +5,7 @@ import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts"
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import { callSafely, report } from "../../wasm/report.ts";
 import { joinAddress } from "../internal/arguments.ts";
-import { Waiter, WaitingList } from "../internal/waiting.ts";
-import { Deadlines } from "./deadlines.ts";
+import { Deadlines, Waiter, WaitingList } from "../internal/waiting.ts";
 import { type UdpOptions, udpQueueOf } from "./options.ts";
 
 /** A received datagram. */

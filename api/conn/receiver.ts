@@ -1,9 +1,9 @@
+/** The receiving half of a stream. */
 import type { TwinwireError } from "../../wasm/errors.ts";
 import type { Memory } from "../../wasm/memory.ts";
 import { newBytes } from "../../wasm/text.ts";
 import { show } from "../internal/arguments.ts";
-import { Waiter, WaitingList } from "../internal/waiting.ts";
-import type { HalfStream } from "./deadlines.ts";
+import { type HalfStream, Waiter, WaitingList } from "../internal/waiting.ts";
 
 /** The most that one call reads: what every runtime can hold in one piece. */
 const MAX_READ = 2 ** 31 - 1;

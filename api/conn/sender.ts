@@ -1,9 +1,9 @@
+/** The sending half of a stream. */
 import { Errors, State } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { type Bytes, show, toPayload } from "../internal/arguments.ts";
-import { Waiter, WaitingList } from "../internal/waiting.ts";
-import type { HalfStream } from "./deadlines.ts";
+import { type HalfStream, Waiter, WaitingList } from "../internal/waiting.ts";
 
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
 const STATE = Errors.ERR_STATE.value;

@@ -6,8 +6,7 @@ import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import type { TlsInfo, TlsOptions } from "../../wasm/port-types.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
 import { show } from "../internal/arguments.ts";
-import { Waiter } from "../internal/waiting.ts";
-import { Deadlines } from "./deadlines.ts";
+import { Deadlines, Waiter } from "../internal/waiting.ts";
 import { StreamReceiver } from "./receiver.ts";
 import { StreamSender } from "./sender.ts";
 

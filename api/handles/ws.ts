@@ -10,8 +10,7 @@ import * as common from "./calls.ts";
 import { type Done, type HandleState, type ListenerOptions, refuse, refuseWith } from "./calls.ts";
 import type { WsByteEvents, WsEvents, WsListenerEvents, WsTextEvents } from "./events.ts";
 import type { EventType, Listener } from "./listeners.ts";
-import { WsEndpoint } from "./ws-endpoint.ts";
-import { type WsOpenOptions, WsRequest } from "./ws-request.ts";
+import { WsEndpoint, type WsOpenOptions, WsRequest } from "./ws-endpoint.ts";
 
 /** RFC 6455 7.4.1: the purpose of the connection is fulfilled. */
 const NORMAL = 1000;

@@ -1,8 +1,7 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { newBytes, utf8Text } from "../../wasm/text.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
-import { toHeaders } from "./head.ts";
-import { parseJson } from "./json.ts";
+import { parseJson, toHeaders } from "./head.ts";
 import type { Headers, Json } from "./types.ts";
 
 /** The connection from which a body is received. */

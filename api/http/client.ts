@@ -1,3 +1,4 @@
+/** One request on its way: its fields and route, a connection for it, redirects. */
 import { HttpFlag, HttpRead, HttpSend } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";

@@ -1,3 +1,4 @@
+/** HTTP messages that a stream sends, and a stream as both directions of HTTP. */
 import { HttpBody, HttpSend } from "../../wasm/abi.gen.ts";
 import type { Payload } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";

@@ -2,11 +2,18 @@ import { HttpFlag, HttpRead } from "../../wasm/abi.gen.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { Body } from "./body.ts";
 import { connOf, exchangeOn } from "./exchange.ts";
-import { fromText } from "./json.ts";
+import { fromText } from "./head.ts";
 import type { HttpMessage } from "./message.ts";
 import type { Expected } from "./receiver.ts";
-import type { Headers, HttpConn, HttpServerRequest, ReadRequestOptions } from "./types.ts";
-import { MAX_WHOLE, NO_BOUND, readOptions } from "./types.ts";
+import {
+  type Headers,
+  type HttpConn,
+  type HttpServerRequest,
+  MAX_WHOLE,
+  NO_BOUND,
+  type ReadRequestOptions,
+  readOptions,
+} from "./types.ts";
 
 const HEAD_TIMEOUT_MS = 30_000;
 const TIMEOUT_MS = 300_000;

@@ -4,8 +4,7 @@ import { show } from "../internal/arguments.ts";
 import type { Body } from "./body.ts";
 import { exchange, type Plan, type PreparedRequest, redirected, routeOf, urlOf } from "./client.ts";
 import type { Parts } from "./exchange.ts";
-import { pairsOf } from "./head.ts";
-import { fromText, toText } from "./json.ts";
+import { fromText, pairsOf, toText } from "./head.ts";
 import type { HttpMessage } from "./message.ts";
 import { contentOf, isParts } from "./respond.ts";
 import {

@@ -5,8 +5,7 @@ import { utf8Size } from "../../wasm/text.ts";
 import { signalOf, type WaitOptions } from "../conn/options.ts";
 import { show, toPayload } from "../internal/arguments.ts";
 import { type Exchange, exchangeOn, type Parts } from "./exchange.ts";
-import { dateNow, FieldText, reasonOf } from "./head.ts";
-import { JSON_FIELDS, jsonHead, toText } from "./json.ts";
+import { dateNow, FieldText, JSON_FIELDS, jsonHead, reasonOf, toText } from "./head.ts";
 import type { HttpMessage } from "./message.ts";
 import type { BodyInput, HttpConn, HttpReply, HttpServerResponse } from "./types.ts";
 

@@ -1,3 +1,4 @@
+/** Arguments of calls: bytes, text and addresses in their various forms. */
 import { TwinwireError } from "../../wasm/errors.ts";
 
 /** Something that holds bytes: a `Uint8Array` or `Buffer`, any other view, an `ArrayBuffer`. */

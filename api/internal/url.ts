@@ -1,3 +1,4 @@
+/** URLs of clients: host and port, proxies, redirects, credentials. */
 import type { ProxyServer } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultPort } from "../../wasm/host.ts";

@@ -1,4 +1,4 @@
-/** Header fields of a WebSocket's opening handshake, as applications write them. */
+/** Arguments and options that all WebSocket APIs have: header fields, subprotocols, URLs, close codes. */
 
 import { MAX_REASON } from "../../wasm/abi.gen.ts";
 import { utf8Size } from "../../wasm/text.ts";

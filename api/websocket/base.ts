@@ -5,15 +5,17 @@ import { type Bytes, show, toPayload } from "../internal/arguments.ts";
 import { Waiter } from "../internal/waiting.ts";
 import { closeArguments } from "../internal/websocket.ts";
 import type { CloseInfo } from "./connection.ts";
-import { type BinaryType, Delivery, type WebSocketMessage } from "./delivery.ts";
 import {
+  type BinaryType,
   type CloseEventLike,
+  Delivery,
   type ErrorEventLike,
   Handlers,
   type ListenerOptions,
   type MessageEventLike,
   type WebSocketEventMap,
-} from "./events.ts";
+  type WebSocketMessage,
+} from "./delivery.ts";
 import { sizeOf, WHOLE_BINARY, WHOLE_TEXT, WholeMessage } from "./queued-message.ts";
 import { ReadyState, type Session } from "./session.ts";
 

@@ -1,3 +1,4 @@
+/** Messages that wait to be sent: whole ones, and those that are given in fragments. */
 import { type ErrorCode, SendFlag } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { utf8Bytes, utf8Size } from "../../wasm/text.ts";

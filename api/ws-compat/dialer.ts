@@ -1,3 +1,4 @@
+/** Connects a client as the options of the package `ws` say, and shows its socket as one of node:net. */
 import { EventEmitter } from "node:events";
 import { AddressOf } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";

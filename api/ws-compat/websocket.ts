@@ -3,8 +3,14 @@ import { EventEmitter } from "node:events";
 import process from "node:process";
 import { ReadyState } from "../websocket/session.ts";
 import { CompatDialer } from "./dialer.ts";
-import { type CompatListenerOptions, DomListeners, type Listener, type WebSocketEvents } from "./events.ts";
-import { type BinaryType, Facade } from "./facade.ts";
+import {
+  type BinaryType,
+  type CompatListenerOptions,
+  DomListeners,
+  Facade,
+  type Listener,
+  type WebSocketEvents,
+} from "./facade.ts";
 import { protocolsOf, urlOf } from "./handshake.ts";
 import {
   type ClientOptions,

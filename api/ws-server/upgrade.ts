@@ -1,4 +1,4 @@
-import { Deadline } from "../../wasm/abi.gen.ts";
+import { AddressOf, Deadline } from "../../wasm/abi.gen.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { streamOf } from "../conn/conn.ts";
 import { exchangeOf } from "../http/exchange.ts";
@@ -60,7 +60,9 @@ export function accept(request: IncomingRequest, options: CheckedUpgrade): Serve
   if (stream.phase !== "open" || message.answered) {
     throw stream.fault("ERR_STATE", { step: "accept", reason: "the connection is over, or the request was answered" });
   }
-  const remote = request.conn.remoteAddr();
+  /* A client that has reset the connection by now has no address any more; its end is reported later. */
+  const address = engine.address(handle, AddressOf.REMOTE);
+  const remote = typeof address === "string" ? address : stream.address;
   const session = sessionFor(request, options, engine.limits.closeTimeoutMs);
   const connection = new Connection(engine, remote, session, {
     maxMessage: options.maxMessage ?? 0,
