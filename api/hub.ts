@@ -4,6 +4,7 @@
  * @module
  */
 export { TwinwireError } from "../wasm/errors.ts";
+export { HubClient, type HubClientOptions, type HubSocket } from "./hub/client.ts";
 export type {
   DriverEvents,
   DriverLimits,
@@ -25,3 +26,4 @@ export type {
   Published,
 } from "./hub/options.ts";
 export { type RedisClient, type RedisConnection, RedisDriver, type RedisDriverOptions } from "./hub/redis.ts";
+export type { Allow, HubRequest, Verdict } from "./hub/requests.ts";

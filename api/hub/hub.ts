@@ -4,8 +4,8 @@ import { defaultEngine } from "../../wasm/host.ts";
 import { type Bytes, show } from "../internal/arguments.ts";
 import { broadcast } from "../ws-server/clients.ts";
 import { ServerSocket } from "../ws-server/socket.ts";
+import { positionOf, positionText, RecentIds } from "./client.ts";
 import { brokerError, type DriverEvents, type HubDriver, inTime, type Member, type Position } from "./driver.ts";
-import { positionOf, positionText, RecentIds } from "./frames.ts";
 import {
   type CheckedHub,
   checkHub,
@@ -24,6 +24,7 @@ import {
   type Published,
   wrong,
 } from "./options.ts";
+import { receive } from "./requests.ts";
 import { type Membership, Topic, type TopicHost } from "./topic.ts";
 
 /** How often members are sent positions that they do not know yet, and a broker that is down is tried, in ms. */
@@ -180,6 +181,21 @@ export class Hub {
     const published = await this.#forward(name, out);
     this.#counts[published]++;
     return published;
+  }
+
+  /**
+   * Does what a message of a client requests, if it is a request of a `HubClient`: to join, to leave or to publish, as far as
+   * the option `allow` grants it.
+   *
+   * ```ts
+   * onMessage: (socket, message) => hub.receive(socket, message) ?? answer(socket, message)
+   * ```
+   *
+   * @returns `undefined` for another message; otherwise a promise that is fulfilled when the request was answered, and rejected
+   * with what `allow` throws.
+   */
+  receive(socket: ServerSocket, message: string | Uint8Array): Promise<void> | undefined {
+    return receive(this, socket, message, this.#options.allow);
   }
 
   /**

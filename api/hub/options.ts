@@ -2,9 +2,10 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
 import { show, toPayload } from "../internal/arguments.ts";
-import { integer, OptionSet, type Rule, text, value } from "../internal/options.ts";
+import { callback, integer, OptionSet, type Rule, text, value } from "../internal/options.ts";
 import { ServerSocket } from "../ws-server/socket.ts";
 import type { Member } from "./driver.ts";
+import type { Allow } from "./requests.ts";
 
 /** The options of `new Hub`. An unknown name is an error. */
 export interface HubOptions {
@@ -24,6 +25,8 @@ export interface HubOptions {
   readonly maxTopics?: number | undefined;
   /** The most messages that wait for the broker at a time; further ones go "here" only. Default: 10,000. */
   readonly maxPending?: number | undefined;
+  /** Decides what clients may request by `receive`. Default: nothing. */
+  readonly allow?: Allow | undefined;
 }
 
 /** The options of `Hub.join`. */
@@ -80,7 +83,7 @@ export interface HubStats {
 }
 
 /** `HubOptions`, with the defaults. */
-export type CheckedHub = Required<{ [K in keyof HubOptions]: number }>;
+export type CheckedHub = Required<{ [K in Exclude<keyof HubOptions, "allow">]: number }> & Pick<HubOptions, "allow">;
 
 const MOST = 2 ** 31 - 1;
 const MOST_ID = 128;
@@ -96,6 +99,7 @@ const hubOptions = new OptionSet<HubOptions>({
   maxTopic: integer(1, 65_535),
   maxTopics: integer(1, MOST),
   maxPending: integer(0, MOST),
+  allow: callback<Allow>(),
 });
 
 const anything: Rule<unknown> = (given) => given;
@@ -106,8 +110,8 @@ const publishOptions = new OptionSet<HubPublishOptions>({ except: isSocket, id: 
 /** @throws TwinwireError ERR_ARGUMENT for an unknown option or a value out of its range. */
 export function checkHub(given: unknown): CheckedHub {
   const { history = 1000, historyMs = 3_600_000, leaseMs = 15_000, ...more } = hubOptions.read("Hub", given);
-  const { timeoutMs = 5000, maxMessage = 65_536, maxTopic = 255, maxTopics = 1000, maxPending = 10_000 } = more;
-  return { history, historyMs, leaseMs, timeoutMs, maxMessage, maxTopic, maxTopics, maxPending };
+  const { timeoutMs = 5000, maxMessage = 65_536, maxTopic = 255, maxTopics = 1000, maxPending = 10_000, allow } = more;
+  return { history, historyMs, leaseMs, timeoutMs, maxMessage, maxTopic, maxTopics, maxPending, allow };
 }
 
 /** @throws TwinwireError as `checkHub`. */

@@ -1,6 +1,7 @@
 /** The driver for Redis 7 and Valkey, by the official client `redis`. */
 import { TwinwireError } from "../../wasm/errors.ts";
 import { OptionSet, text } from "../internal/options.ts";
+import { positionOf } from "./client.ts";
 import {
   brokerError,
   type DriverEvents,
@@ -15,7 +16,6 @@ import {
   type Position,
   type StoredMessage,
 } from "./driver.ts";
-import { positionOf } from "./frames.ts";
 
 /** What the driver uses of a client that `createClient` of `redis` returns. */
 export interface RedisClient {
@@ -239,9 +239,13 @@ export class RedisDriver implements HubDriver {
     const messages: StoredMessage[] = [];
     for (let at = 0; at + 1 < found.length; at += 2) {
       const offset = Number(textOf(found[at]));
-      const body = decodeBody(bytesOf(found[at + 1]), "Redis");
       if (!Number.isSafeInteger(offset)) throw this.#invalid("an offset that is no number");
-      messages.push({ ...body, epoch: end.epoch, offset, previous: offset - 1 });
+      try {
+        const body = decodeBody(bytesOf(found[at + 1]), "Redis");
+        messages.push({ ...body, epoch: end.epoch, offset, previous: offset - 1 });
+      } catch (error) {
+        this.#events?.invalid(brokerError(error));
+      }
     }
     return { messages, gap: gap === 1, end };
   }

@@ -1,6 +1,6 @@
 /** Hubs with a WebSocket server each, and clients that note what they are sent. */
 import { WebSocket as Client } from "ws";
-import { parse, type ServerLine } from "../../api/hub/frames.ts";
+import { parse, type ServerLine } from "../../api/hub/client.ts";
 import { Hub, type HubDriver, type HubOptions } from "../../api/hub.ts";
 import { type ServerSocket, WebSocketServer } from "../../api/index.ts";
 import { atEnd } from "../support/peers.ts";
@@ -27,6 +27,7 @@ export interface Listener {
 /** A hub with its server and its clients. */
 export interface Node {
   readonly hub: Hub;
+  readonly server: WebSocketServer;
   /** The kinds of events that it has emitted, in order. */
   readonly events: string[];
   /** The members that have `joined` and `left`, as `joined Ada`. */
@@ -37,9 +38,9 @@ export interface Node {
 }
 
 export async function startNode(driver: HubDriver, options: HubOptions = OPTIONS): Promise<Node> {
-  const server = new WebSocketServer("127.0.0.1", 0);
+  const hub: Hub = new Hub(driver, options);
+  const server = new WebSocketServer("127.0.0.1", 0, { onMessage: (socket, message) => hub.receive(socket, message) });
   await server.opened;
-  const hub = new Hub(driver, options);
   const events: string[] = [];
   const presence: string[] = [];
   for (const kind of ["up", "down", "gap", "error"] as const) hub.on(kind, () => events.push(kind));
@@ -53,6 +54,7 @@ export async function startNode(driver: HubDriver, options: HubOptions = OPTIONS
   atEnd(close);
   return {
     hub,
+    server,
     events,
     presence,
     close,
@@ -62,7 +64,8 @@ export async function startNode(driver: HubDriver, options: HubOptions = OPTIONS
       client.on("error", () => {});
       const frames: Received[] = [];
       client.on("message", (data: Buffer, isBinary) => {
-        const { line = {}, message = "" } = parse(isBinary ? data : data.toString()) ?? {};
+        const { line: parsed, message = "" } = parse(isBinary ? data : data.toString()) ?? { line: undefined };
+        const line = (parsed ?? {}) as ServerLine;
         frames.push(message.length === 0 ? line : { ...line, message });
       });
       const socket = await within(server.accept(), "a client");
