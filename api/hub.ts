@@ -18,12 +18,14 @@ export type {
 export { Hub } from "./hub/hub.ts";
 export { MemoryBroker } from "./hub/memory.ts";
 export type {
+  Allow,
   HubEvents,
   HubOptions,
   HubPublishOptions,
+  HubRequest,
   HubStats,
   JoinOptions,
   Published,
+  Verdict,
 } from "./hub/options.ts";
 export { type RedisClient, type RedisConnection, RedisDriver, type RedisDriverOptions } from "./hub/redis.ts";
-export type { Allow, HubRequest, Verdict } from "./hub/requests.ts";

@@ -70,7 +70,7 @@ declare const server: WebSocketServer;
 `;
 
 const hub = `import { createClient } from "redis";
-import { Hub, type HubDriver, MemoryBroker, RedisDriver } from "twinwire/hub";
+import { Hub, HubClient, type HubDriver, MemoryBroker, RedisDriver } from "twinwire/hub";
 import { type ServerSocket, WebSocketServer } from "twinwire";
 declare const hub: Hub;
 declare const driver: HubDriver;

@@ -25,7 +25,7 @@ import {
   wrong,
 } from "./options.ts";
 import { receive } from "./requests.ts";
-import { type Membership, Topic, type TopicHost } from "./topic.ts";
+import { type Membership, Rounds, Topic, type TopicHost } from "./topic.ts";
 
 /** How often members are sent positions that they do not know yet, and a broker that is down is tried, in ms. */
 const NOTE_MS = 500;
@@ -70,9 +70,9 @@ export class Hub {
   /** The last messages that were published with an id, here or elsewhere. */
   readonly #recent = new RecentIds();
   readonly #toNote = new Set<Topic>();
+  readonly #rounds = new Rounds(this.#topics);
   readonly #host: TopicHost;
   readonly #timers: ReturnType<typeof setInterval>[] = [];
-  #checking: Iterator<Topic> | undefined;
   /** What the driver reports, and whether the broker also answers. */
   #connected = false;
   #isUp = false;
@@ -305,8 +305,8 @@ export class Hub {
   /** Brings the broker and the topics to the same state after `up`. */
   async #resume(): Promise<void> {
     await this.#ask("renew", this.#driver.renew());
-    await this.#enterAll();
     await Promise.all([...this.#topics.values()].map((topic) => topic.resume()));
+    await this.#enterAll();
   }
 
   async #enterAll(): Promise<void> {
@@ -340,7 +340,7 @@ export class Hub {
     try {
       const kept = await this.#ask("renew", this.#driver.renew());
       if (!kept || this.#leaving.size > 0) await this.#enterAll();
-      await Promise.all(this.#someTopics().map((topic) => topic.resumeIfNeeded()));
+      await Promise.all(this.#rounds.next(CHECKED).map((topic) => topic.resumeIfNeeded()));
     } catch {
       /* Reported as `down` or `error`. */
     } finally {
@@ -358,20 +358,6 @@ export class Hub {
       .finally(() => {
         this.#renewing = false;
       });
-  }
-
-  /** The next ones in turn: a message that was lost at the end of a topic is noticed by no other. */
-  #someTopics(): Topic[] {
-    const some: Topic[] = [];
-    for (let count = Math.min(CHECKED, this.#topics.size); count > 0; count--) {
-      let next = this.#checking?.next();
-      if (next === undefined || next.done) {
-        this.#checking = this.#topics.values();
-        next = this.#checking.next();
-      }
-      if (!next.done) some.push(next.value);
-    }
-    return some;
   }
 
   #note(): void {

@@ -5,7 +5,19 @@ import { show, toPayload } from "../internal/arguments.ts";
 import { callback, integer, OptionSet, type Rule, text, value } from "../internal/options.ts";
 import { ServerSocket } from "../ws-server/socket.ts";
 import type { Member } from "./driver.ts";
-import type { Allow } from "./requests.ts";
+
+/** A request of a client. */
+export interface HubRequest {
+  readonly action: "join" | "publish";
+  readonly topic: string;
+  readonly socket: ServerSocket;
+}
+
+/** Whether a request is granted; for `join`, how others see the member. */
+export type Verdict = boolean | { readonly member: unknown };
+
+/** Decides about a request. To keep the order of a client's messages, it should decide about `publish` synchronously. */
+export type Allow = (request: HubRequest) => Verdict | Promise<Verdict>;
 
 /** The options of `new Hub`. An unknown name is an error. */
 export interface HubOptions {

@@ -2,20 +2,7 @@
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { ServerSocket } from "../ws-server/socket.ts";
 import { frame, type ParsedLine, parse, type ServerLine } from "./client.ts";
-import type { HubPublishOptions, JoinOptions, Published } from "./options.ts";
-
-/** A request of a client. */
-export interface HubRequest {
-  readonly action: "join" | "publish";
-  readonly topic: string;
-  readonly socket: ServerSocket;
-}
-
-/** Whether a request is granted; for `join`, how others see the member. */
-export type Verdict = boolean | { readonly member: unknown };
-
-/** Decides about a request. To keep the order of a client's messages, it should decide about `publish` synchronously. */
-export type Allow = (request: HubRequest) => Verdict | Promise<Verdict>;
+import type { Allow, HubPublishOptions, HubRequest, JoinOptions, Published, Verdict } from "./options.ts";
 
 /** What the requests are made to. */
 interface Target {
@@ -61,7 +48,9 @@ async function joinFor(
   line: ParsedLine,
   allow: Allow | undefined,
 ): Promise<void> {
-  const verdict = await granted(allow, { action: "join", topic, socket });
+  const granting = granted(allow, { action: "join", topic, socket });
+  /* Not later than necessary: what the client publishes next is to reach it. */
+  const verdict = granting instanceof Promise ? await granting : granting;
   const since = line.since as string | undefined;
   await hub.join(socket, topic, typeof verdict === "object" ? { since, member: verdict.member } : { since });
 }

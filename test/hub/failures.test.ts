@@ -6,7 +6,7 @@ import { WebSocket } from "../../api/index.ts";
 import { type Child, describeWith, startChild } from "../support/child.ts";
 import { atEnd, endPeers } from "../support/peers.ts";
 import { pause, until, within } from "../support/wait.ts";
-import { Proxy } from "./proxy.ts";
+import { BrokenNetwork } from "./broken-network.ts";
 import { RedisServer, redisTool } from "./redis-server.ts";
 import { type Listener, type Node, OPTIONS, receives, startNode } from "./support.ts";
 
@@ -86,28 +86,24 @@ describeWith(redisTool, "what happens when", (redis) => {
   });
 
   test("the broker is down under load and restarts with its data: all that was everywhere arrives once, and no gap", async () => {
-    const server = await RedisServer.start(redis, ["--appendonly", "yes", "--appendfsync", "always"]);
+    const server = await RedisServer.start(redis, ["--appendonly", "yes", "--appendfsync", "no"]);
     const [[one, ada], [two, bob]] = [await nodeWith(server, "Ada"), await nodeWith(server, "Bob")];
     await isUp(one, two);
     await haveJoined(ada, bob);
     const results = new Map<string, Promise<string>>();
-    let stopped = false;
-    const load = (async () => {
-      for (let count = 0; !stopped; count++) {
-        results.set(`${count}`, one.hub.publish(TOPIC, `${count}`));
-        await pause(2);
-      }
-    })();
-    await until(() => bob.messages(TOPIC).length > 20, "some messages");
-    await server.kill();
-    await until(() => one.events.includes("down") && two.events.includes("down"), "down");
-    await pause(300);
-    await server.start();
-    await until(() => one.hub.isUp && two.hub.isUp, "up");
-    const before = bob.messages(TOPIC).length;
-    await until(() => bob.messages(TOPIC).length > before + 20, "more messages");
-    stopped = true;
-    await load;
+    const load = setInterval(() => results.set(`${results.size}`, one.hub.publish(TOPIC, `${results.size}`)), 2);
+    try {
+      await until(() => bob.messages(TOPIC).length > 20, "some messages");
+      await server.kill();
+      await until(() => one.events.includes("down") && two.events.includes("down"), "down");
+      await pause(300);
+      await server.start();
+      await until(() => one.hub.isUp && two.hub.isUp, "up");
+      const before = bob.messages(TOPIC).length;
+      await until(() => bob.messages(TOPIC).length > before + 20, "more messages");
+    } finally {
+      clearInterval(load);
+    }
     const everywhere: string[] = [];
     for (const [text, result] of results) if ((await result) === "everywhere") everywhere.push(text);
     await until(() => everywhere.every((it) => bob.messages(TOPIC).includes(it)), "all messages");
@@ -139,7 +135,7 @@ describeWith(redisTool, "what happens when", (redis) => {
   test("a failover loses the end of a topic: a gap, then the messages of the new epoch", async () => {
     const [first, second] = [await RedisServer.start(redis), await RedisServer.start(redis)];
     await second.command("REPLICAOF", "127.0.0.1", `${first.port}`);
-    const proxy = await Proxy.to(first.port);
+    const proxy = await BrokenNetwork.to(first.port);
     const [[one, ada], [two, bob]] = [
       await nodeWith(first, "Ada", proxy.port),
       await nodeWith(first, "Bob", proxy.port),
@@ -239,7 +235,7 @@ describeWith(redisTool, "what happens when", (redis) => {
 
   test("one node can't reach the broker: its members leave for the others, and return", async () => {
     const server = await RedisServer.start(redis);
-    const proxy = await Proxy.to(server.port);
+    const proxy = await BrokenNetwork.to(server.port);
     const [[one, ada], [two, bob]] = [await nodeWith(server, "Ada", proxy.port), await nodeWith(server, "Bob")];
     await isUp(one, two);
     await haveJoined(ada, bob);
@@ -254,9 +250,7 @@ describeWith(redisTool, "what happens when", (redis) => {
     await until(() => ada.messages(TOPIC).length === 2, "what it missed");
     expect(ada.messages(TOPIC)).toEqual(["on one side", "meanwhile"]);
     await lists(two, ["Ada", "Bob"]);
-    expect(two.presence.filter((it) => it.endsWith("Ada"))).toEqual(
-      ["joined Ada", "left Ada", "joined Ada"].slice(-two.presence.filter((it) => it.endsWith("Ada")).length),
-    );
+    expect(two.presence.filter((it) => it.endsWith("Ada")).slice(-2)).toEqual(["left Ada", "joined Ada"]);
     expect(one.events).not.toContain("gap");
   }, 30_000);
 

@@ -2,7 +2,7 @@
 import { connect, type Socket } from "node:net";
 import { tcpPeer } from "../support/peers.ts";
 
-export class Proxy {
+export class BrokenNetwork {
   port = 0;
   #target: number;
   #isCut = false;
@@ -12,8 +12,8 @@ export class Proxy {
     this.#target = target;
   }
 
-  static async to(target: number): Promise<Proxy> {
-    const proxy = new Proxy(target);
+  static async to(target: number): Promise<BrokenNetwork> {
+    const proxy = new BrokenNetwork(target);
     const { port } = await tcpPeer((socket) => proxy.#accept(socket));
     proxy.port = port;
     return proxy;
