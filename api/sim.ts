@@ -17,13 +17,14 @@
  * @module
  */
 
-import type { SimOptions } from "./sim/options.ts";
-import { advance, now, run, type SimNetwork } from "./sim/run.ts";
+import type { NetworkOptions, Recurring } from "../adapters/sim/index.ts";
+import type { Limits } from "../wasm/abi.gen.ts";
+import { TwinwireError } from "../wasm/errors.ts";
+import { complete, integer, listOf, number, OptionSet, type Rule, text, value } from "./internal/options.ts";
+import { type NetworkChange, Run, type SimNetwork, type SimOptions } from "./sim/run.ts";
 
-export type { NetworkOptions, Recurring } from "../adapters/sim/index.ts";
-export type { SimHost } from "./sim/host.ts";
-export type { NetworkChange, SimOptions } from "./sim/options.ts";
-export type { HostRef, SimNetwork } from "./sim/run.ts";
+export type { HostRef, NetworkChange, SimHost, SimNetwork, SimOptions } from "./sim/run.ts";
+export type { NetworkOptions, Recurring };
 
 /** The program of a simulation. */
 export type SimBody<T> = (net: SimNetwork) => T | Promise<T>;
@@ -46,6 +47,134 @@ export interface Sim {
   now(): number;
   /** Waits for `ms` milliseconds of simulated time, and all that happens in them. */
   advance(ms: number): Promise<void>;
+}
+
+/** The longest time that an option may name: a thousand years. */
+const LONGEST_MS = 31_536_000_000_000;
+
+const chance = number(0, 1);
+const milliseconds = number(0, LONGEST_MS);
+const recurringSet = new OptionSet<{ everyMs?: number; forMs?: number }>({
+  everyMs: number(1, LONGEST_MS),
+  forMs: number(1, LONGEST_MS),
+});
+const recurring: Rule<Recurring> = complete(recurringSet);
+const isObject = (given: unknown): given is Record<string, unknown> => typeof given === "object" && given !== null;
+const record = value("an object", isObject);
+const addresses = listOf(text, "an array of addresses");
+
+const dns: Rule<Readonly<Record<string, readonly string[]>>> = (given, path) =>
+  Object.fromEntries(
+    Object.entries(record(given, path)).map(([name, list]) => [name, addresses(list, `${path}.${name}`)]),
+  );
+
+const networkRules = {
+  latencyMs: milliseconds,
+  jitterMs: milliseconds,
+  bandwidth: number(0, Number.MAX_SAFE_INTEGER),
+  socketBuffer: integer(1, 1_073_741_824),
+  segment: integer(1, 1_073_741_824),
+  partialWrite: chance,
+  borrowedWrite: chance,
+  partialRead: chance,
+  joinedRead: chance,
+  segmentLoss: chance,
+  reset: chance,
+  earlyEnd: chance,
+  faultWithin: integer(0, 1_073_741_824),
+  refused: chance,
+  blackHole: chance,
+  silent: chance,
+  tlsFailure: chance,
+  datagramLoss: chance,
+  datagramDuplication: chance,
+  datagramReordering: chance,
+  dns,
+  dnsMs: milliseconds,
+  dnsFailure: chance,
+  sockets: integer(0, 1_000_000),
+  callFailure: chance,
+};
+
+const networkChange = new OptionSet<NetworkChange>(networkRules);
+
+const simOptions = new OptionSet<SimOptions>({
+  ...networkRules,
+  partitions: recurring,
+  pauses: recurring,
+  clockJumps: recurring,
+  limits: record as Rule<Partial<Limits>>,
+  startMs: number(-8.64e15, 8.64e15),
+  maxMs: number(0, LONGEST_MS),
+  maxSteps: integer(1, Number.MAX_SAFE_INTEGER),
+});
+
+let current: Run | undefined;
+
+/** Adds to an error how to get it again. */
+function describe(error: unknown, seed: number | string, nowMs: number): unknown {
+  if (!(error instanceof Error)) return error;
+  const { message, stack } = error;
+  const where = `\n\nIn a simulation, after ${nowMs.toFixed(3)} ms. The seed ${JSON.stringify(seed)} does it again.`;
+  Object.defineProperty(error, "message", { value: message + where, writable: true, configurable: true });
+  if (stack?.includes(message)) {
+    const described = stack.replace(message, () => message + where);
+    Object.defineProperty(error, "stack", { value: described, writable: true, configurable: true });
+  }
+  return error;
+}
+
+/** As `sim.run`. */
+async function run<T>(
+  seed: number | string,
+  second: SimOptions | ((net: SimNetwork) => T | Promise<T>),
+  third?: (net: SimNetwork) => T | Promise<T>,
+): Promise<T> {
+  const operation = "sim.run";
+  const body = typeof second === "function" ? second : third;
+  const options = simOptions.read(operation, typeof second === "function" ? undefined : second, "call");
+  if (typeof seed !== "number" && typeof seed !== "string") throw wrong("the seed must be a number or a string");
+  if (typeof body !== "function") throw wrong("the program must be a function");
+  if (current !== undefined) {
+    throw new TwinwireError("ERR_STATE", {
+      operation,
+      problem: "another simulation runs in this process",
+      remedy: "await its end, and do not run tests with simulations concurrently",
+    });
+  }
+  const one = new Run(seed, options, (change) => networkChange.read("net.change", change, "call"));
+  current = one;
+  try {
+    return await one.complete(body);
+  } catch (error) {
+    throw describe(error, seed, one.nowMs);
+  } finally {
+    current = undefined;
+  }
+}
+
+function wrong(problem: string): TwinwireError {
+  return new TwinwireError("ERR_ARGUMENT", { operation: "sim.run", problem });
+}
+
+function running(operation: string): Run {
+  if (current !== undefined) return current;
+  throw new TwinwireError("ERR_STATE", { operation, problem: "no simulation runs" });
+}
+
+/** As `sim.now`. */
+function now(): number {
+  return running("sim.now").nowMs;
+}
+
+/** As `sim.advance`. */
+function advance(ms: number): Promise<void> {
+  const operation = "sim.advance";
+  const run = running(operation);
+  if (typeof ms !== "number" || !(ms >= 0)) {
+    throw new TwinwireError("ERR_ARGUMENT", { operation, problem: `ms must be a number from 0, not ${String(ms)}` });
+  }
+  return run.wait(ms);
 }
 
 export const sim: Sim = { run, now, advance };

@@ -8,6 +8,7 @@ import type { Port } from "../port.ts";
 import { Network } from "./network.ts";
 import { SimPort } from "./port.ts";
 
+export { ITERATION_MS, replaceGlobals } from "./globals.ts";
 export { type Machine, Process } from "./machine.ts";
 export { Network } from "./network.ts";
 export type { NetworkOptions, Recurring } from "./options.ts";

@@ -3,15 +3,13 @@ import { AddressOf, type Close, Errors, FOREVER, SocketKind } from "../../wasm/a
 import type { Clock, Port, PortEvents, PortMemory, Resolution, SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { formatAddress } from "../shared/address.ts";
 import { Connecting } from "./connect.ts";
+import { ITERATION_MS } from "./globals.ts";
 import { SimListener } from "./listener.ts";
 import type { Process } from "./machine.ts";
 import { isLiteral, type Network } from "./network.ts";
 import type { Task } from "./simulation.ts";
 import { type Place, SimStream } from "./stream.ts";
 import { SimUdp } from "./udp.ts";
-
-/** How long an iteration of the event loop takes. */
-const ITERATION_MS = 0.001;
 
 const STATE = Errors.ERR_STATE.value;
 

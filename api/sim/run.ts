@@ -1,12 +1,163 @@
-/** Runs a program in simulated time. */
+/** Runs programs on simulated hosts, in simulated time. */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { Network } from "../../adapters/sim/index.ts";
+import type { Port } from "../../adapters/port.ts";
+import {
+  ITERATION_MS,
+  type Machine,
+  Network,
+  type NetworkOptions,
+  type Process,
+  replaceGlobals,
+  SimPort,
+} from "../../adapters/sim/index.ts";
+import type { Limits } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { limits } from "../../wasm/host.ts";
-import { setScopeFinder } from "../../wasm/scope.ts";
-import { ITERATION_MS, replaceGlobals } from "./globals.ts";
-import { hostOf, type ProcessScope, type SimHost, type Surroundings } from "./host.ts";
-import { type NetworkChange, networkChange, type SimOptions, simOptions } from "./options.ts";
+import { type Scope, setScopeFinder } from "../../wasm/scope.ts";
+import * as dial from "../dial.ts";
+import * as handles from "../handles.ts";
+import * as connections from "../index.ts";
+import * as result from "../result.ts";
+
+/** The network and its faults, and the bounds of a run. */
+export interface SimOptions extends NetworkOptions {
+  /** The limits of every host's engine, as for `limits()`. */
+  readonly limits?: Partial<Limits> | undefined;
+  /** The wall clock at the start, in milliseconds since 1970. Default: 946,684,800,000, the year 2000. */
+  readonly startMs?: number | undefined;
+  /** The most simulated time, in milliseconds. Default: 30 days. */
+  readonly maxMs?: number | undefined;
+  /** The most things that may happen. Default: 20,000,000. */
+  readonly maxSteps?: number | undefined;
+}
+
+/** What may change while a simulation runs. */
+export type NetworkChange = Omit<NetworkOptions, "partitions" | "pauses" | "clockJumps">;
+
+/** What a process needs of the run that it belongs to. */
+interface Surroundings {
+  readonly network: Network;
+  /** Runs code in the scope of a process. */
+  enter<T>(scope: ProcessScope, run: () => T): T;
+  uncaught(error: unknown): void;
+  /** Called when a process begins, before its first code. */
+  started(scope: ProcessScope): void;
+}
+
+/** What the code of one simulated process belongs to. */
+class ProcessScope implements Scope {
+  readonly process: Process;
+  readonly #around: Surroundings;
+
+  constructor(process: Process, around: Surroundings) {
+    this.process = process;
+    this.#around = around;
+    process.around = (run) => {
+      try {
+        around.enter(this, run);
+      } catch (error) {
+        around.uncaught(error);
+      }
+    };
+    around.started(this);
+  }
+
+  createPort(): Port {
+    return new SimPort(this.#around.network, this.process);
+  }
+
+  uncaught(error: unknown): void {
+    this.#around.uncaught(error);
+  }
+}
+
+/** Every class and function of `twinwire`, bound to a host. */
+type Api = Omit<typeof connections, "useHost">;
+
+/** What simulates a machine with one process. Its classes and functions are those of `twinwire`, bound to this host. */
+export interface SimHost extends Api {
+  /** The name by which other hosts reach it. */
+  readonly name: string;
+  /** Its IPv4 address. */
+  readonly address: string;
+  /** `twinwire/handles`, bound to this host. */
+  readonly handles: typeof handles;
+  /** `twinwire/result`, bound to this host. */
+  readonly result: typeof result;
+  /** `twinwire/dial`, bound to this host. */
+  readonly dial: typeof dial;
+  /**
+   * Runs code as that of this host's process: what it imports from `twinwire` uses the sockets of this host, also later, in
+   * its callbacks and after `await`. Returns what `code` returns.
+   */
+  run<T>(code: () => T): T;
+  /** Stops the process for a time. Its system still acknowledges what arrives, as a real one does. */
+  pause(forMs: number): void;
+  /** Ends a pause early. */
+  resume(): void;
+  /** Ends the process. Its system closes the connections. What is called on this host from then on is a new process. */
+  crash(): void;
+  /** Ends the process and switches the machine off: its peers get no answer any more. */
+  powerOff(): void;
+  /** Switches it on again. Peers that believe to be connected get a reset when they send. */
+  powerOn(): void;
+  /** Sets the wall clock (`Date`) forward, or with a negative number back. Timers are not affected. */
+  jumpClock(byMs: number): void;
+}
+
+type Enter = <T>(run: () => T) => T;
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/** Names that are the same for every host. */
+const SHARED = new Set(["TwinwireError", "errors", "version"]);
+
+/** A copy of an API whose functions and classes run in a scope. */
+function bind<T extends object>(api: T, enter: Enter): T {
+  const bound: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(api)) bound[name] = SHARED.has(name) ? value : bindValue(value, enter);
+  return bound as T;
+}
+
+function bindValue(value: unknown, enter: Enter): unknown {
+  if (typeof value === "object" && value !== null) return bind(value, enter);
+  if (typeof value !== "function") return value;
+  return new Proxy(value as AnyFunction, {
+    apply: (target, self, args) => enter(() => Reflect.apply(target, self, args)),
+    construct: (target, args, newTarget) => enter(() => Reflect.construct(target, args, newTarget) as object),
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== "function" || name === "prototype") return member;
+      return (...args: unknown[]) => enter(() => Reflect.apply(member as AnyFunction, target, args));
+    },
+  });
+}
+
+/** Makes the host of a machine. */
+function hostOf(machine: Machine, around: Surroundings): SimHost {
+  let scope = new ProcessScope(machine.process, around);
+  const enter: Enter = (run) => {
+    if (scope.process !== machine.process) scope = new ProcessScope(machine.process, around);
+    return around.enter(scope, run);
+  };
+  const { useHost: _, ...api } = connections;
+  return {
+    ...bind(api, enter),
+    name: machine.name,
+    address: machine.address,
+    handles: bind(handles, enter),
+    result: bind(result, enter),
+    dial: bind(dial, enter),
+    run: enter,
+    pause: (forMs) => machine.pause(forMs),
+    resume: () => machine.resume(),
+    crash: () => machine.end(false),
+    powerOff: () => machine.end(true),
+    powerOn: () => {
+      machine.off = false;
+    },
+    jumpClock: (byMs) => around.network.jumpClock(machine, byMs),
+  };
+}
 
 /** The wall clock at the start: 2000-01-01T00:00:00Z. */
 const START_MS = 946_684_800_000;
@@ -42,20 +193,20 @@ export type HostRef = string | SimHost | readonly (string | SimHost)[];
 
 const storage = new AsyncLocalStorage<ProcessScope>();
 
-let current: Run | undefined;
-
 /** One simulation. */
-class Run implements Surroundings {
+export class Run implements Surroundings {
   readonly network: Network;
   readonly #options: SimOptions;
+  readonly #check: (change: unknown) => NetworkChange;
   readonly #hosts = new Map<string, SimHost>();
   #failed = false;
   #error: unknown;
 
-  constructor(seed: number | string, options: SimOptions) {
+  constructor(seed: number | string, options: SimOptions, check: (change: unknown) => NetworkChange) {
     const { limits: _l, startMs: _s, maxMs: _m, maxSteps: _x, ...network } = options;
     this.network = new Network(seed, network);
     this.#options = options;
+    this.#check = check;
   }
 
   get nowMs(): number {
@@ -153,7 +304,7 @@ class Run implements Surroundings {
         if (one === undefined || other === undefined) network.healAll();
         else network.heal(machines(one), machines(other));
       },
-      change: (options) => network.change(networkChange.read("net.change", options, "call")),
+      change: (options) => network.change(this.#check(options)),
       get digest() {
         return network.simulation.digest;
       },
@@ -196,70 +347,4 @@ class Run implements Surroundings {
     }
     for (const machine of this.network.machines) machine.process.alive = false;
   }
-}
-
-/** Adds to an error how to get it again. */
-function describe(error: unknown, seed: number | string, nowMs: number): unknown {
-  if (!(error instanceof Error)) return error;
-  const { message, stack } = error;
-  const where = `\n\nIn a simulation, after ${nowMs.toFixed(3)} ms. The seed ${JSON.stringify(seed)} does it again.`;
-  Object.defineProperty(error, "message", { value: message + where, writable: true, configurable: true });
-  if (stack?.includes(message)) {
-    const described = stack.replace(message, () => message + where);
-    Object.defineProperty(error, "stack", { value: described, writable: true, configurable: true });
-  }
-  return error;
-}
-
-/** As `sim.run`. */
-export async function run<T>(
-  seed: number | string,
-  second: SimOptions | ((net: SimNetwork) => T | Promise<T>),
-  third?: (net: SimNetwork) => T | Promise<T>,
-): Promise<T> {
-  const operation = "sim.run";
-  const body = typeof second === "function" ? second : third;
-  const options = simOptions.read(operation, typeof second === "function" ? undefined : second, "call");
-  if (typeof seed !== "number" && typeof seed !== "string") throw wrong("the seed must be a number or a string");
-  if (typeof body !== "function") throw wrong("the program must be a function");
-  if (current !== undefined) {
-    throw new TwinwireError("ERR_STATE", {
-      operation,
-      problem: "another simulation runs in this process",
-      remedy: "await its end, and do not run tests with simulations concurrently",
-    });
-  }
-  const one = new Run(seed, options);
-  current = one;
-  try {
-    return await one.complete(body);
-  } catch (error) {
-    throw describe(error, seed, one.nowMs);
-  } finally {
-    current = undefined;
-  }
-}
-
-function wrong(problem: string): TwinwireError {
-  return new TwinwireError("ERR_ARGUMENT", { operation: "sim.run", problem });
-}
-
-function running(operation: string): Run {
-  if (current !== undefined) return current;
-  throw new TwinwireError("ERR_STATE", { operation, problem: "no simulation runs" });
-}
-
-/** As `sim.now`. */
-export function now(): number {
-  return running("sim.now").nowMs;
-}
-
-/** As `sim.advance`. */
-export function advance(ms: number): Promise<void> {
-  const operation = "sim.advance";
-  const run = running(operation);
-  if (typeof ms !== "number" || !(ms >= 0)) {
-    throw new TwinwireError("ERR_ARGUMENT", { operation, problem: `ms must be a number from 0, not ${String(ms)}` });
-  }
-  return run.wait(ms);
 }
