@@ -21,7 +21,7 @@ const apiIncludes = ["c/include", "c/src"];
 const apiFlags = apiIncludes.map((it) => `-I${it}`);
 const elsewhere = /\/kqueue\.c$/; // its headers are those of the BSDs
 const host = () =>
-  ["adapters/posix", "test/posix", "examples/c"]
+  ["c/wait", "adapters/posix", "test/posix", "examples/c"]
     .flatMap((folder) => listFiles(folder, ".c"))
     .filter((path) => !elsewhere.test(path));
 
@@ -42,7 +42,7 @@ function warnings(name, compiler, missing, flags, sources) {
   return { name, group: "lint", missing, run: () => check(compiler?.path, args()) };
 }
 
-const hostFlags = ["-D_GNU_SOURCE", "-Iadapters/posix", "-Iadapters/posix/include", "-Ic/include", "-Ic/src"];
+const hostFlags = ["-D_GNU_SOURCE", "-Iadapters/posix", "-Iadapters/posix/include", "-Ic/include", "-Ic/src", "-Ic/wait"];
 
 function apiTests(name, compiler, missing) {
   const program = join(root, `build/c/handles-${name}`);
@@ -70,7 +70,7 @@ const threadTests = {
   missing: noClang ?? noOpenssl,
   async run() {
     const total = { passed: 0, failed: 0 };
-    for (const name of ["lifecycle", "addresses"]) {
+    for (const name of ["lifecycle", "addresses", "calls"]) {
       const counts = await underThreadSanitizer(name);
       total.passed += counts.passed;
       total.failed += counts.failed;
@@ -84,7 +84,7 @@ async function underThreadSanitizer(name) {
   mkdirSync(dirname(program), { recursive: true });
   const host = listFiles("adapters/posix", ".c").filter((path) => !/\/(tls_none|kqueue|poll)\.c$/.test(path));
   const threaded = api().filter((path) => !path.endsWith("/current.c")); // the host has its own
-  const sources = [...coreSources(), ...threaded, ...host, `test/posix/${name}.c`];
+  const sources = [...coreSources(), ...threaded, ...listFiles("c/wait", ".c"), ...host, `test/posix/${name}.c`];
   const flags = ["-g", "-O1", "-fsanitize=thread", ...strict, ...hostFlags, ...includes.map((it) => `-I${it}`)];
   const built = await run(clang.path, [...flags, ...sources, "-lssl", "-lcrypto", "-pthread", "-o", program]);
   if (built.status !== 0) return { passed: 0, failed: 1 };

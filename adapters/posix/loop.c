@@ -303,6 +303,7 @@ static void run_posted(void) {
       if (work[i].run != NULL)
         work[i].run(work[i].ctx);
   }
+  tw_handles_tick(tw_host.handles); /* emits what calls of the work have made ready, before the next delivery */
 }
 
 /* A watch that is removed meanwhile is taken out of the list. */

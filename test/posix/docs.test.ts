@@ -1,4 +1,4 @@
-/** The programs in docs/c.md are compiled, run, and print what the page says. */
+/** The programs in docs/c.md and docs/c-calls.md are compiled, run, and print what the page says. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { startPeers } from "../docs/peers.ts";
@@ -6,17 +6,17 @@ import { describeWith, startChild } from "../support/child.ts";
 import { atEnd, endPeers } from "../support/peers.ts";
 import { BUILD_PATIENCE, buildSanitized, buildTools, root, runToEnd } from "./build.ts";
 
-const page = readFileSync(`${root}docs/c.md`, "utf8");
-
-/** The programs in C, the line of each, and what is shown as printed: the next block of text. */
-const programs = [...page.matchAll(/^```c\n([\s\S]*?)^```\n[\s\S]*?^```text\n([\s\S]*?)^```\n/gm)].map(
-  ({ 1: code = "", 2: prints = "", index }) => ({ code, prints, line: page.slice(0, index).split("\n").length }),
-);
+/** The programs in C of a page, the line of each, and what is shown as printed: the next block of text. */
+function programsOf(page: string): { code: string; prints: string; line: number }[] {
+  return [...page.matchAll(/^```c\n([\s\S]*?)^```\n[\s\S]*?^```text\n([\s\S]*?)^```\n/gm)].map(
+    ({ 1: code = "", 2: prints = "", index }) => ({ code, prints, line: page.slice(0, index).split("\n").length }),
+  );
+}
 
 const flags =
   "-std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fsanitize=address,undefined";
 
-describeWith(buildTools(), "docs/c.md", () => {
+describeWith(buildTools(), "the pages about C", () => {
   let folder = "";
   beforeAll(async () => {
     folder = await buildSanitized();
@@ -24,12 +24,16 @@ describeWith(buildTools(), "docs/c.md", () => {
   }, BUILD_PATIENCE);
   afterEach(endPeers);
 
-  test("every block of C is one of the programs below", () => {
-    expect(programs.length).toBeGreaterThan(8);
-    expect(page.match(/^```c\n/gm)).toHaveLength(programs.length);
+  const pages = ["c", "c-calls"].map((name) => ({ name, text: readFileSync(`${root}docs/${name}.md`, "utf8") }));
+
+  test.each(pages)("$name.md: every block of C is one of the programs below", ({ text }) => {
+    expect(programsOf(text).length).toBeGreaterThan(3);
+    expect(text.match(/^```c\n/gm)).toHaveLength(programsOf(text).length);
   });
 
-  describe.each(programs)("the program in line $line", ({ code, prints, line }) => {
+  const programs = pages.flatMap(({ name, text }) => programsOf(text).map((it) => ({ ...it, name })));
+
+  describe.each(programs)("the program in $name.md, line $line", ({ code, prints, line, name }) => {
     test("compiles without a warning and prints what is shown", async () => {
       const peers = await startPeers();
       atEnd(() => peers.close());
@@ -37,7 +41,7 @@ describeWith(buildTools(), "docs/c.md", () => {
       const ready = code
         .replace("int main(void) {\n", "int main(void) {\n  setvbuf(stdout, NULL, _IOLBF, 0);\n")
         .replaceAll(/\b(8080|7000|7001|5000)\b/g, (port) => `${peers.ports[port]}`);
-      const file = `${folder}/docs/line-${line}`;
+      const file = `${folder}/docs/${name}-${line}`;
       writeFileSync(`${file}.c`, ready);
       const paths = ["core-c/include", "c/include", "adapters/posix/include", "examples/c"].map(
         (it) => `-I${root}${it}`,

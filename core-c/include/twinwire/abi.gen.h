@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0x197c7cebu
+#define TW_ABI_HASH 0x4fc6983du
 
 /* not a handle; also what a call of the handle API returns when it fails */
 #define TW_NONE (-1)
@@ -158,6 +158,8 @@
 #define TW_ERR_BROKER (-57)
 /* the peer's address has exceeded a limit of perAddress: raise the limit if so much is expected from one address */
 #define TW_ERR_ADDRESS_LIMIT (-58)
+/* the operation would have to wait, and the connection is in non-blocking mode: try again later, or turn non-blocking mode off */
+#define TW_ERR_WOULD_BLOCK (-59)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
@@ -218,7 +220,8 @@
   X(TW_ERR_OVERLOAD, -55, "the incomplete messages of all connections together are larger than maxUnfinished", "raise maxUnfinished, or lower maxMessage") \
   X(TW_ERR_JSON, -56, "the body is not valid JSON", "check what the peer sends; text() returns the body as it is") \
   X(TW_ERR_BROKER, -57, "the broker of the hub can't be reached, or sent something invalid", "check that it runs, its log, and its address") \
-  X(TW_ERR_ADDRESS_LIMIT, -58, "the peer's address has exceeded a limit of perAddress", "raise the limit if so much is expected from one address")
+  X(TW_ERR_ADDRESS_LIMIT, -58, "the peer's address has exceeded a limit of perAddress", "raise the limit if so much is expected from one address") \
+  X(TW_ERR_WOULD_BLOCK, -59, "the operation would have to wait, and the connection is in non-blocking mode", "try again later, or turn non-blocking mode off")
 
 /* What a handle is. */
 typedef enum tw_kind {
