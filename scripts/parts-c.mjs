@@ -42,7 +42,14 @@ function warnings(name, compiler, missing, flags, sources) {
   return { name, group: "lint", missing, run: () => check(compiler?.path, args()) };
 }
 
-const hostFlags = ["-D_GNU_SOURCE", "-Iadapters/posix", "-Iadapters/posix/include", "-Ic/include", "-Ic/src", "-Ic/wait"];
+const hostFlags = [
+  "-D_GNU_SOURCE",
+  "-Iadapters/posix",
+  "-Iadapters/posix/include",
+  "-Ic/include",
+  "-Ic/src",
+  "-Ic/wait",
+];
 
 function apiTests(name, compiler, missing) {
   const program = join(root, `build/c/handles-${name}`);

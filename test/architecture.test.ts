@@ -234,7 +234,8 @@ describe("C", () => {
 
   test("the calls that wait stand on the handle API and the core's HTTP parser, and on a host by engine.h alone", () => {
     const calls = files("c/wait", ".c", ".h").flatMap(includes);
-    const allowed = /^(twinwire\/(conn|http|net|host|core|abi\.gen)\.h|proto\/http1\/\w+\.h|(handles|engine|wait|web)\.h)$/;
+    const allowed =
+      /^(twinwire\/(conn|http|net|host|core|abi\.gen)\.h|proto\/http1\/\w+\.h|(handles|engine|wait|web)\.h)$/;
     expect(calls.length).toBeGreaterThan(0);
     expect(show(calls.filter((it) => !it.system && !allowed.test(it.name)))).toEqual([]);
   });
