@@ -6,7 +6,7 @@
 #   TWINWIRE_MORE   more arguments of idf_component_register
 # ESP-IDF includes it twice, the first time as a script that asks for the requirements: nothing here may need a project.
 set(sources "")
-foreach(name port_lwip socket_lwip serve_lwip loop_lwip wake network lookup task calls)
+foreach(name port_lwip socket_lwip serve_lwip loop_lwip wake network lookup task calls event)
   list(APPEND sources "${name}.c")
 endforeach()
 
@@ -67,7 +67,7 @@ idf_component_register(
   SRCS ${sources} ${found}
   INCLUDE_DIRS "${TWINWIRE_ESP32}include" "${core}/include" "${c}/include"
   PRIV_INCLUDE_DIRS "${TWINWIRE_ESP32}." "${core}" "${c}/src"
-  REQUIRES esp_netif esp-tls
+  REQUIRES esp_event esp_netif esp-tls
   PRIV_REQUIRES lwip esp_timer mbedtls
   ${TWINWIRE_MORE})
 

@@ -32,7 +32,7 @@ const lwipIncludes = ["-Itest/esp32/lwip", `-isystem${join(lwip, "src/include")}
 
 /** The component as menuconfig's defaults build it; the files that other choices would take are built on their own. */
 export const componentSources = [
-  ["port_lwip", "socket_lwip", "serve_lwip", "loop_lwip", "wake", "network", "lookup", "task", "calls"],
+  ["port_lwip", "socket_lwip", "serve_lwip", "loop_lwip", "wake", "network", "lookup", "task", "calls", "event"],
   ["address_v46", "clock_esp", "memory_internal"],
   ["tls_esp", "tls_hook", "tls_server_esp", "resume", "trust_bundle"],
 ]

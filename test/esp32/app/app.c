@@ -73,7 +73,7 @@ esp_err_t esp_wifi_start(void) {
   if (mode == WIFI_MODE_AP)
     stub_network(true, "192.168.4.1");
   else
-    stub_tell(WIFI_EVENT, WIFI_EVENT_STA_START);
+    stub_raise(WIFI_EVENT, WIFI_EVENT_STA_START);
   return ESP_OK;
 }
 

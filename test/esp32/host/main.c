@@ -93,6 +93,7 @@ int main(int count, char **arguments) {
   tests_of_listeners();
   tests_of_websockets();
   tests_of_network();
+  tests_of_events();
   tests_of_task();
   if (tap && count > 2)
     tests_of_programs(arguments[2]);

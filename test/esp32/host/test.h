@@ -66,6 +66,7 @@ void tests_of_datagrams(void);
 void tests_of_listeners(void);
 void tests_of_network(void);
 void tests_of_websockets(void);
+void tests_of_events(void);
 void tests_of_task(void);
 /* With real programs, at the far end of a tap. `node` is one. */
 void tests_of_programs(const char *node);

@@ -1,16 +1,14 @@
-/* esp.c: the clock, random bytes, the heap with capabilities, and the default event loop. */
+/* esp.c: the clock, random bytes, the heap with capabilities. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
-#include "esp_event.h"
+#include "esp_err.h"
 #include "esp_heap_caps.h"
-#include "esp_netif.h"
 #include "esp_random.h"
 #include "esp_timer.h"
 #include "stub.h"
-#include "stub_event.h"
 
 const char *esp_err_to_name(esp_err_t code) {
   static const struct {
@@ -61,41 +59,4 @@ uint32_t stub_heap_requests(void) { return requests; }
 size_t heap_caps_get_free_size(uint32_t caps) {
   (void)caps;
   return (size_t)1024 * 1024 - blocks;
-}
-
-/* ---- Events: handlers are called by the thread that has something to tell ---- */
-
-esp_event_base_t const IP_EVENT = "IP_EVENT";
-static bool loop_exists;
-
-static struct handler {
-  esp_event_base_t base;
-  int32_t event;
-  esp_event_handler_t call;
-  void *argument;
-} handlers[8];
-
-esp_err_t esp_event_loop_create_default(void) {
-  loop_exists = true;
-  return ESP_OK;
-}
-
-esp_err_t esp_event_handler_register(esp_event_base_t event_base, int32_t event_id, esp_event_handler_t event_handler,
-                                     void *event_handler_arg) {
-  if (!loop_exists)
-    return ESP_ERR_INVALID_STATE;
-  for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
-    if (handlers[i].call != NULL)
-      continue;
-    handlers[i] = (struct handler){event_base, event_id, event_handler, event_handler_arg};
-    return ESP_OK;
-  }
-  return ESP_ERR_NO_MEM;
-}
-
-void stub_tell(esp_event_base_t base, int32_t event) {
-  for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
-    if (handlers[i].call != NULL && handlers[i].base == base &&
-        (handlers[i].event == ESP_EVENT_ANY_ID || handlers[i].event == event))
-      handlers[i].call(handlers[i].argument, base, event, NULL);
 }

@@ -141,5 +141,5 @@ void stub_network(bool up, const char *address) {
   ip4_addr_set_any(&to.gateway);
   esp_netif_tcpip_exec(up ? go_up : go_down, &to);
   if (up)
-    stub_tell(IP_EVENT, IP_EVENT_STA_GOT_IP);
+    stub_raise(IP_EVENT, IP_EVENT_STA_GOT_IP);
 }

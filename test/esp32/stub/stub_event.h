@@ -2,5 +2,5 @@
 #define TEST_ESP32_STUB_EVENT_H
 #include "esp_event.h"
 
-void stub_tell(esp_event_base_t base, int32_t event);
+void stub_raise(esp_event_base_t base, int32_t event);
 #endif
