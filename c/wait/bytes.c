@@ -36,6 +36,19 @@ bool tw_bytes_add(tw_bytes *bytes, const void *data, size_t size) {
   return true;
 }
 
+bool tw_bytes_give_back(tw_bytes *bytes, const void *data, size_t size) {
+  if (bytes->at < size) {
+    if (!make_room(bytes, size))
+      return false;
+    memmove(bytes->room + size, bytes->room + bytes->at, bytes->size);
+    bytes->at = size;
+  }
+  bytes->at -= size;
+  bytes->size += size;
+  memcpy(bytes->room + bytes->at, data, size);
+  return true;
+}
+
 void tw_bytes_take(tw_bytes *bytes, void *to, size_t size) {
   memcpy(to, bytes->room + bytes->at, size);
   bytes->at += size;

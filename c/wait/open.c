@@ -4,6 +4,7 @@
 
 #include "handles.h"
 #include "wait.h"
+#include "web.h"
 
 typedef enum network { NETWORK_UNKNOWN, NETWORK_TCP, NETWORK_TLS, NETWORK_UNIX, NETWORK_UDP } network;
 
@@ -52,76 +53,15 @@ static void drop(tw_object *object, int32_t error) {
   tw_object_close(object, error, NULL);
 }
 
-typedef struct proxy {
-  tw_host_port at;
-  char credentials[2 * TW_MAX_CREDENTIAL + 2];
-} proxy;
-
-static int hex(char digit) {
-  if (digit >= '0' && digit <= '9')
-    return digit - '0';
-  if ((digit | 32) >= 'a' && (digit | 32) <= 'f')
-    return (digit | 32) - 'a' + 10;
-  return -1;
-}
-
-/* Takes percent-encoding off, RFC 3986 2.1. */
-static bool decode(const char *text, size_t size, char *to, size_t capacity) {
-  size_t at = 0;
-  for (size_t i = 0; i < size; i++) {
-    char byte = text[i];
-    if (byte == '%') {
-      if (i + 2 >= size || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0)
-        return false;
-      byte = (char)(hex(text[i + 1]) * 16 + hex(text[i + 2]));
-      i += 2;
-    }
-    if (at + 1 >= capacity || byte == 0)
-      return false;
-    to[at++] = byte;
-  }
-  to[at] = 0;
-  return true;
-}
-
-/* "http://[user:password@]host[:port]" */
-static bool parse_proxy(const char *url, proxy *to) {
-  static const char scheme[] = "http://";
-  char authority[TW_MAX_HOST + 10];
-  *to = (proxy){0};
-  if (strncmp(url, scheme, sizeof scheme - 1) != 0)
-    return false;
-  url += sizeof scheme - 1;
-  size_t size = strcspn(url, "/?#");
-  if (url[size] != 0 && strcmp(url + size, "/") != 0)
-    return false;
-  for (size_t at = size; at-- > 0;)
-    if (url[at] == '@') {
-      if (!decode(url, at, to->credentials, sizeof to->credentials))
-        return false;
-      url += at + 1;
-      size -= at + 1;
-      break;
-    }
-  if (size == 0 || size + sizeof ":80" > sizeof authority)
-    return false;
-  memcpy(authority, url, size);
-  authority[size] = 0;
-  bool has_port = strchr(authority, ']') != NULL ? authority[size - 1] != ']' : strchr(authority, ':') != NULL;
-  if (!has_port)
-    memcpy(authority + size, ":80", sizeof ":80");
-  return tw_address_split(authority, &to->at) == 0 && to->at.host[0] != 0 && to->at.port > 0;
-}
-
 static int32_t connect_via(const tw_host_port *to, const char *url) {
-  proxy via;
-  if (!parse_proxy(url, &via))
+  tw_web_url via;
+  if (!tw_web_proxy(url, &via))
     return tw_handles_refuse(TW_ERR_ARGUMENT);
   tw_handles *handles = tw_handles_current();
   tw_handles_touch(handles);
-  int32_t handle = twc_tcp_connect_via(handles->core, to->host, (uint32_t)strlen(to->host), to->port, via.at.host,
-                                       (uint32_t)strlen(via.at.host), via.at.port, via.credentials,
-                                       (uint32_t)strlen(via.credentials));
+  int32_t handle =
+      twc_tcp_connect_via(handles->core, to->host, (uint32_t)strlen(to->host), to->port, via.host,
+                          (uint32_t)strlen(via.host), via.port, via.credentials, (uint32_t)strlen(via.credentials));
   return handle < 0 ? tw_handles_refuse(handle) : tw_handles_add(handles, handle, TW_KIND_TCP, NULL);
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "wait.h"
+#include "web.h"
 
 enum { PIECE = 16384 };
 
@@ -143,7 +144,9 @@ static bool serve_read(tw_object *object, tw_call *call) {
   if (call->all ? there >= call->size : there > 0) {
     size_t size = there < call->size ? there : call->size;
     tw_bytes_take(&object->received, call->buffer, size);
-    tw_net_consumed(object->handle, (uint32_t)size);
+    size_t again = size < object->returned ? size : object->returned; /* they were counted when they were read first */
+    object->returned -= again;
+    tw_net_consumed(object->handle, (uint32_t)(size - again));
     tw_call_finish(call, object, (int32_t)size);
     return true;
   }
@@ -236,6 +239,23 @@ int32_t tw_read_exact(int32_t conn, void *buffer, size_t size) {
   if (size > TW_MAX_WINDOW)
     return tw_fail("tw_read_exact", NULL, TW_ERR_ARGUMENT, "at most 1073741824 bytes can be read at once");
   return read_call("tw_read_exact", conn, buffer, size, true);
+}
+
+static void begin_unread(tw_call *call) {
+  tw_object *object = tw_object_of(call, TW_OBJECT_STREAM);
+  if (object == NULL)
+    return;
+  if (tw_bytes_give_back(&object->received, call->data, call->size)) {
+    object->returned += call->size;
+    tw_call_finish(call, object, 0);
+  } else {
+    tw_call_finish(call, object, TW_ERR_MEMORY);
+  }
+}
+
+int32_t tw_unread(int32_t conn, const void *data, size_t size) {
+  tw_call call = {.name = "tw_unread", .begin = begin_unread, .handle = conn, .data = data, .size = size};
+  return tw_call_run(&call);
 }
 
 /* ---- Writing -------------------------------------------------------------------------------------------------

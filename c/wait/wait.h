@@ -57,6 +57,7 @@ typedef struct tw_object {
   tw_call *writer;
   struct tw_object *next_settling;
   tw_bytes received;
+  size_t returned; /* of them, bytes that had been read and were given back */
   /* A listener's. */
   tw_calls acceptors;
   int32_t *ready; /* connections that wait to be accepted: a ring */
@@ -127,6 +128,9 @@ tw_core *tw_engine_core(void);
 
 /* Appends; false: no memory, and nothing was. */
 bool tw_bytes_add(tw_bytes *bytes, const void *data, size_t size);
+
+/* Puts bytes in front of the others; false: no memory. */
+bool tw_bytes_give_back(tw_bytes *bytes, const void *data, size_t size);
 
 /* Moves `size` bytes, which must be there, to `to`. */
 void tw_bytes_take(tw_bytes *bytes, void *to, size_t size);
