@@ -22,6 +22,7 @@ export type { Datagram } from "./conn/datagrams.ts";
 export type {
   ConnectOptions,
   MulticastOptions,
+  ReadUntilOptions,
   ServerOptions,
   StreamOptions,
   TlsConnectOptions,

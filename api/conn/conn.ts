@@ -3,13 +3,25 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
 import type { TlsInfo, TlsOptions } from "../../wasm/port-types.ts";
-import { type Bytes, show } from "../internal/arguments.ts";
+import { utf8Text } from "../../wasm/text.ts";
+import { type Bytes, show, toBytes } from "../internal/arguments.ts";
 import { OptionSet, signal, tlsOptions } from "../internal/options.ts";
-import { type StreamOptions, streamOptions, type WaitOptions, waiting, windowOf } from "./options.ts";
+import {
+  type ReadUntilOptions,
+  readUntilOptions,
+  type StreamOptions,
+  streamOptions,
+  type WaitOptions,
+  waiting,
+  windowOf,
+} from "./options.ts";
 import { Stream } from "./stream.ts";
 
 /** The most bytes of one read of an iteration or a web stream. */
 const CHUNK = 65_536;
+
+const LINE_FEED = Uint8Array.of(0x0a);
+const CARRIAGE_RETURN = 0x0d;
 
 const upgradeOptions = new OptionSet<TlsOptions & WaitOptions>({ ...tlsOptions.rules, signal });
 
@@ -105,6 +117,47 @@ export class Conn {
     const { receiver } = this.#stream;
     if (options === undefined) return receiver.readExact(size, undefined);
     return waiting("readExact", options, (signal) => receiver.readExact(size, signal));
+  }
+
+  /**
+   * Reads up to and including the next `delimiter`. A call that fails consumes nothing.
+   *
+   * ```ts
+   * const head = await conn.readUntil("\r\n\r\n", { max: 16384 });
+   * ```
+   *
+   * @param delimiter text (as UTF-8) or bytes, at least one byte.
+   * @returns the bytes, which end with the delimiter.
+   * @throws TwinwireError ERR_TOO_LARGE if the delimiter is not within `max` bytes; ERR_UNEXPECTED_EOF if the stream ends
+   * without it, with `detail` as the number of bytes that arrived; ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED.
+   */
+  async readUntil(delimiter: string | Bytes, options?: ReadUntilOptions): Promise<Uint8Array> {
+    const { max = CHUNK, signal } = readUntilOptions.read("readUntil", options, "receive");
+    return this.#stream.receiver.readUntil(Uint8Array.from(toBytes(delimiter)), max, signal);
+  }
+
+  /**
+   * Reads the next line of UTF-8 text, which ends with LF or CR LF.
+   *
+   * ```ts
+   * for (let line = await conn.readLine(); line !== undefined; line = await conn.readLine()) console.log(line);
+   * ```
+   *
+   * @returns the line without its end; `undefined` if the stream has ended.
+   * @throws TwinwireError as `readUntil`; ERR_UNEXPECTED_EOF for a last line that has no end.
+   */
+  async readLine(options?: ReadUntilOptions): Promise<string | undefined> {
+    const { max = CHUNK, signal } = readUntilOptions.read("readLine", options, "receive");
+    const { receiver } = this.#stream;
+    try {
+      const bytes = await receiver.readUntil(LINE_FEED, max, signal);
+      const end = bytes[bytes.length - 2] === CARRIAGE_RETURN ? bytes.length - 2 : bytes.length - 1;
+      return utf8Text(bytes, 0, end);
+    } catch (error) {
+      const atEnd = error instanceof TwinwireError && error.code === "ERR_UNEXPECTED_EOF" && error.detail === 0;
+      if (atEnd) return undefined;
+      throw error;
+    }
   }
 
   /**

@@ -21,6 +21,12 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The options of `Conn.readUntil` and `Conn.readLine`. */
+export interface ReadUntilOptions extends WaitOptions {
+  /** The most bytes up to the end of the delimiter, 1 to 2147483647; above, ERR_TOO_LARGE. Default: 65536. */
+  readonly max?: number | undefined;
+}
+
 /** The options of every connection. */
 export interface StreamOptions {
   /** TCP_NODELAY. Default: true. */
@@ -89,6 +95,7 @@ const ofStreams = {
 const ofServers = { ...ofStreams, backlog: integer(1, LARGEST_BACKLOG), onError: callback<OnError>() };
 
 const waitOptions = new OptionSet<WaitOptions>({ signal });
+export const readUntilOptions = new OptionSet<ReadUntilOptions>({ signal, max: integer(1, 2 ** 31 - 1) });
 export const streamOptions = new OptionSet<StreamOptions>(ofStreams);
 export const connectOptions = new OptionSet<ConnectOptions>({ ...ofStreams, signal });
 export const tlsConnectOptions = new OptionSet<TlsConnectOptions>({ ...ofStreams, signal, tls: tlsOptions.rule });

@@ -9,9 +9,13 @@ import { type HalfStream, Waiter, WaitingList } from "../internal/waiting.ts";
 const MAX_READ = 2 ** 31 - 1;
 
 class Reader extends Waiter<Uint8Array> {
-  /** Bytes at most; if `exact`, bytes at least, too. */
+  /** Bytes at most; if `exact`, bytes at least, too. With a delimiter: the most bytes up to its end. */
   readonly size: number;
   readonly exact: boolean;
+  /** What the bytes end with. */
+  delimiter: Uint8Array | undefined;
+  /** The delimiter does not begin in so many of the bytes that wait. */
+  searched = 0;
 
   constructor(size: number, exact: boolean) {
     super();
@@ -106,6 +110,17 @@ export class StreamReceiver {
     return now ? Promise.resolve(this.#used(this.#bytes.takeExact(size))) : this.#wait(size, true, signal);
   }
 
+  /** Reads up to and including the first `delimiter`, at most `max` bytes in all. */
+  readUntil(delimiter: Uint8Array, max: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    if (!isSize(max) || max < delimiter.length || delimiter.length === 0) {
+      const reason = `readUntil: max ${show(max)}, delimiter of ${delimiter.length} bytes: 1 to max, at most ${MAX_READ}`;
+      return Promise.reject(this.#refuse(reason));
+    }
+    const reader = new Reader(max, true);
+    reader.delimiter = delimiter;
+    return this.#enqueue(reader, signal);
+  }
+
   /** Bytes have come; they lie in linear memory for as long as this lasts. */
   received(at: number, size: number): void {
     if (this.#returned >= 0) {
@@ -148,9 +163,12 @@ export class StreamReceiver {
   }
 
   #wait(size: number, exact: boolean, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    return this.#enqueue(new Reader(size, exact), signal);
+  }
+
+  #enqueue(reader: Reader, signal: AbortSignal | undefined): Promise<Uint8Array> {
     if (signal?.aborted) return Promise.reject(this.#aborted(signal));
     if (this.#late) return Promise.reject(this.#deadline());
-    const reader = new Reader(size, exact);
     this.#readers.add(reader);
     reader.until(signal, () => {
       this.#readers.remove(reader);
@@ -158,7 +176,7 @@ export class StreamReceiver {
       this.#serve();
     });
     /* Others may be before it; if not, an exact read makes room for what it waits for, or learns of the end. */
-    if (exact) this.#serve();
+    if (reader.exact) this.#serve();
     return reader.promise;
   }
 
@@ -167,7 +185,7 @@ export class StreamReceiver {
     let at = 0;
     for (let reader = this.#readers.first; reader !== undefined && at < bytes.length; reader = this.#readers.first) {
       const left = bytes.length - at;
-      if (reader.exact && reader.size > left) break;
+      if (reader.exact && (reader.size > left || reader.delimiter !== undefined)) break;
       const end = at + Math.min(reader.size, left);
       this.#readers.shift();
       reader.resolve(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
@@ -179,10 +197,11 @@ export class StreamReceiver {
   /** Gives waiting calls what there is. */
   #serve(): void {
     for (let reader = this.#readers.first; reader !== undefined; reader = this.#readers.first) {
-      const { size, exact } = reader;
-      if (exact ? this.#has(size) : this.#bytes.size > 0) {
+      const size = this.#sizeFor(reader);
+      if (size !== undefined) {
         this.#readers.shift();
-        reader.resolve(this.#used(exact ? this.#bytes.takeExact(size) : this.#bytes.take(size)));
+        if (size < 0) reader.reject(this.#noDelimiter(reader.size));
+        else reader.resolve(this.#used(reader.exact ? this.#bytes.takeExact(size) : this.#bytes.take(size)));
       } else if (this.#end !== undefined) {
         this.#readers.shift();
         this.#finish(reader, this.#end);
@@ -191,6 +210,27 @@ export class StreamReceiver {
         return;
       }
     }
+  }
+
+  /** Returns how many bytes a reader takes now; `undefined`: it waits; -1: its delimiter is too far away. */
+  #sizeFor(reader: Reader): number | undefined {
+    const { size, exact, delimiter } = reader;
+    if (delimiter === undefined) return (exact ? this.#has(size) : this.#bytes.size > 0) ? size : undefined;
+    const found = this.#find(reader, delimiter);
+    return found > 0 ? found : this.#bytes.size >= size ? -1 : undefined;
+  }
+
+  /** Returns the bytes up to the end of the delimiter, or -1 if it is not there within the bytes that are allowed. */
+  #find(reader: Reader, delimiter: Uint8Array): number {
+    const at = this.#bytes.indexOf(delimiter, reader.searched);
+    if (at < 0) reader.searched = Math.max(0, this.#bytes.size - delimiter.length + 1);
+    return at < 0 || at + delimiter.length > reader.size ? -1 : at + delimiter.length;
+  }
+
+  #noDelimiter(max: number): TwinwireError {
+    const problem = `the delimiter is not within ${max} bytes, which can still be read`;
+    const remedy = "raise max if you trust the peer";
+    return this.#stream.fault("ERR_TOO_LARGE", { step: "receive", operation: "readUntil", problem, remedy });
   }
 
   /** Whether an exact read gets what it wants. One of nothing does, unless the connection failed or was closed. */
@@ -203,7 +243,8 @@ export class StreamReceiver {
       reader.reject(end);
     } else if (reader.exact) {
       const detail = this.#bytes.size;
-      const reason = `${detail} of ${reader.size} bytes came, and can still be read`;
+      const wanted = reader.delimiter === undefined ? `of ${reader.size} bytes` : "bytes without the delimiter";
+      const reason = `${detail} ${wanted} came, and can still be read`;
       reader.reject(this.#stream.fault("ERR_UNEXPECTED_EOF", { step: "receive", detail, reason }));
     } else {
       reader.resolve(newBytes(0));
@@ -294,6 +335,21 @@ export class ByteQueue {
     return bytes.subarray(start, Math.min(end, start + max));
   }
 
+  /** Returns the index of the first `pattern` that begins at `from` or later, or -1. */
+  indexOf(pattern: Uint8Array, from: number): number {
+    const first = pattern[0] as number;
+    let base = 0;
+    for (let block = this.#first; block !== undefined; block = block.next) {
+      const { bytes, start, end } = block;
+      let at = start + Math.max(0, from - base);
+      for (at = bytes.indexOf(first, at); at >= 0 && at < end; at = bytes.indexOf(first, at + 1)) {
+        if (startsWith(block, at, pattern)) return base + at - start;
+      }
+      base += end - start;
+    }
+    return -1;
+  }
+
   /** Hands out 1 to `max` bytes; there must be some. */
   take(max: number): Uint8Array {
     const block = this.#first as Block;
@@ -348,4 +404,19 @@ export class ByteQueue {
     this.#first = block.next;
     if (block.next === undefined) this.#last = undefined;
   }
+}
+
+/** Whether the bytes from `at` in a block on, and in the blocks behind it, begin with `pattern`. */
+function startsWith(block: Block, at: number, pattern: Uint8Array): boolean {
+  let current: Block | undefined = block;
+  let position = at;
+  for (const byte of pattern) {
+    while (current !== undefined && position === current.end) {
+      current = current.next;
+      position = current?.start ?? 0;
+    }
+    if (current === undefined || current.bytes[position] !== byte) return false;
+    position += 1;
+  }
+  return true;
 }

@@ -40,6 +40,51 @@ describe("opening", () => {
   });
 });
 
+describe("readUntil and readLine", () => {
+  test("the bytes end with the delimiter, however it was split; reads of all kinds are served in order", async () => {
+    const { conn, peer } = await pair();
+    const [head, rest, next] = [conn.readUntil("\r\n\r\n"), conn.readExact(3), conn.readUntil(Uint8Array.of(0x3b))];
+    for (const part of ["GET / HTTP/1.1\r", "\n\r\r\n", "\r", "\nabc", "d;e"]) {
+      peer.write(part);
+      await pause(5);
+    }
+    expect(text(await head)).toBe("GET / HTTP/1.1\r\n\r\r\n\r\n");
+    expect([text(await rest), text(await next), text(await conn.read())]).toEqual(["abc", "d;", "e"]);
+  });
+
+  test("lines lose LF or CR LF; the end of the stream is undefined, and a last line without its end an error", async () => {
+    const { conn, peer } = await pair();
+    peer.end("220 héllo\r\n\nplain\nrest");
+    expect([await conn.readLine(), await conn.readLine(), await conn.readLine()]).toEqual(["220 héllo", "", "plain"]);
+    expect(await failure(conn.readLine())).toMatchObject({ code: "ERR_UNEXPECTED_EOF", detail: 4 });
+    expect(text(await conn.readExact(4))).toBe("rest");
+    expect(await conn.readLine()).toBeUndefined();
+  });
+
+  test("max bounds what is searched, and nothing is consumed; bytes may come one by one and exceed the window", async () => {
+    const { conn, peer } = await pair({ window: 16 });
+    const line = "x".repeat(100_000);
+    peer.write(`${line}\nend\n`);
+    expect(await failure(conn.readLine())).toMatchObject({ code: "ERR_TOO_LARGE" });
+    expect(await failure(conn.readLine({ max: 100_000 }))).toMatchObject({ code: "ERR_TOO_LARGE" });
+    expect(await within(conn.readLine({ max: 100_001 }), "the line")).toBe(line);
+    expect(await conn.readLine()).toBe("end");
+  });
+
+  test("wrong arguments are refused; a signal and a deadline end the wait", async () => {
+    const { conn } = await pair();
+    expect(await failure(conn.readUntil(""))).toMatchObject({ code: "ERR_ARGUMENT" });
+    expect(await failure(conn.readUntil("abc", { max: 2 }))).toMatchObject({ code: "ERR_ARGUMENT" });
+    expect(await failure(conn.readUntil(5 as never))).toMatchObject({ code: "ERR_ARGUMENT" });
+    const aborter = new AbortController();
+    const waiting = conn.readLine({ signal: aborter.signal });
+    aborter.abort();
+    expect(await failure(waiting)).toMatchObject({ code: "ERR_ABORTED" });
+    conn.setReadDeadline(20);
+    expect(await failure(conn.readLine())).toMatchObject({ code: "ERR_DEADLINE" });
+  });
+});
+
 describe("read", () => {
   test("takes what there is, up to max, in order", async () => {
     const { conn, peer } = await pair();
