@@ -258,6 +258,12 @@ export interface Port {
   readonly deflate?: DeflateHost;
 
   /**
+   * Decodes a content coding of HTTP, part by part. The result fails for invalid or incomplete data, and with what `source`
+   * fails with; ending its iteration ends that of `source`. Absent where the host has no zlib.
+   */
+  decode?(coding: ContentCoding, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+
+  /**
    * A variable of the environment; `undefined` if it is not set or the program may not read it. Never asks the user. Absent
    * where there is no environment.
    */
@@ -266,6 +272,9 @@ export interface Port {
   /** The host's clock and timer. */
   readonly clock: Clock;
 }
+
+/** A content coding of HTTP that hosts can decode. RFC 9110 8.4.1, RFC 7932 */
+export type ContentCoding = "gzip" | "deflate" | "br";
 
 /** Raw DEFLATE (RFC 1951), message by message, as permessage-deflate has it (RFC 7692 7.2). */
 export interface DeflateHost {

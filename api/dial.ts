@@ -287,3 +287,5 @@ function timeoutsOf(conn: Connection): Timeouts {
   }
   return found;
 }
+
+export { set_read_timeout as setReadTimeout, set_write_timeout as setWriteTimeout };

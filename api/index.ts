@@ -34,8 +34,9 @@ export { Server, TcpServer, TlsServer } from "./conn/server.ts";
 export { type ResolveOptions, resolve, TcpConnection, TlsConnection } from "./conn/tcp.ts";
 export { UdpSocket } from "./conn/udp.ts";
 export type { Body as HttpBody } from "./http/body.ts";
+export type { IncomingRequest } from "./http/calls.ts";
+export type { FetchFunction, ServerSentEvent } from "./http/fetch.ts";
 export { http } from "./http/http.ts";
-export type { IncomingRequest } from "./http/receive.ts";
 export type { IncomingResponse } from "./http/request.ts";
 export type { HttpCloseOptions, HttpHandler, HttpServer, ServeOptions } from "./http/server.ts";
 export type {
@@ -51,6 +52,7 @@ export type {
   HttpServerResponse,
   HttpStreamRequest,
   Json,
+  JsonObject,
   ReadRequestOptions,
 } from "./http/types.ts";
 export type { Bytes } from "./internal/arguments.ts";

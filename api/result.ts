@@ -158,6 +158,16 @@ export class TcpListener {
     return this.#blocking.set(enabled, () => this.server.addr());
   }
 
+  /** Alias of `local_addr`. */
+  localAddr(): Result<string> {
+    return this.local_addr();
+  }
+
+  /** Alias of `set_nonblocking`. */
+  setNonblocking(enabled: boolean): Result<void> {
+    return this.set_nonblocking(enabled);
+  }
+
   /** Stops listening. */
   close(): void {
     this.server.close();
@@ -231,6 +241,21 @@ export class TcpStream {
   /** Returns the local address; an error after `close`. */
   local_addr(): Result<string> {
     return attemptNow(() => this.conn.localAddr());
+  }
+
+  /** Alias of `set_nonblocking`. */
+  setNonblocking(enabled: boolean): Result<void> {
+    return this.set_nonblocking(enabled);
+  }
+
+  /** Alias of `peer_addr`. */
+  peerAddr(): Result<string> {
+    return this.peer_addr();
+  }
+
+  /** Alias of `local_addr`. */
+  localAddr(): Result<string> {
+    return this.local_addr();
   }
 }
 
@@ -310,17 +335,34 @@ export class UdpSocket {
   local_addr(): Result<string> {
     return attemptNow(() => this.socket.localAddr());
   }
+
+  /** Alias of `send_to`. */
+  sendTo(data: Uint8Array | readonly number[], addr: string): Promise<Result<number>> {
+    return this.send_to(data, addr);
+  }
+
+  /** Alias of `recv_from`. */
+  recvFrom(size: number): Promise<Result<[Uint8Array, string]>> {
+    return this.recv_from(size);
+  }
+
+  /** Alias of `set_nonblocking`. */
+  setNonblocking(enabled: boolean): Result<void> {
+    return this.set_nonblocking(enabled);
+  }
+
+  /** Alias of `peer_addr`. */
+  peerAddr(): Result<string> {
+    return this.peer_addr();
+  }
+
+  /** Alias of `local_addr`. */
+  localAddr(): Result<string> {
+    return this.local_addr();
+  }
 }
 
-/**
- * HTTP/1.1 with results, and with JSON bodies. The calls are those of `http` of `twinwire`.
- *
- * ```ts
- * const response = unwrap(await http.request({ method: "GET", url: "http://127.0.0.1:8080/" }));
- * console.log(response.status, response.body);
- * ```
- */
-export const http = {
+const calls = {
   /** Sends a request and waits for the response, as `http.request` of `twinwire`. */
   request(req: HttpRequest, options?: HttpRequestOptions): Promise<Result<HttpResponse>> {
     return attempt(() => main.request(req, options));
@@ -335,4 +377,20 @@ export const http = {
   write_response(stream: HttpConn, response: HttpServerResponse, options?: WaitOptions): Promise<Result<void>> {
     return attempt(() => main.write_response(stream, response, options));
   },
+} as const;
+
+/**
+ * HTTP/1.1 with results, and with JSON bodies. The calls are those of `http` of `twinwire`.
+ *
+ * ```ts
+ * const response = unwrap(await http.request({ method: "GET", url: "http://127.0.0.1:8080/" }));
+ * console.log(response.status, response.body);
+ * ```
+ */
+export const http = {
+  ...calls,
+  /** Alias of `read_request`. */
+  readRequest: calls.read_request,
+  /** Alias of `write_response`. */
+  writeResponse: calls.write_response,
 } as const;

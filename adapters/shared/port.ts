@@ -11,6 +11,7 @@ import type {
   UdpOption,
 } from "../port.ts";
 import { NodeClock } from "./clock.ts";
+import { decode } from "./decode.ts";
 import { deflate } from "./deflate.ts";
 import { errorNumber } from "./errors.ts";
 import { readEnv } from "./process.ts";
@@ -29,6 +30,7 @@ export abstract class JavaScriptPort<Stream extends StreamHandle> implements Por
   readonly clock = new NodeClock();
   readonly diagnostics = { channel };
   readonly deflate = deflate;
+  readonly decode = decode;
   cause: unknown;
   protected readonly listeners = new Map<number, ListenerHandle>();
   readonly #streams = new Map<number, Stream>();

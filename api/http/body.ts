@@ -25,11 +25,13 @@ export let newBody: (source: BodySource, empty: boolean) => Body;
 /** What the receiving side does with it. @internal */
 export let bodyEnds: {
   push(body: Body, bytes: Uint8Array): void;
-  end(body: Body, trailers: readonly string[], error: TwinwireError | undefined): void;
+  end(body: Body, trailers: readonly string[] | Headers, error: TwinwireError | undefined): void;
   /** Whether nothing of it is left to be read. */
   isOver(body: Body): boolean;
   /** A deadline passed: who waits for a part is rejected, and can ask again. */
   late(body: Body, error: TwinwireError): void;
+  /** The connection from which it is received. */
+  sourceOf(body: Body): BodySource;
   /** It has ended, and its connection is used for something else: what has not been read is the reader's alone. */
   detach(body: Body): void;
 };
@@ -69,6 +71,7 @@ export class Body implements AsyncIterable<Uint8Array> {
       end: (body, trailers, error) => body.#end(trailers, error),
       isOver: (body) => body.#ended && body.#parts.length === 0,
       late: (body, error) => body.#readers.rejectAll(() => error),
+      sourceOf: (body) => body.#source,
       detach: (body) => body.#detach(),
     };
   }

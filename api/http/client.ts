@@ -9,11 +9,11 @@ import { connectTcp, connectVia } from "../conn/tcp.ts";
 import { show } from "../internal/arguments.ts";
 import { basicAuth, decode, hostOf, isPrivate, locationText, portOf, proxyFor } from "../internal/url.ts";
 import { Timeout } from "../internal/waiting.ts";
+import { isParts } from "./calls.ts";
 import { type Exchange, exchangeOf, type Parts } from "./exchange.ts";
 import { FieldText, type Pair } from "./head.ts";
 import type { HttpMessage } from "./message.ts";
 import { poolOf, type Route } from "./pool.ts";
-import { isParts } from "./respond.ts";
 import type { Headers, HeadersInput, HttpRequestOptions } from "./types.ts";
 
 /** A request on its way, perhaps not to its first address. */

@@ -1,6 +1,6 @@
-import { readRequest, receive } from "./receive.ts";
+import { readRequest, receive, respond, writeResponse } from "./calls.ts";
+import { eventStream, fetchHandler } from "./fetch.ts";
 import { request, stream } from "./request.ts";
-import { respond, writeResponse } from "./respond.ts";
 import { serve } from "./server.ts";
 
 /**
@@ -16,8 +16,12 @@ export const http = {
   /** Sends a request and waits for the head of the response; bodies are streamed. */
   stream,
   /** Reads a request with a JSON body from a connection. */
+  readRequest,
+  /** Alias of `readRequest`, as the specification names it. */
   read_request: readRequest,
   /** Writes a response with a JSON body. */
+  writeResponse,
+  /** Alias of `writeResponse`, as the specification names it. */
   write_response: writeResponse,
   /** Reads the head of a request from a connection; its body is streamed. */
   receive,
@@ -25,4 +29,8 @@ export const http = {
   respond,
   /** Serves HTTP on the connections of a server. */
   serve,
+  /** Makes a handler for `serve` of a function of the Fetch standard. */
+  fetchHandler,
+  /** Makes a response of server-sent events. */
+  eventStream,
 } as const;

@@ -2,13 +2,15 @@ import type { Payload } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { show } from "../internal/arguments.ts";
 import type { Body } from "./body.ts";
+import { contentOf, isParts } from "./calls.ts";
 import { exchange, type Plan, type PreparedRequest, redirected, routeOf, urlOf } from "./client.ts";
+import { ACCEPTED, checkDecoding, decoded } from "./decoding.ts";
 import type { Parts } from "./exchange.ts";
-import { fromText, pairsOf, toText } from "./head.ts";
+import { fromText, type Pair, pairsOf, toText } from "./head.ts";
 import type { HttpMessage } from "./message.ts";
-import { contentOf, isParts } from "./respond.ts";
 import {
   type Headers,
+  type HeadersInput,
   type HttpRequest,
   type HttpRequestOptions,
   type HttpResponse,
@@ -48,12 +50,13 @@ export async function request(what: HttpRequest, options?: HttpRequestOptions): 
   const { body } = what;
   const content = body === undefined ? "" : toText(body);
   const order: PreparedRequest = {
-    method: methodOf(what.method),
+    method: methodOf(what.method ?? "GET"),
     url: urlOf(what.url),
-    headers: pairsOf(what.headers),
+    headers: headersOf(what.headers, checked),
     hasBody: body !== undefined,
     contentType: "application/json",
   };
+  if (checked.decompress) return requestDecoded(order, content, checked);
   const { message } = await follow(order, content, planOf(checked, true, undefined), checked);
   return { status: message.status, headers: message.headers, body: fromText(message.text) };
 }
@@ -76,12 +79,51 @@ export async function stream(what: HttpStreamRequest, options?: HttpRequestOptio
   const order: PreparedRequest = {
     method: methodOf(what.method ?? "GET"),
     url: urlOf(what.url),
-    headers: pairsOf(what.headers),
+    headers: headersOf(what.headers, checked),
     hasBody,
     contentType: json === undefined ? undefined : "application/json",
   };
   const plan = planOf(checked, false, what.trailers);
-  return new IncomingResponse(await follow(order, contentOf(body, json), plan, checked));
+  const answer = await follow(order, contentOf(body, json), plan, checked);
+  return new IncomingResponse(answer, checked.decompress ? (checked.maxBody ?? NO_BOUND) : undefined);
+}
+
+/** Header fields to send, with the codings that can be decoded. */
+function headersOf(headers: HeadersInput | undefined, { decompress }: HttpRequestOptions): Pair[] {
+  const pairs = pairsOf(headers);
+  if (decompress !== true) return pairs;
+  checkDecoding("http");
+  const has = pairs.some(([name]) => name.toLowerCase() === "accept-encoding");
+  return has ? pairs : [...pairs, ["accept-encoding", ACCEPTED]];
+}
+
+/** As `request`, with a body that may have a content coding. */
+async function requestDecoded(
+  order: PreparedRequest,
+  content: Payload | Parts,
+  options: HttpRequestOptions,
+): Promise<HttpResponse> {
+  const { maxBody = MAX_WHOLE, timeoutMs = TIMEOUT_MS } = options;
+  const since = performance.now();
+  const plan = { ...planOf(options, true, undefined), whole: false };
+  const { message, order: last } = await follow(order, content, plan, options);
+  const body = decoded(message.body as Body, message.headers["content-encoding"], maxBody);
+  let isLate = false;
+  const expire = (): void => {
+    isLate = true;
+    body.cancel();
+  };
+  const timer = timeoutMs > 0 ? setTimeout(expire, Math.max(0, timeoutMs - (performance.now() - since))) : undefined;
+  try {
+    const text = await body.text();
+    return { status: message.status, headers: message.headers, body: fromText(text) };
+  } catch (error) {
+    if (!isLate) throw error;
+    const reason = "there was no whole response in time";
+    throw new TwinwireError("ERR_TIMEOUT", { step: "receive", address: last.url.href, reason });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function follow(
@@ -123,10 +165,13 @@ export class IncomingResponse {
   /** The number of redirects that were followed. */
   readonly redirects: number;
   readonly #message: HttpMessage;
+  readonly #body: Body;
 
-  /** @internal */
-  constructor({ message, order, redirects }: Answer) {
+  /** `most`: the bytes that the body may be decoded to; `undefined`: it is not decoded. @internal */
+  constructor({ message, order, redirects }: Answer, most?: number) {
     this.#message = message;
+    const body = message.body as Body;
+    this.#body = most === undefined ? body : decoded(body, message.headers["content-encoding"], most);
     this.status = message.status;
     this.headers = message.headers;
     const url = new URL(order.url);
@@ -148,7 +193,7 @@ export class IncomingResponse {
 
   /** The body; empty if the response has none. */
   get body(): Body {
-    return this.#message.body as Body;
+    return this.#body;
   }
 }
 

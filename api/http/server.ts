@@ -5,14 +5,13 @@ import { type Conn, streamOf } from "../conn/conn.ts";
 import { connectionsOf, observe, type Server } from "../conn/server.ts";
 import type { Stream } from "../conn/stream.ts";
 import { show } from "../internal/arguments.ts";
-import { callback, OptionSet } from "../internal/options.ts";
+import { callback, flag, OptionSet } from "../internal/options.ts";
 import { Timeout } from "../internal/waiting.ts";
+import { expect, IncomingRequest, reply } from "./calls.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
 import { reasonOf } from "./head.ts";
 import type { HttpMessage } from "./message.ts";
-import { expect, IncomingRequest } from "./receive.ts";
 import type { Expected } from "./receiver.ts";
-import { reply } from "./respond.ts";
 import { duration, type HttpReply, type ReadRequestOptions, readOptions } from "./types.ts";
 
 const IDLE_MS = 60_000;
@@ -26,6 +25,8 @@ export type HttpHandler = (request: IncomingRequest) => HttpReply | undefined | 
 
 /** The options of `http.serve`. An unknown name is an error. */
 export interface ServeOptions extends Omit<ReadRequestOptions, "signal"> {
+  /** Presents HEAD requests to the handler as GET; the body of its response is not sent. Default: false. */
+  readonly headAsGet?: boolean | undefined;
   /** The most milliseconds that a client may receive nothing of a response; then it is disconnected. Default: 60000. */
   readonly writeTimeoutMs?: number | undefined;
   /**
@@ -65,7 +66,12 @@ export function serve(server: Server<Conn>, handler: HttpHandler, options?: Serv
 }
 
 const { signal: _, ...ofReading } = readOptions.rules;
-const serveOptions = new OptionSet<ServeOptions>({ ...ofReading, writeTimeoutMs: duration, onError: callback() });
+const serveOptions = new OptionSet<ServeOptions>({
+  ...ofReading,
+  headAsGet: flag,
+  writeTimeoutMs: duration,
+  onError: callback(),
+});
 const closeOptions = new OptionSet<HttpCloseOptions>({ graceMs: duration });
 
 /** The result of `http.serve`. */
@@ -224,7 +230,7 @@ export class ServerConnection {
   async #answer(message: HttpMessage): Promise<boolean> {
     let response: HttpReply | undefined;
     try {
-      response = await this.#handler(new IncomingRequest(this.conn, message));
+      response = await this.#handler(new IncomingRequest(this.conn, message, this.#options.headAsGet));
     } catch (error) {
       const status = error instanceof TwinwireError && error.status > 0 ? error.status : 500;
       this.#report(error, status === 500);

@@ -21,7 +21,8 @@ export type HeadersInput =
 
 /** A request for `http.request`. */
 export interface HttpRequest {
-  readonly method: string;
+  /** Default: `"GET"`. */
+  readonly method?: string | undefined;
   /** An `http:` or `https:` URL. A user and a password in it are sent as `Authorization: Basic`. */
   readonly url: string;
   readonly headers?: HeadersInput | undefined;
@@ -63,13 +64,19 @@ export interface HttpServerResponse {
 /** A body: text (sent as UTF-8), bytes, or an iterable of both, whose parts are sent as they are produced. */
 export type BodyInput = string | Bytes | AsyncIterable<string | Bytes> | Iterable<string | Bytes>;
 
+/** A plain object that is sent as JSON. */
+export type JsonObject = { readonly [key: string]: unknown };
+
 /** A response for `http.respond`, and the result of a handler of `http.serve`. */
 export interface HttpReply {
   /** Default: 200. */
   readonly status?: number | undefined;
   readonly headers?: HeadersInput | undefined;
-  /** The body. An iterable is sent with the chunked coding, unless the headers have `content-length`. Default: empty. */
-  readonly body?: BodyInput | null | undefined;
+  /**
+   * The body. An iterable is sent with the chunked coding, unless the headers have `content-length`. A plain object is sent as
+   * JSON; for an array, a number or another value of JSON use `json`. Default: empty.
+   */
+  readonly body?: BodyInput | JsonObject | null | undefined;
   /** The body as JSON, instead of `body`: any value that `JSON.stringify` accepts. */
   readonly json?: unknown;
   /** Called after a chunked body was sent; returns the trailer fields that follow it. */
@@ -78,6 +85,7 @@ export interface HttpReply {
 
 /** A request for `http.stream`. */
 export interface HttpStreamRequest {
+  /** Default: `"GET"`. */
   readonly method?: string | undefined;
   readonly url: string;
   readonly headers?: HeadersInput | undefined;
@@ -103,6 +111,11 @@ export interface HttpRequestOptions extends WaitOptions {
   readonly proxy?: ProxyOption;
   /** TLS options for `https:`. */
   readonly tls?: TlsOptions | undefined;
+  /**
+   * Sends `Accept-Encoding`, and decompresses a body in gzip, deflate or br. `maxBody` limits it before and after. The header
+   * fields stay as they were received. Default: false.
+   */
+  readonly decompress?: boolean | undefined;
   /** Sends `Expect: 100-continue`, and the body when the server asks for it or has not responded for 1 s. Default: false. */
   readonly expectContinue?: boolean | undefined;
   /** Called with interim responses, such as 103 (Early Hints). */
@@ -147,6 +160,7 @@ export const requestOptions = new OptionSet<HttpRequestOptions>({
   keepAlive: flag,
   proxy,
   tls: tlsOptions.rule,
+  decompress: flag,
   expectContinue: flag,
   onInterim: callback(),
 });

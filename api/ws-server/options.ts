@@ -1,6 +1,6 @@
 import type { Conn } from "../conn/conn.ts";
 import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
-import type { IncomingRequest } from "../http/receive.ts";
+import type { IncomingRequest } from "../http/calls.ts";
 import type { HttpHandler, ServeOptions } from "../http/server.ts";
 import type { HeadersInput, HttpReply } from "../http/types.ts";
 import { type Compression, type DeflateOptions, deflateRule } from "../internal/deflate.ts";
@@ -166,6 +166,7 @@ const serverOptions = new OptionSet<CheckedServer>({
   idleTimeoutMs: passed,
   headTimeoutMs: passed,
   timeoutMs: passed,
+  headAsGet: passed,
   writeTimeoutMs: passed,
   maxBody: passed,
 });

@@ -5,7 +5,7 @@ import { isThenable, report } from "../../wasm/report.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
 import { Server, TcpServer, TlsServer } from "../conn/server.ts";
-import type { IncomingRequest } from "../http/receive.ts";
+import type { IncomingRequest } from "../http/calls.ts";
 import { HttpServer, type ServeOptions } from "../http/server.ts";
 import type { HttpReply } from "../http/types.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
@@ -63,8 +63,16 @@ export class WebSocketServer {
     const options = checkServer(onServer ? second : third);
     this.#options = options;
     this.#engine = defaultEngine();
-    const { onError, idleTimeoutMs, headTimeoutMs, timeoutMs, writeTimeoutMs, maxBody } = options;
-    const serve: ServeOptions = { onError, idleTimeoutMs, headTimeoutMs, timeoutMs, writeTimeoutMs, maxBody };
+    const { onError, idleTimeoutMs, headTimeoutMs, timeoutMs, writeTimeoutMs, maxBody, headAsGet } = options;
+    const serve: ServeOptions = {
+      onError,
+      idleTimeoutMs,
+      headTimeoutMs,
+      timeoutMs,
+      writeTimeoutMs,
+      maxBody,
+      headAsGet,
+    };
     const server = onServer ? where : listen(where, second as number, options.listen);
     this.#http = new HttpServer(server, (request) => this.#answer(request), serve);
   }

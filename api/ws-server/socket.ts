@@ -3,7 +3,7 @@
 import { AddressOf } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { TlsInfo } from "../../wasm/port-types.ts";
-import type { IncomingRequest } from "../http/receive.ts";
+import type { IncomingRequest } from "../http/calls.ts";
 import { show } from "../internal/arguments.ts";
 import { closeArguments } from "../internal/websocket.ts";
 import { WebSocketBase } from "../websocket/base.ts";

@@ -1,9 +1,9 @@
 import { AddressOf, Deadline } from "../../wasm/abi.gen.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { streamOf } from "../conn/conn.ts";
+import { type IncomingRequest, messageOf } from "../http/calls.ts";
 import { exchangeOf } from "../http/exchange.ts";
 import { FieldText } from "../http/head.ts";
-import { type IncomingRequest, messageOf } from "../http/receive.ts";
 import { show } from "../internal/arguments.ts";
 import { Connection } from "../websocket/connection.ts";
 import { Session } from "../websocket/session.ts";

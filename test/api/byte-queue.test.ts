@@ -1,6 +1,6 @@
 /** The bytes that wait to be read: whatever the pieces, in order, and never more memory than twice their size. */
 import { expect, test } from "@jest/globals";
-import { ByteQueue } from "../../api/conn/receiver.ts";
+import { ByteQueue } from "../../api/conn/byte-queue.ts";
 import { Memory } from "../../wasm/memory.ts";
 import { pattern } from "./support.ts";
 

@@ -14,7 +14,7 @@ test("docs/http.md names every function, every option and every member of a body
   const names = [
     ...Object.keys(http).map((name) => `http.${name}`),
     ...members("api/http/types.ts", /^ {2}readonly (\w+)\??:/gm),
-    ...members("api/http/receive.ts", /^ {2}(?:readonly |get )(\w+)[:(]/gm),
+    ...members("api/http/calls.ts", /^ {2}(?:readonly |get )(\w+)[:(]/gm),
     ...members("api/http/request.ts", /^ {2}(?:readonly |get )(\w+)[:(]/gm).filter((name) => name !== "message"),
     ...members("api/http/body.ts", /^ {2}(?:async |get )?(next|bytes|text|json|stream|cancel|trailers)\(/gm),
   ];
