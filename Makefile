@@ -19,7 +19,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web bench clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web bench sim fuzz clean help
 
 all: build
 
@@ -74,6 +74,12 @@ demo-web: build ## serve a page that plots a live stream, until Ctrl-C; ARGS="80
 
 bench: build $(RUNTIMES) ## measure and compare with other libraries; ARGS="--json" prints JSON
 	@node build/tools/bench/main.js $(ARGS)
+
+sim: build ## live programs of all APIs on simulated networks with faults, for a minute; ARGS="--seconds 600", ARGS="--seed N"
+	@node test/sim/main.mjs $(ARGS)
+
+fuzz: $(NODE_MODULES) build/gen.stamp ## fuzz the core with libFuzzer, for T seconds each target (60)
+	@node scripts/fuzz.mjs $(T)
 
 clean: ## remove build results, not installed packages
 	@rm -rf build dist wasm/module.gen.ts

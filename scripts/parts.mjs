@@ -151,6 +151,8 @@ const hostless = [
   "test/(esp32|posix|targets)/",
   /* Programs that Node and Bun run, whatever starts them. */
   "test/samples/",
+  /* It runs every runtime itself. */
+  "test/sim/lives\\.test\\.ts$",
   /* npm's ws and its dependents, as they are on Node. */
   "test/ws-compat/",
 ];
@@ -192,6 +194,7 @@ async function bun() {
     "posix/*",
     "targets/*",
     "ws-compat/*",
+    "sim/lives",
     "package*",
     "vectors",
   ].map((name) => `--path-ignore-patterns=test/${name}.test.ts`);

@@ -61,7 +61,7 @@ export class SimStream implements Source, Sink, Occupant {
     this.process = process;
     this.accepted = how.accepted === true;
     this.#silent = how.silent === true;
-    process.machine.sockets.add(this);
+    if (!this.#silent) process.machine.sockets.add(this);
   }
 
   /** The connection is established. */
@@ -175,6 +175,7 @@ export class SimStream implements Source, Sink, Occupant {
 
   lost(silent: boolean): void {
     this.released = true;
+    this.process.machine.sockets.delete(this);
     if (silent) {
       this.#out?.cut();
       return;
@@ -189,6 +190,7 @@ export class SimStream implements Source, Sink, Occupant {
     this.#broken = true;
     this.#arrived = [];
     this.#lent = undefined;
+    if (this.place === undefined) this.process.machine.sockets.delete(this); /* it was not accepted yet */
     this.deliver(`closed ${error}`, ({ handle, deliver, forget }) => {
       this.released = true;
       this.process.machine.sockets.delete(this);

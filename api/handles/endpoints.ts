@@ -105,7 +105,8 @@ export class TcpEndpoint extends HandleEndpoint<{ sock: number }> {
   }
 
   override disconnected(ending: Ending): void {
-    this.#endText();
+    /* After `close` only `disconnected` follows: half a character that was received before is dropped with the rest. */
+    if (!this.released) this.#endText();
     super.disconnected(ending);
   }
 

@@ -80,6 +80,8 @@ export interface SimHost extends Api {
   readonly name: string;
   /** Its IPv4 address. */
   readonly address: string;
+  /** How many sockets its system has open: connections, listeners, UDP sockets. */
+  readonly sockets: number;
   /** `twinwire/handles`, bound to this host. */
   readonly handles: typeof handles;
   /** `twinwire/result`, bound to this host. */
@@ -144,6 +146,9 @@ function hostOf(machine: Machine, around: Surroundings): SimHost {
     ...bind(api, enter),
     name: machine.name,
     address: machine.address,
+    get sockets() {
+      return machine.sockets.size;
+    },
     handles: bind(handles, enter),
     result: bind(result, enter),
     dial: bind(dial, enter),
