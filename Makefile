@@ -19,7 +19,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web bench sim fuzz clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web bench sim fuzz clauses clean help
 
 all: build
 
@@ -80,6 +80,9 @@ sim: build ## live programs of all APIs on simulated networks with faults, for a
 
 fuzz: $(NODE_MODULES) build/gen.stamp ## fuzz the core with libFuzzer, for T seconds each target (60)
 	@node scripts/fuzz.mjs $(T)
+
+clauses: ## list the clauses of the RFCs that code and tests cite; ARGS=--open: sections with a MUST that one of them does not cite
+	@node scripts/clauses.mjs $(ARGS)
 
 clean: ## remove build results, not installed packages
 	@rm -rf build dist wasm/module.gen.ts
