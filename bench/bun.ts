@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
-const START_MS = 10_000;
+const START_MS = 30_000;
 
 let found: string | undefined;
 

@@ -12,11 +12,18 @@ export const Contender = {
   NET: "node:net",
   HTTP: "node:http",
   WEB: "WebSocket",
+  BUN_SERVE: "Bun.serve",
+  BUN_LISTEN: "Bun.listen",
 } as const;
 export type Contender = (typeof Contender)[keyof typeof Contender];
 
 /** What the contenders run on. */
 export type Runtime = "node" | "bun" | "deno";
+
+/** What a contender runs on in a case: those of Bun run in Bun, beside Node's too. */
+export function runtimeOf(contender: Contender, { runtime }: Case): Runtime {
+  return contender === Contender.BUN_SERVE || contender === Contender.BUN_LISTEN ? "bun" : runtime;
+}
 
 /** How it is spoken. `ws` and `tcp`: handles and events; `conn`: objects and promises over TCP. */
 export type Protocol = "ws" | "tcp" | "conn";
@@ -53,13 +60,18 @@ export interface ServeCase {
   readonly kind: "serve";
   readonly name: string;
   readonly runtime: Runtime;
-  readonly protocol: "http" | "ws";
-  /** What the server does: it answers GET or POST, each message by itself, or by telling it to every client. */
-  readonly task: "GET" | "POST" | "echo" | "broadcast";
+  readonly protocol: "http" | "ws" | "tcp";
+  /**
+   * What the server does: it answers GET or POST, each message by itself, or by sending it to every client. `connect`: it
+   * accepts connections that end once they are open.
+   */
+  readonly task: "GET" | "POST" | "echo" | "broadcast" | "connect";
+  /** Bytes of a message, where there are messages. */
+  readonly size: number;
   readonly connections: number;
   /** On each connection. */
   readonly inFlight: number;
-  readonly unit: "req/s" | "msg/s";
+  readonly unit: "req/s" | "msg/s" | "conn/s";
   readonly better: "more";
   readonly contenders: readonly Contender[];
 }
@@ -109,19 +121,39 @@ function idle(protocol: Protocol, name: string, contenders: readonly Contender[]
   };
 }
 
-function httpServer(method: "GET" | "POST", connections: number, inFlight: number): ServeCase {
-  const name = `http-server/${method}/${connections}x${inFlight}`;
-  const contenders = [Contender.TWINWIRE, Contender.HTTP];
-  const [runtime, protocol, unit, better] = ["node", "http", "req/s", "more"] as const;
-  return { kind: "serve", name, runtime, protocol, task: method, connections, inFlight, unit, better, contenders };
+const NODE_SERVERS = { http: Contender.HTTP, ws: Contender.WS, tcp: Contender.NET } as const;
+const BUN_SERVERS = { http: Contender.BUN_SERVE, ws: Contender.BUN_SERVE, tcp: Contender.BUN_LISTEN } as const;
+const UNITS = { http: "req/s", ws: "msg/s", tcp: "msg/s" } as const;
+
+/** A server beside the one of its runtime. A broadcast message counts once for each client. */
+function server(
+  protocol: ServeCase["protocol"],
+  task: ServeCase["task"],
+  connections: number,
+  inFlight: number,
+  size = 64,
+): ServeCase {
+  const what = size === 64 ? task : `${task}-${sizeName(size)}`;
+  const name = `${protocol}-server/${what}/${connections}x${inFlight}`;
+  const contenders = [Contender.TWINWIRE, NODE_SERVERS[protocol]];
+  const unit = task === "connect" ? "conn/s" : UNITS[protocol];
+  const [kind, runtime, better] = ["serve", "node", "more"] as const;
+  return { kind, name, runtime, protocol, task, size, connections, inFlight, unit, better, contenders };
 }
 
-/** 64 bytes of text. A broadcast message counts once for each client. */
-function wsServer(task: "echo" | "broadcast", connections: number, inFlight: number): ServeCase {
-  const name = `ws-server/${task}/${connections}x${inFlight}`;
-  const contenders = [Contender.TWINWIRE, Contender.WS];
-  const [runtime, protocol, unit, better] = ["node", "ws", "msg/s", "more"] as const;
-  return { kind: "serve", name, runtime, protocol, task, connections, inFlight, unit, better, contenders };
+/** The same, with the one of Bun as a third. */
+function besideBun(it: ServeCase): ServeCase {
+  return { ...it, contenders: [...it.contenders, BUN_SERVERS[it.protocol]] };
+}
+
+/** The same in Bun, beside its own. */
+function inBun(it: ServeCase): ServeCase {
+  return {
+    ...it,
+    runtime: "bun",
+    name: `bun/${it.name}`,
+    contenders: [Contender.TWINWIRE, BUN_SERVERS[it.protocol]],
+  };
 }
 
 /** What is measured, as what/size/content/in flight. */
@@ -139,19 +171,51 @@ export const cases: readonly Case[] = [
   tcpConn(64, 64),
   idle("ws", "ws-idle", [Contender.TWINWIRE, Contender.WS, Contender.RAW]),
   idle("conn", "tcp-idle", [Contender.TWINWIRE, Contender.NET]),
-  httpServer("GET", 64, 1),
-  httpServer("POST", 64, 1),
-  httpServer("GET", 16, 16),
-  wsServer("echo", 100, 16),
-  wsServer("broadcast", 1000, 16),
-  wsServer("broadcast", 1000, 1),
+  server("http", "GET", 64, 1),
+  server("http", "POST", 64, 1),
+  server("http", "GET", 16, 16),
+  besideBun(server("ws", "echo", 100, 16)),
+  server("ws", "echo", 1000, 1),
+  server("ws", "echo", 1, 64),
+  server("ws", "echo", 16, 1, 16_384),
+  server("ws", "echo", 4, 1, 1_048_576),
+  besideBun(server("ws", "connect", 16, 1)),
+  server("ws", "broadcast", 1000, 16),
+  server("ws", "broadcast", 1000, 1),
+  server("tcp", "echo", 1000, 1),
+  server("tcp", "echo", 100, 16),
+  server("tcp", "echo", 4, 4, 65_536),
+  inBun(server("ws", "echo", 100, 16)),
+  inBun(server("ws", "echo", 1000, 1)),
+  inBun(server("ws", "echo", 4, 1, 1_048_576)),
+  inBun(server("tcp", "echo", 1000, 1)),
+  inBun(server("tcp", "echo", 100, 16)),
+  inBun(server("http", "GET", 64, 1)),
+  inBun(server("http", "GET", 16, 16)),
   onRuntime("bun", wsClient(64, "text", 256)),
   onRuntime("bun", wsClient(64, "text", 1)),
   onRuntime("deno", wsClient(64, "text", 256)),
   onRuntime("deno", wsClient(64, "text", 1)),
 ];
 
+const EXTRA: ReadonlySet<string> = new Set([
+  "tcp-conn/64B/binary/64",
+  "http-server/POST/64x1",
+  "ws-server/echo/1x64",
+  "ws-server/echo-16KiB/16x1",
+  "ws-server/echo-1MiB/4x1",
+  "ws-server/connect/16x1",
+  "tcp-server/echo/100x16",
+  "tcp-server/echo-64KiB/4x4",
+  "bun/ws-server/echo/1000x1",
+  "bun/ws-server/echo-1MiB/4x1",
+  "bun/tcp-server/echo/1000x1",
+  "bun/tcp-server/echo/100x16",
+  "bun/http-server/GET/16x16",
+  "deno/ws-client/64B/text/1",
+]);
+
 /** Whether it is left out where time is short. */
 export function isExtra({ name }: Case): boolean {
-  return ["tcp-conn/64B/binary/64", "http-server/POST/64x1", "deno/ws-client/64B/text/1"].includes(name);
+  return EXTRA.has(name);
 }

@@ -8,7 +8,7 @@ import type { Answer, Job, Measured } from "./protocol.ts";
 const CLIENT = fileURLToPath(new URL("./client.js", import.meta.url));
 
 /** Beyond what a job itself takes: starting, connecting, waiting for what is in flight. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 40_000;
 
 /** A contender in a process of its own. All have the same program and the same flags. */
 export class Child {

@@ -30,11 +30,19 @@ interface Server {
 const httpServers: Partial<Record<Contender, () => Promise<Server>>> = {
   [Contender.TWINWIRE]: () => import("./servers/http-twinwire.ts"),
   [Contender.HTTP]: () => import("./servers/http-node.ts"),
+  [Contender.BUN_SERVE]: () => import("./servers/bun-serve.ts"),
 };
 
 const wsServers: Partial<Record<Contender, () => Promise<Server>>> = {
   [Contender.TWINWIRE]: () => import("./servers/ws-twinwire.ts"),
   [Contender.WS]: () => import("./servers/ws-ws.ts"),
+  [Contender.BUN_SERVE]: () => import("./servers/bun-serve.ts"),
+};
+
+const tcpServers: Partial<Record<Contender, () => Promise<Server>>> = {
+  [Contender.TWINWIRE]: () => import("./servers/tcp-twinwire.ts"),
+  [Contender.NET]: () => import("./servers/tcp-net.ts"),
+  [Contender.BUN_LISTEN]: () => import("./servers/bun-listen.ts"),
 };
 
 /** The port of the server that this process is, once it has been asked for one. */
@@ -53,7 +61,7 @@ function known<T>(found: T | undefined, contender: Contender, name: string): T {
 
 async function run(job: Job): Promise<Measured> {
   if (job.case.kind === "serve") {
-    const servers = job.case.protocol === "http" ? httpServers : wsServers;
+    const servers = { http: httpServers, ws: wsServers, tcp: tcpServers }[job.case.protocol];
     port ??= await (await known(servers[job.contender], job.contender, job.case.name)()).start(job.case.task);
     return measureServe(job.case, job, port);
   }

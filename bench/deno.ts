@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const START_MS = 10_000;
+const START_MS = 30_000;
 
 let found: string | null | undefined;
 

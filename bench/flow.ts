@@ -6,7 +6,7 @@ import type { Job, Measured } from "./protocol.ts";
 const SAMPLE = 16;
 
 /** How long the answers to what is in flight may take once the measuring is over. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 20_000;
 
 /** A connection of some contender. */
 export interface Connection {

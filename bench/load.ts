@@ -53,6 +53,12 @@ function open(order: LoadOrder, asks: boolean, failed: (error: Error) => void): 
   });
 }
 
+/** The share of a processor that this process has taken since. */
+function share(since: NodeJS.CpuUsage, begin: number): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000 / (performance.now() - begin);
+}
+
 process.on("message", (message) => {
   const order = message as LoadOrder;
   const answer = (it: LoadAnswer): void => void process.send?.(it);
@@ -65,8 +71,9 @@ process.on("message", (message) => {
   const measure = (): void => {
     count = 0;
     const begin = performance.now();
+    const cpu = process.cpuUsage();
     answer({ begun: true });
-    setTimeout(() => answer({ count, ms: performance.now() - begin }), order.measureMs);
+    setTimeout(() => answer({ count, ms: performance.now() - begin, cpu: share(cpu, begin) }), order.measureMs);
   };
 });
 process.on("disconnect", () => process.exit(0));

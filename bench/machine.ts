@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, release, totalmem, type } from "node:os";
@@ -14,6 +15,8 @@ export interface Machine {
   /** Optional native helpers of `ws`, of which it uses what is installed. */
   readonly wsHelpers: Readonly<Record<"bufferutil" | "utf-8-validate", boolean>>;
   readonly server: string;
+  /** The commit of this repository; `undefined` outside one. */
+  readonly commit: string | undefined;
 }
 
 const require = createRequire(import.meta.url);
@@ -31,7 +34,14 @@ export function describeMachine(bun: string): Machine {
     ws: packageVersion("ws"),
     wsHelpers: { bufferutil: isInstalled("bufferutil"), "utf-8-validate": isInstalled("utf-8-validate") },
     server: `Bun ${bun}`,
+    commit: commit(),
   };
+}
+
+/** With a mark if files differ from it. */
+function commit(): string | undefined {
+  const { status, stdout } = spawnSync("git", ["describe", "--always", "--dirty", "--abbrev=40"], { encoding: "utf8" });
+  return status === 0 ? stdout.trim() : undefined;
 }
 
 function packageVersion(name: string): string {

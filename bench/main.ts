@@ -1,6 +1,7 @@
 /** `make bench`: measures twinwire beside its peers. */
 import { cases, isExtra } from "./cases.ts";
 import { findDeno } from "./deno.ts";
+import { difference } from "./difference.ts";
 import { describeMachine } from "./machine.ts";
 import { type Options, parseOptions, usage } from "./options.ts";
 import { type Comparison, compare, describe, notes, toJson, toText } from "./report.ts";
@@ -43,6 +44,7 @@ async function bench(options: Options): Promise<void> {
 try {
   const options = parseOptions(process.argv.slice(2));
   if (options.help) console.log(usage);
+  else if (options.compare !== undefined) console.log(await difference(...options.compare));
   else await bench(options);
 } catch (error) {
   print(error instanceof Error ? error.message : String(error));

@@ -12,6 +12,8 @@ export interface Job {
   readonly case: Case;
   readonly contender: Contender;
   readonly ports: Ports;
+  /** The load generator; `undefined`: there is no compiler for it, and load.ts takes its place. */
+  readonly load: string | undefined;
   /** Milliseconds that are not counted, at the start of each connection. */
   readonly settleMs: number;
   /** Milliseconds that are counted. */
@@ -26,6 +28,10 @@ export interface Measured {
   readonly cpuMicros: number;
   /** Messages that were counted. */
   readonly count: number;
+  /** The share of a processor that the load generator took: below 1 it was not what held the server up. */
+  readonly load?: number | undefined;
+  /** The resident set of a server behind its case, in bytes. */
+  readonly rss?: number | undefined;
 }
 
 /** From the process: the answer to a job. */
@@ -45,6 +51,8 @@ export interface LoadOrder {
   readonly answerSize: number;
   /** Whether one of the connections asks, and all of them are answered. */
   readonly oneAsks: boolean;
+  /** Whether connections are opened, answered and closed, over and over. */
+  readonly reopens: boolean;
   readonly settleMs: number;
   readonly measureMs: number;
 }
@@ -52,5 +60,5 @@ export interface LoadOrder {
 /** From that process: counting begins; so many responses came; it went wrong. */
 export type LoadAnswer =
   | { readonly begun: true }
-  | { readonly count: number; readonly ms: number }
+  | { readonly count: number; readonly ms: number; readonly cpu: number }
   | { readonly failed: string };

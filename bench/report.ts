@@ -17,6 +17,11 @@ export interface Comparison {
   /** Microseconds of CPU time for a message; 0 where it has no meaning. */
   readonly twinwireCpu: number;
   readonly peerCpu: number;
+  /** The largest share of a processor that the load generator took; 0 where there is none. */
+  readonly load: number;
+  /** The resident sets of the servers behind the last round, in bytes; 0 where there is none. */
+  readonly twinwireRss: number;
+  readonly peerRss: number;
 }
 
 /** What one line of the JSON output holds. */
@@ -45,6 +50,9 @@ export function compare({ case: one, rounds }: CaseResult): Comparison[] {
         ratio: spread(pairedRatios(mine, other, one.better)),
         twinwireCpu: median(ours.map((it) => it.cpuMicros)),
         peerCpu: median(theirs.map((it) => it.cpuMicros)),
+        load: Math.max(...[...ours, ...theirs].map((it) => it.load ?? 0)),
+        twinwireRss: ours.at(-1)?.rss ?? 0,
+        peerRss: theirs.at(-1)?.rss ?? 0,
       };
     });
 }
@@ -63,10 +71,24 @@ export function toJson(comparisons: readonly Comparison[]): { cases: JsonCase[] 
   };
 }
 
-const COLUMNS = ["case", "twinwire", "peer", "", "unit", "ratio", "(spread)", "CPU µs/msg", "peer's"];
+const COLUMNS = [
+  "case",
+  "twinwire",
+  "peer",
+  "",
+  "unit",
+  "ratio",
+  "(spread)",
+  "CPU µs/msg",
+  "peer's",
+  "load",
+  "RSS MiB",
+  "peer's",
+];
 
 function cells(it: Comparison): string[] {
   const cpu = (value: number): string => (value === 0 ? "" : value.toFixed(2));
+  const rss = (bytes: number): string => (bytes === 0 ? "" : `${Math.round(bytes / 2 ** 20)}`);
   return [
     it.name,
     grouped(it.twinwire),
@@ -77,6 +99,9 @@ function cells(it: Comparison): string[] {
     `(${it.ratio.min.toFixed(2)} to ${it.ratio.max.toFixed(2)})`,
     cpu(it.twinwireCpu),
     cpu(it.peerCpu),
+    it.load === 0 ? "" : `${Math.round(it.load * 100)} %`,
+    rss(it.twinwireRss),
+    rss(it.peerRss),
   ];
 }
 
@@ -86,12 +111,17 @@ function grouped(value: number): string {
 
 /** The readable table. */
 export function toText(comparisons: readonly Comparison[]): string {
-  const rows = [COLUMNS, ...comparisons.map(cells)];
-  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
-  const left = new Set([0, 2, 4]);
-  const line = (row: string[]): string =>
+  return table([COLUMNS, ...comparisons.map(cells)], 5, [1, 3]);
+}
+
+/** Rows as columns of text: the first `left` ones are aligned to the left, but for those in `right`. */
+export function table(rows: readonly (readonly string[])[], left: number, right: readonly number[] = []): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
+  const line = (row: readonly string[]): string =>
     row
-      .map((cell, at) => (left.has(at) ? cell.padEnd(widths[at] as number) : cell.padStart(widths[at] as number)))
+      .map((cell, at) =>
+        at < left && !right.includes(at) ? cell.padEnd(widths[at] as number) : cell.padStart(widths[at] as number),
+      )
       .join("  ")
       .trimEnd();
   return rows.map(line).join("\n");
@@ -121,6 +151,8 @@ export const notes = [
   "A message received sends the next one; every message's length and every 16th's content are checked.",
   "Text reaches the application as a string in twinwire and ws. node:net raw is no peer but a bound: its frames were",
   "made and masked beforehand, and it neither parses nor decodes nor hands out what comes back.",
+  "Servers are asked by a load generator in C, which counts; load: the share of a processor that it took. Below 95 % it was",
+  "not what held the server up. RSS: the resident set of the server behind the case.",
   "WebSocket: the one that the runtime itself has. bun/, deno/: both run there.",
   "Idle: what the resident set grows by, the leaps of V8's young generation included, which connections do not keep;",
   "--node-flag=--max-semi-space-size=1 bounds those.",

@@ -5,7 +5,7 @@ import { endProcess } from "./child.ts";
 import type { Ports } from "./protocol.ts";
 
 const PROGRAM = fileURLToPath(new URL("./echo-server.js", import.meta.url));
-const START_MS = 10_000;
+const START_MS = 30_000;
 
 /** The echo server, in a process of its own. */
 export interface EchoServer {

@@ -1,5 +1,6 @@
-import type { Case, Contender } from "./cases.ts";
+import { type Case, type Contender, runtimeOf } from "./cases.ts";
 import { Child } from "./child.ts";
+import { findLoad } from "./native.ts";
 import type { Measured, Ports } from "./protocol.ts";
 
 /** How long and how often is measured. */
@@ -23,8 +24,11 @@ export async function runCase(one: Case, ports: Ports, pace: Pace, flags: readon
   const rounds = new Map(one.contenders.map((contender): [Contender, Measured[]] => [contender, []]));
   const children = new Map<Contender, Child>();
   /* What a connection leaves behind must not count as spared by the next round, so memory is measured in new ones. */
+  const load = one.kind === "serve" ? findLoad() : undefined;
   const start = (contender: Contender): Child => {
-    const child = new Child(one.runtime, one.kind === "idle" ? [...flags, "--expose-gc"] : flags);
+    const runtime = runtimeOf(contender, one);
+    const own = runtime === one.runtime ? flags : [];
+    const child = new Child(runtime, one.kind === "idle" ? [...own, "--expose-gc"] : own);
     children.set(contender, child);
     return child;
   };
@@ -35,7 +39,7 @@ export async function runCase(one: Case, ports: Ports, pace: Pace, flags: readon
         const contender = one.contenders[(next + round) % one.contenders.length] as Contender;
         const child = children.get(contender) ?? start(contender);
         const { settleMs, measureMs } = pace;
-        const measured = await child.run({ case: one, contender, ports, settleMs, measureMs });
+        const measured = await child.run({ case: one, contender, ports, load, settleMs, measureMs });
         if (round >= warmUps) rounds.get(contender)?.push(measured);
         if (one.kind === "idle") {
           children.delete(contender);

@@ -44,7 +44,7 @@ function onHost(name, mode) {
         () => true,
         (error) => print(error.message),
       );
-      return (await built) ? await count(...commandOf(mode), { seconds: 120 }) : { passed: 0, failed: 1 };
+      return (await built) ? await count(...commandOf(mode), { seconds: 300 }) : { passed: 0, failed: 1 };
     },
   };
 }

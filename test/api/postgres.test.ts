@@ -37,7 +37,7 @@ describeWith(tool, "PostgreSQL", (program) => {
     const { status, stderr } = spawnSync(...asServer(command, ...args), {
       cwd: "/",
       encoding: "utf8",
-      timeout: 60_000,
+      timeout: 170_000,
     });
     if (status !== 0) throw new Error(`${command}: ${stderr}`);
   }
@@ -74,7 +74,7 @@ describeWith(tool, "PostgreSQL", (program) => {
     ];
     server = startChild(...asServer(program, "-D", data, ...settings.flatMap((setting) => ["-c", setting])));
     await until(() => server.errors.all.some((line) => line.includes("ready to accept connections")), "postgres");
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     server?.process.kill("SIGINT"); /* so that it ends its own children */

@@ -67,7 +67,7 @@ function folder(): string {
 async function listening(port: number): Promise<void> {
   const { connect } = await import("node:net");
   let open = false;
-  for (let attempt = 0; attempt < 200 && !open; attempt++) {
+  for (let attempt = 0; attempt < 1_500 && !open; attempt++) {
     const socket = connect(port, "127.0.0.1");
     socket.on("error", () => {});
     open = await Promise.race([

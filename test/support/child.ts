@@ -53,7 +53,7 @@ export interface Tool {
 
 /** The first of `programs` that ends with this exit code when started with `args`. */
 export function findTool(from: string, programs: readonly string[], args: readonly string[], exitCode = 0): Tool {
-  const found = programs.find((it) => spawnSync(it, args, { stdio: "ignore", timeout: 5_000 }).status === exitCode);
+  const found = programs.find((it) => spawnSync(it, args, { stdio: "ignore", timeout: 30_000 }).status === exitCode);
   return { program: found, from };
 }
 

@@ -10,7 +10,7 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 /** Runs a program to its end, 60 s at most, and returns what it printed. */
 export function succeed(program: string, args: readonly string[], cwd: string): string {
   const env = { ...process.env, NODE_OPTIONS: "" };
-  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, env, encoding: "utf8", timeout: 60_000 });
+  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, env, encoding: "utf8", timeout: 170_000 });
   if (status !== 0) throw error ?? new Error(`${program} ${args.join(" ")}\n${stdout}${stderr}`);
   return stdout;
 }
