@@ -77,13 +77,13 @@ describe("a client of a hub", () => {
       if (round % 6 === 0) for (const socket of to[(round / 6) % 3]?.server.clients ?? []) socket.terminate();
       await pause(3);
     }
-    expect(new Set(await within(Promise.all(answers), "all answers", 12_000))).toEqual(new Set(["everywhere"]));
+    expect(new Set(await within(Promise.all(answers), "all answers"))).toEqual(new Set(["everywhere"]));
     for (const { messages, gaps } of clients) {
       await until(() => messages.length >= sent.length, `${sent.length} messages, not ${messages.length}`);
       expect([...messages].sort()).toEqual([...sent].sort());
       expect(gaps).toEqual([]);
     }
-  }, 30_000);
+  });
 
   test("a message that is published while the broker is down is stored once it is up", async () => {
     const { broker, nodes: to } = await nodes(2);

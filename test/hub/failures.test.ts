@@ -36,7 +36,7 @@ async function haveJoined(...listeners: readonly Listener[]): Promise<void> {
 /** A node in a process of its own. */
 async function startProcess(port: number, clockMs = 0): Promise<{ child: Child; url: string }> {
   const child = startChild(process.execPath, [program, `${port}`, "1500", `${clockMs}`], { NODE_OPTIONS: "" });
-  const url = `ws://${(await child.lines.next(12_000)).replace("up ", "")}/`;
+  const url = `ws://${(await child.lines.next()).replace("up ", "")}/`;
   return { child, url };
 }
 
@@ -60,7 +60,7 @@ const names = async (node: Node): Promise<unknown[]> => (await node.hub.members(
 
 /** Waits until a node lists these members. */
 async function lists(node: Node, expected: readonly string[]): Promise<void> {
-  const end = performance.now() + 12_000;
+  const end = performance.now() + 30_000;
   for (;;) {
     const found = await names(node);
     if (found.join() === expected.join()) return;
@@ -112,7 +112,7 @@ describeWith(redisTool, "what happens when", (redis) => {
     expect(everywhere.length).toBeLessThan(results.size);
     expect([...one.events, ...two.events].filter((it) => it === "gap")).toEqual([]);
     await lists(one, ["Ada", "Bob"]);
-  }, 30_000);
+  });
 
   test("it restarts without its data: a gap, and what follows arrives", async () => {
     const server = await RedisServer.start(redis);
@@ -130,7 +130,7 @@ describeWith(redisTool, "what happens when", (redis) => {
     await receives(ada, TOPIC, ["before", "after"]);
     expect(bob.frames.filter((it) => it.gap !== undefined).length).toBe(1);
     await lists(one, ["Ada", "Bob"]);
-  }, 20_000);
+  });
 
   test("a failover loses the end of a topic: a gap, then the messages of the new epoch", async () => {
     const [first, second] = [await RedisServer.start(redis), await RedisServer.start(redis)];
@@ -157,7 +157,7 @@ describeWith(redisTool, "what happens when", (redis) => {
     for (const text of ["new 1", "new 2", "new 3"]) expect(await one.hub.publish(TOPIC, text)).toBe("everywhere");
     await receives(bob, TOPIC, ["kept", "lost 1", "lost 2", "new 1", "new 2", "new 3"]);
     await lists(two, ["Ada", "Bob"]);
-  }, 30_000);
+  });
 
   test("the broker stops answering: local members are served at once, and all others once it goes on", async () => {
     const server = await RedisServer.start(redis);
@@ -178,7 +178,7 @@ describeWith(redisTool, "what happens when", (redis) => {
     await until(() => bob.messages(TOPIC).includes("again"), "the message");
     expect(ada.messages(TOPIC)).toEqual(["while it is stopped", "again"]);
     await lists(two, ["Ada", "Bob"]);
-  }, 20_000);
+  });
 
   test("a node is paused beyond its lease, and cut off as a slow subscriber: it reads what it missed, once", async () => {
     const server = await RedisServer.start(redis, ["--client-output-buffer-limit", "pubsub 64kb 64kb 1"]);
@@ -200,13 +200,13 @@ describeWith(redisTool, "what happens when", (redis) => {
     for (let tries = 0; (await connections()) >= before && tries < 200; tries++) await pause(20);
     expect(await connections()).toBeLessThan(before);
     child.process.kill("SIGCONT");
-    await until(() => bob.messages.length >= sent.length, "what it missed", 12_000);
+    await until(() => bob.messages.length >= sent.length, "what it missed");
     expect(bob.messages.join("\n") === sent.join("\n")).toBe(true);
     await lists(node, ["Ada", "Bob"]);
     expect(node.presence.filter((it) => it.endsWith("Bob"))).toEqual(["joined Bob", "left Bob", "joined Bob"]);
     expect(bob.gaps).toEqual([]);
     expect(ada.messages(TOPIC).length).toBe(sent.length);
-  }, 40_000);
+  });
 
   test("a node is killed, its clock wrong by an hour: its members leave once, its clients resume elsewhere", async () => {
     const server = await RedisServer.start(redis);
@@ -231,7 +231,7 @@ describeWith(redisTool, "what happens when", (redis) => {
     expect(bob.messages).toEqual(["1", "2", "3", "4"]);
     expect(await names(node)).toEqual(["Ada", "Bob"]);
     expect(ada.messages(TOPIC)).toEqual(["1", "2", "3", "4"]);
-  }, 40_000);
+  });
 
   test("one node can't reach the broker: its members leave for the others, and return", async () => {
     const server = await RedisServer.start(redis);
@@ -252,7 +252,7 @@ describeWith(redisTool, "what happens when", (redis) => {
     await lists(two, ["Ada", "Bob"]);
     expect(two.presence.filter((it) => it.endsWith("Ada")).slice(-2)).toEqual(["left Ada", "joined Ada"]);
     expect(one.events).not.toContain("gap");
-  }, 30_000);
+  });
 
   test("the broker sends garbage: it is reported, and what follows arrives", async () => {
     const server = await RedisServer.start(redis);

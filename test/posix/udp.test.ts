@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { describeWith } from "../support/child.ts";
 import { atEnd, endPeers, tcpPeer, udpPeer } from "../support/peers.ts";
-import { Inbox, pause, until } from "../support/wait.ts";
+import { Inbox, until } from "../support/wait.ts";
 import { BUILD_PATIENCE, buildSanitized, buildTools } from "./build.ts";
 import { Driver, endDrivers, hex } from "./driver.ts";
 
