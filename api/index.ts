@@ -14,12 +14,13 @@ export { type ErrorCode, Errors as errors, type Limits } from "../wasm/abi.gen.t
 export type { Diagnosis, DisconnectedDiagnosis, ErrorDiagnosis } from "../wasm/diagnostics.ts";
 export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
 export { type Host, limits, useHost } from "../wasm/host.ts";
-export type { Stats } from "../wasm/memory.ts";
+export type { AddressStats, Stats } from "../wasm/memory.ts";
 export type { Pem, TlsInfo, TlsOptions } from "../wasm/port-types.ts";
 export { type TraceLine, type TraceSink, trace } from "../wasm/trace/trace.ts";
 export { Conn } from "./conn/conn.ts";
 export type { Datagram } from "./conn/datagrams.ts";
 export type {
+  AddressLimits,
   ConnectOptions,
   MulticastOptions,
   ReadUntilOptions,

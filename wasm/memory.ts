@@ -30,6 +30,15 @@ export interface AddressStats {
   readonly untracked: number;
 }
 
+/** That of a listener without limits. */
+export const NO_ADDRESS_STATS: AddressStats = {
+  admitted: 0,
+  refusedConnections: 0,
+  refusedHandshakes: 0,
+  refusedMessages: 0,
+  untracked: 0,
+};
+
 /** That of a handle that could not be opened. */
 export const NO_STATS: Stats = { received: 0, sent: 0, connects: 0, refused: 0 };
 

@@ -3,6 +3,7 @@ import type { TlsOptions, UdpOption } from "../adapters/port.ts";
 import { Errors, SocketKind } from "./abi.gen.ts";
 import type { CallContext, Payload, ProxyServer } from "./call-context.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { AddressStats } from "./memory.ts";
 
 const TOO_LARGE = Errors.ERR_TOO_LARGE.value;
 const ARGUMENT = Errors.ERR_ARGUMENT.value;
@@ -97,6 +98,20 @@ export class ListenerCalls {
     const { exports, self, stage } = this.#context.core;
     const tooLong = kind === SocketKind.UNIX_LISTENER ? Errors.ERR_PATH.value : ARGUMENT;
     return this.#context.open(endpoint, name, tooLong, (size) => exports.twc_listen(self, kind, stage, size, port));
+  }
+
+  /** Limits what each peer address may do, as `twc_set_address_limits`; 0: no limit. */
+  limitAddresses(listener: number, connections: number, handshakes: number, messages: number): number {
+    const { exports, self } = this.#context.core;
+    this.#context.pump.touchClock();
+    return exports.twc_set_address_limits(self, listener, connections, handshakes, messages);
+  }
+
+  /** What these limits have done; `undefined` for a stale number. */
+  addressStats(listener: number): AddressStats | undefined {
+    const { exports, memory, self, stage } = this.#context.core;
+    const place = (stage + 3) & ~3;
+    return exports.twc_address_stats(self, listener, place) < 0 ? undefined : memory.addressStats(place);
   }
 
   /** Whether the host can take streams over. */

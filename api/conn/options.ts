@@ -56,8 +56,26 @@ export interface TlsConnectOptions extends ConnectOptions {
 export interface ServerOptions extends StreamOptions {
   /** The connections that may wait for `accept`, 1 to 65535. Further ones are closed immediately. Default: 511. */
   readonly backlog?: number | undefined;
+  /**
+   * What one peer address may do; an IPv6 address is counted by its /64. What exceeds it is closed without an event, and counted
+   * by `addressStats()`. Default: no limits.
+   */
+  readonly perAddress?: AddressLimits | undefined;
   /** Called with errors that do not end the server: a TLS handshake that failed, a connection above a limit. */
   readonly onError?: ((error: TwinwireError) => void) | undefined;
+}
+
+/** The limits for each peer address of a server. */
+export interface AddressLimits {
+  /** Open connections, 1 to 4294967295. Default: any number. */
+  readonly connections?: number | undefined;
+  /** New connections a second, 1 to 1000000; as many may come at once. Default: any number. */
+  readonly handshakesPerSecond?: number | undefined;
+  /**
+   * WebSocket messages and HTTP requests a second, 1 to 1000000; as many may come at once. One more closes the WebSocket with
+   * ERR_ADDRESS_LIMIT and code 1008, and is answered with 429 by an HTTP server. Default: any number.
+   */
+  readonly messagesPerSecond?: number | undefined;
 }
 
 /** The options of `new TlsServer`. */
@@ -82,6 +100,7 @@ const LARGEST_WINDOW = 2 ** 30;
 const DEFAULT_QUEUE = 262_144;
 const DEFAULT_BACKLOG = 511;
 const LARGEST_BACKLOG = 65_535;
+const LARGEST_RATE = 1_000_000;
 
 const keepAlive = new OptionSet<{ readonly initialDelayMs?: number }>({ initialDelayMs: integer(0, MAX_MS) });
 
@@ -92,7 +111,18 @@ const ofStreams = {
   window: integer(1, LARGEST_WINDOW),
 };
 
-const ofServers = { ...ofStreams, backlog: integer(1, LARGEST_BACKLOG), onError: callback<OnError>() };
+const addressLimits = new OptionSet<AddressLimits>({
+  connections: integer(1, 0xffff_ffff),
+  handshakesPerSecond: integer(1, LARGEST_RATE),
+  messagesPerSecond: integer(1, LARGEST_RATE),
+});
+
+const ofServers = {
+  ...ofStreams,
+  backlog: integer(1, LARGEST_BACKLOG),
+  perAddress: addressLimits.rule,
+  onError: callback<OnError>(),
+};
 
 const waitOptions = new OptionSet<WaitOptions>({ signal });
 export const readUntilOptions = new OptionSet<ReadUntilOptions>({ signal, max: integer(1, 2 ** 31 - 1) });

@@ -3,6 +3,7 @@ import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
+import { type AddressStats, NO_ADDRESS_STATS } from "../../wasm/memory.ts";
 import type { TlsOptions } from "../../wasm/port-types.ts";
 import { report } from "../../wasm/report.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
@@ -10,6 +11,7 @@ import { isInt32, joinAddress, show } from "../internal/arguments.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
 import type { Conn } from "./conn.ts";
 import {
+  type AddressLimits,
   backlogOf,
   type ServerOptions,
   serverOptions,
@@ -44,6 +46,7 @@ export class Listener<C extends Accepted> extends Endpoint {
   /** Whether the application has asked for something that reports a failure to listen. */
   observed = false;
   #listening = false;
+  #addressStats = NO_ADDRESS_STATS;
   /** Why it accepts no more. */
   #end: TwinwireError | undefined;
   #failure: TwinwireError | undefined;
@@ -102,6 +105,23 @@ export class Listener<C extends Accepted> extends Endpoint {
     const found = this.#engine.address(this.handle, AddressOf.LOCAL);
     if (typeof found === "string") return found;
     throw this.fault("ERR_STATE", { reason: "it does not listen yet: await opened first" });
+  }
+
+  limitAddresses({ connections = 0, handshakesPerSecond = 0, messagesPerSecond = 0 }: AddressLimits): void {
+    if (this.handle < 0) return;
+    const { listeners } = this.#engine;
+    const result = listeners.limitAddresses(this.handle, connections, handshakesPerSecond, messagesPerSecond);
+    if (result >= 0) return;
+    const reason = "limits().addresses is 0, so there is no room for perAddress";
+    this.#engine.close(this);
+    this.failed(this.fault(result, { step: "open", reason }));
+  }
+
+  /** What the limits per address have done; also after the end. */
+  addressStats(): AddressStats {
+    const now = this.handle < 0 || this.released ? undefined : this.#engine.listeners.addressStats(this.handle);
+    this.#addressStats = now ?? this.#addressStats;
+    return this.#addressStats;
   }
 
   keep(on: boolean): void {
@@ -216,6 +236,7 @@ export abstract class Server<C extends Conn> {
     } else {
       if (tls !== undefined) engine.setTls(listener, tls);
       listener.begun(engine.listeners.listen(listener, kind, name, port));
+      if (options.perAddress !== undefined) listener.limitAddresses(options.perAddress);
     }
   }
 
@@ -264,12 +285,18 @@ export abstract class Server<C extends Conn> {
     return this.#listener.localAddress();
   }
 
+  /** Returns what the limits of `perAddress` have done so far; all 0 without limits. */
+  addressStats(): AddressStats {
+    return this.#listener.addressStats();
+  }
+
   /**
    * Stops listening. Accepted connections stay open; those that no one accepted are closed. Waiting calls are rejected with
    * ERR_STATE. A second call has no effect.
    */
   close(): void {
     this.#closed = true;
+    this.#listener.addressStats(); /* the last ones stay */
     this.#listener.stop(this.#listener.fault("ERR_STATE", { step: "accept", reason: "close was called" }));
   }
 

@@ -32,6 +32,14 @@ static int op_accepted(test_session *s, const test_step *step) {
   return 1;
 }
 
+static int op_network(test_session *s, const test_step *step) {
+  long long up;
+  if (!arg_number(s, step, 1, &up))
+    return 0;
+  session_settle(s, twc_network(s->core, (uint32_t)up));
+  return 1;
+}
+
 /* The peer's address, from then on. */
 static int op_from(test_session *s, const test_step *step) {
   int32_t handle;
@@ -363,6 +371,7 @@ const test_op host_ops[] = {
     {"connected", 1, 1, op_connected},
     {"accepted", 2, 3, op_accepted},
     {"from", 2, 2, op_from},
+    {"network", 1, 1, op_network},
     {"secured", 1, 1, op_secured},
     {"rx", 2, 2, op_rx},
     {"rx-masked", 2, 2, op_rx_masked},

@@ -44,6 +44,7 @@ const host: Record<string, Operation> = {
     if (s.script.accepted(handleAt(s, step, 1), textAt(step, 2)) && step.length === 3) return;
     expectResult(s, step, 3, s.acceptedHandle, 0);
   },
+  network: (s, step) => s.network(numberAt(step, 1)),
   from: (s, step) => {
     const socket = s.port.find(handleAt(s, step, 1));
     if (socket !== undefined) socket.remote = textAt(step, 2);

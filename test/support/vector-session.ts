@@ -122,6 +122,10 @@ export class Session implements PortEvents {
     return this.acceptedHandle >= 0;
   }
 
+  network(up: number): void {
+    this.#drain(this.core.exports.twc_network(this.core.self, up));
+  }
+
   secured(handle: number): void {
     this.#drain(this.core.exports.twc_secured(this.core.self, handle));
   }

@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0x4fc6983du
+#define TW_ABI_HASH 0x09804511u
 
 /* not a handle; also what a call of the handle API returns when it fails */
 #define TW_NONE (-1)

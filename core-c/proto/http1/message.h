@@ -64,8 +64,7 @@ void twc_message_next(tw_message *message, const uint8_t *data, size_t size, siz
 /* The stream ended, which is how a body may end; the message is over. */
 void twc_message_end(tw_message *message, tw_message_part *part);
 
-/* The application will not have this request, of which the head was the last part: the message is over with this error.
- */
+/* Ends a request whose head was the last part with this error. */
 void twc_message_refuse(tw_message *message, int32_t error);
 
 /* With an error in a request: the status to answer it with. 0: none. */

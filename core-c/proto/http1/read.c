@@ -43,6 +43,11 @@ static void finish(tw_core *core, tw_slot *slot, const tw_message *message) {
     twc_reader_end(core, slot);
 }
 
+/* Whether a request is one too many from its peer's address. */
+static bool is_refused(tw_core *core, const tw_slot *slot, const tw_message *message) {
+  return core->peers != NULL && (message->read & TW_HTTP_READ_RESPONSE) == 0 && !core->peers->message(core, slot);
+}
+
 static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t size) {
   enum { RECORDS = 2 }; /* the last part and the end: nothing would come that could make the second one later */
   tw_message *message = message_of(core, slot);
@@ -58,9 +63,10 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
     }
     twc_message_next(message, data + at, size - at, &used, &part);
     at += (uint32_t)used;
-    if (part.type == TW_MESSAGE_HEAD && part.final && core->peers != NULL &&
-        (message->read & TW_HTTP_READ_RESPONSE) == 0 && !core->peers->message(core, slot))
+    if (part.type == TW_MESSAGE_HEAD && part.final && is_refused(core, slot, message)) {
+      part.final = false; /* nobody is to answer it but by its error */
       twc_message_refuse(message, TW_ERR_ADDRESS_LIMIT);
+    }
     if (part.type != TW_MESSAGE_NONE)
       tell(core, slot, message, &part);
   }
