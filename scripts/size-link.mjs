@@ -89,14 +89,14 @@ export async function link(processor, objects, { name, roots }) {
 }
 
 /**
- * The files of the component for ESP-IDF that reach lwIP, whole: { name, code, data }. task.c and tls_esp.c need headers
- * of FreeRTOS and mbedTLS for the processor, which are not to be had here.
+ * The files of the component for ESP-IDF that reach lwIP, whole: { name, code, data }. The others need headers of
+ * FreeRTOS and mbedTLS for the processor, which are not available here.
  */
 export async function measurePort(processor) {
   fetchLwip();
-  const names = ["port_lwip", "socket_lwip", "serve_lwip", "loop_lwip", "lookup", "address_v46", "calls"];
+  const names = ["port_lwip", "socket_lwip", "serve_lwip", "loop_lwip", "lookup", "address_v46"];
   const sources = names.map((name) => `esp32/${name}.c`);
-  const folders = ["esp32", "esp32/include", "test/esp32/stub/include", "test/esp32/lwip"];
+  const folders = ["esp32", "esp32/include", "test/esp32/stub/include", "test/esp32/lwip", "test/esp32/threadless"];
   const headers = [...folders.map((folder) => `-I${folder}`), `-isystem${join(lwip, "src/include")}`];
   const objects = await compile(processor, sources, ["-D_DEFAULT_SOURCE", ...headers]);
   const sizes = objects.map(async ({ source, object }) => ({

@@ -19,7 +19,7 @@ const read = (path) => readFileSync(join(root, path), "utf8");
 function tables(nodes) {
   const members = new Map();
   for (const source of [...listFiles("core-c", ".c"), ...listFiles("c/src", ".c")]) {
-    for (const [, member, name] of read(source).matchAll(/(?:^\s*\.|->)(\w+) = (\w+)[,;]?$/gm)) {
+    for (const [, member, name] of read(source).matchAll(/(?:(?:^|[{,])\s*\.|->)(\w+) = (\w+)(?=[,;}]|$)/gm)) {
       const node = [`${source}:${name}`, name].find((title) => nodes.get(title)?.known);
       if (node) members.set(member, [...(members.get(member) ?? []), node]);
     }
