@@ -19,7 +19,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web bench sim fuzz clauses clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web bench sim fuzz coverage clauses clean help
 
 all: build
 
@@ -80,6 +80,9 @@ sim: build ## live programs of all APIs on simulated networks with faults, for a
 
 fuzz: $(NODE_MODULES) build/gen.stamp ## fuzz the core with libFuzzer, for T seconds each target (60)
 	@node scripts/fuzz.mjs $(T)
+
+coverage: $(NODE_MODULES) build/gen.stamp ## measure which lines and branches of the core the vectors and the fuzzer reach
+	@node scripts/coverage.mjs
 
 clauses: ## list the clauses of the RFCs that code and tests cite; ARGS=--open: sections with a MUST that one of them does not cite
 	@node scripts/clauses.mjs $(ARGS)

@@ -147,7 +147,7 @@ async function jest(args, { runtime = [process.execPath], env = {}, name = "js" 
 
 /** Tests that have the same result on every runtime: of C, the build, the documentation, and other programs. */
 const hostless = [
-  "test/(architecture|bench|build|demo|demo-web|package|package-consumers|readme)\\.test\\.ts$",
+  "test/(architecture|bench|build|demo|demo-web|package|package-consumers|readme|security)\\.test\\.ts$",
   "test/(esp32|posix|targets)/",
   /* Programs that Node and Bun run, whatever starts them. */
   "test/samples/",

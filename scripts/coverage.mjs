@@ -1,0 +1,50 @@
+// Measures which lines and branches of core-c/ the vectors and the core's fuzzer reach, by clang's source-based coverage:
+//
+//   node scripts/coverage.mjs          a table of the files, and the totals
+//
+// The report with each line is build/coverage/report.txt. "make coverage" runs this.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { coreSources, includes, listFiles, root } from "../wasm/build/project.mjs";
+import { findProgram, suffixed } from "./programs.mjs";
+import { run } from "./run.mjs";
+
+const [clang, profdata, cov] = ["clang", "llvm-profdata", "llvm-cov"].map((name) => findProgram(suffixed(name)));
+if (clang === undefined || profdata === undefined || cov === undefined) {
+  console.error("coverage needs clang-19, llvm-profdata-19 and llvm-cov-19 (Debian: clang-19 llvm-19)");
+  process.exit(2);
+}
+
+const folder = join(root, "build/coverage");
+mkdirSync(folder, { recursive: true });
+const flags = [
+  ...["-std=c11", "-g", "-O0", "-fprofile-instr-generate", "-fcoverage-mapping"],
+  ...[...includes, "test/c", "test/fuzz", "test/targets"].map((path) => `-I${path}`),
+];
+
+/** Runs a program or ends. */
+async function must(program, args, options) {
+  const result = await run(program, args, options);
+  if (result.status !== 0) process.exit(1);
+  return result;
+}
+
+const vectors = join(folder, "vectors");
+const fuzz = join(folder, "fuzz");
+const tests = listFiles("test/c", ".c").filter((path) => !path.endsWith("_fuzz.c"));
+await must(clang.path, [...flags, ...coreSources(), ...tests, "-o", vectors]);
+await must(clang.path, [...flags, ...coreSources(), ...listFiles("test/fuzz", ".c"), "-o", fuzz]);
+const profile = (name) => join(folder, `${name}.profraw`);
+await must(vectors, ["test/vectors"], { quiet: true, env: { LLVM_PROFILE_FILE: profile("vectors") } });
+await must(fuzz, ["20000"], { quiet: true, env: { LLVM_PROFILE_FILE: profile("fuzz") } });
+const merged = join(folder, "all.profdata");
+await must(profdata.path, ["merge", "-sparse", profile("vectors"), profile("fuzz"), "-o", merged]);
+
+const objects = [vectors, "-object", fuzz, `-instr-profile=${merged}`, "-ignore-filename-regex=(^|/)(test|wasm|c)/"];
+const { lines } = await must(cov.path, ["report", ...objects, "-show-region-summary=false", "-show-functions=false"], {
+  quiet: true,
+});
+console.log(lines.join("\n"));
+const { lines: shown } = await must(cov.path, ["show", ...objects, "-show-branches=count"], { quiet: true });
+writeFileSync(join(folder, "report.txt"), shown.join("\n"));
