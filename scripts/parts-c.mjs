@@ -77,7 +77,7 @@ const threadTests = {
   missing: noClang ?? noOpenssl,
   async run() {
     const total = { passed: 0, failed: 0 };
-    for (const name of ["lifecycle", "addresses", "calls", "web"]) {
+    for (const name of ["lifecycle", "addresses", "calls", "web", "crowd"]) {
       const counts = await underThreadSanitizer(name);
       total.passed += counts.passed;
       total.failed += counts.failed;
