@@ -1,6 +1,9 @@
 -- json: as much of RFC 8259 as the samples need: json.encode(value), json.decode(text).
 local json = {}
 
+--- What null is, since nil can't be in a table.
+json.null = setmetatable({}, { __tostring = function() return "null" end })
+
 local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
 local function quote(text)
@@ -12,6 +15,7 @@ function json.encode(value)
   local kind = type(value)
   if kind == "string" then return quote(value) end
   if kind == "number" then return math.type(value) == "integer" and tostring(value) or ("%.17g"):format(value) end
+  if value == json.null then return "null" end
   if kind ~= "table" then return kind == "boolean" and tostring(value) or "null" end
   local parts = {}
   if #value > 0 then
@@ -91,13 +95,13 @@ function read(text, at)
   end
   local word, after = text:match("^(%a+)()", at)
   if word == "true" or word == "false" then return word == "true", after end
-  if word == "null" then return nil, after end
+  if word == "null" then return json.null, after end
   local number, behind = text:match("^(-?%d+%.?%d*[eE]?[+-]?%d*)()", at)
   if not tonumber(number or "") then fail(at) end
   return math.tointeger(tonumber(number)) or tonumber(number), behind
 end
 
---- null is nil.
+--- Returns the value; null is json.null. Raises an error for what is no JSON.
 function json.decode(text)
   local value, after = read(text, 1)
   if text:find("%S", after) then fail(after) end
