@@ -52,9 +52,11 @@ async function bundleCode() {
   const bundle = await rolldown({
     input: inputs(modules, (source) => `${source}.ts`),
     external,
+    makeAbsoluteExternalsRelative: false,
     platform: "neutral",
     cwd: root,
     tsconfig: false,
+    transform: { target: "node20.19" },
     onLog,
   });
   const files = await bundle.write({
@@ -74,6 +76,7 @@ async function bundleTypes() {
   const bundle = await rolldown({
     input: inputs(typed, (source) => `build/lib/${source}.d.ts`),
     external,
+    makeAbsoluteExternalsRelative: false,
     plugins: [dts({ dtsInput: true, tsconfig: false })],
     onLog,
   });

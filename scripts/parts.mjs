@@ -148,7 +148,9 @@ async function jest(args, { runtime = [process.execPath], env = {}, name = "js" 
 /** Tests that have the same result on every runtime: of C, the build, the documentation, and other programs. */
 const hostless = [
   "test/(architecture|bench|build|demo|demo-web|package|package-consumers|readme|security)\\.test\\.ts$",
-  "test/(esp32|posix|targets)/",
+  "test/(esp32|posix|targets|workerd)/",
+  /* The command, by the machine's Node. */
+  "test/cli/",
   /* Programs that Node and Bun run, whatever starts them. */
   "test/samples/",
   /* It runs every runtime itself. */
@@ -193,6 +195,8 @@ async function bun() {
     "esp32/*",
     "posix/*",
     "targets/*",
+    "workerd/*",
+    "cli/*",
     "ws-compat/*",
     "sim/lives",
     "package*",

@@ -136,7 +136,7 @@ describe("TypeScript", () => {
   });
 
   test.each(adapters)("the adapter %s imports the port, the shared numbers and what its runtime brings", (name) => {
-    const builtin = /^(node|bun|jsr|deno):|^bun$/;
+    const builtin = /^(node|bun|jsr|deno|cloudflare):|^bun$|\.wasm$/;
     const allowed = (it: Import) =>
       inside(it.to, `adapters/${name}`) ||
       inside(it.to, "adapters/shared") ||

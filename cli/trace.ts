@@ -1,0 +1,61 @@
+/** `twinwire trace`: what a recorded trace contains, as text or as pcapng. */
+import { readFileSync, writeFileSync } from "node:fs";
+import type { TraceLine } from "../wasm/trace/tracer.ts";
+import { help, UsageError } from "./arguments.ts";
+import { type Command, Status } from "./command.ts";
+import { PcapNg } from "./pcapng.ts";
+
+const SHOWN = 100;
+
+/** The lines of a trace, by number. */
+function* linesOf(text: string): Generator<TraceLine> {
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    try {
+      yield JSON.parse(line) as TraceLine;
+    } catch {
+      throw new UsageError(`line ${index + 1} is no line of a trace`);
+    }
+  }
+}
+
+/** `12 ms  c1  ← CONNECTED` */
+function describe(line: TraceLine): string {
+  const words = line.call ?? line.host ?? line.wire ?? [line.event ?? "?", line.of ?? ""];
+  const sign = line.call ? "call" : line.host ? "host" : line.wire ? "wire" : "event";
+  const [word, handle, ...rest] = words;
+  const more = [...rest, line.bytes, line.code, line.result === undefined ? undefined : `= ${line.result}`];
+  const text = more.filter((it) => it !== undefined).join(" ");
+  const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}… (${text.length})` : text;
+  return `${String(line.ms ?? "").padStart(8)}  ${sign.padEnd(5)}  ${String(handle ?? "").padEnd(4)}  ${word}  ${JSON.stringify(shown).slice(1, -1)}`;
+}
+
+export const trace: Command = {
+  summary: "show a recorded trace, or write it as pcapng",
+  usage: "trace FILE",
+  positionals: [1, 1],
+  options: {
+    of: { value: "HANDLE", help: "one connection only, such as c1" },
+    pcap: { value: "FILE", help: "write a capture for Wireshark instead" },
+    help,
+    json: { help: "print the lines as they are" },
+  },
+  examples: ["twinwire ws ws://localhost:8080 --trace t.jsonl; twinwire trace t.jsonl --pcap t.pcapng"],
+  async run(args, output) {
+    const [file = ""] = args.positionals;
+    const of = args.text("of");
+    const target = args.text("pcap");
+    const pcap = new PcapNg();
+    for (const line of linesOf(readFileSync(file, "utf8"))) {
+      const words = line.call ?? line.host ?? line.wire ?? ["", line.of ?? ""];
+      if (of !== undefined && words[1] !== of) continue;
+      if (target !== undefined) pcap.add(line);
+      else output.data(output.json ? JSON.stringify(line) : describe(line), true);
+    }
+    if (target !== undefined) {
+      writeFileSync(target, pcap.bytes);
+      output.event({ event: "written", file: target, packets: pcap.packets }, `${target}: ${pcap.packets} packets`);
+    }
+    return Status.OK;
+  },
+};
