@@ -87,7 +87,7 @@ export type {
   WebSocketCloseOptions,
   WebSocketServerOptions,
 } from "./ws-server/options.ts";
-export { WebSocketServer } from "./ws-server/server.ts";
+export { type UpgradeSource, WebSocketServer } from "./ws-server/server.ts";
 export { ServerSocket } from "./ws-server/socket.ts";
 export { upgrade } from "./ws-server/upgrade.ts";
 

@@ -207,10 +207,18 @@ export interface Place {
   readonly kind: SocketKind;
   readonly name: string;
   readonly port: number;
+  /** Whether it never listens: its connections are taken over from other servers. */
+  readonly adopts?: boolean;
 }
 
 /** Marks a failure to listen as observed, so that it is not reported as an uncaught exception. @internal */
 export let observe: (server: Server<Conn>) => void;
+
+/**
+ * Has a server take over a connected socket of the runtime's own; `head`: bytes that were read from it already. `refused` is
+ * called if there is no place for it. Returns 0 or an error number. @internal
+ */
+export let adoptInto: (server: Server<Conn>, socket: unknown, head: Uint8Array, refused: () => void) => number;
 
 /** Iterates over the connections of a server without marking a failure to listen as observed. @internal */
 export let connectionsOf: <C extends Conn>(server: Server<C>) => AsyncGenerator<C, void, undefined>;
@@ -235,7 +243,10 @@ export abstract class Server<C extends Conn> {
       listener.failed(listener.fault("ERR_PORT", { step, reason: `port ${show(port)}` }));
     } else {
       if (tls !== undefined) engine.setTls(listener, tls);
-      listener.begun(engine.listeners.listen(listener, kind, name, port));
+      const { listeners } = engine;
+      listener.begun(
+        place.adopts ? listeners.listenForAdopted(listener) : listeners.listen(listener, kind, name, port),
+      );
       if (options.perAddress !== undefined) listener.limitAddresses(options.perAddress);
     }
   }
@@ -245,6 +256,7 @@ export abstract class Server<C extends Conn> {
       server.#listener.observed = true;
     };
     connectionsOf = (server) => server.#connections();
+    adoptInto = (server, ...given) => defaultEngine().listeners.adoptStream(server.#listener, ...given);
   }
 
   /**

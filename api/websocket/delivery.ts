@@ -8,7 +8,8 @@ import type { Session, SessionEvents } from "./session.ts";
 
 /** The event of a `message` listener. */
 export interface MessageEventLike extends Event {
-  readonly data: unknown;
+  /** A string if the message is text; otherwise an `ArrayBuffer` or a `Blob`, as `binaryType` says. */
+  readonly data: string | ArrayBuffer | Blob;
   /** The server's origin: `ws://host:port`. */
   readonly origin: string;
 }
@@ -44,7 +45,7 @@ export interface ListenerOptions {
 }
 
 interface MessageInit {
-  readonly data: unknown;
+  readonly data: MessageEventLike["data"];
   readonly origin: string;
 }
 
@@ -62,7 +63,7 @@ interface ErrorInit {
 type EventClass<I, E> = new (type: string, init: I) => E;
 
 class OwnMessageEvent extends Event implements MessageEventLike {
-  readonly data: unknown;
+  readonly data: MessageEventLike["data"];
   readonly origin: string;
 
   constructor(type: string, { data, origin }: MessageInit) {
@@ -116,7 +117,7 @@ const MessageClass = runtime.MessageEvent ?? OwnMessageEvent;
 const CloseClass = runtime.CloseEvent ?? OwnCloseEvent;
 const ErrorClass = runtime.ErrorEvent ?? OwnErrorEvent;
 
-export function messageEvent(data: unknown, origin: string): MessageEventLike {
+export function messageEvent(data: MessageEventLike["data"], origin: string): MessageEventLike {
   return new MessageClass("message", { data, origin });
 }
 
@@ -273,10 +274,10 @@ export class Delivery implements SessionEvents {
     done();
   }
 
-  #data(message: string | Uint8Array): unknown {
+  #data(message: string | Uint8Array): MessageEventLike["data"] {
     if (typeof message === "string") return message;
     if (this.binaryType === "blob") return new Blob([message as Uint8Array<ArrayBuffer>]);
-    const { buffer, byteLength } = message;
+    const { buffer, byteLength } = message as Uint8Array<ArrayBuffer>;
     return buffer.byteLength === byteLength ? buffer : new Uint8Array(message).buffer;
   }
 }

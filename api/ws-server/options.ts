@@ -52,7 +52,7 @@ export interface UpgradeOptions {
 }
 
 /** The options of `new WebSocketServer`. An unknown name is an error. */
-export interface WebSocketServerOptions extends UpgradeOptions, ServeOptions {
+export interface WebSocketServerOptions<Data = unknown> extends UpgradeOptions, ServeOptions {
   /** The options of the `TcpServer`, or with `tls` of the `TlsServer`, that listens. */
   readonly listen?: ServerOptions | TlsServerOptions | undefined;
   /** The path that clients request, without a query; others get 404. Default: any. */
@@ -68,13 +68,13 @@ export interface WebSocketServerOptions extends UpgradeOptions, ServeOptions {
    */
   readonly authorize?: ((request: IncomingRequest) => boolean | HttpReply | Promise<boolean | HttpReply>) | undefined;
   /** Called when a client has connected, before any of its messages. It may be async. */
-  readonly onConnection?: ((socket: ServerSocket, request: IncomingRequest) => void) | undefined;
+  readonly onConnection?: ((socket: ServerSocket<Data>, request: IncomingRequest) => void) | undefined;
   /**
    * Called with each message of every client: a string, or bytes that the application may keep. Several times faster than
    * `message` events, which are not dispatched then. A promise that it returns slows the client down: at most a window of
    * 65536 bytes is received ahead of those that are still pending.
    */
-  readonly onMessage?: ((socket: ServerSocket, message: string | Uint8Array) => void) | undefined;
+  readonly onMessage?: ((socket: ServerSocket<Data>, message: string | Uint8Array) => void) | undefined;
   /** Responds to requests that do not ask for a WebSocket. Default: 426. */
   readonly onRequest?: HttpHandler | undefined;
   /**

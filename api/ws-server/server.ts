@@ -1,10 +1,11 @@
+import { SocketKind } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import { isThenable, report } from "../../wasm/report.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
-import { Server, TcpServer, TlsServer } from "../conn/server.ts";
+import { adoptInto, Server, TcpServer, TlsServer } from "../conn/server.ts";
 import type { IncomingRequest } from "../http/calls.ts";
 import { HttpServer, type ServeOptions } from "../http/server.ts";
 import type { HttpReply } from "../http/types.ts";
@@ -39,12 +40,14 @@ const GOING_AWAY = 1001;
  * }
  * ```
  */
-export class WebSocketServer {
+export class WebSocketServer<Data = unknown> {
   readonly #clients = new Clients();
   readonly #topics = new Topics<ServerSocket>();
   readonly #http: HttpServer;
   readonly #engine: Engine;
   readonly #options: CheckedServer;
+  /** Takes the listener off the server of `attach`. */
+  #detach: (() => void) | undefined;
 
   /**
    * Starts to listen and returns immediately; `opened` reports the result.
@@ -54,10 +57,14 @@ export class WebSocketServer {
    * @throws TwinwireError ERR_ARGUMENT for a bad option. All else is reported by `opened`, or, if no one reads `opened`,
    * `accept` or a loop, as an uncaught exception.
    */
-  constructor(host: string, port: number, options?: WebSocketServerOptions);
+  constructor(host: string, port: number, options?: WebSocketServerOptions<Data>);
   /** Serves the connections of a `TcpServer` or `TlsServer`, which `close` closes, too. */
-  constructor(server: Server<Conn>, options?: WebSocketServerOptions);
-  constructor(where: string | Server<Conn>, second?: number | WebSocketServerOptions, third?: WebSocketServerOptions) {
+  constructor(server: Server<Conn>, options?: WebSocketServerOptions<Data>);
+  constructor(
+    where: string | Server<Conn>,
+    second?: number | WebSocketServerOptions<Data>,
+    third?: WebSocketServerOptions<Data>,
+  ) {
     if (typeof where === "object" && !(where instanceof Server)) throw notThatIdiom(where);
     const onServer = typeof where === "object";
     const options = checkServer(onServer ? second : third);
@@ -77,6 +84,51 @@ export class WebSocketServer {
     this.#http = new HttpServer(server, (request) => this.#answer(request), serve);
   }
 
+  /**
+   * Serves the `upgrade` requests of a server of node:http or node:https, whose other requests are not affected. With the
+   * option `path`, requests for other paths are left to other listeners of `upgrade`, if there are any. `close` closes the
+   * clients; the server of Node goes on.
+   *
+   * ```ts
+   * const server = createServer(app).listen(8080);
+   * const sockets = WebSocketServer.attach(server, { path: "/chat" });
+   * ```
+   *
+   * @throws TwinwireError ERR_ARGUMENT for a bad option or what is not a server; ERR_UNSUPPORTED where the runtime's sockets
+   * can't be taken over, as on Bun.
+   */
+  static attach<Data = unknown>(
+    server: UpgradeSource,
+    options?: Omit<WebSocketServerOptions<Data>, "listen">,
+  ): WebSocketServer<Data> {
+    if (typeof server?.on !== "function" || typeof server.off !== "function") {
+      const problem = `a server of node:http is wanted, not ${show(server)}`;
+      throw new TwinwireError("ERR_ARGUMENT", { operation: "WebSocketServer.attach", problem });
+    }
+    if (!defaultEngine().listeners.canAdopt) {
+      const problem = "this runtime's sockets can't be taken over from node:http";
+      const remedy = "give the WebSocketServer a port of its own";
+      throw new TwinwireError("ERR_UNSUPPORTED", { operation: "WebSocketServer.attach", problem, remedy });
+    }
+    const streams = new TcpServer({ kind: SocketKind.TCP_LISTENER, name: "", port: 0, adopts: true }, undefined);
+    streams.unref();
+    const attached = new WebSocketServer<Data>(streams, options);
+    const { path } = attached.#options;
+    const upgrade = (request: UpgradeRequest, socket: UpgradeSocket, head: Uint8Array): void => {
+      const isOther = path !== undefined && request.url?.split("?", 1)[0] !== path;
+      if (isOther && (server.listenerCount?.("upgrade") ?? 0) > 1) return;
+      const drop = (): void => {
+        socket.destroy();
+      };
+      if (adoptInto(streams, socket, withHead(request, head), drop) < 0) drop();
+    };
+    server.on("upgrade", upgrade);
+    attached.#detach = () => {
+      server.off("upgrade", upgrade);
+    };
+    return attached;
+  }
+
   /** Fulfilled once it listens, rejected if it can't. */
   get opened(): Promise<void> {
     return this.#http.server.opened;
@@ -88,8 +140,8 @@ export class WebSocketServer {
   }
 
   /** The connected clients, in the order in which they connected. */
-  get clients(): ReadonlySet<ServerSocket> {
-    return this.#clients.all;
+  get clients(): ReadonlySet<ServerSocket<Data>> {
+    return this.#clients.all as ReadonlySet<ServerSocket<Data>>;
   }
 
   /**
@@ -125,18 +177,18 @@ export class WebSocketServer {
    *
    * @throws TwinwireError ERR_STATE after `close`; the error of `opened`.
    */
-  accept(): Promise<ServerSocket> {
+  accept(): Promise<ServerSocket<Data>> {
     this.opened.catch((error: TwinwireError) => this.#clients.stop(error));
-    return this.#clients.next();
+    return this.#clients.next() as Promise<ServerSocket<Data>>;
   }
 
   /** Iterates over the clients until the server is closed. `break` leaves it open. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<ServerSocket, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<ServerSocket<Data>, void, undefined> {
     await this.opened;
     for (;;) {
       const socket = await this.#clients.next().catch(() => undefined);
       if (socket === undefined) return;
-      yield socket;
+      yield socket as ServerSocket<Data>;
     }
   }
 
@@ -151,6 +203,7 @@ export class WebSocketServer {
     const given = checkClose(options);
     const { code, reason } = closeArguments(given.code ?? GOING_AWAY, given.reason, true);
     const graceMs = Math.min(given.graceMs ?? closeTimeoutMs, closeTimeoutMs);
+    this.#detach?.();
     this.#clients.stop(new TwinwireError("ERR_STATE", { step: "accept", reason: "close was called" }));
     await Promise.all([this.#http.close({ graceMs }), this.#clients.close(code, reason, graceMs)]);
   }
@@ -270,6 +323,38 @@ async function inTime<T>(promise: Promise<T>, name: string, ms: number): Promise
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The request of an `upgrade` event of node:http. */
+interface UpgradeRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly httpVersion: string;
+  readonly rawHeaders: readonly string[];
+}
+
+interface UpgradeSocket {
+  destroy(): unknown;
+}
+
+type UpgradeListener = (request: UpgradeRequest, socket: UpgradeSocket, head: Uint8Array) => void;
+
+/** What `WebSocketServer.attach` uses of a server of node:http. */
+export interface UpgradeSource {
+  on(event: "upgrade", listener: UpgradeListener): unknown;
+  off(event: "upgrade", listener: UpgradeListener): unknown;
+  listenerCount?(event: "upgrade"): number;
+}
+
+/** The bytes of a request that node:http has parsed, and those behind it. */
+function withHead({ method, url, httpVersion, rawHeaders }: UpgradeRequest, rest: Uint8Array): Uint8Array {
+  let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
+  for (let at = 0; at < rawHeaders.length; at += 2) text += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;
+  const head = Uint8Array.from(`${text}\r\n`, (it) => it.charCodeAt(0));
+  const all = new Uint8Array(head.length + rest.length);
+  all.set(head);
+  all.set(rest, head.length);
+  return all;
 }
 
 /** The error for `new WebSocketServer({ port })`, as the package `ws` has it. */

@@ -57,11 +57,11 @@ export let sessionOf: (socket: ServerSocket) => Session;
  * for await (const message of socket) socket.send(message);
  * ```
  */
-export class ServerSocket extends WebSocketBase {
+export class ServerSocket<Data = unknown> extends WebSocketBase {
   /** The request that opened it: its path, its headers. */
   readonly request: IncomingRequest;
   /** Free for the application's own data of this client. Default: `undefined`. */
-  data: unknown;
+  data: Data;
   readonly #session: Session;
   readonly #remote: string;
   /** Those of its server. */
@@ -72,6 +72,7 @@ export class ServerSocket extends WebSocketBase {
   constructor(session: Session, request: IncomingRequest, remote: string) {
     const { origin = "" } = request.headers;
     super(session, origin);
+    this.data = undefined as Data;
     this.#session = session;
     this.request = request;
     this.#remote = remote;
