@@ -124,6 +124,9 @@ function otherToolchain(toolchain) {
   };
 }
 
+/** What a suite takes at most, on a machine that has other work. */
+const SUITE_SECONDS = 1_200;
+
 /** Jest, by the runtime that this runs on or by the command of another. */
 async function jest(args, { runtime = [process.execPath], env = {}, name = "js" } = {}) {
   const report = join(root, `build/jest-${name}.json`);
@@ -132,6 +135,7 @@ async function jest(args, { runtime = [process.execPath], env = {}, name = "js" 
   const [program, ...before] = runtime;
   const command = [...before, "node_modules/jest/bin/jest.js", "--json", `--outputFile=${report}`, ...args];
   const { status } = await run(program, command, {
+    seconds: SUITE_SECONDS,
     env: { NODE_OPTIONS: "--experimental-vm-modules", NODE_NO_WARNINGS: "1", ...env },
   });
   if (!existsSync(report)) return { passed: 0, failed: 1 };
@@ -211,7 +215,7 @@ async function bun() {
     ...others,
     "./test",
   ];
-  const { status, lines } = await run(bunProgram.path, args);
+  const { status, lines } = await run(bunProgram.path, args, { seconds: SUITE_SECONDS });
   const last = (word) => lines.map((line) => RegExp(`^ *(\\d+) ${word}$`).exec(line)?.[1]).findLast(Boolean);
   const [passed, failed, skipped] = ["pass", "fail", "skip"].map((word) => Number(last(word) ?? 0));
   return { passed, failed: status === 0 && passed > 0 ? failed : Math.max(failed, 1), skipped };
