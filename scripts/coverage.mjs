@@ -10,7 +10,11 @@ import { coreSources, includes, listFiles, root } from "../wasm/build/project.mj
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
 
-const [clang, profdata, cov] = ["clang", "llvm-profdata", "llvm-cov"].map((name) => findProgram(suffixed(name)));
+/* The tools that read a profile have to be of the version of the compiler that wrote it. */
+const clang = findProgram(suffixed("clang"));
+const major = /version (\d+)/.exec(clang?.version ?? "")?.[1];
+const ofClang = (name) => clang && findProgram([`${name}-${major}`, name]);
+const [profdata, cov] = [ofClang("llvm-profdata"), ofClang("llvm-cov")];
 if (clang === undefined || profdata === undefined || cov === undefined) {
   console.error("coverage needs clang-19, llvm-profdata-19 and llvm-cov-19 (Debian: clang-19 llvm-19)");
   process.exit(2);

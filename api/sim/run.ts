@@ -173,7 +173,7 @@ const MAX_STEPS = 20_000_000;
 const MAIN = "main";
 
 /** How long a program may do what the simulation can't see, such as an import, in real milliseconds. */
-const PATIENCE_MS = 2_000;
+const PATIENCE_MS = 500;
 
 /** The simulated network, as the program of a test has it. */
 export interface SimNetwork {
@@ -251,7 +251,7 @@ export class Run implements Surroundings {
 
   /** Runs `body` to its end, and all that it causes. */
   async complete<T>(body: (net: SimNetwork) => T | Promise<T>): Promise<T> {
-    const { setImmediate: soon, setTimeout: wait } = globalThis;
+    const { setImmediate: soon, setTimeout: wait, performance: real } = globalThis;
     const main = this.host(MAIN);
     const restore = replaceGlobals({
       nowMs: () => this.nowMs,
@@ -272,17 +272,24 @@ export class Run implements Surroundings {
             (error: unknown) => this.uncaught(error),
           );
       });
-      let idleMs = 0;
+      let idleSinceMs: number | undefined;
       for (;;) {
         await new Promise<void>((resolve) => soon(resolve));
         if (this.#failed) throw this.#error;
         if (done !== undefined) return done.value;
         let step = this.network.simulation.step();
-        while (step === "system") step = this.network.simulation.step();
         this.#checkBounds();
-        if (step === "code") idleMs = 0;
-        else if (idleMs++ < PATIENCE_MS) await new Promise<void>((resolve) => wait(resolve, 1));
-        else throw this.#stuck();
+        while (step === "system") {
+          step = this.network.simulation.step();
+          this.#checkBounds();
+        }
+        if (step === "code") {
+          idleSinceMs = undefined;
+          continue;
+        }
+        idleSinceMs ??= real.now();
+        if (real.now() - idleSinceMs > PATIENCE_MS) throw this.#stuck();
+        await new Promise<void>((resolve) => wait(resolve, 1));
       }
     } finally {
       await this.#settle(soon);

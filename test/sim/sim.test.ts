@@ -142,6 +142,8 @@ describe("a run", () => {
     await expect(sim.run(3, throwing)).rejects.toThrow(seed);
     const stuck = sim.run(3, () => new Promise(() => {}));
     await expect(stuck).rejects.toMatchObject({ code: "ERR_STATE" });
+    const endless = { maxMs: 1e6, pauses: { everyMs: 10, forMs: 1 } };
+    await expect(sim.run(3, endless, () => new Promise(() => {}))).rejects.toMatchObject({ code: "ERR_DEADLINE" });
     await expect(sim.run(3, { maxMs: 100 }, () => sim.advance(101))).rejects.toMatchObject({ code: "ERR_DEADLINE" });
   });
 
