@@ -156,12 +156,16 @@ static void take_in(int fd, int32_t listener, uint8_t kind) {
 }
 
 static int accept_one(int fd) {
+#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
+  return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
   int it = accept(fd, NULL, NULL);
   if (it < 0 || tw_posix_prepare(it))
     return it;
   close(it);
   errno = ECONNABORTED;
   return -1;
+#endif
 }
 
 /* Whether an accept failed for this one connection: on Linux it also reports what has happened to it on the network. */

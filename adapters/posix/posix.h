@@ -212,6 +212,11 @@ int32_t tw_posix_udp_send(tw_sock *sock, const char *name, uint32_t size, uint16
                           uint32_t length);
 void tw_posix_udp_read(tw_sock *sock);
 
+/* ---- options.c: see tw_handles_host ---- */
+
+int32_t tw_posix_set_option(void *host, int32_t handle, tw_option option, int32_t value);
+int32_t tw_posix_set_group(void *host, int32_t handle, const char *group, const char *interface, bool on);
+
 /* ---- address.c ---- */
 
 /* A literal address; false: it is none. An empty one is any IPv4. */

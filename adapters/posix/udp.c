@@ -16,6 +16,12 @@ int32_t tw_posix_udp_open(tw_sock *sock, const char *name, uint32_t size, uint16
   if (fd < 0)
     return tw_posix_error(errno);
   setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &(int){1}, sizeof(int));
+  if (tw_host.reuse_port) { /* each of the sockets on a port receives what is sent to a group */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+#ifdef SO_REUSEPORT
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){1}, sizeof(int));
+#endif
+  }
   if (at.at.any.sa_family == AF_INET6)
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
   sock->life = TW_LIFE_OPEN;

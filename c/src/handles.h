@@ -169,6 +169,12 @@ uint32_t tw_handles_call(tw_handles *handles, tw_handles_slot *slot, tw_handles_
 /* ---- net.c: what net and ws have in common. `kinds`: those of the API ---- */
 
 int32_t tw_handles_close(uint32_t kinds, int32_t handle);
+int32_t tw_handles_abort(uint32_t kinds, int32_t handle);
+
+/* "user:password" of a proxy, in `text` of TW_HANDLES_CREDENTIALS bytes; returns its size, or an error. */
+int32_t tw_handles_credentials(const tw_proxy *proxy, char *text);
+enum { TW_HANDLES_CREDENTIALS = 2 * TW_MAX_CREDENTIAL + 1 };
+
 int32_t tw_handles_set_auto_reconnect(uint32_t kinds, int32_t handle, bool on);
 int32_t tw_handles_set_delays(uint32_t kinds, int32_t handle, const uint32_t *delays, size_t count, uint32_t unit_ms);
 int32_t tw_handles_state(uint32_t kinds, int32_t handle);

@@ -1,6 +1,8 @@
 /* net.c: sockets as numbers and events. */
 #include "handles.h"
 
+#include <string.h>
+
 enum { TCP = 1u << TW_KIND_TCP, UDP = 1u << TW_KIND_UDP, LISTENER = 1u << TW_KIND_LISTENER };
 enum { MS = 1000, MAX_DELAY_S = 86400, MAX_TEXT = 0x7fffffff };
 
@@ -23,6 +25,37 @@ int32_t tw_net_tcp_connect(const char *host, int32_t port) {
   if (handles == NULL)
     return TW_NONE;
   return opened(handles, twc_tcp_connect(handles->core, host, tw_handles_length(host, TW_MAX_HOST), port), TW_KIND_TCP);
+}
+
+int32_t tw_handles_credentials(const tw_proxy *proxy, char *text) {
+  if (proxy->user == NULL)
+    return 0;
+  uint32_t user = tw_handles_length(proxy->user, TW_MAX_CREDENTIAL);
+  uint32_t password = tw_handles_length(proxy->password, TW_MAX_CREDENTIAL);
+  if (user > TW_MAX_CREDENTIAL || password > TW_MAX_CREDENTIAL || memchr(proxy->user, ':', user) != NULL)
+    return TW_ERR_ARGUMENT;
+  memcpy(text, proxy->user, user);
+  text[user] = ':';
+  if (password > 0)
+    memcpy(text + user + 1, proxy->password, password);
+  return (int32_t)(user + 1 + password);
+}
+
+int32_t tw_net_tcp_connect_via(const char *host, int32_t port, const tw_proxy *proxy) {
+  char credentials[TW_HANDLES_CREDENTIALS];
+  if (proxy == NULL)
+    return tw_net_tcp_connect(host, port);
+  tw_handles *handles = opening();
+  if (handles == NULL)
+    return TW_NONE;
+  int32_t size = tw_handles_credentials(proxy, credentials);
+  if (size < 0)
+    return tw_handles_refuse(size);
+  return opened(handles,
+                twc_tcp_connect_via(handles->core, host, tw_handles_length(host, TW_MAX_HOST), port, proxy->host,
+                                    tw_handles_length(proxy->host, TW_MAX_HOST), proxy->port, credentials,
+                                    (uint32_t)size),
+                TW_KIND_TCP);
 }
 
 int32_t tw_net_udp_open(int32_t port) {
@@ -87,6 +120,23 @@ int32_t tw_handles_close(uint32_t kinds, int32_t handle) {
 }
 
 int32_t tw_net_close(int32_t sock) { return tw_handles_close(TW_HANDLES_NET, sock); }
+
+int32_t tw_handles_abort(uint32_t kinds, int32_t handle) {
+  tw_handles *handles = tw_handles_current();
+  tw_handles_slot *slot = handles == NULL ? NULL : tw_handles_find(handles, handle);
+  if (slot == NULL || (kinds & 1u << slot->kind) == 0)
+    return tw_handles_refuse(handles == NULL ? TW_ERR_STATE : TW_ERR_HANDLE);
+  tw_handles_touch(handles);
+  int32_t result = twc_abort(handles->core, handle);
+  if (result < 0)
+    return tw_handles_refuse(result);
+  if (slot->server != NULL && slot->kind == TW_KIND_LISTENER && !slot->released)
+    handles->server_ops->close(handles, slot);
+  tw_handles_leave(handles, slot);
+  return 0;
+}
+
+int32_t tw_net_abort(int32_t sock) { return tw_handles_abort(TW_HANDLES_NET, sock); }
 
 int32_t tw_net_send(int32_t sock, const void *data, size_t size) {
   FIND(sock, TCP);
@@ -258,6 +308,52 @@ int32_t tw_net_set_keep_alive(int32_t sock, uint32_t idle_s, uint32_t interval_s
       twc_state(handles->core, sock) == TW_STATE_OPEN)
     handles->host.set_keep_alive(handles->host.host, sock, &slot->keep_alive);
   return 0;
+}
+
+static bool is_in_range(const tw_handles_slot *slot, tw_option option, int32_t value) {
+  bool udp = slot->kind == TW_KIND_UDP;
+  bool is_switch = value == 0 || value == 1;
+  switch (option) {
+  case TW_OPTION_NO_DELAY:
+    return is_switch && (slot->kind == TW_KIND_TCP || slot->kind == TW_KIND_WS);
+  case TW_OPTION_SEND_BUFFER:
+  case TW_OPTION_RECEIVE_BUFFER:
+    return value > 0;
+  case TW_OPTION_BROADCAST:
+  case TW_OPTION_MULTICAST_LOOP:
+    return is_switch && udp;
+  case TW_OPTION_MULTICAST_TTL:
+    return value >= 0 && value <= UINT8_MAX && udp;
+  case TW_OPTION_TTL:
+    return value >= 1 && value <= UINT8_MAX;
+  }
+  return false;
+}
+
+int32_t tw_net_set_option(int32_t sock, tw_option option, int32_t value) {
+  FIND(sock, TW_HANDLES_NET | TW_HANDLES_WS);
+  if (!is_in_range(slot, option, value))
+    return tw_handles_refuse(TW_ERR_ARGUMENT);
+  if (handles->host.set_option == NULL)
+    return tw_handles_refuse(TW_ERR_UNSUPPORTED);
+  if (slot->kind != TW_KIND_UDP && twc_state(handles->core, sock) != TW_STATE_OPEN)
+    return tw_handles_refuse(TW_ERR_STATE);
+  return tw_handles_result(handles->host.set_option(handles->host.host, sock, option, value));
+}
+
+static int32_t set_group(int32_t sock, const char *group, const char *interface, bool on) {
+  FIND(sock, UDP);
+  if (handles->host.set_group == NULL || group == NULL)
+    return tw_handles_refuse(group == NULL ? TW_ERR_ADDRESS : TW_ERR_UNSUPPORTED);
+  return tw_handles_result(handles->host.set_group(handles->host.host, sock, group, interface, on));
+}
+
+int32_t tw_net_udp_join(int32_t sock, const char *group, const char *interface) {
+  return set_group(sock, group, interface, true);
+}
+
+int32_t tw_net_udp_leave(int32_t sock, const char *group, const char *interface) {
+  return set_group(sock, group, interface, false);
 }
 
 bool tw_net_is_up(void) {

@@ -502,7 +502,12 @@ static void close_server(tw_handles *handles, tw_handles_slot *listener) {
 }
 
 static const tw_server_ops ops = {
-    .accepted = accepted, .record = record, .settle = settle, .close = close_server, .forget = forget};
+    .accepted = accepted,
+    .record = record,
+    .settle = settle,
+    .close = close_server,
+    .forget = forget,
+};
 
 static int32_t check_options(tw_http_server_options *options) {
   if (options->max_body == 0)

@@ -34,6 +34,17 @@ static int32_t check_tls(const tw_handles *handles, const char *url, uint32_t si
   return handles->host.check_tls == NULL ? 0 : handles->host.check_tls(handles->host.host, tls, false);
 }
 
+static int32_t connect_by(const tw_handles *handles, const char *url, uint32_t size, const tw_proxy *proxy) {
+  char credentials[TW_HANDLES_CREDENTIALS];
+  if (proxy == NULL)
+    return twc_ws_connect(handles->core, url, size);
+  int32_t length = tw_handles_credentials(proxy, credentials);
+  if (length < 0)
+    return length;
+  return twc_ws_connect_via(handles->core, url, size, proxy->host, tw_handles_length(proxy->host, TW_MAX_HOST),
+                            proxy->port, credentials, (uint32_t)length);
+}
+
 int32_t tw_ws_open_with(const char *url, const tw_ws_options *options) {
   static const tw_ws_options none;
   tw_handles *handles = tw_handles_current();
@@ -46,7 +57,7 @@ int32_t tw_ws_open_with(const char *url, const tw_ws_options *options) {
   if (error != 0)
     return tw_handles_refuse(error);
   tw_handles_touch(handles);
-  int32_t conn = twc_ws_connect(handles->core, url, size);
+  int32_t conn = connect_by(handles, url, size, options->proxy);
   if (conn < 0)
     return tw_handles_refuse(conn);
   tw_handles_add(handles, conn, TW_KIND_WS, options->tls);
@@ -100,6 +111,8 @@ int32_t tw_ws_close_with(int32_t conn, int32_t code, const char *reason) {
   tw_handles_leave(handles, slot);
   return 0;
 }
+
+int32_t tw_ws_abort(int32_t conn) { return tw_handles_abort(TW_HANDLES_WS, conn); }
 
 int32_t tw_ws_close(int32_t conn) { return tw_ws_close_with(conn, NORMAL, NULL); }
 

@@ -46,10 +46,11 @@ static int accept_fails_with; /* 0: it does not */
 static unsigned accepts;
 static int connect_fails_with;
 
-int accept(int fd, struct sockaddr *address, socklen_t *size) {
+int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
   accepts++;
   if (accept_fails_with == 0)
-    return (int)syscall(SYS_accept4, fd, address, size, 0);
+    return (int)syscall(SYS_accept4, fd, address, size, flags);
   errno = accept_fails_with;
   return -1;
 }

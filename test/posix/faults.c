@@ -46,11 +46,11 @@ int __wrap_socket(int family, int type, int protocol) {
   return __real_socket(family, type, protocol);
 }
 
-int __real_accept(int fd, void *address, socklen_t *size);
-int __wrap_accept(int fd, void *address, socklen_t *size);
-int __wrap_accept(int fd, void *address, socklen_t *size) {
+int __real_accept4(int fd, void *address, socklen_t *size, int flags);
+int __wrap_accept4(int fd, void *address, socklen_t *size, int flags);
+int __wrap_accept4(int fd, void *address, socklen_t *size, int flags) {
   FAIL_WITH(EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EINTR, EPROTO, EPERM, ENETDOWN, EAGAIN);
-  return __real_accept(fd, address, size);
+  return __real_accept4(fd, address, size, flags);
 }
 
 int __real_connect(int fd, const void *address, socklen_t size);
@@ -77,6 +77,16 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags) {
   return __real_sendmsg(fd, first.iov_len < message->msg_iov[0].iov_len ? &less : message, flags);
 }
 
+int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *size);
+ssize_t __real_send(int fd, const void *data, size_t size, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t size, int flags) {
+  int type = 0;
+  __real_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type});
+  FAIL_WITH(EINTR, EAGAIN, ENOBUFS, EINTR, EAGAIN, EPIPE, ECONNRESET, EHOSTUNREACH);
+  return __real_send(fd, data, type == SOCK_STREAM ? fault_partial(&faults, size) : size, flags);
+}
+
 ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags) {
@@ -91,7 +101,6 @@ ssize_t __wrap_sendto(int fd, const void *data, size_t size, int flags, const vo
   return __real_sendto(fd, data, size, flags, to, to_size);
 }
 
-int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *size);
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size);
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size) {
   FAIL_WITH(ENOBUFS, ENOMEM);

@@ -49,6 +49,10 @@ typedef struct tw_handles_host {
   void (*opened)(void *host, int32_t handle, uint32_t kind);
   /* Sets keep-alive of a stream that is connected. NULL: the host cannot. */
   void (*set_keep_alive)(void *host, int32_t handle, const tw_keep_alive *keep_alive);
+  /* Sets an option of a socket, with a value that is in its range: 0 or an error. NULL: the host has none. */
+  int32_t (*set_option)(void *host, int32_t handle, tw_option option, int32_t value);
+  /* Joins (`on`) or leaves a multicast group: 0 or an error. NULL: the host cannot. */
+  int32_t (*set_group)(void *host, int32_t handle, const char *group, const char *interface, bool on);
   /* Seconds since 1970, for the Date field of HTTP responses. NULL: they have none. */
   int64_t (*unix_time)(void *host);
 } tw_handles_host;

@@ -152,6 +152,10 @@ typedef struct NetDeadline {
  * TW_ERR_NETWORK_DOWN (a device whose interface has no address yet). */
 int32_t tw_net_tcp_connect(const char *host, int32_t port);
 
+/* The same through a proxy. TLS (tw_net_set_tls) is with the target. Besides: "error" with TW_ERR_PROXY if the proxy
+ * refuses; -1: TW_ERR_ARGUMENT (a credential that is too long). */
+int32_t tw_net_tcp_connect_via(const char *host, int32_t port, const tw_proxy *proxy);
+
 /* Opens a UDP socket on the local `port`, 0 for any free one; it is ready when the call returns.
  * Returns a handle; or -1: TW_ERR_PORT, TW_ERR_LIMIT, TW_ERR_IN_USE, TW_ERR_ACCESS, TW_ERR_NETWORK_DOWN. */
 int32_t tw_net_udp_open(int32_t port);
@@ -179,6 +183,10 @@ int32_t tw_net_unix_listen(const char *path);
  * written, within limits.closeTimeoutMs. A connection that had been open ends with "disconnected".
  * Returns 0, or -1: TW_ERR_HANDLE. */
 int32_t tw_net_close(int32_t sock);
+
+/* Closes any socket at once: what is queued is dropped, and a TCP connection is reset. Also for a handle that was
+ * closed and is still on its way out. Returns 0, or -1: TW_ERR_HANDLE. */
+int32_t tw_net_abort(int32_t sock);
 
 /* Queues `size` bytes on an open TCP connection, whole or not at all; they are copied.
  * Returns `size`; or -1, and nothing was queued: TW_ERR_BACKPRESSURE ("drain" comes when it fits), TW_ERR_TOO_LARGE
@@ -261,6 +269,29 @@ typedef struct tw_keep_alive {
  * Default: off on a PC; on a device as its menuconfig says. TCP only.
  * Returns 0, or -1: TW_ERR_ARGUMENT, TW_ERR_HANDLE. */
 int32_t tw_net_set_keep_alive(int32_t sock, uint32_t idle_s, uint32_t interval_s, uint32_t count);
+
+/* Options of a socket. */
+typedef enum tw_option {
+  TW_OPTION_NO_DELAY = 1,       /* TCP: 1 sends small segments at once (default), 0 collects them */
+  TW_OPTION_SEND_BUFFER = 2,    /* bytes that the system queues; it may take a different number */
+  TW_OPTION_RECEIVE_BUFFER = 3, /* likewise; on a listener: of the connections that it accepts */
+  TW_OPTION_BROADCAST = 4,      /* UDP over IPv4: 1 allows datagrams to broadcast addresses (default), 0 does not */
+  TW_OPTION_MULTICAST_TTL = 5,  /* UDP: routers that a datagram to a group may pass, 0..255; default: 1 */
+  TW_OPTION_MULTICAST_LOOP = 6, /* UDP: 1 delivers datagrams to groups on this machine, too (default), 0 does not */
+  TW_OPTION_TTL = 7             /* routers that a packet may pass, 1..255 */
+} tw_option;
+
+/* Sets an option of a socket that is connected, bound or listening; also of a WebSocket. A connection that is opened
+ * anew when it reconnects has the defaults again: set it in "connected". Returns 0; or -1: TW_ERR_ARGUMENT (the option
+ * or its value), TW_ERR_STATE (not connected), TW_ERR_UNSUPPORTED, TW_ERR_HANDLE, or what the host answered. */
+int32_t tw_net_set_option(int32_t sock, tw_option option, int32_t value);
+
+/* Joins and leaves a multicast group, whose datagrams the socket then receives if it is bound to their port (of any
+ * address: tw_net_udp_open). `group`: a literal address of the socket's family. `interface`: its local address (IPv4)
+ * or its name (IPv6); NULL: the system chooses. Return 0; or -1: TW_ERR_ADDRESS (no group, or of the other family),
+ * TW_ERR_UNSUPPORTED, TW_ERR_HANDLE, or what the host answered. */
+int32_t tw_net_udp_join(int32_t sock, const char *group, const char *interface);
+int32_t tw_net_udp_leave(int32_t sock, const char *group, const char *interface);
 
 /* Whether the network is up and has an address; before that, opening returns -1 with TW_ERR_NETWORK_DOWN. Always true
  * on a PC. */

@@ -76,6 +76,18 @@ void *tw_user(int32_t handle);
 /* The fifth of five or more arguments: how tw_net_on and its like tell three arguments from four. */
 #define TW_FIFTH(a, b, c, d, e, ...) e
 
+/* ---- Proxies ---- */
+
+/* An HTTP proxy that opens a tunnel to the target (CONNECT, RFC 9110 9.3.6), on each attempt. Copied. */
+typedef struct tw_proxy {
+  const char *host; /* a name or a literal address */
+  int32_t port;
+  const char
+      *user; /* Proxy-Authorization: Basic; at most TW_MAX_CREDENTIAL bytes each, no colon in the user. NULL: none
+              */
+  const char *password;
+} tw_proxy;
+
 /* ---- TLS ---- */
 
 /* Options for TLS. Default of each: the host's. Borrowed, with all that it points to, until the handle

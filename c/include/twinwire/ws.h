@@ -187,6 +187,7 @@ typedef struct tw_ws_options {
   const char *user; /* "Authorization: Basic", RFC 7617; at most TW_MAX_CREDENTIAL bytes each, no colon in the user */
   const char *password;
   const tw_tls_options *tls; /* for wss: only */
+  const tw_proxy *proxy;
 } tw_ws_options;
 
 /* Starts a connection to ws://host[:port][/path][?query] or wss://..., and returns at once. Port 80 (wss: 443) and path
@@ -224,6 +225,10 @@ int32_t tw_ws_close(int32_t conn);
 /* The same with a `code` (1000, or 3000..4999) and a `reason` (NULL: none; at most TW_MAX_REASON bytes of UTF-8).
  * Also -1: TW_ERR_ARGUMENT. */
 int32_t tw_ws_close_with(int32_t conn, int32_t code, const char *reason);
+
+/* Closes at once, without a close frame: what is queued is dropped, and the connection is reset. Also for a handle that
+ * was closed and is still on its way out. Returns 0, or -1: TW_ERR_HANDLE. */
+int32_t tw_ws_abort(int32_t conn);
 
 /* Sends a ping; "pong" follows. Pings of the server are answered without your doing.
  * Returns 0, or -1: TW_ERR_BACKPRESSURE, TW_ERR_STATE, TW_ERR_HANDLE. */

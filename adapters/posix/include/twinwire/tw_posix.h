@@ -28,7 +28,8 @@ typedef struct tw_posix_options {
   const tw_limits *limits; /* copied; default: TW_LIMITS_HOST, whose pools are address space until they are used */
   uint32_t listeners;      /* listeners of all handles together, 1..1000000; default: 32768 */
   uint32_t backlog;        /* connections that may wait to be accepted; default: 511 */
-  bool reuse_port;         /* SO_REUSEPORT: several loops, or processes, listen on one port and share its connections */
+  bool reuse_port;         /* SO_REUSEPORT: several loops, or processes, listen on one port and share its connections;
+                              UDP sockets on one port all receive what is sent to a multicast group */
   uint32_t keep_alive_s;   /* SO_KEEPALIVE, with this many seconds of silence before the first probe; default: off */
 } tw_posix_options;
 
