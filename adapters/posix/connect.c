@@ -124,7 +124,7 @@ static void interleave(tw_race *race, const tw_peer *addresses) {
 }
 
 void tw_posix_race(tw_sock *sock, int32_t error, const tw_peer *addresses, uint8_t count) {
-  tw_race *race = count == 0 ? NULL : calloc(1, sizeof *race + count * sizeof(tw_attempt));
+  tw_race *race = count == 0 ? NULL : tw_posix_zeroed(1, sizeof *race + count * sizeof(tw_attempt));
   if (race == NULL) {
     tw_posix_fail(sock, count == 0 ? error : TW_ERR_MEMORY);
     return;
@@ -148,7 +148,7 @@ void tw_posix_race_end(tw_sock *sock) {
     if (fd >= 0)
       close(fd);
   }
-  free(race);
+  tw_posix_free(race);
 }
 
 int32_t tw_posix_connect(tw_sock *sock, const char *name, uint32_t size, uint16_t port) {

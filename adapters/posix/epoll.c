@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "poller.h"
 
 enum { MOST_READY = 256 };
@@ -16,20 +17,20 @@ struct tw_poller {
 };
 
 tw_poller *tw_poller_new(void) {
-  tw_poller *poller = malloc(sizeof *poller);
+  tw_poller *poller = tw_posix_resize(NULL, sizeof *poller);
   if (poller == NULL)
     return NULL;
   poller->count = 0;
   poller->fd = epoll_create1(EPOLL_CLOEXEC);
   if (poller->fd >= 0)
     return poller;
-  free(poller);
+  tw_posix_free(poller);
   return NULL;
 }
 
 void tw_poller_free(tw_poller *poller) {
   close(poller->fd);
-  free(poller);
+  tw_posix_free(poller);
 }
 
 int tw_poller_fd(const tw_poller *poller) { return poller->fd; }

@@ -35,7 +35,7 @@ static void end(tw_linger *it) {
   *it->link = it->next;
   if (it->next != NULL)
     it->next->link = it->link;
-  free(it);
+  tw_posix_free(it);
 }
 
 static void expired(tw_timer *timer) { end((tw_linger *)((char *)timer - offsetof(tw_linger, timer))); }
@@ -43,7 +43,7 @@ static void expired(tw_timer *timer) { end((tw_linger *)((char *)timer - offseto
 static uint8_t wanted(const tw_linger *it) { return TW_READABLE | (it->tls != NULL ? TW_WRITABLE : 0); }
 
 void tw_posix_linger(int fd, tw_tls *tls) {
-  tw_linger *it = calloc(1, sizeof *it);
+  tw_linger *it = tw_posix_zeroed(1, sizeof *it);
   if (it == NULL) {
     if (tls != NULL)
       tw_tls_free(tls);

@@ -18,7 +18,7 @@ struct tw_acceptor {
 
 /* Listens; 0, or an error. */
 static int32_t listen_on(tw_sock *sock, const tw_peer *at, bool both_families) {
-  sock->acceptor = calloc(1, sizeof *sock->acceptor);
+  sock->acceptor = tw_posix_zeroed(1, sizeof *sock->acceptor);
   if (sock->acceptor == NULL)
     return TW_ERR_MEMORY;
   sock->acceptor->sock = sock;
@@ -50,7 +50,7 @@ void tw_posix_acceptor_free(tw_sock *sock) {
   if (sock->acceptor == NULL)
     return;
   tw_timer_disarm(&tw_host.timers, &sock->acceptor->timer);
-  free(sock->acceptor);
+  tw_posix_free(sock->acceptor);
   sock->acceptor = NULL;
 }
 
@@ -107,7 +107,7 @@ int32_t tw_posix_listen_path(tw_sock *sock, const char *path, uint32_t size) {
     sock->name = name; /* removed when it is closed */
     return 0;
   }
-  free(name);
+  tw_posix_free(name);
   tw_posix_fail(sock, error);
   return 0;
 }

@@ -44,10 +44,7 @@ static int64_t unix_time(void *host) {
 
 static void *resize(void *host, void *memory, size_t size) {
   (void)host;
-  if (size > 0)
-    return realloc(memory, size);
-  free(memory);
-  return NULL;
+  return tw_posix_resize(memory, size);
 }
 
 static int32_t check_tls(void *host, const tw_tls_options *tls, bool server) {
@@ -60,8 +57,9 @@ static int32_t check_tls(void *host, const tw_tls_options *tls, bool server) {
 static void free_all(void) {
   if (tw_host.arena != NULL)
     munmap(tw_host.arena, tw_host.arena_size);
-  free(tw_host.handles_memory);
-  free(tw_host.socks);
+  tw_posix_free(tw_host.handles_memory);
+  tw_posix_free(tw_host.socks);
+  tw_posix_alarms_stop();
   tw_timers_free(&tw_host.timers);
   int wake_read = tw_host.poller == NULL ? -1 : tw_poller_remove(tw_host.poller, &tw_host.wake);
   if (wake_read >= 0)
@@ -88,8 +86,8 @@ static bool make_memory(const tw_handles_options *handles_options) {
 #endif
   void *arena = mmap(NULL, tw_host.arena_size, PROT_READ | PROT_WRITE, flags, -1, 0);
   tw_host.arena = arena == MAP_FAILED ? NULL : arena;
-  tw_host.handles_memory = aligned_alloc(16, tw_handles_need(limits, handles_options));
-  tw_host.socks = calloc(count, sizeof *tw_host.socks);
+  tw_host.handles_memory = tw_posix_aligned(tw_handles_need(limits, handles_options));
+  tw_host.socks = tw_posix_zeroed(count, sizeof *tw_host.socks);
   return tw_host.arena != NULL && tw_host.handles_memory != NULL && tw_host.socks != NULL;
 }
 
@@ -137,6 +135,8 @@ int32_t tw_posix_start(const tw_posix_options *options) {
   tw_host.backlog = options->backlog == 0 ? BACKLOG : (int)(options->backlog & LONGEST_MS);
   tw_host.keep_alive_s = options->keep_alive_s < UINT16_MAX ? options->keep_alive_s : UINT16_MAX;
   tw_host.reuse_port = options->reuse_port;
+  tw_host.log = options->log;
+  tw_host.log_ctx = options->log_ctx;
   tw_host.first_queued = TW_POSIX_NONE;
   tw_handles_options handles_options = {.listeners = options->listeners == 0 ? LISTENERS : options->listeners};
   if (tw_handles_need(&tw_host.limits, &handles_options) == 0 ||
@@ -152,6 +152,7 @@ int32_t tw_posix_start(const tw_posix_options *options) {
                                        .set_keep_alive = tw_posix_set_keep_alive,
                                        .set_option = tw_posix_set_option,
                                        .set_group = tw_posix_set_group,
+                                       .unheard = tw_posix_unheard,
                                        .unix_time = unix_time};
   uint32_t need = twc_need(&tw_host.limits);
   tw_host.core = twc_init(tw_host.arena, need, &tw_host.limits, &tw_host);

@@ -61,12 +61,18 @@ static int set_group4(int fd, const tw_peer *group, const char *interface, bool 
     }
     request.imr_interface = local.at.v4.sin_addr;
   }
+  if (on && interface != NULL &&
+      setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &request.imr_interface, sizeof(struct in_addr)) < 0)
+    return -1;
   return setsockopt(fd, IPPROTO_IP, on ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &request, sizeof request);
 }
 
 static int set_group6(int fd, const tw_peer *group, const char *interface, bool on) {
   struct ipv6_mreq request = {.ipv6mr_multiaddr = group->at.v6.sin6_addr};
   if (interface != NULL && (request.ipv6mr_interface = if_nametoindex(interface)) == 0)
+    return -1;
+  unsigned index = request.ipv6mr_interface;
+  if (on && interface != NULL && setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index) < 0)
     return -1;
   return setsockopt(fd, IPPROTO_IPV6, on ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &request, sizeof request);
 }

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "memory.h"
 #include "poller.h"
 
 enum { FIRST_ROOM = 64 };
@@ -16,13 +17,13 @@ struct tw_poller {
   uint32_t count; /* of the last wait */
 };
 
-tw_poller *tw_poller_new(void) { return calloc(1, sizeof(tw_poller)); }
+tw_poller *tw_poller_new(void) { return tw_posix_zeroed(1, sizeof(tw_poller)); }
 
 void tw_poller_free(tw_poller *poller) {
-  free(poller->polled);
-  free(poller->watches);
-  free(poller->ready);
-  free(poller);
+  tw_posix_free(poller->polled);
+  tw_posix_free(poller->watches);
+  tw_posix_free(poller->ready);
+  tw_posix_free(poller);
 }
 
 int tw_poller_fd(const tw_poller *poller) {
@@ -31,7 +32,7 @@ int tw_poller_fd(const tw_poller *poller) {
 }
 
 static void *resized(void *memory, uint32_t count, size_t size, bool *right) {
-  void *grown = realloc(memory, count * size);
+  void *grown = tw_posix_resize(memory, count * size);
   *right = *right && grown != NULL;
   return grown == NULL ? memory : grown;
 }

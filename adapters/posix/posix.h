@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include "memory.h"
 #include "poller.h"
 #include "timers.h"
 #include "twinwire/host.h"
@@ -83,6 +84,10 @@ struct tw_posix {
   tw_poller *poller;
   tw_timers timers;
   struct tw_linger *lingers;
+  struct tw_alarm *alarms; /* timers of the application */
+  int32_t last_alarm;
+  void (*log)(void *ctx, const char *text);
+  void *log_ctx;
   uint32_t first_queued;
   uint32_t serial;
   tw_watch wake; /* the end of a pipe that is read */
@@ -211,6 +216,16 @@ int32_t tw_posix_udp_connect(tw_sock *sock, const char *name, uint32_t size, uin
 int32_t tw_posix_udp_send(tw_sock *sock, const char *name, uint32_t size, uint16_t port, const void *data,
                           uint32_t length);
 void tw_posix_udp_read(tw_sock *sock);
+
+/* ---- alarm.c ---- */
+
+/* Frees the application's timers. */
+void tw_posix_alarms_stop(void);
+
+/* ---- log.c ---- */
+
+/* Logs a failure that no listener has received. See tw_handles_host. */
+void tw_posix_unheard(void *host, int32_t handle, int32_t code, uint32_t step);
 
 /* ---- options.c: see tw_handles_host ---- */
 

@@ -60,7 +60,7 @@ typedef struct tw_resolver {
 static void free_list(tw_lookup *it) {
   while (it != NULL) {
     tw_lookup *next = it->next;
-    free(it);
+    tw_posix_free(it);
     it = next;
   }
 }
@@ -75,7 +75,7 @@ static void leave(tw_resolver *resolver) {
   free_list(resolver->done);
   pthread_mutex_destroy(&resolver->mutex);
   pthread_cond_destroy(&resolver->work);
-  free(resolver);
+  tw_posix_free(resolver);
 }
 
 static bool has(const tw_lookup *it, const tw_peer *peer) {
@@ -188,12 +188,12 @@ static void drop_kept(tw_resolver *resolver, uint64_t now) {
     }
     *link = it->next_known;
     resolver->kept--;
-    free(it);
+    tw_posix_free(it);
   }
 }
 
 bool tw_resolver_start(void) {
-  tw_resolver *resolver = calloc(1, sizeof *resolver);
+  tw_resolver *resolver = tw_posix_zeroed(1, sizeof *resolver);
   if (resolver == NULL)
     return false;
   pthread_mutex_init(&resolver->mutex, NULL);
@@ -275,7 +275,7 @@ bool tw_resolver_lookup(tw_sock *sock, const char *name, bool listening) {
     wait_for(sock, it);
     return true;
   }
-  it = calloc(1, sizeof *it);
+  it = tw_posix_zeroed(1, sizeof *it);
   if (it == NULL)
     return false;
   it->listening = listening;
@@ -289,7 +289,7 @@ bool tw_resolver_lookup(tw_sock *sock, const char *name, bool listening) {
     unqueue(resolver, it);
   pthread_mutex_unlock(&resolver->mutex);
   if (!served) {
-    free(it);
+    tw_posix_free(it);
     return false;
   }
   it->next_known = resolver->known;
@@ -322,7 +322,7 @@ void tw_resolver_cancel(tw_sock *sock) {
   if (!queued)
     return; /* its thread has it, or tw_resolver_deliver will */
   unlink_known(resolver, it);
-  free(it);
+  tw_posix_free(it);
 }
 
 void tw_resolver_deliver(void) {
@@ -345,7 +345,7 @@ void tw_resolver_deliver(void) {
       resolver->kept++;
     } else {
       unlink_known(resolver, it);
-      free(it);
+      tw_posix_free(it);
     }
   }
 }

@@ -70,7 +70,7 @@ bool tw_posix_adopt(tw_sock *sock, int fd) { return tw_poller_add(tw_host.poller
 void tw_posix_update(tw_sock *sock) { tw_poller_change(tw_host.poller, &sock->watch, wanted(sock)); }
 
 char *tw_posix_copy(const char *text, uint32_t size) {
-  char *copy = malloc(size + 1);
+  char *copy = tw_posix_resize(NULL, size + 1);
   if (copy != NULL) {
     memcpy(copy, text, size);
     copy[size] = 0;
@@ -88,8 +88,8 @@ void tw_posix_forget(tw_sock *sock) {
     tw_resolver_cancel(sock);
   tw_posix_race_end(sock);
   tw_posix_acceptor_free(sock);
-  free(sock->name);
-  free(sock->peer);
+  tw_posix_free(sock->name);
+  tw_posix_free(sock->peer);
   sock->handle = 0;
 }
 

@@ -1,6 +1,8 @@
 /* timers.c: see timers.h. A binary heap whose entries know their places. */
 #include "timers.h"
 
+#include "memory.h"
+
 #include <stdlib.h>
 
 enum { FIRST_ROOM = 64 };
@@ -37,7 +39,7 @@ static void sink(tw_timers *timers, tw_timer *timer) {
 
 static bool grow(tw_timers *timers) {
   uint32_t room = timers->room == 0 ? FIRST_ROOM : timers->room * 2;
-  tw_timer **heap = realloc(timers->heap, room * sizeof(tw_timer *));
+  tw_timer **heap = tw_posix_resize(timers->heap, room * sizeof(tw_timer *));
   if (heap == NULL)
     return false;
   timers->heap = heap;
@@ -80,6 +82,6 @@ void tw_timers_fire(tw_timers *timers, uint64_t now) {
 uint64_t tw_timers_next(const tw_timers *timers) { return timers->count == 0 ? UINT64_MAX : at(timers, 1)->at; }
 
 void tw_timers_free(tw_timers *timers) {
-  free(timers->heap);
+  tw_posix_free(timers->heap);
   *timers = (tw_timers){0};
 }

@@ -42,7 +42,7 @@ int32_t tw_posix_udp_connect(tw_sock *sock, const char *name, uint32_t size, uin
     return TW_ERR_ADDRESS;
   if (!reaches(sock, &peer))
     return TW_ERR_UNREACHABLE;
-  if (sock->peer == NULL && (sock->peer = malloc(sizeof *sock->peer)) == NULL)
+  if (sock->peer == NULL && (sock->peer = tw_posix_resize(NULL, sizeof *sock->peer)) == NULL)
     return TW_ERR_MEMORY;
   if (connect(sock->watch.fd, &peer.at.any, peer.size) < 0)
     return tw_posix_error(errno);

@@ -248,13 +248,17 @@ static void tell_end(tw_handles *handles, tw_handles_slot *slot, const tw_event 
 }
 
 static void tell_error(tw_handles *handles, tw_handles_slot *slot, const tw_event *record) {
+  uint32_t called;
+  int32_t handle = slot->handle;
   if (is_web_socket(slot)) {
-    WsError event = {slot->handle, record->code, record->step, retry_of(slot, record), record->detail};
-    tw_handles_call(handles, slot, TW_HANDLES_WsError, &event);
+    WsError event = {handle, record->code, record->step, retry_of(slot, record), record->detail};
+    called = tw_handles_call(handles, slot, TW_HANDLES_WsError, &event);
   } else {
-    NetError event = {slot->handle, record->code, record->step, retry_of(slot, record)};
-    tw_handles_call(handles, slot, TW_HANDLES_NetError, &event);
+    NetError event = {handle, record->code, record->step, retry_of(slot, record)};
+    called = tw_handles_call(handles, slot, TW_HANDLES_NetError, &event);
   }
+  if (called == 0 && slot->exchange == NULL && handles->host.unheard != NULL)
+    handles->host.unheard(handles->host.host, handle, record->code, record->step);
 }
 
 /* A control frame's bytes may lie where a NUL behind them would destroy something: they are copied. */

@@ -41,7 +41,7 @@ export async function build(name: string, options: readonly string[]): Promise<s
 
 /** The library, the driver and the examples, with AddressSanitizer and UBSan. */
 export function buildSanitized(): Promise<string> {
-  const on = ["-DTWINWIRE_TESTS=ON", "-DTWINWIRE_EXAMPLES=ON", "-DTWINWIRE_TLS=ON"];
+  const on = ["-DTWINWIRE_TESTS=ON", "-DTWINWIRE_EXAMPLES=ON", "-DTWINWIRE_TLS=ON", "-DTWINWIRE_SHARED=OFF"];
   return build("posix-sanitized", [...on, `-DCMAKE_C_FLAGS=${sanitizers}`]);
 }
 

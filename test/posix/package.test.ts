@@ -1,5 +1,5 @@
 /** The library as others use it: installed into a folder, found by CMake and by pkg-config, with TLS and without. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -29,6 +29,7 @@ describeWith(buildTools(), "the library, installed", (cmake) => {
       const headers = readdirSync(join(prefix, "include/twinwire")).sort();
       expect(headers).toEqual([
         "abi.gen.h",
+        "conn.h",
         "core.h",
         "host.h",
         "http_server.h",
@@ -55,11 +56,33 @@ describeWith(buildTools(), "the library, installed", (cmake) => {
       }
     });
 
+    test("every header can be included alone, in C and in C++", async () => {
+      const headers = readdirSync(join(prefix, "include/twinwire"));
+      const check = (header: string, compiler: string, ...flags: string[]): Promise<string> => {
+        const command = `echo '#include <twinwire/${header}>' | "$0" "$@" -fsyntax-only -`;
+        const strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", `-I${prefix}/include`];
+        return runToEnd("sh", ["-c", command, compiler, ...strict, ...flags]);
+      };
+      for (const header of headers) {
+        await check(header, "cc", "-std=c11", "-xc");
+        await check(header, "c++", "-std=c++17", "-xc++");
+      }
+    }, 60_000);
+
+    test("the shared library exports what the headers declare, and nothing else", async () => {
+      const library = join(prefix, find("libtwinwire.so"));
+      const lines = (await runToEnd("nm", ["-D", "--defined-only", library])).trim().split("\n");
+      const names = lines.map((line) => line.split(" ").pop() ?? "");
+      expect(names.filter((name) => !/^twc?_/.test(name))).toEqual([]);
+      expect(names).toEqual(expect.arrayContaining(["tw_net_send", "tw_ws_open", "tw_http_listen", "twc_pump"]));
+      expect(names.filter((name) => /^tw_(posix_adopt|peer_|exchange_|timers?_)/.test(name))).toEqual([]);
+    });
+
     test("pkg-config finds it", async () => {
       const folder = mkdtempSync(join(tmpdir(), "twinwire-consumer-"));
       const file = join(prefix, find("twinwire.pc"));
       try {
-        const command = `cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$1" $(pkg-config --cflags --libs "$2") -o "$3"`;
+        const command = `cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$1" $(pkg-config --cflags --libs "$2") -Wl,-rpath,"$(dirname "$2")/.." -o "$3"`;
         await runToEnd("sh", ["-c", command, "sh", `${consumer}/main.c`, file, `${folder}/main`]);
         expect(await runToEnd(`${folder}/main`, [])).toBe("installed\n");
         const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
@@ -69,4 +92,35 @@ describeWith(buildTools(), "the library, installed", (cmake) => {
       }
     });
   });
+
+  test.each([
+    ["add_subdirectory", `add_subdirectory(${root} twinwire)`],
+    [
+      "FetchContent",
+      `include(FetchContent)\nFetchContent_Declare(twinwire SOURCE_DIR ${root})\nFetchContent_MakeAvailable(twinwire)`,
+    ],
+  ])(
+    "a project takes the sources by %s",
+    async (_, how) => {
+      const folder = mkdtempSync(join(tmpdir(), "twinwire-scratch-"));
+      const lines = [
+        "cmake_minimum_required(VERSION 3.16)",
+        "project(scratch C)",
+        'set(TWINWIRE_TLS OFF CACHE STRING "")',
+        how,
+        `add_executable(main ${consumer}/main.c)`,
+        "target_link_libraries(main PRIVATE twinwire::twinwire)",
+      ];
+      try {
+        writeFileSync(join(folder, "CMakeLists.txt"), lines.join("\n"));
+        await runToEnd(cmake, ["-S", folder, "-B", `${folder}/build`]);
+        const text = await runToEnd(cmake, ["--build", `${folder}/build`, "--target", "main", "-j", "2"]);
+        expect(text).not.toMatch(/warning/i);
+        expect(await runToEnd(`${folder}/build/main`, [])).toBe("installed\n");
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    BUILD_PATIENCE,
+  );
 });

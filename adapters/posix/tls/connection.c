@@ -42,7 +42,7 @@ tw_tls *tw_tls_begin(int fd, const tw_tls_options *options, bool server, const c
     options = &tw_tls_defaults;
   ERR_clear_error();
   SSL_CTX *context = tw_tls_context(options, server);
-  tw_tls *tls = context == NULL ? NULL : calloc(1, sizeof *tls);
+  tw_tls *tls = context == NULL ? NULL : tw_posix_zeroed(1, sizeof *tls);
   *error = context == NULL ? TW_ERR_ARGUMENT : TW_ERR_MEMORY;
   if (tls == NULL)
     return NULL;
@@ -70,7 +70,7 @@ tw_tls *tw_tls_begin(int fd, const tw_tls_options *options, bool server, const c
 void tw_tls_free(tw_tls *tls) {
   if (tls->ssl != NULL)
     SSL_free(tls->ssl);
-  free(tls);
+  tw_posix_free(tls);
 }
 
 tw_tls_want tw_tls_wants(const tw_tls *tls) { return tls->wants; }

@@ -288,8 +288,9 @@ int32_t tw_net_set_option(int32_t sock, tw_option option, int32_t value);
 
 /* Joins and leaves a multicast group, whose datagrams the socket then receives if it is bound to their port (of any
  * address: tw_net_udp_open). `group`: a literal address of the socket's family. `interface`: its local address (IPv4)
- * or its name (IPv6); NULL: the system chooses. Return 0; or -1: TW_ERR_ADDRESS (no group, or of the other family),
- * TW_ERR_UNSUPPORTED, TW_ERR_HANDLE, or what the host answered. */
+ * or its name (IPv6), and what the socket sends to groups leaves there as well; NULL: the system chooses. Return 0; or
+ * -1: TW_ERR_ADDRESS (no group, or of the other family), TW_ERR_UNSUPPORTED, TW_ERR_HANDLE, or what the host answered.
+ */
 int32_t tw_net_udp_join(int32_t sock, const char *group, const char *interface);
 int32_t tw_net_udp_leave(int32_t sock, const char *group, const char *interface);
 

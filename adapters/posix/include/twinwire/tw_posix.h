@@ -31,6 +31,10 @@ typedef struct tw_posix_options {
   bool reuse_port;         /* SO_REUSEPORT: several loops, or processes, listen on one port and share its connections;
                               UDP sockets on one port all receive what is sent to a multicast group */
   uint32_t keep_alive_s;   /* SO_KEEPALIVE, with this many seconds of silence before the first probe; default: off */
+  /* Called with a line of text for each failure that no listener for "error" has received, on the loop's thread. It may
+   * call no function of this library. Default: none */
+  void (*log)(void *ctx, const char *text);
+  void *log_ctx;
 } tw_posix_options;
 
 /* Makes the engine; from now on the functions of net.h and ws.h work, on this thread. `options` may be NULL. One at a
@@ -56,6 +60,20 @@ tw_posix_loop *tw_posix_current(void);
  * one thread is called in order. Can be called from any thread and from signal handlers, while the loop runs. Returns
  * false if too much waits already (4096 on Linux), and then nothing is called. */
 bool tw_posix_post(tw_posix_loop *loop, void (*run)(void *ctx), void *ctx);
+
+/* Calls `run` on this thread's loop once in `ms` milliseconds and, with `every_ms` > 0, then again and again; both are
+ * at most 2147483647. A timer does not keep tw_runtime_keep_alive from returning. Returns a number > 0, valid until it
+ * has run for the last time; or -1: TW_ERR_STATE (no loop), TW_ERR_ARGUMENT, TW_ERR_MEMORY. */
+int32_t tw_posix_set_timer(uint32_t ms, uint32_t every_ms, void (*run)(void *ctx), void *ctx);
+
+/* Ends a timer of this thread's loop. Can be called from any timer's `run`, its own included. Returns 0, or -1:
+ * TW_ERR_HANDLE. */
+int32_t tw_posix_clear_timer(int32_t timer);
+
+/* Sets what the library allocates with, beside the pools, which are mapped, and what OpenSSL has an allocator of its
+ * own for: as realloc, from any thread, aligned to 16 bytes; `size` 0 frees. NULL: that of the system. To be called
+ * before the first tw_posix_start. */
+void tw_posix_set_allocator(void *(*resize)(void *memory, size_t size));
 
 /* For a loop of another library (libuv, GLib): call tw_poll(0) when this descriptor is readable or tw_posix_timeout has
  * passed, and ask for the time-out again after each. -1: not started, or a system without one. */
