@@ -32,6 +32,7 @@ describeWith(buildTools(), "the library, installed", (cmake) => {
         "conn.h",
         "core.h",
         "host.h",
+        "http.h",
         "http_server.h",
         "net.h",
         "port.h",
