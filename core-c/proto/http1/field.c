@@ -27,9 +27,17 @@ static bool goes_on(const char *word, const uint8_t *data, size_t size) {
 
 void twc_word_take(tw_message *message, const uint8_t *data, size_t size) {
   uint32_t matching = message->matching;
-  for (uint32_t w = 0; matching >> w != 0; w++)
-    if ((matching >> w & 1) != 0 && !goes_on(words[w] + message->matched, data, size))
+  if (matching == 0)
+    return;
+  const char lower = twc_ascii_lower((char)data[0]);
+  for (uint32_t w = 0; matching >> w != 0; w++) {
+    if ((matching >> w & 1) == 0)
+      continue;
+    const char *word = words[w] + message->matched;
+    bool begins = word[0] == lower || word[0] == (char)data[0]; /* rules most words out, at little cost */
+    if (!begins || !goes_on(word, data, size))
       matching ^= 1u << w;
+  }
   message->matching = (uint16_t)matching;
   if (matching != 0)
     message->matched += (uint8_t)size;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "src/bytes.h"
+#include "src/runs.h"
 #include "twinwire/abi.gen.h"
 
 enum { HT = '\t', LF = '\n', CR = '\r', SP = ' ' };
@@ -39,28 +40,6 @@ enum {
 static const uint8_t first_states[] = {
     [TW_HEAD_RESPONSE] = RESPONSE_START, [TW_HEAD_REQUEST] = REQUEST_START, [TW_HEAD_TRAILERS] = LINE_START};
 
-static size_t token_run(const uint8_t *data, size_t size) {
-  size_t n = 0;
-  while (n < size && twc_is_token_char(data[n]))
-    n++;
-  return n;
-}
-
-/* RFC 9112 3.2: no form of the target has whitespace; a URI is of visible ASCII. */
-static size_t target_run(const uint8_t *data, size_t size) {
-  size_t n = 0;
-  while (n < size && data[n] > 0x20 && data[n] < 0x7f)
-    n++;
-  return n;
-}
-
-static size_t value_run(const uint8_t *data, size_t size) {
-  size_t n = 0;
-  while (n < size && twc_is_value_char(data[n]))
-    n++;
-  return n;
-}
-
 static size_t part(tw_head_token *token, tw_head_type type, const uint8_t *data, size_t size) {
   if (size == 0)
     return 0;
@@ -79,15 +58,25 @@ static size_t expect(tw_head *head, uint8_t byte, uint8_t wanted, uint8_t next) 
   return 1;
 }
 
-/* The state machine. Takes one byte, or the run of bytes that are a part of an item; fills the token if there is one.
- * Returns the bytes taken, 0 if the first of them may not stand here. `size` > 0. */
+/* The CR behind a value, and with it the LF if that is there. */
+static size_t end_value(tw_head *head, const uint8_t *data, size_t size, tw_head_token *token) {
+  head->state = VALUE_LF;
+  if (size == 1 || data[1] != LF)
+    return 1;
+  head->state = LINE_START;
+  token->type = TW_HEAD_FIELD_END;
+  return 2;
+}
+
+/* The state machine. Takes one byte or two, or the run of bytes that are a part of an item; fills the token if there is
+ * one. Returns the bytes taken, 0 if the first of them may not stand here. `size` > 0. */
 static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_token *token) {
   const uint8_t byte = data[0];
   size_t taken;
   switch (head->state) {
   case REQUEST_START: /* RFC 9112 2.2: at least one empty line SHOULD be ignored */
     head->state = byte == CR ? EMPTY_LINE_LF : METHOD;
-    return byte == CR ? 1 : part(token, TW_HEAD_METHOD, data, token_run(data, size));
+    return byte == CR ? 1 : part(token, TW_HEAD_METHOD, data, twc_token_run(data, size));
   case RESPONSE_START:
     head->state = byte == CR ? EMPTY_LINE_LF : PROTOCOL;
     if (byte == 'H')
@@ -101,14 +90,14 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
   case METHOD:
     if (byte == SP)
       return expect(head, byte, SP, TARGET_START);
-    return part(token, TW_HEAD_METHOD, data, token_run(data, size));
+    return part(token, TW_HEAD_METHOD, data, twc_token_run(data, size));
   case TARGET_START:
     head->state = TARGET;
-    return part(token, TW_HEAD_TARGET, data, target_run(data, size));
+    return part(token, TW_HEAD_TARGET, data, twc_target_run(data, size));
   case TARGET:
     if (byte == SP)
       return expect(head, byte, SP, PROTOCOL);
-    return part(token, TW_HEAD_TARGET, data, target_run(data, size));
+    return part(token, TW_HEAD_TARGET, data, twc_target_run(data, size));
   case PROTOCOL: /* RFC 9112 2.3: case-sensitive */
     if (byte != "HTTP/"[head->at])
       return 0;
@@ -157,7 +146,7 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
   case REASON:
     if (byte == CR)
       return expect(head, byte, CR, REASON_LF);
-    return part(token, TW_HEAD_REASON, data, value_run(data, size));
+    return part(token, TW_HEAD_REASON, data, twc_value_run(data, size));
   case REASON_LF:
     return expect(head, byte, LF, LINE_START);
   case LINE_START: /* whitespace here would be obs-fold, RFC 9112 5.2, or what 2.2 forbids after the first line */
@@ -169,22 +158,23 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
     }
     head->fields_left--;
     head->state = NAME;
-    return part(token, TW_HEAD_NAME, data, token_run(data, size));
+    return part(token, TW_HEAD_NAME, data, twc_token_run(data, size));
   case NAME:
-    if (byte == ':')
-      return expect(head, byte, ':', VALUE_START);
-    return part(token, TW_HEAD_NAME, data, token_run(data, size));
+    if (byte == ':') {
+      head->state = VALUE_START;
+      return size > 1 && data[1] == SP ? 2 : 1;
+    }
+    return part(token, TW_HEAD_NAME, data, twc_token_run(data, size));
   case VALUE_START:
     if (byte == SP || byte == HT)
       return 1;
     head->state = VALUE;
-    if (byte == CR)
-      return expect(head, byte, CR, VALUE_LF);
-    return part(token, TW_HEAD_VALUE, data, value_run(data, size));
+    return byte == CR ? end_value(head, data, size, token)
+                      : part(token, TW_HEAD_VALUE, data, twc_value_run(data, size));
   case VALUE:
     if (byte == CR)
-      return expect(head, byte, CR, VALUE_LF);
-    return part(token, TW_HEAD_VALUE, data, value_run(data, size));
+      return end_value(head, data, size, token);
+    return part(token, TW_HEAD_VALUE, data, twc_value_run(data, size));
   case VALUE_LF:
     taken = expect(head, byte, LF, LINE_START);
     if (taken > 0)

@@ -1,6 +1,7 @@
 /* target.c: the request line, RFC 9112 3: which form its target has, and whether its method goes with that. */
 #include "proto/http1/interpret.h"
 #include "src/bytes.h"
+#include "src/runs.h"
 
 /* RFC 3986 3.2.2 and 3.2.3. An empty host is none, but a Host field may be empty (RFC 9110 7.2). */
 uint32_t twc_host_take(uint32_t state, uint8_t byte) {
@@ -31,10 +32,6 @@ uint32_t twc_host_take(uint32_t state, uint8_t byte) {
 /* tw_message.target: AUTHORITY + TW_HOST_... while a host passes. */
 enum { START, PATH, ASTERISK, SCHEME, SLASHES, SLASH, BAD, AUTHORITY };
 
-/* RFC 9112 3.2: a target has no fragment; " < > are in no URI. The others that RFC 3986 leaves out ([ \ ] ^ ` { | })
- * stay: browsers send them. */
-static bool is_path_char(uint8_t byte) { return byte != '#' && byte != '"' && byte != '<' && byte != '>'; }
-
 static uint32_t begin(const tw_message *message, uint8_t byte) {
   if ((message->facts & TW_FACT_CONNECT) != 0) /* RFC 9112 3.2.3 */
     return AUTHORITY + twc_host_take(TW_HOST_START, byte);
@@ -58,7 +55,7 @@ static uint32_t advance(const tw_message *message, uint8_t byte) {
   case START:
     return begin(message, byte);
   case PATH:
-    return is_path_char(byte) ? PATH : BAD;
+    return twc_path_run(&byte, 1) == 1 ? PATH : BAD;
   case SCHEME: /* RFC 3986 3.1 */
     if (byte == ':')
       return SLASHES;
@@ -96,7 +93,11 @@ int32_t twc_message_line(tw_message *message, const tw_head_token *token) {
     uint32_t method = twc_word_end(message);
     message->facts |= method == TW_WORD_CONNECT ? TW_FACT_CONNECT : method == TW_WORD_OPTIONS ? TW_FACT_OPTIONS : 0;
   }
-  for (size_t i = 0; i < token->size; i++)
-    message->target = (uint8_t)advance(message, token->data[i]);
+  for (size_t i = 0; i < token->size;) {
+    size_t run = message->target == PATH ? twc_path_run(token->data + i, token->size - i) : 0;
+    if (run == 0)
+      message->target = (uint8_t)advance(message, token->data[i]);
+    i += run == 0 ? 1 : run;
+  }
   return 0;
 }
