@@ -180,7 +180,7 @@ void tw_esp_port_stop(tw_esp_port *port) {
 }
 
 void tw_esp_port_run(tw_esp_port *port, uint32_t ms) {
-  uint32_t told = tw_handles_delivered(port->easy);
+  uint32_t before = tw_handles_delivered(port->easy);
   bool open = tw_handles_open_handles(port->easy) > 0;
   tw_handles_tick(port->easy);
   bool opened = open_wake(port);
@@ -188,7 +188,7 @@ void tw_esp_port_run(tw_esp_port *port, uint32_t ms) {
   bool again = tw_handles_flush(port->easy);
   bool emptied = open && tw_handles_open_handles(port->easy) == 0; /* the caller may wait for just that */
   /* A listener that was called may have sent something, and the application may wait for what it was called with. */
-  if (tw_handles_flush(port->easy) || again || emptied || opened || tw_handles_delivered(port->easy) != told)
+  if (tw_handles_flush(port->easy) || again || emptied || opened || tw_handles_delivered(port->easy) != before)
     ms = 0;
   watch on;
   prepare(port, &on, ms);

@@ -360,13 +360,13 @@ uint32_t tw_posix_timeout(void) {
 }
 
 static int32_t iterate(uint32_t ms) {
-  uint32_t told = tw_handles_delivered(tw_host.handles);
+  uint32_t before = tw_handles_delivered(tw_host.handles);
   bool open = tw_handles_open_handles(tw_host.handles) > 0;
   tw_handles_tick(tw_host.handles);
   run_queue();
   bool again = tw_handles_flush(tw_host.handles);
   bool emptied = open && tw_handles_open_handles(tw_host.handles) == 0; /* the last one has just gone: that is news */
-  again = tw_handles_flush(tw_host.handles) || again || emptied || tw_handles_delivered(tw_host.handles) != told;
+  again = tw_handles_flush(tw_host.handles) || again || emptied || tw_handles_delivered(tw_host.handles) != before;
   tw_ready *ready;
   uint32_t count = tw_poller_wait(tw_host.poller, patience(ms, again), &ready);
   tw_handles_tick(tw_host.handles);

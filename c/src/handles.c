@@ -199,7 +199,7 @@ static void sweep(tw_handles *handles) {
 }
 
 uint32_t tw_handles_open_handles(tw_handles *handles) {
-  if (!handles->telling && handles->leaving != TW_HANDLES_NONE) {
+  if (!handles->delivering && handles->leaving != TW_HANDLES_NONE) {
     uint32_t waiting = handles->waiting;
     handles->waiting = 0;
     tw_handles_deliver(handles, waiting);
@@ -332,18 +332,18 @@ static void tell_accepted(tw_handles *handles, const tw_event *record) {
     return;
   }
   NetAccepted event = {record->handle, (int32_t)record->detail};
-  bool heard =
+  bool received =
       listener != NULL && !listener->released && tw_handles_call(handles, listener, TW_HANDLES_NetAccepted, &event) > 0;
   slot = tw_handles_find(handles, record->handle);
-  if (!heard && slot != NULL && twc_close(handles->core, record->handle) == 0)
+  if (!received && slot != NULL && twc_close(handles->core, record->handle) == 0)
     tw_handles_leave(handles, slot);
 }
 
-/* What an endpoint still hears once the application has closed it. */
+/* What an endpoint still receives once the application has closed it. */
 static bool is_farewell(uint32_t type) { return type == TW_EVENT_CLOSE || type == TW_EVENT_DISCONNECTED; }
 
 static void tell_one(tw_handles *handles, const tw_event *record) {
-  handles->told++;
+  handles->delivered++;
   if (record->type == TW_EVENT_ACCEPTED) {
     tell_accepted(handles, record);
     return;
@@ -392,19 +392,19 @@ void tw_handles_drain(tw_handles *handles, uint32_t count) {
 }
 
 void tw_handles_deliver(tw_handles *handles, uint32_t count) {
-  handles->telling = true;
+  handles->delivering = true;
   tw_handles_drain(handles, count);
   if (handles->settling != NULL || handles->lender != NULL)
     handles->server_ops->settle(handles);
-  handles->telling = false;
+  handles->delivering = false;
 }
 
-uint32_t tw_handles_delivered(const tw_handles *handles) { return handles->told; }
+uint32_t tw_handles_delivered(const tw_handles *handles) { return handles->delivered; }
 
-bool tw_handles_delivering(const tw_handles *handles) { return handles->telling; }
+bool tw_handles_delivering(const tw_handles *handles) { return handles->delivering; }
 
 void tw_handles_touch(tw_handles *handles) {
-  if (!handles->telling && handles->waiting == 0)
+  if (!handles->delivering && handles->waiting == 0)
     handles->waiting = twc_tick(handles->core, handles->host.now_ms(handles->host.host));
 }
 
@@ -427,8 +427,8 @@ void tw_handles_failed(tw_handles *handles, int32_t handle, int32_t error, uint3
   if (slot == NULL || slot->released)
     return;
   tw_event record = {.handle = handle, .code = error, .step = (uint16_t)step, .retry_ms = retry_ms};
-  handles->told++;
-  handles->telling = true;
+  handles->delivered++;
+  handles->delivering = true;
   tell_error(handles, slot, &record);
-  handles->telling = false;
+  handles->delivering = false;
 }

@@ -52,10 +52,10 @@ typedef struct tw_handles_join {
   uint32_t grown_size;
   uint32_t size; /* bytes that are joined */
   uint32_t next_free;
-  bool coming;  /* a message has begun and not ended */
-  bool told;    /* a part of it has been told */
-  bool through; /* it is told in parts from here on */
-  bool parts;   /* the application wants parts */
+  bool coming;    /* a message has begun and not ended */
+  bool delivered; /* a part of it was delivered */
+  bool through;   /* it is delivered in parts from here on */
+  bool parts;     /* the application wants parts */
 } tw_handles_join;
 
 /* A listener of HTTP, kept until its last connection has ended. server.c */
@@ -110,10 +110,10 @@ struct tw_handles {
   char date[32];
   uint32_t leaving; /* handles that the application closed and the core still knows */
   uint32_t open;
-  uint32_t told;
+  uint32_t delivered;
   uint32_t waiting; /* records that a tick outside a turn made */
   int32_t exit_code;
-  bool telling;
+  bool delivering;
   bool exiting;
 };
 

@@ -6,11 +6,11 @@
 
 enum { FIRST_GROWTH = 4096 };
 
-static void tell(tw_handles *handles, tw_handles_slot *slot, bool text, char *data, uint32_t size, bool final) {
+static void deliver(tw_handles *handles, tw_handles_slot *slot, bool text, char *data, uint32_t size, bool final) {
   tw_handles_join *join = tw_handles_join_of(handles, slot);
   WsMessage event = {
-      .message = data, .size = size, .conn = slot->handle, .binary = !text, .first = !join->told, .final = final};
-  join->told = true;
+      .message = data, .size = size, .conn = slot->handle, .binary = !text, .first = !join->delivered, .final = final};
+  join->delivered = true;
   char behind = data[size];
   data[size] = 0;
   tw_handles_call(handles, slot, TW_HANDLES_WsMessage, &event);
@@ -51,16 +51,16 @@ static char *joined(const tw_handles_join *join) { return join->lent != NULL ? j
 static void reset(tw_handles *handles, tw_handles_join *join) {
   give_back(handles, join);
   join->size = 0;
-  join->coming = join->told = join->through = false;
+  join->coming = join->delivered = join->through = false;
 }
 
-/* There is no memory for all of it: what is joined so far is told, and what follows as it comes. */
+/* There is no memory for all of it: what is joined so far is delivered, and what follows as it comes. */
 static void pass_on(tw_handles *handles, tw_handles_slot *slot, tw_handles_join *join, bool text) {
   join->through = true;
   uint32_t size = join->size;
   join->size = 0;
   if (size > 0)
-    tell(handles, slot, text, joined(join), size, false);
+    deliver(handles, slot, text, joined(join), size, false);
 }
 
 void tw_handles_message(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data) {
@@ -78,14 +78,14 @@ void tw_handles_message(tw_handles *handles, tw_handles_slot *slot, const tw_eve
       memcpy(to + join->size, data, record->size);
       join->size += record->size;
       if (final)
-        tell(handles, slot, text, to, join->size, true);
+        deliver(handles, slot, text, to, join->size, true);
     } else {
       pass_on(handles, slot, join, text);
       if (slot->handle == handle && !slot->released)
-        tell(handles, slot, text, data, record->size, final);
+        deliver(handles, slot, text, data, record->size, final);
     }
   } else {
-    tell(handles, slot, text, data, record->size, final);
+    deliver(handles, slot, text, data, record->size, final);
   }
   if (final && slot->handle == handle)
     reset(handles, join);

@@ -5,7 +5,7 @@ enum { MAX_CODE = 255 };
 
 int32_t tw_runtime_keep_alive(void) {
   tw_handles *handles = tw_handles_current();
-  if (handles == NULL || handles->telling)
+  if (handles == NULL || handles->delivering)
     return tw_handles_refuse(TW_ERR_STATE);
   while (!handles->exiting)
     if (tw_poll(TW_FOREVER) < 0)

@@ -213,14 +213,14 @@ static bool is_web_socket_request(const tw_exchange *exchange) {
 }
 
 /* No listener has answered, and none will. */
-static void answer_by_default(tw_handles *handles, tw_handles_slot *slot, bool heard) {
+static void answer_by_default(tw_handles *handles, tw_handles_slot *slot, bool received) {
   tw_exchange *exchange = slot->exchange;
   const tw_ws_accept_options *accept = slot->server->options.web_sockets;
   if (exchange->upgrade && accept != NULL) {
     int32_t error = tw_exchange_accept(handles, slot, accept);
     if (error != 0)
       refuse(handles, slot, error, error == TW_ERR_LIMIT || error == TW_ERR_MEMORY ? UNAVAILABLE : BAD_REQUEST);
-  } else if (!heard) {
+  } else if (!received) {
     tw_exchange_refuse(handles, slot, accept != NULL ? UPGRADE_REQUIRED : NOT_FOUND);
   } else if (!keep(handles, exchange)) { /* the answer comes later, and tw_ws_accept needs the head */
     refuse(handles, slot, TW_ERR_OVERLOAD, UNAVAILABLE);
@@ -280,13 +280,13 @@ static void request_is_whole(tw_handles *handles, tw_handles_slot *slot) {
   exchange->is_head = strcmp(line.text, "HEAD") == 0;
   exchange->upgrade = is_web_socket_request(exchange);
   twc_set_deadline(handles->core, handle, TW_DEADLINE_READ, 0);
-  bool heard = emit_request(handles, slot, &line);
+  bool received = emit_request(handles, slot, &line);
   if (line.text != room)
     tw_handles_resize(handles, line.text, 0);
   if (slot->handle != handle || slot->released || slot->exchange != exchange)
     return;
   if (exchange->phase == TW_EXCHANGE_WAITING)
-    answer_by_default(handles, slot, heard);
+    answer_by_default(handles, slot, received);
   if (exchange->phase == TW_EXCHANGE_UPGRADED)
     tw_exchange_connected(handles, slot);
 }

@@ -23,7 +23,7 @@ static int32_t put_options(tw_handles *handles, int32_t conn, const tw_ws_option
   return error;
 }
 
-/* What can be told of TLS before a socket is opened. */
+/* What can be checked of TLS before a socket is opened. */
 static int32_t check_tls(const tw_handles *handles, const char *url, uint32_t size, const tw_tls_options *tls) {
   tw_url parsed;
   int32_t error = twc_url_parse(url, size, &parsed);

@@ -1,4 +1,4 @@
-/** What goes wrong, and what the main door says of it. */
+/** What goes wrong, and what the connection API says of it. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** Certificates for tests, made anew for each run by openssl. */
+/** Certificates for tests, made for each run by openssl. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

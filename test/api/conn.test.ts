@@ -1,4 +1,4 @@
-/** Connections of the main door against node:net. */
+/** Connections of the connection API against node:net. */
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { limits, TcpConnection } from "twinwire";

@@ -1,4 +1,4 @@
-/** The dial door. */
+/** The dial API. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-/** One connection, several doors: handles, streams of Node, and what a slow or idle connection costs. */
+/** One connection, several APIs: handles, streams of Node, and what a slow or idle connection costs. */
 
 import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -13,7 +13,7 @@ import { all, echoPeer, failure, pair, pattern, text, thrown } from "./support.t
 
 afterEach(endPeers);
 
-test("a connection's number works with the calls of the handle door", async () => {
+test("a connection's number works with the calls of the handle API", async () => {
   const { conn, peer } = await pair();
   const { handle } = conn;
   expect(Conn.from(handle)).toBe(conn);
@@ -54,7 +54,7 @@ test("a handle becomes a connection, before it is open and after", async () => {
   expect(thrown(() => Conn.from(handle)).code).toBe("ERR_HANDLE");
 });
 
-test("a server's number can be closed by the handle door", async () => {
+test("a server's number can be closed by the handle API", async () => {
   const server = new TcpServer("127.0.0.1", 0);
   await server.opened;
   expect(net.localAddr(server.handle)).toBe(server.addr());

@@ -1,5 +1,5 @@
 /**
- * A result is ok exactly when the main door does not throw: the same random operations on both doors, each against a peer
+ * A result is ok exactly when the connection API does not throw: the same random operations on both APIs, each against a peer
  * of its own that does the same, come to the same.
  */
 import type { Socket } from "node:net";
@@ -27,7 +27,7 @@ type Outcome = { ok: true; value: unknown } | { ok: false; code: string };
 
 async function ofMain(call: () => unknown): Promise<Outcome> {
   try {
-    return { ok: true, value: await within(Promise.resolve(call()), "the main door") };
+    return { ok: true, value: await within(Promise.resolve(call()), "the connection API") };
   } catch (error) {
     if (!(error instanceof TwinwireError)) throw error;
     return { ok: false, code: error.code };
@@ -35,7 +35,7 @@ async function ofMain(call: () => unknown): Promise<Outcome> {
 }
 
 async function ofResult(call: () => Result<unknown> | Promise<Result<unknown>>): Promise<Outcome> {
-  const result = await within(Promise.resolve(call()), "the result door");
+  const result = await within(Promise.resolve(call()), "the result API");
   if (result.ok) return { ok: true, value: result.value };
   return { ok: false, code: /^ERR_\w+/.exec(result.error)?.[0] ?? result.error };
 }

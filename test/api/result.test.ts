@@ -1,4 +1,4 @@
-/** The result door: the methods of the specification, and that it is the main door in other words. */
+/** The result API: the methods of the specification, and that it is the connection API in other words. */
 import { connect } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { err, ok, type Result, TcpListener, TcpStream, UdpSocket, unwrap, WOULD_BLOCK } from "twinwire/result";

@@ -1,4 +1,4 @@
-/** The sample programs of the doors, each as a program of its own against peers that were not written here. */
+/** The sample programs of the APIs, each as a program of its own against peers that were not written here. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttps } from "node:https";
 import { connect, type Socket } from "node:net";

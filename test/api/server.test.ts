@@ -1,4 +1,4 @@
-/** Servers of the main door. */
+/** Servers of the connection API. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";

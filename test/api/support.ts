@@ -1,4 +1,4 @@
-/** What the tests of the object doors share. */
+/** What the tests of the object APIs share. */
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { type ConnectOptions, TcpConnection, TwinwireError } from "twinwire";

@@ -1,4 +1,4 @@
-/** TLS of the main door: from the start and in place, against node:tls and against ourselves. */
+/** TLS of the connection API: from the start and in place, against node:tls and against ourselves. */
 
 import { X509Certificate } from "node:crypto";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";

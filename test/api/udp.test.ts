@@ -1,4 +1,4 @@
-/** UDP sockets of the main door. */
+/** UDP sockets of the connection API. */
 import { createSocket } from "node:dgram";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { type TwinwireError, type UdpOptions, UdpSocket } from "twinwire";

@@ -1,4 +1,4 @@
-/** Deadlines and signals of the main door. */
+/** Deadlines and signals of the connection API. */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { limits, TcpConnection, TcpServer, UdpSocket } from "twinwire";
 import { atEnd, endPeers } from "../support/peers.ts";

@@ -286,7 +286,7 @@ describe("receiving", () => {
   });
 });
 
-describe("the handle door", () => {
+describe("the handle API", () => {
   test("what the server compresses comes inflated, in order, as text or bytes", async () => {
     const { url } = await echo({ threshold: 0 });
     const conn = handles.open(url, { deflate: { serverMaxWindowBits: 10 } });

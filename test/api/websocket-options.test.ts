@@ -77,7 +77,7 @@ describe("options", () => {
     expect(await within(ws.closed, "closed")).toMatchObject({ code: 1006, error: { code: "ERR_HEADER" } });
   });
 
-  test("a function gives headers anew for each attempt, and may be async", async () => {
+  test("a function gives new headers for each attempt, and may be async", async () => {
     const { url, requests, sockets } = await echo();
     let count = 0;
     const headers = async (): Promise<Record<string, string>> => {

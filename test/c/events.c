@@ -1,4 +1,4 @@
-/* Event records as lines, checked against what the wall promises. */
+/* Event records as lines, checked against what the core interface promises. */
 #include <stdio.h>
 #include <string.h>
 

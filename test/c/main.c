@@ -3,8 +3,8 @@
  * unreadable.
  *
  *   -v        names every case as it runs
- *   -d        says of every case what came of it, with a digest of all that passed the wall (tap.h)
- *   -t NAME   shows what passes the wall in the cases of that name
+ *   -d        says of every case what came of it, with a digest of all that passed the core interface (tap.h)
+ *   -t NAME   shows what passes the core interface in the cases of that name
  *
  * Without arguments, which a device has not got: -d test/vectors. */
 #include <stdio.h>

@@ -117,15 +117,15 @@ describe("opening", () => {
 describe("handles", () => {
   test("a number that names none", () => {
     for (const handle of notHandles) {
-      for (const door of [net, ws]) {
-        for (const call of [door.close, door.bufferedAmount, door.pause, door.resume, door.ref, door.unref]) {
+      for (const api of [net, ws]) {
+        for (const call of [api.close, api.bufferedAmount, api.pause, api.resume, api.ref, api.unref]) {
           refused("ERR_HANDLE", call, handle);
         }
-        refused("ERR_HANDLE", door.send, handle, "x");
-        refused("ERR_HANDLE", door.setAutoReconnect, handle, true);
-        refused("ERR_HANDLE", door.setReconnectDelays, handle, [1]);
-        refused("ERR_HANDLE", door.on, handle, "connected", () => {});
-        expect(loose(door.state, handle)).toBe("closed");
+        refused("ERR_HANDLE", api.send, handle, "x");
+        refused("ERR_HANDLE", api.setAutoReconnect, handle, true);
+        refused("ERR_HANDLE", api.setReconnectDelays, handle, [1]);
+        refused("ERR_HANDLE", api.on, handle, "connected", () => {});
+        expect(loose(api.state, handle)).toBe("closed");
       }
       refused("ERR_HANDLE", net.udpSendTo, handle, "127.0.0.1", 9, "x");
       refused("ERR_HANDLE", ws.ping, handle);

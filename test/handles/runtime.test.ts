@@ -8,11 +8,11 @@ import { Inbox, pause, within } from "../support/wait.ts";
 
 afterEach(endPeers);
 
-const door = join(dirname(fileURLToPath(import.meta.url)), "../../dist/handles.js");
+const api = join(dirname(fileURLToPath(import.meta.url)), "../../dist/handles.js");
 
-/** A process of its own that runs `program`, a module that has the door's exports. */
+/** A process of its own that runs `program`, a module that has the api's exports. */
 function run(program: string): Child {
-  const head = `import { defineEvent, lastError, net, on, runtime, ws } from ${JSON.stringify(door)};\n`;
+  const head = `import { defineEvent, lastError, net, on, runtime, ws } from ${JSON.stringify(api)};\n`;
   return startChild(process.execPath, ["--input-type=module", "-e", head + program]);
 }
 

@@ -184,8 +184,8 @@ test("a closed socket is stale", async () => {
 
   (canQueue ? test : test.skip)("a program that heeds drain sends all, whatever the queue holds", async () => {
     const { port } = await udpPeer(() => {});
-    const door = fileURLToPath(new URL("../../dist/handles.js", import.meta.url));
-    const program = `import { lastError, net } from ${JSON.stringify(door)};
+    const api = fileURLToPath(new URL("../../dist/handles.js", import.meta.url));
+    const program = `import { lastError, net } from ${JSON.stringify(api)};
       const sock = net.udpOpen(0);
       const data = new Uint8Array(50_000);
       let [sent, refused, drained] = [0, 0, 0];

@@ -145,7 +145,7 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
       }
     });
 
-    test("a connection that drops in the middle of one begins anew", async () => {
+    test("a connection that drops in the middle of one begins again", async () => {
       let count = 0;
       const peer = await rawWsPeer((socket) => {
         count++;

@@ -5,7 +5,7 @@
  *
  *     node build/targets/js/test/targets/wasm.js [folder] [-t name]
  *
- * `-t` shows what passes the wall in the cases of that name.
+ * `-t` shows what passes the core interface in the cases of that name.
  */
 import { resolve } from "node:path";
 import process from "node:process";

@@ -213,7 +213,7 @@ describe("connections", () => {
     expect(accepted.length).toBe(2);
   });
 
-  test("that end under a request are tried anew if that does no harm", async () => {
+  test("that end under a request are tried again if that does no harm", async () => {
     const seen: string[] = [];
     const url = await scripted((head, socket, count) => {
       seen.push(head.split(" ")[0] as string);

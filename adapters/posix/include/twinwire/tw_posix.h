@@ -38,8 +38,8 @@ typedef struct tw_posix_options {
 } tw_posix_options;
 
 /* Makes the engine; from now on the functions of net.h and ws.h work, on this thread. `options` may be NULL. One at a
- * time. Returns 0; or -1, and tw_last_error tells why: TW_ERR_STATE (started already), TW_ERR_ARGUMENT (a limit is out
- * of its range), TW_ERR_MEMORY, TW_ERR_HOST (no file descriptors). */
+ * time. Returns 0; or -1, and tw_last_error has the reason: TW_ERR_STATE (started already), TW_ERR_ARGUMENT (a limit is
+ * out of its range), TW_ERR_MEMORY, TW_ERR_HOST (no file descriptors). */
 int32_t tw_posix_start(const tw_posix_options *options);
 
 /* Drops every connection at once and frees everything. For an orderly end call tw_runtime_exit first, and
