@@ -80,7 +80,13 @@ async function bundleTypes() {
     plugins: [dts({ dtsInput: true, tsconfig: false })],
     onLog,
   });
-  await bundle.write({ dir: dist, format: "es", chunkFileNames: "chunks/[name].d.ts" });
+  const shared = [{ name: "types", test: /\.d\.ts$/, minShareCount: 2 }];
+  await bundle.write({
+    dir: dist,
+    format: "es",
+    chunkFileNames: "chunks/[name].d.ts",
+    codeSplitting: { groups: shared },
+  });
 }
 
 /** A warning ends the build. */
