@@ -104,7 +104,7 @@ export class RecentIds {
 /** What a client uses of a `WebSocket`, of this package or of a browser. */
 export interface HubSocket {
   binaryType: string;
-  send(data: string | Uint8Array<ArrayBuffer>): unknown;
+  send(data: string | Uint8Array): unknown;
   close(code?: number, reason?: string): void;
   onopen: ((event: never) => unknown) | null;
   onmessage: ((event: never) => unknown) | null;
