@@ -19,7 +19,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web bench sim fuzz coverage clauses clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench sim fuzz coverage clauses clean help
 
 all: build
 
@@ -71,6 +71,9 @@ demo: build ## show what twinwire does, with real servers; takes about 15 second
 
 demo-web: build ## serve a page that plots a live stream, until Ctrl-C; ARGS="8080" sets the port
 	@node build/tools/demo/web.js $(ARGS)
+
+demo-cluster: build ## serve a chat with four processes that are killed one after the other, and count; ARGS="10" ends it after 10 seconds
+	@node build/tools/examples/chat-cluster/main.js $(ARGS)
 
 bench: build $(RUNTIMES) ## measure and compare with other libraries; ARGS="--json" prints JSON
 	@node build/tools/bench/main.js $(ARGS)

@@ -4,7 +4,6 @@
  * @module
  */
 export { TwinwireError } from "../wasm/errors.ts";
-export { HubClient, type HubClientOptions, type HubSocket } from "./hub/client.ts";
 export type {
   DriverEvents,
   DriverLimits,
@@ -29,3 +28,4 @@ export type {
   Verdict,
 } from "./hub/options.ts";
 export { type RedisClient, type RedisConnection, RedisDriver, type RedisDriverOptions } from "./hub/redis.ts";
+export { HubClient, type HubClientOptions, type HubSocket } from "./hub-client.ts";

@@ -36,7 +36,8 @@ const groups = [
   { name: "base", test: /[\\/](adapters[\\/]port|wasm[\\/](abi\.gen|errors|text))\.ts$/, priority: 3 },
   { name: "host", test: /[\\/]adapters[\\/]shared[\\/]/, priority: 2 },
   { name: "node-api", test: /[\\/]adapters[\\/]node-api[\\/]/, priority: 2 },
-  { name: "engine", test: /[\\/](api|wasm)[\\/]/, minShareCount: 2, priority: 1 },
+  /* A page loads hub-client.js alone. */
+  { name: "engine", test: /[\\/](api[\\/](?!hub-client)|wasm[\\/])/, minShareCount: 2, priority: 1 },
 ];
 const output = { dir: dist, format: "es", codeSplitting: { groups } };
 

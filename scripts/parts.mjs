@@ -151,12 +151,14 @@ async function jest(args, { runtime = [process.execPath], env = {}, name = "js" 
 
 /** Tests that have the same result on every runtime: of C, the build, the documentation, and other programs. */
 const hostless = [
-  "test/(architecture|bench|build|demo|demo-web|package|package-consumers|readme|security)\\.test\\.ts$",
+  "test/(architecture|bench|build|chat-cluster|demo|demo-web|package|package-consumers|readme|security)\\.test\\.ts$",
   "test/(esp32|posix|targets|workerd)/",
   /* The command, by the machine's Node. */
   "test/cli/",
   /* Programs that Node and Bun run, whatever starts them. */
   "test/samples/",
+  /* The drivers' brokers, and nodes in processes of their own; the hub itself is tested on every runtime. */
+  "test/hub/(failures|redis)\\.test\\.ts$",
   /* It runs every runtime itself. */
   "test/sim/lives\\.test\\.ts$",
   /* npm's ws and its dependents, as they are on Node. */
@@ -196,7 +198,10 @@ async function bun() {
   const others = [
     "adapters/node*",
     "adapters/deno*",
+    "chat-cluster",
     "esp32/*",
+    "hub/failures",
+    "hub/redis",
     "posix/*",
     "targets/*",
     "workerd/*",

@@ -93,7 +93,8 @@ describe("TypeScript", () => {
     "ws-server": ["internal", "conn", "http", "websocket"],
     "ws-compat": ["internal", "http", "websocket"],
     sim: ["internal", "index", "handles", "result", "dial"],
-    hub: ["internal", "ws-server"],
+    "hub-client": [],
+    hub: ["internal", "hub-client", "ws-server"],
     index: ["internal", "conn", "http", "websocket", "ws-server"],
   };
 

@@ -1,6 +1,6 @@
 /** What a hub requires of a broker: the interface that the drivers implement, and what several of them use. */
 import { TwinwireError } from "../../wasm/errors.ts";
-import { parse } from "./client.ts";
+import { parse } from "../hub-client.ts";
 
 /**
  * A place in the history of a topic. Positions with the same epoch are ordered by their offsets. The epoch changes when the

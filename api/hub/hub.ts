@@ -1,10 +1,10 @@
 /** The hub: topics and presence over several processes. */
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
+import { positionOf, positionText, RecentIds } from "../hub-client.ts";
 import { type Bytes, show } from "../internal/arguments.ts";
 import { broadcast } from "../ws-server/clients.ts";
 import { ServerSocket } from "../ws-server/socket.ts";
-import { positionOf, positionText, RecentIds } from "./client.ts";
 import { brokerError, type DriverEvents, type HubDriver, inTime, type Member, type Position } from "./driver.ts";
 import {
   type CheckedHub,

@@ -1,7 +1,7 @@
 /** The driver for Redis 7 and Valkey, by the official client `redis`. */
 import { TwinwireError } from "../../wasm/errors.ts";
+import { positionOf } from "../hub-client.ts";
 import { OptionSet, text } from "../internal/options.ts";
-import { positionOf } from "./client.ts";
 import {
   brokerError,
   type DriverEvents,

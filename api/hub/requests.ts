@@ -1,7 +1,7 @@
 /** What clients request of a hub by frames: to join, to leave, to publish. */
 import { TwinwireError } from "../../wasm/errors.ts";
+import { frame, type ParsedLine, parse, type ServerLine } from "../hub-client.ts";
 import type { ServerSocket } from "../ws-server/socket.ts";
-import { frame, type ParsedLine, parse, type ServerLine } from "./client.ts";
 import type { Allow, HubPublishOptions, HubRequest, JoinOptions, Published, Verdict } from "./options.ts";
 
 /** What the requests are made to. */

@@ -1,6 +1,7 @@
 /** A topic on one node: its local members, and how far they have received its messages. */
+
+import { frame, positionText } from "../hub-client.ts";
 import type { ServerSocket } from "../ws-server/socket.ts";
-import { frame, positionText } from "./client.ts";
 import type { History, Member, Position, StoredMessage } from "./driver.ts";
 
 /** Messages that are read from the history at a time, and the most that wait while it is read. */

@@ -1,8 +1,8 @@
 // A node in a process of its own: a hub and a WebSocket server, of the package as it was built.
 //   node node-process.mjs REDIS_PORT LEASE_MS CLOCK_MS     CLOCK_MS is how much this process's clock is wrong
 import { createClient } from "redis";
-import { Hub, RedisDriver } from "../../dist/api/hub.js";
-import { WebSocketServer } from "../../dist/api/index.js";
+import { Hub, RedisDriver } from "../../dist/hub.js";
+import { WebSocketServer } from "../../dist/index.js";
 
 const [port = "0", leaseMs = "1500", clockMs = "0"] = process.argv.slice(2);
 const now = Date.now;

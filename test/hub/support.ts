@@ -1,13 +1,13 @@
 /** Hubs with a WebSocket server each, and clients that note what they are sent. */
 import { WebSocket as Client } from "ws";
-import { parse, type ServerLine } from "../../api/hub/client.ts";
 import { Hub, type HubDriver, type HubOptions } from "../../api/hub.ts";
+import { parse, type ServerLine } from "../../api/hub-client.ts";
 import { type ServerSocket, WebSocketServer } from "../../api/index.ts";
 import { atEnd } from "../support/peers.ts";
 import { until, within } from "../support/wait.ts";
 
 /** Deadlines that are short, and long enough for a machine with other work. */
-export const OPTIONS: HubOptions = { history: 50, leaseMs: 1500, timeoutMs: 1500 };
+export const OPTIONS: HubOptions = { history: 50, leaseMs: 10_000, timeoutMs: 3000 };
 
 /** A line that a hub sent, and the message that followed. */
 export type Received = ServerLine & { readonly message?: string | Uint8Array };

@@ -2,6 +2,8 @@
  * The protocol between a hub and its clients, and the side of the client. One line of JSON begins each frame, and in most
  * cases the message follows. A message of text is in a text frame, bytes are in a binary frame. This file has no imports, so
  * that a page can load it as it is.
+ *
+ * @module
  */
 
 /** The first line of a frame of a hub. */
