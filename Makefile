@@ -19,7 +19,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench sim fuzz coverage clauses clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench sim fuzz coverage coverage-c clauses clean help
 
 all: build
 
@@ -86,6 +86,9 @@ fuzz: $(NODE_MODULES) build/gen.stamp ## fuzz the core with libFuzzer, for T sec
 
 coverage: $(NODE_MODULES) build/gen.stamp ## measure which lines and branches of the core the vectors and the fuzzer reach
 	@node scripts/coverage.mjs
+
+coverage-c: build/dist.stamp ## measure which lines and branches of c/ and adapters/posix the tests reach; takes minutes
+	@node scripts/coverage-c.mjs
 
 clauses: ## list the clauses of the RFCs that code and tests cite; ARGS=--open: sections with a MUST that one of them does not cite
 	@node scripts/clauses.mjs $(ARGS)

@@ -39,9 +39,16 @@ export async function build(name: string, options: readonly string[]): Promise<s
   return folder;
 }
 
+/** What "make coverage-c" sets: the clang to build with, so that it is counted which lines run. */
+const coverage = process.env.TWINWIRE_COVERAGE;
+
 /** The library, the driver and the examples, with AddressSanitizer and UBSan. */
 export function buildSanitized(): Promise<string> {
   const on = ["-DTWINWIRE_TESTS=ON", "-DTWINWIRE_EXAMPLES=ON", "-DTWINWIRE_TLS=ON", "-DTWINWIRE_SHARED=OFF"];
+  if (coverage !== undefined) {
+    const counters = "-g -O0 -fprofile-instr-generate -fcoverage-mapping";
+    return build("posix-coverage", [...on, `-DCMAKE_C_COMPILER=${coverage}`, `-DCMAKE_C_FLAGS=${counters}`]);
+  }
   return build("posix-sanitized", [...on, `-DCMAKE_C_FLAGS=${sanitizers}`]);
 }
 
