@@ -40,7 +40,7 @@ export async function build(name: string, options: readonly string[]): Promise<s
 }
 
 /** What "make coverage-c" sets: the clang to build with, so that it is counted which lines run. */
-const coverage = process.env.TWINWIRE_COVERAGE;
+const { TWINWIRE_COVERAGE: coverage } = process.env;
 
 /** The library, the driver and the examples, with AddressSanitizer and UBSan. */
 export function buildSanitized(): Promise<string> {
