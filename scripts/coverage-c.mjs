@@ -2,7 +2,7 @@
 // bounds. The suites of test/posix run with a library that counts, and the tests of the handle API.
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { coreSources, includes, listFiles, root } from "../wasm/build/project.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
@@ -38,10 +38,14 @@ rmSync(profiles, { recursive: true, force: true });
 mkdirSync(profiles, { recursive: true });
 
 /* docs and lua build programs of their own, package a library of its own: they count nothing. */
-run(process.execPath, ["node_modules/.bin/jest", "test/posix", "--testPathIgnorePatterns", "posix/(docs|lua|package)"], {
-  NODE_OPTIONS: "--experimental-vm-modules",
-  TWINWIRE_COVERAGE: clang,
-});
+run(
+  process.execPath,
+  ["node_modules/.bin/jest", "test/posix", "--testPathIgnorePatterns", "posix/(docs|lua|package)"],
+  {
+    NODE_OPTIONS: "--experimental-vm-modules",
+    TWINWIRE_COVERAGE: clang,
+  },
+);
 
 const handles = join(folder, "handles");
 const paths = [...includes, "c/include", "c/src", "test/c-api"].map((it) => `-I${it}`);
@@ -54,7 +58,8 @@ const raw = readdirSync(profiles).map((name) => join(profiles, name));
 run(profdata, ["merge", "-sparse", ...raw, "-o", data]);
 const programs = [...listFiles("test/posix", ".c"), ...listFiles("examples/c", ".c")]
   .map((path) => join(folder, path.replace(/^.*\/|\.c$/g, "")))
-  .concat(handles);
+  .concat(handles)
+  .filter((path) => existsSync(path));
 const measured = [...listFiles("c", ".c"), ...listFiles("adapters/posix", ".c")].map((path) => join(root, path));
 const [first, ...others] = programs;
 const report = run(cov, [
