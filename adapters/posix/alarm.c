@@ -34,6 +34,7 @@ static void fire(tw_timer *timer) {
   else
     tw_timer_arm(&tw_host.timers, timer, tw_posix_clock() + alarm->every_ms, fire);
   run(ctx);
+  tw_handles_tick(tw_host.handles); /* emits what its calls have made ready, before the next delivery */
 }
 
 int32_t tw_posix_set_timer(uint32_t ms, uint32_t every_ms, void (*run)(void *ctx), void *ctx) {

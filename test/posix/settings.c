@@ -71,6 +71,54 @@ static void test_timers(void) {
   tw_posix_stop();
 }
 
+static int bytes, deadlines;
+static int32_t timed;
+
+static void echo_bytes(const NetData *e, void *ctx) {
+  (void)ctx;
+  tw_net_send(e->sock, e->data, e->size);
+}
+
+static void on_accepted(const NetAccepted *e, void *ctx) { tw_net_on(e->sock, echo_bytes, ctx); }
+
+static void count_bytes(const NetData *e, void *ctx) {
+  (void)ctx;
+  bytes += (int)e->size;
+  tw_net_send(e->sock, "x", 1);
+}
+
+static void on_deadline(const NetDeadline *e, void *ctx) {
+  (void)e, (void)ctx;
+  deadlines++;
+}
+
+/* Lets the deadline pass, and then calls what looks at the core's timers. */
+static void set_deadline_again(void *ctx) {
+  (void)ctx;
+  for (double end = seconds() + 0.002; seconds() < end;)
+    ;
+  tw_net_set_deadline(timed, TW_DEADLINE_READ, 1);
+}
+
+/* What a timer's function makes due is emitted once, and so is what was ready at the same time. */
+static void test_timers_that_call(void) {
+  CHECK(tw_posix_start(NULL) == 0);
+  int32_t listener = tw_net_tcp_listen("127.0.0.1", 0);
+  tw_net_on(listener, on_accepted, NULL);
+  tw_poll(0);
+  timed = tw_net_tcp_connect("127.0.0.1", port_of(listener));
+  int32_t echoed = tw_net_tcp_connect("127.0.0.1", port_of(listener));
+  tw_net_on(timed, on_deadline, NULL);
+  tw_net_on(echoed, count_bytes, NULL);
+  for (double end = seconds() + 8; tw_net_send(echoed, "x", 1) < 0 && seconds() < end;)
+    tw_poll(10);
+  tw_posix_set_timer(1, 1, set_deadline_again, NULL);
+  CHECK(until(&deadlines, 100));
+  tw_stats stats;
+  CHECK(tw_net_stats(echoed, &stats) == 0 && bytes > 0 && stats.received == (uint64_t)bytes);
+  tw_posix_stop();
+}
+
 /* ---- The allocator -------------------------------------------------------------------------------------------- */
 
 static int live;
@@ -296,7 +344,8 @@ static void test_proxy(void) {
 }
 
 int main(void) {
-  static void (*const tests[])(void) = {test_timers, test_allocator, test_log, test_options, test_group, test_proxy};
+  static void (*const tests[])(void) = {
+      test_timers, test_timers_that_call, test_allocator, test_log, test_options, test_group, test_proxy};
   unsigned failed = 0;
   const unsigned all = sizeof tests / sizeof *tests;
   for (unsigned i = 0; i < all; i++) {
