@@ -127,6 +127,8 @@ export class Listener<C extends Accepted> extends Endpoint {
       return undefined;
     }
     const stream = new Stream(this.#engine, address, this.#window);
+    /* A socket that was taken over brings its TLS with it. */
+    stream.secure = this.options.adopts === true && this.#engine.tlsInfo(handle) !== undefined;
     this.#pending.add(stream);
     stream.onSettled = this.#settled;
     return stream;

@@ -109,7 +109,7 @@ export class Stream extends Endpoint {
     this.phase = "open";
     /* Not before: the core reads what a proxy says of a tunnel. */
     this.takesBytes = true;
-    this.secure = this.tls !== undefined;
+    this.secure ||= this.tls !== undefined;
     this.#setUp();
     this.#wasOpened = true;
     this.#opened?.resolve();

@@ -1,26 +1,32 @@
 /** WebSocketServer.attach: WebSockets on a server of node:http. */
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { http, WebSocket, WebSocketServer } from "twinwire";
 import { host } from "../../support/host.ts";
 import { atEnd, endPeers } from "../../support/peers.ts";
 import { within } from "../../support/wait.ts";
+import { makeCertificates } from "../certificates.ts";
 import { thrown } from "../support.ts";
 import { wsClient } from "./support.ts";
 
 afterEach(endPeers);
 
-async function listening(): Promise<{ server: Server; port: number }> {
-  const server = createServer((request, response) => response.end(`plain ${request.url}`));
+async function listen(server: Server | SecureServer): Promise<number> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   atEnd(async () => {
     server.closeAllConnections();
     server.close();
   });
-  return { server, port: (server.address() as AddressInfo).port };
+  return (server.address() as AddressInfo).port;
+}
+
+async function listening(): Promise<{ server: Server; port: number }> {
+  const server = createServer((request, response) => response.end(`plain ${request.url}`));
+  return { server, port: await listen(server) };
 }
 
 test("what is no server is refused", () => {
@@ -63,6 +69,20 @@ if (host === "bun") {
       const closed = once(client, "close");
       client.close(4000, "bye");
       expect((await within(closed, "the end"))[0]).toBe(4000);
+    });
+
+    test("clients of a server of node:https have TLS", async () => {
+      const { ca, good } = makeCertificates();
+      const server = createSecureServer({ cert: good.cert, key: good.key });
+      const port = await listen(server);
+      const sockets = WebSocketServer.attach(server);
+      atEnd(() => sockets.close({ graceMs: 100 }));
+      const client = new WebSocket(`wss://127.0.0.1:${port}/`, { tls: { ca, servername: "localhost" } });
+      await within(client.opened, "the client is open");
+      const [socket] = sockets.clients;
+      expect(socket?.url).toBe(`wss://127.0.0.1:${port}/`);
+      expect(socket?.request.conn.isTLS()).toBe(true);
+      client.close();
     });
 
     test("a message in the segment of the handshake arrives; close ends the clients, and the server goes on", async () => {
