@@ -4,6 +4,7 @@
 #define TW_WAIT_WAIT_H
 
 #include "engine.h"
+#include "twinwire/core.h"
 
 enum { TW_WINDOW = 65536, TW_MAX_WINDOW = 0x40000000, TW_LONGEST_MS = 0x7fffffff, TW_DAY_MS = 86400000 };
 

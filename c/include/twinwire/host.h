@@ -15,6 +15,7 @@
 #ifndef TWINWIRE_HOST_H
 #define TWINWIRE_HOST_H
 
+#include "twinwire/core.h"
 #include "twinwire/net.h"
 #include "twinwire/ws.h"
 

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "twinwire/core.h"
+#include "twinwire/abi.gen.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -12,6 +12,7 @@
 #ifndef TWINWIRE_WS_H
 #define TWINWIRE_WS_H
 
+#include "twinwire/field.h"
 #include "twinwire/runtime.h"
 
 #ifdef __cplusplus

@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "twinwire/abi.gen.h"
+#include "twinwire/field.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -204,12 +205,6 @@ int32_t twc_ws_basic_auth(tw_core *core, int32_t handle, const char *user, uint3
 /* Takes all headers off that twc_ws_header and twc_ws_basic_auth have added, so that the next attempt of a handle that
  * reconnects can have others. Returns 0, ERR_HANDLE or ERR_STATE. */
 int32_t twc_ws_clear_headers(tw_core *core, int32_t handle);
-
-/* A header of the handshake request: two terminated texts. */
-typedef struct tw_ws_field {
-  const char *name;
-  const char *value;
-} tw_ws_field;
 
 /* Replaces all headers that twc_ws_header and twc_ws_basic_auth have added by these, or none of them. Returns as
  * twc_ws_header. */
