@@ -46,10 +46,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Returns a frame: the line, then the message, of the message's kind. */
-export function frame(
-  line: ServerLine | ClientLine,
-  message: string | Uint8Array = "",
-): string | Uint8Array<ArrayBuffer> {
+export function frame(line: ServerLine | ClientLine, message: string | Uint8Array = ""): string | Uint8Array {
   const head = `${JSON.stringify(line)}\n`;
   if (typeof message === "string") return head + message;
   const start = encoder.encode(head);

@@ -41,7 +41,7 @@ export class Output {
 export function paint(style: Style, text: string): string {
   const { NO_COLOR } = process.env;
   if (process.stderr.isTTY !== true || (NO_COLOR !== undefined && NO_COLOR !== "")) return text;
-  return styleText(style, text);
+  return styleText(style, text, { stream: process.stderr });
 }
 
 /** Bytes in JSON: text where they are UTF-8, otherwise `{ base64 }`. */

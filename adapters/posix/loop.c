@@ -299,13 +299,13 @@ static void serve_sock(tw_sock *sock, uint8_t events) {
 static void run_posted(void) {
   tw_posted work[POSTED_PER_READ];
   ssize_t got = sizeof work;
-  tw_resolver_deliver();
   for (int reads = 0; got == sizeof work && reads < READS_OF_POSTED; reads++) {
     got = read(tw_host.wake.fd, work, sizeof work);
     for (size_t i = 0; got > 0 && i < (size_t)got / sizeof *work; i++)
       if (work[i].run != NULL)
         work[i].run(work[i].ctx);
   }
+  tw_resolver_deliver(); /* behind the reads: a look-up that ends in between wakes the loop once more */
   tw_handles_tick(tw_host.handles); /* emits what calls of the work have made ready, before the next delivery */
 }
 
