@@ -54,6 +54,10 @@ describe("what is in it", () => {
     expect(inlined).toEqual(["dist/core/inline.js"]);
   });
 
+  test("hub-client is one module: a page loads it without the others", () => {
+    expect(readFileSync(join(root, "dist/hub-client.js"), "utf8")).not.toMatch(/\bfrom "|\bimport\b/);
+  });
+
   test("at most 60 files and 320 kB", () => {
     expect(packed.files.length).toBeLessThanOrEqual(60);
     expect(packed.size).toBeLessThanOrEqual(320_000);

@@ -16,7 +16,7 @@ const CLIENTS = Number(UNREAD);
 const BYTES = { pings: 4 * MIB, messages: MIB / 4, requests: MIB, answers: 1024 };
 const STALL_MS = 6_000;
 const EXCHANGES = 100;
-const ROUNDS = 3;
+const ROUNDS = 10;
 const MOST_MS = 50;
 /** What the process may grow by: the pool, and what a runtime keeps for its sockets. */
 const MOST_GROWTH = 64 * MIB + CLIENTS * 256 * 1024 + 160 * MIB;
