@@ -305,7 +305,7 @@ static void run_posted(void) {
       if (work[i].run != NULL)
         work[i].run(work[i].ctx);
   }
-  tw_resolver_deliver(); /* behind the reads: a look-up that ends in between wakes the loop once more */
+  tw_resolver_deliver();            /* behind the reads: a look-up that ends in between wakes the loop once more */
   tw_handles_tick(tw_host.handles); /* emits what calls of the work have made ready, before the next delivery */
 }
 
