@@ -37,7 +37,8 @@ function onHost(name, mode) {
   return {
     name: `ESP32 component on a PC, ${name}`,
     group: "esp32",
-    lane: "devices",
+    /* lwIP sends what it has lost again after seconds, and its threads are many: beside other work, connections stall. */
+    alone: true,
     missing: missingOf(),
     async run() {
       built ??= build().then(
