@@ -167,7 +167,7 @@ class WorkerdClock implements Clock {
     const at = this.#wakeAt;
     if (at === undefined) return;
     const fire = (): void => {
-      if (this.#wakeAt !== at) return; /* set anew, or done by the timer of another request */
+      if (this.#wakeAt !== at) return; /* set again, or done by the timer of another request */
       this.#wakeAt = undefined;
       this.#deliver?.wake();
     };

@@ -65,7 +65,7 @@ export class Hub {
   readonly #listeners = new Listeners();
   /** The members of this node. */
   readonly #present = new Set<Member>();
-  /** Members that have left while the broker could not be told. */
+  /** Members that have left while the broker could not be reached. */
   readonly #leaving = new Map<string, { readonly topic: string; readonly member: Member }>();
   /** The last messages that were published with an id, here or elsewhere. */
   readonly #recent = new RecentIds();

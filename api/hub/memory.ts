@@ -1,4 +1,4 @@
-/** The broker in memory: for tests, for a single process, and behind worker threads. */
+/** The broker in memory: for tests, and for a single process. */
 import { TwinwireError } from "../../wasm/errors.ts";
 import type {
   DriverEvents,

@@ -66,7 +66,7 @@ tw_object *tw_object_find(int32_t handle, uint32_t kinds) {
   return *place;
 }
 
-/* A connection that is still being opened is nobody's yet but its opener's. */
+/* Only the call that opens a connection knows it until it is open. */
 tw_object *tw_object_of(tw_call *call, uint32_t kinds) {
   tw_object *object = tw_object_find(call->handle, kinds);
   if (object != NULL && object->open)

@@ -313,6 +313,7 @@ export function faultSuite(name: string, createPort: () => Port): void {
       expect(lines).toEqual([`${code} ${code} ${code}`]);
     });
 
+    /* Deno itself panics where it needs a descriptor: docs/hosts.md. */
     const lives = differs("descriptors-panic") ? test.skip : test;
 
     lives("a listener lives on, and does not use the processor while it can't accept", async () => {

@@ -227,6 +227,7 @@ export function peerSuite(name: string, createPort: () => Port): void {
     return line?.trim().split(/ +/)[5]?.slice(0, 2);
   }
 
+  /* Timers of keep-alive are seen in /proc, which Linux has. */
   (existsSync("/proc/net/tcp") ? describe : describe.skip)(`${name}: keepalive`, () => {
     test.each<[SocketOptions, string]>([
       [{}, "00"],

@@ -316,7 +316,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
     expect(log).toEqual(["close 3 4001 'yours' clean"]);
   });
 
-  test("messages that come while it closes are nobody's", async () => {
+  test("messages that arrive while it closes are discarded", async () => {
     const sockets = new Inbox<Socket>("a socket");
     const server = await rawWsPeer(sockets.push);
     const ws = await opened(`ws://127.0.0.1:${server.port}/`);

@@ -48,7 +48,7 @@ typedef struct test_session {
   test_buffer arrivals; /* size_t offsets in `received` at which a step's bytes began */
   bool own_recv_buffer; /* the case set limits.recvBuffer itself */
   bool own_text_pool;
-  int32_t joined; /* PIECES_JOINED: whose bytes, or end, are to be delivered; 0: nobody's */
+  int32_t joined; /* PIECES_JOINED: whose bytes, or end, are to be delivered; 0: none */
   bool joined_end;
   test_buffer joined_bytes;
   test_buffer apart;  /* what PIECES_APART left behind */

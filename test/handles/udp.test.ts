@@ -182,6 +182,7 @@ test("a closed socket is stale", async () => {
   const queueing = "--test-udp-no-try-send";
   const canQueue = spawnSync(process.execPath, [queueing, "-e", ""]).status === 0;
 
+  /* Only Node has that option. */
   (canQueue ? test : test.skip)("a program that heeds drain sends all, whatever the queue holds", async () => {
     const { port } = await udpPeer(() => {});
     const api = fileURLToPath(new URL("../../dist/handles.js", import.meta.url));

@@ -29,6 +29,7 @@ afterAll(() => {
 });
 afterEach(endPeers);
 
+/* Both families need a machine with IPv6 on loopback. */
 const canTell = reachable.some(([address]) => address === "::1");
 const bothFamilies = canTell ? test : test.skip;
 

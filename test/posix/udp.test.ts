@@ -187,6 +187,7 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       return ends.exec(readFileSync("/proc/net/tcp", "utf8"))?.[1];
     }
 
+    /* Timers of keep-alive are seen in /proc, which Linux has. */
     (existsSync("/proc/net/tcp") ? test : test.skip).each([
       ["keepalive=5", "02"],
       ["keepalive=0", "00"],

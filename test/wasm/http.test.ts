@@ -135,7 +135,7 @@ test("more than one receive buffer of them", async () => {
   expect(ear.heard.map((line) => line.length - 5)).toEqual([recvBuffer, recvBuffer, 5]);
 });
 
-test("for a handle that is closed meanwhile they are nobody's", async () => {
+test("for a handle that is closed meanwhile they are discarded", async () => {
   const { it, ear, handle } = open();
   let done = false;
   it.unread(handle, Buffer.from("x"), () => {

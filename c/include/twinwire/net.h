@@ -281,8 +281,8 @@ typedef enum tw_option {
   TW_OPTION_TTL = 7             /* routers that a packet may pass, 1..255 */
 } tw_option;
 
-/* Sets an option of a socket that is connected, bound or listening; also of a WebSocket. A connection that is opened
- * anew when it reconnects has the defaults again: set it in "connected". Returns 0; or -1: TW_ERR_ARGUMENT (the option
+/* Sets an option of a socket that is connected, bound or listening; also of a WebSocket. A connection that
+ * reconnects has the defaults again: set it in "connected". Returns 0; or -1: TW_ERR_ARGUMENT (the option
  * or its value), TW_ERR_STATE (not connected), TW_ERR_UNSUPPORTED, TW_ERR_HANDLE, or what the host answered. */
 int32_t tw_net_set_option(int32_t sock, tw_option option, int32_t value);
 
