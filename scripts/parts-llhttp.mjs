@@ -18,7 +18,7 @@ const ours = () => [
   ...listFiles("test/http1-differential", ".c"),
   ...["buffer", "files", "json"].map((name) => `test/c/${name}.c`),
   ...["chunk", "field", "head", "message", "target"].map((name) => `core-c/proto/http1/${name}.c`),
-  "core-c/src/bytes.c",
+  ...["bytes", "runs"].map((name) => `core-c/src/${name}.c`),
 ];
 
 const strict = ["-std=c11", ...warningFlags, "-Werror"];

@@ -323,9 +323,9 @@ static bool is_in_range(const tw_handles_slot *slot, tw_option option, int32_t v
   case TW_OPTION_MULTICAST_LOOP:
     return is_switch && udp;
   case TW_OPTION_MULTICAST_TTL:
-    return value >= 0 && value <= UINT8_MAX && udp;
+    return value >= 0 && value <= (int32_t)UINT8_MAX && udp;
   case TW_OPTION_TTL:
-    return value >= 1 && value <= UINT8_MAX;
+    return value >= 1 && value <= (int32_t)UINT8_MAX;
   }
   return false;
 }

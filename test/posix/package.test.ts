@@ -31,6 +31,7 @@ describeWith(buildTools(), "the library, installed", (cmake) => {
         "abi.gen.h",
         "conn.h",
         "core.h",
+        "field.h",
         "host.h",
         "http.h",
         "http_server.h",
