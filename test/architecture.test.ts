@@ -108,7 +108,9 @@ describe("TypeScript", () => {
   test("api/ is made of concepts, not of fragments", () => {
     const all = files("api", ".ts");
     const long = all.filter((path) => read(path).split("\n").length > 421);
-    expect(all.length).toBeLessThanOrEqual(80);
+    /* The hub and its drivers, the simulation and the calls that wait are built on the network APIs that this counts. */
+    const network = all.filter((path) => !/^api\/(hub|hub-client|sim|sync)\b/.test(path));
+    expect(network.length).toBeLessThanOrEqual(72);
     expect(long).toEqual([]);
   });
 
