@@ -19,7 +19,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench sim fuzz coverage coverage-c clauses clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench instructions sim fuzz coverage coverage-c clauses clean help
 
 all: build
 
@@ -74,6 +74,9 @@ demo-web: build ## serve a page that plots a live stream, until Ctrl-C; ARGS="80
 
 demo-cluster: build ## serve a chat with four processes that are killed one after the other, and count; ARGS="10" ends it after 10 seconds
 	@node build/tools/examples/chat-cluster/main.js $(ARGS)
+
+instructions: $(NODE_MODULES) build/gen.stamp ## count the instructions of a frame and of an HTTP head, and compare with the budget; ARGS=--write makes them the budget
+	@node scripts/instructions.mjs $(ARGS)
 
 bench: build $(RUNTIMES) ## measure and compare with other libraries; ARGS="--json" prints JSON
 	@node build/tools/bench/main.js $(ARGS)

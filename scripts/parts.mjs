@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
 import { toolchains } from "../wasm/build/toolchains.mjs";
+import { missing as missingInstructions, runInstructions } from "./instructions.mjs";
 import { cParts } from "./parts-c.mjs";
 import { esp32Parts } from "./parts-esp32.mjs";
 import { llhttpPart } from "./parts-llhttp.mjs";
@@ -256,6 +257,12 @@ export const parts = [
   { name: "C fuzzing, pure functions", group: "c", missing: noClang, run: fuzz },
   { name: "C fuzzing, the core", group: "c", missing: gcc || clang ? undefined : "gcc", run: fuzzCore },
   llhttpPart,
+  {
+    name: "instructions of the core",
+    group: "c",
+    missing: missingInstructions,
+    run: () => runInstructions(),
+  },
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
   ...cParts,
   ...esp32Parts,
