@@ -2,7 +2,7 @@ import { type Deadline, Event, EventFlag, FOREVER, Kind } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { Diagnostics } from "./diagnostics.ts";
 import type { Ending, Endpoint } from "./endpoint.ts";
-import { errorCode, stepName, TwinwireError } from "./errors.ts";
+import { errorCode, errorWithoutStack, stepName, type TwinwireError } from "./errors.ts";
 import { report } from "./report.ts";
 
 /** What records are read and delivered with. */
@@ -105,7 +105,7 @@ function dispatchError(around: DispatchContext, record: number, endpoint: Endpoi
   const step = stepName(memory.eventStep(record));
   const detail = memory.eventDetail(record);
   const { address } = endpoint;
-  const make = (): TwinwireError => new TwinwireError(code, { step, address, detail, cause });
+  const make = (): TwinwireError => errorWithoutStack(code, { step, address, detail, cause });
   deliverError(around, endpoint, make, memory.eventRetryMs(record));
 }
 
@@ -121,7 +121,7 @@ export function dispatchFailure(
   const address = target ?? endpoint.address;
   const step = kind === Kind.LISTENER ? "accept" : "send";
   try {
-    deliverError(around, endpoint, () => new TwinwireError(errorCode(error), { step, address, cause }), FOREVER);
+    deliverError(around, endpoint, () => errorWithoutStack(errorCode(error), { step, address, cause }), FOREVER);
   } catch (thrown) {
     report(thrown);
   }

@@ -121,6 +121,22 @@ export class TwinwireError extends Error {
   }
 }
 
+/**
+ * An error that reports an event, as that a peer has reset a connection. Its stack would show the engine only, and recording it
+ * is most of what an error costs, so that it has none: a server creates one for each client that leaves like that, and for
+ * each connection that becomes a WebSocket.
+ */
+export function errorWithoutStack(code: ErrorCode, facts: ErrorFacts): TwinwireError {
+  const limit = Error.stackTraceLimit;
+  if (typeof limit !== "number" || Object.isFrozen(Error)) return new TwinwireError(code, facts);
+  Error.stackTraceLimit = 0;
+  try {
+    return new TwinwireError(code, facts);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
 /** An address as far as a line of a log should show it: what was refused may hold line breaks, or be very long. */
 function printable(text: string, most = MAX_SHOWN): string {
   const shown = text.length > most ? `${text.slice(0, most)}…` : text;

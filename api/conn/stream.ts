@@ -1,7 +1,7 @@
 import { type AddressOf, Deadline, type ErrorCode, Errors, Kind, NONE, State } from "../../wasm/abi.gen.ts";
 import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
-import { type ErrorFacts, type ErrorStep, errorCode, TwinwireError } from "../../wasm/errors.ts";
+import { type ErrorFacts, type ErrorStep, errorCode, errorWithoutStack, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import type { TlsInfo, TlsOptions } from "../../wasm/port-types.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
@@ -206,7 +206,7 @@ export class Stream extends Endpoint {
    */
   handOver(reason: string): Uint8Array {
     const rest = this.receiver.takeAll();
-    const error = this.fault("ERR_STATE", { reason });
+    const error = errorWithoutStack("ERR_STATE", { address: this.address, reason });
     this.#failure ??= error;
     this.phase = "gone";
     this.#forget();

@@ -92,7 +92,10 @@ export class HttpMessage {
 
   /** The bytes of its head, as they came. */
   get headBytes(): Uint8Array {
-    return Uint8Array.from(this.#headText, (it) => it.charCodeAt(0));
+    const text = this.#headText;
+    const bytes = new Uint8Array(text.length);
+    for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+    return bytes;
   }
 
   /** The body, if it is kept as a whole. */
