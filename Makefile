@@ -14,12 +14,14 @@ NODE_MODULES := node_modules/.package-lock.json
 RUNTIMES := scripts/runtimes/node_modules/.package-lock.json
 # What users of the package have: bundlers, other versions of TypeScript.
 CONSUMERS := scripts/consumers/node_modules/.package-lock.json
+# What draws the plots of docs/performance.md.
+PLOTS := scripts/plots/node_modules/.package-lock.json
 LIBRARY := $(shell find api wasm adapters cli -name '*.ts' ! -name module.gen.ts 2>/dev/null)
 TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench instructions sim fuzz coverage coverage-c clauses clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench plots instructions sim fuzz coverage coverage-c clauses clean help
 
 all: build
 
@@ -75,6 +77,9 @@ demo-web: build ## serve a page that plots a live stream, until Ctrl-C; ARGS="80
 demo-cluster: build ## serve a chat with four processes that are killed one after the other, and count; ARGS="10" ends it after 10 seconds
 	@node build/tools/examples/chat-cluster/main.js $(ARGS)
 
+plots: $(PLOTS) ## draw the plots of docs/performance.md from stored results; ARGS=FILE chooses them
+	@node scripts/plots/plots.mjs $(ARGS)
+
 instructions: $(NODE_MODULES) build/gen.stamp ## count the instructions of a frame and of an HTTP head, and compare with the budget; ARGS=--write makes them the budget
 	@node scripts/instructions.mjs $(ARGS)
 
@@ -112,6 +117,10 @@ $(RUNTIMES): scripts/runtimes/package.json scripts/runtimes/package-lock.json
 
 $(CONSUMERS): scripts/consumers/package.json scripts/consumers/package-lock.json
 	@npm ci --prefix scripts/consumers --no-audit --no-fund >&2
+	@touch $@
+
+$(PLOTS): scripts/plots/package.json scripts/plots/package-lock.json
+	@npm ci --prefix scripts/plots --no-audit --no-fund >&2
 	@touch $@
 
 build/gen.stamp: core-c/abi.def $(wildcard core-c/gen*.mjs)

@@ -27,6 +27,6 @@ export default {
     "<rootDir>/build/",
     "<rootDir>/dist/",
     "<rootDir>/scripts/runtimes/",
-    "<rootDir>/scripts/consumers/",
+    "<rootDir>/scripts/(consumers|plots)/",
   ],
 };

@@ -156,6 +156,21 @@ function inBun(it: ServeCase): ServeCase {
   };
 }
 
+/** How cost grows: with connections that ask one after the other, and with the size of a message. For the plots. */
+const CONNECTIONS = [10, 100, 1000, 4000, 8000];
+const SIZES = [16, 256, 4096, 65_536, 1_048_576];
+
+function scale(): ServeCase[] {
+  const named = (it: ServeCase, by: "connections" | "size"): ServeCase => ({
+    ...it,
+    name: `scale/${by}/${it.protocol}/${by === "size" ? it.size : it.connections}`,
+  });
+  return (["ws", "tcp"] as const).flatMap((protocol) => [
+    ...CONNECTIONS.map((connections) => named(server(protocol, "echo", connections, 1), "connections")),
+    ...SIZES.map((size) => named(server(protocol, "echo", 4, 1, size), "size")),
+  ]);
+}
+
 /** What is measured, as what/size/content/in flight. */
 export const cases: readonly Case[] = [
   wsClient(64, "text", 256),
@@ -196,6 +211,7 @@ export const cases: readonly Case[] = [
   onRuntime("bun", wsClient(64, "text", 1)),
   onRuntime("deno", wsClient(64, "text", 256)),
   onRuntime("deno", wsClient(64, "text", 1)),
+  ...scale(),
 ];
 
 const EXTRA: ReadonlySet<string> = new Set([
@@ -217,5 +233,10 @@ const EXTRA: ReadonlySet<string> = new Set([
 
 /** Whether it is left out where time is short. */
 export function isExtra({ name }: Case): boolean {
-  return EXTRA.has(name);
+  return EXTRA.has(name) || isScale(name);
+}
+
+/** Whether it is measured for the plots only, when it is asked for. */
+export function isScale(name: string): boolean {
+  return name.startsWith("scale/");
 }

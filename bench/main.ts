@@ -1,5 +1,5 @@
 /** `make bench`: measures twinwire beside its peers. */
-import { cases, isExtra } from "./cases.ts";
+import { type Case, cases, isExtra, isScale } from "./cases.ts";
 import { findDeno } from "./deno.ts";
 import { difference } from "./difference.ts";
 import { describeMachine } from "./machine.ts";
@@ -15,7 +15,8 @@ function print(text: string): void {
 
 async function bench(options: Options): Promise<void> {
   const named = cases.filter((one) => one.name.startsWith(options.prefix));
-  const chosen = options.quick && options.prefix === "" ? named.filter((one) => !isExtra(one)) : named;
+  const isLeftOut = options.quick ? isExtra : ({ name }: Case) => isScale(name);
+  const chosen = options.prefix === "" ? named.filter((one) => !isLeftOut(one)) : named;
   if (chosen.length === 0) {
     throw new Error(`no case begins with ${options.prefix}; there are\n  ${cases.map((one) => one.name).join("\n  ")}`);
   }

@@ -1,0 +1,79 @@
+// Draws the plots of docs/performance.md from stored results: how the cost of a message grows with the number of connections,
+// and with its size.
+//
+//   node scripts/plots/plots.mjs [bench/results/FILE.json]    without a file: the newest that has cases of scale/
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse, View } from "vega";
+import { compile } from "vega-lite";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const results = join(root, "bench/results");
+
+const read = (path) => JSON.parse(readFileSync(path, "utf8"));
+const isScale = ({ name }) => name.startsWith("scale/");
+const newest = () =>
+  readdirSync(results)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => join(results, name))
+    .findLast((path) => read(path).cases.some(isScale));
+
+const TITLES = { ws: "WebSocket echo, 64 bytes", tcp: "TCP echo, 64 bytes" };
+const SIZE_TITLES = { ws: "WebSocket echo, 4 connections", tcp: "TCP echo, 4 connections" };
+const PROTOCOLS = ["ws", "tcp"];
+/** Ours is blue in both plots, whatever stands beside it. */
+const COLOURS = { domain: ["twinwire", "ws", "node:net"], range: ["#1f5fd0", "#d0661f", "#6b7280"] };
+
+/** A row for each contender of each case: what a message costs, in microseconds of CPU time. */
+function rows(cases, by) {
+  return cases.filter(isScale).flatMap(({ name, peerName, twinwireCpu, peerCpu }) => {
+    const [, what, protocol, x] = name.split("/");
+    if (what !== by) return [];
+    return [
+      { protocol, x: Number(x), contender: "twinwire", cost: twinwireCpu },
+      { protocol, x: Number(x), contender: peerName, cost: peerCpu },
+    ];
+  });
+}
+
+function panel(values, protocol, title, xTitle) {
+  return {
+    title,
+    width: 330,
+    height: 240,
+    data: { values: values.filter((row) => row.protocol === protocol) },
+    mark: { type: "line", point: { size: 45, filled: true }, strokeWidth: 2 },
+    encoding: {
+      x: { field: "x", type: "quantitative", scale: { type: "log" }, title: xTitle, axis: { format: "~s" } },
+      y: { field: "cost", type: "quantitative", scale: { type: "log" }, title: "CPU time of a message, µs" },
+      color: { field: "contender", type: "nominal", scale: COLOURS, legend: { title: null, orient: "bottom" } },
+    },
+  };
+}
+
+async function draw(file, values, titles, xTitle) {
+  const spec = {
+    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+    background: "white",
+    padding: 12,
+    config: { font: "sans-serif", axis: { labelFontSize: 11, titleFontSize: 12 }, title: { fontSize: 13 } },
+    hconcat: PROTOCOLS.map((protocol) => panel(values, protocol, titles[protocol], xTitle)),
+  };
+  const view = new View(parse(compile(spec).spec), { renderer: "none" });
+  const path = join(root, "docs/plots", file);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${await view.toSVG()}\n`);
+  console.log(path);
+}
+
+const path = process.argv[2] ?? newest();
+if (path === undefined) {
+  console.error('no stored result has the cases of scale/: run make bench ARGS="--only scale/ --save" first');
+  process.exit(1);
+}
+const { cases } = read(path);
+await draw("connections.svg", rows(cases, "connections"), TITLES, "connections, one message in flight on each");
+await draw("size.svg", rows(cases, "size"), SIZE_TITLES, "bytes of a message, one in flight on each connection");
