@@ -71,8 +71,10 @@ export interface ServeCase {
   readonly connections: number;
   /** On each connection. */
   readonly inFlight: number;
-  readonly unit: "req/s" | "msg/s" | "conn/s";
-  readonly better: "more";
+  /** Messages a second that are sent whether or not the last one was answered; the value is then a latency. */
+  readonly rate?: number;
+  readonly unit: "req/s" | "msg/s" | "conn/s" | "µs";
+  readonly better: "more" | "less";
   readonly contenders: readonly Contender[];
 }
 
@@ -141,6 +143,11 @@ function server(
   return { kind, name, runtime, protocol, task, size, connections, inFlight, unit, better, contenders };
 }
 
+/** The same at a fixed rate, about half of what the slower server can do: how long an answer takes. */
+function latencyOf(it: ServeCase, rate: number): ServeCase {
+  return { ...it, name: it.name.replace("/", "/latency-"), rate, unit: "µs", better: "less" };
+}
+
 /** The same, with the one of Bun as a third. */
 function besideBun(it: ServeCase): ServeCase {
   return { ...it, contenders: [...it.contenders, BUN_SERVERS[it.protocol]] };
@@ -195,6 +202,8 @@ export const cases: readonly Case[] = [
   server("ws", "echo", 16, 1, 16_384),
   server("ws", "echo", 4, 1, 1_048_576),
   besideBun(server("ws", "connect", 16, 1)),
+  latencyOf(server("ws", "echo", 100, 1), 40_000),
+  latencyOf(server("ws", "echo", 1000, 1), 30_000),
   server("ws", "broadcast", 1000, 16),
   server("ws", "broadcast", 1000, 1),
   server("tcp", "echo", 1000, 1),

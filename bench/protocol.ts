@@ -32,6 +32,8 @@ export interface Measured {
   readonly load?: number | undefined;
   /** The resident set of a server behind its case, in bytes. */
   readonly rss?: number | undefined;
+  /** Of the answers of a server that was asked at a fixed rate. */
+  readonly latency?: Latency | undefined;
 }
 
 /** From the process: the answer to a job. */
@@ -53,12 +55,17 @@ export interface LoadOrder {
   readonly oneAsks: boolean;
   /** Whether connections are opened, answered and closed, over and over. */
   readonly reopens: boolean;
+  /** Requests a second, whether or not the last one was answered; 0: as fast as the server answers. */
+  readonly rate: number;
   readonly settleMs: number;
   readonly measureMs: number;
 }
 
+/** Microseconds that 50, 99 and 99.9 % of the answers kept. */
+export type Latency = readonly [p50: number, p99: number, p999: number];
+
 /** From that process: counting begins; so many responses came; it went wrong. */
 export type LoadAnswer =
   | { readonly begun: true }
-  | { readonly count: number; readonly ms: number; readonly cpu: number }
+  | { readonly count: number; readonly ms: number; readonly cpu: number; readonly latency?: Latency }
   | { readonly failed: string };

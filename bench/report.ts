@@ -1,5 +1,6 @@
 import { Contender } from "./cases.ts";
 import type { Machine } from "./machine.ts";
+import type { Measured } from "./protocol.ts";
 import type { CaseResult } from "./session.ts";
 import { median, pairedRatios, type Spread, spread } from "./statistics.ts";
 
@@ -34,15 +35,23 @@ export interface JsonCase {
   readonly ratio: number;
 }
 
+/** What is compared of a case: its value, or of a fixed rate three latencies. */
+const VALUES = [{ suffix: "", of: (it: Measured) => it.value }];
+const LATENCIES = ["p50", "p99", "p99.9"].map((name, at) => ({
+  suffix: `/${name}`,
+  of: (it: Measured) => it.latency?.[at] ?? Number.NaN,
+}));
+
 /** twinwire beside each of its peers. */
 export function compare({ case: one, rounds }: CaseResult): Comparison[] {
   const ours = rounds.get(Contender.TWINWIRE) ?? [];
-  return [...rounds]
-    .filter(([contender]) => contender !== Contender.TWINWIRE)
-    .map(([peerName, theirs]) => {
-      const [mine, other] = [ours, theirs].map((list) => list.map((it) => it.value)) as [number[], number[]];
+  const peers = [...rounds].filter(([contender]) => contender !== Contender.TWINWIRE);
+  const values = one.kind === "serve" && one.rate !== undefined ? LATENCIES : VALUES;
+  return values.flatMap(({ suffix, of }) =>
+    peers.map(([peerName, theirs]) => {
+      const [mine, other] = [ours.map(of), theirs.map(of)];
       return {
-        name: one.name,
+        name: `${one.name}${suffix}`,
         unit: one.unit,
         twinwire: median(mine),
         peer: median(other),
@@ -54,7 +63,8 @@ export function compare({ case: one, rounds }: CaseResult): Comparison[] {
         twinwireRss: ours.at(-1)?.rss ?? 0,
         peerRss: theirs.at(-1)?.rss ?? 0,
       };
-    });
+    }),
+  );
 }
 
 /** The JSON output. */

@@ -61,6 +61,7 @@ export async function measureServe(one: ServeCase, job: Job, port: number): Prom
     answerSize: answerSizeOf(one),
     oneAsks: one.task === "broadcast",
     reopens: one.task === "connect",
+    rate: one.rate ?? 0,
     settleMs,
     measureMs,
   };
@@ -68,11 +69,12 @@ export async function measureServe(one: ServeCase, job: Job, port: number): Prom
   try {
     await load.begun;
     const before = process.cpuUsage();
-    const { count, ms, cpu } = await load.counted;
+    const { count, ms, cpu, latency } = await load.counted;
     const { user, system } = process.cpuUsage(before);
     if (count === 0) throw new Error("the server answered nothing");
     const { rss } = process.memoryUsage();
-    return { value: (count * 1000) / ms, cpuMicros: (user + system) / count, count, load: cpu, rss };
+    const value = latency?.[1] ?? (count * 1000) / ms;
+    return { value, cpuMicros: (user + system) / count, count, load: cpu, rss, latency };
   } finally {
     await load.end();
   }
@@ -87,9 +89,20 @@ class NativeLoad {
   readonly #child: ChildProcess;
 
   constructor(program: string, order: LoadOrder) {
-    const { port, connections, inFlight, settleMs, measureMs, answerSize, oneAsks, reopens, opening, request } = order;
+    const { port, connections, inFlight, settleMs, measureMs, answerSize, oneAsks, reopens } = order;
+    const { rate, opening, request } = order;
     const child = spawn(program, [], { stdio: ["pipe", "pipe", 2] });
-    const numbers = [port, connections, inFlight, settleMs, measureMs, answerSize, Number(oneAsks), Number(reopens)];
+    const numbers = [
+      port,
+      connections,
+      inFlight,
+      settleMs,
+      measureMs,
+      answerSize,
+      Number(oneAsks),
+      Number(reopens),
+      rate,
+    ];
     child.stdin?.on("error", () => {});
     child.stdin?.end(
       Buffer.from(`${[...numbers, opening.length, request.length].join(" ")}\n${opening}${request}`, "latin1"),
@@ -145,7 +158,8 @@ class ScriptLoad {
   readonly #child: ChildProcess;
 
   constructor(order: LoadOrder) {
-    if (order.reopens) throw new Error("opening connections over and over needs a C compiler");
+    if (order.reopens || order.rate > 0)
+      throw new Error("opening connections over and over, and a fixed rate, need a C compiler");
     this.#child = fork(LOAD, [], { execArgv: [], stdio: ["ignore", 2, 2, "ipc"] });
     this.#child.send(order);
     this.begun = answerOf(this.#child, "begun");

@@ -5,11 +5,14 @@
  * result.
  *
  * stdin: one line of numbers,
- *   port connections inFlight settleMs measureMs answerSize oneAsks reopens openingSize requestSize
+ *   port connections inFlight settleMs measureMs answerSize oneAsks reopens rate openingSize requestSize
  * and then the bytes of the opening and of the request. `answerSize` 0: the head and the Content-Length of the first
  * answer. `oneAsks`: one connection asks, and all are answered. `reopens`: each connection is opened, answered and
- * closed, over and over: opening counts, and no request is sent. stdout: "begun" when counting begins; then one line of
- * JSON: count, ms, and cpu, the share of a processor that it took. */
+ * closed, over and over: opening counts, and no request is sent. `rate`: requests a second, one connection after the
+ * other, whether or not the last one was answered; 0: as fast as the server answers. stdout: "begun" when counting
+ * begins; then one line of JSON: count, ms, cpu, the share of a processor that it took, and with a rate the latencies
+ * in microseconds that 50, 99 and 99.9 % of the answers kept. A latency counts from when the request was due, not from
+ * when it was sent: a server that stands still for a moment is charged for all the requests of that moment. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS = 256, BUFFER = 1 << 18, HEAD = 4096 };
+enum { EVENTS = 256, BUFFER = 1 << 18, HEAD = 4096, DUE = 4096, LATENCIES = 1 << 20, LATENCY_STEP_US = 10 };
 static const double PATIENCE_S = 10;
 
 typedef struct connection {
@@ -36,10 +39,13 @@ typedef struct connection {
   size_t waiting;   /* bytes of requests that the system has not taken */
   size_t at;        /* where they begin in the batch */
   size_t got;       /* bytes of an answer that is not whole */
+  double *due;      /* with a rate: when the requests that are not answered were due, a ring of DUE */
+  uint32_t asked;   /* requests, and answers to them */
+  uint32_t answered;
 } connection;
 
 static struct {
-  unsigned port, connections, in_flight, settle_ms, measure_ms, one_asks, reopens;
+  unsigned port, connections, in_flight, settle_ms, measure_ms, one_asks, reopens, rate;
   size_t answer_size, opening_size, request_size;
 } order;
 
@@ -48,6 +54,7 @@ static char *batch; /* twice as many requests as are in flight: a batch from any
 static size_t batch_size;
 static int poll_fd;
 static uint64_t count;
+static uint32_t latencies[LATENCIES]; /* how many took so many steps; the last one: or more */
 static char first_answer[HEAD];
 static size_t first_size;
 
@@ -71,11 +78,11 @@ static char *read_bytes(size_t size) {
 }
 
 static void read_order(void) {
-  if (scanf("%u %u %u %u %u %zu %u %u %zu %zu", &order.port, &order.connections, &order.in_flight, &order.settle_ms,
-            &order.measure_ms, &order.answer_size, &order.one_asks, &order.reopens, &order.opening_size,
-            &order.request_size) != 10 ||
+  if (scanf("%u %u %u %u %u %zu %u %u %u %zu %zu", &order.port, &order.connections, &order.in_flight, &order.settle_ms,
+            &order.measure_ms, &order.answer_size, &order.one_asks, &order.reopens, &order.rate, &order.opening_size,
+            &order.request_size) != 11 ||
       getchar() != '\n')
-    fail("the order is a line of ten numbers");
+    fail("the order is a line of eleven numbers");
   opening = read_bytes(order.opening_size);
   char *request = read_bytes(order.request_size);
   batch_size = order.request_size * order.in_flight;
@@ -174,6 +181,29 @@ static void measure_answer(const char *bytes, size_t size) {
   order.answer_size = (size_t)(end + 4 - first_answer) + strtoul(field + 17, NULL, 10);
 }
 
+/* Notes how late the answers are. */
+static void note(connection *it, size_t whole) {
+  double now = seconds(CLOCK_MONOTONIC);
+  for (; whole > 0; whole--) {
+    if (it->answered == it->asked)
+      fail("the server answers more than was asked");
+    double steps = (now - it->due[it->answered++ % DUE]) * 1e6 / LATENCY_STEP_US;
+    latencies[steps < LATENCIES - 1 ? (size_t)steps : LATENCIES - 1]++;
+  }
+}
+
+/* The latency that this share of the answers kept, in microseconds. */
+static uint64_t latency(double share) {
+  uint64_t all = 0;
+  uint64_t seen = 0;
+  for (size_t at = 0; at < LATENCIES; at++)
+    all += latencies[at];
+  size_t step = 0;
+  while (step < LATENCIES - 1 && (double)(seen += latencies[step]) < share * (double)all)
+    step++;
+  return (uint64_t)(step + 1) * LATENCY_STEP_US;
+}
+
 static void take(connection *it) {
   static char buffer[BUFFER];
   ssize_t size = recv(it->fd, buffer, sizeof buffer, MSG_DONTWAIT);
@@ -196,21 +226,48 @@ static void take(connection *it) {
   size_t whole = it->got / order.answer_size;
   it->got -= whole * order.answer_size;
   count += whole;
-  if (it->asks)
+  if (order.rate > 0)
+    note(it, whole);
+  else if (it->asks)
     ask(it, whole * order.request_size);
 }
 
 /* Waits for the connections, for so long at most; handles what comes. */
-static void turn(double until) {
+static void handle_events(double until) {
   struct epoll_event events[EVENTS];
-  double left = (until - seconds(CLOCK_MONOTONIC)) * 1000;
-  int found = epoll_wait(poll_fd, events, EVENTS, left > 1 ? (int)left : left > 0 ? 1 : 0);
+  double left = until - seconds(CLOCK_MONOTONIC);
+  struct timespec wait = {.tv_sec = left > 0 ? (time_t)left : 0};
+  wait.tv_nsec = left > 0 ? (long)((left - (double)wait.tv_sec) * 1e9) : 0;
+  int found = epoll_pwait2(poll_fd, events, EVENTS, &wait, NULL);
   for (int at = 0; at < found; at++) {
     connection *it = events[at].data.ptr;
     if (events[at].events & EPOLLOUT)
       go_on(it);
     if (events[at].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
       take(it);
+  }
+}
+
+/* Asks at the rate, or as fast as the server answers, until then. */
+static void run(connection *all, double until) {
+  static double due; /* the next request */
+  static uint64_t asked;
+  if (order.rate == 0) {
+    while (seconds(CLOCK_MONOTONIC) < until)
+      handle_events(until);
+    return;
+  }
+  if (due == 0)
+    due = seconds(CLOCK_MONOTONIC);
+  for (double now; (now = seconds(CLOCK_MONOTONIC)) < until;) {
+    for (; due <= now; due += 1.0 / order.rate) {
+      connection *it = &all[asked++ % order.connections];
+      if (it->asked - it->answered == DUE)
+        fail("the server does not keep up with the rate");
+      it->due[it->asked++ % DUE] = due;
+      ask(it, order.request_size);
+    }
+    handle_events(due < until ? due : until);
   }
 }
 
@@ -223,10 +280,12 @@ int main(void) {
   double patience = seconds(CLOCK_MONOTONIC) + PATIENCE_S;
   for (unsigned at = 0; at < order.connections; at++) {
     connection *it = &all[at];
-    it->asks = !order.reopens && (at == 0 || !order.one_asks);
+    it->asks = !order.reopens && order.rate == 0 && (at == 0 || !order.one_asks);
+    if (order.rate > 0 && (it->due = calloc(DUE, sizeof *it->due)) == NULL)
+      fail("no memory");
     start(it);
     while (!order.reopens && !it->open) {
-      turn(patience);
+      handle_events(patience);
       if (seconds(CLOCK_MONOTONIC) > patience)
         fail("the server does not answer the opening");
     }
@@ -234,21 +293,23 @@ int main(void) {
   for (unsigned at = 0; at < order.connections; at++)
     if (all[at].asks)
       ask(&all[at], batch_size);
-  double begin = seconds(CLOCK_MONOTONIC) + order.settle_ms / 1000.0;
-  while (seconds(CLOCK_MONOTONIC) < begin)
-    turn(begin);
+  run(all, seconds(CLOCK_MONOTONIC) + order.settle_ms / 1000.0);
   puts("begun");
   fflush(stdout);
   count = 0;
-  begin = seconds(CLOCK_MONOTONIC);
+  memset(latencies, 0, sizeof latencies);
+  double begin = seconds(CLOCK_MONOTONIC);
   double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
   double end = begin + order.measure_ms / 1000.0;
-  while (seconds(CLOCK_MONOTONIC) < end)
-    turn(end);
+  run(all, end);
   while (count == 0 && seconds(CLOCK_MONOTONIC) < end + PATIENCE_S) /* on a machine that is very busy */
-    turn(end + PATIENCE_S);
+    handle_events(end + PATIENCE_S);
   double took = seconds(CLOCK_MONOTONIC) - begin;
   cpu = (seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) / took;
-  printf("{\"count\":%llu,\"ms\":%.3f,\"cpu\":%.3f}\n", (unsigned long long)count, took * 1000, cpu);
+  printf("{\"count\":%llu,\"ms\":%.3f,\"cpu\":%.3f", (unsigned long long)count, took * 1000, cpu);
+  if (order.rate > 0)
+    printf(",\"latency\":[%llu,%llu,%llu]", (unsigned long long)latency(0.5), (unsigned long long)latency(0.99),
+           (unsigned long long)latency(0.999));
+  puts("}");
   return 0;
 }
