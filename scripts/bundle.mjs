@@ -33,9 +33,15 @@ const external = [/^#/, /^node:/, /^cloudflare:/, /\.wasm$/];
 /* What entries share lies in few files: each file more is a system call more at the start of a program. */
 const groups = [
   /* An adapter must not need a chunk that imports #host: the adapter itself. */
-  { name: "base", test: /[\\/](adapters[\\/]port|wasm[\\/](abi\.gen|errors|text))\.ts$/, priority: 3 },
+  {
+    name: "base",
+    test: /rolldown.runtime|[\\/](adapters[\\/]port|wasm[\\/](abi\.gen|errors|text)|api[\\/]internal[\\/](arguments|options))\.ts$/,
+    priority: 3,
+  },
   { name: "host", test: /[\\/]adapters[\\/]shared[\\/]/, priority: 2 },
   { name: "node-api", test: /[\\/]adapters[\\/]node-api[\\/]/, priority: 2 },
+  /* What calls have in common with the thread that they are passed to: neither loads the other. */
+  { name: "sync", test: /[\\/]api[\\/]sync[\\/]/, minShareCount: 2, priority: 2 },
   { name: "engine", test: /[\\/](api|wasm)[\\/]/, minShareCount: 2, priority: 1 },
 ];
 /** A page loads it alone, so it shares no chunk with the others. */

@@ -67,11 +67,13 @@ describe("TypeScript", () => {
     expect(found.length).toBeGreaterThan(0);
     const ofNode: Record<string, RegExp> = {
       "api/duplex.ts": /^node:stream$/,
+      "api/sync": /^node:(fs|process|url|worker_threads)$/,
       "api/sim": /^(node:async_hooks|adapters\/sim\/index\.ts|adapters\/port\.ts)$/,
       "api/ws-compat": /^node:(buffer|crypto|events|http|https|net|process|stream)$/,
     };
     const place = ({ from }: Import) =>
-      ["api/ws-compat", "api/sim"].find((folder) => inside(from, folder)) ?? (from === "api/sim.ts" ? "api/sim" : from);
+      ["api/ws-compat", "api/sim", "api/sync"].find((folder) => inside(from, folder)) ??
+      from.replace(/^(api\/(sim|sync))(-worker)?\.ts$/, "$1");
     const allowed = (it: Import) =>
       inside(it.to, "api") || inside(it.to, "wasm") || ofNode[place(it)]?.test(it.to) === true;
     expect(lines(found.filter((it) => !allowed(it)))).toEqual([]);
@@ -93,6 +95,8 @@ describe("TypeScript", () => {
     "ws-server": ["internal", "conn", "http", "websocket"],
     "ws-compat": ["internal", "http", "websocket"],
     sim: ["internal", "index", "handles", "result", "dial"],
+    sync: ["internal", "conn", "http"],
+    "sync-worker": ["sync"],
     "hub-client": [],
     hub: ["internal", "hub-client", "ws-server"],
     index: ["internal", "conn", "http", "websocket", "ws-server"],
