@@ -158,6 +158,7 @@ const hostless = [
   "test/cli/",
   /* Programs that Node and Bun run, whatever starts them. */
   "test/samples/",
+  "test/sync/",
   /* The drivers' brokers, and nodes in processes of their own; the hub itself is tested on every runtime. */
   "test/hub/(failures|redis)\\.test\\.ts$",
   /* It runs every runtime itself. */
@@ -209,6 +210,7 @@ async function bun() {
     "cli/*",
     "ws-compat/*",
     "sim/lives",
+    "sync/*",
     "package*",
     "vectors",
   ].map((name) => `--path-ignore-patterns=test/${name}.test.ts`);

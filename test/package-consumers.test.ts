@@ -1,6 +1,6 @@
 /** The package in the hands of its users' tools: TypeScript from 5.4 on, checkers of packages, and bundlers. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { installPacked, type Packed, root, succeed } from "./support/packed.ts";
@@ -25,7 +25,7 @@ function write(path: string, text: string): string {
 }
 
 describe("types", () => {
-  const apis = ["twinwire", "twinwire/handles", "twinwire/result", "twinwire/dial", "twinwire/duplex", "twinwire/hub"];
+  const apis = ["", "/handles", "/result", "/dial", "/duplex", "/hub", "/sync"].map((path) => `twinwire${path}`);
   const use = `
     const handle: number = handles.net.tcpConnect("127.0.0.1", 80);
     const isTyped: 0 extends 1 & typeof main.TcpConnection ? false : true = true; // an unresolved module would be "any"
@@ -33,7 +33,8 @@ describe("types", () => {
     const host: main.Host = node;
     const socket: compat.WebSocket = new compat.WebSocket("ws://localhost");
     socket.on("message", (data, isBinary) => [data, isBinary === true]);
-    export { handle, isTyped, error, host, socket, result, dial, duplex, hub };`;
+    const waiting: (conn: sync.Conn) => Uint8Array = (conn) => conn.read(1);
+    export { handle, isTyped, error, host, socket, result, dial, duplex, hub, waiting };`;
   const imports = [...apis, "twinwire/host/node", "twinwire/host/bun", "twinwire/host/deno"]
     .map((name) => `import * as ${name.split("/").at(-1)?.replace("twinwire", "main")} from "${name}";`)
     .join("\n");
@@ -143,6 +144,29 @@ describe("bundlers", () => {
       await build({ entryPoints: [entry], outfile: out, bundle: true, platform: "node", format: "esm", logLevel: "error" });`,
     );
     expect(run(readFileSync(out, "utf8"))).toBe(PRINTED);
+  });
+
+  withConsumers("esbuild, with the thread of calls that wait as a second entry", () => {
+    const source = `
+      import { TcpServer } from "twinwire/sync";
+      const server = new TcpServer("127.0.0.1", 0);
+      console.log(server.addr().startsWith("127.0.0.1:"));`;
+    const out = join(packed.home, "src/waiting");
+    const waiting = join(packed.home, write("src/waiting.js", source));
+    build(
+      "waiting",
+      `import { build } from "esbuild";
+      const entryPoints = { waiting: ${JSON.stringify(waiting)}, "sync-worker": "twinwire/sync-worker" };
+      await build({
+        entryPoints, outdir: ${JSON.stringify(out)}, bundle: true, platform: "node", format: "esm", logLevel: "error",
+        absWorkingDir: ${JSON.stringify(packed.home)},
+      });`,
+    );
+    writeFileSync(join(out, "package.json"), '{ "type": "module" }');
+    expect(succeed(process.execPath, [join(out, "waiting.js")], root)).toBe("true\n");
+    rmSync(join(out, "sync-worker.js"));
+    const { stderr } = spawnSync(process.execPath, [join(out, "waiting.js")], { encoding: "utf8" });
+    expect(stderr).toMatch(/ERR_UNSUPPORTED: twinwire\/sync: .* is not at file:.*sync-worker\.js; bundle twinwire/);
   });
 
   withConsumers("esbuild, as CommonJS", () => {
