@@ -1,0 +1,5 @@
+import "twinwire/sync-worker";
+
+setTimeout(() => {
+  throw new Error("by intention");
+}, 300);
