@@ -35,7 +35,7 @@ const groups = [
   /* An adapter must not need a chunk that imports #host: the adapter itself. */
   {
     name: "base",
-    test: /rolldown.runtime|[\\/](adapters[\\/]port|wasm[\\/](abi\.gen|errors|text)|api[\\/]internal[\\/](arguments|options))\.ts$/,
+    test: /[\\/](adapters[\\/]port|wasm[\\/](abi\.gen|errors|text)|api[\\/]internal[\\/](arguments|options))\.ts$/,
     priority: 3,
   },
   { name: "host", test: /[\\/]adapters[\\/]shared[\\/]/, priority: 2 },
