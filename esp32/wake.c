@@ -58,7 +58,7 @@ void tw_esp_wake_init(tw_esp_wake *it) {
   retry = xTimerCreateStatic("twinwire", soon, pdFALSE, it, try_again, &retry_memory);
 }
 
-/* What lwIP's thread is asked to find or to forget. */
+/* What lwIP's thread is asked to find. */
 typedef struct search {
   tw_esp_wake *wake;
   uint16_t port;
@@ -69,12 +69,6 @@ static esp_err_t find_conn(void *context) {
   for (struct udp_pcb *pcb = udp_pcbs; pcb != NULL; pcb = pcb->next)
     if (pcb->local_port == it->port)
       atomic_store(&it->wake->conn, pcb->recv_arg);
-  return ESP_OK;
-}
-
-static esp_err_t forget_conn(void *context) {
-  tw_esp_wake *it = context;
-  atomic_store(&it->conn, NULL);
   return ESP_OK;
 }
 
@@ -118,8 +112,8 @@ void tw_esp_wake_close(tw_esp_wake *it) {
   int fd = atomic_exchange(&it->fd, -1);
   if (fd < 0)
     return;
-  esp_netif_tcpip_exec(forget_conn, it);
-  lwip_close(fd);
+  atomic_store(&it->conn, NULL);
+  lwip_close(fd); /* by lwIP's thread, or under its lock: `mark` is not running by then */
 }
 
 void tw_esp_wake_up(tw_esp_wake *it) {
@@ -144,16 +138,16 @@ static void discard(int fd) {
     ;
 }
 
+/* `asked` last: a waker that finds it set leaves the waking to the mark of another one. Were it cleared before that
+ * mark, the next waker's message could find the old mark and add none, and the task would sleep while it is asked. */
 void tw_esp_wake_clear(tw_esp_wake *it, bool readable) {
-  atomic_store(&it->asked, false);
   struct netconn *conn = atomic_load(&it->conn);
-  if (conn == NULL)
-    return;
-  if (atomic_exchange(&it->marked, false)) {
+  if (conn != NULL && atomic_exchange(&it->marked, false)) {
     API_EVENT(conn, NETCONN_EVT_RCVMINUS, 0);
-  } else if (readable) {
+  } else if (conn != NULL && readable) {
     discard(atomic_load(&it->fd));
   }
+  atomic_store(&it->asked, false);
 }
 
 void tw_esp_wake_sleep(uint32_t ms) { xSemaphoreTake(idle, ms == TW_FOREVER ? portMAX_DELAY : pdMS_TO_TICKS(ms) + 1); }
