@@ -77,7 +77,8 @@ static void watch_socket(const tw_esp_socket *socket, watch *on) {
   case TW_ESP_CONNECTING:
     read = false;
     write = true;
-    FD_SET(socket->fd, &on->failed);
+    if ((socket->flags & TW_ESP_HELD) == 0)
+      FD_SET(socket->fd, &on->failed);
     break;
   case TW_ESP_SECURING:
     read = true;
@@ -123,6 +124,8 @@ static void wait_for(watch *on) {
   }
   struct timeval time = {(long)(on->wait / 1000), (long)(on->wait % 1000) * 1000};
   int found = lwip_select(on->highest + 1, &on->read, &on->write, &on->failed, on->wait == TW_FOREVER ? NULL : &time);
+  if (found < 0) /* no memory to wait with */
+    tw_esp_wake_sleep(least(on->wait, DEAF_MS));
   if (found <= 0) {
     FD_ZERO(&on->read);
     FD_ZERO(&on->write);

@@ -13,4 +13,8 @@ void *tw_esp_memory_take(size_t size);
 
 void tw_esp_memory_give(void *memory);
 
+/* As realloc (`size` 0 frees): memory that grows while twinwire runs, for tw_handles_host.resize. heap.c:
+ * CONFIG_TWINWIRE_HEAP. heap_none.c: NULL, nothing is taken after the start. */
+extern void *(*const tw_esp_heap_resize)(void *host, void *memory, size_t size);
+
 #endif

@@ -70,5 +70,5 @@ static esp_err_t find_address(void *context) {
 
 bool tw_esp_network_has(const ip_addr_t *local) {
   question it = {.local = local};
-  return esp_netif_tcpip_exec(find_address, &it) == ESP_OK && it.found;
+  return esp_netif_tcpip_exec(find_address, &it) != ESP_OK || it.found; /* lwIP aborts those that lost it by itself */
 }

@@ -43,7 +43,13 @@ static void serve_connecting(tw_esp_port *port, tw_esp_socket *socket) {
   int error = 0;
   socklen_t size = sizeof error;
   int32_t handle = socket->handle;
-  lwip_getsockopt(socket->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (lwip_getsockopt(socket->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+    error = errno;
+    if (tw_esp_socket_is_full(error)) {
+      tw_esp_socket_hold(socket, TW_ESP_HELD);
+      return;
+    }
+  }
   if (error == ECONNRESET)
     error = ECONNREFUSED; /* lwIP has one error for every RST; this one answered a SYN */
   if (error != 0) {

@@ -12,7 +12,8 @@
 
 enum {
   BACKLOG = 4,
-  SLOT_MASK = 0x7fff /* a handle is 15 bits of slot number below its generation */
+  QUEUED_AT_MOST = 64, /* connections that a listener's queue can have: more than lwIP is ever configured for */
+  SLOT_MASK = 0x7fff   /* a handle is 15 bits of slot number below its generation */
 };
 
 int32_t tw_esp_socket_error(int error) {
@@ -219,8 +220,12 @@ void tw_esp_socket_finish(tw_esp_socket *socket) {
     socket->flags |= TW_ESP_FINISHING;
     return;
   }
+  if (lwip_shutdown(socket->fd, SHUT_WR) != 0 && tw_esp_socket_is_full(errno)) {
+    socket->flags |= TW_ESP_FINISHING;
+    tw_esp_socket_hold(socket, TW_ESP_HELD);
+    return;
+  }
   socket->flags = (uint16_t)((socket->flags & ~TW_ESP_FINISHING) | TW_ESP_FINISHED);
-  lwip_shutdown(socket->fd, SHUT_WR);
 }
 
 /* Which connection of lwIP's, and whether it is in LAST_ACK. */
@@ -243,13 +248,14 @@ bool tw_esp_socket_may_read(const tw_esp_socket *socket) {
   struct sockaddr_storage local, remote;
   socklen_t local_size = sizeof local;
   socklen_t remote_size = sizeof remote;
-  if ((socket->flags & TW_ESP_FINISHED) == 0 ||
-      lwip_getsockname(socket->fd, (struct sockaddr *)&local, &local_size) != 0 ||
-      lwip_getpeername(socket->fd, (struct sockaddr *)&remote, &remote_size) != 0)
+  if ((socket->flags & TW_ESP_FINISHED) == 0)
     return true;
+  if (lwip_getsockname(socket->fd, (struct sockaddr *)&local, &local_size) != 0 ||
+      lwip_getpeername(socket->fd, (struct sockaddr *)&remote, &remote_size) != 0)
+    return !tw_esp_socket_is_full(errno);
   inquiry it = {.local_port = tw_esp_address_load(&it.local, &local)};
   it.remote_port = tw_esp_address_load(&it.remote, &remote);
-  return esp_netif_tcpip_exec(inquire, &it) != ESP_OK || !it.last_ack;
+  return esp_netif_tcpip_exec(inquire, &it) == ESP_OK && !it.last_ack;
 }
 
 /* With FIN, or at once with RST where lwIP is built with SO_LINGER; without it a FIN has to do. */
@@ -258,11 +264,45 @@ static void set_abort(int fd) {
   lwip_setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+static err_t refuse(void *arg, struct tcp_pcb *pcb, err_t error) {
+  (void)arg, (void)pcb, (void)error;
+  return ERR_VAL; /* lwIP aborts the connection */
+}
+
+static esp_err_t refuse_all(void *context) {
+  const inquiry *it = context;
+  for (union tcp_listen_pcbs_t list = tcp_listen_pcbs; list.pcbs != NULL; list.pcbs = list.pcbs->next)
+    if (list.listen_pcbs->local_port == it->local_port && ip_addr_cmp(&list.listen_pcbs->local_ip, &it->local))
+      tcp_accept(list.pcbs, refuse);
+  return ESP_OK;
+}
+
+/* Takes what a listener has queued and closes it: closing a listener with connections in its queue is an assertion of
+ * lwIP that fails (2.1.3), which ends the program where assertions are on. */
+static void empty_queue(int fd) {
+  struct sockaddr_storage local;
+  socklen_t size = sizeof local;
+  inquiry it;
+  if (lwip_getsockname(fd, (struct sockaddr *)&local, &size) == 0) {
+    it.local_port = tw_esp_address_load(&it.local, &local);
+    esp_netif_tcpip_exec(refuse_all, &it); /* so that none comes behind those that are taken */
+  }
+  for (int i = 0; i < QUEUED_AT_MOST; i++) {
+    int queued = lwip_accept(fd, NULL, NULL);
+    if (queued >= 0)
+      lwip_close(queued);
+    else if (errno == EWOULDBLOCK)
+      return;
+  }
+}
+
 void tw_esp_socket_release(tw_esp_port *port, tw_esp_socket *socket, bool orderly) {
   if (socket->lookup >= 0)
     tw_esp_lookup_drop(&port->lookups[socket->lookup]);
   if (socket->state == TW_ESP_CONNECTING && (socket->flags & TW_ESP_BY_NAME) != 0)
     socket->v6_first = (socket->flags & TW_ESP_IS_V6) == 0; /* this address does not answer: the other version next */
+  if (socket->fd >= 0 && (socket->state == TW_ESP_LISTENING || socket->state == TW_ESP_LISTEN_DUE))
+    empty_queue(socket->fd);
   if (socket->fd >= 0 && !orderly)
     set_abort(socket->fd);
   if (socket->tls != NULL) {

@@ -160,7 +160,9 @@ static void release(void) {
   while (xQueueReceive(it.queue, &wanted, 0) == pdTRUE)
     run(&wanted, true);
   tw_handles_use(NULL);
+  tw_handles_release(it.port.easy);
   tw_esp_port_stop(&it.port);
+  tw_esp_tls_forget();
   tw_esp_memory_give(it.memory);
   atomic_store(&it.owner, NULL);
   atomic_store(&it.phase, STOPPED);
@@ -219,7 +221,7 @@ void tw_esp_defaults(tw_esp_options *options) {
   options->limits.connectTimeoutMs = CONFIG_TWINWIRE_CONNECT_TIMEOUT_MS;
   options->limits.closeTimeoutMs = CONFIG_TWINWIRE_CLOSE_TIMEOUT_MS;
   options->easy.listeners = CONFIG_TWINWIRE_LISTENERS;
-  options->easy.message_size = CONFIG_TWINWIRE_MESSAGE_SIZE;
+  options->easy.message_size = tw_esp_heap_resize != NULL ? 0 : CONFIG_TWINWIRE_MESSAGE_SIZE;
   options->heartbeat_ms = CONFIG_TWINWIRE_HEARTBEAT_S * 1000u;
   options->heartbeat_timeout_ms = CONFIG_TWINWIRE_HEARTBEAT_TIMEOUT_S * 1000u;
   options->keep_alive = (tw_keep_alive){CONFIG_TWINWIRE_KEEP_ALIVE_IDLE_S, CONFIG_TWINWIRE_KEEP_ALIVE_INTERVAL_S,
@@ -240,6 +242,13 @@ static void set_defaults(void *host, int32_t handle, uint32_t kind) {
     twc_ws_set_heartbeat(it.port.core, handle, it.options.heartbeat_ms, it.options.heartbeat_timeout_ms);
   else if (kind == TW_KIND_TCP || kind == TW_KIND_LISTENER)
     tw_net_set_keep_alive(handle, alive->idle_s, alive->interval_s, alive->count);
+}
+
+/* By its number: the texts of all errors are more than the rest of a small program has. */
+static void log_unheard(void *host, int32_t handle, int32_t code, uint32_t step) {
+  (void)host;
+  ESP_LOGW(TAG, "handle %d: error %d at step %u, for which there is no listener", (int)handle, (int)code,
+           (unsigned)step);
 }
 
 static bool is_valid(const tw_esp_options *options) {
@@ -266,9 +275,11 @@ static esp_err_t make(const tw_esp_options *options) {
   tw_handles_host host = {.host = &it.port,
                           .now_ms = tw_esp_port_now,
                           .is_up = tw_esp_port_is_up,
+                          .resize = tw_esp_heap_resize,
                           .check_tls = tw_esp_tls_check,
                           .opened = set_defaults,
-                          .set_keep_alive = tw_esp_port_keep_alive};
+                          .set_keep_alive = tw_esp_port_keep_alive,
+                          .unheard = log_unheard};
   tw_esp_port_start(&it.port, &it.wake, it.sockets, lookups, limits->sockets + limits->webSockets, limits->recvBuffer);
   it.options = *options;
   it.memory = memory;

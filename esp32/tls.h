@@ -22,8 +22,8 @@ int32_t tw_esp_tls_check(void *host, const tw_tls_options *options, bool server)
 /* Makes a session for the connected, non-blocking socket `fd`. As a client: with a server that has to prove that it is
  * `name` (terminated, copied). With `name` NULL: as the server. Sends nothing yet. `slot` is the number of the handle's
  * slot: a client session of the same slot with the same name and options is resumed. From now on the session owns the
- * socket. Returns 0, or TW_ERR_MEMORY, TW_ERR_TLS or TW_ERR_TLS_UNTRUSTED (there is nobody to trust); then the socket
- * is still the caller's. */
+ * socket. Returns 0, or TW_ERR_MEMORY, TW_ERR_TLS (as for authorities that can't be parsed) or TW_ERR_TLS_UNTRUSTED
+ * (there is nobody to trust); then the socket is still the caller's. */
 int32_t tw_esp_tls_open(tw_esp_tls **made, int fd, uint32_t slot, const char *name, const tw_tls_options *options);
 
 /* Goes on with the handshake. Returns 1 when it is done, TW_ESP_TLS_AGAIN, or an error. */
@@ -48,7 +48,8 @@ int32_t tw_esp_tls_finish(tw_esp_tls *tls);
 /* Frees the session and closes its socket. */
 void tw_esp_tls_free(tw_esp_tls *tls);
 
-/* Forgets the client sessions that are kept for resumption. */
+/* Frees what is kept for connections to come: sessions to resume, parsed authorities. Called at the end, when all
+ * sessions are freed. */
 void tw_esp_tls_forget(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authorities.h"
 #include "esp_log.h"
 #include "lwip/sockets.h"
 #include "mbedtls/ssl.h"
@@ -28,6 +29,7 @@ struct tw_esp_tls {
   esp_tls_t *tls;
   esp_tls_cfg_t config;
   const tw_tls_options *options;
+  tw_esp_authorities *authorities; /* that it trusts; NULL: others */
   int fd;
   int32_t error;    /* what ended the stream below TLS; 0: nothing has */
   uint32_t slot;    /* of the handle */
@@ -37,6 +39,7 @@ struct tw_esp_tls {
   bool own;    /* it reads and writes by the functions of this file */
   bool full;   /* the last call found no room to write */
   bool ended;  /* FIN has come */
+  bool closed; /* close_notify is written */
   char name[]; /* terminated */
 };
 
@@ -105,11 +108,11 @@ static void set_pem(const unsigned char **buffer, unsigned int *bytes, const cha
   *bytes = (unsigned int)strlen(pem) + 1;
 }
 
-static bool trust(esp_tls_cfg_t *config, const tw_tls_options *options) {
-  if (options == NULL || options->ca == NULL)
-    return tw_esp_trust_default(config);
-  set_pem(&config->cacert_buf, &config->cacert_bytes, options->ca);
-  return true;
+/* Returns 0 or an error of the table. *trusted: whether there is somebody to trust. */
+static int32_t trust(tw_esp_tls *it, bool *trusted) {
+  const char *ca = it->options == NULL ? NULL : it->options->ca;
+  *trusted = ca != NULL || tw_esp_trust_default(&it->config);
+  return ca == NULL ? 0 : tw_esp_authorities_use(ca, &it->config, &it->authorities);
 }
 
 static void identify(esp_tls_cfg_t *config, const tw_tls_options *options) {
@@ -126,7 +129,10 @@ static void identify(esp_tls_cfg_t *config, const tw_tls_options *options) {
 }
 
 static int32_t begin_client(tw_esp_tls *it) {
-  bool trusted = trust(&it->config, it->options);
+  bool trusted;
+  int32_t error = trust(it, &trusted);
+  if (error < 0)
+    return error;
   identify(&it->config, it->options);
   bool configured = tw_esp_tls_hooked(it->name, &it->config);
   if (!trusted && !configured)
@@ -150,6 +156,7 @@ static void abandon(tw_esp_tls *it) {
     esp_tls_set_conn_sockfd(it->tls, -1);
     esp_tls_conn_destroy(it->tls);
   }
+  tw_esp_authorities_release(it->authorities);
   free(it);
 }
 
@@ -205,6 +212,7 @@ static int32_t failure(const tw_esp_tls *it) {
 
 int32_t tw_esp_tls_handshake(tw_esp_tls *it) {
   it->full = false;
+  tw_esp_authorities_select(it->authorities);
   int done = it->server ? tw_esp_tls_serve_on(it->tls)
                         : esp_tls_conn_new_async(it->name, (int)strlen(it->name), 0, &it->config, it->tls);
 #ifdef CONFIG_ESP_TLS_CLIENT_SESSION_TICKETS
@@ -264,16 +272,21 @@ bool tw_esp_tls_pending(tw_esp_tls *it) { return esp_tls_get_bytes_avail(it->tls
 
 int32_t tw_esp_tls_finish(tw_esp_tls *it) {
   mbedtls_ssl_context *ssl = esp_tls_get_ssl_context(it->tls);
-  if (ssl == NULL || !it->ready)
+  if (ssl == NULL || !it->ready || it->closed)
     return 0;
-  return is_again(mbedtls_ssl_close_notify(ssl)) ? TW_ESP_TLS_AGAIN : 0;
+  it->closed = !is_again(mbedtls_ssl_close_notify(ssl));
+  return it->closed ? 0 : TW_ESP_TLS_AGAIN;
 }
 
 void tw_esp_tls_free(tw_esp_tls *it) {
   if (it->ready && !it->server)
     tw_esp_resume_keep(it->slot, it->name, it->options, it->tls);
   esp_tls_conn_destroy(it->tls);
+  tw_esp_authorities_release(it->authorities);
   free(it);
 }
 
-void tw_esp_tls_forget(void) { tw_esp_resume_forget(); }
+void tw_esp_tls_forget(void) {
+  tw_esp_resume_forget();
+  tw_esp_authorities_forget();
+}

@@ -62,4 +62,5 @@ export const esp32Parts = [
   onHost("lwIP and Linux", "tap"),
   onHost("its test_apps", "app"),
   onHost("its host_test", "host_test"),
+  onHost("lwIP whose calls fail", "faults"),
 ];

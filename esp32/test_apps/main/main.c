@@ -13,7 +13,7 @@
 #include "twinwire/tw_esp.h"
 #include "unity.h"
 
-enum { PORT = 7777, PATIENCE_MS = 5000 };
+enum { PORT = 7777, PATIENCE_MS = 5000, UNDER_WAY = 4000 };
 
 static _Atomic uint32_t connected, received, disconnected;
 static _Atomic int32_t sock;
@@ -94,10 +94,13 @@ static void start_both(void) {
   comes(&connected, 1);
 }
 
+/* No more than a window at a time: when both windows of a connection are closed, lwIP answers each acknowledgement by
+ * another one, and where it talks to itself it never stops. */
 static void test_echoes_from_another_task(void) {
   start_both();
   for (uint32_t sent = 0; sent < 100 * 1000;) {
     static const char bytes[1000];
+    comes(&received, sent < UNDER_WAY ? 0 : sent - UNDER_WAY);
     int32_t result = tw_esp_net_send(sock, bytes, sizeof bytes);
     TEST_ASSERT_TRUE(result == sizeof bytes || result == TW_ERR_BACKPRESSURE);
     if (result > 0)

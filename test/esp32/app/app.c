@@ -117,6 +117,7 @@ int stub_unity_end(void) {
 }
 
 int main(void) {
+  setvbuf(stdout, NULL, _IOLBF, 0);
   app_main();
   return failed == 0 ? 0 : 1;
 }

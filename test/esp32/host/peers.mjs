@@ -30,9 +30,9 @@ function authority(name) {
 }
 
 // "openssl ca" is the one that takes dates, which an expired certificate needs.
-function sign(name, dnsName, from, to) {
+function sign(name, dnsName, from, to, key = newKey) {
   openssl(
-    ...["req", "-new", ...newKey, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`],
+    ...["req", "-new", ...key, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`],
     ...["-addext", `subjectAltName=DNS:${dnsName}`],
   );
   openssl(
@@ -55,6 +55,7 @@ const good = sign("good", "peer.test", -1, 2);
 const other = sign("other", "elsewhere.test", -1, 2);
 const expired = sign("expired", "peer.test", -9, -1);
 sign("client", "client.test", -1, 2);
+const rsa = sign("rsa", "peer.test", -1, 2, ["-newkey", "rsa:2048", "-nodes"]);
 
 function serve(name, server) {
   server.listen(0, address, () => console.log(`${name} ${server.address().port}`));
@@ -80,6 +81,18 @@ serve("mutual", createTlsServer({ ...good, ca: readFileSync(at("ca.pem")), reque
 serve(
   "goodbye",
   createTlsServer(good, (socket) => socket.end()),
+);
+serve("rsa", createTlsServer({ ...rsa, maxVersion: "TLSv1.2" }, echo));
+serve(
+  "psk",
+  createTlsServer(
+    {
+      ciphers: "PSK",
+      maxVersion: "TLSv1.2",
+      pskCallback: (_socket, identity) => (identity === "device" ? Buffer.from("0123456789abcdef") : null),
+    },
+    echo,
+  ),
 );
 serve("starttls", createNetServer(startWhenAsked));
 /** Ends the TCP connection below TLS: no close_notify. */

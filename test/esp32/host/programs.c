@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "programs.h"
 #include "test.h"
 
 typedef struct server {
@@ -17,14 +18,14 @@ static char *ca, *stranger, *client_cert, *client_key;
 static tw_tls_options tls;
 static story it;
 
-static uint16_t port_of(const char *name) {
+uint16_t program_port(const char *name) {
   for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
     if (strcmp(servers[i].name, name) == 0)
       return (uint16_t)servers[i].port;
   return 0;
 }
 
-static char *read_pem(const char *name) {
+char *program_pem(const char *name) {
   char path[128];
   char *text = calloc(1, 8192);
   snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -38,7 +39,7 @@ static char *read_pem(const char *name) {
 }
 
 static void connect_tls(const char *name, const char *host, const tw_tls_options *options) {
-  test_connect(&it, host, port_of(name));
+  test_connect(&it, host, program_port(name));
   CHECK(tw_net_set_tls(it.handle, options) == 0);
 }
 
@@ -105,7 +106,7 @@ static void shows_its_certificate(void) {
 static void refuses_what_it_cannot_do(void) {
   static const tw_tls_options any = {.accept_any = true}, pinned = {.pin = "00"}, half = {.cert = "x"};
   test_begin(NULL);
-  test_connect(&it, "peer.test", port_of("echo"));
+  test_connect(&it, "peer.test", program_port("echo"));
   CHECK(tw_net_set_tls(it.handle, &any) == -1 && tw_last_error() == TW_ERR_UNSUPPORTED);
   CHECK(tw_net_set_tls(it.handle, &pinned) == -1 && tw_last_error() == TW_ERR_UNSUPPORTED);
   CHECK(tw_net_set_tls(it.handle, &half) == -1 && tw_last_error() == TW_ERR_ARGUMENT);
@@ -115,7 +116,7 @@ static void refuses_what_it_cannot_do(void) {
 static void starts_tls_in_place(void) {
   test_begin(NULL);
   tls = (tw_tls_options){.ca = ca};
-  test_connect(&it, "peer.test", port_of("starttls"));
+  test_connect(&it, "peer.test", program_port("starttls"));
   test_until(&it.received, 13);
   CHECK(tw_net_send(it.handle, "STARTTLS\n", 9) == 9);
   test_for(100);
@@ -175,18 +176,6 @@ static void notices_a_stream_that_is_cut_off(void) {
   CHECK(stub_tls_sessions() == 0);
 }
 
-static void resumes_its_session(void) {
-  static const uint32_t at_once = 0;
-  test_begin(NULL);
-  tls = (tw_tls_options){.ca = ca};
-  connect_tls("tickets", "peer.test", &tls);
-  tw_net_set_reconnect_delays_ms(it.handle, &at_once, 1);
-  tw_net_set_auto_reconnect(it.handle, true);
-  test_until(&it.received, 10);
-  CHECK(memcmp(it.text, "firstagain", 10) == 0 && it.errors == 0);
-  test_end();
-}
-
 static void ends_within_a_handshake(void) {
   tw_esp_options options;
   tw_esp_defaults(&options);
@@ -208,7 +197,7 @@ static void speaks_wss(void) {
   char url[64];
   test_begin(NULL);
   stub_bundle(ca);
-  snprintf(url, sizeof url, "wss://peer.test:%u/a/path?with=a&query", port_of("wss"));
+  snprintf(url, sizeof url, "wss://peer.test:%u/a/path?with=a&query", program_port("wss"));
   test_open_ws(&it, url);
   test_until(&it.connected, 1);
   uint32_t sent = 0, refused = 0;
@@ -259,7 +248,7 @@ static int start_programs(const char *node, pid_t *child) {
 static void finds_its_peer(void) {
   test_begin(NULL);
   for (int i = 0; i < 150; i++) {
-    test_connect(&it, "peer.test", port_of("silent"));
+    test_connect(&it, "peer.test", program_port("silent"));
     while (it.connected == 0 && it.disconnected == 0)
       test_for(10);
     tw_net_close(it.handle);
@@ -278,10 +267,10 @@ void tests_of_programs(const char *node) {
     printf("no programs\n");
     return;
   }
-  ca = read_pem("ca.pem");
-  stranger = read_pem("stranger.pem");
-  client_cert = read_pem("client.pem");
-  client_key = read_pem("client.key");
+  ca = program_pem("ca.pem");
+  stranger = program_pem("stranger.pem");
+  client_cert = program_pem("client.pem");
+  client_key = program_pem("client.key");
   TEST(finds_its_peer);
   TEST(speaks_tls);
   TEST(trusts_its_bundle);
@@ -293,9 +282,9 @@ void tests_of_programs(const char *node) {
   TEST(echoes_much);
   TEST(reconnects_with_tls);
   TEST(notices_a_stream_that_is_cut_off);
-  TEST(resumes_its_session);
   TEST(ends_within_a_handshake);
   TEST(speaks_wss);
+  tests_of_tls_options();
   close(life);
   waitpid(child, NULL, 0);
   free(ca);

@@ -47,6 +47,13 @@ void *heap_caps_aligned_alloc(size_t alignment, size_t size, uint32_t caps) {
   return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
 }
 
+void *heap_caps_realloc(void *ptr, size_t size, uint32_t caps) {
+  (void)caps;
+  blocks += ptr == NULL;
+  requests++;
+  return realloc(ptr, size);
+}
+
 void heap_caps_free(void *ptr) {
   if (ptr != NULL)
     blocks--;

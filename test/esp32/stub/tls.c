@@ -105,6 +105,18 @@ esp_err_t esp_tls_set_global_ca_store(const unsigned char *pem, unsigned int byt
   return mbedtls_x509_crt_parse(&global_store, pem, bytes) == 0 ? ESP_OK : ESP_FAIL;
 }
 
+/* What the DS peripheral holds in its fuses stands in `ds_data`: a private key, PEM, terminated. */
+static int identify(esp_tls_t *tls, const esp_tls_cfg_t *cfg) {
+  const unsigned char *key = cfg->ds_data != NULL ? cfg->ds_data : cfg->clientkey_buf;
+  size_t key_size = cfg->ds_data != NULL ? strlen(cfg->ds_data) + 1 : cfg->clientkey_bytes;
+  if (cfg->clientcert_buf == NULL)
+    return cfg->ds_data == NULL ? 0 : -1;
+  if (mbedtls_x509_crt_parse(&tls->certificate, cfg->clientcert_buf, cfg->clientcert_bytes) != 0 ||
+      mbedtls_pk_parse_key(&tls->key, key, key_size, cfg->clientkey_password, cfg->clientkey_password_len) != 0)
+    return -1;
+  return mbedtls_ssl_conf_own_cert(&tls->config, &tls->certificate, &tls->key);
+}
+
 static int configure(esp_tls_t *tls, const char *hostname, int hostlen, const esp_tls_cfg_t *cfg) {
   char name[256] = {0};
   memcpy(name, hostname, (size_t)hostlen);
@@ -124,16 +136,16 @@ static int configure(esp_tls_t *tls, const char *hostname, int hostlen, const es
     if (mbedtls_x509_crt_parse(&tls->authorities, cfg->cacert_buf, cfg->cacert_bytes) != 0)
       return -1;
     mbedtls_ssl_conf_ca_chain(&tls->config, &tls->authorities, NULL);
+  } else if (cfg->psk_hint_key != NULL) {
+    const psk_hint_key_t *psk = cfg->psk_hint_key;
+    if (mbedtls_ssl_conf_psk(&tls->config, psk->key, psk->key_size, (const unsigned char *)psk->hint,
+                             strlen(psk->hint)) != 0)
+      return -1;
   } else {
     return -1;
   }
-  if (cfg->clientcert_buf != NULL) {
-    if (mbedtls_x509_crt_parse(&tls->certificate, cfg->clientcert_buf, cfg->clientcert_bytes) != 0 ||
-        mbedtls_pk_parse_key(&tls->key, cfg->clientkey_buf, cfg->clientkey_bytes, cfg->clientkey_password,
-                             cfg->clientkey_password_len) != 0)
-      return -1;
-    mbedtls_ssl_conf_own_cert(&tls->config, &tls->certificate, &tls->key);
-  }
+  if (identify(tls, cfg) != 0)
+    return -1;
   if (mbedtls_ssl_setup(&tls->ssl, &tls->config) != 0 || mbedtls_ssl_set_hostname(&tls->ssl, name) != 0)
     return -1;
   mbedtls_ssl_set_bio(&tls->ssl, tls, send_some, receive_some, NULL);

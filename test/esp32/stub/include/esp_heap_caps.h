@@ -5,5 +5,6 @@
 #define MALLOC_CAP_SPIRAM (1 << 10)
 #define MALLOC_CAP_INTERNAL (1 << 11)
 void *heap_caps_aligned_alloc(size_t alignment, size_t size, uint32_t caps);
+void *heap_caps_realloc(void *ptr, size_t size, uint32_t caps);
 void heap_caps_free(void *ptr);
 size_t heap_caps_get_free_size(uint32_t caps);

@@ -15,6 +15,11 @@ typedef enum esp_tls_conn_state {
   ESP_TLS_FAIL,
   ESP_TLS_DONE,
 } esp_tls_conn_state_t;
+typedef struct psk_key_hint {
+  const unsigned char *key;
+  const size_t key_size;
+  const char *hint;
+} psk_hint_key_t;
 typedef struct esp_tls_cfg {
   const char **alpn_protos;
   const unsigned char *cacert_buf;
@@ -28,7 +33,9 @@ typedef struct esp_tls_cfg {
   bool non_block;
   bool use_global_ca_store;
   const char *common_name;
+  const psk_hint_key_t *psk_hint_key;
   esp_err_t (*crt_bundle_attach)(void *conf);
+  void *ds_data;
 #ifdef CONFIG_ESP_TLS_CLIENT_SESSION_TICKETS
   struct esp_tls_client_session *client_session;
 #endif
