@@ -31,6 +31,8 @@ const noGcc = gcc ? undefined : "gcc";
 const noClang = clang ? undefined : "clang-19 libclang-rt-19-dev";
 const openssl = findProgram(["pkg-config"], ["--modversion", "openssl"]);
 const noOpenssl = openssl ? undefined : "libssl-dev pkg-config";
+const zlib = findProgram(["pkg-config"], ["--modversion", "zlib"]);
+const noLibraries = noOpenssl ?? (zlib ? undefined : "zlib1g-dev");
 
 async function check(program, args) {
   const { status } = await run(program, args);
@@ -74,7 +76,7 @@ function apiTests(name, compiler, missing) {
 const threadTests = {
   name: "C tests, the POSIX host's threads",
   group: "c",
-  missing: noClang ?? noOpenssl,
+  missing: noClang ?? noLibraries,
   async run() {
     const total = { passed: 0, failed: 0 };
     const library = await sanitizedForThreads();
@@ -98,7 +100,9 @@ const threadFlags = () => [
 
 /** Compiles what the five programs share, once; the objects, or undefined if one can't be compiled. */
 async function sanitizedForThreads() {
-  const host = listFiles("adapters/posix", ".c").filter((path) => !/\/(tls_none|kqueue|poll)\.c$/.test(path));
+  const host = listFiles("adapters/posix", ".c").filter(
+    (path) => !/\/(tls_none|deflate_none|kqueue|poll)\.c$/.test(path),
+  );
   const threaded = api().filter((path) => !path.endsWith("/current.c")); // the host has its own
   const objects = [];
   for (const source of [...coreSources(), ...threaded, ...listFiles("c/wait", ".c"), ...host]) {
@@ -114,7 +118,16 @@ async function sanitizedForThreads() {
 async function withThreadSanitizer(name, library) {
   const program = join(root, `build/c/posix-threads-${name}`);
   const sources = [`test/posix/${name}.c`, ...library];
-  const built = await run(clang.path, [...threadFlags(), ...sources, "-lssl", "-lcrypto", "-pthread", "-o", program]);
+  const built = await run(clang.path, [
+    ...threadFlags(),
+    ...sources,
+    "-lssl",
+    "-lcrypto",
+    "-lz",
+    "-pthread",
+    "-o",
+    program,
+  ]);
   if (built.status !== 0) return { passed: 0, failed: 1 };
   const { status, counts } = await run(program, []);
   return status === 0 && counts ? counts : { passed: 0, failed: 1 };
@@ -132,8 +145,8 @@ export const cParts = [
     ["--target=wasm32-unknown-unknown", "-Itest/c-api/wasm32", ...apiFlags],
     api,
   ),
-  warnings("C warnings, the POSIX host, gcc", gcc, noGcc ?? noOpenssl, hostFlags, host),
-  warnings("C warnings, the POSIX host, clang", clang, noClang ?? noOpenssl, hostFlags, host),
+  warnings("C warnings, the POSIX host, gcc", gcc, noGcc ?? noLibraries, hostFlags, host),
+  warnings("C warnings, the POSIX host, clang", clang, noClang ?? noLibraries, hostFlags, host),
   apiTests("gcc", gcc, noGcc),
   apiTests("clang", clang, noClang),
   threadTests,

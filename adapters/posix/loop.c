@@ -160,6 +160,8 @@ int32_t tw_posix_start(const tw_posix_options *options) {
                                     &tw_host.limits, &handles_options, tw_host.core, &host);
   if (tw_host.core == NULL || tw_host.handles == NULL || !tw_resolver_start())
     return refuse_start(TW_ERR_MEMORY);
+  if (tw_posix_deflate() != NULL)
+    tw_handles_set_deflate(tw_host.handles, tw_posix_deflate());
   tw_host.started = true;
   int none = -1;
   atomic_compare_exchange_strong(&first_wake, &none, tw_host.wake_write);

@@ -268,6 +268,11 @@ void tw_resolver_cancel(tw_sock *sock);
 /* Hands out what has been found. */
 void tw_resolver_deliver(void);
 
+/* ---- deflate_zlib.c or deflate_none.c ---- */
+
+/* The library for permessage-deflate; NULL: none. */
+const tw_deflate_library *tw_posix_deflate(void);
+
 /* ---- tls/ or tls_none.c ---- */
 
 typedef enum tw_tls_want { TW_TLS_DONE, TW_TLS_READ, TW_TLS_WRITE, TW_TLS_FAILED } tw_tls_want;

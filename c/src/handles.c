@@ -60,6 +60,7 @@ tw_handles *tw_handles_init(void *memory, size_t size, const tw_limits *limits, 
                           .max_message = limits->maxMessage,
                           .max_unfinished = limits->maxUnfinished,
                           .recv_buffer = limits->recvBuffer,
+                          .send_buffer = limits->sendBuffer,
                           .slots = (void *)(base + it.slots),
                           .joins = (void *)(base + it.joins),
                           .entries = (void *)(base + it.entries),
@@ -79,6 +80,8 @@ void tw_handles_release(tw_handles *handles) {
   for (uint32_t i = 0; i < handles->slot_count; i++)
     if (handles->slots[i].handle != 0)
       forget_slot(handles, &handles->slots[i]);
+  if (handles->codec_ops != NULL)
+    handles->codec_ops->release_codecs(handles);
 }
 
 void *tw_handles_resize(tw_handles *handles, void *memory, size_t size) {
@@ -144,7 +147,10 @@ static void forget_slot(tw_handles *handles, tw_handles_slot *slot) {
   tw_handles_forget(handles, &slot->first);
   if (is_web_socket(slot)) {
     tw_handles_drop_message(handles, slot);
-    tw_handles_join_of(handles, slot)->next_free = handles->free_join;
+    tw_handles_join *join = tw_handles_join_of(handles, slot);
+    if (join->codec != NULL)
+      handles->codec_ops->forget_codec(handles, join->codec);
+    join->next_free = handles->free_join;
     handles->free_join = slot->join;
   }
   if (slot->server != NULL)
@@ -259,6 +265,20 @@ static void tell_error(tw_handles *handles, tw_handles_slot *slot, const tw_even
   }
   if (called == 0 && slot->exchange == NULL && handles->host.unheard != NULL)
     handles->host.unheard(handles->host.host, handle, record->code, record->step);
+}
+
+void tw_handles_broken(tw_handles *handles, tw_handles_slot *slot, int32_t error, uint32_t close_code) {
+  int32_t handle = slot->handle;
+  tw_event record = {.handle = handle, .code = error, .step = TW_STEP_RECEIVE, .retry_ms = TW_FOREVER};
+  tell_error(handles, slot, &record);
+  if (slot->handle == handle && !slot->released && twc_ws_close(handles->core, handle, close_code, "", 0) == 0)
+    tw_handles_leave(handles, slot);
+}
+
+int32_t tw_handles_check_deflate(const tw_handles *handles, const tw_ws_deflate_options *options) {
+  if (options == NULL)
+    return 0;
+  return handles->codec_ops == NULL ? TW_ERR_UNSUPPORTED : handles->codec_ops->check_deflate(options);
 }
 
 /* A control frame's bytes may lie where a NUL behind them would destroy something: they are copied. */

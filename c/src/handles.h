@@ -52,10 +52,11 @@ typedef struct tw_handles_join {
   uint32_t grown_size;
   uint32_t size; /* bytes that are joined */
   uint32_t next_free;
-  bool coming;    /* a message has begun and not ended */
-  bool delivered; /* a part of it was delivered */
-  bool through;   /* it is delivered in parts from here on */
-  bool parts;     /* the application wants parts */
+  bool coming;            /* a message has begun and not ended */
+  bool delivered;         /* a part of it was delivered */
+  bool through;           /* it is delivered in parts from here on */
+  bool parts;             /* the application wants parts */
+  struct tw_codec *codec; /* NULL: compression is not wanted */
 } tw_handles_join;
 
 /* A listener of HTTP, kept until its last connection has ended. server.c */
@@ -80,6 +81,39 @@ typedef struct tw_server_ops {
   void (*forget)(struct tw_handles *handles, tw_handles_slot *slot);
 } tw_server_ops;
 
+typedef struct tw_codec tw_codec;
+
+/* Compression, where the host has a library for it: in place of code that another would link. deflate.c */
+typedef struct tw_codec_ops {
+  /* Returns 0, or TW_ERR_ARGUMENT: a field is out of its range. */
+  int32_t (*check_deflate)(const tw_ws_deflate_options *options);
+  /* What to offer or to accept, as tw_deflate. */
+  uint32_t (*deflate_parameters)(const tw_ws_deflate_options *options);
+  /* Has a client's handshakes offer compression; 0 or an error. */
+  int32_t (*offer_deflate)(struct tw_handles *handles, tw_handles_slot *slot, const tw_ws_deflate_options *options);
+  /* Makes a codec for messages of at most `most` bytes; NULL: no memory. */
+  tw_codec *(*make_codec)(struct tw_handles *handles, const tw_ws_deflate_options *options, bool server, uint32_t most);
+  /* Sends a whole message, compressed if that is agreed upon; returns as twc_ws_send. */
+  int32_t (*send_message)(struct tw_handles *handles, tw_handles_slot *slot, uint32_t flags, const void *data,
+                          uint32_t size);
+  /* A MESSAGE record with compressed bytes. */
+  void (*inflate_message)(struct tw_handles *handles, tw_handles_slot *slot, const tw_event *record, const char *data);
+  /* The connection has ended; another may follow. */
+  void (*end_codec)(struct tw_handles *handles, tw_codec *codec);
+  void (*forget_codec)(struct tw_handles *handles, tw_codec *codec);
+  /* Frees what connections share. */
+  void (*release_codecs)(struct tw_handles *handles);
+} tw_codec_ops;
+
+typedef struct tw_handles_deflate {
+  const tw_deflate_library *library;
+  char *inflated; /* where messages are inflated, piece by piece */
+  char *deflated; /* where one is compressed */
+  uint32_t deflated_room;
+  void *spare; /* a compressor that is free, where messages are compressed one by one */
+  uint32_t spare_for;
+} tw_handles_deflate;
+
 struct tw_handles {
   tw_core *core;
   tw_handles_host host;
@@ -89,8 +123,9 @@ struct tw_handles {
   uint32_t join_count;
   uint32_t max_message;
   uint32_t max_unfinished;
-  uint32_t unfinished; /* bytes of incomplete requests */
+  uint32_t unfinished; /* bytes of incomplete requests, and of inflated messages */
   uint32_t recv_buffer;
+  uint32_t send_buffer;
   tw_handles_slot *slots;
   tw_handles_join *joins;
   tw_handles_entry *entries;
@@ -106,7 +141,9 @@ struct tw_handles {
   const tw_server_ops *server_ops; /* NULL: there has been no server */
   tw_exchange *settling;           /* exchanges to be looked at once all records have been emitted */
   tw_exchange *lender;             /* whose request lies in the receive buffer */
-  int64_t date_at;                 /* the second that `date` is of */
+  const tw_codec_ops *codec_ops;   /* NULL: the host has no library for compression */
+  tw_handles_deflate deflate;
+  int64_t date_at; /* the second that `date` is of */
   char date[32];
   uint32_t leaving; /* handles that the application closed and the core still knows */
   uint32_t open;
@@ -157,6 +194,13 @@ int32_t tw_handles_text(int32_t size, char *text);
 
 tw_handles_join *tw_handles_join_of(const tw_handles *handles, const tw_handles_slot *slot);
 
+/* What a WebSocket has received is no message: emits `error`, and closes it with `close_code` unless its listener has.
+ */
+void tw_handles_broken(tw_handles *handles, tw_handles_slot *slot, int32_t error, uint32_t close_code);
+
+/* Whether compression can be had (NULL: none is wanted): 0, TW_ERR_UNSUPPORTED or TW_ERR_ARGUMENT. */
+int32_t tw_handles_check_deflate(const tw_handles *handles, const tw_ws_deflate_options *options);
+
 /* ---- listeners.c ---- */
 
 /* Forgets all listeners of a list. */
@@ -192,6 +236,9 @@ tw_exchange *tw_exchange_waiting(tw_handles *handles, int32_t sock, tw_handles_s
 
 /* A MESSAGE record. `data` may be written to behind its end, as the core's receive buffer may. */
 void tw_handles_message(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data);
+
+/* A part of a message, inflated if it was compressed. `flags`: TW_FLAG_FIRST, FINAL, TEXT. `data` as above. */
+void tw_handles_part(tw_handles *handles, tw_handles_slot *slot, uint32_t flags, char *data, uint32_t size);
 
 /* The connection ended: what was joined is of no use. */
 void tw_handles_drop_message(tw_handles *handles, tw_handles_slot *slot);

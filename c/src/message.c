@@ -63,34 +63,44 @@ static void pass_on(tw_handles *handles, tw_handles_slot *slot, tw_handles_join 
     deliver(handles, slot, text, joined(join), size, false);
 }
 
-void tw_handles_message(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data) {
+void tw_handles_part(tw_handles *handles, tw_handles_slot *slot, uint32_t flags, char *data, uint32_t size) {
   tw_handles_join *join = tw_handles_join_of(handles, slot);
   int32_t handle = slot->handle;
-  bool text = (record->flags & TW_FLAG_TEXT) != 0;
-  bool final = (record->flags & TW_FLAG_FINAL) != 0;
-  bool whole = final && (record->flags & TW_FLAG_FIRST) != 0;
-  if ((record->flags & TW_FLAG_FIRST) != 0)
+  bool text = (flags & TW_FLAG_TEXT) != 0;
+  bool final = (flags & TW_FLAG_FINAL) != 0;
+  bool whole = final && (flags & TW_FLAG_FIRST) != 0;
+  if ((flags & TW_FLAG_FIRST) != 0)
     reset(handles, join);
   join->coming = true;
   if (!whole && !join->parts && !join->through) {
-    char *to = room(handles, join, record->size);
+    char *to = room(handles, join, size);
     if (to != NULL) {
-      memcpy(to + join->size, data, record->size);
-      join->size += record->size;
+      memcpy(to + join->size, data, size);
+      join->size += size;
       if (final)
         deliver(handles, slot, text, to, join->size, true);
     } else {
       pass_on(handles, slot, join, text);
       if (slot->handle == handle && !slot->released)
-        deliver(handles, slot, text, data, record->size, final);
+        deliver(handles, slot, text, data, size, final);
     }
   } else {
-    deliver(handles, slot, text, data, record->size, final);
+    deliver(handles, slot, text, data, size, final);
   }
   if (final && slot->handle == handle)
     reset(handles, join);
 }
 
+void tw_handles_message(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data) {
+  if ((record->flags & TW_FLAG_COMPRESSED) != 0)
+    handles->codec_ops->inflate_message(handles, slot, record, data);
+  else
+    tw_handles_part(handles, slot, record->flags, data, record->size);
+}
+
 void tw_handles_drop_message(tw_handles *handles, tw_handles_slot *slot) {
-  reset(handles, tw_handles_join_of(handles, slot));
+  tw_handles_join *join = tw_handles_join_of(handles, slot);
+  reset(handles, join);
+  if (join->codec != NULL)
+    handles->codec_ops->end_codec(handles, join->codec);
 }

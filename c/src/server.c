@@ -511,7 +511,7 @@ static const tw_server_ops ops = {
     .forget = forget,
 };
 
-static int32_t check_options(tw_http_server_options *options) {
+static int32_t check_options(const tw_handles *handles, tw_http_server_options *options) {
   if (options->max_body == 0)
     options->max_body = MAX_BODY;
   if (options->timeout_ms == 0)
@@ -520,7 +520,9 @@ static int32_t check_options(tw_http_server_options *options) {
   bool valid = options->max_body <= LARGEST_BODY && options->timeout_ms <= MAX_TIMEOUT_MS;
   if (accept != NULL && accept->heartbeat_interval_ms > 0 && accept->heartbeat_timeout_ms == 0)
     valid = false;
-  return valid ? 0 : TW_ERR_ARGUMENT;
+  if (!valid || accept == NULL)
+    return valid ? 0 : TW_ERR_ARGUMENT;
+  return tw_handles_check_deflate(handles, accept->deflate);
 }
 
 /* Makes a server of what is listening already. */
@@ -529,7 +531,7 @@ static int32_t serve(int32_t listener, const tw_http_server_options *options) {
   if (listener < 0)
     return listener;
   tw_http_server_options copy = options == NULL ? (tw_http_server_options){0} : *options;
-  int32_t error = handles->host.resize == NULL ? TW_ERR_UNSUPPORTED : check_options(&copy);
+  int32_t error = handles->host.resize == NULL ? TW_ERR_UNSUPPORTED : check_options(handles, &copy);
   tw_server *server = error != 0 ? NULL : tw_handles_resize(handles, NULL, sizeof *server);
   if (server == NULL) {
     tw_net_close(listener);

@@ -20,6 +20,8 @@ static int32_t put_options(tw_handles *handles, int32_t conn, const tw_ws_option
     error = twc_ws_basic_auth(handles->core, conn, options->user, tw_handles_length(options->user, TW_MAX_CREDENTIAL),
                               options->password == NULL ? "" : options->password,
                               tw_handles_length(options->password, TW_MAX_CREDENTIAL));
+  if (error == 0 && options->deflate != NULL)
+    error = handles->codec_ops->offer_deflate(handles, tw_handles_find(handles, conn), options->deflate);
   return error;
 }
 
@@ -54,6 +56,8 @@ int32_t tw_ws_open_with(const char *url, const tw_ws_options *options) {
     options = &none;
   uint32_t size = tw_handles_length(url, TW_MAX_URL);
   int32_t error = size > TW_MAX_URL ? TW_ERR_URL : check_tls(handles, url, size, options->tls);
+  if (error == 0)
+    error = tw_handles_check_deflate(handles, options->deflate);
   if (error != 0)
     return tw_handles_refuse(error);
   tw_handles_touch(handles);
@@ -81,6 +85,8 @@ static int32_t queue(int32_t conn, uint32_t flags, const void *data, size_t size
   FIND(conn);
   if (size > MAX_TEXT)
     return tw_handles_refuse(TW_ERR_TOO_LARGE);
+  if ((flags & TW_SEND_PART) == 0 && tw_handles_join_of(handles, slot)->codec != NULL)
+    return tw_handles_result(handles->codec_ops->send_message(handles, slot, flags, data, (uint32_t)size));
   return tw_handles_result(twc_ws_send(handles->core, conn, flags, data, (uint32_t)size));
 }
 
@@ -153,6 +159,11 @@ int32_t tw_ws_chosen_protocol(int32_t conn, char *text, size_t capacity) {
   FIND(conn);
   uint32_t room = capacity > MAX_TEXT ? MAX_TEXT : (uint32_t)(capacity - 1);
   return tw_handles_text(twc_protocol(handles->core, conn, text, room), text);
+}
+
+int32_t tw_ws_compression(int32_t conn) {
+  FIND(conn);
+  return tw_handles_result(twc_ws_deflate(handles->core, conn));
 }
 
 int32_t tw_ws_set_buffer(int32_t conn, void *buffer, size_t size) {

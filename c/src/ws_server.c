@@ -67,6 +67,21 @@ static void configure(tw_handles *handles, tw_handles_slot *slot, const tw_ws_ac
     twc_ws_set_options(handles->core, slot->handle, 0, options->max_message, 0);
 }
 
+/* What the connection needs if the client offers compression. */
+static int32_t make_codec(tw_handles *handles, const tw_ws_accept_options *options, tw_codec **codec) {
+  int32_t error = tw_handles_check_deflate(handles, options->deflate);
+  if (error != 0 || options->deflate == NULL)
+    return error;
+  uint32_t most = options->max_message > 0 ? options->max_message : handles->max_message;
+  *codec = handles->codec_ops->make_codec(handles, options->deflate, true, most);
+  return *codec == NULL ? TW_ERR_MEMORY : 0;
+}
+
+static void forget_codec(tw_handles *handles, tw_codec *codec) {
+  if (codec != NULL)
+    handles->codec_ops->forget_codec(handles, codec);
+}
+
 int32_t tw_exchange_accept(tw_handles *handles, tw_handles_slot *slot, const tw_ws_accept_options *options) {
   tw_exchange *exchange = slot->exchange;
   const char *head = exchange->lent ? exchange->head : exchange->kept.at;
@@ -75,20 +90,31 @@ int32_t tw_exchange_accept(tw_handles *handles, tw_handles_slot *slot, const tw_
     return TW_ERR_STATE;
   if (!is_valid(options))
     return TW_ERR_ARGUMENT;
+  tw_codec *codec = NULL;
+  int32_t error = make_codec(handles, options, &codec);
+  if (error != 0)
+    return error;
   uint32_t headers_size = 0;
   char *headers = options->header_count == 0 ? NULL : join_headers(handles, options, &headers_size);
-  if (options->header_count > 0 && headers == NULL)
+  if (options->header_count > 0 && headers == NULL) {
+    forget_codec(handles, codec);
     return TW_ERR_MEMORY;
+  }
   const char *protocol = choose(&request, options);
-  int32_t error =
-      twc_ws_accept(handles->core, slot->handle, head, exchange->head_size, protocol, (uint32_t)strlen(protocol),
-                    headers == NULL ? "" : headers, headers_size, (uint32_t)options->header_count, 0);
+  uint32_t deflate = codec == NULL ? 0 : handles->codec_ops->deflate_parameters(options->deflate);
+  error = twc_ws_accept(handles->core, slot->handle, head, exchange->head_size, protocol, (uint32_t)strlen(protocol),
+                        headers == NULL ? "" : headers, headers_size, (uint32_t)options->header_count, deflate);
   if (headers != NULL)
     tw_handles_resize(handles, headers, 0);
+  if (error != 0 || twc_ws_deflate(handles->core, slot->handle) <= 0) {
+    forget_codec(handles, codec);
+    codec = NULL;
+  }
   if (error != 0)
     return error;
   slot->kind = TW_KIND_WS;
   tw_handles_take_join(handles, slot);
+  tw_handles_join_of(handles, slot)->codec = codec;
   configure(handles, slot, options);
   exchange->phase = TW_EXCHANGE_UPGRADED;
   tw_exchange_settle(handles, exchange);

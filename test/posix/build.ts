@@ -44,7 +44,13 @@ const { TWINWIRE_COVERAGE: coverage } = process.env;
 
 /** The library, the driver and the examples, with AddressSanitizer and UBSan. */
 export function buildSanitized(): Promise<string> {
-  const on = ["-DTWINWIRE_TESTS=ON", "-DTWINWIRE_EXAMPLES=ON", "-DTWINWIRE_TLS=ON", "-DTWINWIRE_SHARED=OFF"];
+  const on = [
+    "-DTWINWIRE_TESTS=ON",
+    "-DTWINWIRE_EXAMPLES=ON",
+    "-DTWINWIRE_TLS=ON",
+    "-DTWINWIRE_ZLIB=ON",
+    "-DTWINWIRE_SHARED=OFF",
+  ];
   if (coverage !== undefined) {
     const counters = "-g -O0 -fprofile-instr-generate -fcoverage-mapping";
     return build("posix-coverage", [...on, `-DCMAKE_C_COMPILER=${coverage}`, `-DCMAKE_C_FLAGS=${counters}`]);
@@ -52,9 +58,9 @@ export function buildSanitized(): Promise<string> {
   return build("posix-sanitized", [...on, `-DCMAKE_C_FLAGS=${sanitizers}`]);
 }
 
-/** CMake, and with it what it needs to build a library with TLS. */
+/** CMake, and with it what it needs to build a library with TLS and compression. */
 export function buildTools(): Tool {
-  const pkgConfig = spawnSync("pkg-config", ["--exists", "openssl"], { stdio: "ignore" });
-  if (pkgConfig.status !== 0) return { program: undefined, from: "libssl-dev pkg-config" };
+  const pkgConfig = spawnSync("pkg-config", ["--exists", "openssl", "zlib"], { stdio: "ignore" });
+  if (pkgConfig.status !== 0) return { program: undefined, from: "libssl-dev zlib1g-dev pkg-config" };
   return findTool("cmake", ["cmake"], ["--version"]);
 }

@@ -46,7 +46,7 @@ describeWith(buildTools(), "the pages about C", () => {
       const paths = ["core-c/include", "c/include", "adapters/posix/include", "examples/c"].map(
         (it) => `-I${root}${it}`,
       );
-      const libraries = ["-lssl", "-lcrypto", "-pthread"];
+      const libraries = ["-lssl", "-lcrypto", "-lz", "-pthread"];
       await runToEnd("cc", [
         ...flags.split(" "),
         ...paths,

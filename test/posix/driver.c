@@ -261,9 +261,42 @@ static const tw_tls_options *tls_of(char **words, int count) {
   return tls;
 }
 
+/* ":s9:c10:S:C:t1:l9:m1" behind "deflate": window bits and no context takeover of server and client, threshold, level,
+ * memory. */
+static const tw_ws_deflate_options *deflate_of(const char *text, tw_ws_deflate_options *deflate) {
+  for (const char *at = text; (at = strchr(at, ':')) != NULL;) {
+    uint32_t value = (uint32_t)strtoul(at + 2, NULL, 10);
+    switch (*++at) {
+    case 's':
+      deflate->server_max_window_bits = (uint8_t)value;
+      break;
+    case 'c':
+      deflate->client_max_window_bits = (uint8_t)value;
+      break;
+    case 'S':
+      deflate->server_no_context_takeover = true;
+      break;
+    case 'C':
+      deflate->client_no_context_takeover = true;
+      break;
+    case 't':
+      deflate->threshold = value;
+      break;
+    case 'l':
+      deflate->level = (uint8_t)value;
+      break;
+    default:
+      deflate->mem_level = (uint8_t)value;
+      break;
+    }
+  }
+  return deflate;
+}
+
 static int32_t open_ws(char **words, int count) {
   tw_ws_field headers[MAX_WORDS];
   const char *protocols[MAX_WORDS];
+  tw_ws_deflate_options deflate = {.threshold = 0};
   tw_ws_options options = {.headers = headers, .protocols = protocols};
   for (int i = 1; i < count; i++) {
     const char *rest;
@@ -277,6 +310,8 @@ static int32_t open_ws(char **words, int count) {
       char *colon = strchr(words[i], ':');
       *colon = 0;
       headers[options.header_count++] = (tw_ws_field){rest, colon + 1};
+    } else if (has_prefix(words[i], "deflate", &rest)) {
+      options.deflate = deflate_of(rest, &deflate);
     } else if (strcmp(words[i], "tls") == 0) {
       options.tls = tls_of(words + i + 1, count - i - 1);
       break;
@@ -437,6 +472,8 @@ static bool run_ws(char **w, int n) {
     answer(n > 2 ? tw_ws_ping_with(h, second, strlen(second)) : tw_ws_ping(h));
   else if (is(call, "wsclose"))
     answer(n > 2 ? tw_ws_close_with(h, (int32_t)strtol(second, NULL, 10), n > 3 ? w[3] : NULL) : tw_ws_close(h));
+  else if (is(call, "wscompression"))
+    answer(tw_ws_compression(h));
   else if (is(call, "wsreconnect"))
     answer(tw_ws_set_auto_reconnect(h, second[0] == '1'));
   else if (is(call, "wsstate"))

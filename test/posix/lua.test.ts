@@ -30,7 +30,7 @@ describeWith(lua(), "Lua", () => {
     const { stdout } = spawnSync("pkg-config", ["--cflags", "--libs", "lua5.4"], { encoding: "utf8" });
     const paths = ["core-c/include", "c/include", "adapters/posix/include"].map((it) => `-I${root}${it}`);
     const sources = [`${samples}/twinwire.c`, `${root}test/lua/host.c`, `${folder}/libtwinwire.a`];
-    const libraries = [...stdout.trim().split(/\s+/), "-lssl", "-lcrypto", "-pthread"];
+    const libraries = [...stdout.trim().split(/\s+/), "-lssl", "-lcrypto", "-lz", "-pthread"];
     await runToEnd("cc", [...flags.split(" "), ...paths, ...sources, ...libraries, "-o", host]);
   }, BUILD_PATIENCE);
   afterEach(endPeers);

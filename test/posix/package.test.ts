@@ -1,4 +1,4 @@
-/** The library as others use it: installed into a folder, found by CMake and by pkg-config, with TLS and without. */
+/** The library as others use it: installed into a folder, found by CMake and by pkg-config, with TLS and zlib and without. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,11 +9,12 @@ import { BUILD_PATIENCE, build, buildTools, root, runToEnd } from "./build.ts";
 const consumer = `${root}test/posix/consumer`;
 
 describeWith(buildTools(), "the library, installed", (cmake) => {
-  describe.each(["ON", "OFF"])("TLS: %s", (tls) => {
+  describe.each(["ON", "OFF"])("TLS and zlib: %s", (tls) => {
     let prefix = "";
     beforeAll(async () => {
       const folder = await build(`posix-tls-${tls.toLowerCase()}`, [
         `-DTWINWIRE_TLS=${tls}`,
+        `-DTWINWIRE_ZLIB=${tls}`,
         "-DCMAKE_BUILD_TYPE=Release",
       ]);
       prefix = mkdtempSync(join(tmpdir(), "twinwire-prefix-"));
@@ -80,13 +81,18 @@ describeWith(buildTools(), "the library, installed", (cmake) => {
       expect(names.filter((name) => /^tw_(posix_adopt|peer_|exchange_|timers?_)/.test(name))).toEqual([]);
     });
 
-    test("pkg-config finds it", async () => {
+    test("pkg-config finds it; without zlib, an option that asks for compression is a coded error", async () => {
       const folder = mkdtempSync(join(tmpdir(), "twinwire-consumer-"));
       const file = join(prefix, find("twinwire.pc"));
       try {
         const command = `cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$1" $(pkg-config --cflags --libs "$2") -Wl,-rpath,"$(dirname "$2")/.." -o "$3"`;
-        await runToEnd("sh", ["-c", command, "sh", `${consumer}/main.c`, file, `${folder}/main`]);
+        const compile = (name: string): Promise<string> =>
+          runToEnd("sh", ["-c", command, "sh", `${consumer}/${name}.c`, file, `${folder}/${name}`]);
+        await compile("main");
         expect(await runToEnd(`${folder}/main`, [])).toBe("installed\n");
+        await compile("deflate");
+        const can = tls === "ON" ? "yes" : "ERR_UNSUPPORTED";
+        expect(await runToEnd(`${folder}/deflate`, [])).toBe(`server: ${can}\nclient: ${can}\n`);
         const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
         expect((await runToEnd("pkg-config", ["--modversion", file])).trim()).toBe(version);
       } finally {

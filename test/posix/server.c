@@ -67,6 +67,19 @@ static void on_request(const HttpRequest *e, void *ctx) {
         .protocols = protocols, .protocol_count = 2, .headers = headers, .header_count = 1, .max_message = 1000};
     if (tw_ws_accept(e->sock, &accept) < 0)
       printf("accept %s\n", tw_error_name(tw_last_error()));
+  } else if ((is(e, "/deflate") || is(e, "/deflate-small")) && e->upgrade) {
+    static const tw_ws_deflate_options usual = {.threshold = 1};
+    static const tw_ws_deflate_options small = {.server_max_window_bits = 9,
+                                                .client_max_window_bits = 9,
+                                                .server_no_context_takeover = true,
+                                                .client_no_context_takeover = true,
+                                                .level = 1,
+                                                .mem_level = 1,
+                                                .threshold = 1};
+    const tw_ws_accept_options accept = {.deflate = is(e, "/deflate") ? &usual : &small, .max_message = 4 << 20};
+    if (tw_ws_accept(e->sock, &accept) < 0)
+      printf("accept %s\n", tw_error_name(tw_last_error()));
+    printf("compression %d\n", (int)tw_ws_compression(e->sock));
   } else if (is(e, "/refused") && e->upgrade) {
     tw_http_respond(e->sock, 403, NULL, NULL, 0);
   } else if (!e->upgrade) {
@@ -77,6 +90,11 @@ static void on_request(const HttpRequest *e, void *ctx) {
 static void on_error(const HttpError *e, void *ctx) {
   (void)ctx;
   printf("error %s %u\n", tw_error_name(e->code), (unsigned)e->status);
+}
+
+static void on_ws_error(const WsError *e, void *ctx) {
+  (void)ctx;
+  printf("ws error %s\n", tw_error_name(e->code));
 }
 
 static void on_connected(const WsConnected *e, void *ctx) {
@@ -158,6 +176,7 @@ int main(int argc, char **argv) {
   tw_http_on(server, on_error, NULL);
   tw_ws_on(server, on_connected, members);
   tw_ws_on(server, on_message, NULL);
+  tw_ws_on(server, on_ws_error, NULL);
   tw_ws_on(server, on_disconnected, members);
   while (!stop) {
     tw_poll(TW_FOREVER);

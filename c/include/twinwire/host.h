@@ -60,6 +60,30 @@ typedef struct tw_handles_host {
   int64_t (*unix_time)(void *host);
 } tw_handles_host;
 
+/* A library for raw DEFLATE (RFC 1951), with which a host serves permessage-deflate. A stream is one direction of one
+ * connection, and is used on the loop's thread. `bits`: the base-2 logarithm of its window, 9..15. */
+typedef struct tw_deflate_library {
+  /* Makes what compresses; `level` and `mem_level`: 1..9, or 0: the library's own. NULL: no memory. */
+  void *(*open_compressor)(uint32_t bits, uint32_t level, uint32_t mem_level);
+  void (*close_compressor)(void *compressor);
+  /* Bytes that compress may write at most. */
+  size_t (*bound)(void *compressor, uint32_t size);
+  /* Compresses a message to a whole number of bytes, the last four of which are 00 00 FF FF (RFC 7692 7.2.1). Returns
+   * how many were written to `to`, or 0: it failed. */
+  uint32_t (*compress)(void *compressor, const void *data, uint32_t size, void *to, uint32_t room);
+  /* Forgets what was compressed before: what comes next can be inflated whatever of it was sent. */
+  void (*reset_compressor)(void *compressor);
+
+  /* Makes what inflates. NULL: no memory. */
+  void *(*open_decompressor)(uint32_t bits);
+  void (*close_decompressor)(void *decompressor);
+  /* Inflates from `*data`, moving it and `*size`, until all of it is taken or `to` is full. Returns the bytes that were
+   * written to `to`; as many as there is room for: there may be more. Or TW_ERR_WS_DEFLATE, TW_ERR_MEMORY. */
+  int32_t (*inflate)(void *decompressor, const uint8_t **data, uint32_t *size, void *to, uint32_t room);
+  /* Whether the last byte taken ended a block that was marked as the last one (RFC 7692 7.2.3.4). */
+  bool (*has_ended)(const void *decompressor);
+} tw_deflate_library;
+
 /* Bytes that tw_handles_init needs for a core of these limits; 0: an option is out of its range. */
 size_t tw_handles_need(const tw_limits *limits, const tw_handles_options *options);
 
@@ -70,6 +94,10 @@ size_t tw_handles_need(const tw_limits *limits, const tw_handles_options *option
  * stays a TCP connection here: of what comes then, only "error", "drain" and "disconnected" are emitted. */
 tw_handles *tw_handles_init(void *memory, size_t size, const tw_limits *limits, const tw_handles_options *options,
                             tw_core *core, const tw_handles_host *host);
+
+/* Compression with this library, borrowed for the life of `handles`. Without it, options that ask for compression
+ * answer TW_ERR_UNSUPPORTED. To be called right after tw_handles_init. */
+void tw_handles_set_deflate(tw_handles *handles, const tw_deflate_library *library);
 
 /* Makes `handles` the one that the functions above work on; NULL: none, and they answer -1 (TW_ERR_STATE). A host calls
  * it when it starts and stops. */

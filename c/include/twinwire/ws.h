@@ -149,6 +149,19 @@ typedef struct WsPong {
  *   int32_t server = tw_ws_listen("127.0.0.1", 8080, NULL);
  *   tw_ws_on(server, on_message, NULL); */
 
+/* Compression by permessage-deflate, RFC 7692; what is 0 or false is the default. Both ends have to want it. It takes
+ * time, and memory: with the defaults about 300 KiB a connection; without context takeover nothing between messages.
+ * What is secret should not be compressed together with what an attacker can choose. */
+typedef struct tw_ws_deflate_options {
+  uint8_t server_max_window_bits;  /* 9..15: the base-2 logarithm of the window of what the server compresses; 15 */
+  uint8_t client_max_window_bits;  /* the same for what the client compresses; 15 */
+  bool server_no_context_takeover; /* the server compresses each message by itself */
+  bool client_no_context_takeover; /* the same for the client */
+  uint8_t level;                   /* 1 (fast) to 9 (small); default: 6 */
+  uint8_t mem_level;               /* 1..9: memory of what compresses; default: 8 */
+  uint32_t threshold;              /* messages with fewer bytes are sent uncompressed; default: 1024 */
+} tw_ws_deflate_options;
+
 /* How a server accepts a WebSocket; what is 0 or NULL is left out. */
 typedef struct tw_ws_accept_options {
   const char *const
@@ -158,20 +171,24 @@ typedef struct tw_ws_accept_options {
   size_t header_count;
   uint32_t heartbeat_interval_ms; /* as tw_ws_set_heartbeat */
   uint32_t heartbeat_timeout_ms;
-  uint32_t max_message; /* bytes of a received message; default: limits.maxMessage */
+  uint32_t max_message; /* bytes of a received message, also once it is inflated; default: limits.maxMessage */
+  const tw_ws_deflate_options *deflate; /* accepts compression from clients that offer it; NULL: none */
 } tw_ws_accept_options;
 
 /* Serves WebSockets, over TLS after tw_net_set_tls(server, &tls). As tw_http_listen, with `options` (NULL: none) for
- * each of them, which is borrowed until the last one has ended. */
+ * each of them, which is borrowed until the last one has ended. Also -1: TW_ERR_UNSUPPORTED (`deflate` on a host
+ * without a library for it). */
 int32_t tw_ws_listen(const char *host, int32_t port, const tw_ws_accept_options *options);
 
 /* Accepts the WebSocket that a request asks for (HttpRequest with `upgrade`). `sock` stays its handle, now one for this
  * header's functions; "connected" follows. `options`: NULL: none; copied. Returns 0; or -1, and the request still waits
  * for its answer: TW_ERR_STATE (no such request waits there), TW_ERR_HEADER, TW_ERR_ARGUMENT (a heartbeat without a
- * timeout), TW_ERR_LIMIT (limits.webSockets), TW_ERR_BACKPRESSURE, TW_ERR_MEMORY, TW_ERR_HANDLE. */
+ * timeout, a field of `deflate` out of its range), TW_ERR_UNSUPPORTED (`deflate`, without a library for it),
+ * TW_ERR_LIMIT (limits.webSockets), TW_ERR_BACKPRESSURE, TW_ERR_MEMORY, TW_ERR_HANDLE. */
 int32_t tw_ws_accept(int32_t sock, const tw_ws_accept_options *options);
 
-/* Queues one message on `count` WebSockets of servers, whole or not at all on each; the frame is made once. `results`
+/* Queues one message on `count` WebSockets of servers, whole or not at all on each; the frame is made once, and is not
+ * compressed. `results`
  * (NULL: not wanted) receives for each what tw_ws_send would return, with the error in place of -1. Returns how many
  * took it; or -1 and nothing was sent: TW_ERR_WS_UTF8, TW_ERR_ARGUMENT. */
 int32_t tw_ws_broadcast(const int32_t *conns, size_t count, bool binary, const void *data, size_t size,
@@ -189,6 +206,7 @@ typedef struct tw_ws_options {
   const char *password;
   const tw_tls_options *tls; /* for wss: only */
   const tw_proxy *proxy;
+  const tw_ws_deflate_options *deflate; /* offers compression; NULL: none */
 } tw_ws_options;
 
 /* Starts a connection to ws://host[:port][/path][?query] or wss://..., and returns at once. Port 80 (wss: 443) and path
@@ -198,7 +216,11 @@ typedef struct tw_ws_options {
 int32_t tw_ws_open(const char *url);
 
 /* The same with options (NULL: none). Also -1: TW_ERR_HEADER (a bad name or value, or a header that the handshake
- * writes itself), TW_ERR_ARGUMENT (tls for ws:). */
+ * writes itself), TW_ERR_ARGUMENT (tls for ws:, a field of `deflate` out of its range), TW_ERR_UNSUPPORTED (`deflate`
+ * on a host without a library for it).
+ *
+ *   static const tw_ws_deflate_options deflate = {.client_no_context_takeover = true};
+ *   int32_t conn = tw_ws_open_with("wss://example.com/feed", &(tw_ws_options){.deflate = &deflate}); */
 int32_t tw_ws_open_with(const char *url, const tw_ws_options *options);
 
 /* Replaces the headers that the next attempts of a handle send (Authorization included), for example by a fresh token.
@@ -208,7 +230,8 @@ int32_t tw_ws_set_headers(int32_t conn, const tw_ws_field *headers, size_t count
 
 /* Queues a text message, whole or not at all; it is copied. `message` is terminated UTF-8.
  * Returns the payload's length in bytes; or -1, and nothing was queued: TW_ERR_BACKPRESSURE ("drain" comes when it
- * fits), TW_ERR_TOO_LARGE, TW_ERR_STATE (not connected), TW_ERR_WS_UTF8 (no UTF-8), TW_ERR_HANDLE. */
+ * fits), TW_ERR_TOO_LARGE, TW_ERR_STATE (not connected), TW_ERR_WS_UTF8 (no UTF-8), TW_ERR_HANDLE.
+ * Where compression was agreed upon, the message is compressed within the call. */
 int32_t tw_ws_send(int32_t conn, const char *message);
 
 /* The same with a length, and a binary message. */
@@ -216,7 +239,8 @@ int32_t tw_ws_send_text(int32_t conn, const char *text, size_t size);
 int32_t tw_ws_send_binary(int32_t conn, const void *data, size_t size);
 
 /* Queues a fragment of one message, RFC 6455 5.4, for messages that are made bit by bit. The first one decides whether
- * it is text. Until the final one is queued, other messages are refused with TW_ERR_STATE. Returns as tw_ws_send. */
+ * it is text. Until the final one is queued, other messages are refused with TW_ERR_STATE. Never compressed. Returns as
+ * tw_ws_send. */
 int32_t tw_ws_send_fragment(int32_t conn, bool binary, const void *data, size_t size, bool final);
 
 /* Sends a close frame (1000), waits for the server's within limits.closeTimeoutMs, and ends reconnecting. The number is
@@ -252,6 +276,14 @@ int32_t tw_ws_state(int32_t conn);
 /* The subprotocol that the server chose; "" if none. Terminated, cut to `capacity` (> 0). Returns its bytes, or -1:
  * TW_ERR_HANDLE. (`ws.protocol` in TypeScript.) */
 int32_t tw_ws_chosen_protocol(int32_t conn, char *text, size_t capacity);
+
+/* Returns what the handshake has agreed upon: 0: no compression; else the parameters as in tw_deflate: the server's
+ * window bits in bits 0 to 3, the client's in bits 4 to 7, and TW_DEFLATE_SERVER_NO_CONTEXT_TAKEOVER,
+ * TW_DEFLATE_CLIENT_NO_CONTEXT_TAKEOVER. Or -1: TW_ERR_STATE (not connected), TW_ERR_HANDLE.
+ *
+ * A received message is inflated to at most max_message bytes: one that would be larger ends the connection with
+ * TW_ERR_WS_TOO_BIG (close code 1009), one that is malformed with TW_ERR_WS_DEFLATE (1007). */
+int32_t tw_ws_compression(int32_t conn);
 
 /* Sends a ping after `interval_ms` of silence, and drops the connection with TW_ERR_HEARTBEAT when nothing comes for
  * `timeout_ms` after it; also on the connections that follow if it reconnects. While receiving is paused, silence does
