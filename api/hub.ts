@@ -15,7 +15,9 @@ export type {
   StoredMessage,
 } from "./hub/driver.ts";
 export { Hub } from "./hub/hub.ts";
+export type { NatsConnection, NatsHeaders, NatsMessage } from "./hub/jetstream.ts";
 export { MemoryBroker } from "./hub/memory.ts";
+export { NatsDriver, type NatsDriverOptions, type NatsModule } from "./hub/nats.ts";
 export type {
   Allow,
   HubEvents,
@@ -27,5 +29,6 @@ export type {
   Published,
   Verdict,
 } from "./hub/options.ts";
+export { type HubPort, PortDriver } from "./hub/port.ts";
 export { type RedisClient, type RedisConnection, RedisDriver, type RedisDriverOptions } from "./hub/redis.ts";
 export { HubClient, type HubClientOptions, type HubSocket } from "./hub-client.ts";

@@ -160,7 +160,7 @@ const hostless = [
   "test/samples/",
   "test/sync/",
   /* The drivers' brokers, and nodes in processes of their own; the hub itself is tested on every runtime. */
-  "test/hub/(failures|redis)\\.test\\.ts$",
+  "test/hub/(failures|failures-nats|nats|redis|threads)\\.test\\.ts$",
   /* It runs every runtime itself. */
   "test/sim/lives\\.test\\.ts$",
   /* npm's ws and its dependents, as they are on Node. */
@@ -202,8 +202,10 @@ async function bun() {
     "adapters/deno*",
     "chat-cluster",
     "esp32/*",
-    "hub/failures",
+    "hub/failures*",
+    "hub/nats",
     "hub/redis",
+    "hub/threads",
     "posix/*",
     "targets/*",
     "workerd/*",

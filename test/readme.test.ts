@@ -69,11 +69,14 @@ import { TcpServer, WebSocketServer } from "twinwire";
 declare const server: WebSocketServer;
 `;
 
-const hub = `import { createClient } from "redis";
-import { Hub, HubClient, type HubDriver, MemoryBroker, RedisDriver } from "twinwire/hub";
+const hub = `import { MessageChannel, Worker, workerData } from "node:worker_threads";
+import * as nats from "@nats-io/transport-node";
+import { createClient } from "redis";
+import { Hub, HubClient, type HubDriver, MemoryBroker, NatsDriver, PortDriver, RedisDriver } from "twinwire/hub";
 import { type ServerSocket, WebSocketServer } from "twinwire";
 declare const hub: Hub;
 declare const driver: HubDriver;
+declare const broker: MemoryBroker;
 declare const socket: ServerSocket;
 declare const since: string;
 `;

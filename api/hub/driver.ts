@@ -134,6 +134,17 @@ export function decodeBody(bytes: Uint8Array, where: string): Body {
   throw invalid(where, "a message that no hub has published");
 }
 
+/** Parses a member. @throws TwinwireError ERR_BROKER for other text. */
+export function memberOf(json: string, where: string): Member {
+  try {
+    const { id, data } = JSON.parse(json) as { id?: unknown; data?: unknown };
+    if (typeof id === "string") return { id, data };
+  } catch {
+    /* Not JSON. */
+  }
+  throw invalid(where, "a member that no hub has entered");
+}
+
 /** The error for what a broker should not have sent. */
 export function invalid(where: string, problem: string): TwinwireError {
   return new TwinwireError("ERR_BROKER", { step: "receive", address: where, reason: problem });

@@ -91,6 +91,7 @@ export class Hub {
     const hub = this;
     this.#host = {
       node: this.node,
+      historyMs,
       get isUp() {
         return hub.#isUp;
       },

@@ -1,4 +1,4 @@
-/** The broker in memory: for tests, and for a single process. */
+/** The broker in memory: for tests, and for a single process, also with several worker threads. */
 import { TwinwireError } from "../../wasm/errors.ts";
 import type {
   DriverEvents,
@@ -10,6 +10,7 @@ import type {
   Position,
   StoredMessage,
 } from "./driver.ts";
+import { type HubPort, servePort } from "./port.ts";
 
 /** The ids that are compared for messages that are to be stored once, over all topics. */
 const MOST_IDS = 10_000;
@@ -47,6 +48,20 @@ export class MemoryBroker {
   /** A driver for one hub. */
   driver(): HubDriver {
     return new MemoryDriver(this);
+  }
+
+  /**
+   * Serves a `PortDriver` at the other end of a port, in another thread. The members of its hub leave when the port closes, or
+   * when their lease expires.
+   *
+   * ```ts
+   * const { port1, port2 } = new MessageChannel();
+   * broker.serve(port1);
+   * new Worker(program, { workerData: { port: port2 }, transferList: [port2] });
+   * ```
+   */
+  serve(port: HubPort): void {
+    servePort(this.driver(), port);
   }
 
   /** Fails all calls until `start`, as a broker does that can't be reached. With `forget`, its messages are lost. */

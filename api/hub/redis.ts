@@ -12,6 +12,7 @@ import {
   type HubDriver,
   invalid,
   type Member,
+  memberOf,
   type OutgoingMessage,
   type Position,
   type StoredMessage,
@@ -266,7 +267,7 @@ export class RedisDriver implements HubDriver {
   async members(topic: string): Promise<readonly Member[]> {
     const reply = await this.#run("members", [this.#key("nodes"), this.#key("w", topic)], [this.#prefix, topic]);
     if (!Array.isArray(reply)) throw this.#invalid("a reply that is no list");
-    return reply.map((it) => this.#member(textOf(it)));
+    return reply.map((it) => memberOf(textOf(it), "Redis"));
   }
 
   async renew(): Promise<boolean> {
@@ -300,7 +301,7 @@ export class RedisDriver implements HubDriver {
         this.#message(topic, data.subarray(1));
         return;
       }
-      const member = this.#member(decoder.decode(data.subarray(1)));
+      const member = memberOf(decoder.decode(data.subarray(1)), "Redis");
       if (kind === 74) this.#events?.joined(topic, member);
       else if (kind === 76) this.#events?.left(topic, member);
       else throw this.#invalid("a message of an unknown kind");
@@ -374,16 +375,6 @@ export class RedisDriver implements HubDriver {
     const position = positionOf(textOf(reply));
     if (position === undefined) throw this.#invalid("something that is no position");
     return position;
-  }
-
-  #member(json: string): Member {
-    try {
-      const { id, data } = JSON.parse(json) as { id?: unknown; data?: unknown };
-      if (typeof id === "string") return { id, data };
-    } catch {
-      /* Not JSON. */
-    }
-    throw this.#invalid("a member that no hub has entered");
   }
 
   #invalid(problem: string): TwinwireError {

@@ -14,6 +14,8 @@ const MOST_BUFFERED = 262_144;
 /** What a topic needs of its hub. */
 export interface TopicHost {
   readonly node: string;
+  /** How long the broker keeps messages, in ms. */
+  readonly historyMs: number;
   /** Whether the broker can be used. */
   readonly isUp: boolean;
   subscribe(topic: string): Promise<void>;
@@ -53,6 +55,8 @@ export class Topic {
   #held: StoredMessage[] = [];
   #overflow = false;
   #subscribed = false;
+  /** When the members were last sent a position, by the monotonic clock. */
+  #notedAt = performance.now();
   /** The highest `seq` and `ahead` of the members: later messages need not be compared with each of them. */
   #lastSeq = -1;
   #lastAhead = -1;
@@ -125,6 +129,7 @@ export class Topic {
   /** Sends the position to the members, which have received all up to it. */
   note(): void {
     if (this.#position === undefined || this.#live.size === 0) return;
+    this.#notedAt = performance.now();
     this.#host.send(this.#live, frame({ topic: this.name, at: positionText(this.#position) }));
   }
 
@@ -140,9 +145,10 @@ export class Topic {
       if (gap && before !== undefined) {
         this.#host.gap(this.name, before, undefined);
         this.#host.send(this.#live, frame({ topic: this.name, gap: positionText(before) }));
+        if (end.epoch !== before.epoch) this.#beginAgain();
       }
       for (const message of messages) this.#deliver(message);
-      if (messages.length === 0) this.#position = end;
+      if (messages.length === 0) this.#moveTo(end);
       const held = this.#held;
       this.#held = [];
       const complete = messages.length < PAGE && !this.#overflow && held.every((message) => this.#accept(message));
@@ -167,6 +173,22 @@ export class Topic {
     if (own) this.#host.noteLater(this);
     const sockets = own || offset <= this.#lastAhead ? this.#receivers(own, seq, offset) : this.#live;
     if (sockets.size > 0) this.#host.send(sockets, frame({ topic: this.name, at: `${epoch}:${offset}`, id }, data));
+  }
+
+  /**
+   * Takes the end of a topic without new messages. Where positions advance with other topics, a client that is not sent any
+   * message would come back with one that the broker no longer knows.
+   */
+  #moveTo(end: Position): void {
+    const hasMoved = this.#position !== undefined && this.#position.offset !== end.offset;
+    this.#position = end;
+    if (hasMoved && performance.now() - this.#notedAt > this.#host.historyMs / 4) this.#host.noteLater(this);
+  }
+
+  /** Forgets which offsets members were sent ahead: those of the new epoch may be lower. */
+  #beginAgain(): void {
+    for (const it of this.members.values()) it.ahead = -1;
+    this.#lastAhead = -1;
   }
 
   /** The live members that have not been sent this message: in `publish` for one of this node, or from the history. */

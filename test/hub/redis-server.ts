@@ -1,56 +1,40 @@
-/** A real redis-server on loopback, which a test can stop, pause and start again with or without its data. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** A real redis-server. */
+import { mkdirSync } from "node:fs";
 import { createClient } from "redis";
 import { type RedisClient, RedisDriver } from "../../api/hub.ts";
-import { type Child, findTool, startChild } from "../support/child.ts";
-import { atEnd, freePort } from "../support/peers.ts";
-import { until, within } from "../support/wait.ts";
+import { findTool } from "../support/child.ts";
+import { freePort } from "../support/peers.ts";
+import { within } from "../support/wait.ts";
+import { type BrokerKind, type BrokerOptions, BrokerServer } from "./broker-server.ts";
 
 export const redisTool = findTool("redis-server", ["redis-server"], ["--version"]);
 
-export class RedisServer {
-  readonly port: number;
-  readonly #program: string;
-  readonly #folder: string;
+export class RedisServer extends BrokerServer {
   readonly #options: readonly string[];
-  #child: Child | undefined;
 
-  private constructor(program: string, port: number, options: readonly string[]) {
-    this.#program = program;
-    this.port = port;
-    this.#options = options;
-    this.#folder = mkdtempSync(join(tmpdir(), "twinwire-hub-"));
-    atEnd(() => rmSync(this.#folder, { recursive: true, force: true }));
+  private constructor(program: string, port: number, { keeps, isImpatient }: BrokerOptions) {
+    super(program, port);
+    const limit = ["--client-output-buffer-limit", "pubsub 64kb 64kb 1"];
+    this.#options = [...(keeps ? ["--appendonly", "yes", "--appendfsync", "no"] : []), ...(isImpatient ? limit : [])];
   }
 
-  /** Reserves a port; `start` starts it. */
-  static async at(program: string, options: readonly string[] = []): Promise<RedisServer> {
+  static async at(program: string, options: BrokerOptions = {}): Promise<RedisServer> {
     return new RedisServer(program, await freePort(), options);
   }
 
-  static async start(program: string, options: readonly string[] = []): Promise<RedisServer> {
+  static async start(program: string, options?: BrokerOptions): Promise<RedisServer> {
     const server = await RedisServer.at(program, options);
     await server.start();
     return server;
   }
 
-  async start(): Promise<void> {
-    const always = ["--bind", "127.0.0.1", "--port", `${this.port}`, "--dir", this.#folder, "--save", ""];
-    const child = startChild(this.#program, [...always, ...this.#options]);
-    this.#child = child;
-    await until(() => child.lines.all.some((line) => line.includes("Ready to accept")), "redis-server");
+  protected override args(folder: string): readonly string[] {
+    mkdirSync(folder, { recursive: true });
+    return ["--bind", "127.0.0.1", "--port", `${this.port}`, "--dir", folder, "--save", "", ...this.#options];
   }
 
-  /** Ends it without a chance to write anything. */
-  async kill(): Promise<void> {
-    this.#child?.process.kill("SIGKILL");
-    if (this.#child !== undefined) await within(this.#child.ended, "the end of redis-server");
-  }
-
-  signal(name: "SIGSTOP" | "SIGCONT"): void {
-    this.#child?.process.kill(name);
+  protected override isReady(lines: readonly string[]): boolean {
+    return lines.some((line) => line.includes("Ready to accept"));
   }
 
   /** A client that is not connected, as a user makes it. */
@@ -61,8 +45,19 @@ export class RedisServer {
     return client;
   }
 
-  driver(port = this.port): RedisDriver {
+  override driver(port = this.port): RedisDriver {
     return new RedisDriver(this.client(port));
+  }
+
+  override async watch(): Promise<() => Promise<boolean>> {
+    const connections = async (): Promise<number> =>
+      String(await this.command("CLIENT", "LIST", "TYPE", "pubsub")).split("\n").length;
+    const before = await connections();
+    return async () => (await connections()) < before;
+  }
+
+  override async forge(topic: string, text: string): Promise<void> {
+    await this.command("PUBLISH", `{twinwire}:c:${topic}`, text);
   }
 
   /** Sends one command by a connection of its own. */
@@ -77,3 +72,5 @@ export class RedisServer {
     }
   }
 }
+
+export const redisKind: BrokerKind = { name: "redis", at: (program, options) => RedisServer.at(program, options) };
