@@ -21,7 +21,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench plots instructions sim fuzz coverage coverage-c clauses clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench plots instructions sim sim-c fuzz mutants coverage coverage-c clauses clean help
 
 all: build
 
@@ -89,8 +89,14 @@ bench: build $(RUNTIMES) ## measure and compare with other libraries; ARGS="--js
 sim: build ## live programs of all APIs on simulated networks with faults, for a minute; ARGS="--seconds 600", ARGS="--seed N"
 	@node test/sim/main.mjs $(ARGS)
 
+sim-c: $(NODE_MODULES) build/gen.stamp ## live two cores against each other on a simulated network, natively, for a minute; ARGS="--seconds 3600", ARGS="--seed N"
+	@node scripts/sim-c.mjs $(ARGS)
+
 fuzz: $(NODE_MODULES) build/gen.stamp ## fuzz the core with libFuzzer, for T seconds each target (60)
 	@node scripts/fuzz.mjs $(T)
+
+mutants: $(NODE_MODULES) build/gen.stamp ## make small mistakes in the C sources and count which the tests notice; ARGS="--sample 200 --seed N" or ARGS=--all
+	@node scripts/mutants.mjs $(ARGS)
 
 coverage: $(NODE_MODULES) build/gen.stamp ## measure which lines and branches of the core the vectors and the fuzzer reach
 	@node scripts/coverage.mjs

@@ -7,6 +7,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { coreSources, includes, listFiles, root } from "../wasm/build/project.mjs";
+import { coreFuzzer } from "./parts-proof.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
 
@@ -38,7 +39,7 @@ const vectors = join(folder, "vectors");
 const fuzz = join(folder, "fuzz");
 const tests = listFiles("test/c", ".c").filter((path) => !path.endsWith("_fuzz.c"));
 await must(clang.path, [...flags, ...coreSources(), ...tests, "-o", vectors]);
-await must(clang.path, [...flags, ...coreSources(), ...listFiles("test/fuzz", ".c"), "-o", fuzz]);
+await must(clang.path, [...flags, ...coreSources(), ...coreFuzzer(), "-o", fuzz]);
 const profile = (name) => join(folder, `${name}.profraw`);
 await must(vectors, ["test/vectors"], { quiet: true, env: { LLVM_PROFILE_FILE: profile("vectors") } });
 await must(fuzz, ["20000"], { quiet: true, env: { LLVM_PROFILE_FILE: profile("fuzz") } });

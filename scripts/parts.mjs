@@ -13,6 +13,7 @@ import { missing as missingInstructions, runInstructions } from "./instructions.
 import { cParts } from "./parts-c.mjs";
 import { esp32Parts } from "./parts-esp32.mjs";
 import { llhttpPart } from "./parts-llhttp.mjs";
+import { coreFuzzer, proofParts } from "./parts-proof.mjs";
 import { targetParts } from "./parts-targets.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
@@ -52,7 +53,7 @@ export const formatter = { program: clangFormat?.path, missing: clangFormat ? un
 /** The tests in C: what they share, the program that runs the vectors, and what libFuzzer calls instead. */
 const cTests = () => listFiles("test/c", ".c");
 const forDevices = () => [...listFiles("core-c/small", ".c"), "test/targets/files_embedded.c"];
-const allCTests = () => [...cTests(), ...listFiles("test/fuzz", ".c"), ...forDevices()];
+const allCTests = () => [...cTests(), ...coreFuzzer(), ...forDevices()];
 const vectorProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("_fuzz.c"))];
 const fuzzProgram = () => [...coreSources(), ...cTests().filter((path) => !path.endsWith("/main.c"))];
 
@@ -78,7 +79,7 @@ async function fuzz() {
 /** The whole core, driven by a fixed generator of calls and deliveries. */
 async function fuzzCore() {
   const program = join(root, "build/c/fuzz-core");
-  const sources = [...coreSources(), ...listFiles("test/fuzz", ".c")];
+  const sources = [...coreSources(), ...coreFuzzer()];
   if (!(await compile(gcc ?? clang, sanitizers, sources, program))) return { passed: 0, failed: 1 };
   return check(program, ["100000"], { quiet: true });
 }
@@ -269,6 +270,7 @@ export const parts = [
   },
   ...toolchains.filter((it) => it.name !== "npm").map(otherToolchain),
   ...cParts,
+  ...proofParts,
   ...esp32Parts,
   ...targetParts,
   { name: "TypeScript tests, Node", group: "js", alone: true, run: () => jest(["--maxWorkers=2"]) },

@@ -1,0 +1,83 @@
+// The parts of "make test" that drive the core in C at random: lives of two cores on a simulated network, and the fuzz
+// targets with a fixed generator. parts.mjs takes them in; "make sim-c" and "make fuzz" run them for longer.
+
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
+import { findProgram, suffixed } from "./programs.mjs";
+import { run } from "./run.mjs";
+
+const strict = ["-std=c11", ...warningFlags, "-Werror"];
+const sanitizers = [
+  ...["-g", "-O1", "-fno-omit-frame-pointer", "-DTW_ASSERT"],
+  ...["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+];
+const paths = ["c/include", "c/src", "test/c-api", "test/fuzz", "test/fuzz/targets"];
+const flags = [...includes, ...paths].map((path) => `-I${path}`);
+const gcc = findProgram(["gcc"]);
+const clang = findProgram(suffixed("clang"));
+const compiler = gcc ?? clang;
+const missing = compiler ? undefined : "gcc";
+
+export const simSources = () => [...coreSources(), ...listFiles("test/sim-c", ".c")];
+
+/** What drives the core's interface by the fuzzer's bytes; the other targets have a folder of their own. */
+export const coreFuzzer = () => listFiles("test/fuzz", ".c").filter((path) => !path.includes("/targets/"));
+
+const webSocket = ["test/fuzz/targets/websocket.c", "test/c-api/stub_port.c"];
+
+/** The sources of each target, without the core and without what calls it. */
+export const fuzzTargets = {
+  frames: () => ["test/fuzz/targets/frames.c", ...webSocket],
+  handshake: () => ["test/fuzz/targets/handshake.c", ...webSocket],
+  "c-api": () => ["test/fuzz/targets/c_api.c", "test/c-api/stub_port.c", ...listFiles("c/src", ".c")],
+};
+export const fuzzIncludes = flags;
+
+async function build(program, sources, more = sanitizers) {
+  mkdirSync(dirname(program), { recursive: true });
+  const { status } = await run(compiler.path, [...more, ...strict, ...flags, ...sources, "-o", program]);
+  return status === 0;
+}
+
+function warnings(name, { path } = {}) {
+  const sources = () => [...listFiles("test/sim-c", ".c"), ...listFiles("test/fuzz/targets", ".c")];
+  return {
+    name: `C warnings, simulation and fuzz targets, ${name}`,
+    group: "lint",
+    missing: path ? undefined : name,
+    async run() {
+      const { status } = await run(path, [...strict, ...flags, "-fsyntax-only", ...sources()]);
+      return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+    },
+  };
+}
+
+/** Lives of fresh seeds, under the sanitizers. */
+async function simulate() {
+  const program = join(root, "build/c/sim-c-sanitized");
+  if (!(await build(program, simSources()))) return { passed: 0, failed: 1 };
+  const { status, counts } = await run(program, ["--seconds", "5"]);
+  return status === 0 && counts ? counts : { passed: 0, failed: 1 };
+}
+
+/** Each target, with inputs that are the same in every run. */
+async function fuzz() {
+  const total = { passed: 0, failed: 0 };
+  for (const [name, sources] of Object.entries(fuzzTargets)) {
+    const program = join(root, `build/c/fuzz-${name}`);
+    const all = [...coreSources(), ...sources(), "test/fuzz/fuzz_main.c"];
+    const built = await build(program, all);
+    const { status } = built ? await run(program, ["4000"], { quiet: true }) : { status: 1 };
+    if (status === 0) total.passed++;
+    else total.failed++;
+  }
+  return total;
+}
+
+export const proofParts = [
+  warnings("gcc", gcc),
+  warnings("clang", clang),
+  { name: "C simulation, two cores", group: "c", missing, run: simulate },
+  { name: "C fuzzing, frames, handshakes, the C API", group: "c", missing, run: fuzz },
+];
