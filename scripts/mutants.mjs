@@ -19,6 +19,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { apply, mutations } from "../test/mutation/operators.mjs";
 import { coreSources, includes, listFiles, root } from "../wasm/build/project.mjs";
+import { coreFuzzer, simSources } from "./parts-proof.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -49,43 +50,56 @@ const onPosix = (name, ...more) => ({
   name,
   sources: () => [...coreSources(), ...posix(), `test/posix/${name}.c`],
   link: [...threads, ...more],
-  args: [],
+  args: () => [],
 });
 
 /* The programs that test a group, the quickest first. `flags` make a second kind of object files. */
 const sanitized = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+/** The files of vectors that are about a source come first: most of its mutants fail there. */
+function vectorArgs(path = "") {
+  const files = listFiles("test/vectors", ".json").filter((file) => !file.includes("/make/"));
+  const topic = [
+    [/proto\/ws/, /\/ws-/],
+    [/http1/, /\/http/],
+    [/tunnel/, /\/proxy/],
+    [/dgram/, /\/udp/],
+    [/listen|peers/, /\/(listen|address)/],
+    [/tx|pool/, /\/(pool|tcp-back|ws-back)/],
+  ].find(([source]) => source.test(path));
+  const name = path.replace(/^.*\/|\.c$/g, "");
+  const isFirst = (file) => file.includes(name) || topic?.[1].test(file) === true;
+  return ["-x", ...files.filter(isFirst), ...files.filter((file) => !isFirst(file))];
+}
 const vectors = {
   name: "vectors",
   sources: () => [...coreSources(), ...vectorTests()],
   link: [],
-  args: ["test/vectors"],
+  args: vectorArgs,
 };
+const simulation = { name: "sim-c", sources: simSources, link: [], args: () => ["--from", "1", "--count", "12"] };
 const fuzz = {
   name: "fuzz",
-  sources: () => [
-    ...coreSources(),
-    ...["core_fuzz", "fuzz_host", "fuzz_http", "fuzz_main"].map((it) => `test/fuzz/${it}.c`),
-  ],
+  sources: () => [...coreSources(), ...coreFuzzer()],
   link: [],
-  args: ["4000"],
+  args: () => ["2000"],
 };
+const longer = [
+  { ...simulation, name: "sim-c-sanitized", args: () => ["--from", "1000", "--count", "60"], sanitize: true },
+  { ...fuzz, name: "fuzz-sanitized", args: () => ["6000"], sanitize: true },
+  { ...vectors, name: "vectors-sanitized", sanitize: true },
+];
 const handles = {
   name: "handles",
   sources: () => [...coreSources(), ...listFiles("c/src", ".c"), ...listFiles("test/c-api", ".c")],
   link: [],
-  args: [],
+  args: () => [],
 };
 const onSystem = ["calls", "web", "settings", "addresses", "lifecycle", "edges"].map((name) => onPosix(name));
 const faults = onPosix("faults", ...wrapped.split(" ").map((call) => `-Wl,--wrap=${call}`));
 const groups = {
   core: {
     sources: coreSources,
-    programs: [
-      vectors,
-      fuzz,
-      { ...vectors, name: "vectors-sanitized", sanitize: true },
-      { ...fuzz, name: "fuzz-sanitized", sanitize: true },
-    ],
+    programs: [simulation, fuzz, vectors, ...longer],
   },
   api: { sources: () => listFiles("c/src", ".c"), programs: [handles, ...onSystem] },
   host: {
@@ -125,7 +139,7 @@ const exec = (program, args) =>
     child.on("close", (status) => resolve(status === 0));
   });
 
-const kinds = { plain: ["-O0"], sanitized, compared: ["-O2"] };
+const kinds = { plain: ["-O1"], sanitized, compared: ["-O2"] };
 const objectOf = (path, kind) => join(folder, kind, `${path.replaceAll("/", "_")}.o`);
 const compile = (path, source, object, kind) =>
   exec("gcc", [...kinds[kind], ...flags(path), "-c", source, "-o", object]);
@@ -143,7 +157,7 @@ async function prepare(program) {
   const binary = join(folder, program.name);
   if (!(await link(program, binary))) throw new Error(`${program.name} does not link`);
   const started = performance.now();
-  const result = await attempt(binary, program.args, 300);
+  const result = await attempt(binary, program.args(), 600);
   if (result !== "passed") throw new Error(`${program.name}: the tests of the original: ${result}`);
   program.seconds = (performance.now() - started) / 1000;
 }
@@ -188,7 +202,7 @@ async function judge(mutant, worker, programs) {
     if (objects[kind] === undefined) await build(kind);
     const binary = join(place, program.name);
     if (!(await link(program, binary, mutant.path, objects[kind]))) return "no code";
-    const result = await attempt(binary, program.args, 10 + 20 * program.seconds);
+    const result = await attempt(binary, program.args(mutant.path), 10 + 20 * program.seconds);
     rmSync(binary, { force: true });
     if (result !== "passed") return `killed by ${program.name}${result === "late" ? ", which did not end" : ""}`;
   }
@@ -250,7 +264,17 @@ const chosen = whole ? everything : sampleOf(everything, Number(values.sample), 
 console.log(`${chosen.length} of ${everything.length} mutants${whole ? "" : `, seed ${values.seed}`}`);
 
 /* Objects and results of other sources or tests are worth nothing. */
-const inputs = ["core-c", "c", "adapters/posix", "test/c", "test/fuzz", "test/c-api", "test/posix", "test/faults"]
+const inputs = [
+  "core-c",
+  "c",
+  "adapters/posix",
+  "test/c",
+  "test/fuzz",
+  "test/sim-c",
+  "test/c-api",
+  "test/posix",
+  "test/faults",
+]
   .flatMap((path) => listFiles(path, ".c", ".h"))
   .concat(listFiles("test/vectors", ".json"));
 const state = hash(inputs.map((path) => readFileSync(join(root, path))).join("\0"));

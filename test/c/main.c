@@ -5,9 +5,11 @@
  *   -v        names every case as it runs
  *   -d        says of every case what came of it, with a digest of all that passed the core interface (tap.h)
  *   -t NAME   shows what passes the core interface in the cases of that name
+ *   -x        ends with the first case that fails
  *
  * Without arguments, which a device has not got: -d test/vectors. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "files.h"
@@ -20,6 +22,7 @@ typedef struct runner {
   const char *path;
   bool verbose;
   bool digests;
+  bool impatient;
   const char *shown; /* the name of the cases to show, or NULL */
   bool broken;
   int passed;
@@ -111,6 +114,8 @@ static void on_case(void *context, const test_case *one) {
     r->passed++;
   else
     r->failed++;
+  if (!good && r->impatient)
+    exit(1);
   if (r->digests)
     printf("case %s %08lx%08lx %s: %s\n", good ? "passed" : "failed", (unsigned long)tap->digest[0],
            (unsigned long)tap->digest[1], r->path, one->name);
@@ -143,6 +148,8 @@ int main(int count, char **args) {
       r.verbose = true;
     } else if (strcmp(args[i], "-d") == 0) {
       r.digests = true;
+    } else if (strcmp(args[i], "-x") == 0) {
+      r.impatient = true;
     } else if (strcmp(args[i], "-t") == 0 && i + 1 < count) {
       r.shown = args[++i];
     } else if (!files_each(args[i], on_file, &r)) {
