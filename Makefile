@@ -16,12 +16,14 @@ RUNTIMES := scripts/runtimes/node_modules/.package-lock.json
 CONSUMERS := scripts/consumers/node_modules/.package-lock.json
 # What draws the plots of docs/performance.md.
 PLOTS := scripts/plots/node_modules/.package-lock.json
+# The generator of the documentation's site.
+SITE := scripts/site/node_modules/.package-lock.json
 LIBRARY := $(shell find api wasm adapters cli -name '*.ts' ! -name module.gen.ts 2>/dev/null)
 TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench plots instructions sim sim-c fuzz mutants coverage coverage-c clauses clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench plots instructions sim sim-c fuzz mutants coverage coverage-c clauses docs clean help
 
 all: build
 
@@ -35,7 +37,7 @@ lint: build/dist.stamp ## check types, style and warnings
 format: $(NODE_MODULES) ## format the sources in place
 	@node scripts/format.mjs
 
-test: $(NODE_MODULES) $(RUNTIMES) $(CONSUMERS) ## install, build, check and test everything
+test: $(NODE_MODULES) $(RUNTIMES) $(CONSUMERS) $(SITE) ## install, build, check and test everything
 	@node scripts/test.mjs
 
 test-c: $(NODE_MODULES) build/gen.stamp ## run the C tests natively, with and without sanitizers
@@ -107,6 +109,9 @@ coverage-c: build/dist.stamp ## measure which lines and branches of c/ and adapt
 clauses: ## list the clauses of the RFCs that code and tests cite; ARGS=--open: sections with a MUST that one of them does not cite
 	@node scripts/clauses.mjs $(ARGS)
 
+docs: build/dist.stamp $(SITE) ## build the site of the documentation in build/site/, with search and references
+	@node scripts/site/build.mjs
+
 clean: ## remove build results, not installed packages
 	@rm -rf build dist wasm/module.gen.ts
 
@@ -127,6 +132,10 @@ $(CONSUMERS): scripts/consumers/package.json scripts/consumers/package-lock.json
 
 $(PLOTS): scripts/plots/package.json scripts/plots/package-lock.json
 	@npm ci --prefix scripts/plots --no-audit --no-fund >&2
+	@touch $@
+
+$(SITE): scripts/site/package.json scripts/site/package-lock.json
+	@npm ci --prefix scripts/site --no-audit --no-fund >&2
 	@touch $@
 
 build/gen.stamp: core-c/abi.def $(wildcard core-c/gen*.mjs)

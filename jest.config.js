@@ -27,6 +27,6 @@ export default {
     "<rootDir>/build/",
     "<rootDir>/dist/",
     "<rootDir>/scripts/runtimes/",
-    "<rootDir>/scripts/(consumers|plots)/",
+    "<rootDir>/scripts/(consumers|plots|site)/",
   ],
 };

@@ -4,6 +4,7 @@ import { createWriteStream } from "node:fs";
 import { trace as startTrace, version } from "../api/index.ts";
 import { Arguments, type Options, tls, UsageError } from "./arguments.ts";
 import { type Command, Status } from "./command.ts";
+import { conformance } from "./conformance.ts";
 import { doctor } from "./doctor.ts";
 import { http, resolve } from "./http.ts";
 import { Output } from "./output.ts";
@@ -11,13 +12,13 @@ import { listen, tcp, udp } from "./streams.ts";
 import { trace } from "./trace.ts";
 import { ws } from "./ws.ts";
 
-const commands: Readonly<Record<string, Command>> = { ws, tcp, udp, listen, http, resolve, trace, doctor };
+const commands: Readonly<Record<string, Command>> = { ws, tcp, udp, listen, http, resolve, trace, conformance, doctor };
 
 const overview = (): string =>
   [
     "usage: twinwire COMMAND [OPTIONS]",
     "",
-    ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`),
+    ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`),
     "",
     "twinwire COMMAND --help lists the options of a command.",
     "twinwire --version prints the version.",

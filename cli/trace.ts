@@ -1,8 +1,9 @@
-/** `twinwire trace`: what a recorded trace contains, as text or as pcapng. */
+/** `twinwire trace`: what a recorded trace contains, as text or as pcapng; and whether the core does the same again. */
 import { readFileSync, writeFileSync } from "node:fs";
 import type { TraceLine } from "../wasm/trace/tracer.ts";
 import { help, UsageError } from "./arguments.ts";
 import { type Command, Status } from "./command.ts";
+import type { Output } from "./output.ts";
 import { PcapNg } from "./pcapng.ts";
 
 const SHOWN = 100;
@@ -30,22 +31,44 @@ function describe(line: TraceLine): string {
   return `${String(line.ms ?? "").padStart(8)}  ${sign.padEnd(5)}  ${String(handle ?? "").padEnd(4)}  ${word}  ${JSON.stringify(shown).slice(1, -1)}`;
 }
 
+/** Feeds the recorded calls and deliveries to a core, and compares what it does with what was recorded. */
+async function replay(file: string, output: Output): Promise<number> {
+  const lines = readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  const { CoreMachine, runCase, vectorOf } = await import("./conformance/index.ts");
+  const one = vectorOf(file, lines);
+  const { failure } = runCase(new CoreMachine(), one);
+  const steps = one.steps.length;
+  const text = failure === undefined ? `${file}: the core did the same in all ${steps} steps` : `differs: ${failure}`;
+  output.event({ event: "replayed", file, steps, failure }, text, failure === undefined ? "green" : "red");
+  return failure === undefined ? Status.OK : Status.FAILED;
+}
+
 export const trace: Command = {
-  summary: "show a recorded trace, or write it as pcapng",
+  summary: "show a recorded trace, write it as pcapng, or replay it",
   usage: "trace FILE",
   positionals: [1, 1],
   options: {
     of: { value: "HANDLE", help: "one connection only, such as c1" },
     pcap: { value: "FILE", help: "write a capture for Wireshark instead" },
+    replay: { help: "replay it against the core, and compare" },
     help,
     json: { help: "print the lines as they are" },
   },
-  examples: ["twinwire ws ws://localhost:8080 --trace t.jsonl; twinwire trace t.jsonl --pcap t.pcapng"],
+  examples: [
+    "twinwire ws ws://localhost:8080 --trace t.jsonl; twinwire trace t.jsonl --pcap t.pcapng",
+    "twinwire trace t.jsonl --replay",
+  ],
   async run(args, output) {
     const [file = ""] = args.positionals;
     const of = args.text("of");
     const target = args.text("pcap");
     const pcap = new PcapNg();
+    if (args.has("replay")) {
+      for (const _ of linesOf(readFileSync(file, "utf8"))); /* what is no trace is wrong usage */
+      return replay(file, output);
+    }
     for (const line of linesOf(readFileSync(file, "utf8"))) {
       const words = line.call ?? line.host ?? line.wire ?? ["", line.of ?? ""];
       if (of !== undefined && words[1] !== of) continue;

@@ -3,8 +3,9 @@
 //
 //   node scripts/bundle.mjs
 
-import { copyFileSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { brotliCompressSync } from "node:zlib";
 import { decode, encode } from "@jridgewell/sourcemap-codec";
 import { rolldown } from "rolldown";
 import { dts } from "rolldown-plugin-dts";
@@ -48,10 +49,34 @@ const groups = [
 const standalone = "hub-client";
 const output = { dir: dist, format: "es", codeSplitting: { groups } };
 
-/** Keeps one position for each line, which is what a stack trace shows, and no copy of the sources. */
-function slimMap(chunk) {
+/** Local names are short; what a stack trace or a debugger shows (functions, classes, properties, lines) stays. */
+const minify = {
+  compress: false,
+  mangle: { toplevel: true, keepNames: true },
+  codegen: { removeWhitespace: false },
+};
+
+/** The core as text with one character for each byte: packed, it is a fifth smaller than base64. */
+const inlineCore = {
+  name: "inline-core",
+  load(id) {
+    if (!id.endsWith("module.gen.ts")) return undefined;
+    const text = JSON.stringify(readFileSync(join(root, "build/core.wasm"), "latin1"));
+    return { code: `export const moduleBase64 = btoa(${text});`, moduleType: "js" };
+  },
+};
+
+/** A map says nothing of a module that only passes on what others export. */
+const isWorthAMap = (code) => code.split("\n").length > 20;
+
+/** Keeps one position for each line that can be in a stack trace, and no copy of the sources. */
+function slimMap(chunk, code) {
   const map = JSON.parse(chunk.source);
-  const lines = decode(map.mappings).map((line) => line.slice(0, 1).map((it) => it.slice(0, 4)));
+  const texts = code.split("\n");
+  const isShown = (line) => /[(]|\bthrow\b/.test(texts[line] ?? "");
+  const lines = decode(map.mappings).map((line, at) =>
+    isShown(at) ? line.slice(0, 1).map((it) => it.slice(0, 4)) : [],
+  );
   const { version, file, sources } = map;
   return JSON.stringify({ version, file, names: [], sources, mappings: encode(lines) });
 }
@@ -65,6 +90,7 @@ async function bundleCode(names) {
     cwd: root,
     tsconfig: false,
     transform: { target: "node20.19" },
+    plugins: [inlineCore],
     onLog,
   });
   const files = await bundle.write({
@@ -73,9 +99,18 @@ async function bundleCode(names) {
     sourcemap: true,
     comments: false,
     minifyInternalExports: false,
+    minify,
   });
+  const codeOf = (map) => files.output.find(({ fileName }) => `${fileName}.map` === map.fileName).code;
   for (const it of files.output) {
-    if (it.fileName.endsWith(".map")) writeFileSync(join(dist, it.fileName), slimMap(it));
+    if (!it.fileName.endsWith(".map")) continue;
+    const code = codeOf(it);
+    if (isWorthAMap(code)) {
+      writeFileSync(join(dist, it.fileName), slimMap(it, code));
+      continue;
+    }
+    rmSync(join(dist, it.fileName));
+    writeFileSync(join(dist, it.fileName.replace(/\.map$/, "")), code.replace(/^\/\/# sourceMappingURL=.*\n?/m, ""));
   }
 }
 
@@ -97,6 +132,16 @@ async function bundleTypes() {
   });
 }
 
+/** The vectors that `twinwire conformance` runs without a folder: a sample, since all of them would be a fifth of the package. */
+const shippedVectors = /^(http-chunked|tcp-window|utf8|ws-control|ws-frames)\.json$/;
+
+function bundleVectors() {
+  const folder = join(root, "test/vectors");
+  const names = readdirSync(folder).filter((name) => shippedVectors.test(name));
+  const files = names.sort().map((name) => ({ ...JSON.parse(readFileSync(join(folder, name), "utf8")), name }));
+  writeFileSync(join(dist, "vectors.json.br"), brotliCompressSync(JSON.stringify(files)));
+}
+
 /** A warning ends the build. */
 function onLog(level, log) {
   if (level === "warn") throw new Error(log.message);
@@ -106,6 +151,7 @@ rmSync(dist, { recursive: true, force: true });
 await bundleCode(modules.filter((name) => name !== standalone));
 await bundleCode([standalone]);
 await bundleTypes();
+bundleVectors();
 copyFileSync(join(root, "build/core.wasm"), join(dist, "core.wasm"));
 /* What is CommonJS: a line of code each. */
 cpSync(join(root, "scripts/dist"), dist, { recursive: true });

@@ -153,7 +153,7 @@ async function jest(args, { runtime = [process.execPath], env = {}, name = "js" 
 
 /** Tests that have the same result on every runtime: of C, the build, the documentation, and other programs. */
 const hostless = [
-  "test/(architecture|bench|build|chat-cluster|demo|demo-web|package|package-consumers|readme|security)\\.test\\.ts$",
+  "test/(architecture|bench|build|chat-cluster|demo|demo-web|package|package-consumers|readme|security|site)\\.test\\.ts$",
   "test/(esp32|posix|targets|workerd)/",
   /* The command, by the machine's Node. */
   "test/cli/",
@@ -215,6 +215,7 @@ async function bun() {
     "sim/lives",
     "sync/*",
     "package*",
+    "site",
     "vectors",
   ].map((name) => `--path-ignore-patterns=test/${name}.test.ts`);
   const args = [

@@ -83,6 +83,8 @@ declare const since: string;
 
 const preludes: Readonly<Record<string, string>> = {
   "docs/connections.md": connections,
+  "docs/tls.md": connections,
+  "docs/servers.md": webSocketServer,
   "docs/websocket.md": webSocket,
   "docs/websocket-server.md": webSocketServer,
   "docs/hub.md": hub,
@@ -99,6 +101,7 @@ const config = {
 function run(name: string, prints: string | undefined): Promise<{ out: string; err: string; code: number | null }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(folder, "out", `${name}.js`)], {
+      cwd: folder,
       env: { ...process.env, NODE_OPTIONS: "" },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -132,6 +135,10 @@ describe("code in the documentation", () => {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+    /* The certificate that the programs of docs/tls.md read is made as that page says. */
+    const [command = ""] = /(?<=^```sh\n)openssl req[\s\S]*?(?=^```)/m.exec(read("docs/tls.md")) ?? [];
+    const openssl = spawnSync("sh", ["-c", command], { cwd: folder, encoding: "utf8" });
+    if (openssl.status !== 0) throw new Error(openssl.stderr);
     for (const { page, name, program, code } of all)
       writeFileSync(join(folder, `${name}.ts`), program ? code : preludeOf(page) + code);
     const { stdout, status } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", folder], { encoding: "utf8" });
@@ -149,7 +156,8 @@ describe("code in the documentation", () => {
   });
 
   /* A server of the compatible surface needs node:http's sockets, which Bun does not hand out (docs/ws-compat.md). */
-  const runs = programs.filter(({ name }) => !("bun" in process.versions && name.includes("ws-compat")));
+  const needsNode = ({ code }: Block) => /WebSocketServer } from "twinwire\/ws-compat"/.test(code);
+  const runs = programs.filter((block) => !("bun" in process.versions && needsNode(block)));
 
   test.each(runs.map(({ name }) => name))("runs: %s", async (name) => {
     const block = programs.find((it) => it.name === name);
@@ -159,7 +167,7 @@ describe("code in the documentation", () => {
       const text = readFileSync(path, "utf8");
       writeFileSync(
         path,
-        text.replaceAll(/\b(8080|7000|7001|5000)\b/g, (port) => String(peers.ports[port])),
+        text.replaceAll(/(?<![_\d])(8080|7000|7001|5000|8000|9000)(?![_\d])/g, (port) => String(peers.ports[port])),
       );
       const { out, err, code } = await run(name, block?.prints);
       expect(err).toBe("");
@@ -258,6 +266,12 @@ function anchors(page: string): string[] {
       .replaceAll(" ", "-"),
   );
 }
+
+test("docs/README.md names every page, so any fact is two steps away", () => {
+  const index = read("docs/README.md");
+  const named = pages.filter((page) => page.startsWith("docs/") && page !== "docs/README.md");
+  expect(named.filter((page) => !index.includes(`](${page.slice("docs/".length)})`))).toEqual([]);
+});
 
 test("every link within the project leads somewhere", () => {
   const broken = pages.flatMap((page) => {

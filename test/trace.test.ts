@@ -1,5 +1,4 @@
 /** What `trace` writes, and that a session which was traced is a vector that any target replays. */
-import { readFileSync } from "node:fs";
 import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
 import { WebSocketServer as WsServer } from "ws";
 import {
@@ -12,10 +11,10 @@ import {
   WebSocket,
   WebSocketServer,
 } from "../api/index.ts";
-import { vectorOf } from "./support/trace-vector.ts";
-import { CoreMachine } from "./support/vector-core.ts";
-import type { VectorCase } from "./support/vector-file.ts";
-import { runCase } from "./support/vector-run.ts";
+import type { VectorCase } from "../cli/conformance/file.ts";
+import { CoreMachine } from "../cli/conformance/machine.ts";
+import { runCase } from "../cli/conformance/run.ts";
+import { vectorOf } from "../cli/conformance/trace.ts";
 
 const lines: string[] = [];
 let stop = (): void => {};
@@ -120,17 +119,6 @@ describe("replayed against the core", () => {
     expect(replay(vectorOf("changed", changed))).toContain("step");
   });
 });
-
-/** `make test-js ARGS=test/trace.test.ts TRACE=session.jsonl` replays a trace from elsewhere. */
-const { TRACE } = process.env;
-if (TRACE !== undefined) {
-  test(`replayed against the core: ${TRACE}`, () => {
-    const given = readFileSync(TRACE, "utf8")
-      .split("\n")
-      .filter((line) => line !== "");
-    expect(replay(vectorOf(TRACE, given))).toBeUndefined();
-  });
-}
 
 describe("lines", () => {
   test("of one connection alone, with bytes, times and results", async () => {

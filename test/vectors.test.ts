@@ -3,9 +3,9 @@
  * lines. What the module does not export is left to the native run. test/targets/wasm.ts runs the same without jest.
  */
 import { describe, expect, test } from "@jest/globals";
-import { CoreMachine } from "./support/vector-core.ts";
-import { readVectors } from "./support/vector-file.ts";
-import { runCase } from "./support/vector-run.ts";
+import { readVectors } from "../cli/conformance/file.ts";
+import { CoreMachine } from "../cli/conformance/machine.ts";
+import { runCase } from "../cli/conformance/run.ts";
 
 const FOLDER = new URL("./vectors/", import.meta.url);
 const PATIENCE = 120_000;

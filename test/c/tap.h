@@ -1,5 +1,5 @@
 /* tap.h: a digest of all that passes the core interface while a case runs: events, imports, the results of calls.
- * Targets that behave the same to the byte have the same. test/support/vector-tap.ts makes it in the same way. */
+ * Targets that behave the same to the byte have the same. cli/conformance/tap.ts makes it in the same way. */
 #ifndef TEST_TAP_H
 #define TEST_TAP_H
 

@@ -1,6 +1,6 @@
 /** The command `twinwire` as a user runs it: in pipes and on a pseudo terminal, against real peers on loopback. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -293,6 +293,36 @@ describe("trace and doctor", () => {
       expect(bytes.readUInt32LE(at + bytes.readUInt32LE(at + 4) - 4)).toBe(bytes.readUInt32LE(at + 4));
     expect(blocks).toBeGreaterThan(8);
     expect(bytes.includes("Sec-WebSocket-Key")).toBe(true);
+  });
+
+  test("--replay finds that the core does the same again, or where it differs", async () => {
+    const file = join(temporary(), "t.jsonl");
+    await twinwire("ws", await echoServer(), "-x", "hello", "-1", "--trace", file).end();
+    const same = await twinwire("trace", file, "--replay").end();
+    expect(same.err).toMatch(/the core did the same in all \d+ steps/);
+    expect(same.status).toBe(0);
+    const changed = readFileSync(file, "utf8").replace(/"x:8105[^"]*"/, '"x:810548656c6c70"');
+    writeFileSync(file, changed);
+    const other = await twinwire("trace", file, "--replay").end();
+    expect(other.err).toMatch(/differs: .*t\.jsonl/);
+    expect(other.status).toBe(1);
+  });
+
+  test("conformance runs the vectors of the package, or of a folder", async () => {
+    const shipped = await twinwire("conformance", "--only", "utf8").end();
+    expect(shipped.out).toMatch(/^utf8\.json +\d+ passed\n\d+ passed, 0 failed\n$/);
+    expect(shipped.status).toBe(0);
+    const folder = temporary();
+    const cases = ["30", "ff"].map((bytes) => ({ name: bytes, steps: [["utf8", bytes, -1]] })); /* ff is no UTF-8 */
+    writeFileSync(join(folder, "own.json"), JSON.stringify({ suite: "own", source: "", cases }));
+    const own = await twinwire("conformance", folder, "--json").end();
+    const events = own.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(events.at(-1)).toEqual({ event: "total", passed: 1, failed: 1 });
+    expect(own.status).toBe(1);
+    expect((await twinwire("conformance", join(folder, "nothing")).end()).status).toBe(2);
   });
 
   test("what is no trace is wrong usage", async () => {

@@ -1,4 +1,4 @@
-/** The programs in docs/c.md and docs/c-calls.md are compiled, run, and print what the page says. */
+/** The programs in docs/c.md, docs/c-calls.md and the page on esp_websocket_client are compiled, run, and print what the page says. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { startPeers } from "../docs/peers.ts";
@@ -24,10 +24,13 @@ describeWith(buildTools(), "the pages about C", () => {
   }, BUILD_PATIENCE);
   afterEach(endPeers);
 
-  const pages = ["c", "c-calls"].map((name) => ({ name, text: readFileSync(`${root}docs/${name}.md`, "utf8") }));
+  const pages = ["c", "c-calls", "migrate-esp-websocket-client"].map((name) => ({
+    name,
+    text: readFileSync(`${root}docs/${name}.md`, "utf8"),
+  }));
 
   test.each(pages)("$name.md: every block of C is one of the programs below", ({ text }) => {
-    expect(programsOf(text).length).toBeGreaterThan(3);
+    expect(programsOf(text).length).toBeGreaterThan(0);
     expect(text.match(/^```c\n/gm)).toHaveLength(programsOf(text).length);
   });
 

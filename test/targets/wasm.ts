@@ -10,9 +10,9 @@
 import { resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { CoreMachine } from "../support/vector-core.ts";
-import { readVectors } from "../support/vector-file.ts";
-import { type Outcome, runCase } from "../support/vector-run.ts";
+import { readVectors } from "../../cli/conformance/file.ts";
+import { CoreMachine } from "../../cli/conformance/machine.ts";
+import { type Outcome, runCase } from "../../cli/conformance/run.ts";
 
 const [folder = "test/vectors", option, shown] = process.argv.slice(2);
 const machine = new CoreMachine();

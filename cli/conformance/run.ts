@@ -1,9 +1,10 @@
 /** The ways in which a case runs. */
-import type { CoreMachine } from "./vector-core.ts";
-import type { VectorCase } from "./vector-file.ts";
-import { isInside, isLeaf, runLeaf } from "./vector-leaf.ts";
-import { cleanUp, runStep } from "./vector-ops.ts";
-import { type Mode, Session } from "./vector-session.ts";
+
+import type { VectorCase } from "./file.ts";
+import { isInside, isLeaf, runLeaf } from "./leaf.ts";
+import type { CoreMachine } from "./machine.ts";
+import { cleanUp, runStep } from "./ops.ts";
+import { type Mode, Session } from "./session.ts";
 
 const EVERY_SPLIT = 600;
 const NEAR_SPLITS = 64;

@@ -2,7 +2,7 @@
 import { Log, type ScriptPort, type ScriptSocket } from "../../adapters/script/index.ts";
 import { Errors, Event, EventFlag, FOREVER } from "../../wasm/abi.gen.ts";
 import type { Memory } from "../../wasm/memory.ts";
-import type { Tap } from "./vector-tap.ts";
+import type { Tap } from "./tap.ts";
 
 const steps = ["none", "open", "connect", "handshake", "receive", "send", "close", "tls", "accept", "proxy"];
 const deadlines = ["?", "read", "write"];

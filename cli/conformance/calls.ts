@@ -1,8 +1,8 @@
 /** What the application does: the calls of the core interface. */
 import { type CoreExports, Kind, SocketKind } from "../../wasm/abi.gen.ts";
-import { bytesAt, expectResult, handleAt, type Operation } from "./vector-args.ts";
-import { numberAt, type Step, textAt } from "./vector-file.ts";
-import type { Session } from "./vector-session.ts";
+import { bytesAt, expectResult, handleAt, type Operation } from "./args.ts";
+import { numberAt, type Step, textAt } from "./file.ts";
+import type { Session } from "./session.ts";
 
 export interface Place {
   readonly at: number;

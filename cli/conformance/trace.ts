@@ -2,8 +2,8 @@
 import { ClientStream, Log, newSocket, parseBytes, type ScriptSocket } from "../../adapters/script/index.ts";
 import { Errors, Event, Kind } from "../../wasm/abi.gen.ts";
 import type { TraceLine } from "../../wasm/trace/tracer.ts";
-import { EventLog, type Records } from "./vector-events.ts";
-import type { Step, VectorCase } from "./vector-file.ts";
+import { EventLog, type Records } from "./events.ts";
+import type { Step, VectorCase } from "./file.ts";
 
 type Words = readonly (string | number)[];
 

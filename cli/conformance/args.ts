@@ -1,9 +1,9 @@
 /** Arguments and results of session vectors. */
 import { parseBytes } from "../../adapters/script/index.ts";
 import { Errors } from "../../wasm/abi.gen.ts";
-import { errorName } from "./vector-events.ts";
-import { type Step, textAt } from "./vector-file.ts";
-import type { Session } from "./vector-session.ts";
+import { errorName } from "./events.ts";
+import { type Step, textAt } from "./file.ts";
+import type { Session } from "./session.ts";
 
 /** Throws if what came is not what the step expects. */
 export type Operation = (s: Session, step: Step) => void;

@@ -1,7 +1,7 @@
 /** The core's imports, reported to a tap before anything routes, joins or defers them. */
 import { type CoreImports, Span } from "../../wasm/abi.gen.ts";
 import type { Core } from "../../wasm/core.ts";
-import type { Tap } from "./vector-tap.ts";
+import type { Tap } from "./tap.ts";
 
 /** What the imports of the moment are, and of which core. */
 interface Running {

@@ -1,9 +1,9 @@
 /** Vectors of pure functions, as far as the module exports them. */
 import { parseBytes } from "../../adapters/script/index.ts";
 import { EventSignatures, Url } from "../../wasm/abi.gen.ts";
-import type { CoreMachine } from "./vector-core.ts";
-import { errorName } from "./vector-events.ts";
-import { numberAt, type Step, textAt } from "./vector-file.ts";
+import { errorName } from "./events.ts";
+import { numberAt, type Step, textAt } from "./file.ts";
+import type { CoreMachine } from "./machine.ts";
 
 type Leaf = (machine: CoreMachine, step: Step) => void;
 

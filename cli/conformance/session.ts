@@ -3,8 +3,8 @@ import type { PortEvents } from "../../adapters/port.ts";
 import { Script, ScriptPort } from "../../adapters/script/index.ts";
 import { EventRecord, FOREVER, type Limits, MAX_ADDRESS } from "../../wasm/abi.gen.ts";
 import type { Core } from "../../wasm/core.ts";
-import type { CoreMachine } from "./vector-core.ts";
-import { EventLog } from "./vector-events.ts";
+import { EventLog } from "./events.ts";
+import type { CoreMachine } from "./machine.ts";
 
 const QUIET_AFTER = 100_000;
 

@@ -1,9 +1,9 @@
 /** HTTP messages, and connections through proxies. */
 import { HttpBody, HttpRead, HttpSend, Kind } from "../../wasm/abi.gen.ts";
-import { bytesAt, expectResult, flagsAt, handleAt, type Operation, textsAt } from "./vector-args.ts";
-import { open, type Place, place } from "./vector-calls.ts";
-import { numberAt, type Step, textAt } from "./vector-file.ts";
-import type { Session } from "./vector-session.ts";
+import { bytesAt, expectResult, flagsAt, handleAt, type Operation, textsAt } from "./args.ts";
+import { open, type Place, place } from "./calls.ts";
+import { numberAt, type Step, textAt } from "./file.ts";
+import type { Session } from "./session.ts";
 
 const encoder = new TextEncoder();
 

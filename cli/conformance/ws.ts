@@ -1,8 +1,8 @@
 /** WebSockets: what the application sends before and after the handshake, as client and as server. */
 import { type CoreExports, Kind, SendFlag, WsOption } from "../../wasm/abi.gen.ts";
-import { bytesAt, expectResult, flagsAt, handleAt, type Operation, textsAt } from "./vector-args.ts";
-import { one, open, place } from "./vector-calls.ts";
-import { numberAt, textAt } from "./vector-file.ts";
+import { bytesAt, expectResult, flagsAt, handleAt, type Operation, textsAt } from "./args.ts";
+import { one, open, place } from "./calls.ts";
+import { numberAt, textAt } from "./file.ts";
 
 const encoder = new TextEncoder();
 

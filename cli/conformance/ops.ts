@@ -1,14 +1,14 @@
 /** The operations of session vectors. */
 import { createHash } from "node:crypto";
 import { AddressOf, Errors, type Limits, limitFields, MAX_ADDRESS } from "../../wasm/abi.gen.ts";
-import { bytesAt, errorValue, expectResult, handleAt, type Operation } from "./vector-args.ts";
-import { calls } from "./vector-calls.ts";
-import { errorName } from "./vector-events.ts";
-import { numberAt, type Step, textAt } from "./vector-file.ts";
-import { maskFrames } from "./vector-frames.ts";
-import { httpCalls } from "./vector-http.ts";
-import type { Session } from "./vector-session.ts";
-import { webSocketCalls } from "./vector-ws.ts";
+import { bytesAt, errorValue, expectResult, handleAt, type Operation } from "./args.ts";
+import { calls } from "./calls.ts";
+import { errorName } from "./events.ts";
+import { numberAt, type Step, textAt } from "./file.ts";
+import { maskFrames } from "./frames.ts";
+import { httpCalls } from "./http.ts";
+import type { Session } from "./session.ts";
+import { webSocketCalls } from "./ws.ts";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 1.3 */
 const states = ["free", "connecting", "open", "closing", "waiting", "closed"];

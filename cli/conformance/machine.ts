@@ -7,8 +7,8 @@ import { EndpointTable } from "../../wasm/endpoints.ts";
 import { routeImports } from "../../wasm/imports.ts";
 import { growMemory, Memory } from "../../wasm/memory.ts";
 import { ReadControl } from "../../wasm/receiving.ts";
-import { tapImports } from "./vector-imports.ts";
-import { Tap } from "./vector-tap.ts";
+import { tapImports } from "./imports.ts";
+import { Tap } from "./tap.ts";
 
 const SCRATCH = 1 << 20;
 const POISON = 0xa5;
