@@ -7,6 +7,8 @@ export type Content = "text" | "utf8" | "binary";
  */
 export const Contender = {
   TWINWIRE: "twinwire",
+  /** twinwire's connection API, beside its calls that wait. */
+  PROMISES: "twinwire, await",
   WS: "ws",
   RAW: "node:net raw",
   NET: "node:net",
@@ -25,8 +27,8 @@ export function runtimeOf(contender: Contender, { runtime }: Case): Runtime {
   return contender === Contender.BUN_SERVE || contender === Contender.BUN_LISTEN ? "bun" : runtime;
 }
 
-/** How it is spoken. `ws` and `tcp`: handles and events; `conn`: objects and promises over TCP. */
-export type Protocol = "ws" | "tcp" | "conn";
+/** How it is spoken. `ws` and `tcp`: handles and events; over TCP, `conn`: objects and promises, `sync`: calls that wait. */
+export type Protocol = "ws" | "tcp" | "conn" | "sync";
 
 /** A message received sends the next one, `inFlight` are on their way. */
 export interface EchoCase {
@@ -107,6 +109,13 @@ function tcpClient(size: number, inFlight: number): EchoCase {
 
 function tcpConn(size: number, inFlight: number): EchoCase {
   return { ...tcpClient(size, inFlight), protocol: "conn", name: `tcp-conn/${sizeName(size)}/binary/${inFlight}` };
+}
+
+/** Calls that wait, one after the other, beside the promises of the same runtime. */
+function sync(runtime: Runtime, size: number): EchoCase {
+  const name = `${runtime === "node" ? "" : `${runtime}/`}sync/${sizeName(size)}/binary/1`;
+  const contenders = [Contender.TWINWIRE, Contender.PROMISES];
+  return { ...tcpClient(size, 1), protocol: "sync", name, runtime, contenders };
 }
 
 function idle(protocol: Protocol, name: string, contenders: readonly Contender[]): IdleCase {
@@ -191,6 +200,12 @@ export const cases: readonly Case[] = [
   tcpConn(64, 1),
   tcpConn(65536, 1),
   tcpConn(64, 64),
+  sync("node", 64),
+  sync("node", 65536),
+  sync("bun", 64),
+  sync("bun", 65536),
+  sync("deno", 64),
+  sync("deno", 65536),
   idle("ws", "ws-idle", [Contender.TWINWIRE, Contender.WS, Contender.RAW]),
   idle("conn", "tcp-idle", [Contender.TWINWIRE, Contender.NET]),
   server("http", "GET", 64, 1),
@@ -242,7 +257,7 @@ const EXTRA: ReadonlySet<string> = new Set([
 
 /** Whether it is left out where time is short. */
 export function isExtra({ name }: Case): boolean {
-  return EXTRA.has(name) || isScale(name);
+  return /\bsync\//.test(name) || EXTRA.has(name) || isScale(name);
 }
 
 /** Whether it is measured for the plots only, when it is asked for. */

@@ -50,7 +50,9 @@ let port: number | undefined;
 
 /** Each API of twinwire has a file of its own. */
 function load({ contender, case: { protocol, name } }: Job): Promise<Client> {
-  if (contender === Contender.TWINWIRE && protocol === "conn") return import("./clients/twinwire-conn.ts");
+  if (contender === Contender.TWINWIRE && protocol === "sync") return import("./clients/twinwire-sync.ts");
+  if (contender === Contender.PROMISES || (contender === Contender.TWINWIRE && protocol === "conn"))
+    return import("./clients/twinwire-conn.ts");
   return known(clients[contender], contender, name)();
 }
 
