@@ -8,15 +8,14 @@ export const root: string = fileURLToPath(new URL("../../", import.meta.url));
 export interface Runtime {
   readonly name: string;
   readonly command: readonly string[];
-  /** Whether it resolves the package to its sources: it reads tsconfig.json. */
-  readonly runsSources: boolean;
 }
 
 const deno = `${root}scripts/runtimes/node_modules/deno/deno`;
 const all: readonly Runtime[] = [
-  { name: "Node", command: [process.execPath], runsSources: false },
-  { name: "Bun", command: [`${root}node_modules/.bin/bun`], runsSources: true },
-  { name: "Deno", command: [deno, "run", "--allow-all"], runsSources: false },
+  { name: "Node", command: [process.execPath] },
+  /* By the project's own tsconfig.json it would take the package from its sources, with the adapter of Node. */
+  { name: "Bun", command: [`${root}node_modules/.bin/bun`, `--tsconfig-override=${root}tsconfig.tools.json`] },
+  { name: "Deno", command: [deno, "run", "--allow-all"] },
 ];
 
 /* scripts/runtimes is for x64 Linux; make test installs it there. */
