@@ -134,17 +134,22 @@ function checkApps(component, folder) {
   }
 }
 
-/** ESP-IDF names a component by its folder; what main requires is found by that name. */
+function checkSyntax(commands) {
+  for (const { command, directory } of commands) run("sh", ["-c", `${command} -fsyntax-only`], { cwd: directory });
+}
+
+/**
+ * ESP-IDF names a component by its folder; what main requires is found by that name. Returns what would be compiled,
+ * and how, the component's place aside.
+ */
 function checkWay(component) {
   must(basename(component) === "twinwire", `${component} would be a component of another name`);
   must(existsSync(join(component, "idf_component.yml")), `${component} has no manifest`);
   const early = ["-D", "ESP_PLATFORM=1", "-D", `COMPONENT=${component}`, "-P", at("test/esp32/early.cmake")];
   must(/^.*requires: .*esp_netif/m.test(run("cmake", early)), `${component}: the requirements are not found`);
-  const { folder, commands } = prepare({ name: "way" }, component, []);
+  const { commands } = prepare({ name: "way" }, component, []);
   must(commands.length > 30, `${component}: only ${commands.length} files are compiled`);
-  for (const { command, directory } of commands.filter(({ file }) => !/\/(core-c|c)\//.test(file)))
-    run("sh", ["-c", `${command} -fsyntax-only`], { cwd: directory });
-  rmSync(folder, { recursive: true });
+  return commands;
 }
 
 /** The ways in which a project can include a checkout: each leads to a folder that has to be a component. */
@@ -158,7 +163,11 @@ function checkWays() {
   }
   const cloned = join(scratch, "managed_components/twinwire");
   run("git", ["clone", "--quiet", "--depth=1", `file://${root}`, cloned]); // what `git:` in a manifest does
-  for (const way of [...ways, cloned]) checkWay(way);
+  const compiled = checkWay(cloned);
+  checkSyntax(compiled.filter(({ file }) => !/\/(core-c|c)\//.test(file)));
+  const textOf = (commands, way) => commands.map(({ command }) => command.replaceAll(way, "")).join("\n");
+  for (const way of ways)
+    must(textOf(checkWay(way), way) === textOf(compiled, cloned), `${way} is compiled otherwise than a clone`);
   return "components/, EXTRA_COMPONENT_DIRS, path:, git:";
 }
 
@@ -172,6 +181,7 @@ const choices = [
   { name: "sessions resumed", config: { TWINWIRE_TLS_RESUME: "y" } },
   { name: "ESP-IDF 5.1", config: { minor: 1 } },
   { name: "PSRAM", config: { SPIRAM: "y", TWINWIRE_MEMORY_PSRAM: "y" } },
+  { name: "heap", config: { TWINWIRE_HEAP: "y" } },
 ];
 
 /** sdkconfig.h as the Kconfigs make it. */
@@ -215,18 +225,25 @@ function checkCore(commands) {
   for (const path of there) must(wanted.includes(path), `${path} is compiled, and a device has no use for it`);
 }
 
-/** Builds all of it for the defaults; for other choices, looks at the files of which there is a choice. */
+/** What the defaults compile of this folder. */
+let usual;
+
+/** Whether a choice can change what a file is, or whether it is compiled; the version of IP changes lwIP's headers. */
+const depends = (choice, file) =>
+  choice.config.LWIP_IPV6 !== undefined || !usual.has(file) || read(file).includes("CONFIG_");
+
+/** Builds all of it for the defaults; for other choices, looks at the files that they can change. */
 function compile(choice) {
   const { folder, commands } = prepare(choice);
   checkCore(commands);
   if (choice.config === undefined) {
+    usual = new Set(commands.map(({ file }) => file));
     run("cmake", ["--build", folder, "-j2"]);
     return;
   }
   const core = [join(staged, "core-c"), join(staged, "c/")];
-  for (const { command, directory, file } of commands)
-    if (!core.some((folder) => file.startsWith(folder)))
-      run("sh", ["-c", `${command} -fsyntax-only`], { cwd: directory });
+  const ours = commands.filter(({ file }) => !core.some((folder) => file.startsWith(folder)));
+  checkSyntax(ours.filter(({ file }) => depends(choice, file)));
 }
 
 /** The defaults of Kconfig are those of abi.def for an ESP32. */

@@ -133,6 +133,8 @@ static void serve(void *argument) {
   free(argument);
   struct timeval soon = {.tv_sec = RECEIVE_TIMEOUT_S};
   lwip_setsockopt(it.fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+  int on = 1; /* else the second half of a frame waits for lwIP's timer: a quarter of a second */
+  lwip_setsockopt(it.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   switch (it.kind) {
   case PEER_ECHO:
     echo(it.fd);

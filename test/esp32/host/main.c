@@ -3,7 +3,9 @@
  *   host loopback          the peers live in the same stack; needs no rights
  *   host tap [node]        the peers are Linux's, at the far end of a tap device in a network namespace */
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "esp_event.h"
 #include "lwip/dns.h"
@@ -36,6 +38,31 @@ static void refuses_before_there_is_a_network(void) {
   CHECK(tw_ws_open("ws://10.77.0.1/") == -1 && tw_last_error() == TW_ERR_NETWORK_DOWN);
   test_for(100);
   test_end();
+}
+
+/* The first start decides on the task for good: a process of its own. */
+static void starts_its_task_as_asked(void) {
+  pid_t child = fork();
+  if (child == 0) {
+    tw_esp_options options;
+    tw_esp_defaults(&options);
+    options.task = (tw_esp_task){.stack_size = 12288, .priority = 7, .core = 0, .stack_in_psram = true};
+    bool right = tw_esp_start(&options) == ESP_OK;
+    const stub_task *made = stub_last_task();
+    right = right && made->stack_size == 12288 && made->priority == 7 && made->core == 0 && made->stack_in_psram;
+    options.task.priority = 3; /* of the same task */
+    tw_esp_stop();
+    while (tw_esp_running())
+      usleep(1000);
+    right = right && tw_esp_start(&options) == ESP_OK && made->priority == 3;
+    tw_esp_stop();
+    while (tw_esp_running())
+      usleep(1000);
+    options.task.core = 1;
+    _exit(right && tw_esp_start(&options) == ESP_ERR_INVALID_ARG ? 0 : 1);
+  }
+  int status = -1;
+  CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
 }
 
 /* An interface that reaches only itself. */
@@ -76,6 +103,8 @@ int main(int count, char **arguments) {
   here = tap ? (place){"tap", TAP_HOST, TAP_DEVICE, &linux_peer_calls, false}
              : (place){"loopback", TAP_DEVICE, TAP_DEVICE, &lwip_peer_calls, false};
   TEST(refuses_before_there_is_a_network);
+  if (!tap)
+    TEST(starts_its_task_as_asked);
   esp_event_loop_create_default();
   tcpip_init(NULL, NULL);
   if (tap)
@@ -93,6 +122,8 @@ int main(int count, char **arguments) {
   tests_of_listeners();
   tests_of_websockets();
   tests_of_network();
+  if (!tap)
+    tests_of_interfaces();
   tests_of_events();
   tests_of_task();
   if (tap && count > 2)

@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer as createHttpsServer } from "node:https";
-import { createServer as createNetServer } from "node:net";
+import { connect, createServer as createNetServer } from "node:net";
 import { join } from "node:path";
 import { createServer as createTlsServer, TLSSocket } from "node:tls";
 import { WebSocketServer } from "ws";
@@ -94,6 +94,21 @@ serve(
     echo,
   ),
 );
+/** A proxy for HTTP CONNECT, to one server. */
+function tunnel(socket) {
+  socket
+    .on("error", () => {})
+    .once("data", (head) => {
+      const [method, target] = head.toString("latin1").split(" ");
+      const port = Number(target.split(":")[1]);
+      const there = connect(port, address, () => {
+        socket.write("HTTP/1.1 200 go on\r\n\r\n");
+        socket.pipe(there).pipe(socket);
+      }).on("error", () => socket.destroy());
+      if (method !== "CONNECT") socket.destroy();
+    });
+}
+serve("proxy", createNetServer(tunnel));
 serve("starttls", createNetServer(startWhenAsked));
 /** Ends the TCP connection below TLS: no close_notify. */
 function cutOff(socket) {

@@ -218,6 +218,23 @@ static void speaks_wss(void) {
   stub_bundle("");
 }
 
+/* TLS with the target, through the proxy. */
+static void connects_through_a_proxy(void) {
+  test_begin(NULL);
+  const tw_proxy proxy = {.host = here.peer_address, .port = program_port("proxy")};
+  memset(&it, 0, sizeof it);
+  it.handle = tw_net_tcp_connect_via("peer.test", program_port("echo"), &proxy);
+  CHECK(it.handle > 0);
+  test_listen_to(&it);
+  tls = (tw_tls_options){.ca = ca};
+  CHECK(tw_net_set_tls(it.handle, &tls) == 0);
+  test_until(&it.connected, 1);
+  CHECK(tw_net_send(it.handle, "hello", 5) == 5);
+  test_until(&it.received, 5);
+  CHECK(memcmp(it.text, "hello", 5) == 0);
+  test_end();
+}
+
 /* Starts them, and reads what they print until "ready". Returns the pipe whose end ends them, or -1. */
 static int start_programs(const char *node, pid_t *child) {
   int in[2], out[2];
@@ -284,6 +301,7 @@ void tests_of_programs(const char *node) {
   TEST(notices_a_stream_that_is_cut_off);
   TEST(ends_within_a_handshake);
   TEST(speaks_wss);
+  TEST(connects_through_a_proxy);
   tests_of_tls_options();
   close(life);
   waitpid(child, NULL, 0);

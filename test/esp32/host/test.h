@@ -65,6 +65,7 @@ void tests_of_names(void);
 void tests_of_datagrams(void);
 void tests_of_listeners(void);
 void tests_of_network(void);
+void tests_of_interfaces(void);
 void tests_of_websockets(void);
 void tests_of_events(void);
 void tests_of_task(void);

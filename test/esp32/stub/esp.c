@@ -37,11 +37,12 @@ void esp_fill_random(void *buf, size_t len) {
     abort();
 }
 
+static _Atomic uint32_t last_caps;
 static _Atomic uint32_t blocks;
 static _Atomic uint32_t requests;
 
 void *heap_caps_aligned_alloc(size_t alignment, size_t size, uint32_t caps) {
-  (void)caps;
+  last_caps = caps;
   blocks++;
   requests++;
   return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
@@ -60,6 +61,7 @@ void heap_caps_free(void *ptr) {
   free(ptr);
 }
 
+uint32_t stub_heap_caps(void) { return last_caps; }
 uint32_t stub_heap_blocks(void) { return blocks; }
 uint32_t stub_heap_requests(void) { return requests; }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "esp_heap_caps.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/queue.h"
 #include "freertos/semphr.h"
@@ -145,6 +146,9 @@ void vSemaphoreDelete(SemaphoreHandle_t semaphore) {
 /* ---- Tasks ---- */
 
 static _Thread_local TaskHandle_t current;
+static stub_task last; /* of those with a stack of their own, of which there is one */
+
+const stub_task *stub_last_task(void) { return &last; }
 
 static void *start(void *task) {
   current = task;
@@ -155,7 +159,12 @@ static void *start(void *task) {
 TaskHandle_t xTaskCreateStaticPinnedToCore(void (*code)(void *), const char *name, uint32_t stack_size, void *argument,
                                            UBaseType_t priority, StackType_t *stack, StaticTask_t *task,
                                            BaseType_t core) {
-  (void)name, (void)stack_size, (void)priority, (void)core;
+  (void)name;
+  if (stack != NULL)
+    last = (stub_task){.stack_size = stack_size * (uint32_t)sizeof *stack,
+                       .priority = priority,
+                       .core = core == tskNO_AFFINITY ? -1 : core,
+                       .stack_in_psram = (stub_heap_caps() & MALLOC_CAP_SPIRAM) != 0};
   task->run = code;
   task->argument = argument;
   task->stack = stack;
@@ -190,7 +199,10 @@ TaskHandle_t xTaskGetCurrentTaskHandle(void) {
   return current;
 }
 
-void vTaskPrioritySet(TaskHandle_t task, UBaseType_t priority) { (void)task, (void)priority; }
+void vTaskPrioritySet(TaskHandle_t task, UBaseType_t priority) {
+  (void)task;
+  last.priority = priority;
+}
 
 void vTaskDelay(TickType_t ticks) {
   struct timespec end = after(ticks);

@@ -16,11 +16,6 @@ void stub_use_netif(struct netif *netif) { default_netif = the_netif = netif; }
 
 esp_netif_t *esp_netif_get_default_netif(void) { return (esp_netif_t *)default_netif; }
 
-esp_err_t esp_netif_get_netif_impl_name(esp_netif_t *esp_netif, char *name) {
-  netif_index_to_name(netif_get_index((struct netif *)esp_netif), name);
-  return ESP_OK;
-}
-
 bool esp_netif_is_netif_up(esp_netif_t *esp_netif) { return netif_is_up((struct netif *)esp_netif); }
 
 esp_err_t esp_netif_get_ip_info(esp_netif_t *esp_netif, esp_netif_ip_info_t *ip_info) {
@@ -55,6 +50,21 @@ esp_err_t esp_netif_tcpip_exec(esp_netif_callback_fn fn, void *ctx) {
     sys_arch_sem_wait(&it.done, 0);
   sys_sem_free(&it.done);
   return it.result;
+}
+
+typedef struct naming {
+  struct netif *netif;
+  char *name;
+} naming;
+
+static esp_err_t name_netif(void *context) {
+  const naming *it = context;
+  return netif_index_to_name(netif_get_index(it->netif), it->name) != NULL ? ESP_OK : ESP_FAIL;
+}
+
+esp_err_t esp_netif_get_netif_impl_name(esp_netif_t *esp_netif, char *name) {
+  naming it = {(struct netif *)esp_netif, name};
+  return esp_netif_tcpip_exec(name_netif, &it);
 }
 
 typedef struct change {

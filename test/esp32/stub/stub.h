@@ -28,6 +28,18 @@ uint32_t stub_heap_requests(void);
 /* The authorities of the certificate bundle: PEM, terminated. Borrowed. */
 void stub_bundle(const char *pem);
 
+/* What the last static task was made with. */
+typedef struct stub_task {
+  uint32_t stack_size; /* bytes */
+  uint32_t priority;   /* as it is now */
+  int32_t core;        /* -1: any */
+  bool stack_in_psram;
+} stub_task;
+const stub_task *stub_last_task(void);
+
+/* The capabilities that a block of heap_caps_... was asked for; of the last one. */
+uint32_t stub_heap_caps(void);
+
 /* Sessions of esp-tls that are open. */
 uint32_t stub_tls_sessions(void);
 
