@@ -17,7 +17,7 @@ const directory = join(root, "build/c/llhttp");
 const ours = () => [
   ...listFiles("test/http1-differential", ".c"),
   ...["buffer", "files", "json"].map((name) => `test/c/${name}.c`),
-  ...["chunk", "field", "head", "message", "target"].map((name) => `core-c/proto/http1/${name}.c`),
+  ...["chunk", "field", "head", "message", "target", "words"].map((name) => `core-c/proto/http1/${name}.c`),
   ...["bytes", "runs"].map((name) => `core-c/src/${name}.c`),
 ];
 

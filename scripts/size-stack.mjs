@@ -2,7 +2,7 @@
 // the calls.
 //
 // A call through a pointer is one of a protocol's functions, `protocol->received(...)`: the source names the member, and
-// the tables and assignments (`.received = take_data`, `slot->tunnel = ask;`) list its possible values. A call of a parameter
+// the tables and assignments (`.received = take_data`, `slot->reader = &reader;`) list its possible values. A call of a parameter
 // may be any function of the same file that is mentioned there without being called.
 
 import { readFileSync } from "node:fs";
@@ -34,7 +34,7 @@ function targetsAt(place, nodes, members, outside) {
   const text = source.split("\n")[line - 1].slice(column - 1);
   if (outside.some((name) => text.includes(name))) return [];
   /* A call among the arguments of another has the place of that one. */
-  const called = [/^[\w>-]*(?:->|\.)(\w+)\(/, /^\w+\(.*(?:->|\.)(\w+)\(/].map((pattern) => pattern.exec(text)?.[1]);
+  const called = [/^[\w>.-]*(?:->|\.)(\w+)\(/, /^\w+\(.*(?:->|\.)(\w+)\(/].map((pattern) => pattern.exec(text)?.[1]);
   const member = called.find((name) => name !== undefined);
   const mentioned = (name) => new RegExp(`\\b${name}\\b(?!\\()`).test(source);
   const targets = member

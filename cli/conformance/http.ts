@@ -1,7 +1,7 @@
-/** HTTP messages, and connections through proxies. */
+/** HTTP messages, and connections through proxies or with an address policy. */
 import { HttpBody, HttpRead, HttpSend, Kind } from "../../wasm/abi.gen.ts";
 import { bytesAt, expectResult, flagsAt, handleAt, type Operation, textsAt } from "./args.ts";
-import { open, type Place, place } from "./calls.ts";
+import { one, open, type Place, place } from "./calls.ts";
 import { numberAt, type Step, textAt } from "./file.ts";
 import type { Session } from "./session.ts";
 
@@ -62,6 +62,23 @@ export const httpCalls: Record<string, Operation> = {
     open(s, step, Kind.WS, 6, () =>
       exports.twc_ws_connect_via(self, url.at, url.size, proxy.at, proxy.size, port, secret.at, secret.size),
     );
+  },
+  "tcp-allowed": (s, step) => {
+    const [host, policy] = place(s, bytesAt(step, 2), bytesAt(step, 4));
+    const port = numberAt(step, 3);
+    const { exports, self } = s.core;
+    open(s, step, Kind.TCP, 5, () =>
+      exports.twc_tcp_connect_allowed(self, host.at, host.size, port, policy.at, policy.size),
+    );
+  },
+  "ws-allowed": (s, step) => {
+    const [url, policy] = place(s, bytesAt(step, 2), bytesAt(step, 3));
+    const { exports, self } = s.core;
+    open(s, step, Kind.WS, 4, () => exports.twc_ws_connect_allowed(self, url.at, url.size, policy.at, policy.size));
+  },
+  "check-address": (s, step) => {
+    const { at, size } = one(s, step, 2);
+    expectResult(s, step, 3, s.core.exports.twc_check_address(s.core.self, handleAt(s, step, 1), at, size), 0);
   },
   "http-read": (s, step) => {
     const { exports, self } = s.core;

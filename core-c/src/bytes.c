@@ -3,6 +3,8 @@
 
 const uint32_t twc_token_chars[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0};
 
+const uint32_t twc_name_chars[4] = {0, 0x2bff7fd2, 0x87fffffe, 0x47fffffe};
+
 bool twc_bytes_equal_nocase(const void *a, size_t an, const char *b, size_t bn) {
   const char *text = a;
   if (an != bn)

@@ -52,6 +52,14 @@ extern const uint32_t twc_token_chars[8];
 /* RFC 9110 5.6.2 tchar: what methods, field names and subprotocols are made of. */
 static inline bool twc_is_token_char(uint8_t byte) { return twc_token_chars[byte >> 5] >> (byte & 31) & 1; }
 
+/* One bit a character of ASCII: - . _ ~ ! $ & ' ( ) * + , ; = and letters and digits. */
+extern const uint32_t twc_name_chars[4];
+
+/* RFC 3986 2.3 and 2.2, unreserved and sub-delims: what a host name is made of (3.2.2), escapes aside. */
+static inline bool twc_is_name_char(uint8_t byte) {
+  return byte < 0x80 && (twc_name_chars[byte >> 5] >> (byte & 31) & 1) != 0;
+}
+
 /* RFC 9110 5.5: VCHAR, obs-text, SP and HTAB; a field value or a reason phrase holds nothing else. */
 static inline bool twc_is_value_char(uint8_t byte) { return (byte >= 0x20 && byte != 0x7f) || byte == '\t'; }
 

@@ -146,12 +146,6 @@ static void drop_socket(tw_core *core, tw_slot *slot, int32_t error, uint32_t st
 
 /* ---- Phases -------------------------------------------------------------------------------------------------- */
 
-static void begin_tunnel(tw_core *core, tw_slot *slot) {
-  slot->phase = TW_PHASE_TUNNEL;
-  twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
-  slot->tunnel(core, slot);
-}
-
 static void begin_tls(tw_core *core, tw_slot *slot) {
   twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
   int32_t error = twc_socket_start_tls(core, slot, "", 0);
@@ -160,17 +154,15 @@ static void begin_tls(tw_core *core, tw_slot *slot) {
 }
 
 void twc_advance(tw_core *core, tw_slot *slot) {
-  if (slot->phase == TW_PHASE_CONNECT && slot->tunnel != NULL) {
-    begin_tunnel(core, slot);
+  if (slot->phase == TW_PHASE_CONNECT && slot->route.ops != NULL && !slot->route.ops->begin_route(core, slot))
     return;
-  }
   const bool tls = slot->phase < TW_PHASE_TLS && (slot->flags & TW_SLOT_TLS) != 0 && slot->kind != TW_KIND_LISTENER;
   if (tls && slot->tx.size > 0) {
     slot->phase = TW_PHASE_TUNNELED; /* until it is written: report_flushed */
     return;
   }
   if (slot->phase != TW_PHASE_TLS)
-    twc_reader_end(core, slot); /* the tunnel's */
+    twc_reader_end(core, slot); /* a proxy's answer */
   if (tls) {
     begin_tls(core, slot); /* twc_secured or twc_closed follows */
   } else if (slot->state == TW_STATE_CONNECTING) {
@@ -414,13 +406,13 @@ enum {
 
 int32_t twc_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
                         uint32_t port) {
-  char proxy[TW_MAX_HOST];
-  if (slot->tunnel != NULL) {
-    twc_chain_copy(&core->text_pool, &slot->proxy, 0, proxy, slot->proxy_host_size);
+  char host[TW_MAX_HOST];
+  if (slot->route.ops != NULL) {
+    twc_chain_copy(&core->text_pool, &slot->route.text, 0, host, slot->route.host_size);
     kind = TW_SOCKET_TCP;
-    name = proxy;
-    name_size = slot->proxy_host_size;
-    port = slot->proxy_port;
+    name = host;
+    name_size = slot->route.host_size;
+    port = slot->route.port;
   }
   twc_reader_end(core, slot);
   int32_t error = twc_port_open(core->host, twc_slot_handle(core, slot), kind, name, name_size, port);
@@ -463,9 +455,9 @@ int32_t twc_socket_connect(tw_core *core, tw_slot *slot, const char *address, ui
 
 int32_t twc_socket_start_tls(tw_core *core, tw_slot *slot, const char *name, uint32_t name_size) {
   char target[TW_MAX_HOST];
-  if (name_size == 0 && slot->tunnel != NULL) { /* the host would take the name of the proxy */
-    name_size = slot->proxy_target_size;
-    twc_chain_copy(&core->text_pool, &slot->proxy, slot->proxy_host_size, target, name_size);
+  if (name_size == 0 && slot->route.ops != NULL) { /* the host would take the name of the proxy */
+    name_size = slot->route.target_size;
+    twc_chain_copy(&core->text_pool, &slot->route.text, slot->route.host_size, target, name_size);
     name = target;
   }
   slot->phase = TW_PHASE_TLS;
@@ -484,6 +476,12 @@ int32_t twc_socket_address(tw_core *core, const tw_slot *slot, uint32_t which, c
   if ((slot->flags & TW_SLOT_SOCKET) == 0)
     return TW_ERR_STATE;
   return twc_port_address(core->host, twc_slot_handle(core, slot), which, text, capacity);
+}
+
+int32_t twc_check_address(tw_core *core, int32_t handle, const char *address, uint32_t address_size) {
+  const tw_slot *slot = twc_slot_find(core, handle);
+  bool allowed = slot == NULL || slot->route.ops == NULL || slot->route.ops->permits(core, slot, address, address_size);
+  return allowed ? 0 : TW_ERR_POLICY;
 }
 
 void twc_random_bytes(tw_core *core, void *to, uint32_t size) {

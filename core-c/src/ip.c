@@ -98,6 +98,19 @@ int twc_ip_parse(const char *text, size_t size, uint8_t bytes[TW_IP_BYTES]) {
   return parse_ipv6(text, size, bytes) ? 6 : 0;
 }
 
+int twc_ip_parse_endpoint(const char *text, size_t size, uint8_t bytes[TW_IP_BYTES]) {
+  while (size > 0 && text[size - 1] != ':')
+    size--;
+  if (size == 0)
+    return 0;
+  size--;
+  if (size > 2 && text[0] == '[' && text[size - 1] == ']') {
+    text++;
+    size -= 2;
+  }
+  return twc_ip_parse(text, size, bytes);
+}
+
 int twc_ip_family(const char *text, size_t size) {
   uint8_t bytes[TW_IP_BYTES];
   return twc_ip_parse(text, size, bytes);

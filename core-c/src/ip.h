@@ -11,6 +11,9 @@ enum { TW_IP_BYTES = 16 };
  * address in network order; an IPv4 address as its IPv4-mapped IPv6 address (RFC 4291 2.5.5.2). */
 int twc_ip_parse(const char *text, size_t size, uint8_t bytes[TW_IP_BYTES]);
 
+/* The same for the address of "ip:port" or "[ip]:port". */
+int twc_ip_parse_endpoint(const char *text, size_t size, uint8_t bytes[TW_IP_BYTES]);
+
 /* 4 or 6 for a literal IPv4 or IPv6 address; the latter may have a zone. 0 for anything else. */
 int twc_ip_family(const char *text, size_t size);
 

@@ -27,16 +27,7 @@ static uint64_t mix(uint64_t x) {
 static bool read_prefix(const char *text, uint32_t size, uint64_t *prefix) {
   static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
   uint8_t bytes[TW_IP_BYTES];
-  while (size > 0 && text[size - 1] != ':')
-    size--;
-  if (size == 0)
-    return false;
-  size--;
-  if (size > 2 && text[0] == '[' && text[size - 1] == ']') {
-    text++;
-    size -= 2;
-  }
-  if (twc_ip_parse(text, size, bytes) == 0)
+  if (twc_ip_parse_endpoint(text, size, bytes) == 0)
     return false;
   const uint8_t *from = memcmp(bytes, mapped, sizeof mapped) == 0 ? bytes + 8 : bytes;
   *prefix = 0;

@@ -149,7 +149,7 @@ static void wake(tw_core *core, tw_slot *slot) {
     }
     slot->owed = 0;
     if (slot->phase == TW_PHASE_TUNNEL)
-      slot->tunnel(core, slot);
+      (void)slot->route.ops->begin_route(core, slot); /* false: an answer follows */
     else
       slot->protocol->room(core, slot);
   }

@@ -15,11 +15,6 @@ static bool is_one_of(char c, const char *set) {
   return false;
 }
 
-/* RFC 3986 2.3 and 2.2: unreserved and sub-delims; a name is made of these (3.2.2), escapes aside. */
-static bool is_name_char(char c) {
-  return twc_is_letter((uint8_t)c) || twc_is_digit((uint8_t)c) || is_one_of(c, "-._~!$&'()*+,;=");
-}
-
 /* Bytes that are refused wherever they stand: controls and space, which could end the request line, the backslash,
  * which some take for a slash, and the fragment, which RFC 6455 3 forbids. */
 static bool is_refused(char c) {
@@ -50,7 +45,7 @@ static bool is_host_name(const char *host, size_t size) {
   if (size == 0 || size > TW_MAX_HOST)
     return false;
   for (size_t i = 0; i < size; i++)
-    if (!is_name_char(host[i]))
+    if (!twc_is_name_char((uint8_t)host[i]))
       return false;
   return !ends_in_number(host, size) || twc_ip_family(host, size) == 4;
 }
@@ -89,9 +84,6 @@ static int32_t parse_unix(const char *url, uint32_t size, uint32_t start, tw_url
     end++;
   if (end == start || end - start > TW_MAX_PATH)
     return TW_ERR_URL;
-  for (uint32_t i = start; i < size; i++)
-    if (is_refused(url[i]))
-      return TW_ERR_URL;
   uint32_t target = end < size ? end + 1 : size;
   *out = (tw_url){.host = start,
                   .host_size = end - start,
@@ -103,14 +95,14 @@ static int32_t parse_unix(const char *url, uint32_t size, uint32_t start, tw_url
 
 int32_t twc_url_parse(const char *url, uint32_t size, tw_url *out) {
   bool secure;
+  for (uint32_t i = 0; i < size; i++)
+    if (is_refused(url[i]))
+      return TW_ERR_URL;
   if (size >= 8 && twc_bytes_equal_nocase(url, 8, "ws+unix:", 8))
     return parse_unix(url, size, 8, out);
   uint32_t start = parse_scheme(url, size, &secure);
   if (start == 0)
     return TW_ERR_URL;
-  for (uint32_t i = start; i < size; i++)
-    if (is_refused(url[i]))
-      return TW_ERR_URL;
 
   uint32_t end = start;
   while (end < size && url[end] != '/' && url[end] != '?')
@@ -156,7 +148,7 @@ int32_t twc_url_parse(const char *url, uint32_t size, tw_url *out) {
 
 unsigned twc_url_encode_byte(uint8_t byte, char out[3]) {
   static const char digits[17] = "0123456789ABCDEF";
-  if (is_name_char((char)byte) || is_one_of((char)byte, ":@/?%")) {
+  if (twc_is_name_char(byte) || is_one_of((char)byte, ":@/?%")) {
     out[0] = (char)byte;
     return 1;
   }

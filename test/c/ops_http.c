@@ -40,6 +40,40 @@ static int op_ws_via(test_session *s, const test_step *step) {
   return open_as(s, step, TW_KIND_WS, call_ws_via, &args, 6);
 }
 
+/* As for a proxy, with the policy in place of its credentials. */
+static int32_t call_tcp_allowed(tw_core *core, const open_args *args) {
+  return twc_tcp_connect_allowed(core, args->text, (uint32_t)args->size, args->port, args->credentials,
+                                 (uint32_t)args->credentials_size);
+}
+
+static int32_t call_ws_allowed(tw_core *core, const open_args *args) {
+  return twc_ws_connect_allowed(core, args->text, (uint32_t)args->size, args->credentials,
+                                (uint32_t)args->credentials_size);
+}
+
+static int op_tcp_allowed(test_session *s, const test_step *step) {
+  open_args args = {0};
+  if (!text_and_port(s, step, 2, &args) || !arg_text(s, step, 4, &args.credentials, &args.credentials_size))
+    return 0;
+  return open_as(s, step, TW_KIND_TCP, call_tcp_allowed, &args, 5);
+}
+
+static int op_ws_allowed(test_session *s, const test_step *step) {
+  open_args args = {0};
+  if (!arg_text(s, step, 2, &args.text, &args.size) || !arg_text(s, step, 3, &args.credentials, &args.credentials_size))
+    return 0;
+  return open_as(s, step, TW_KIND_WS, call_ws_allowed, &args, 4);
+}
+
+static int op_check_address(test_session *s, const test_step *step) {
+  int32_t handle;
+  const char *address;
+  size_t size;
+  if (!arg_handle(s, step, 1, &handle) || !arg_text(s, step, 2, &address, &size))
+    return 0;
+  return expect_result(s, step, 3, twc_check_address(s->core, handle, address, (uint32_t)size), 0);
+}
+
 static int op_read(test_session *s, const test_step *step) {
   static const flag_word words[] = {{"request", TW_HTTP_READ_REQUEST},
                                     {"response", TW_HTTP_READ_RESPONSE},
@@ -124,6 +158,9 @@ static int op_unread(test_session *s, const test_step *step) {
 const test_op http_ops[] = {
     {"tcp-via", 6, 7, op_tcp_via},
     {"ws-via", 5, 6, op_ws_via},
+    {"tcp-allowed", 4, 5, op_tcp_allowed},
+    {"ws-allowed", 3, 4, op_ws_allowed},
+    {"check-address", 2, 3, op_check_address},
     {"http-read", 3, 4, op_read},
     {"http-send", 6, 7, op_send},
     {"http-body", 3, 6, op_body},

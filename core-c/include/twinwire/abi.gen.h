@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0x09804511u
+#define TW_ABI_HASH 0xa9741150u
 
 /* not a handle; also what a call of the handle API returns when it fails */
 #define TW_NONE (-1)
@@ -160,6 +160,8 @@
 #define TW_ERR_ADDRESS_LIMIT (-58)
 /* the operation would have to wait, and the connection is in non-blocking mode: try again later, or turn non-blocking mode off */
 #define TW_ERR_WOULD_BLOCK (-59)
+/* the policy of the connection does not allow the address: connect to another address, or allow this one in policy */
+#define TW_ERR_POLICY (-60)
 
 /* Every error: X(name, value, what went wrong, what to do) */
 #define TW_ERRORS_LIST(X) \
@@ -221,7 +223,8 @@
   X(TW_ERR_JSON, -56, "the body is not valid JSON", "check what the peer sends; text() returns the body as it is") \
   X(TW_ERR_BROKER, -57, "the broker of the hub can't be reached, or sent something invalid", "check that it runs, its log, and its address") \
   X(TW_ERR_ADDRESS_LIMIT, -58, "the peer's address has exceeded a limit of perAddress", "raise the limit if so much is expected from one address") \
-  X(TW_ERR_WOULD_BLOCK, -59, "the operation would have to wait, and the connection is in non-blocking mode", "try again later, or turn non-blocking mode off")
+  X(TW_ERR_WOULD_BLOCK, -59, "the operation would have to wait, and the connection is in non-blocking mode", "try again later, or turn non-blocking mode off") \
+  X(TW_ERR_POLICY, -60, "the policy of the connection does not allow the address", "connect to another address, or allow this one in policy")
 
 /* What a handle is. */
 typedef enum tw_kind {

@@ -141,6 +141,22 @@ uint32_t twc_wait(tw_core *core);
  * (ERR_NETWORK_DOWN before an interface has an address). Events: CONNECTED, DATA, DRAIN, ERROR, DISCONNECTED. */
 int32_t twc_tcp_connect(tw_core *core, const char *host, uint32_t host_size, int32_t port);
 
+/* As twc_tcp_connect and twc_ws_connect, but only to addresses that `policy` allows: on each attempt, whatever the name
+ * resolves to. `policy` has rules, separated by commas: "-" (denied) or "+" (allowed) and an address, a prefix such as
+ * 10.0.0.0/8, or the word private: what is not globally reachable (RFC 6890), and multicast. What is allowed is not
+ * denied; a policy that denies nothing denies all that it does not allow. An IPv6 address that stands for an IPv4 one
+ * (IPv4-mapped, NAT64, 6to4) has to be allowed as both. Returns ERR_POLICY for a literal address that is denied and
+ * for a Unix socket, ERR_ARGUMENT if a rule is malformed; a resolved address that is denied is an ERROR event. */
+int32_t twc_tcp_connect_allowed(tw_core *core, const char *host, uint32_t host_size, int32_t port, const char *policy,
+                                uint32_t policy_size);
+int32_t twc_ws_connect_allowed(tw_core *core, const char *url, uint32_t url_size, const char *policy,
+                               uint32_t policy_size);
+
+/* For the host: whether it may connect the socket of `handle` to this literal address, to which it has resolved the
+ * name. Returns 0 or ERR_POLICY; then it leaves the address out, and delivers ERR_POLICY if none is left. A host that
+ * can't ask in time need not: the core checks what the socket is connected to before it sends anything. */
+int32_t twc_check_address(tw_core *core, int32_t handle, const char *address, uint32_t address_size);
+
 /* As twc_tcp_connect and twc_ws_connect, through the HTTP proxy at `proxy` and `proxy_port`: it is asked to CONNECT to
  * the target (RFC 9110 9.3.6), on each attempt. TLS is with the target, through the tunnel. `credentials`:
  * "user:pass" for Proxy-Authorization: Basic, at most 2 * TW_MAX_CREDENTIAL + 1 bytes, or empty. An answer other than
@@ -210,7 +226,7 @@ int32_t twc_ws_clear_headers(tw_core *core, int32_t handle);
  * twc_ws_header. */
 int32_t twc_ws_set_headers(tw_core *core, int32_t handle, const tw_ws_field *fields, uint32_t count);
 
-/* Offers a subprotocol, in order of preference: a token of at most 160 bytes that was not offered before. RFC 6455 4.1
+/* Offers a subprotocol, in order of preference: a token that was not offered before. RFC 6455 4.1
  * item 10. Returns 0, ERR_HEADER, ERR_ARGUMENT (offered before), ERR_HANDLE, ERR_STATE or ERR_MEMORY. */
 int32_t twc_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_t name_size);
 

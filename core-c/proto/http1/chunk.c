@@ -31,10 +31,10 @@ static int hex(uint8_t byte) {
 
 static uint32_t take_digit(tw_message *message, uint8_t byte) {
   int digit = hex(byte);
-  if (digit < 0 || message->matched == MAX_DIGITS) /* 64 bits hold that many */
+  if (digit < 0 || message->words.matched == MAX_DIGITS) /* 64 bits hold that many */
     return BAD;
   message->left = message->left << 4 | (uint64_t)digit;
-  message->matched++;
+  message->words.matched++;
   return SIZE;
 }
 
@@ -45,7 +45,7 @@ static uint32_t advance(tw_message *message, uint8_t byte) {
   switch (message->phase) {
   case SIZE_START:
     message->left = 0;
-    message->matched = 0;
+    message->words.matched = 0;
     return take_digit(message, byte);
   case SIZE:
     return hex(byte) >= 0 ? take_digit(message, byte) : after(byte);

@@ -4,78 +4,34 @@
 
 enum { HT = '\t', SP = ' ' };
 
-/* ---- Words ---------------------------------------------------------------------------------------------------- */
+/* ---- Values --------------------------------------------------------------------------------------------------- */
 
 /* In the order of their bits. Methods are case-sensitive (RFC 9110 9.1), all else is not. */
-static const char words[][18] = {
+const tw_word_table twc_message_words = {
     "host",  "content-length", "transfer-encoding", "connection",   "expect",  "upgrade", "chunked",
     "close", "keep-alive",     "upgrade",           "100-continue", "CONNECT", "OPTIONS"};
 
-void twc_word_begin(tw_message *message, uint32_t may_be) {
-  message->matching = (uint16_t)may_be;
-  message->matched = 0;
-}
-
-/* Whether the word goes on so; a capital in it stands for itself alone. No text holds a NUL: it differs from a word at
- * its end at the latest. */
-static bool goes_on(const char *word, const uint8_t *data, size_t size) {
-  for (size_t i = 0; i < size; i++)
-    if (word[i] != (char)data[i] && word[i] != twc_ascii_lower((char)data[i]))
-      return false;
-  return true;
-}
-
-void twc_word_take(tw_message *message, const uint8_t *data, size_t size) {
-  uint32_t matching = message->matching;
-  if (matching == 0)
-    return;
-  const char lower = twc_ascii_lower((char)data[0]);
-  for (uint32_t w = 0; matching >> w != 0; w++) {
-    if ((matching >> w & 1) == 0)
-      continue;
-    const char *word = words[w] + message->matched;
-    bool begins = word[0] == lower || word[0] == (char)data[0]; /* rules most words out, at little cost */
-    if (!begins || !goes_on(word, data, size))
-      matching ^= 1u << w;
-  }
-  message->matching = (uint16_t)matching;
-  if (matching != 0)
-    message->matched += (uint8_t)size;
-}
-
-uint32_t twc_word_end(tw_message *message) {
-  for (uint32_t w = 0; message->matching >> w != 0; w++)
-    if ((message->matching >> w & 1) != 0 && words[w][message->matched] == 0)
-      return 1u << w;
-  return 0;
-}
-
-/* ---- Values --------------------------------------------------------------------------------------------------- */
-
 /* tw_message.field: TW_WORD_... of names that matter, as numbers that fit, or these. */
 enum { NO_FIELD = 0, OTHER_FIELD = 64, IN_NAME = 65 };
-
-/* tw_message.value of a length and of a list. */
-enum { START, INSIDE, SPACE };
 
 static bool is_space(uint8_t byte) { return byte == SP || byte == HT; }
 
 /* RFC 9110 8.6: digits and nothing else; a number that is too large to be true is still one. */
 static void take_length(tw_message *message, uint8_t byte) {
   if (is_space(byte)) {
-    message->value = SPACE;
+    message->value = TW_VALUE_SPACE;
     return;
   }
-  if (!twc_is_digit(byte) || message->value == SPACE)
+  if (!twc_is_digit(byte) || message->value == TW_VALUE_SPACE)
     message->facts |= TW_FACT_BAD;
-  message->value = INSIDE;
+  message->value = TW_VALUE_INSIDE;
   message->left = message->left < UINT64_MAX / 10 ? message->left * 10 + (uint64_t)(byte & 15) : UINT64_MAX;
 }
 
 static void take_host(tw_message *message, uint8_t byte) {
   if (is_space(byte))
-    message->matched = 1; /* only more of it may follow */
-  else if (message->matched != 0)
+    message->words.matched = 1; /* only more of it may follow */
+  else if (message->words.matched != 0)
     message->facts |= TW_FACT_BAD;
   else
     message->value = (uint8_t)twc_host_take(message->value, byte);
@@ -94,11 +50,11 @@ static uint32_t list_words(const tw_message *message) {
 
 /* An element of a list, RFC 9110 5.6.1, is whole. */
 static void end_element(tw_message *message) {
-  uint32_t word = twc_word_end(message);
+  uint32_t word = twc_words_end(&message->words, twc_message_words);
   if (message->field == TW_WORD_TRANSFER_ENCODING) {
     /* RFC 9112 6.1, 7.1: chunked is the last coding, and applied once. No element is empty: lenient readers and strict
      * ones take that for different things. */
-    if (message->value == START || (message->facts & TW_FACT_CHUNKED) != 0)
+    if (message->value == TW_VALUE_START || (message->facts & TW_FACT_CHUNKED) != 0)
       message->facts |= TW_FACT_BAD;
     else if (word == 0)
       message->facts |= TW_FACT_FOREIGN;
@@ -113,33 +69,28 @@ static void end_element(tw_message *message) {
   } else if (word == TW_WORD_CONTINUE) {
     message->facts |= TW_FACT_CONTINUE;
   }
-  message->value = START;
-  twc_word_begin(message, list_words(message));
+  message->value = TW_VALUE_START;
+  twc_words_begin(&message->words, list_words(message));
 }
 
-/* Takes a separator, or the run of bytes before the next one. Returns how many. */
-static size_t take_list(tw_message *message, const uint8_t *data, size_t size) {
-  size_t n = 0;
-  while (n < size && data[n] != ',' && !is_space(data[n]))
-    n++;
-  if (n > 0) {
-    if (message->value == SPACE)
-      message->matching = 0; /* two words are none */
-    message->value = INSIDE;
-    twc_word_take(message, data, n);
-    return n;
-  }
-  if (data[0] == ',')
+static void take_list(tw_message *message, uint8_t byte) {
+  switch (twc_value_next(&message->value, true, byte)) {
+  case TW_VALUE_TEXT:
+    twc_words_take(&message->words, twc_message_words, &byte, 1);
+    break;
+  case TW_VALUE_MORE:
+    message->words.matching = 0;
+    break;
+  case TW_VALUE_COMMA:
     end_element(message);
-  else if (message->value == INSIDE)
-    message->value = SPACE;
-  return 1;
+    break;
+  default:
+    break;
+  }
 }
 
 static void take_value(tw_message *message, const uint8_t *data, size_t size) {
-  size_t taken;
-  for (size_t i = 0; i < size; i += taken) {
-    taken = 1;
+  for (size_t i = 0; i < size; i++) {
     switch (message->field) {
     case OTHER_FIELD:
       return;
@@ -153,7 +104,7 @@ static void take_value(tw_message *message, const uint8_t *data, size_t size) {
       message->facts |= TW_FACT_UPGRADE;
       return;
     default:
-      taken = take_list(message, data + i, size - i);
+      take_list(message, data[i]);
       break;
     }
   }
@@ -163,11 +114,11 @@ static void take_value(tw_message *message, const uint8_t *data, size_t size) {
 
 /* The name is whole. */
 static void begin_value(tw_message *message) {
-  uint32_t word = twc_word_end(message);
+  uint32_t word = twc_words_end(&message->words, twc_message_words);
   message->field = word == 0 ? OTHER_FIELD : (uint8_t)word;
-  message->value = START;
+  message->value = TW_VALUE_START;
   message->facts &= (uint16_t)~(TW_FACT_BAD | TW_FACT_FOREIGN);
-  twc_word_begin(message, list_words(message));
+  twc_words_begin(&message->words, list_words(message));
 }
 
 /* Notes that a field came which may come once. */
@@ -184,7 +135,7 @@ static int32_t end_host(tw_message *message) {
 
 /* RFC 9112 6.3 items 3 and 5: two that agree, too. */
 static int32_t end_length(tw_message *message) {
-  bool wrong = message->value == START || (message->facts & TW_FACT_CODING) != 0;
+  bool wrong = message->value == TW_VALUE_START || (message->facts & TW_FACT_CODING) != 0;
   return again(message, TW_FACT_LENGTH) || wrong ? TW_ERR_HTTP : 0;
 }
 
@@ -219,9 +170,10 @@ static int32_t end_field(tw_message *message) {
 int32_t twc_message_field(tw_message *message, const tw_head_token *token) {
   if (token->type == TW_HEAD_NAME) {
     if (message->field == NO_FIELD)
-      twc_word_begin(message, (message->read & TW_HTTP_READ_RESPONSE) != 0 ? TW_WORD_RESPONSE_NAMES : TW_WORD_NAMES);
+      twc_words_begin(&message->words,
+                      (message->read & TW_HTTP_READ_RESPONSE) != 0 ? TW_WORD_RESPONSE_NAMES : TW_WORD_NAMES);
     message->field = IN_NAME;
-    twc_word_take(message, token->data, token->size);
+    twc_words_take(&message->words, twc_message_words, token->data, token->size);
     return 0;
   }
   if (message->field == IN_NAME)

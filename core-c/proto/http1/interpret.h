@@ -25,7 +25,9 @@ enum {
   TW_FACT_FOREIGN = 32768, /* ... and names a transfer coding that is not known */
 };
 
-/* Bits of tw_message.matching. */
+/* The words that matter in a message, and their bits. */
+extern const char *const twc_message_words[];
+
 enum {
   TW_WORD_HOST = 1,
   TW_WORD_CONTENT_LENGTH = 2,
@@ -43,11 +45,6 @@ enum {
   TW_WORD_CONNECT = 2048,
   TW_WORD_OPTIONS = 4096,
 };
-
-/* A text begins that may be one of `words`, bytes of it pass, it ends: which word it was, or 0. */
-void twc_word_begin(tw_message *message, uint32_t words);
-void twc_word_take(tw_message *message, const uint8_t *data, size_t size);
-uint32_t twc_word_end(tw_message *message);
 
 /* A host and port that passes byte by byte, RFC 3986 3.2: from TW_HOST_START on. */
 enum { TW_HOST_START, TW_HOST_NAME, TW_HOST_LITERAL, TW_HOST_LITERAL_END, TW_HOST_PORT, TW_HOST_DIGITS, TW_HOST_BAD };

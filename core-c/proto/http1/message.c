@@ -15,7 +15,7 @@ void twc_message_init(tw_message *message, uint32_t read, uint32_t max_body, con
   bool response = (read & TW_HTTP_READ_RESPONSE) != 0;
   *message = (tw_message){
       .read = (uint8_t)read, .phase = HEAD, .max_body = max_body, .extensions_left = limits->maxHead, .limits = limits};
-  twc_word_begin(message, TW_WORD_CONNECT | TW_WORD_OPTIONS);
+  twc_words_begin(&message->words, TW_WORD_CONNECT | TW_WORD_OPTIONS);
   twc_head_init(&message->head, response ? TW_HEAD_RESPONSE : TW_HEAD_REQUEST, limits->maxHead);
   twc_head_bound(&message->head, limits->maxLine, limits->maxFields);
 }

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "proto/http1/head.h"
+#include "proto/http1/words.h"
 #include "twinwire/abi.gen.h"
 
 typedef enum tw_message_type { TW_MESSAGE_NONE, TW_MESSAGE_HEAD, TW_MESSAGE_BODY, TW_MESSAGE_TRAILER } tw_message_type;
@@ -35,16 +36,15 @@ typedef struct tw_message_part {
 
 typedef struct tw_message {
   bool over;      /* nothing more is consumed */
+  uint8_t value;  /* private: where in the value of a field */
   int16_t error;  /* why; 0: it is whole */
   uint16_t flags; /* tw_http bits, once the head is whole */
   /* Private; interpret.h. */
-  uint16_t facts;    /* what has been seen */
-  uint16_t matching; /* words that the text which is passing may still be */
-  uint8_t matched;   /* bytes of it that have passed */
-  uint8_t read;      /* twc_http_read */
+  uint16_t facts; /* what has been seen */
+  tw_words words; /* the text that is passing */
+  uint8_t read;   /* twc_http_read */
   uint8_t phase;
   uint8_t field;            /* that is passing */
-  uint8_t value;            /* where in its value */
   uint8_t target;           /* where in the target */
   uint32_t max_body;        /* bytes of body that may still come */
   uint32_t extensions_left; /* bytes of chunk extensions that may still come */

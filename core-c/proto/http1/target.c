@@ -5,9 +5,7 @@
 
 /* RFC 3986 3.2.2 and 3.2.3. An empty host is none, but a Host field may be empty (RFC 9110 7.2). */
 uint32_t twc_host_take(uint32_t state, uint8_t byte) {
-  /* unreserved, sub-delims and escapes: the token characters without # ^ ` |, and ( ) , ; = */
-  bool name = (twc_is_token_char(byte) && byte != '#' && byte != '^' && byte != '`' && byte != '|') || byte == '(' ||
-              byte == ')' || byte == ',' || byte == ';' || byte == '=';
+  bool name = twc_is_name_char(byte) || byte == '%'; /* of an escape */
   uint8_t lower = (uint8_t)twc_ascii_lower((char)byte);
   switch (state) {
   case TW_HOST_START:
@@ -82,7 +80,7 @@ static bool is_whole(const tw_message *message) {
 
 int32_t twc_message_line(tw_message *message, const tw_head_token *token) {
   if (token->type == TW_HEAD_METHOD) {
-    twc_word_take(message, token->data, token->size);
+    twc_words_take(&message->words, twc_message_words, token->data, token->size);
     return 0;
   }
   if (token->type == TW_HEAD_VERSION) {
@@ -90,7 +88,7 @@ int32_t twc_message_line(tw_message *message, const tw_head_token *token) {
     return is_whole(message) ? 0 : TW_ERR_HTTP;
   }
   if (message->target == START) {
-    uint32_t method = twc_word_end(message);
+    uint32_t method = twc_words_end(&message->words, twc_message_words);
     message->facts |= method == TW_WORD_CONNECT ? TW_FACT_CONNECT : method == TW_WORD_OPTIONS ? TW_FACT_OPTIONS : 0;
   }
   for (size_t i = 0; i < token->size;) {

@@ -76,16 +76,16 @@ static const tw_reader_ops reader = {.received = received, .ended = ended};
 static void put_kept(tw_core *core, tw_slot *slot, uint32_t at, uint32_t size) {
   for (uint32_t end = at + size, got; at < end; at += got) {
     uint8_t *to = twc_tx_extend(core, slot, end - at, &got);
-    twc_chain_copy(&core->text_pool, &slot->proxy, at, to, got);
+    twc_chain_copy(&core->text_pool, &slot->route.text, at, to, got);
   }
 }
 
 /* RFC 9112 3.2.3. */
 static void put_authority(tw_core *core, tw_slot *slot) {
-  uint32_t size = slot->proxy_target_size;
+  uint32_t size = slot->route.target_size;
   char host[TW_MAX_HOST];
   char digits[10];
-  twc_chain_copy(&core->text_pool, &slot->proxy, slot->proxy_host_size, host, size);
+  twc_chain_copy(&core->text_pool, &slot->route.text, slot->route.host_size, host, size);
   bool literal = twc_ip_family(host, size) == 6;
   if (literal)
     PUT("[");
@@ -99,31 +99,47 @@ static void put_authority(tw_core *core, tw_slot *slot) {
 /* Bytes of the request, at most. */
 static uint32_t request_size(const tw_slot *slot) {
   enum { FIXED = 96 }; /* its words, two ports, brackets */
-  return FIXED + 2u * slot->proxy_target_size + slot->proxy.size;
+  return FIXED + 2u * slot->route.target_size + slot->route.text.size;
 }
 
-static void ask(tw_core *core, tw_slot *slot) {
-  uint32_t kept = (uint32_t)slot->proxy_host_size + slot->proxy_target_size;
+static bool ask(tw_core *core, tw_slot *slot) {
+  uint32_t kept = (uint32_t)slot->route.host_size + slot->route.target_size;
+  if (slot->phase == TW_PHASE_CONNECT) { /* else it comes again, with room */
+    slot->phase = TW_PHASE_TUNNEL;
+    twc_timer_arm(core, slot, core->limits.handshakeTimeoutMs);
+  }
   if (!twc_chain_fits(&core->tx_pool, &slot->tx, request_size(slot))) {
     twc_tx_owe(core, slot, request_size(slot));
-    return;
+    return false;
   }
   tw_head *head = twc_reader_begin(core, slot, &reader);
   if (head == NULL) {
     fail(core, slot, TW_ERR_MEMORY, 0);
-    return;
+    return false;
   }
   await_answer(core, head);
   PUT("CONNECT ");
   put_authority(core, slot);
   PUT(" HTTP/1.1\r\nHost: ");
   put_authority(core, slot);
-  if (slot->proxy.size > kept) {
+  if (slot->route.text.size > kept) {
     PUT("\r\nProxy-Authorization: Basic "); /* RFC 7617 */
-    put_kept(core, slot, kept, slot->proxy.size - kept);
+    put_kept(core, slot, kept, slot->route.text.size - kept);
   }
   PUT("\r\n\r\n");
+  return false; /* until it is answered */
 }
+
+/* The policy of a target is not the proxy's. */
+static bool permits(const tw_core *core, const tw_slot *slot, const char *address, uint32_t size) {
+  (void)core;
+  (void)slot;
+  (void)address;
+  (void)size;
+  return true;
+}
+
+static const tw_route_ops route = {.begin_route = ask, .permits = permits};
 
 /* ---- Opening -------------------------------------------------------------------------------------------------- */
 
@@ -167,20 +183,20 @@ static bool is_target(const char *host, uint32_t size) {
 static bool keep(tw_core *core, tw_slot *slot, const char *host, uint32_t host_size, const proxy_of *proxy) {
   enum { STEP = 48, TEXT = TW_BASE64_SIZE(STEP) };
   uint32_t text_size = (proxy->credentials_size + 2) / 3 * 4;
-  if (!twc_chain_fits(&core->text_pool, &slot->proxy, proxy->host_size + host_size + text_size))
+  if (!twc_chain_fits(&core->text_pool, &slot->route.text, proxy->host_size + host_size + text_size))
     return false;
-  twc_chain_append(&core->text_pool, &slot->proxy, proxy->host, proxy->host_size);
-  twc_chain_append(&core->text_pool, &slot->proxy, host, host_size);
+  twc_chain_append(&core->text_pool, &slot->route.text, proxy->host, proxy->host_size);
+  twc_chain_append(&core->text_pool, &slot->route.text, host, host_size);
   for (uint32_t at = 0; at < proxy->credentials_size; at += STEP) {
     char text[TEXT];
     uint32_t left = proxy->credentials_size - at;
-    twc_chain_append(&core->text_pool, &slot->proxy, text,
+    twc_chain_append(&core->text_pool, &slot->route.text, text,
                      twc_base64(proxy->credentials + at, left < STEP ? left : STEP, text));
   }
-  slot->proxy_host_size = (uint8_t)proxy->host_size;
-  slot->proxy_target_size = (uint8_t)host_size;
-  slot->proxy_port = (uint16_t)proxy->port;
-  slot->tunnel = ask;
+  slot->route.host_size = (uint8_t)proxy->host_size;
+  slot->route.target_size = (uint8_t)host_size;
+  slot->route.port = (uint16_t)proxy->port;
+  slot->route.ops = &route;
   return true;
 }
 

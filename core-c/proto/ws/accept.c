@@ -27,41 +27,42 @@ typedef struct opening {
   uint32_t deflate; /* what was agreed upon */
 } opening;
 
-static bool is(text a, const char *b, size_t size) { return twc_bytes_equal_nocase(a.at, a.size, b, size); }
-#define SAME(a, literal) is(a, literal, sizeof(literal) - 1)
+/* The elements of a list: the words among them, and whether one is `name`, case included. */
+typedef struct elements {
+  uint32_t words;
+  bool name;
+} elements;
 
-/* The next element of a comma-separated list, RFC 9110 5.6.1. False: none is left. */
-static bool next_element(text *list, text *element) {
-  const char *end = list->at + list->size;
-  const char *from = list->at;
-  while (from < end && (*from == ',' || *from == ' ' || *from == '\t'))
-    from++;
-  const char *to = from;
-  while (to < end && *to != ',')
-    to++;
-  *list = (text){to, (uint32_t)(end - to)};
-  while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
-    to--;
-  *element = (text){from, (uint32_t)(to - from)};
-  return element->size > 0;
-}
-
-static bool list_has(text list, const char *token, size_t size) {
-  text element;
-  while (next_element(&list, &element))
-    if (is(element, token, size))
-      return true;
-  return false;
-}
-#define HAS(list, literal) list_has(list, literal, sizeof(literal) - 1)
-
-/* Case matters in the name of a subprotocol. */
-static bool offers(text list, text protocol) {
-  text element;
-  while (next_element(&list, &element))
-    if (element.size == protocol.size && memcmp(element.at, protocol.at, element.size) == 0)
-      return true;
-  return false;
+static elements read_list(text list, text name) {
+  enum { VALUES = TW_WS_WORD_UPGRADE | TW_WS_WORD_WEBSOCKET };
+  elements found = {0, false};
+  uint8_t place = TW_VALUE_START;
+  uint32_t at = 0; /* bytes that are those of the name */
+  tw_words words;
+  twc_words_begin(&words, VALUES);
+  for (uint32_t i = 0; i <= list.size; i++) {
+    const uint8_t byte = i < list.size ? (uint8_t)list.at[i] : ','; /* the end is one, too */
+    switch (twc_value_next(&place, true, byte)) {
+    case TW_VALUE_TEXT:
+      twc_words_take(&words, twc_ws_words, &byte, 1);
+      at = at < name.size && name.at[at] == (char)byte ? at + 1 : TW_MISMATCH;
+      break;
+    case TW_VALUE_MORE:
+      words.matching = 0;
+      at = TW_MISMATCH;
+      break;
+    case TW_VALUE_COMMA:
+      found.words |= twc_words_end(&words, twc_ws_words);
+      found.name |= place != TW_VALUE_START && at == name.size;
+      place = TW_VALUE_START;
+      at = 0;
+      twc_words_begin(&words, VALUES);
+      break;
+    default:
+      break;
+    }
+  }
+  return found;
 }
 
 /* RFC 6455 4.1 item 7: Base64 of 16 bytes. */
@@ -77,22 +78,33 @@ static bool is_key(text key) {
 }
 
 static void take_field(opening *out, text name, text value, text protocol, uint32_t accepted) {
-  if (SAME(name, "host")) {
+  switch (twc_words_find(twc_ws_words, TW_WS_WORDS_OF_REQUEST, name.at, name.size)) {
+  case TW_WS_WORD_HOST:
     out->hosts++;
-  } else if (SAME(name, "upgrade")) {
-    out->upgrade |= HAS(value, "websocket");
-  } else if (SAME(name, "connection")) {
-    out->connection |= HAS(value, "upgrade");
-  } else if (SAME(name, "sec-websocket-key")) {
+    break;
+  case TW_WS_WORD_UPGRADE:
+    out->upgrade |= (read_list(value, protocol).words & TW_WS_WORD_WEBSOCKET) != 0;
+    break;
+  case TW_WS_WORD_CONNECTION:
+    out->connection |= (read_list(value, protocol).words & TW_WS_WORD_UPGRADE) != 0;
+    break;
+  case TW_WS_WORD_KEY:
     out->keys++;
     out->key = value;
-  } else if (SAME(name, "sec-websocket-version")) {
+    break;
+  case TW_WS_WORD_VERSION:
     out->versions++;
     out->version = value;
-  } else if (SAME(name, "sec-websocket-protocol")) {
-    out->offered |= offers(value, protocol);
-  } else if (SAME(name, "sec-websocket-extensions") && accepted != 0 && out->deflate == 0) {
-    out->deflate = twc_ws_deflate_choose(accepted, value.at, value.size);
+    break;
+  case TW_WS_WORD_PROTOCOL:
+    out->offered |= read_list(value, protocol).name;
+    break;
+  case TW_WS_WORD_EXTENSIONS:
+    if (accepted != 0 && out->deflate == 0)
+      out->deflate = twc_ws_deflate_choose(accepted, value.at, value.size);
+    break;
+  default:
+    break;
   }
 }
 
@@ -106,7 +118,7 @@ static text trimmed(const tw_head_token *token) {
 static uint16_t verdict(const opening *said) {
   if (!said->upgrade)
     return NOT_THIS;
-  if (said->versions == 1 && !SAME(said->version, "13"))
+  if (said->versions == 1 && (said->version.size != 2 || memcmp(said->version.at, "13", 2) != 0))
     return NOT_THIS; /* RFC 6455 4.4 */
   bool right = said->connection && said->hosts == 1 && said->versions == 1 && said->keys == 1 && is_key(said->key);
   return right ? OK : BAD;
@@ -165,21 +177,13 @@ int32_t twc_ws_judge(const char *head, uint32_t head_size) {
 
 #define PUT(text) twc_tx_put(core, slot, text, sizeof(text) - 1)
 
-/* Fields that the answer writes itself. */
-static bool is_reserved(const tw_field *field) {
-  text name = {field->name, field->name_size};
-  return SAME(name, "upgrade") || SAME(name, "connection") || SAME(name, "content-length") ||
-         SAME(name, "transfer-encoding") || SAME(name, "sec-websocket-accept") ||
-         SAME(name, "sec-websocket-protocol") || SAME(name, "sec-websocket-extensions");
-}
-
 static bool fields_right(const char *fields, uint32_t size, uint32_t count) {
   if (!twc_fields_valid(fields, size, count))
     return false;
   const char *at = fields;
   tw_field field;
   while (twc_field_next(&at, fields + size, &field))
-    if (is_reserved(&field))
+    if (twc_words_find(twc_ws_words, TW_WS_WORDS_OF_ANSWER, field.name, field.name_size) != 0)
       return false;
   return true;
 }

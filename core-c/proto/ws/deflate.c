@@ -225,9 +225,42 @@ uint32_t twc_ws_deflate_answer(uint32_t agreed, char *to) {
 
 /* ---- Calls --------------------------------------------------------------------------------------------------- */
 
+static void put_offer(tw_core *core, tw_slot *slot, uint32_t deflate) {
+  static const char name[] = "Sec-WebSocket-Extensions: ";
+  char value[TW_WS_DEFLATE_TEXT];
+  twc_tx_put(core, slot, name, sizeof name - 1);
+  twc_tx_put(core, slot, value, offer(deflate, value));
+  twc_tx_put(core, slot, "\r\n", 2);
+}
+
+static void keep_one(tw_ws_response *response, char byte) {
+  if (response->kept_size < sizeof response->kept)
+    response->kept[response->kept_size] = byte;
+  if (response->kept_size <= sizeof response->kept)
+    response->kept_size++;
+}
+
+static void keep(tw_ws_response *response, char byte, bool space) {
+  if (space)
+    keep_one(response, ' ');
+  keep_one(response, byte);
+}
+
+static bool take_answer(tw_ws *ws) {
+  const tw_ws_response *response = &ws->in.response;
+  if (ws->deflate != 0 || response->kept_size > sizeof response->kept)
+    return false;
+  int32_t agreed = answered(ws->offered, response->kept, response->kept_size);
+  if (agreed < 0)
+    return false;
+  ws->deflate = (uint16_t)agreed;
+  return true;
+}
+
 static const tw_ws_deflate_ops client = {
-    .offer = offer,
-    .answered = answered,
+    .offer_deflate = put_offer,
+    .take_deflate = keep,
+    .end_deflate = take_answer,
 };
 
 int32_t twc_ws_set_deflate(tw_core *core, int32_t handle, uint32_t deflate) {

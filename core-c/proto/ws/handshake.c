@@ -69,20 +69,17 @@ int32_t twc_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
   twc_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
   uint8_t nonce[16];
   twc_random_bytes(core, nonce, sizeof nonce);
-  twc_base64(nonce, sizeof nonce, response->key);
+  twc_base64(nonce, sizeof nonce, response->accept);
 
   PUT("GET ");
   put_target(core, slot, url);
   PUT(" HTTP/1.1\r\nHost: ");
   put_host(core, slot, url);
   PUT("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
-  twc_tx_put(core, slot, response->key, TW_WS_KEY_TEXT);
+  twc_tx_put(core, slot, response->accept, TW_WS_KEY_TEXT);
   PUT("\r\nSec-WebSocket-Version: 13\r\n");
   if (ws->offered != 0) {
-    char offer[TW_WS_DEFLATE_TEXT];
-    PUT("Sec-WebSocket-Extensions: ");
-    twc_tx_put(core, slot, offer, core->deflate->offer(ws->offered, offer));
-    PUT("\r\n");
+    core->deflate->offer_deflate(core, slot, ws->offered);
   }
   if (ws->protocols.size > 0) {
     PUT("Sec-WebSocket-Protocol: ");
@@ -105,120 +102,155 @@ void twc_ws_accept_text(const char *key, char *accept) {
   twc_base64(digest, sizeof digest, accept);
 }
 
-static bool accept_right(const tw_ws_response *response) {
-  char expected[TW_WS_ACCEPT_TEXT];
-  twc_ws_accept_text(response->key, expected);
-  return response->value_size == sizeof expected && memcmp(response->value, expected, sizeof expected) == 0;
+/* In the order of their bits. */
+const tw_word_table twc_ws_words = {"host",
+                                    "upgrade",
+                                    "connection",
+                                    "sec-websocket-key",
+                                    "sec-websocket-accept",
+                                    "sec-websocket-version",
+                                    "sec-websocket-protocol",
+                                    "sec-websocket-extensions",
+                                    "content-length",
+                                    "transfer-encoding",
+                                    "websocket"};
+
+/* tw_ws_response.field while a name passes; no word has this bit. */
+enum { IN_NAME = 32768 };
+
+/* ---- The subprotocol ------------------------------------------------------------------------------------------- */
+
+/* The byte at this place of the list of offers; 0 for the end of an offer. */
+static char offered_at(const tw_core *core, const tw_ws *ws, uint32_t at) {
+  char c = 0;
+  if (at < ws->protocols.size)
+    twc_chain_copy(&core->text_pool, &ws->protocols, at, &c, 1);
+  return c == ',' ? 0 : c;
 }
 
-bool twc_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32_t name_size, uint32_t *place) {
-  uint32_t size = ws->protocols.size;
-  for (uint32_t at = 0, end; at < size; at = end + 2 /* ", " */) {
+/* Takes the next byte of a name, 0 for its end, of which `at` bytes have passed; they are those of the offer at *place.
+ * Moves *place to the first offer from there on that goes on so. Returns at + 1; TW_MISMATCH: there is none. */
+static uint32_t offer_take(const tw_core *core, const tw_ws *ws, uint32_t at, uint32_t *place, char c) {
+  const uint32_t begun = *place;
+  for (uint32_t next = begun; at != TW_MISMATCH && next < ws->protocols.size; next += 2 /* ", " */) {
     uint32_t same = 0;
-    for (end = at; end < size; end++) {
-      char c;
-      twc_chain_copy(&core->text_pool, &ws->protocols, end, &c, 1);
-      if (c == ',')
-        break;
-      if (end - at < name_size && name[end - at] == c)
-        same++;
+    while (same <= at && offered_at(core, ws, next + same) == (same < at ? offered_at(core, ws, begun + same) : c))
+      same++;
+    if (same > at) {
+      *place = next;
+      return same;
     }
-    if (end - at == name_size && same == name_size) {
-      *place = at;
-      return true;
-    }
+    while (offered_at(core, ws, next) != 0)
+      next++;
   }
-  return false;
+  return TW_MISMATCH;
 }
 
-static bool choose_protocol(const tw_core *core, tw_ws *ws, const tw_ws_response *response) {
-  if (response->value_size > sizeof response->value)
-    return false;
-  ws->chosen_size = response->value_size;
-  return twc_ws_offers(core, ws, response->value, response->value_size, &ws->chosen_at);
+bool twc_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32_t name_size) {
+  uint32_t place = 0;
+  uint32_t at = 0;
+  for (uint32_t i = 0; i <= name_size; i++)
+    at = offer_take(core, ws, at, &place, i < name_size ? name[i] : 0);
+  return at != TW_MISMATCH;
 }
 
-/* RFC 6455 11.3.2: may come more than once; nothing but the one extension that was offered may be in it, and once. */
-static bool take_extensions(const tw_core *core, tw_ws *ws, const tw_ws_response *response) {
-  if (response->value_size == 0)
-    return true;
-  if (ws->offered == 0 || ws->deflate != 0 || response->value_size > sizeof response->value)
-    return false;
-  int32_t agreed = core->deflate->answered(ws->offered, response->value, response->value_size);
-  if (agreed < 0)
-    return false;
-  ws->deflate = (uint16_t)agreed;
-  return true;
+/* ---- Fields ---------------------------------------------------------------------------------------------------- */
+
+static void begin_text(tw_ws_response *response) {
+  twc_words_begin(&response->words, TW_WS_WORD_UPGRADE | TW_WS_WORD_WEBSOCKET);
+  response->place = TW_VALUE_START;
 }
 
-static bool name_is(const tw_ws_response *response, const char *name, uint32_t size) {
-  return response->name_size == size && memcmp(response->name, name, size) == 0;
-}
-#define NAME_IS(name) name_is(response, name, sizeof(name) - 1)
-
-static void put_value(tw_ws_response *response, char c) {
-  if (response->value_size < sizeof response->value)
-    response->value[response->value_size] = c;
-  response->value_size++;
-}
-
-static bool is_space(char c) { return c == ' ' || c == '\t'; }
-
-/* Whether more white space behind the value means nothing. */
-static bool ends_in_space(const tw_ws_response *response) {
-  return response->value_size == 0 || is_space(response->value[response->value_size - 1]);
+/* The name of a field is whole. */
+static void begin_value(tw_ws *ws, tw_ws_response *response) {
+  if (response->field != IN_NAME)
+    return;
+  response->field = (uint16_t)twc_words_end(&response->words, twc_ws_words);
+  response->at = response->kept_size = 0;
+  if (response->field == TW_WS_WORD_PROTOCOL)
+    ws->chosen_at = 0;
+  begin_text(response);
 }
 
-/* Takes the trailing white space off, which belongs to no value (RFC 9112 5.1). */
-static void trim_value(tw_ws_response *response) {
-  if (response->value_size > 0 && response->value_size <= sizeof response->value && ends_in_space(response))
-    response->value_size--;
-}
-
-/* An element of Connection is whole, RFC 9110 5.6.1. Such a list can be of any length: each element is looked at by
- * itself. */
+/* An element of Connection is whole. */
 static void end_element(tw_ws_response *response) {
-  trim_value(response);
-  if (twc_bytes_equal_nocase(response->value, response->value_size, "upgrade", 7))
+  if (twc_words_end(&response->words, twc_ws_words) == TW_WS_WORD_UPGRADE)
     response->seen |= SEEN_CONNECTION;
-  response->value_size = 0;
+  begin_text(response);
 }
 
-static void take_value(tw_ws_response *response, const tw_head_token *token) {
-  const bool list = NAME_IS("connection");
+/* `more`: white space is in front of the byte, so that the text is more than one word. */
+static void take_text(const tw_core *core, tw_ws *ws, tw_ws_response *response, uint8_t byte, bool more) {
+  const uint32_t at = more ? TW_MISMATCH : response->at;
+  if (more)
+    response->words.matching = 0;
+  switch (response->field) {
+  case TW_WS_WORD_ACCEPT:
+    response->at = at < sizeof response->accept && response->accept[at] == (char)byte ? at + 1 : TW_MISMATCH;
+    break;
+  case TW_WS_WORD_PROTOCOL:
+    response->at = offer_take(core, ws, at, &ws->chosen_at, (char)byte);
+    break;
+  case TW_WS_WORD_EXTENSIONS:
+    if (ws->offered != 0)
+      core->deflate->take_deflate(response, (char)byte, more);
+    response->at = TW_MISMATCH; /* not empty */
+    break;
+  default:
+    twc_words_take(&response->words, twc_ws_words, &byte, 1);
+    break;
+  }
+}
+
+static void take_value(const tw_core *core, tw_ws *ws, tw_ws_response *response, const tw_head_token *token) {
+  const bool list = response->field == TW_WS_WORD_CONNECTION;
   for (size_t i = 0; i < token->size; i++) {
-    char c = (char)token->data[i];
-    if (list && c == ',')
+    const tw_value_part part = twc_value_next(&response->place, list, token->data[i]);
+    switch (part) {
+    case TW_VALUE_TEXT:
+    case TW_VALUE_MORE:
+      take_text(core, ws, response, token->data[i], part == TW_VALUE_MORE);
+      break;
+    case TW_VALUE_COMMA:
       end_element(response);
-    else if (response->value_size <= sizeof response->value && !(is_space(c) && ends_in_space(response)))
-      put_value(response, c);
+      break;
+    default:
+      break;
+    }
   }
 }
 
-/* One whole field. False: it breaks the handshake. */
-static bool take_field(tw_core *core, tw_ws *ws, tw_ws_response *response) {
-  const uint32_t size = response->value_size;
-  if (NAME_IS("upgrade")) {
+/* Nothing but the one extension that was offered may be in it. */
+static bool take_extensions(const tw_core *core, tw_ws *ws, const tw_ws_response *response) {
+  return response->at == 0 || (ws->offered != 0 && core->deflate->end_deflate(ws));
+}
+
+/* Notes a field that may come once. False: it came before. */
+static bool first_time(tw_ws_response *response, uint8_t seen) {
+  bool again = (response->seen & seen) != 0;
+  response->seen |= seen;
+  return !again;
+}
+
+/* A field is whole. False: it breaks the handshake. */
+static bool end_field(tw_core *core, tw_ws *ws, tw_ws_response *response) {
+  switch (response->field) {
+  case TW_WS_WORD_UPGRADE:
     response->seen |= SEEN_UPGRADE;
-    return twc_bytes_equal_nocase(response->value, size, "websocket", 9);
-  }
-  if (NAME_IS("connection")) {
+    return twc_words_end(&response->words, twc_ws_words) == TW_WS_WORD_WEBSOCKET;
+  case TW_WS_WORD_CONNECTION:
     end_element(response);
     return true;
-  }
-  if (NAME_IS("sec-websocket-accept")) {
-    bool again = (response->seen & SEEN_ACCEPT) != 0; /* RFC 6455 11.3.3: at most once */
-    response->seen |= SEEN_ACCEPT;
-    return !again && accept_right(response);
-  }
-  if (NAME_IS("sec-websocket-extensions"))
+  case TW_WS_WORD_ACCEPT: /* RFC 6455 11.3.3: at most once */
+    return first_time(response, SEEN_ACCEPT) && response->at == sizeof response->accept;
+  case TW_WS_WORD_EXTENSIONS:
     return take_extensions(core, ws, response);
-  if (NAME_IS("sec-websocket-protocol")) {
-    bool again = (response->seen & SEEN_PROTOCOL) != 0; /* RFC 6455 11.3.4 */
-    response->seen |= SEEN_PROTOCOL;
-    return !again && choose_protocol(core, ws, response);
+  case TW_WS_WORD_PROTOCOL: /* RFC 6455 11.3.4 */
+    ws->chosen_size = response->at;
+    return first_time(response, SEEN_PROTOCOL) && offer_take(core, ws, response->at, &ws->chosen_at, 0) != TW_MISMATCH;
+  default:
+    return true;
   }
-  return true;
 }
 
 /* The head is whole: is all there that must be? RFC 6455 4.1; an offered subprotocol that is not taken up fails the
@@ -235,31 +267,31 @@ static bool is_interim(const tw_ws_response *response) {
   return response->status >= 100 && response->status < 200 && response->status != 101;
 }
 
-static void take_name(tw_ws_response *response, const tw_head_token *token) {
-  for (size_t i = 0; i < token->size && response->name_size <= sizeof response->name; i++) {
-    if (response->name_size < sizeof response->name)
-      response->name[response->name_size] = twc_ascii_lower((char)token->data[i]);
-    response->name_size++;
-  }
-}
-
 /* One token of the head. Returns 0 to go on, or what is wrong. */
 static int32_t take_token(tw_core *core, tw_ws *ws, tw_ws_response *response, const tw_head_token *token) {
-  const bool matters = !is_interim(response) && response->status == 101;
+  const bool matters = response->status == 101;
   switch (token->type) {
   case TW_HEAD_STATUS:
     response->status = token->number;
-    return token->number == 101 && token->minor == 0 ? TW_ERR_WS_HANDSHAKE : 0;
+    if (token->number != 101)
+      return 0;
+    twc_ws_accept_text(response->accept, response->accept);
+    return token->minor == 0 ? TW_ERR_WS_HANDSHAKE : 0;
   case TW_HEAD_NAME:
-    take_name(response, token);
+    if (response->field != IN_NAME)
+      twc_words_begin(&response->words, TW_WS_WORDS_OF_REQUEST);
+    response->field = IN_NAME;
+    twc_words_take(&response->words, twc_ws_words, token->data, token->size);
     return 0;
   case TW_HEAD_VALUE:
-    take_value(response, token);
-    return 0;
   case TW_HEAD_FIELD_END: {
-    trim_value(response);
-    bool right = !matters || take_field(core, ws, response);
-    response->name_size = response->value_size = 0;
+    begin_value(ws, response);
+    if (token->type == TW_HEAD_VALUE) {
+      take_value(core, ws, response, token);
+      return 0;
+    }
+    bool right = !matters || end_field(core, ws, response);
+    response->field = 0;
     return right ? 0 : TW_ERR_WS_HANDSHAKE;
   }
   case TW_HEAD_END:
@@ -267,17 +299,6 @@ static int32_t take_token(tw_core *core, tw_ws *ws, tw_ws_response *response, co
   default:
     return 0;
   }
-}
-
-/* Reports a piece of the head, for those who want to know what else the server said. */
-static void report_head(tw_core *core, const tw_slot *slot, tw_ws_response *response, const uint8_t *data,
-                        uint32_t size, bool whole) {
-  tw_event *event = twc_event_make(core, slot, TW_EVENT_HTTP_HEAD);
-  event->data = (uint32_t)(data - core->arena);
-  event->size = size;
-  event->flags = (uint16_t)((response->reported ? 0 : TW_FLAG_FIRST) | (whole ? TW_FLAG_FINAL : 0));
-  event->code = whole ? response->status : 0;
-  response->reported = true;
 }
 
 uint32_t twc_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
@@ -300,8 +321,8 @@ uint32_t twc_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *d
       error = TW_ERR_WS_REFUSED;
   }
   const bool whole = error == 0 && token.type == TW_HEAD_END;
-  if (report && at > start && twc_head_begun(&response->head))
-    report_head(core, slot, response, data + start, at - start, whole);
+  if (report)
+    core->report_head(core, slot, data + start, data + at, whole);
   if (whole && is_interim(response)) {
     twc_head_init(&response->head, TW_HEAD_RESPONSE, core->limits.maxHead);
     response->reported = false;

@@ -55,29 +55,6 @@ static bool is_token(const char *text, uint32_t size) {
   return size > 0;
 }
 
-/* Headers that the handshake writes itself, or that would give the request a body. */
-static bool is_reserved(const char *name, uint32_t size) {
-#define NAME(text) {text, sizeof(text) - 1}
-  static const struct {
-    const char *text;
-    uint32_t size;
-  } reserved[] = {NAME("host"),
-                  NAME("upgrade"),
-                  NAME("connection"),
-                  NAME("content-length"),
-                  NAME("transfer-encoding"),
-                  NAME("sec-websocket-key"),
-                  NAME("sec-websocket-accept"),
-                  NAME("sec-websocket-version"),
-                  NAME("sec-websocket-protocol"),
-                  NAME("sec-websocket-extensions")};
-#undef NAME
-  for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-    if (twc_bytes_equal_nocase(name, size, reserved[i].text, reserved[i].size))
-      return true;
-  return false;
-}
-
 static bool fits_all(const tw_core *core, const tw_chain *chain, uint32_t a, uint32_t b) {
   enum { MOST = 1 << 24, PUNCTUATION = 4 };
   return a < MOST && b < MOST && twc_chain_fits(&core->text_pool, chain, a + b + PUNCTUATION);
@@ -89,7 +66,7 @@ int32_t twc_ws_header(tw_core *core, int32_t handle, const char *name, uint32_t 
   tw_slot *slot = unopened_slot(core, handle, &error);
   if (error != 0)
     return error;
-  if (!is_token(name, name_size) || is_reserved(name, name_size))
+  if (!is_token(name, name_size) || twc_words_find(twc_ws_words, TW_WS_WORDS_OF_REQUEST, name, name_size) != 0)
     return TW_ERR_HEADER;
   for (uint32_t i = 0; i < value_size; i++)
     if (!twc_is_value_char((uint8_t)value[i]))
@@ -129,6 +106,19 @@ int32_t twc_ws_basic_auth(tw_core *core, int32_t handle, const char *user, uint3
   return twc_ws_header(core, handle, "Authorization", 13, value, SCHEME + size);
 }
 
+/* Reports a piece of the answer's head, for those who want to know what else the server said. */
+static void report_head(tw_core *core, const tw_slot *slot, const uint8_t *from, const uint8_t *to, bool whole) {
+  tw_ws_response *response = &twc_ws_of(core, slot)->in.response;
+  if (from == to || !twc_head_begun(&response->head))
+    return;
+  tw_event *event = twc_event_make(core, slot, TW_EVENT_HTTP_HEAD);
+  event->data = (uint32_t)(from - core->arena);
+  event->size = (uint32_t)(to - from);
+  event->flags = (uint16_t)((response->reported ? 0 : TW_FLAG_FIRST) | (whole ? TW_FLAG_FINAL : 0));
+  event->code = whole ? response->status : 0;
+  response->reported = true;
+}
+
 int32_t twc_ws_set_options(tw_core *core, int32_t handle, uint32_t options, uint32_t max_message,
                            uint32_t max_fragments) {
   tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
@@ -137,6 +127,7 @@ int32_t twc_ws_set_options(tw_core *core, int32_t handle, uint32_t options, uint
   if ((options & ~(uint32_t)(TW_WS_OPTION_NO_AUTO_PONG | TW_WS_OPTION_REPORT_HEAD)) != 0 || max_message > INT32_MAX)
     return TW_ERR_ARGUMENT;
   tw_ws *ws = twc_ws_of(core, slot);
+  core->report_head = report_head;
   ws->options = (uint8_t)options;
   ws->max_message = max_message == 0 ? core->limits.maxMessage : max_message;
   ws->max_fragments = max_fragments == 0 ? core->limits.maxFragments : max_fragments;
@@ -180,11 +171,10 @@ int32_t twc_ws_protocol(tw_core *core, int32_t handle, const char *name, uint32_
   tw_slot *slot = unopened_slot(core, handle, &error);
   if (error != 0)
     return error;
-  if (!is_token(name, name_size) || name_size > TW_WS_MAX_VALUE)
+  if (!is_token(name, name_size))
     return TW_ERR_HEADER;
   tw_ws *ws = twc_ws_of(core, slot);
-  uint32_t place;
-  if (twc_ws_offers(core, ws, name, name_size, &place))
+  if (twc_ws_offers(core, ws, name, name_size))
     return TW_ERR_ARGUMENT; /* RFC 6455 4.1: no name twice */
   if (!fits_all(core, &ws->protocols, name_size, 0))
     return TW_ERR_MEMORY;

@@ -13,6 +13,7 @@
 #define TW_PROTO_WS_H
 
 #include "proto/http1/head.h"
+#include "proto/http1/words.h"
 #include "src/internal.h"
 
 /* RFC 6455 5.2: bits of a frame's first byte */
@@ -39,21 +40,29 @@ enum {
   TW_WS_TRY_AGAIN_LATER = 1013, /* the IANA registry of close codes */
 };
 
+#define TW_MISMATCH UINT32_MAX /* instead of a number of bytes that are right so far */
+
 #define TW_WS_NONE UINT32_MAX /* ends the list of free states */
 
-enum { TW_WS_MAX_VALUE = 160 }; /* bytes of a field's value, or of a list's element, that can be right */
+enum { TW_WS_KEY_TEXT = 24, TW_WS_ACCEPT_TEXT = 28 }; /* Base64 of 16 and of 20 bytes */
+enum { TW_WS_DEFLATE_TEXT = 128 };                    /* bytes that hold any offer and any answer of ours */
+
+/* An answer to an offer of permessage-deflate is no longer than this, white space between its tokens counted once. */
+enum { TW_WS_DEFLATE_ANSWER = 160 };
 
 /* What the answer to the handshake has said so far. */
 typedef struct tw_ws_response {
   tw_head head;
-  char key[24]; /* Sec-WebSocket-Key of the request */
+  char accept[TW_WS_ACCEPT_TEXT]; /* the key of the request, then how the server is to prove that it has read it */
   uint16_t status;
-  uint8_t seen;       /* TW_WS_SEEN_ bits */
-  uint8_t name_size;  /* more than fits: the name is none that matters */
-  uint8_t value_size; /* more than fits: the value is none that is right */
-  bool reported;      /* a part of its head has been given to the application */
-  char name[24];
-  char value[TW_WS_MAX_VALUE];
+  uint16_t field;    /* the word that is its name; the name is passing (handshake.c), or 0 */
+  uint8_t seen;      /* bits of handshake.c */
+  uint8_t place;     /* in the value of the field, twc_value_take */
+  uint8_t kept_size; /* more than fits: it can't be right */
+  bool reported;     /* a part of its head has been given to the application */
+  tw_words words;    /* the text that is passing */
+  uint32_t at;       /* bytes of it that are right so far (accept, subprotocol), or TW_MISMATCH */
+  char kept[TW_WS_DEFLATE_ANSWER];
 } tw_ws_response;
 
 /* The frame and the message that are being received. */
@@ -128,14 +137,32 @@ tw_ws *twc_ws_take(tw_core *core, tw_slot *slot);
 /* Queues the request. 0, or an error if it is larger than may be queued. */
 int32_t twc_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws);
 
-/* Whether `name` is one of the offered subprotocols, case included, and at which place in ws->protocols. */
-bool twc_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32_t name_size, uint32_t *place);
+/* The words of a handshake, and their bits: fields that it consists of, fields that would give it a body, a value. */
+extern const char *const twc_ws_words[];
+enum {
+  TW_WS_WORD_HOST = 1,
+  TW_WS_WORD_UPGRADE = 2, /* the name, and the value of Connection */
+  TW_WS_WORD_CONNECTION = 4,
+  TW_WS_WORD_KEY = 8,
+  TW_WS_WORD_ACCEPT = 16,
+  TW_WS_WORD_VERSION = 32,
+  TW_WS_WORD_PROTOCOL = 64,
+  TW_WS_WORD_EXTENSIONS = 128,
+  TW_WS_WORD_LENGTH = 256,
+  TW_WS_WORD_CODING = 512,
+  TW_WS_WORD_WEBSOCKET = 1024,
+  /* Names that the application may not give to a request, and to an answer. */
+  TW_WS_WORDS_OF_REQUEST = 1023,
+  TW_WS_WORDS_OF_ANSWER = TW_WS_WORD_UPGRADE | TW_WS_WORD_CONNECTION | TW_WS_WORD_ACCEPT | TW_WS_WORD_PROTOCOL |
+                          TW_WS_WORD_EXTENSIONS | TW_WS_WORD_LENGTH | TW_WS_WORD_CODING,
+};
+
+/* Whether `name` is one of the offered subprotocols, case included. */
+bool twc_ws_offers(const tw_core *core, const tw_ws *ws, const char *name, uint32_t name_size);
 
 /* Reads the response from [data, data + size). Returns how much was consumed; the connection is then ready, has
  * failed, or wants more. */
 uint32_t twc_ws_answer(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size);
-
-enum { TW_WS_KEY_TEXT = 24, TW_WS_ACCEPT_TEXT = 28 }; /* Base64 of 16 and of 20 bytes */
 
 /* What a server proves that it read the key with: the TW_WS_ACCEPT_TEXT bytes of Sec-WebSocket-Accept. RFC 6455 1.3 */
 void twc_ws_accept_text(const char *key, char *accept);
@@ -167,18 +194,18 @@ void twc_ws_await_room(tw_core *core, tw_slot *slot, const tw_ws *ws);
 
 /* ---- deflate.c ---- */
 
-enum { TW_WS_DEFLATE_TEXT = 128 }; /* bytes that hold any offer and any answer */
-
 /* Whether it is a word of tw_deflate that can be offered or accepted. */
 bool twc_ws_deflate_valid(uint32_t deflate);
 
 /* The client's side, in core->deflate once a connection offers it (tw_ws.offered). */
 struct tw_ws_deflate_ops {
-  /* Writes the value of Sec-WebSocket-Extensions that offers these parameters; returns its bytes. */
-  uint32_t (*offer)(uint32_t deflate, char *text);
-  /* The server's answer to that offer. Returns what is agreed upon, 0 if the answer takes up nothing, or
-   * ERR_WS_HANDSHAKE. */
-  int32_t (*answered)(uint32_t offered, const char *text, uint32_t size);
+  /* Queues the field of the request that offers these parameters. */
+  void (*offer_deflate)(tw_core *core, tw_slot *slot, uint32_t deflate);
+  /* Keeps the next byte of the server's answer; `space`: white space came in front of it. */
+  void (*take_deflate)(tw_ws_response *response, char byte, bool space);
+  /* Reads the answer (RFC 6455 11.3.2: it may come more than once) and notes what is agreed upon. False: it says
+   * anything but what was offered, and once. */
+  bool (*end_deflate)(tw_ws *ws);
 };
 
 /* Writes the answer to the chosen offer; returns its bytes. */

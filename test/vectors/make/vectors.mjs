@@ -11,6 +11,7 @@ import { httpResponse } from "./http-response.mjs";
 import { httpWrite } from "./http-write.mjs";
 import { ip } from "./ip.mjs";
 import { mask } from "./mask.mjs";
+import { policy } from "./policy.mjs";
 import { proxy } from "./proxy.mjs";
 import { sha1 } from "./sha1.mjs";
 import { signature } from "./signature.mjs";
@@ -42,6 +43,7 @@ for (const make of [
   httpChunked,
   httpLimits,
   httpWrite,
+  policy,
   proxy,
   wsServed,
   wsAnswers,
