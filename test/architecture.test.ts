@@ -220,6 +220,7 @@ describe("C", () => {
       ws: ["http1"],
       listen: ["stream"],
       tunnel: ["http1", "stream", "ws"],
+      policy: ["stream", "ws"],
     };
     const found = all.filter((it) => {
       const own = folder(it.from);
