@@ -39,6 +39,12 @@ export interface SocketOptions {
   readonly noDelay?: boolean | undefined;
   /** SO_KEEPALIVE, with the idle time before the first probe. Default: false. */
   readonly keepAlive?: boolean | { readonly initialDelayMs: number } | undefined;
+  /**
+   * Of a TCP connection with a policy: whether it may go to this literal address, to which its host was resolved. Addresses that
+   * it may not go to are left out; with none left, the connection fails with ERR_POLICY. Never called inside `open`. A port that
+   * can't ask need not: the core checks `address` before it sends anything.
+   */
+  readonly allows?: ((address: string) => boolean) | undefined;
   /** The connections of a listener that may wait to be accepted. Default: the host's own. */
   readonly backlog?: number | undefined;
   /** A UDP socket's port may be bound by several sockets (SO_REUSEADDR), as members of a group need. Default: false. */

@@ -58,6 +58,7 @@ export type {
 } from "./http/types.ts";
 export type { Bytes } from "./internal/arguments.ts";
 export type { DeflateOptions } from "./internal/deflate.ts";
+export type { AddressPolicy } from "./internal/policy.ts";
 export type { ProxyOption } from "./internal/url.ts";
 export type { Sendable } from "./websocket/base.ts";
 export type { CloseInfo } from "./websocket/connection.ts";

@@ -61,6 +61,26 @@ export class CallContext {
     return result;
   }
 
+  /**
+   * Opens a handle by one of two calls: the second one if its endpoint has a policy, which is put behind the text. `tooLong` is
+   * what a text is that has no room.
+   */
+  openAllowed(
+    endpoint: Endpoint,
+    text: string,
+    tooLong: number,
+    call: (size: number) => number,
+    allowed: (size: number, policy: number, policySize: number) => number,
+  ): number {
+    const { policy } = endpoint;
+    if (policy === undefined) return this.open(endpoint, text, tooLong, call);
+    const size = this.stage(text);
+    if (size < 0) return tooLong;
+    const policySize = this.stage(policy, size);
+    if (policySize < 0) return Errors.ERR_ARGUMENT.value;
+    return this.openStaged(endpoint, () => allowed(size, this.core.stage + size, policySize));
+  }
+
   /** Opens a handle through a proxy, whose texts are put behind the `size` bytes that are in the stage buffer. */
   openVia(
     endpoint: Endpoint,

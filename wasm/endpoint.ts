@@ -44,6 +44,9 @@ export abstract class Endpoint {
    */
   uncertainEnd = false;
 
+  /** The addresses that it may connect to, as `twc_tcp_connect_allowed` has them. To be set before it is opened. */
+  policy: string | undefined;
+
   /** Whether it connects through a proxy: its TLS begins in the tunnel. Only the engine sets it. */
   tunneled = false;
 

@@ -1,5 +1,5 @@
 import type { Port } from "../adapters/port.ts";
-import { type AddressOf, Close, type CoreImports, Errors, type SocketKind, Span } from "./abi.gen.ts";
+import { type AddressOf, Close, type CoreImports, Errors, MAX_ADDRESS, type SocketKind, Span } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { EndpointTable } from "./endpoints.ts";
 import type { ReadControl } from "./receiving.ts";
@@ -34,7 +34,8 @@ export function routeImports(
   return {
     twc_port_open(_host, handle, kind, name, nameSize, portNumber) {
       const where = core().memory.utf8(name >>> 0, nameSize);
-      const { options = {}, tls, tunneled } = endpoints.opener(handle) ?? {};
+      const { options: chosen = {}, tls, tunneled, policy } = endpoints.opener(handle) ?? {};
+      const options = policy === undefined ? chosen : { ...chosen, allows: checker(core, handle) };
       const first = tunneled ? undefined : tls;
       const result = guard(() => port.open(handle, kind as SocketKind, where, portNumber, options, first), HOST_ERROR);
       if (result === 0) endpoints.socketOpened(handle);
@@ -95,6 +96,15 @@ export function routeImports(
     twc_port_random(_host, data, size) {
       port.random(core().memory.view(data >>> 0, size));
     },
+  };
+}
+
+/** Asks the core whether the policy of a handle allows an address. Not during a call of the application. */
+function checker(core: () => Core, handle: number): (address: string) => boolean {
+  return (address) => {
+    const { exports, memory, self, stage } = core();
+    const size = memory.writeText(stage, MAX_ADDRESS, address);
+    return size >= 0 && exports.twc_check_address(self, handle, stage, size) === 0;
   };
 }
 

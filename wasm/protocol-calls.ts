@@ -90,7 +90,13 @@ export class WsCalls {
   connect(endpoint: Endpoint, url: string): number {
     const { exports, self, stage } = this.#context.core;
     this.#secureBy(endpoint, url);
-    return this.#context.open(endpoint, url, Errors.ERR_URL.value, (size) => exports.twc_ws_connect(self, stage, size));
+    return this.#context.openAllowed(
+      endpoint,
+      url,
+      Errors.ERR_URL.value,
+      (size) => exports.twc_ws_connect(self, stage, size),
+      (size, policy, policySize) => exports.twc_ws_connect_allowed(self, stage, size, policy, policySize),
+    );
   }
 
   /** As `connect`, through an HTTP proxy. */

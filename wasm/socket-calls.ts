@@ -16,10 +16,16 @@ export class StreamCalls {
     this.#context = context;
   }
 
-  /** Connects to a host name or a literal address. */
+  /** Connects to a host name or a literal address, if the endpoint has a policy only as that allows. */
   connect(endpoint: Endpoint, host: string, port: number): number {
     const { exports, self, stage } = this.#context.core;
-    return this.#context.open(endpoint, host, ARGUMENT, (size) => exports.twc_tcp_connect(self, stage, size, port));
+    return this.#context.openAllowed(
+      endpoint,
+      host,
+      ARGUMENT,
+      (size) => exports.twc_tcp_connect(self, stage, size, port),
+      (size, policy, policySize) => exports.twc_tcp_connect_allowed(self, stage, size, port, policy, policySize),
+    );
   }
 
   /** As `connect`, through an HTTP proxy. */

@@ -81,6 +81,7 @@ export class StreamSocket implements StreamHandle {
           source.hostname,
           (hostname, ended) => attempt({ hostname, port: source.port }, ended),
           (error) => this.#finish(error),
+          options.allows,
         );
     }
     this.#called = false;

@@ -73,6 +73,7 @@ export class StreamSocket implements StreamHandle {
         source.host,
         (host, ended) => begin({ host, port: source.port }, ended),
         (error) => this.#gone(error),
+        options.allows,
       );
     else this.#stop = begin(source, (error) => error && this.#gone(error));
   }

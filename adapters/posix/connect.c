@@ -123,6 +123,24 @@ static void interleave(tw_race *race, const tw_peer *addresses) {
   }
 }
 
+/* Leaves out the addresses that the connection's policy, if it has one, does not allow. Returns how many are left. */
+static uint8_t allowed_of(const tw_sock *sock, const tw_peer *addresses, uint8_t count, tw_peer *allowed) {
+  uint8_t left = 0;
+  for (uint8_t i = 0; i < count; i++) {
+    char text[TW_MAX_ADDRESS];
+    uint32_t size = tw_peer_text(&addresses[i], text);
+    if (twc_check_address(tw_host.core, sock->handle, text, size) == 0)
+      allowed[left++] = addresses[i];
+  }
+  return left;
+}
+
+void tw_posix_race_allowed(tw_sock *sock, int32_t error, const tw_peer *addresses, uint8_t count) {
+  tw_peer allowed[TW_POSIX_ADDRESSES];
+  uint8_t left = allowed_of(sock, addresses, count, allowed);
+  tw_posix_race(sock, count > 0 ? TW_ERR_POLICY : error, allowed, left);
+}
+
 void tw_posix_race(tw_sock *sock, int32_t error, const tw_peer *addresses, uint8_t count) {
   tw_race *race = count == 0 ? NULL : tw_posix_zeroed(1, sizeof *race + count * sizeof(tw_attempt));
   if (race == NULL) {

@@ -163,6 +163,9 @@ int32_t tw_posix_connect_path(tw_sock *sock, const char *path, uint32_t size);
 /* Races the addresses that a look-up found; `count` 0: `error` says why there are none. */
 void tw_posix_race(tw_sock *sock, int32_t error, const tw_peer *addresses, uint8_t count);
 
+/* The same for what a name was resolved to: only to the addresses that the connection's policy allows. */
+void tw_posix_race_allowed(tw_sock *sock, int32_t error, const tw_peer *addresses, uint8_t count);
+
 /* One of the attempts has a result. */
 void tw_posix_attempt_ready(tw_watch *watch);
 

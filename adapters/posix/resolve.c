@@ -258,7 +258,7 @@ static void hand_out(const tw_lookup *it, tw_sock *sock) {
   if (it->listening && it->count > 0)
     tw_posix_listen_at(sock, &addresses[0]);
   else
-    tw_posix_race(sock, error, addresses, it->count);
+    tw_posix_race_allowed(sock, error, addresses, it->count);
 }
 
 bool tw_resolver_lookup(tw_sock *sock, const char *name, bool listening) {

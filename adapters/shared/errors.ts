@@ -39,6 +39,7 @@ const table: Readonly<Record<string, ErrorCode>> = {
   ERR_INVALID_ARG_VALUE: "ERR_ARGUMENT",
   ERR_INVALID_ARG_TYPE: "ERR_ARGUMENT",
   ERR_OUT_OF_RANGE: "ERR_ARGUMENT",
+  ERR_POLICY: "ERR_POLICY",
 };
 
 /** The number in the error table of what the runtime reported. */

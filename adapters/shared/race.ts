@@ -18,9 +18,15 @@ export type Attempt = (address: string, ended: (error?: Error) => void) => () =>
  * up because it is slow. The first connection wins and ends the other attempts. A literal address is tried at once.
  *
  * @param failed called if the host has no address or every attempt failed, with the error that says most.
+ * @param allows whether it may connect to an address that the host was resolved to.
  * @returns what ends the race and every attempt.
  */
-export function race(host: string, attempt: Attempt, failed: (error: Error) => void): () => void {
+export function race(
+  host: string,
+  attempt: Attempt,
+  failed: (error: Error) => void,
+  allows: (address: string) => boolean = () => true,
+): () => void {
   const waiting: string[] = [];
   const running = new Set<() => void>();
   const errors: Error[] = [];
@@ -68,10 +74,16 @@ export function race(host: string, attempt: Attempt, failed: (error: Error) => v
   else
     resolve(host, 0).then(({ addresses, cause }) => {
       if (over) return;
-      if (addresses.length > 0) begin(addresses);
+      const allowed = addresses.filter(allows);
+      if (allowed.length > 0) begin(allowed);
+      else if (addresses.length > 0) failed(policyError(host));
       else failed((cause ?? new Error(`${host} has no address`)) as Error);
     });
   return stop;
+}
+
+function policyError(host: string): Error {
+  return Object.assign(new Error(`no address of ${host} is allowed`), { code: "ERR_POLICY" });
 }
 
 /** Addresses in their order, the families alternating, RFC 8305 4: where one family leads nowhere, the other is next. */

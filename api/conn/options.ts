@@ -12,6 +12,7 @@ import {
   text,
   tlsOptions,
 } from "../internal/options.ts";
+import { type AddressPolicy, policy } from "../internal/policy.ts";
 
 type OnError = (error: TwinwireError) => void;
 
@@ -44,6 +45,8 @@ export interface StreamOptions {
 export interface ConnectOptions extends StreamOptions {
   /** Ends the attempt with ERR_ABORTED when it aborts. It has no effect once the connection is open. */
   readonly signal?: AbortSignal | undefined;
+  /** The addresses to connect to; any other is ERR_POLICY, as is a Unix socket. Default: all. */
+  readonly policy?: AddressPolicy | undefined;
 }
 
 /** The options of `new TlsConnection`. */
@@ -127,8 +130,13 @@ const ofServers = {
 const waitOptions = new OptionSet<WaitOptions>({ signal });
 export const readUntilOptions = new OptionSet<ReadUntilOptions>({ signal, max: integer(1, 2 ** 31 - 1) });
 export const streamOptions = new OptionSet<StreamOptions>(ofStreams);
-export const connectOptions = new OptionSet<ConnectOptions>({ ...ofStreams, signal });
-export const tlsConnectOptions = new OptionSet<TlsConnectOptions>({ ...ofStreams, signal, tls: tlsOptions.rule });
+export const connectOptions = new OptionSet<ConnectOptions>({ ...ofStreams, signal, policy });
+export const tlsConnectOptions = new OptionSet<TlsConnectOptions>({
+  ...ofStreams,
+  signal,
+  policy,
+  tls: tlsOptions.rule,
+});
 export const serverOptions = new OptionSet<ServerOptions>(ofServers);
 export const tlsServerOptions = new OptionSet<TlsServerOptions>({ ...ofServers, tls: tlsOptions.rule });
 /** How a UDP socket sends to multicast groups. */

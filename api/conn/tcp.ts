@@ -4,6 +4,7 @@ import { defaultEngine } from "../../wasm/host.ts";
 import type { TlsOptions } from "../../wasm/port-types.ts";
 import { isInt32, joinAddress, show } from "../internal/arguments.ts";
 import { flag, OptionSet, oneOf, signal } from "../internal/options.ts";
+import { rulesOf } from "../internal/policy.ts";
 import { Conn } from "./conn.ts";
 import {
   type ConnectOptions,
@@ -33,7 +34,7 @@ export class TcpConnection extends Conn {
    * @param host a host name or a literal address, 1 to 253 bytes.
    * @param port 1 to 65535.
    * @throws TwinwireError ERR_ARGUMENT for a bad option. All other errors are reported by `opened`: ERR_ARGUMENT, ERR_PORT,
-   * ERR_LIMIT, ERR_NAME_NOT_FOUND, ERR_REFUSED, ERR_UNREACHABLE, ERR_TIMEOUT, ERR_ABORTED.
+   * ERR_LIMIT, ERR_NAME_NOT_FOUND, ERR_POLICY, ERR_REFUSED, ERR_UNREACHABLE, ERR_TIMEOUT, ERR_ABORTED.
    */
   constructor(host: string, port: number, options?: ConnectOptions);
   /** @internal */
@@ -106,6 +107,7 @@ export function connectVia(
 export function connectUnix(path: string, options: ConnectOptions, tls?: TlsOptions): Stream {
   return start(String(path), options, tls, (engine, stream) => {
     if (typeof path !== "string") return refuse(stream, "ERR_ARGUMENT", `path ${show(path)}`);
+    if (options.policy !== undefined) return refuse(stream, "ERR_POLICY", "a Unix socket is on this machine");
     stream.begun(engine.streams.connectUnix(stream, path));
   });
 }
@@ -120,6 +122,7 @@ function start(
   const engine = defaultEngine();
   const stream = new Stream(engine, address, windowOf(options));
   stream.options = socketOptions(options);
+  stream.policy = rulesOf(options.policy);
   stream.secure = tls !== undefined;
   if (tls !== undefined) engine.setTls(stream, tls);
   const abort = (): void => stream.fail(stream.fault("ERR_ABORTED", { step: "connect", cause: signal?.reason }));

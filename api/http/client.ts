@@ -7,6 +7,7 @@ import { callSafely } from "../../wasm/report.ts";
 import type { Stream } from "../conn/stream.ts";
 import { connectTcp, connectVia } from "../conn/tcp.ts";
 import { show } from "../internal/arguments.ts";
+import { refuseProxy } from "../internal/policy.ts";
 import { basicAuth, decode, hostOf, isPrivate, locationText, portOf, proxyFor } from "../internal/url.ts";
 import { Timeout } from "../internal/waiting.ts";
 import { isParts } from "./calls.ts";
@@ -44,9 +45,11 @@ export function urlOf(text: unknown, base?: URL): URL {
 }
 
 /** Where to connect for it. */
-export function routeOf({ url }: PreparedRequest, { proxy, tls }: HttpRequestOptions): Route {
+export function routeOf({ url }: PreparedRequest, { proxy: given, tls, policy }: HttpRequestOptions): Route {
   const secure = url.protocol === "https:";
-  return { secure, host: hostOf(url), port: portOf(url), proxy: proxyFor(url, proxy), tls };
+  const proxy = proxyFor(url, given);
+  refuseProxy(policy, proxy);
+  return { secure, host: hostOf(url), port: portOf(url), proxy, tls, policy };
 }
 
 /** Method and target, each ended by NUL. RFC 9112 3.2 */
@@ -150,9 +153,9 @@ export async function exchange(
   }
 }
 
-function connect({ secure, host, port, proxy, tls }: Route, signal: AbortSignal | undefined): Stream {
+function connect({ secure, host, port, proxy, tls, policy }: Route, signal: AbortSignal | undefined): Stream {
   const options = secure ? (tls ?? {}) : undefined;
-  if (proxy === undefined) return connectTcp(host, port, { signal }, options);
+  if (proxy === undefined) return connectTcp(host, port, { signal, policy }, options);
   if (secure) return connectVia(host, port, proxy, { signal }, options);
   return connectTcp(proxy.host, proxy.port, { signal });
 }

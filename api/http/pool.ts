@@ -3,6 +3,7 @@ import type { Engine, ProxyServer } from "../../wasm/engine.ts";
 import type { TlsOptions } from "../../wasm/port-types.ts";
 import type { Stream } from "../conn/stream.ts";
 import { sameTls } from "../internal/options.ts";
+import { type AddressPolicy, rulesOf } from "../internal/policy.ts";
 import { Timeout } from "../internal/waiting.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -23,6 +24,7 @@ export interface Route {
   readonly port: number;
   readonly proxy: ProxyServer | undefined;
   readonly tls: TlsOptions | undefined;
+  readonly policy: AddressPolicy | undefined;
 }
 
 interface Idle {
@@ -102,10 +104,10 @@ function idleTime(hint: string | undefined): number {
   return seconds === undefined ? IDLE_MS : Math.min(Number(seconds) * 1000 - MARGIN_MS, LONGEST_IDLE_MS);
 }
 
-function keyOf({ secure, host, port, proxy, tls }: Route): string {
+function keyOf({ secure, host, port, proxy, tls, policy }: Route): string {
   const number = secure && tls !== undefined ? numberOf(tls) : 0;
   const via = proxy === undefined ? "" : `${proxy.credentials}@${proxy.host}:${proxy.port}`;
-  return `${secure ? "s" : "p"}${number} ${host}:${port} ${via}`;
+  return `${secure ? "s" : "p"}${number} ${host}:${port} ${via} ${rulesOf(policy) ?? ""}`;
 }
 
 /** TLS options whose content was asked for lately, each with a number of its own; the latest last. */

@@ -3,6 +3,7 @@ import type { Conn } from "../conn/conn.ts";
 import type { WaitOptions } from "../conn/options.ts";
 import type { Bytes } from "../internal/arguments.ts";
 import { callback, flag, integer, MAX_MS, OptionSet, type Rule, signal, tlsOptions } from "../internal/options.ts";
+import { type AddressPolicy, policy } from "../internal/policy.ts";
 import type { ProxyOption } from "../internal/url.ts";
 
 /** A JSON value. */
@@ -107,6 +108,11 @@ export interface HttpRequestOptions extends WaitOptions {
   readonly maxRedirects?: number | undefined;
   /** Whether the connection is kept for further requests. Default: true. */
   readonly keepAlive?: boolean | undefined;
+  /**
+   * The addresses to connect to, also after redirects; any other is ERR_POLICY. Not with a proxy, which connects to what it likes.
+   * Default: all.
+   */
+  readonly policy?: AddressPolicy | undefined;
   /** The HTTP proxy to use; `null` for none. Default: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. */
   readonly proxy?: ProxyOption;
   /** TLS options for `https:`. */
@@ -158,6 +164,7 @@ export const requestOptions = new OptionSet<HttpRequestOptions>({
   maxBody: bytes,
   maxRedirects: integer(0, MOST_REDIRECTS),
   keepAlive: flag,
+  policy,
   proxy,
   tls: tlsOptions.rule,
   decompress: flag,

@@ -4,6 +4,7 @@ import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import type { TlsOptions } from "../../wasm/port-types.ts";
 import { isThenable } from "../../wasm/report.ts";
 import type { Compression } from "../internal/deflate.ts";
+import { type AddressPolicy, refuseProxy, rulesOf } from "../internal/policy.ts";
 import { isPrivate, proxyFor } from "../internal/url.ts";
 import { type HeaderPairs, type HeadersFunction, headerPairs, plainUrl } from "../internal/websocket.ts";
 import { type CloseInfo, Connection } from "./connection.ts";
@@ -34,6 +35,7 @@ export interface DialPlan {
   readonly tls: TlsOptions | undefined;
   /** The URL of a proxy; `null`: none; `undefined`: as the environment says. */
   readonly proxy: string | null | undefined;
+  readonly policy: AddressPolicy | undefined;
   readonly deflate: Compression | undefined;
   readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
   readonly maxMessage: number;
@@ -222,6 +224,8 @@ export class Dialer implements Connector {
     try {
       if (tls !== undefined && this.#url.protocol === "wss:") engine.setTls(connection, tls);
       const proxy = this.#url.protocol === "ws+unix:" ? undefined : proxyFor(this.#url, this.#plan.proxy);
+      refuseProxy(this.#plan.policy, proxy);
+      connection.policy = rulesOf(this.#plan.policy);
       const url = plainUrl(this.#url);
       result = proxy === undefined ? engine.ws.connect(connection, url) : engine.ws.connectVia(connection, url, proxy);
     } catch (error) {

@@ -16,6 +16,7 @@ import {
   tlsOptions,
   value,
 } from "../internal/options.ts";
+import { type AddressPolicy, policy } from "../internal/policy.ts";
 import type { ProxyOption } from "../internal/url.ts";
 import { type HeaderPairs, type HeadersFunction, headersRule, type WsHeaders } from "../internal/websocket.ts";
 import type { CloseInfo } from "./connection.ts";
@@ -142,6 +143,11 @@ export interface WebSocketOptions {
   readonly headers?: HeadersOption | undefined;
   /** TLS options, for `wss:` only. */
   readonly tls?: TlsOptions | undefined;
+  /**
+   * The addresses to connect to, on each attempt and after redirects; any other is ERR_POLICY, as is a Unix socket. Not with a proxy,
+   * which connects to what it likes. Default: all.
+   */
+  readonly policy?: AddressPolicy | undefined;
   /** The HTTP proxy to connect through; `null` for none. Default: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. */
   readonly proxy?: ProxyOption;
   /**
@@ -212,6 +218,7 @@ const clientOptions = new OptionSet<ClientOptions>({
   protocols: (given, path) => (typeof given === "string" ? given : names(given, path)),
   headers: headersRule,
   tls: tlsOptions.rule,
+  policy,
   proxy: (given, path) => (given === null ? null : proxyText(given instanceof URL ? given.href : given, path)),
   heartbeat: heartbeatRule,
   reconnect: reconnectRule,

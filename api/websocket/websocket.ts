@@ -100,6 +100,7 @@ function planOf(url: URL, protocols: readonly string[], options: ClientOptions):
     headers: headers ?? [],
     tls: options.tls,
     proxy: options.proxy,
+    policy: options.policy,
     deflate: options.deflate,
     heartbeat: options.heartbeat,
     maxMessage: maxMessage ?? 0,

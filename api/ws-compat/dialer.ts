@@ -55,6 +55,7 @@ export class CompatDialer implements Opening {
       headers: [...this.#fields()],
       tls: secure ? tlsOf(this.#options) : undefined,
       proxy: proxy instanceof URL ? proxy.href : proxy,
+      policy: undefined,
       deflate: defaultEngine().deflateHost === undefined ? undefined : compressionOf(perMessageDeflate),
       heartbeat: undefined,
       maxMessage: maxMessageOf(maxPayload),

@@ -114,6 +114,14 @@ typedef struct tw_handles_deflate {
   uint32_t spare_for;
 } tw_handles_deflate;
 
+/* How connections are opened if there is a policy. */
+typedef struct tw_policy_ops {
+  int32_t (*connect_tcp_allowed)(tw_core *core, const char *host, uint32_t host_size, int32_t port, const char *policy,
+                                 uint32_t policy_size);
+  int32_t (*connect_ws_allowed)(tw_core *core, const char *url, uint32_t url_size, const char *policy,
+                                uint32_t policy_size);
+} tw_policy_ops;
+
 struct tw_handles {
   tw_core *core;
   tw_handles_host host;
@@ -138,6 +146,8 @@ struct tw_handles {
   uint32_t fresh_entry;
   uint32_t free_join;
   uint32_t fresh_join;
+  const char *policy; /* of connections that are opened from now on, the application's text; NULL: none */
+  const tw_policy_ops *policy_ops;
   const tw_server_ops *server_ops; /* NULL: there has been no server */
   tw_exchange *settling;           /* exchanges to be looked at once all records have been emitted */
   tw_exchange *lender;             /* whose request lies in the receive buffer */

@@ -24,7 +24,12 @@ int32_t tw_net_tcp_connect(const char *host, int32_t port) {
   tw_handles *handles = opening();
   if (handles == NULL)
     return TW_NONE;
-  return opened(handles, twc_tcp_connect(handles->core, host, tw_handles_length(host, TW_MAX_HOST), port), TW_KIND_TCP);
+  uint32_t size = tw_handles_length(host, TW_MAX_HOST);
+  int32_t result = handles->policy == NULL
+                       ? twc_tcp_connect(handles->core, host, size, port)
+                       : handles->policy_ops->connect_tcp_allowed(handles->core, host, size, port, handles->policy,
+                                                                  tw_handles_length(handles->policy, MAX_TEXT));
+  return opened(handles, result, TW_KIND_TCP);
 }
 
 int32_t tw_handles_credentials(const tw_proxy *proxy, char *text) {
@@ -48,7 +53,7 @@ int32_t tw_net_tcp_connect_via(const char *host, int32_t port, const tw_proxy *p
   tw_handles *handles = opening();
   if (handles == NULL)
     return TW_NONE;
-  int32_t size = tw_handles_credentials(proxy, credentials);
+  int32_t size = handles->policy == NULL ? tw_handles_credentials(proxy, credentials) : TW_ERR_POLICY;
   if (size < 0)
     return tw_handles_refuse(size);
   return opened(handles,
@@ -75,6 +80,8 @@ int32_t tw_net_unix_connect(const char *path) {
   tw_handles *handles = opening();
   if (handles == NULL)
     return TW_NONE;
+  if (handles->policy != NULL)
+    return tw_handles_refuse(TW_ERR_POLICY);
   return opened(handles, twc_unix_connect(handles->core, path, tw_handles_length(path, TW_MAX_PATH)), TW_KIND_TCP);
 }
 

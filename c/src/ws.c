@@ -38,6 +38,10 @@ static int32_t check_tls(const tw_handles *handles, const char *url, uint32_t si
 
 static int32_t connect_by(const tw_handles *handles, const char *url, uint32_t size, const tw_proxy *proxy) {
   char credentials[TW_HANDLES_CREDENTIALS];
+  if (handles->policy != NULL)
+    return proxy != NULL ? TW_ERR_POLICY
+                         : handles->policy_ops->connect_ws_allowed(handles->core, url, size, handles->policy,
+                                                                   tw_handles_length(handles->policy, 0x7fffffff));
   if (proxy == NULL)
     return twc_ws_connect(handles->core, url, size);
   int32_t length = tw_handles_credentials(proxy, credentials);

@@ -343,9 +343,48 @@ static void test_proxy(void) {
   tw_posix_stop();
 }
 
+static void on_policy_error(const NetError *e, void *ctx) {
+  CHECK(e->code == TW_ERR_POLICY && e->step == TW_STEP_CONNECT);
+  ++*(int *)ctx;
+}
+
+static void count_accepted(const NetAccepted *e, void *ctx) {
+  (void)e;
+  ++*(int *)ctx;
+}
+
+static void test_policy(void) {
+  int accepted = 0;
+  int errors = 0;
+  CHECK(refused(tw_net_set_policy("-private"), TW_ERR_STATE));
+  CHECK(tw_posix_start(NULL) == 0);
+  int32_t listener = tw_net_tcp_listen("127.0.0.1", 0);
+  tw_net_on(listener, count_accepted, &accepted);
+  int32_t port = port_of(listener);
+  tw_proxy proxy = {.host = "127.0.0.1", .port = port};
+  const tw_ws_options via = {.proxy = &proxy};
+  CHECK(tw_net_set_policy("-private") == 0);
+  CHECK(refused(tw_net_tcp_connect("127.0.0.1", port), TW_ERR_POLICY));
+  CHECK(refused(tw_net_tcp_connect_via("127.0.0.1", port, &proxy), TW_ERR_POLICY));
+  CHECK(refused(tw_net_unix_connect("/nowhere"), TW_ERR_POLICY));
+  CHECK(refused(tw_ws_open("ws://[::1]:1/"), TW_ERR_POLICY));
+  CHECK(refused(tw_ws_open_with("ws://name.invalid/", &via), TW_ERR_POLICY));
+  tw_net_on(tw_net_tcp_connect("localhost", port), on_policy_error, &errors);
+  CHECK(until(&errors, 1));
+  CHECK(tw_net_set_policy("-private,+127.0.0.0/8") == 0);
+  CHECK(tw_net_tcp_connect("localhost", port) > 0);
+  CHECK(until(&accepted, 1));
+  CHECK(tw_net_set_policy("10.0.0.0/8") == 0);
+  CHECK(refused(tw_net_tcp_connect("127.0.0.1", port), TW_ERR_ARGUMENT));
+  CHECK(tw_net_set_policy(NULL) == 0);
+  CHECK(tw_net_tcp_connect("127.0.0.1", port) > 0);
+  CHECK(until(&accepted, 2) && errors == 1);
+  tw_posix_stop();
+}
+
 int main(void) {
   static void (*const tests[])(void) = {
-      test_timers, test_timers_that_call, test_allocator, test_log, test_options, test_group, test_proxy};
+      test_timers, test_timers_that_call, test_allocator, test_log, test_options, test_group, test_proxy, test_policy};
   unsigned failed = 0;
   const unsigned all = sizeof tests / sizeof *tests;
   for (unsigned i = 0; i < all; i++) {

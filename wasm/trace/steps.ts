@@ -108,6 +108,16 @@ export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
     handle: 0,
     rest: [text(core, at, size), text(core, proxy, proxySize), proxyPort, ""],
   }),
+  twc_tcp_connect_allowed: (core, [at = 0, size = 0, port = 0, policy = 0, policySize = 0]) => ({
+    word: "tcp-allowed",
+    handle: 0,
+    rest: [text(core, at, size), port, text(core, policy, policySize)],
+  }),
+  twc_ws_connect_allowed: (core, [at = 0, size = 0, policy = 0, policySize = 0]) => ({
+    word: "ws-allowed",
+    handle: 0,
+    rest: [text(core, at, size), text(core, policy, policySize)],
+  }),
   twc_unix_connect: (core, [at = 0, size = 0]) => ({ word: "unix", handle: 0, rest: [text(core, at, size)] }),
   twc_ws_connect: (core, [at = 0, size = 0]) => ({ word: "ws", handle: 0, rest: [text(core, at, size)] }),
   twc_udp_open: (_core, [port = 0]) => ({ word: "udp", handle: 0, rest: [port] }),

@@ -156,6 +156,19 @@ int32_t tw_net_tcp_connect(const char *host, int32_t port);
  * refuses; -1: TW_ERR_ARGUMENT (a credential that is too long). */
 int32_t tw_net_tcp_connect_via(const char *host, int32_t port, const tw_proxy *proxy);
 
+/* From now on TCP connections and WebSockets that this thread opens go only to addresses that `policy` allows, on each
+ * attempt and whatever a name resolves to; NULL: to any. The text has rules, separated by commas: "-" (denied) or "+"
+ * (allowed) and an address, a prefix, or the word private, which stands for what is not globally reachable (RFC 6890)
+ * and multicast: "-private,+10.1.0.0/16". What is allowed is not denied; without a "-" all else is. The text stays the
+ * caller's and must outlive the policy. TW_ERR_POLICY is the error of a connection elsewhere, also by a Unix socket or
+ * a proxy, which connects to what it likes; TW_ERR_ARGUMENT that of every one if a rule is malformed.
+ * Returns 0, or -1: TW_ERR_STATE (no loop runs on this thread).
+ *
+ *   tw_net_set_policy("-private");
+ *   int32_t conn = tw_ws_open(url_of_a_stranger);
+ */
+int32_t tw_net_set_policy(const char *policy);
+
 /* Opens a UDP socket on the local `port`, 0 for any free one; it is ready when the call returns.
  * Returns a handle; or -1: TW_ERR_PORT, TW_ERR_LIMIT, TW_ERR_IN_USE, TW_ERR_ACCESS, TW_ERR_NETWORK_DOWN. */
 int32_t tw_net_udp_open(int32_t port);

@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0xa9741150u
+#define TW_ABI_HASH 0xa4c68964u
 
 /* not a handle; also what a call of the handle API returns when it fails */
 #define TW_NONE (-1)

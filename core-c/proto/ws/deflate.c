@@ -258,9 +258,9 @@ static bool take_answer(tw_ws *ws) {
 }
 
 static const tw_ws_deflate_ops client = {
-    .offer_deflate = put_offer,
-    .take_deflate = keep,
-    .end_deflate = take_answer,
+    .write_offer = put_offer,
+    .keep_answer = keep,
+    .read_answer = take_answer,
 };
 
 int32_t twc_ws_set_deflate(tw_core *core, int32_t handle, uint32_t deflate) {

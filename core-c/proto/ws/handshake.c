@@ -79,7 +79,7 @@ int32_t twc_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
   twc_tx_put(core, slot, response->accept, TW_WS_KEY_TEXT);
   PUT("\r\nSec-WebSocket-Version: 13\r\n");
   if (ws->offered != 0) {
-    core->deflate->offer_deflate(core, slot, ws->offered);
+    core->deflate->write_offer(core, slot, ws->offered);
   }
   if (ws->protocols.size > 0) {
     PUT("Sec-WebSocket-Protocol: ");
@@ -193,7 +193,7 @@ static void take_text(const tw_core *core, tw_ws *ws, tw_ws_response *response, 
     break;
   case TW_WS_WORD_EXTENSIONS:
     if (ws->offered != 0)
-      core->deflate->take_deflate(response, (char)byte, more);
+      core->deflate->keep_answer(response, (char)byte, more);
     response->at = TW_MISMATCH; /* not empty */
     break;
   default:
@@ -222,7 +222,7 @@ static void take_value(const tw_core *core, tw_ws *ws, tw_ws_response *response,
 
 /* Nothing but the one extension that was offered may be in it. */
 static bool take_extensions(const tw_core *core, tw_ws *ws, const tw_ws_response *response) {
-  return response->at == 0 || (ws->offered != 0 && core->deflate->end_deflate(ws));
+  return response->at == 0 || (ws->offered != 0 && core->deflate->read_answer(ws));
 }
 
 /* Notes a field that may come once. False: it came before. */

@@ -200,12 +200,12 @@ bool twc_ws_deflate_valid(uint32_t deflate);
 /* The client's side, in core->deflate once a connection offers it (tw_ws.offered). */
 struct tw_ws_deflate_ops {
   /* Queues the field of the request that offers these parameters. */
-  void (*offer_deflate)(tw_core *core, tw_slot *slot, uint32_t deflate);
+  void (*write_offer)(tw_core *core, tw_slot *slot, uint32_t deflate);
   /* Keeps the next byte of the server's answer; `space`: white space came in front of it. */
-  void (*take_deflate)(tw_ws_response *response, char byte, bool space);
+  void (*keep_answer)(tw_ws_response *response, char byte, bool space);
   /* Reads the answer (RFC 6455 11.3.2: it may come more than once) and notes what is agreed upon. False: it says
    * anything but what was offered, and once. */
-  bool (*end_deflate)(tw_ws *ws);
+  bool (*read_answer)(tw_ws *ws);
 };
 
 /* Writes the answer to the chosen offer; returns its bytes. */

@@ -146,7 +146,11 @@ const OTHERS = [
     ["ws-allowed", "a", "ws://8.8.8.8/", "-private"],
     ["wire", "open a tcp 8.8.8.8 80"],
   ),
-  ip("a Unix socket is this machine", ["ws-allowed", "a", "ws+unix:/run/x:/", "+0.0.0.0/0,+::/0", "ERR_POLICY"], ["wire"]),
+  ip(
+    "a Unix socket is this machine",
+    ["ws-allowed", "a", "ws+unix:/run/x:/", "+0.0.0.0/0,+::/0", "ERR_POLICY"],
+    ["wire"],
+  ),
   ip(
     "a WebSocket writes its request only to what is allowed",
     ["ws-allowed", "a", "ws://h/", "-private"],
