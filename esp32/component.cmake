@@ -61,6 +61,12 @@ if(CONFIG_TWINWIRE_HEAP)
 else()
   list(APPEND sources "heap_none.c")
 endif()
+
+if(CONFIG_TWINWIRE_DEFLATE)
+  list(APPEND sources "deflate_miniz.c")
+else()
+  list(APPEND sources "deflate_none.c")
+endif()
 list(TRANSFORM sources PREPEND "${TWINWIRE_ESP32}")
 
 set(core "${TWINWIRE_ROOT}core-c")

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "deflate.h"
 #include "esp_heap_caps.h"
 #include "esp_log.h"
 #include "freertos/FreeRTOS.h"
@@ -287,6 +288,7 @@ static esp_err_t make(const tw_esp_options *options) {
   it.port.interface = options->netif == NULL ? NULL : it.interface;
   it.port.core = twc_init(memory, core_size, limits, &it.port);
   it.port.easy = tw_handles_init(memory + core_size, easy_size, limits, &options->easy, it.port.core, &host);
+  tw_esp_deflate_use(it.port.easy);
   tw_handles_use(it.port.easy);
   return ESP_OK;
 }

@@ -181,7 +181,7 @@ const choices = [
   { name: "sessions resumed", config: { TWINWIRE_TLS_RESUME: "y" } },
   { name: "ESP-IDF 5.1", config: { minor: 1 } },
   { name: "PSRAM", config: { SPIRAM: "y", TWINWIRE_MEMORY_PSRAM: "y" } },
-  { name: "heap", config: { TWINWIRE_HEAP: "y" } },
+  { name: "heap, inflating", config: { TWINWIRE_HEAP: "y", TWINWIRE_DEFLATE: "y" } },
 ];
 
 /** sdkconfig.h as the Kconfigs make it. */

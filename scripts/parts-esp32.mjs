@@ -15,6 +15,7 @@ const needs = [
   [findProgram(["gcc"]) !== undefined, "gcc"],
   [works("/usr/bin/python3", ["-c", "import kconfiglib"]), "python3-kconfiglib"],
   [works("gcc", ["-E", "-"], "#include <mbedtls/ssl.h>\n"), "libmbedtls-dev"],
+  [works("gcc", ["-E", "-"], "#include <zlib.h>\n"), "zlib1g-dev"],
   [lwipMissing() === undefined, lwipMissing()],
 ];
 const missingOf = (...more) =>
@@ -63,4 +64,6 @@ export const esp32Parts = [
   onHost("its test_apps", "app"),
   onHost("its host_test", "host_test"),
   onHost("lwIP whose calls fail", "faults"),
+  onHost("inflating", "inflate"),
+  onHost("lwIP and Linux, compressed", "compressed"),
 ];

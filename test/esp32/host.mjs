@@ -1,6 +1,6 @@
 // Builds the component's tests for this machine, and runs them.
 //
-//   node test/esp32/host.mjs [loopback|tap|app|host_test|faults ...]     ONLY=name runs those whose name contains it
+//   node test/esp32/host.mjs [loopback|tap|compressed|app|host_test|faults|inflate ...]     ONLY=name runs those whose name contains it
 
 import { execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -45,6 +45,7 @@ const configuredSources = ["task", "calls", "resume", "authorities_parsed"].map(
 /** Calls that a program looks at or lets fail. */
 const wrapped = {
   host: ["mbedtls_x509_crt_parse", "mbedtls_x509_crt_free"],
+  compressed: ["mbedtls_x509_crt_parse", "mbedtls_x509_crt_free"],
   faults: [
     ["socket", "close", "accept", "connect", "recv", "recvmsg", "sendmsg", "send", "sendto", "shutdown"],
     ["getsockopt", "setsockopt", "getsockname", "getpeername", "select"],
@@ -142,37 +143,46 @@ export async function build(compiler = "gcc") {
     ...(await compileOurs([...componentSources, ...deviceSources(), ...apiSources()])),
     ...(await compileOurs([...c("test/esp32/stub"), ...c("test/esp32/lwip")])),
   ];
-  const configured = await compileOurs([...configuredSources, "esp32/heap_none.c"]);
+  const configured = await compileOurs([...configuredSources, "esp32/heap_none.c", "esp32/deflate_none.c"]);
+  const tests = [
+    ...(await compileOurs(c("test/esp32/host").filter((path) => path !== peer))),
+    ...(await compileOurs([peer], defaults, '-DPEER_SOCKETS="peer_linux.h"')),
+    ...(await compileOurs([peer], defaults, '-DPEER_SOCKETS="peer_lwip.h"', "-Wno-conversion")),
+  ];
+  const inflating = ["esp32/heap.c", "esp32/deflate_miniz.c", "test/esp32/inflate/miniz.c"];
   const programs = {
-    host: [
-      ...(await compileOurs(c("test/esp32/host").filter((path) => path !== peer))),
-      ...(await compileOurs([peer], defaults, '-DPEER_SOCKETS="peer_linux.h"')),
-      ...(await compileOurs([peer], defaults, '-DPEER_SOCKETS="peer_lwip.h"', "-Wno-conversion")),
-      ...configured,
-    ],
+    host: [...tests, ...configured],
+    compressed: [...tests, ...(await compileOurs([...configuredSources, ...inflating], many))],
     app: [...(await compileOurs([...c("test/esp32/app"), "esp32/test_apps/main/main.c"])), ...configured],
     host_test: [...(await compileOurs([...c("test/esp32/app"), ...c("esp32/host_test/main")])), ...configured],
-    faults: await compileOurs([...c("test/esp32/faults"), ...configuredSources, "esp32/heap.c"], many),
+    inflate: await compileOurs([...c("test/esp32/inflate"), "esp32/deflate_miniz.c"]),
+    faults: await compileOurs(
+      [...c("test/esp32/faults"), ...configuredSources, "esp32/heap.c", "esp32/deflate_none.c"],
+      many,
+    ),
   };
-  const libraries = ["-lmbedtls", "-lmbedx509", "-lmbedcrypto", "-lpthread"];
+  const libraries = ["-lmbedtls", "-lmbedx509", "-lmbedcrypto", "-lz", "-lpthread"];
   for (const [name, objects] of Object.entries(programs)) {
     const wraps = (wrapped[name] ?? []).map((call) => `-Wl,--wrap=${call}`);
-    const parts = [...sanitizers, ...objects, ...shared, ...wraps, "-o", join(folder, name), ...libraries];
+    /* inflate has a core of its own: nothing of it. */
+    const rest = name === "inflate" ? shared.filter((object) => object.includes("-stub-esp.c")) : shared;
+    const parts = [...sanitizers, ...objects, ...rest, ...wraps, "-o", join(folder, name), ...libraries];
     await exec(compiler, parts, { cwd: root });
   }
 }
 
-/** The component's own projects for ESP-IDF, and the faults. */
-const alone = ["app", "host_test", "faults"];
+/** The component's own projects for ESP-IDF, and programs that take no mode. */
+const alone = ["app", "host_test", "faults", "inflate"];
 
 /** The program and its arguments for a mode. */
 export function commandOf(mode) {
+  if (mode === "compressed") return ["env", ["ONLY=inflates", join(folder, mode), "tap", process.execPath]];
   return alone.includes(mode) ? [join(folder, mode), []] : [join(folder, "host"), [mode, process.execPath]];
 }
 
 if (process.argv[1] === import.meta.filename) {
   await build();
-  const modes = process.argv.length > 2 ? process.argv.slice(2) : ["loopback", "tap", ...alone];
+  const modes = process.argv.length > 2 ? process.argv.slice(2) : ["loopback", "tap", "compressed", ...alone];
   for (const mode of modes) {
     const { status } = spawnSync(...commandOf(mode), { cwd: root, stdio: "inherit", timeout: 120_000 });
     if (status !== 0) process.exitCode = 1;

@@ -28,6 +28,9 @@ config ESP_TLS_CLIENT_SESSION_TICKETS
 config FREERTOS_UNICORE
     bool "One core"
     default n
+config IDF_TARGET_LINUX
+    bool "A PC"
+    default n
 config LWIP_IPV6
     bool "IPv6"
     default y

@@ -4,6 +4,7 @@
 
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { connect, createServer as createNetServer } from "node:net";
 import { join } from "node:path";
@@ -132,13 +133,14 @@ serve(
   createNetServer((socket) => socket.on("error", () => {}).end("this is no TLS at all\r\n")),
 );
 
-function serveWebSockets(name, server) {
-  new WebSocketServer({ server: serve(name, server) }).on("connection", (socket) => {
+function serveWebSockets(name, server, options) {
+  new WebSocketServer({ server: serve(name, server), ...options }).on("connection", (socket) => {
     socket.on("message", (data, binary) => socket.send(data, { binary }));
     socket.on("error", () => {});
   });
 }
 
 serveWebSockets("wss", createHttpsServer(good));
+serveWebSockets("compressed", createHttpServer(), { perMessageDeflate: { threshold: 0 } });
 setTimeout(() => console.log("ready"), 100);
 process.stdin.on("end", () => process.exit(0)).resume(); // whoever started it is gone

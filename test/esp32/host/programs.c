@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "programs.h"
 #include "test.h"
 
@@ -235,6 +236,33 @@ static void connects_through_a_proxy(void) {
   test_end();
 }
 
+/* CONFIG_TWINWIRE_DEFLATE; without it, it can't be asked for. */
+static void inflates_messages(void) {
+  static const tw_ws_deflate_options deflate = {.server_max_window_bits = 10};
+  const tw_ws_options options = {.deflate = &deflate};
+  static char message[1000];
+  char url[64];
+  uint32_t sent = 0;
+  test_begin(NULL);
+  snprintf(url, sizeof url, "ws://peer.test:%u/", program_port("compressed"));
+  if (tw_esp_heap_resize == NULL) {
+    CHECK(tw_ws_open_with(url, &options) == -1 && tw_last_error() == TW_ERR_UNSUPPORTED);
+    test_end();
+    return;
+  }
+  test_open_ws_with(&it, url, &options);
+  test_until(&it.connected, 1);
+  CHECK(tw_ws_compression(it.handle) > 0);
+  for (int i = 0; i < 50; i++) {
+    for (uint32_t k = 0; k < sizeof message; k++)
+      message[k] = (char)peer_pattern(sent + k);
+    CHECK(tw_ws_send_binary(it.handle, message, sizeof message) == sizeof message);
+    test_until(&it.received, sent += (uint32_t)sizeof message);
+  }
+  CHECK(!it.wrong && it.errors == 0);
+  test_end();
+}
+
 /* Starts them, and reads what they print until "ready". Returns the pipe whose end ends them, or -1. */
 static int start_programs(const char *node, pid_t *child) {
   int in[2], out[2];
@@ -302,6 +330,7 @@ void tests_of_programs(const char *node) {
   TEST(ends_within_a_handshake);
   TEST(speaks_wss);
   TEST(connects_through_a_proxy);
+  TEST(inflates_messages);
   tests_of_tls_options();
   close(life);
   waitpid(child, NULL, 0);

@@ -133,9 +133,11 @@ void test_connect(story *it, const char *host, uint16_t port) {
   test_listen_to(it);
 }
 
-void test_open_ws(story *it, const char *url) {
+void test_open_ws(story *it, const char *url) { test_open_ws_with(it, url, NULL); }
+
+void test_open_ws_with(story *it, const char *url, const tw_ws_options *options) {
   memset(it, 0, sizeof *it);
-  it->handle = tw_ws_open(url);
+  it->handle = tw_ws_open_with(url, options);
   CHECK(it->handle > 0);
   tw_ws_on(it->handle, "connected", on_ws_connected, it);
   tw_ws_on(it->handle, "disconnected", on_ws_disconnected, it);
