@@ -80,7 +80,7 @@ const threadTests = {
   async run() {
     const total = { passed: 0, failed: 0 };
     const library = await sanitizedForThreads();
-    for (const name of ["lifecycle", "addresses", "calls", "web", "crowd"]) {
+    for (const name of ["lifecycle", "addresses", "calls", "web", "pool", "crowd"]) {
       const counts = library ? await withThreadSanitizer(name, library) : { passed: 0, failed: 1 };
       total.passed += counts.passed;
       total.failed += counts.failed;
@@ -98,7 +98,7 @@ const threadFlags = () => [
   ...includes.map((it) => `-I${it}`),
 ];
 
-/** Compiles what the five programs share, once; the objects, or undefined if one can't be compiled. */
+/** Compiles what the programs share, once; the objects, or undefined if one can't be compiled. */
 async function sanitizedForThreads() {
   const host = listFiles("adapters/posix", ".c").filter(
     (path) => !/\/(tls_none|deflate_none|kqueue|poll)\.c$/.test(path),

@@ -17,6 +17,7 @@ typedef struct exchange {
   const char *method;
   bool with_body;
   bool elsewhere; /* another origin than the order's */
+  bool keeps;     /* the connection may be one that is kept, and is kept */
   uint64_t end;
 } exchange;
 
@@ -102,7 +103,7 @@ static int32_t send_request(const exchange *it, int32_t conn) {
   bool posts = strcmp(it->method, "POST") == 0 || strcmp(it->method, "PUT") == 0 || strcmp(it->method, "PATCH") == 0;
   tw_web_message message = {.fields = order->fields,
                             .field_count = order->field_count,
-                            .close = true,
+                            .close = !it->keeps,
                             .announce_zero = posts,
                             .ctx = order->ctx,
                             .skips = it->elsewhere ? is_private : is_own_field};
@@ -116,15 +117,76 @@ static int32_t send_request(const exchange *it, int32_t conn) {
   return error;
 }
 
+/* RFC 9110 9.2.2: doing it twice is doing it once. */
+static bool is_repeatable(const exchange *it) {
+  static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+  for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+    if (strcmp(it->method, methods[i]) == 0)
+      return !it->with_body || it->order->source == NULL;
+  return false;
+}
+
+/* ---- What a connection can be used for ------------------------------------------------------------------------- */
+
+static void put_part(tw_text *key, const char *text) {
+  tw_text_put(key, text == NULL ? "-" : text);
+  tw_text_add(key, "\n", 1);
+}
+
+/* TLS options by what they say. A digest of it: no key lies in memory for longer than its owner wants. */
+static void put_tls(tw_text *key, const tw_tls_options *tls) {
+  enum { DIGEST = 20 };
+  tw_text all = {0};
+  uint8_t digest[DIGEST];
+  put_part(&all, tls->ca);
+  put_part(&all, tls->cert);
+  put_part(&all, tls->key);
+  put_part(&all, tls->passphrase);
+  put_part(&all, tls->servername);
+  put_part(&all, tls->pin);
+  for (const char *const *name = tls->alpn; name != NULL && *name != NULL; name++)
+    put_part(&all, *name);
+  tw_text_number(&all, (uint64_t)tls->accept_any | (uint64_t)tls->tls13_only << 1, 10);
+  key->failed = key->failed || all.failed;
+  if (!all.failed) {
+    twc_sha1(all.bytes, (uint32_t)all.size, digest);
+    for (int i = 0; i < DIGEST; i++)
+      tw_text_number(key, 256u + digest[i], 16);
+    memset(all.bytes, 0, all.size);
+  }
+  tw_text_free(&all);
+}
+
+static void put_route(tw_text *key, const exchange *it) {
+  put_part(key, it->url.secure ? "tls" : "tcp");
+  put_part(key, it->url.host);
+  tw_text_number(key, (uint64_t)it->url.port, 10);
+  put_part(key, it->order->proxy);
+  if (it->url.secure && it->order->tls != NULL)
+    put_tls(key, it->order->tls);
+}
+
+/* How long the server says that it keeps the connection, a second less as it may count from earlier; 0: it does not.
+ * RFC 2068 19.7.1.1 */
+static uint32_t idle_time(const tw_http_message *response) {
+  enum { MARGIN = 1, LONGEST = 600 };
+  const char *hint = tw_http_value(response, "keep-alive");
+  const char *timeout = hint == NULL ? NULL : strstr(hint, "timeout=");
+  if (timeout == NULL)
+    return 0;
+  unsigned long seconds = strtoul(timeout + sizeof "timeout=" - 1, NULL, 10);
+  return seconds <= MARGIN ? 1 : (uint32_t)(seconds > LONGEST ? LONGEST : seconds - MARGIN) * 1000;
+}
+
+/* ---- Requests ------------------------------------------------------------------------------------------------ */
+
 /* The connection's errors are worth less than a response that came all the same, RFC 9112 9.5. */
 static bool is_connection_error(int32_t error) {
   return error == TW_ERR_RESET || error == TW_ERR_ENDED || error == TW_ERR_STATE;
 }
 
-static int32_t run(exchange *it, tw_http_message *response) {
-  int32_t conn = connect_to(it);
-  if (conn < 0)
-    return conn;
+/* One request on a connection, which is kept afterwards or closed. `*begun`: something of a response has come. */
+static int32_t run_on(exchange *it, int32_t conn, const char *key, tw_http_message *response, bool *begun) {
   uint32_t left = time_left(it);
   tw_set_deadline(conn, left == 0 ? 1 : left);
   int32_t sent = send_request(it, conn);
@@ -134,13 +196,41 @@ static int32_t run(exchange *it, tw_http_message *response) {
                                         (strcmp(it->method, "HEAD") == 0 ? TW_HTTP_READ_NO_BODY : 0u),
                                 .max_body = it->order->max_body == 0 ? TW_WEB_MAX_BODY : it->order->max_body,
                                 .sink = it->order->sink,
-                                .ctx = it->order->ctx};
+                                .ctx = it->order->ctx,
+                                .begun = begun};
     error = tw_web_receive(conn, &expected, response);
     if (error < 0 && sent < 0)
       error = sent;
   }
-  tw_conn_close(conn);
+  if (it->keeps && error == 0 && sent >= 0 && response->keep_alive && response->status >= 200) {
+    tw_set_deadline(conn, 0);
+    tw_pool_give(conn, key, idle_time(response));
+  } else {
+    tw_conn_close(conn);
+  }
   return error == TW_ERR_DEADLINE ? TW_ERR_TIMEOUT : error;
+}
+
+/* RFC 9112 9.3.1: the server may have closed a kept connection before the request reached it. */
+static bool is_stale(const exchange *it, int32_t error, bool begun) {
+  return !begun && is_repeatable(it) && (is_connection_error(error) || error == TW_ERR_UNEXPECTED_EOF);
+}
+
+static int32_t run(exchange *it, tw_http_message *response) {
+  tw_text key = {0};
+  put_route(&key, it);
+  it->keeps = tw_pool_keeps() && !it->order->close && !has_field(it->order, "connection") && !key.failed;
+  for (;;) {
+    bool begun = false;
+    int32_t kept = it->keeps ? tw_pool_take(key.bytes) : 0;
+    int32_t conn = kept > 0 ? kept : kept < 0 ? kept : connect_to(it);
+    int32_t error = conn < 0 ? conn : run_on(it, conn, key.bytes, response, &begun);
+    if (kept <= 0 || !is_stale(it, error, begun)) {
+      tw_text_free(&key);
+      return error;
+    }
+    tw_http_free(response);
+  }
 }
 
 /* Whether a response redirects; if so, what is requested next. Returns 0 (it does not), 1 or an error. */

@@ -41,7 +41,7 @@ static void on_connected(const NetConnected *e, void *ctx) {
 static void on_data(const NetData *e, void *ctx) {
   (void)ctx;
   tw_object *object = stream_of(e->sock);
-  if (object == NULL || object->over)
+  if (object == NULL || object->over || tw_pool_drop(object))
     return;
   if (!tw_bytes_add(&object->received, e->data, e->size)) {
     object->over = true;
@@ -53,7 +53,7 @@ static void on_data(const NetData *e, void *ctx) {
 static void on_ended(const NetEnded *e, void *ctx) {
   (void)ctx;
   tw_object *object = stream_of(e->sock);
-  if (object == NULL)
+  if (object == NULL || tw_pool_drop(object))
     return;
   object->ended = true;
   tw_stream_read_on(object);
@@ -96,7 +96,7 @@ static void failed_to_open(tw_object *object, int32_t error) {
 static void on_disconnected(const NetDisconnected *e, void *ctx) {
   (void)ctx;
   tw_object *object = tw_object_find(e->sock, TW_OBJECT_STREAM | TW_OBJECT_LISTENER);
-  if (object == NULL)
+  if (object == NULL || tw_pool_drop(object))
     return;
   if (object->error == 0)
     object->error = e->code;

@@ -117,6 +117,7 @@ void tw_object_close(tw_object *object, int32_t error, const char *reason) {
   if (place != NULL)
     *place = NULL;
   unsettle(object);
+  tw_pool_forget(object);
   tw_net_close(object->handle);
   end_call(&object->opener, object, error, reason);
   end_call(&object->reader, object, error, reason);

@@ -72,6 +72,9 @@ typedef struct tw_object {
   void *handler_ctx;
   tw_keep_alive keep_alive;
   int32_t listener; /* an accepted connection's that is not open yet */
+  /* A connection that is kept for another request. */
+  char *kept_for; /* what it can be used for; NULL: it is not kept */
+  struct tw_object *next_kept;
   /* A UDP socket's. */
   tw_datagram *first_datagram;
   tw_datagram **last_datagram;
@@ -173,6 +176,16 @@ void tw_udp_begin_write(tw_object *object, tw_call *call);
 void tw_begin_read(tw_call *call);
 void tw_begin_write(tw_call *call);
 void tw_udp_free(tw_object *object);
+
+/* ---- http_pool.c ---- */
+
+/* Closes a connection that is kept; false: it is not. */
+bool tw_pool_drop(tw_object *object);
+
+/* Takes a connection, which is being closed or used, out of those that are kept. */
+void tw_pool_forget(tw_object *object);
+
+/* ---- listener.c, open.c ---- */
 
 /* A listener's event. */
 void tw_listener_on_accepted(const NetAccepted *e, void *ctx);

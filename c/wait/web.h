@@ -75,10 +75,22 @@ typedef struct tw_web_expected {
   uint32_t max_body;
   tw_http_sink sink; /* of 2xx; NULL: the body is collected */
   void *ctx;
+  bool *begun; /* set when something of a message has come; NULL: not wanted */
 } tw_web_expected;
 
 /* Receives one message. Returns 0, or an error, with message->status what to answer a request with. */
 int32_t tw_web_receive(int32_t conn, const tw_web_expected *expected, tw_http_message *message);
+
+/* ---- http_pool.c ---- */
+
+/* Whether connections are kept at all. */
+bool tw_pool_keeps(void);
+
+/* Takes a kept connection for a route; 0: there is none. */
+int32_t tw_pool_take(const char *key);
+
+/* Keeps a connection for `ms` milliseconds (0: as is set), or closes it. */
+void tw_pool_give(int32_t conn, const char *key, uint32_t ms);
 
 /* ---- stream.c ---- */
 

@@ -17,6 +17,8 @@ void tw_http_free(tw_http_message *message) {
   free(message->body);
   free(message->url);
   free(message->memory);
+  free(message->trailers);
+  free(message->trailer_memory);
   *message = (tw_http_message){0};
 }
 
@@ -44,17 +46,28 @@ static void trim(char *text) {
     text[--size] = 0;
 }
 
+/* Takes fields apart, up to an empty line or the end. Returns them, and their number in `*count`; NULL: no memory. */
+static tw_http_pair *take_fields(char *at, size_t *count) {
+  size_t lines = 1;
+  for (const char *it = strstr(at, "\r\n"); it != NULL; it = strstr(it + 2, "\r\n"))
+    lines++;
+  tw_http_pair *fields = calloc(lines + 1, sizeof *fields);
+  *count = 0;
+  while (fields != NULL && *at != 0 && *at != '\r') {
+    char *name = at;
+    at = cut(at, "\r\n");
+    char *value = cut(name, ":");
+    value += strspn(value, " \t");
+    trim(value);
+    fields[(*count)++] = (tw_http_pair){name, value};
+  }
+  return fields;
+}
+
 /* Takes a head apart that the core has checked: a start line, then fields. Its bytes become the message's. */
 static bool take_head(tw_text *head, tw_http_message *to, bool response) {
   char *at = head->bytes;
-  size_t count = 0;
-  for (const char *it = strstr(at, "\r\n"); it != NULL; it = strstr(it + 2, "\r\n"))
-    count++;
-  tw_http_pair *fields = calloc(count + 1, sizeof *fields);
-  if (fields == NULL)
-    return false;
   to->memory = at;
-  to->fields = fields;
   head->bytes = NULL;
   while (at[0] == '\r' && at[1] == '\n') /* RFC 9112 2.2 */
     at += 2;
@@ -71,15 +84,8 @@ static bool take_head(tw_text *head, tw_http_message *to, bool response) {
     to->query = cut(second, "?");
     to->path = second;
   }
-  while (*at != 0 && *at != '\r') {
-    char *name = at;
-    at = cut(at, "\r\n");
-    char *value = cut(name, ":");
-    value += strspn(value, " \t");
-    trim(value);
-    to->fields[to->field_count++] = (tw_http_pair){name, value};
-  }
-  return true;
+  to->fields = take_fields(at, &to->field_count);
+  return to->fields != NULL;
 }
 
 /* ---- Receiving ----------------------------------------------------------------------------------------------- */
@@ -91,6 +97,7 @@ typedef struct reception {
   tw_message message;
   tw_text head;
   tw_text body;
+  tw_text trailers;
   bool begun;  /* a byte of the message came */
   bool headed; /* its head is whole */
 } reception;
@@ -118,6 +125,17 @@ static int32_t head_is_whole(reception *it) {
   return 0;
 }
 
+/* RFC 9112 7.1.2 */
+static int32_t trailers_are_whole(reception *it) {
+  tw_http_message *to = it->to;
+  if (it->trailers.size == 0)
+    return 0;
+  to->trailer_memory = it->trailers.bytes;
+  it->trailers.bytes = NULL;
+  to->trailers = take_fields(to->trailer_memory, &to->trailer_count);
+  return to->trailers == NULL ? TW_ERR_MEMORY : 0;
+}
+
 static int32_t take_part(reception *it, const tw_message_part *part) {
   if (part->type == TW_MESSAGE_HEAD) {
     tw_text_add(&it->head, part->data, part->size);
@@ -125,7 +143,12 @@ static int32_t take_part(reception *it, const tw_message_part *part) {
       return TW_ERR_MEMORY;
     return part->final ? head_is_whole(it) : 0;
   }
-  return part->type == TW_MESSAGE_BODY ? take_body(it, part) : 0;
+  if (part->type == TW_MESSAGE_BODY)
+    return take_body(it, part);
+  tw_text_add(&it->trailers, part->data, part->size);
+  if (it->trailers.failed)
+    return TW_ERR_MEMORY;
+  return part->final ? trailers_are_whole(it) : 0;
 }
 
 /* Offers bytes to the parser; `*used` counts those that it took. */
@@ -161,6 +184,8 @@ static int32_t receive_one(reception *it) {
   while (!it->message.over) {
     size_t used;
     int32_t size = tw_read(it->conn, data, sizeof data);
+    if (size > 0 && it->expected->begun != NULL)
+      *it->expected->begun = true;
     if (size < 0)
       return size;
     if (size == 0)
@@ -184,6 +209,7 @@ int32_t tw_web_receive(int32_t conn, const tw_web_expected *expected, tw_http_me
     it = (reception){.conn = conn, .expected = expected, .to = message};
     error = receive_one(&it);
     tw_text_free(&it.head);
+    tw_text_free(&it.trailers);
   } while (error == 0 && message->status >= 100 && message->status < 200 && message->status != 101);
   if (error < 0 && (expected->read & TW_HTTP_READ_RESPONSE) == 0)
     message->status = (int32_t)twc_message_answer(&it.message);

@@ -1,7 +1,7 @@
 /**
  * What only a program of its own can show. lifecycle.c: starting and stopping, threads, a process without descriptors.
  * edges.c: system calls that fail. faults.c: any of them, by a seed; `build/posix-sanitized/faults 1 5000` runs longer.
- * calls.c, web.c: connections and HTTP with calls that wait. addresses.c: names with several addresses, look-ups that take
+ * calls.c, web.c, pool.c: connections, HTTP and kept connections of it with calls that wait. addresses.c: names with several addresses, look-ups that take
  * their time. settings.c: timers, an allocator, a log, options of sockets.
  */
 import { beforeAll, expect, test } from "@jest/globals";
@@ -14,7 +14,7 @@ describeWith(buildTools(), "the POSIX host: its life", () => {
     folder = await buildSanitized();
   }, BUILD_PATIENCE);
 
-  const programs = ["lifecycle", "addresses", "edges", "faults", "calls", "web", "settings"];
+  const programs = ["lifecycle", "addresses", "edges", "faults", "calls", "web", "pool", "settings"];
   test.each(programs)("%s", async (program) => {
     expect(await runToEnd(`${folder}/${program}`, [])).toMatch(/^[1-9]\d* passed, 0 failed\n$/);
   });

@@ -450,6 +450,7 @@ static void malformed_requests_say_what_to_answer(void) {
 
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
+  tw_http_set_pool(0, 0); /* pool.c has the kept ones */
   RUN(a_request_has_a_response);
   RUN(bodies_go_and_come);
   RUN(heads_and_bodies_are_bounded);

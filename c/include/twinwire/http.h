@@ -43,7 +43,10 @@ typedef struct tw_http_message {
   bool keep_alive; /* the connection can carry another message after this one */
   char *url;       /* of a response: what was requested last, after redirects */
   uint32_t redirects;
-  char *memory; /* private */
+  tw_http_pair *trailers; /* the fields behind a chunked body, RFC 9112 7.1.2; NULL: there are none */
+  size_t trailer_count;
+  char *memory; /* private, as the next one */
+  char *trailer_memory;
 } tw_http_message;
 
 /* Takes the next part of a body that is received. Returns whether to go on; false ends the exchange with
@@ -70,11 +73,15 @@ typedef struct tw_http_order {
   uint32_t max_redirects;    /* that are followed, 0..100; default: none, the redirect itself is returned */
   const char *proxy;         /* "http://[user:password@]host:port"; https goes through a tunnel (CONNECT) */
   const tw_tls_options *tls; /* for https; used until the call returns */
+  bool close;                /* uses a connection of its own that ends behind it; default: one that is kept */
 } tw_http_order;
 
-/* Sends a request, and waits for the whole response. Each request has a connection of its own. 301 and 302 change POST
- * to GET, 303 changes every method but HEAD to GET, 307 and 308 repeat the request; Authorization, Cookie,
- * Proxy-Authorization and Host are not sent to another origin.
+/* Sends a request, and waits for the whole response. Connections are kept for further requests to the same server by
+ * the same proxy and TLS options (tw_http_set_pool). A server may close one while a request is on its way: then GET,
+ * HEAD, OPTIONS, TRACE, PUT and DELETE are sent once more on another one, if nothing of a response has come and
+ * `source` is not used (RFC 9112 9.3.1); other requests fail with TW_ERR_RESET, TW_ERR_ENDED or TW_ERR_UNEXPECTED_EOF.
+ * 301 and 302 change POST to GET, 303 changes every method but HEAD to GET, 307 and 308 repeat the request;
+ * Authorization, Cookie, Proxy-Authorization and Host are not sent to another origin.
  *
  * Returns the status, 200..599 (400 and above are no errors); or TW_ERR_URL, TW_ERR_ARGUMENT, TW_ERR_HEADER,
  * TW_ERR_HTTP_LENGTH, TW_ERR_TIMEOUT, TW_ERR_HTTP..., TW_ERR_HEAD_TOO_LARGE, TW_ERR_BODY_TOO_LARGE,
@@ -82,6 +89,11 @@ typedef struct tw_http_order {
  * TW_ERR_REDIRECT, TW_ERR_ABORTED, or an error of tw_dial. `response` is filled in any case, and freed by tw_http_free.
  */
 int32_t tw_http_request(const tw_http_order *order, tw_http_message *response);
+
+/* Sets how many connections of tw_http_request are kept in all, 0..4096 (0: none; default: 64), 16 to one server at
+ * most, and for how long they may be idle if the server does not say (Keep-Alive: timeout=): `idle_ms`, 1..86400000, 0:
+ * 4000. What is kept beyond that is closed, the oldest first. Returns 0; or TW_ERR_ARGUMENT, TW_ERR_STATE. */
+int32_t tw_http_set_pool(uint32_t connections, uint32_t idle_ms);
 
 /* Reads one request from a connection, and waits for all of it. `max_body`: 1..2147483647, 0: 16 MiB. A client that
  * waits for 100 (Continue) is sent that. Deadlines and timeouts are those of the connection. Bytes behind the request
