@@ -53,10 +53,9 @@ export interface Opening {
   readonly tls: boolean;
 }
 
-/** Bytes as JSON has them. */
-interface Packed {
-  readonly base64: string;
-}
+/* What JSON lacks is an object with one of these as its only name: no option, no header field is called so. */
+const BYTES = "\0bytes";
+const NUMBER = "\0number";
 
 /**
  * Returns arguments as JSON can carry them: bytes become text. `operation`: what the message of an error begins with.
@@ -69,13 +68,13 @@ export function pack(operation: string, value: unknown, path = "options"): unkno
     const remedy = "no code runs while a thread waits: use timeoutMs or a deadline";
     throw new TwinwireError("ERR_ARGUMENT", { operation, problem, remedy });
   }
-  if (typeof value === "number" && !Number.isFinite(value)) return { notFinite: String(value) };
+  if (typeof value === "number" && !Number.isFinite(value)) return { [NUMBER]: String(value) };
   if (typeof value === "bigint" || typeof value === "symbol") return { shown: show(value) };
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof Uint8Array) {
     let text = "";
     for (const byte of value) text += String.fromCharCode(byte);
-    return { base64: btoa(text) } satisfies Packed;
+    return { [BYTES]: btoa(text) };
   }
   if (value instanceof URL) return value.href;
   if (Array.isArray(value)) return value.map((element, at) => pack(operation, element, `${path}[${at}]`));
@@ -94,8 +93,8 @@ export function unpack(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(unpack);
   const entries = Object.entries(value);
   const [name, only] = entries.length === 1 ? (entries[0] as [string, unknown]) : ["", undefined];
-  if (name === "base64" && typeof only === "string") return bytesOfBase64(only);
-  if (name === "notFinite") return Number(only);
+  if (name === BYTES && typeof only === "string") return bytesOfBase64(only);
+  if (name === NUMBER) return Number(only);
   return Object.fromEntries(entries.map(([key, it]) => [key, unpack(it)]));
 }
 
