@@ -9,7 +9,7 @@ import { workerData } from "node:worker_threads";
 import { TwinwireError } from "../wasm/errors.ts";
 import { Resources } from "./sync/operations.ts";
 import { Service } from "./sync/service.ts";
-import { Shared } from "./sync/shared.ts";
+import { EngineState, Shared } from "./sync/shared.ts";
 
 const buffer: unknown = (workerData as { twinwire?: unknown } | null)?.twinwire;
 if (!(buffer instanceof SharedArrayBuffer)) {
@@ -20,7 +20,7 @@ if (!(buffer instanceof SharedArrayBuffer)) {
   });
 }
 const shared = new Shared(buffer);
-const service: Service = new Service(shared, new Resources(() => service.end()));
+const resources = new Resources(() => shared.end(EngineState.ENDED));
 const fail = (error: unknown): void => {
   shared.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
   process.exit(1);
@@ -29,4 +29,4 @@ process.on("uncaughtException", fail);
 process.on("unhandledRejection", fail);
 /* Something that keeps the thread alive while no socket does. */
 setInterval(() => {}, 2 ** 30);
-service.run().catch(fail);
+new Service(shared, resources).run().catch(fail);

@@ -55,11 +55,6 @@ class Client implements HandlerThread {
     return this.#turn === Turn.TAKEN;
   }
 
-  /** Wakes the thread, whatever it waits for. */
-  wake(): void {
-    Atomics.notify(this.#shared.words, this.#at(Field.TURN));
-  }
-
   /** Takes what the thread has passed, if it has. Returns whether it had. */
   serve(): boolean {
     const turn = this.#turn;
@@ -177,7 +172,7 @@ class Client implements HandlerThread {
 
   #pass(turn: number): void {
     Atomics.store(this.#shared.words, this.#at(Field.TURN), turn);
-    this.wake();
+    Atomics.notify(this.#shared.words, this.#at(Field.TURN));
   }
 }
 
@@ -211,12 +206,6 @@ export class Service {
         await undefined;
       }
     }
-  }
-
-  /** Has all calls that wait, and all later ones, fail: the program has ended. */
-  end(): void {
-    this.#shared.setState(EngineState.ENDED);
-    for (const client of this.#clients) client.wake();
   }
 
   #serveAll(): void {

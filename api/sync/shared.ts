@@ -194,8 +194,17 @@ export class Shared {
     const text = encoder.encode(reason).subarray(0, FAILURE_BYTES);
     room.set(text);
     Atomics.store(this.words, Word.FAILURE_SIZE, text.length);
-    this.setState(EngineState.FAILED);
-    for (let mailbox = 0; mailbox < MAILBOXES; mailbox++) Atomics.notify(this.words, this.at(mailbox, Field.TURN));
+    this.end(EngineState.FAILED);
+  }
+
+  /** Sets a state in which no call is served, and wakes every thread, whatever it waits for. */
+  end(state: typeof EngineState.FAILED | typeof EngineState.ENDED): void {
+    this.setState(state);
+    for (let mailbox = 0; mailbox < MAILBOXES; mailbox++) {
+      Atomics.notify(this.words, this.at(mailbox, Field.TURN));
+      Atomics.add(this.words, this.at(mailbox, Field.NUDGE), 1);
+      Atomics.notify(this.words, this.at(mailbox, Field.NUDGE));
+    }
   }
 
   /** Why the engine has failed. */

@@ -1,6 +1,6 @@
 /** Calls that wait: what ends them, what they carry, and how programs end, on every runtime. */
-import type { Socket } from "node:net";
-import { connect } from "node:net";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { type Child, portFrom, startChild } from "../support/child.ts";
 import { atEnd, endPeers, tcpPeer } from "../support/peers.ts";
@@ -84,6 +84,28 @@ describe.each(runtimes)("$name", ({ command: [program = "", ...first] }) => {
     atEnd(() => client.destroy());
     expect(await within(countOf(client), "the greeting")).toBe(4);
     await expectEnd(child);
+  });
+
+  test("handlers run while the program waits, also inside each other; their errors are reported", async () => {
+    const child = run("handlers");
+    const port = await portFrom(child.lines, /^127\.0\.0\.1:(\d+)$/);
+    const first = connect(port, "127.0.0.1");
+    atEnd(() => first.destroy());
+    first.write("first");
+    expect(await within(once(first, "data"), "the first answer")).toEqual([Buffer.from("hello first")]);
+    const second = connect(port, "127.0.0.1");
+    atEnd(() => second.destroy());
+    second.write("second");
+    expect(await within(once(second, "data"), "the second answer")).toEqual([Buffer.from("hello second")]);
+    first.write("more");
+    expect(await within(once(first, "data"), "the last answer")).toEqual([Buffer.from(" and more")]);
+    await expectEnd(child);
+    expect(child.lines.all.filter((line) => !/^127/.test(line))).toEqual([
+      "of the handler 0",
+      "second first",
+      '201 1 {"method":"POST","path":"/a","body":{"base64":"QQ=="}}',
+      'ERR_ARGUMENT: accept: unknown option "onerror"; did you mean "onError"?',
+    ]);
   });
 
   test("the thread of the engine fails: calls that wait, and later ones, throw", async () => {
