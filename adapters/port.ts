@@ -56,6 +56,10 @@ export interface SocketOptions {
    * the port has `adopt`.
    */
   readonly adopts?: boolean | undefined;
+  /** Other listeners may have the same address (SO_REUSEPORT); the system distributes the connections. Default: false. */
+  readonly reusePort?: boolean | undefined;
+  /** A socket that listens already: a file descriptor, or an object of the runtime. Name and port have no meaning then. */
+  readonly inherited?: unknown;
 }
 
 /**
@@ -250,6 +254,9 @@ export interface Port {
    * @returns 0; ERR_ARGUMENT for what is no such stream, ERR_STATE for one that has ended, or without such a listener.
    */
   adopt?(listener: number, socket: unknown, head: Uint8Array, refused: () => void): number;
+
+  /** Returns 0 if the runtime takes these options for a server, otherwise an error. Absent where it does not do TLS. */
+  checkTls?(tls: TlsOptions): number;
 
   /**
    * What the runtime reported when `open`, `sendTo`, `connectUdp` or `startTls` last returned an error; absent where it

@@ -155,6 +155,8 @@ async function jest(args, { runtime = [process.execPath], env = {}, name = "js" 
 const hostless = [
   "test/(architecture|bench|build|chat-cluster|demo|demo-web|package|package-consumers|readme|security|site)\\.test\\.ts$",
   "test/(esp32|posix|targets|workerd)/",
+  /* Its processes are Node's, of the package as it was built. */
+  "test/api/ws-server/handover\\.test\\.ts$",
   /* The command, by the machine's Node. */
   "test/cli/",
   /* Programs that Node and Bun run, whatever starts them. */
@@ -202,6 +204,7 @@ async function bun() {
     "adapters/node*",
     "adapters/deno*",
     "chat-cluster",
+    "api/ws-server/handover",
     "esp32/*",
     "hub/failures*",
     "hub/nats",

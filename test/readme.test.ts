@@ -65,7 +65,7 @@ declare function token(): Promise<string>;
 `;
 
 const webSocketServer = `import { readFile } from "node:fs/promises";
-import { TcpServer, WebSocketServer } from "twinwire";
+import { http, TcpServer, WebSocketServer } from "twinwire";
 declare const server: WebSocketServer;
 `;
 

@@ -195,6 +195,11 @@ export class Engine {
    * Asks for TLS from the start; for a listener, on each connection it accepts. To be called before the endpoint is
    * opened, which lets the port begin without a detour, or right after.
    */
+  /** Returns 0 if the port takes TLS options for a server. */
+  checkTls(options: TlsOptions): number {
+    return this.#context.pump.port.checkTls?.(options) ?? Errors.ERR_UNSUPPORTED.value;
+  }
+
   setTls(endpoint: Endpoint, options: TlsOptions): number {
     endpoint.tls = options;
     return endpoint.handle === NONE

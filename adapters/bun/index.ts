@@ -1,5 +1,6 @@
 /** The port of Bun: Bun.connect, Bun.listen, Bun.udpSocket and their TLS. */
 import type { Port, SocketOptions, TlsOptions } from "../port.ts";
+import { unsupported } from "../shared/errors.ts";
 import { JavaScriptPort } from "../shared/port.ts";
 import type { ListenerHandle, Place, Target, UdpHandle } from "../shared/sockets.ts";
 import { Listener } from "./listener.ts";
@@ -24,10 +25,15 @@ class BunPort extends JavaScriptPort<StreamSocket> {
     return new UdpSocket(place, address, port, options);
   }
 
+  protected override prepareTls(tls: TlsOptions): void {
+    serverSide(tls);
+  }
+
   protected override listen(place: Place, local: Target, options: SocketOptions, tls?: TlsOptions): ListenerHandle {
-    if (tls !== undefined) serverSide(tls); /* what is wrong with the options is known at once */
+    if (tls !== undefined) this.prepareTls(tls); /* what is wrong with the options is known at once */
+    if (options.inherited !== undefined) throw unsupported("inherit");
     const { path } = local;
-    return new Listener(place, placeOf(local), (accepted, socket) =>
+    return new Listener(place, placeOf(local), options.reusePort === true, (accepted, socket) =>
       this.keepStream(accepted, (its) => new StreamSocket(its, { accepted: socket, path }, options)),
     );
   }

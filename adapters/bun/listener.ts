@@ -21,13 +21,20 @@ export class Listener implements ListenerHandle {
   readonly #place: Place;
   /** Makes the stream of a handle and has the port keep it. */
   readonly #adopt: (handle: number, socket: BunSocket<StreamSocket>) => void;
+  readonly #reusePort: boolean;
   #path: string | undefined;
   #listener: BunListener | undefined;
   #kept = true;
   #closed = false;
 
-  constructor(place: Place, local: BunPlace, adopt: (handle: number, socket: BunSocket<StreamSocket>) => void) {
+  constructor(
+    place: Place,
+    local: BunPlace,
+    reusePort: boolean,
+    adopt: (handle: number, socket: BunSocket<StreamSocket>) => void,
+  ) {
     this.#place = place;
+    this.#reusePort = reusePort;
     this.#adopt = adopt;
     if ("unix" in local) {
       this.#path = local.unix;
@@ -83,7 +90,13 @@ export class Listener implements ListenerHandle {
   #listen([place, ...others]: BunPlace[]): void {
     if (this.#closed || place === undefined) return;
     try {
-      this.#listener = Bun.listen<Owner>({ ...place, allowHalfOpen: true, data: this, socket: handlers });
+      this.#listener = Bun.listen<Owner>({
+        ...place,
+        reusePort: this.#reusePort,
+        allowHalfOpen: true,
+        data: this,
+        socket: handlers,
+      });
     } catch (error) {
       if (others.length > 0) this.#listen(others);
       else {

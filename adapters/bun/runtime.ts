@@ -121,7 +121,9 @@ interface BunRuntime {
   connect<Data>(
     options: BunPlace & { allowHalfOpen: true; data: Data; socket: BunHandlers<Data> },
   ): Promise<BunSocket<Data>>;
-  listen<Data>(options: BunPlace & { allowHalfOpen: true; data: Data; socket: BunHandlers<Data> }): BunListener;
+  listen<Data>(
+    options: BunPlace & { reusePort: boolean; allowHalfOpen: true; data: Data; socket: BunHandlers<Data> },
+  ): BunListener;
   udpSocket(options: {
     hostname: string;
     port: number;

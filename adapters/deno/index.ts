@@ -11,6 +11,8 @@ export function createPort(): Port {
     readsInPlace: false,
     /* Datagrams of one loop iteration leave in the opposite order; a socket can't be unref'ed while it waits for one. */
     wholeDgram: false,
+    reusePort: true,
+    inherits: false,
     afterRead: readBeneath,
   });
 }

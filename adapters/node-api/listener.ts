@@ -42,7 +42,14 @@ export class Listener implements ListenerHandle {
       local.path !== undefined
         ? { path: local.path }
         : { port: local.port, ...(local.host === "" ? {} : { host: local.host }) };
-    this.#server.listen({ ...where, ...(options.backlog === undefined ? {} : { backlog: options.backlog }) });
+    const { inherited, backlog, reusePort = false } = options;
+    if (inherited === undefined) {
+      this.#server.listen({
+        ...where,
+        ...(reusePort ? { reusePort } : {}),
+        ...(backlog === undefined ? {} : { backlog }),
+      });
+    } else this.#server.listen(typeof inherited === "number" ? { fd: inherited } : inherited);
   }
 
   close(): void {

@@ -4,6 +4,7 @@
  */
 import { Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions, TlsOptions } from "../port.ts";
+import { unsupported } from "../shared/errors.ts";
 import { JavaScriptPort } from "../shared/port.ts";
 import type { ListenerHandle, Place, Target, UdpHandle } from "../shared/sockets.ts";
 import { Adopter } from "./adopter.ts";
@@ -38,8 +39,14 @@ export class NodeApiPort extends JavaScriptPort<StreamSocket> {
     return new UdpSocket(place, this.#traits, address, port, options);
   }
 
+  protected override prepareTls(tls: TlsOptions): void {
+    secureServer(tls);
+  }
+
   protected override listen(place: Place, local: Target, options: SocketOptions, tls?: TlsOptions): ListenerHandle {
-    if (tls !== undefined) secureServer(tls); /* what is wrong with the options is known at once */
+    if (tls !== undefined) this.prepareTls(tls); /* what is wrong with the options is known at once */
+    if (options.reusePort === true && !this.#traits.reusePort) throw unsupported("reusePort");
+    if (options.inherited !== undefined && !this.#traits.inherits) throw unsupported("inherit");
     const accept = (handle: number, source: Source): StreamSocket =>
       this.keepStream(handle, (its) => new StreamSocket(its, this.#traits, source, options));
     return options.adopts === true ? new Adopter(place, options, accept) : new Listener(place, local, options, accept);

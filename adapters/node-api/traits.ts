@@ -8,6 +8,10 @@ export interface Traits {
   readonly readsInPlace: boolean;
   /** Whether node:dgram sends datagrams in order, reports how many bytes of them wait, and can be unref'ed. */
   readonly wholeDgram: boolean;
+  /** Whether several listeners of node:net may share a port. */
+  readonly reusePort: boolean;
+  /** Whether node:net listens on file descriptors and other servers. */
+  readonly inherits: boolean;
   /** To be called with a socket that was paused or resumed, where that does not reach what lies beneath TLS. */
   readonly afterRead?: (socket: Socket, on: boolean) => void;
 }

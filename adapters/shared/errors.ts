@@ -12,6 +12,7 @@ const table: Readonly<Record<string, ErrorCode>> = {
   ENETDOWN: "ERR_NETWORK_DOWN",
   EADDRNOTAVAIL: "ERR_UNREACHABLE",
   EAFNOSUPPORT: "ERR_UNSUPPORTED",
+  ENOTSUP: "ERR_UNSUPPORTED",
   EADDRINUSE: "ERR_IN_USE",
   EACCES: "ERR_ACCESS",
   EPERM: "ERR_ACCESS",
@@ -81,4 +82,9 @@ function find(error: unknown): ErrorCode | undefined {
 /** OpenSSL has a code for each of its reasons. */
 function byPrefix(code: string): ErrorCode | undefined {
   return /^ERR_(SSL|TLS)_/.test(code) ? "ERR_TLS" : undefined;
+}
+
+/** The error for an option of a listener that the runtime does not have. */
+export function unsupported(option: string): Error {
+  return Object.assign(new Error(`${option}: this version of the runtime does not have it`), { code: "ENOTSUP" });
 }

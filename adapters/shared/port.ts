@@ -50,6 +50,9 @@ export abstract class JavaScriptPort<Stream extends StreamHandle> implements Por
     tls: TlsOptions | undefined,
   ): ListenerHandle;
 
+  /** Prepares TLS for servers. @throws the error with which the runtime refuses the options. */
+  protected abstract prepareTls(tls: TlsOptions): void;
+
   /** Binds a UDP socket. @throws the error with which that failed. */
   protected abstract bind(place: Place, address: string, port: number, options: SocketOptions): UdpHandle;
 
@@ -145,6 +148,13 @@ export abstract class JavaScriptPort<Stream extends StreamHandle> implements Por
 
   isUp(): boolean {
     return true;
+  }
+
+  checkTls(tls: TlsOptions): number {
+    return this.#try(() => {
+      this.prepareTls(tls);
+      return 0;
+    });
   }
 
   env(name: string): string | undefined {

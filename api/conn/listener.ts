@@ -4,6 +4,7 @@ import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { type AddressStats, NO_ADDRESS_STATS } from "../../wasm/memory.ts";
+import type { TlsOptions } from "../../wasm/port-types.ts";
 import { report } from "../../wasm/report.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
@@ -100,6 +101,15 @@ export class Listener<C extends Accepted> extends Endpoint {
     const reason = "limits().addresses is 0, so there is no room for perAddress";
     this.#engine.close(this);
     this.failed(this.fault(result, { step: "open", reason }));
+  }
+
+  /** Replaces the TLS of the connections that it accepts from now on. */
+  replaceTls(tls: TlsOptions): void {
+    const operation = "setTls";
+    if (this.#end !== undefined) throw this.fault("ERR_STATE", { operation, problem: "the server is closed" });
+    const result = this.#engine.checkTls(tls);
+    if (result < 0) throw this.fault(result, { operation, cause: this.#engine.cause });
+    this.tls = tls;
   }
 
   /** What the limits per address have done; also after the end. */

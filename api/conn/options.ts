@@ -60,6 +60,11 @@ export interface ServerOptions extends StreamOptions {
   /** The connections that may wait for `accept`, 1 to 65535. Further ones are closed immediately. Default: 511. */
   readonly backlog?: number | undefined;
   /**
+   * Lets servers of several processes or threads listen at the same address (SO_REUSEPORT), among which the system distributes
+   * the connections. Linux; `opened` is rejected with ERR_UNSUPPORTED where the runtime does not have it. Default: false.
+   */
+  readonly reusePort?: boolean | undefined;
+  /**
    * What one peer address may do; an IPv6 address is counted by its /64. What exceeds it is closed without an event, and counted
    * by `addressStats()`. Default: no limits.
    */
@@ -123,6 +128,7 @@ const addressLimits = new OptionSet<AddressLimits>({
 const ofServers = {
   ...ofStreams,
   backlog: integer(1, LARGEST_BACKLOG),
+  reusePort: flag,
   perAddress: addressLimits.rule,
   onError: callback<OnError>(),
 };
@@ -177,8 +183,8 @@ export function udpQueueOf({ queue = DEFAULT_QUEUE }: UdpOptions): number {
 }
 
 /** What the port needs to know of sockets. */
-export function socketOptions({ noDelay, keepAlive, backlog }: ServerOptions): SocketOptions {
-  return { noDelay, keepAlive, backlog, takesBytes: true };
+export function socketOptions({ noDelay, keepAlive, backlog, reusePort }: ServerOptions): SocketOptions {
+  return { noDelay, keepAlive, backlog, reusePort, takesBytes: true };
 }
 
 /**

@@ -24,6 +24,8 @@ export interface Place {
   readonly port: number;
   /** Whether it never listens: its connections are taken over from other servers. */
   readonly adopts?: boolean;
+  /** A socket that listens already. */
+  readonly inherited?: unknown;
 }
 
 /** Marks a failure to listen as observed, so that it is not reported as an uncaught exception. @internal */
@@ -59,11 +61,17 @@ export abstract class Server<C extends Conn> {
     } else {
       if (tls !== undefined) engine.setTls(listener, tls);
       const { listeners } = engine;
+      if (place.inherited !== undefined) listener.options = { ...listener.options, inherited: place.inherited };
       listener.begun(
         place.adopts ? listeners.listenForAdopted(listener) : listeners.listen(listener, kind, name, port),
       );
       if (options.perAddress !== undefined) listener.limitAddresses(options.perAddress);
     }
+  }
+
+  /** Replaces the TLS of the connections that are accepted from now on. @internal */
+  protected replaceTls(tls: TlsOptions): void {
+    this.#listener.replaceTls(tls);
   }
 
   static {
@@ -206,6 +214,20 @@ export class TcpServer extends Server<TcpConnection> {
   static unix(path: string, options?: ServerOptions): TcpServer {
     return new TcpServer({ kind: SocketKind.UNIX_LISTENER, name: path, port: 0 }, options);
   }
+
+  /**
+   * Takes over a socket that listens already, so that a new process accepts before the old one ends.
+   *
+   * ```ts
+   * const server = TcpServer.inherit(3); // the first socket of systemd's socket activation
+   * process.once("message", (_, handle) => serve(TcpServer.inherit(handle))); // what process.send passed
+   * ```
+   *
+   * @param socket a file descriptor, or a server of node:net. Node only; elsewhere `opened` is rejected with ERR_UNSUPPORTED.
+   */
+  static inherit(socket: number | object, options?: ServerOptions): TcpServer {
+    return new TcpServer(inherited(socket), options);
+  }
 }
 
 /**
@@ -226,9 +248,30 @@ export class TlsServer extends Server<TlsConnection> {
     super(place, checked, checked.tls ?? {}, (stream) => new TlsConnection(stream));
   }
 
+  /**
+   * Replaces `options.tls`, such as a certificate that is about to expire, for the connections that it accepts from now on.
+   * Those that are open keep theirs. If the options are refused, the server goes on with the old ones.
+   *
+   * ```ts
+   * server.setTls({ cert: await readFile("cert.pem"), key: await readFile("key.pem") });
+   * ```
+   *
+   * @throws TwinwireError ERR_ARGUMENT for a bad option; ERR_TLS_OPTIONS if the runtime refuses a certificate or key; ERR_STATE
+   * after `close`.
+   */
+  setTls(tls: TlsOptions): void {
+    const { tls: checked = {} } = tlsServerOptions.read("TlsServer.setTls", { tls }, "call");
+    this.replaceTls(checked);
+  }
+
   /** Listens at the path of a Unix socket, as `TcpServer.unix`. */
   static unix(path: string, options: TlsServerOptions): TlsServer {
     return new TlsServer({ kind: SocketKind.UNIX_LISTENER, name: path, port: 0 }, options);
+  }
+
+  /** Takes over a socket that listens already, as `TcpServer.inherit`. */
+  static inherit(socket: number | object, options: TlsServerOptions): TlsServer {
+    return new TlsServer(inherited(socket), options);
   }
 }
 
@@ -239,4 +282,8 @@ function placeOf<O>(
 ): [Place, O | undefined] {
   if (typeof where === "object" && where !== null) return [where, second as O | undefined];
   return [{ kind: SocketKind.TCP_LISTENER, name: where, port: (second ?? 0) as number }, third];
+}
+
+function inherited(socket: number | object): Place {
+  return { kind: SocketKind.TCP_LISTENER, name: "", port: 0, inherited: socket };
 }

@@ -8,15 +8,25 @@ import { type ServerSocket, sessionOf } from "./socket.ts";
 /** The most clients that wait to be taken by `accept`; further ones are not kept for it. */
 const MOST_READY = 1024;
 
+/** How often clients are closed that are to be closed over some time, in ms. */
+const STEP_MS = 20;
+
 /** The clients of a server, and the calls that wait for one. */
 export class Clients {
   readonly all = new Set<ServerSocket>();
   #ready: ServerSocket[] = [];
   readonly #waiters = new WaitingList<Waiter<ServerSocket>>();
   #end: TwinwireError | undefined;
-  #emptied: (() => void) | undefined;
+  readonly #emptied: (() => void)[] = [];
+  #accepted = 0;
+
+  /** How many there were so far. */
+  get accepted(): number {
+    return this.#accepted;
+  }
 
   add(socket: ServerSocket): void {
+    this.#accepted++;
     this.all.add(socket);
     socket.closed.then(() => this.#left(socket));
     const waiter = this.#waiters.shift();
@@ -45,24 +55,38 @@ export class Clients {
     this.#waiters.rejectAll(() => error);
   }
 
-  /** Closes all of them; those that do not answer in time are given up. */
-  async close(code: number, reason: string, graceMs: number): Promise<void> {
+  /** Closes all of them, evenly over `spreadMs`; those that do not answer in time are given up. */
+  async close(code: number, reason: string, graceMs: number, spreadMs: number): Promise<void> {
+    if (spreadMs > 0) await this.#spread(code, reason, spreadMs);
     if (this.all.size === 0) return;
     for (const socket of this.all) sessionOf(socket).close(code, reason);
     const timer = setTimeout(() => {
       for (const socket of this.all) socket.terminate();
     }, graceMs);
     await new Promise<void>((resolve) => {
-      this.#emptied = resolve;
+      this.#emptied.push(resolve);
     });
     clearTimeout(timer);
+  }
+
+  /** In a random order: who connected together should not come back together. */
+  async #spread(code: number, reason: string, spreadMs: number): Promise<void> {
+    const left = [...this.all].map((socket) => ({ socket, rank: Math.random() })).sort((a, b) => a.rank - b.rank);
+    const { length } = left;
+    const start = performance.now();
+    while (left.length > 0 && this.all.size > 0) {
+      const elapsed = performance.now() - start;
+      const due = Math.ceil(Math.min(1, elapsed / spreadMs) * length) - (length - left.length);
+      for (const { socket } of left.splice(0, due)) sessionOf(socket).close(code, reason);
+      if (left.length > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(STEP_MS, spreadMs)));
+    }
   }
 
   #left(socket: ServerSocket): void {
     this.all.delete(socket);
     const at = this.#ready.indexOf(socket);
     if (at >= 0) this.#ready.splice(at, 1);
-    if (this.all.size === 0) this.#emptied?.();
+    if (this.all.size === 0) for (const emptied of this.#emptied.splice(0)) emptied();
   }
 }
 

@@ -105,12 +105,17 @@ export type PublishOptions = Omit<BroadcastOptions, "to">;
 
 /** The options of `WebSocketServer.close`. */
 export interface WebSocketCloseOptions {
-  /** The close code for clients. Default: 1001, going away. */
+  /** The close code for clients. Default: 1001, going away; with `spreadMs` 1012, service restart. */
   readonly code?: number | undefined;
   /** The close reason for clients, at most 123 bytes of UTF-8. */
   readonly reason?: string | undefined;
   /** How long clients may take to answer, in milliseconds, at most `limits().closeTimeoutMs`. Default: that. */
   readonly graceMs?: number | undefined;
+  /**
+   * Closes the clients one after the other in a random order, evenly over so many milliseconds, so that they do not come back
+   * all at once. Default: 0, all immediately.
+   */
+  readonly spreadMs?: number | undefined;
 }
 
 /** `UpgradeOptions`, checked and copied. */
@@ -184,7 +189,12 @@ const broadcastOptions = new OptionSet<BroadcastOptions>({
 
 const publishOptions = new OptionSet<PublishOptions>({ except: isSocket, slow: oneOf("queue", "skip") });
 
-const closeOptions = new OptionSet<WebSocketCloseOptions>({ code: passed, reason: passed, graceMs: integer(0, MOST) });
+const closeOptions = new OptionSet<WebSocketCloseOptions>({
+  code: passed,
+  reason: passed,
+  graceMs: integer(0, MOST),
+  spreadMs: integer(0, MOST),
+});
 
 /** @throws TwinwireError ERR_ARGUMENT for an unknown option or a value out of its range. */
 export const checkUpgrade = (given: unknown): CheckedUpgrade => upgradeOptions.read("upgrade", given, "accept");

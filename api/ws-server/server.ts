@@ -2,6 +2,7 @@ import { SocketKind } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
+import type { TlsOptions } from "../../wasm/port-types.ts";
 import { isThenable, report } from "../../wasm/report.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
@@ -13,6 +14,7 @@ import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
 import { closeArguments } from "../internal/websocket.ts";
 import { deliveryOf } from "../websocket/base.ts";
 import { type BroadcastResult, broadcast, Clients } from "./clients.ts";
+import { metricsOf } from "./metrics.ts";
 import {
   type BroadcastOptions,
   type CheckedServer,
@@ -29,6 +31,7 @@ import { checkTopic, type ServerSocket, Topics, useTopics } from "./socket.ts";
 import { accept } from "./upgrade.ts";
 
 const GOING_AWAY = 1001;
+const SERVICE_RESTART = 1012;
 
 /**
  * A WebSocket server, RFC 6455, on a port of its own or on the connections of another server.
@@ -194,23 +197,47 @@ export class WebSocketServer<Data = unknown> {
 
   /**
    * Stops the server: no more clients are accepted, and the connected ones are closed with `code` after everything that was
-   * sent to them. Fulfilled when none is left, within `graceMs`.
+   * sent to them: immediately, or over `spreadMs`. Fulfilled when none is left, within `graceMs` after the last was closed. A
+   * second call without `spreadMs` closes those that are left at once.
+   *
+   * ```ts
+   * process.once("SIGTERM", () => server.close({ spreadMs: 30_000 }));
+   * ```
    *
    * @throws DOMException as `ServerSocket.close`; then the server goes on.
    */
   async close(options?: WebSocketCloseOptions): Promise<void> {
     const { closeTimeoutMs } = this.#engine.limits;
     const given = checkClose(options);
-    const { code, reason } = closeArguments(given.code ?? GOING_AWAY, given.reason, true);
+    const { spreadMs = 0 } = given;
+    const byDefault = spreadMs > 0 ? SERVICE_RESTART : GOING_AWAY;
+    const { code, reason } = closeArguments(given.code ?? byDefault, given.reason, true);
     const graceMs = Math.min(given.graceMs ?? closeTimeoutMs, closeTimeoutMs);
     this.#detach?.();
     this.#clients.stop(new TwinwireError("ERR_STATE", { step: "accept", reason: "close was called" }));
-    await Promise.all([this.#http.close({ graceMs }), this.#clients.close(code, reason, graceMs)]);
+    await Promise.all([this.#http.close({ graceMs }), this.#clients.close(code, reason, graceMs, spreadMs)]);
   }
 
   /** Calls `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * Replaces the certificate, the key and the other TLS options of a server with `listen: { tls }`, for the connections that it
+   * accepts from now on.
+   *
+   * @throws TwinwireError ERR_STATE for a server without TLS; otherwise as `TlsServer.setTls`.
+   */
+  setTls(tls: TlsOptions): void {
+    const { server } = this.#http;
+    if (server instanceof TlsServer) server.setTls(tls);
+    else throw new TwinwireError("ERR_STATE", { operation: "WebSocketServer.setTls", problem: "it has no TLS" });
+  }
+
+  /** Returns its counts as text of OpenMetrics, for Prometheus: each name begins with `twinwire_ws_`. */
+  metrics(): string {
+    return metricsOf(this.#clients, this.#topics.counts(), this.#http.server.addressStats());
   }
 
   /** Keeps the process alive while it listens. Default: it does. */
