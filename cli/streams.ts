@@ -172,9 +172,13 @@ async function udpSend(args: Arguments, output: Output, signal: AbortSignal): Pr
   const receiving = (async () => {
     for await (const { data, address } of socket) showBytes(data, output, { from: address });
   })().catch(() => undefined); /* it was closed */
+  /* Ctrl-C ends the loop over stdin, which may be waiting for a line. */
+  signal.addEventListener("abort", () => process.stdin.destroy(), { once: true });
   try {
     for await (const chunk of process.stdin) await socket.sendTo(chunk as Buffer, host, port);
     await Promise.race([aborted(signal), new Promise((done) => setTimeout(done, args.milliseconds("wait") ?? 1000))]);
+  } catch (error) {
+    if (!signal.aborted) throw error;
   } finally {
     socket.close();
     process.stdin.destroy();

@@ -216,6 +216,7 @@ async function bun() {
     "cli/*",
     "ws-compat/*",
     "sim/lives",
+    "samples/tasks",
     "sync/*",
     "package*",
     "site",

@@ -29,7 +29,12 @@ class Run {
   constructor(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     /* What a user's shell does not set: a CI system's variables would decide on colours. */
     const { NODE_OPTIONS: _, CI: _ci, FORCE_COLOR: _force, NO_COLOR: _no, ...rest } = process.env;
-    this.child = spawn(command, args, { env: { ...rest, ...env }, stdio: "pipe", timeout: LIMIT_MS });
+    this.child = spawn(command, args, {
+      env: { ...rest, ...env },
+      stdio: "pipe",
+      timeout: LIMIT_MS,
+      killSignal: "SIGKILL",
+    });
     this.child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.out += text;
       this.#check();
