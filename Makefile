@@ -23,7 +23,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench plots instructions sim sim-c fuzz mutants coverage coverage-c clauses docs clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench plots instructions sim sim-c fuzz mutants faults proof coverage coverage-c clauses docs clean help
 
 all: build
 
@@ -99,6 +99,12 @@ fuzz: $(NODE_MODULES) build/gen.stamp ## fuzz the core with libFuzzer, for T sec
 
 mutants: $(NODE_MODULES) build/gen.stamp ## make small mistakes in the C sources and count which the tests notice; ARGS="--sample 200 --seed N" or ARGS=--all
 	@node scripts/mutants.mjs $(ARGS)
+
+faults: $(NODE_MODULES) build/gen.stamp ## bring faults back into copies of the core, one by one, and see that the simulation finds them
+	@node scripts/faults.mjs $(ARGS)
+
+proof: $(NODE_MODULES) build/gen.stamp ## prove by Frama-C that parsers of the core do nothing undefined on arbitrary bytes
+	@node scripts/proof.mjs $(ARGS)
 
 coverage: $(NODE_MODULES) build/gen.stamp ## measure which lines and branches of the core the vectors and the fuzzer reach
 	@node scripts/coverage.mjs

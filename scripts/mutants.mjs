@@ -19,7 +19,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { apply, mutations } from "../test/mutation/operators.mjs";
 import { coreSources, includes, listFiles, root } from "../wasm/build/project.mjs";
-import { coreFuzzer, simSources } from "./parts-proof.mjs";
+import { callSources, coreFuzzer, simSources } from "./parts-proof.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -77,6 +77,7 @@ const vectors = {
   args: vectorArgs,
 };
 const simulation = { name: "sim-c", sources: simSources, link: [], args: () => ["--from", "1", "--count", "12"] };
+const calls = { name: "calls", sources: callSources, link: [], args: () => [] };
 const fuzz = {
   name: "fuzz",
   sources: () => [...coreSources(), ...coreFuzzer()],
@@ -99,7 +100,7 @@ const faults = onPosix("faults", ...wrapped.split(" ").map((call) => `-Wl,--wrap
 const groups = {
   core: {
     sources: coreSources,
-    programs: [simulation, fuzz, vectors, ...longer],
+    programs: [calls, simulation, fuzz, vectors, ...longer],
   },
   api: { sources: () => listFiles("c/src", ".c"), programs: [handles, ...onSystem] },
   host: {

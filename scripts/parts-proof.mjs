@@ -21,6 +21,9 @@ const missing = compiler ? undefined : "gcc";
 
 export const simSources = () => [...coreSources(), ...listFiles("test/sim-c", ".c")];
 
+/** What calls answer to wrong arguments and with full memory. */
+export const callSources = () => [...coreSources(), ...listFiles("test/calls", ".c"), "test/c-api/stub_port.c"];
+
 /** What drives the core's interface by the fuzzer's bytes; the other targets have a folder of their own. */
 export const coreFuzzer = () => listFiles("test/fuzz", ".c").filter((path) => !path.includes("/targets/"));
 
@@ -41,9 +44,13 @@ async function build(program, sources, more = sanitizers) {
 }
 
 function warnings(name, { path } = {}) {
-  const sources = () => [...listFiles("test/sim-c", ".c"), ...listFiles("test/fuzz/targets", ".c")];
+  const sources = () => [
+    ...listFiles("test/sim-c", ".c"),
+    ...listFiles("test/fuzz/targets", ".c"),
+    ...listFiles("test/calls", ".c"),
+  ];
   return {
-    name: `C warnings, simulation and fuzz targets, ${name}`,
+    name: `C warnings, simulation, fuzz targets, calls, ${name}`,
     group: "lint",
     missing: path ? undefined : name,
     async run() {
@@ -59,6 +66,13 @@ async function simulate() {
   if (!(await build(program, simSources()))) return { passed: 0, failed: 1 };
   const { status, counts } = await run(program, ["--seconds", "5"]);
   return status === 0 && counts ? counts : { passed: 0, failed: 1 };
+}
+
+async function call() {
+  const program = join(root, "build/c/calls");
+  if (!(await build(program, callSources()))) return { passed: 0, failed: 1 };
+  const { status, counts } = await run(program, []);
+  return counts && (status === 0 || counts.failed > 0) ? counts : { passed: 0, failed: 1 };
 }
 
 /** Each target, with inputs that are the same in every run. */
@@ -78,6 +92,7 @@ async function fuzz() {
 export const proofParts = [
   warnings("gcc", gcc),
   warnings("clang", clang),
+  { name: "C tests, calls of the core", group: "c", missing, run: call },
   { name: "C simulation, two cores", group: "c", missing, run: simulate },
   { name: "C fuzzing, frames, handshakes, the C API", group: "c", missing, run: fuzz },
 ];

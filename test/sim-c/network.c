@@ -419,7 +419,6 @@ void twc_port_close(void *context, int32_t handle, uint32_t how) {
     sim_pipe *out = outgoing(socket);
     in->gone = true;
     if (how == TW_CLOSE_ABORT || in->size > 0) { /* at a reset the peer loses what it has not read */
-      link->ends[socket->side].aborted = true;
       out->reset = true;
     } else if (!socket->finished) {
       out->fin = true;

@@ -67,14 +67,18 @@ static uint8_t message_byte(uint32_t number, uint32_t at) {
 /* ---- Ends ---- */
 
 static void compare_ends(sim *s, sim_link *link, bool web) {
+  /* After closeTimeoutMs, or cut off from the peer, who closes cannot know whether all has arrived. */
+  bool may_be_late = link->disturbed || s->faults.partition > 0 || s->faults.pause > 0;
   for (uint32_t side = 0; side < 2; side++) {
     const sim_end *from = &link->ends[side];
     const sim_end *to = &link->ends[1 - side];
-    if (!link->accepted || to->closed || !to->clean)
+    if (!link->accepted || to->closed)
       continue;
     /* The other end's clean end was the peer's: all that the peer accepted came before it. */
-    if (!web || from->closed)
+    if (to->clean && (!web || from->closed))
       sim_check(s, to->received == from->sent, "a clean end, and not everything has arrived");
+    if (from->closed && from->clean && from->prompt && !from->aborted && !may_be_late)
+      sim_check(s, to->received == from->sent, "a clean close, and not everything has arrived");
   }
 }
 
@@ -114,8 +118,10 @@ void sim_program_accepted(sim_machine *m, int32_t handle, sim_link *link) {
 
 static void close_handle(sim_machine *m, sim_handle *h) {
   int32_t handle = h->handle;
-  if (h->link != NULL)
+  if (h->link != NULL) {
     end_of(h)->closed = true;
+    end_of(h)->closed_at = m->sim->now;
+  }
   uint32_t how = m->sim->ending ? 0 : sim_range(m->sim, 8);
   int32_t result = how == 1                       ? twc_abort(m->core, handle)
                    : h->role == SIM_WS && how > 1 ? twc_ws_close(m->core, handle, 3000, "why", 3)
@@ -238,7 +244,7 @@ static void send_some(sim_machine *m, sim_handle *h) {
     send_stream(m, h);
     break;
   case SIM_WS:
-    if (sim_range(m->sim, 16) == 0)
+    if (sim_range(m->sim, 16) == 0 || sim_chance(m->sim, m->sim->faults.pings))
       send_ping(m, h);
     else
       send_message(m, h);
@@ -338,6 +344,7 @@ static void on_disconnected(sim_machine *m, sim_handle *h, const tw_event *event
     sim_end *end = end_of(h);
     end->clean = (event->flags & TW_FLAG_CLEAN) != 0;
     end->unsent = event->detail;
+    end->prompt = m->sim->now - end->closed_at < sim_limits.closeTimeoutMs;
     if (h->role == SIM_STREAM) {
       sim_check(s, end->sent - link->pipes[1 - h->side].total == end->unsent, "unsent is not what the host never took");
       sim_check(s, !end->clean || end->unsent == 0, "a clean end, and something was not sent");

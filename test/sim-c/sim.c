@@ -49,6 +49,7 @@ static void choose_faults(sim *s) {
       .partial_read = maybe(s, 255),
       .refused = maybe(s, 80),
       .black_hole = maybe(s, 60),
+      .pings = maybe(s, 255),
       .datagram_loss = maybe(s, 128),
       .datagram_duplication = maybe(s, 128),
       .call_failure = maybe(s, 400),

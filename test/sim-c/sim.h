@@ -33,6 +33,7 @@ typedef struct sim_faults {
   uint32_t partial_read;
   uint32_t refused;
   uint32_t black_hole; /* connections that nobody answers */
+  uint32_t pings;      /* that a WebSocket sends instead of messages */
   uint32_t datagram_loss;
   uint32_t datagram_duplication;
   uint32_t call_failure; /* rare, of each call of the host */
@@ -67,10 +68,12 @@ typedef struct sim_end {
   uint32_t part;     /* bytes of the message that is being sent in fragments; 0: none */
   uint32_t unsent;   /* what DISCONNECTED said */
   bool closed;       /* the application has closed it: it need not receive everything */
-  bool aborted;      /* the application or the core gave it up */
+  bool aborted;      /* by twc_abort */
   bool clean;        /* what DISCONNECTED said */
-  bool over;         /* DISCONNECTED came */
-  bool socket;       /* the host has a socket */
+  bool prompt;       /* it came before closeTimeoutMs had passed */
+  uint32_t closed_at;
+  bool over;   /* DISCONNECTED came */
+  bool socket; /* the host has a socket */
 } sim_end;
 
 typedef struct sim_link {
