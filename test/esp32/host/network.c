@@ -21,7 +21,7 @@ static void survives_a_loss(void) {
   stub_network(false, here.device_address);
   CHECK(!tw_net_is_up());
   test_until(&it.disconnected, 1);
-  CHECK(test_now() - started < 100);
+  CHECK(test_now() - started < 2000); /* and not when keep-alive notices */
   CHECK(it.code == TW_ERR_NETWORK_DOWN && it.retry_ms == 20);
   test_for(300);
   CHECK(it.errors == 1);
@@ -30,7 +30,7 @@ static void survives_a_loss(void) {
   started = test_now();
   stub_network(true, here.device_address);
   test_until(&it.connected, 2);
-  CHECK(test_now() - started < 1500 && it.errors == 1); /* ARP may take a second */
+  CHECK(test_now() - started < 5000 && it.errors == 1); /* ARP may take a second */
   CHECK(tw_net_send(it.handle, "hello", 5) == 5);
   test_until(&it.received, 5);
   CHECK(tw_net_udp_send_to(udp, here.peer_address, 9, "x", 1) == 1);
