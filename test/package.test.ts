@@ -63,6 +63,17 @@ describe("what is in it", () => {
     expect(packed.size).toBeLessThanOrEqual(330_000);
   });
 
+  test("a first import takes at most as long as that of ws", () => {
+    const importing = (name: string): number => {
+      const code = `const start = performance.now(); await import("${name}"); console.log(performance.now() - start)`;
+      return Number(succeed(process.execPath, ["--input-type=module", "--eval", code], root));
+    };
+    /* Alternately, each in a process of its own; the fastest of each, which other work disturbs least. */
+    const pairs = Array.from({ length: 7 }, () => [importing("twinwire"), importing("ws")] as const);
+    const [own, ofWs] = [Math.min(...pairs.map(([it]) => it)), Math.min(...pairs.map(([, it]) => it))];
+    expect(own / ofWs).toBeLessThan(1.2); /* a fifth is for noise: it is 0.7 */
+  });
+
   test("no dependency, and no script that an installation runs", () => {
     expect(manifest.dependencies).toBeUndefined();
     expect(Object.keys(manifest.scripts).filter((it) => /^(pre|post)?install$|^prepare$/.test(it))).toEqual([]);
