@@ -15,12 +15,13 @@ import { createWebSocketStream } from "./ws-compat/stream.ts";
 import { WebSocket } from "./ws-compat/websocket.ts";
 
 export type {
-  BinaryType,
+  CompatCloseEvent,
+  CompatErrorEvent,
   CompatEvent,
   CompatListenerOptions,
-  MessageData,
-  WebSocketEvents,
-} from "./ws-compat/facade.ts";
+  CompatMessageEvent,
+} from "./ws-compat/events.ts";
+export type { BinaryType, MessageData, WebSocketEvents } from "./ws-compat/facade.ts";
 export type {
   ClientInfo,
   ClientOptions,

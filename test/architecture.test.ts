@@ -69,7 +69,7 @@ describe("TypeScript", () => {
       "api/duplex.ts": /^node:stream$/,
       "api/sync": /^node:(fs|process|url|worker_threads)$/,
       "api/sim": /^(node:async_hooks|adapters\/sim\/index\.ts|adapters\/port\.ts)$/,
-      "api/ws-compat": /^node:(buffer|crypto|events|http|https|net|process|stream)$/,
+      "api/ws-compat": /^node:(buffer|crypto|events|http|https|net|process|stream|tls)$/,
     };
     const place = ({ from }: Import) =>
       ["api/ws-compat", "api/sim", "api/sync"].find((folder) => inside(from, folder)) ??

@@ -1,5 +1,5 @@
 import type { Port } from "../adapters/port.ts";
-import { Event, HANDLE_INDEX } from "./abi.gen.ts";
+import { Event, HANDLE_INDEX, Kind, type Limits } from "./abi.gen.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** The endpoints by handle, and which of them keep the process alive. */
@@ -9,13 +9,24 @@ export class EndpointTable {
   /** Those that were closed since the last sweep. */
   #leaving: Endpoint[] = [];
   #kept = 0;
+  readonly #limits: Pick<Limits, "sockets" | "webSockets">;
+  /** Those in the places of `limits.sockets`. */
+  #sockets = 0;
+  #webSockets = 0;
   /** The endpoint for which a handle is being opened. */
   #opening: Endpoint | undefined;
 
-  /** `places`: how many handles there can be; an array that grew in leaps would be a slow one. */
-  constructor(port: Port, places = 0) {
+  constructor(port: Port, limits: Pick<Limits, "sockets" | "webSockets"> = { sockets: 0, webSockets: 0 }) {
     this.#port = port;
-    this.#byIndex = new Array<Endpoint | undefined>(places).fill(undefined);
+    this.#limits = limits;
+    /* All at once: an array that grew in leaps would be a slow one. */
+    this.#byIndex = new Array<Endpoint | undefined>(limits.sockets + limits.webSockets).fill(undefined);
+  }
+
+  /** Whether so many connections can be accepted and become WebSockets. */
+  hasRoomFor(webSockets: number): boolean {
+    const { sockets, webSockets: most } = this.#limits;
+    return this.#sockets + webSockets <= sockets && this.#webSockets + webSockets <= most;
   }
 
   /** Whose handle it is; also that of one the application closed, until its last event. */
@@ -52,6 +63,7 @@ export class EndpointTable {
     if (before !== undefined) this.#remove(before);
     endpoint.handle = handle;
     this.#byIndex[handle & HANDLE_INDEX] = endpoint;
+    this.#countPlace(endpoint, 1);
     this.#count(1);
   }
 
@@ -92,8 +104,14 @@ export class EndpointTable {
     const index = endpoint.handle & HANDLE_INDEX;
     if (this.#byIndex[index] !== endpoint) return;
     this.#byIndex[index] = undefined;
+    this.#countPlace(endpoint, -1);
     endpoint.released = true;
     if (endpoint.kept) this.#count(-1);
+  }
+
+  #countPlace({ handle, kind }: Endpoint, step: number): void {
+    if ((handle & HANDLE_INDEX) < this.#limits.sockets) this.#sockets += step;
+    if (kind === Kind.WS) this.#webSockets += step;
   }
 
   #count(step: number): void {

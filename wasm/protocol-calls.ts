@@ -205,6 +205,31 @@ export class WsCalls {
     return this.#context.afterClosing(endpoint, exports.twc_ws_close(self, endpoint.handle, code, stage, size));
   }
 
+  /** As `close`, of one with `WsOption.RECEIVE_WHILE_CLOSING`: the number stays valid, and what comes is delivered. */
+  startClosing(handle: number, code: number, reason: string): number {
+    const { exports, self, stage } = this.#context.core;
+    const size = this.#context.stage(reason);
+    if (size < 0) return ARGUMENT;
+    this.#context.beforeClosing();
+    return exports.twc_ws_close(self, handle, code, stage, size);
+  }
+
+  /**
+   * Makes a WebSocket of an accepted stream whose handshake was done elsewhere, on its server's side or its client's.
+   * `deflate`: the `Deflate` parameters that were agreed upon. Its events go to `endpoint` from now on.
+   */
+  attach(endpoint: Endpoint, handle: number, client: boolean, deflate: number): number {
+    const { exports, self } = this.#context.core;
+    const result = exports.twc_ws_attach(self, handle, client ? 1 : 0, deflate);
+    if (result >= 0) this.#context.pump.endpoints.add(endpoint, handle);
+    return result;
+  }
+
+  /** What was wrong with the frame that ended it: a `WsFault` in the upper 16 bits and its value in the lower ones, or 0. */
+  fault(handle: number): number {
+    return Math.max(0, this.#context.core.exports.twc_ws_fault(this.#context.core.self, handle));
+  }
+
   /** The subprotocol that was chosen, or an error number. */
   protocol(handle: number): string | number {
     const { exports, memory, self, stage } = this.#context.core;

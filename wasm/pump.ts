@@ -48,7 +48,7 @@ export class Pump implements PortEvents {
 
   constructor(port: Port, limits: Limits) {
     this.port = port;
-    this.endpoints = new EndpointTable(port, limits.sockets + limits.webSockets);
+    this.endpoints = new EndpointTable(port, limits);
     this.#readControl = new ReadControl(port);
     this.core = createCore(
       limits,

@@ -125,6 +125,11 @@ export class ListenerCalls {
     return this.#context.pump.port.adopt !== undefined;
   }
 
+  /** Whether so many more connections can be adopted and become WebSockets. */
+  hasRoomFor(webSockets: number): boolean {
+    return this.#context.pump.endpoints.hasRoomFor(webSockets);
+  }
+
   /**
    * Opens a server socket that never listens: its connections come by `adopt`. The endpoint receives `accepted` for each.
    * ERR_UNSUPPORTED where the host can't take streams over.

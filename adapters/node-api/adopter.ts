@@ -1,12 +1,12 @@
-import { Socket } from "node:net";
+import { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions } from "../port.ts";
 import type { ListenerHandle, Place } from "../shared/sockets.ts";
-import { configure, type Source } from "./connect.ts";
+import { type ByteStream, configure, type Source } from "./connect.ts";
 import type { StreamSocket } from "./stream.ts";
 
-/** A listener of one handle that never listens: its connections are those that another server of node:net lets go of. */
+/** A listener of one handle that never listens: its connections are streams that the program has already. */
 export class Adopter implements ListenerHandle {
   readonly #place: Place;
   readonly #options: SocketOptions;
@@ -25,10 +25,9 @@ export class Adopter implements ListenerHandle {
 
   /** As `Port.adopt`. Microtasks keep their order: by then the listener is ready. */
   take(socket: unknown, head: Uint8Array, refused: () => void): number {
-    if (!(socket instanceof Socket)) return Errors.ERR_ARGUMENT.value;
+    if (!(socket instanceof Duplex)) return Errors.ERR_ARGUMENT.value;
     if (!socket.readable || !socket.writable) return Errors.ERR_STATE.value;
-    /* Nothing may come before the engine has the connection. */
-    socket.pause();
+    /* Nothing is read before the event loop goes on. */
     queueMicrotask(() => this.#begin(socket, head, refused));
     return 0;
   }
@@ -44,17 +43,18 @@ export class Adopter implements ListenerHandle {
   /** Nothing of it keeps a process alive. */
   keep(): void {}
 
-  #begin(socket: Socket, head: Uint8Array, refused: () => void): void {
+  #begin(socket: ByteStream, head: Uint8Array, refused: () => void): void {
     let stream: StreamSocket | undefined;
     const taken =
       !this.#closed &&
       !socket.destroyed &&
       this.#place.deliver.accepted(this.#place.handle, (handle) => {
-        socket.setTimeout(0); /* the patience of the server that had it */
+        socket.setTimeout?.(0); /* the patience of the server that had it */
+        socket.allowHalfOpen = true; /* the core decides what the peer's end means */
         configure(socket, this.#options);
         if (head.length > 0) socket.unshift(head);
         const secure = socket instanceof TLSSocket ? socket : undefined;
-        /* A Unix socket, whose path only its server knows. */
+        /* A Unix socket, whose path only its server knows, or a stream without addresses. */
         const path = socket.remoteAddress === undefined ? "" : undefined;
         stream = this.#adopt(handle, { accepted: socket, secure, path });
       });

@@ -1,8 +1,30 @@
 import { connect, type NetConnectOpts, type OnReadOpts, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import type { SocketOptions, TlsOptions } from "../port.ts";
 import type { Target } from "../shared/sockets.ts";
 import { tlsClientOptions } from "./tls.ts";
+
+/**
+ * What bytes are written to and read from: a socket, or another Duplex that was adopted, which lacks what only sockets have.
+ */
+export type ByteStream = Duplex &
+  Partial<
+    Pick<
+      Socket,
+      | "destroySoon"
+      | "resetAndDestroy"
+      | "ref"
+      | "unref"
+      | "setNoDelay"
+      | "setKeepAlive"
+      | "setTimeout"
+      | "localAddress"
+      | "localPort"
+      | "remoteAddress"
+      | "remotePort"
+    >
+  >;
 
 /**
  * What a stream is made from: where it connects to, or what a listener (at a path, for Unix) has accepted; `secure`: the
@@ -10,7 +32,7 @@ import { tlsClientOptions } from "./tls.ts";
  */
 export type Source =
   | Target
-  | { readonly accepted: Socket; readonly path?: string | undefined; readonly secure?: TLSSocket | undefined };
+  | { readonly accepted: ByteStream; readonly path?: string | undefined; readonly secure?: TLSSocket | undefined };
 
 /** Where the bytes are to go that the socket reads, and what is to be called then. */
 type OnRead = OnReadOpts;
@@ -46,8 +68,8 @@ export function upgrade(socket: Socket, target: Target, name: string, tls: TlsOp
 }
 
 /** Sets on a connected or accepted socket what it was given no options for. */
-export function configure(socket: Socket, options: SocketOptions): void {
+export function configure(socket: ByteStream, options: SocketOptions): void {
   const { keepAlive, keepAliveInitialDelay } = keepAliveOf(options);
-  socket.setNoDelay(options.noDelay !== false);
-  if (keepAlive) socket.setKeepAlive(true, keepAliveInitialDelay);
+  socket.setNoDelay?.(options.noDelay !== false);
+  if (keepAlive) socket.setKeepAlive?.(true, keepAliveInitialDelay);
 }

@@ -1,5 +1,6 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { Place } from "../shared/sockets.ts";
+import type { ByteStream } from "./connect.ts";
 import type { Traits } from "./traits.ts";
 
 /** Received bytes on their way to the core. Nothing is delivered while reading is off, and nothing is lost. */
@@ -9,7 +10,7 @@ export class Inbound {
   /** Whether bytes in Node's own memory may be given away. */
   readonly #gives: boolean;
   /** The socket whose bytes are delivered; none while TLS starts that has no socket yet. */
-  #socket: Socket | undefined;
+  #socket: ByteStream | undefined;
   #listener: ((bytes: Buffer) => void) | undefined;
   #reading = true;
   #closed = false;
@@ -32,7 +33,7 @@ export class Inbound {
    * Delivers the bytes of this socket from now on, or of none: what its predecessor still has is not for the core.
    * `copies`: they are in memory of Node.
    */
-  from(socket: Socket | undefined, copies: boolean): void {
+  from(socket: ByteStream | undefined, copies: boolean): void {
     if (this.#listener !== undefined) this.#socket?.off("data", this.#listener);
     this.#socket = socket;
     if (!copies) return;
@@ -79,7 +80,7 @@ export class Inbound {
     if (socket === undefined) return;
     if (on) socket.resume();
     else socket.pause();
-    this.#traits.afterRead?.(socket, on);
+    if (socket instanceof Socket) this.#traits.afterRead?.(socket, on);
   }
 
   #copied(bytes: Buffer): void {

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { type AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
@@ -8,7 +8,7 @@ import { errorNumber } from "../shared/errors.ts";
 import { race } from "../shared/race.ts";
 import type { Place, StreamHandle, Target } from "../shared/sockets.ts";
 import { pinError, tlsErrorNumber } from "../shared/tls.ts";
-import { configure, connectPlain, connectSecure, type Source, upgrade } from "./connect.ts";
+import { type ByteStream, configure, connectPlain, connectSecure, type Source, upgrade } from "./connect.ts";
 import { Inbound } from "./inbound.ts";
 import { plainError, secureServer, tlsClientOptions, tlsInfoOf } from "./tls.ts";
 import type { Traits } from "./traits.ts";
@@ -28,7 +28,7 @@ export class StreamSocket implements StreamHandle {
   readonly #options: SocketOptions;
   readonly #inbound: Inbound;
   /** What bytes are written to and read from: the TLS socket once there is one. Absent until it is connected. */
-  #socket: Socket | undefined;
+  #socket: ByteStream | undefined;
   /** The sockets that are connecting. */
   readonly #attempts = new Set<Socket>();
   /** Ends all attempts. */
@@ -36,7 +36,7 @@ export class StreamSocket implements StreamHandle {
   /** The same, if it is a TLS socket. */
   #secure: TLSSocket | undefined;
   /** The socket below one that became TLS in place. */
-  #below: Socket | undefined;
+  #below: ByteStream | undefined;
   #tls: TlsState = "none";
   #pin: string | undefined;
   /** Bytes that Node has taken and not yet written: the core lends them until then. */
@@ -91,6 +91,13 @@ export class StreamSocket implements StreamHandle {
       this.#borrowed = this.#writeAll(socket, pieces, this.#written);
       return 0;
     }
+    if (!(socket instanceof Socket)) {
+      /* A Duplex may call back for bytes that it only passes on. */
+      const copy = Buffer.concat(pieces);
+      this.#borrowed = copy.length;
+      socket.write(copy, this.#written);
+      return 0;
+    }
     const size = this.#writeAll(socket, pieces);
     /* Node tries the kernel first and queues only what it did not take: with nothing queued, the bytes are free. */
     if (socket.writableLength === 0) return socket.errored === null ? size : 0;
@@ -112,7 +119,7 @@ export class StreamSocket implements StreamHandle {
    */
   startTls(name: string, options: TlsOptions): number {
     const below = this.#socket;
-    if (this.#tls !== "none" || below === undefined || below.destroyed) return Errors.ERR_STATE.value;
+    if (this.#tls !== "none" || !(below instanceof Socket) || below.destroyed) return Errors.ERR_STATE.value;
     const source = this.#source;
     if (this.#secure === undefined) {
       if ("accepted" in source) this.#serve(below, options);
@@ -136,8 +143,9 @@ export class StreamSocket implements StreamHandle {
     this.#close();
     const socket = this.#socket;
     /* Bytes that are still borrowed may not be read any more, so what Node has queued of them can't be sent. */
-    if (this.#borrowed > 0) socket?.destroy();
-    else socket?.destroySoon();
+    if (this.#borrowed > 0 && (this.#secure !== undefined || socket instanceof Socket)) socket?.destroy();
+    else if (socket?.destroySoon !== undefined) socket.destroySoon();
+    else socket?.end(() => socket.destroy());
   }
 
   /** Ends at once: RST where Node has a way to send one. */
@@ -145,7 +153,7 @@ export class StreamSocket implements StreamHandle {
     this.#close();
     const socket = this.#below ?? this.#socket;
     const canReset = this.#source.path === undefined && socket !== this.#secure;
-    if (canReset && socket?.destroyed === false) socket.resetAndDestroy();
+    if (canReset && socket?.destroyed === false) socket.resetAndDestroy?.();
     this.#socket?.destroy();
   }
 
@@ -156,8 +164,8 @@ export class StreamSocket implements StreamHandle {
   keep(on: boolean): void {
     this.#kept = on;
     for (const socket of [...this.#attempts, this.#socket]) {
-      if (on) socket?.ref();
-      else socket?.unref();
+      if (on) socket?.ref?.();
+      else socket?.unref?.();
     }
   }
 
@@ -190,7 +198,7 @@ export class StreamSocket implements StreamHandle {
   }
 
   /** `copies`: the bytes come in memory of Node's own. */
-  #listen(socket: Socket, copies: boolean): void {
+  #listen(socket: ByteStream, copies: boolean): void {
     this.#inbound.from(socket, copies);
     socket.on("end", () => {
       if (socket === this.#socket) this.#ended();
@@ -288,7 +296,7 @@ export class StreamSocket implements StreamHandle {
   };
 
   /** Writes the pieces as one; `done` is called when Node has let go of them. Returns their bytes. */
-  #writeAll(socket: Socket, pieces: readonly Uint8Array[], done?: (error?: Error | null) => void): number {
+  #writeAll(socket: ByteStream, pieces: readonly Uint8Array[], done?: (error?: Error | null) => void): number {
     const last = pieces.length - 1;
     let size = 0;
     if (last > 0) socket.cork();

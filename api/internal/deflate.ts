@@ -61,10 +61,31 @@ function compressionOf(given: DeflateOptions): Compression {
   const { maxWindowBits = MOST_BITS, noContextTakeover = false, threshold = THRESHOLD } = given;
   const { serverMaxWindowBits = maxWindowBits, clientMaxWindowBits = maxWindowBits } = given;
   const { serverNoContextTakeover = noContextTakeover, clientNoContextTakeover = noContextTakeover } = given;
-  let parameters = serverMaxWindowBits | (clientMaxWindowBits << CLIENT_SHIFT);
-  if (serverNoContextTakeover) parameters |= Deflate.SERVER_NO_CONTEXT_TAKEOVER;
-  if (clientNoContextTakeover) parameters |= Deflate.CLIENT_NO_CONTEXT_TAKEOVER;
+  const parameters = deflateParameters({
+    serverMaxWindowBits,
+    clientMaxWindowBits,
+    serverNoContextTakeover,
+    clientNoContextTakeover,
+  });
   return { parameters, threshold, level: given.level, memLevel: given.memLevel };
+}
+
+/** What both ends have agreed upon. Window bits are 9 to 15. */
+export interface AgreedDeflate {
+  readonly serverMaxWindowBits: number;
+  readonly clientMaxWindowBits: number;
+  readonly serverNoContextTakeover: boolean;
+  readonly clientNoContextTakeover: boolean;
+}
+
+/** Returns the `Deflate` parameters of an agreement. */
+export function deflateParameters(agreed: AgreedDeflate): number {
+  return (
+    agreed.serverMaxWindowBits |
+    (agreed.clientMaxWindowBits << CLIENT_SHIFT) |
+    (agreed.serverNoContextTakeover ? Deflate.SERVER_NO_CONTEXT_TAKEOVER : 0) |
+    (agreed.clientNoContextTakeover ? Deflate.CLIENT_NO_CONTEXT_TAKEOVER : 0)
+  );
 }
 
 const alone = new OptionSet<{ deflate?: Compression | undefined }>({ deflate: deflateRule });

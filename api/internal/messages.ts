@@ -185,7 +185,7 @@ export class MessageReceiver {
   }
 
   #fail(code: ErrorCode, cause: unknown): void {
-    this.drop();
     this.#sink.broken(code, cause);
+    this.drop();
   }
 }

@@ -98,3 +98,12 @@ function clamped(value: unknown): number {
   const rest = number - floor;
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
+
+/** Makes the accessors and methods of a prototype enumerable, as Web IDL demands of attributes and operations. */
+export function showMembers(prototype: object): void {
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+    if (name !== "constructor" && descriptor.configurable) {
+      Object.defineProperty(prototype, name, { ...descriptor, enumerable: true });
+    }
+  }
+}

@@ -53,6 +53,8 @@ export interface ConnectionOptions {
   readonly compression: Compression | undefined;
   /** Whether we are the server. */
   readonly server: boolean;
+  /** Whether what comes after `close` is delivered, until the peer's close frame: it has `RECEIVE_WHILE_CLOSING`. */
+  readonly receivesWhileClosing?: boolean;
 }
 
 /** One connection of a WebSocket: messages in order, compression, the end with its reason. */
@@ -71,6 +73,8 @@ export class Connection extends Endpoint implements MessageSink {
   #lastStats: Stats | undefined;
   /** Bytes that were queued and never written. Known in the end. */
   unsent = 0;
+  /** What was wrong with the frame that ended it, as `WsCalls.fault`. */
+  frameFault = 0;
 
   constructor(engine: Engine, address: string, owner: ConnectionOwner, options: ConnectionOptions) {
     super(Kind.WS, address);
@@ -161,6 +165,9 @@ export class Connection extends Endpoint implements MessageSink {
   override error(make: () => TwinwireError): void {
     this.#failure ??= make();
     const failure = this.#failure;
+    if (failure.code === "ERR_WS_PROTOCOL" || failure.code === "ERR_WS_TOO_BIG") {
+      this.frameFault = this.engine.ws.fault(this.handle);
+    }
     if (this.#opened) this.#messages.after(() => this.#owner.connectionFailed(failure));
   }
 
@@ -219,15 +226,18 @@ export class Connection extends Endpoint implements MessageSink {
   close(code: number, reason: string): void {
     if (this.released || this.handle === NONE) return;
     const open = this.engine.state(this.handle) === State.OPEN;
-    this.engine.ws.close(this, code, reason);
+    if (this.#options.receivesWhileClosing) this.engine.ws.startClosing(this.handle, code, reason);
+    else this.engine.ws.close(this, code, reason);
     if (!open && !this.#opened) this.giveUp();
   }
 
   /** Something is wrong with the peer: closes with `code`, and ends with `error`. */
   fail(error: TwinwireError, code: number): void {
     if (this.#ended) return;
-    this.#failure ??= error;
+    /* What is wrong with a message came before the end of the connection, though it is known later. */
+    if (this.#failure === undefined || this.#failure.code === "ERR_ENDED") this.#failure = error;
     this.#messages.drop();
+    if (this.#ended) return; /* it had ended already, behind the message that this is about */
     this.close(code, "");
     this.#owner.connectionClosing();
     const failure = this.#failure;
@@ -268,7 +278,9 @@ export class Connection extends Endpoint implements MessageSink {
     this.#codec?.close();
     if (this.#ended) return;
     this.#ended = true;
-    this.#owner.connectionEnded(info, this.#opened);
+    const error = this.#failure; /* perhaps of a message in front of the end */
+    const end = error === info.error ? info : { code: ABNORMAL, reason: "", wasClean: false, error };
+    this.#owner.connectionEnded(end, this.#opened);
   }
 
   #newMessages(): MessageReceiver {

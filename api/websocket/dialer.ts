@@ -41,6 +41,8 @@ export interface DialPlan {
   readonly maxMessage: number;
   readonly maxFragments: number;
   readonly autoPong: boolean;
+  /** As in `SessionOptions`. Default: false. */
+  readonly receivesWhileClosing?: boolean;
   readonly noDelay: boolean | undefined;
   readonly keepAlive: boolean | { readonly initialDelayMs: number } | undefined;
   readonly openTimeoutMs: number | undefined;
@@ -213,11 +215,13 @@ export class Dialer implements Connector {
   #open(attempt: Attempt, headers: HeaderPairs): void {
     if (this.#attempt !== attempt) return;
     const { maxMessage, maxFragments, deflate, tls, heartbeat, noDelay, keepAlive, autoPong, onHead } = this.#plan;
+    const { receivesWhileClosing = false } = this.#plan;
     const engine = this.#engine;
     const connection = new Connection(engine, this.#address, this.#session, {
       maxMessage,
       compression: deflate,
       server: false,
+      receivesWhileClosing,
     });
     connection.options = { noDelay, keepAlive };
     let result: number;
@@ -240,7 +244,10 @@ export class Dialer implements Connector {
     connection.limitReading();
     this.#session.connectionStarted(connection);
     const handle = result;
-    const options = (onHead === undefined ? 0 : WsOption.REPORT_HEAD) | (autoPong ? 0 : WsOption.NO_AUTO_PONG);
+    const options =
+      (onHead === undefined ? 0 : WsOption.REPORT_HEAD) |
+      (autoPong ? 0 : WsOption.NO_AUTO_PONG) |
+      (receivesWhileClosing ? WsOption.RECEIVE_WHILE_CLOSING : 0);
     result = engine.ws.setOptions(handle, options, maxMessage, maxFragments);
     if (result >= 0) result = this.#addRequest(handle, headers);
     if (result >= 0 && deflate !== undefined) result = engine.ws.setDeflate(handle, deflate.parameters);

@@ -21,6 +21,8 @@ export interface SessionOptions extends SenderOptions {
   readonly closeTimeoutMs: number;
   /** Whether the end of a connection that failed is awaited; else it has ended for the application as soon as it fails. */
   readonly awaitsEnd?: boolean;
+  /** Whether messages are delivered after `close`, until the peer's close frame. The standard discards them. */
+  readonly receivesWhileClosing?: boolean;
 }
 
 /** What a session reports to the API that shows it. State is consistent whenever one of these is called. */
@@ -102,6 +104,8 @@ export class Session implements ConnectionOwner {
   #kept = true;
   #closedByUs = false;
   #wasOpen = false;
+  /** It is open, and its connection is on its way to the engine: what is to be done then, besides sending. */
+  #arrival: (() => void)[] | undefined;
 
   /** @param address what errors name: the origin of the URL. */
   constructor(url: string, address: string, options: SessionOptions) {
@@ -151,7 +155,30 @@ export class Session implements ConnectionOwner {
     if (!this.#kept) connection.engine.keep(connection, false);
   }
 
+  /** Whether its connection is still on its way to the engine (`begin`). */
+  get awaitsConnection(): boolean {
+    return this.#arrival !== undefined;
+  }
+
+  /**
+   * Its handshake was done elsewhere: it is open, and what is sent waits until the engine has the connection, which calls
+   * `connectionOpened`.
+   */
+  begin(protocol: string, deflate: number): void {
+    this.#arrival = [];
+    this.protocol = protocol;
+    this.extensions = extensionsText(deflate);
+    this.readyState = ReadyState.OPEN;
+    this.#wasOpen = true;
+    this.#opened?.resolve();
+    this.#events?.opened();
+  }
+
   connectionOpened(connection: Connection): void {
+    if (this.#arrival !== undefined) {
+      this.#arrived(connection, this.#arrival);
+      return;
+    }
     const fault = this.connector?.opened(connection);
     if (fault !== undefined) {
       connection.cut();
@@ -170,8 +197,8 @@ export class Session implements ConnectionOwner {
   }
 
   connectionMessage(message: string | Uint8Array, credit: number): void {
-    /* As in the standard: a message that arrives after `close` was called is discarded. */
-    if (!this.#closedByUs && this.readyState !== ReadyState.CLOSED) this.#events?.message(message, credit);
+    const wanted = !this.#closedByUs || this.options.receivesWhileClosing === true;
+    if (wanted && this.readyState !== ReadyState.CLOSED) this.#events?.message(message, credit);
     else this.#connection?.consumed(credit);
   }
 
@@ -278,8 +305,9 @@ export class Session implements ConnectionOwner {
       this.sender.leave();
       this.#connection?.close(code, reason);
     };
-    if (this.sender.isEmpty) leave();
-    else this.sender.drained().then(leave, leave);
+    if (!this.sender.isEmpty) this.sender.drained().then(leave, leave);
+    else if (this.#arrival !== undefined) this.#arrival.push(leave);
+    else leave();
   }
 
   /** Gives up what is not open yet; reported later. */
@@ -295,6 +323,7 @@ export class Session implements ConnectionOwner {
   terminate(): void {
     if (this.destroySocket !== undefined) {
       if (this.readyState < ReadyState.CLOSING) this.readyState = ReadyState.CLOSING;
+      this.sender.detach(false, this.fault("ERR_STATE", "the connection was terminated"), 0);
       this.destroySocket();
       return;
     }
@@ -342,6 +371,15 @@ export class Session implements ConnectionOwner {
       this.#timers.delete(timer);
       clearTimeout(timer);
     };
+  }
+
+  #arrived(connection: Connection, waiting: readonly (() => void)[]): void {
+    this.#arrival = undefined;
+    this.#connection = connection;
+    if (!this.#kept) connection.engine.keep(connection, false);
+    this.sender.attach(connection);
+    this.#events?.drained?.();
+    for (const run of waiting) run();
   }
 
   #awaitNext(info: CloseInfo, opened: boolean): void {

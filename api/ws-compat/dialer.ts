@@ -1,4 +1,7 @@
-/** Connects a client as the options of the package `ws` say, and shows its socket as one of node:net. */
+/**
+ * Connects a client through the engine alone: where the runtime's streams can't be adopted, and through `proxy`. Presents
+ * its connection as a socket of node:net.
+ */
 import { EventEmitter } from "node:events";
 import { AddressOf } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
@@ -37,6 +40,9 @@ export class CompatDialer implements Opening {
     return new SocketView(this.#facade, connection, this.#url.protocol === "wss:");
   }
 
+  /** The session stops its connector. */
+  stop(): void {}
+
   errorOf(error: TwinwireError): Error {
     if (error.code === "ERR_ABORTED" || error.code === "ERR_REDIRECT") return error.cause as Error;
     const read = this.#facade.session.head;
@@ -56,11 +62,12 @@ export class CompatDialer implements Opening {
       tls: secure ? tlsOf(this.#options) : undefined,
       proxy: proxy instanceof URL ? proxy.href : proxy,
       policy: undefined,
-      deflate: defaultEngine().deflateHost === undefined ? undefined : compressionOf(perMessageDeflate),
+      deflate: defaultEngine().deflateHost === undefined ? undefined : compressionOf(perMessageDeflate, "server"),
       heartbeat: undefined,
       maxMessage: maxMessageOf(maxPayload),
       maxFragments: maxFragments ?? 0,
       autoPong: autoPong ?? true,
+      receivesWhileClosing: true,
       noDelay: undefined,
       keepAlive: undefined,
       openTimeoutMs: handshakeTimeout || undefined,

@@ -1,8 +1,9 @@
-/** A session in the way of the package `ws`: its events, errors and order. */
+/** A WebSocket session as npm's `ws` presents it: its events, errors and order. */
 import { Buffer } from "node:buffer";
 import type { EventEmitter } from "node:events";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import process from "node:process";
-import type { Duplex, Readable } from "node:stream";
+import type { Duplex } from "node:stream";
 import { Errors } from "../../wasm/abi.gen.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { report } from "../../wasm/report.ts";
@@ -10,10 +11,11 @@ import { afterMicrotasks } from "../../wasm/timing.ts";
 import type { CloseInfo, Connection } from "../websocket/connection.ts";
 import { type Framing, flagsOf, WholeMessage } from "../websocket/queued-message.ts";
 import { ReadyState, Session, type SessionEvents } from "../websocket/session.ts";
-import { brokenError, type Head } from "./handshake.ts";
+import { type Agreement, adopt } from "./adoption.ts";
+import { brokenError } from "./handshake.ts";
 import { dataOf, type SendCallback, type SendOptions } from "./options.ts";
 
-/** What a message comes as: a Buffer, unless `binaryType` says otherwise of binary ones. */
+/** The type of a received message: a Buffer, unless `binaryType` says otherwise for binary ones. */
 export type MessageData = Buffer | ArrayBuffer | Buffer[] | Blob;
 
 /** The events of a WebSocket, and their values. */
@@ -25,118 +27,12 @@ export interface WebSocketEvents {
   /** The peer's code, 1005 if it gave none, 1006 if the connection broke. */
   close: [code: number, reason: Buffer];
   error: [error: Error];
-  /** The answer that accepts. */
-  upgrade: [response: Head];
-  redirect: [url: string, request: EventEmitter];
-  /** An answer that refuses: whoever listens ends the WebSocket. */
-  "unexpected-response": [request: EventEmitter, response: Readable & Head];
-}
-
-/** What a listener is called with. */
-export interface CompatEvent {
-  readonly type: string;
-  readonly target: unknown;
-}
-
-/** As the DOM has them. */
-export type Listener = ((event: CompatEvent) => unknown) | { handleEvent(event: CompatEvent): unknown };
-type Wrapper = (...values: unknown[]) => void;
-
-interface Added {
-  readonly type: string;
-  readonly listener: Listener;
-  readonly wrapper: Wrapper;
-}
-
-/** How a listener is added: `once`. */
-export interface CompatListenerOptions {
-  readonly once?: boolean | undefined;
-}
-
-class BasicEvent implements CompatEvent {
-  readonly type: string;
-  readonly target: unknown;
-
-  constructor(type: string, target: unknown, facts: object = {}) {
-    this.type = type;
-    this.target = target;
-    Object.assign(this, facts);
-  }
-}
-
-/** What an event of that name says of the values that it was emitted with; `undefined`: the DOM has no such event. */
-function factsOf(type: string, values: readonly unknown[], source: { readonly wasClean: boolean }): object | undefined {
-  const [first, second] = values;
-  switch (type) {
-    case "open":
-      return {};
-    case "message":
-      return { data: second === true ? first : String(first) };
-    case "close":
-      return { code: first, reason: String(second), wasClean: source.wasClean };
-    case "error":
-      return { error: first, message: (first as Error).message };
-    default:
-      return undefined;
-  }
-}
-
-const known = ["open", "message", "close", "error"];
-
-/** The listeners that one WebSocket was given in the DOM's way. */
-export class DomListeners {
-  readonly #emitter: EventEmitter;
-  readonly #source: { readonly wasClean: boolean };
-  readonly #added: Added[] = [];
-  readonly #handlers = new Map<string, Added>();
-
-  constructor(emitter: EventEmitter, source: { readonly wasClean: boolean }) {
-    this.#emitter = emitter;
-    this.#source = source;
-  }
-
-  add(type: string, listener: Listener, { once = false }: CompatListenerOptions): void {
-    if (!known.includes(type) || this.#find(type, listener) !== undefined) return;
-    const wrapper = this.#wrap(type, listener, once ? () => this.remove(type, listener) : undefined);
-    this.#added.push({ type, listener, wrapper });
-    this.#emitter.on(type, wrapper);
-  }
-
-  remove(type: string, listener: Listener): void {
-    const found = this.#find(type, listener);
-    if (found === undefined) return;
-    this.#added.splice(this.#added.indexOf(found), 1);
-    this.#emitter.removeListener(type, found.wrapper);
-  }
-
-  /** What `onmessage` and its like are. */
-  handler(type: string): Listener | null {
-    return this.#handlers.get(type)?.listener ?? null;
-  }
-
-  setHandler(type: string, listener: unknown): void {
-    const before = this.#handlers.get(type);
-    if (before !== undefined) this.#emitter.removeListener(type, before.wrapper);
-    this.#handlers.delete(type);
-    if (typeof listener !== "function") return;
-    const wrapper = this.#wrap(type, listener as Listener, undefined);
-    this.#handlers.set(type, { type, listener: listener as Listener, wrapper });
-    this.#emitter.on(type, wrapper);
-  }
-
-  #find(type: string, listener: Listener): Added | undefined {
-    return this.#added.find((it) => it.type === type && it.listener === listener);
-  }
-
-  #wrap(type: string, listener: Listener, before: (() => void) | undefined): Wrapper {
-    const target = this.#emitter;
-    return (...values) => {
-      before?.();
-      const event = new BasicEvent(type, target, factsOf(type, values, this.#source));
-      if (typeof listener === "function") listener.call(target, event);
-      else listener.handleEvent(event);
-    };
-  }
+  /** The response that accepts. On Bun, and through `proxy`, it has the head alone. */
+  upgrade: [response: IncomingMessage];
+  /** The request that follows a redirect. On Bun, and through `proxy`, it can only be given up. */
+  redirect: [url: string, request: ClientRequest];
+  /** A response that refuses. A listener takes over: it has to end the WebSocket. */
+  "unexpected-response": [request: ClientRequest, response: IncomingMessage];
 }
 
 /** The type of binary messages. */
@@ -146,12 +42,14 @@ const EMPTY = Buffer.alloc(0);
 const ABNORMAL = 1006;
 const BACKPRESSURE = Errors.ERR_BACKPRESSURE.value;
 
-/** What a client's façade asks of the one who connects it. */
+/** The opening of a client. */
 export interface Opening {
-  /** What `_socket` is, once the connection is open. */
+  /** Returns what `_socket` is, once the connection is open. */
   socketOf(connection: Connection): unknown;
-  /** The error of a connection that never opened, in the words of `ws`. */
+  /** Returns the error of a connection that never opened, in the words of `ws`. */
   errorOf(error: TwinwireError): Error;
+  /** Gives up what is under way. */
+  stop(): void;
 }
 
 /** Shows a session as an EventEmitter in the way of npm's `ws`. */
@@ -171,11 +69,15 @@ export class Facade implements SessionEvents {
   #ended = false;
   /** Pings and pongs that wait for room. */
   #controls: (() => void)[] = [];
+  /** Messages that are Blobs and have not been sent. */
+  #blobs = 0;
 
   constructor(emitter: EventEmitter, url: string, closeTimeoutMs: number) {
     this.emitter = emitter;
     const maxBuffered = Number.POSITIVE_INFINITY;
-    this.session = new Session(url, url, { closeTimeoutMs, maxBuffered, offlineBytes: 0, awaitsEnd: true });
+    const receivesWhileClosing = true;
+    const options = { closeTimeoutMs, maxBuffered, offlineBytes: 0, awaitsEnd: true, receivesWhileClosing };
+    this.session = new Session(url, url, options);
     this.session.report(this);
   }
 
@@ -194,17 +96,21 @@ export class Facade implements SessionEvents {
     }
   }
 
-  /** The connection is a server's: of a socket that node:http has let go of. */
-  adopted(socket: Duplex): void {
+  /** The handshake on a stream of the runtime is done. The WebSocket is open now, and the engine takes the stream over. */
+  begin(socket: Duplex, head: Uint8Array, agreement: Agreement): void {
     this.socket = socket;
     /* What has been written still leaves; the engine reports the end. */
     this.session.destroySocket = () => socket.destroy();
+    adopt(this.session, socket, head, agreement, () => {
+      if (this.isPaused) this.read(false);
+    });
+    this.session.begin(agreement.protocol, agreement.deflate);
   }
 
   opened(): void {
     this.#opened = true;
     const { connection } = this.session;
-    if (this.opening !== undefined && connection !== undefined) this.socket = this.opening.socketOf(connection);
+    if (connection !== undefined && this.opening !== undefined) this.socket = this.opening.socketOf(connection);
     this.emit("open");
   }
 
@@ -219,11 +125,11 @@ export class Facade implements SessionEvents {
   }
 
   ping(payload: Uint8Array): void {
-    if (this.readyState === ReadyState.OPEN) this.emit("ping", bufferOf(payload));
+    this.emit("ping", bufferOf(payload));
   }
 
   pong(payload: Uint8Array): void {
-    if (this.readyState === ReadyState.OPEN) this.emit("pong", bufferOf(payload));
+    this.emit("pong", bufferOf(payload));
   }
 
   drained(): void {
@@ -232,7 +138,10 @@ export class Facade implements SessionEvents {
 
   failed(failure: TwinwireError): void {
     if (this.#failed) return;
-    const error = this.#opened ? brokenError(failure) : (this.opening?.errorOf(failure) ?? failure);
+    const connection = this.session.connection;
+    const error = this.#opened
+      ? brokenError(failure, connection?.frameFault ?? 0)
+      : (this.opening?.errorOf(failure) ?? failure);
     if (error === undefined) return;
     this.#failed = true;
     this.emit("error", error);
@@ -256,8 +165,14 @@ export class Facade implements SessionEvents {
 
   /** Gives up what is not open yet; reported later. */
   abandon(message: string): void {
+    this.giveUp(new Error(message));
+  }
+
+  /** As `abandon`, with an error of any class. */
+  giveUp(cause: unknown): void {
     if (this.readyState !== ReadyState.CONNECTING) return;
-    this.session.abort(new TwinwireError("ERR_ABORTED", { step: "open", cause: new Error(message) }));
+    this.opening?.stop();
+    this.session.abort(new TwinwireError("ERR_ABORTED", { step: "open", cause }));
   }
 
   /** Ends it at once, without a close frame. */
@@ -276,11 +191,19 @@ export class Facade implements SessionEvents {
     const begun = this.#fragmentText;
     const text = begun ?? !binary;
     const framing: Framing = { text, compress, part: !fin || begun !== undefined, final: fin };
-    const finish = (error?: Error): void => {
-      if (done !== undefined) process.nextTick(done, error);
+    const finish = (error?: TwinwireError): void => {
+      if (done === undefined) return;
+      if (error !== undefined) process.nextTick(done, this.#sendError(error));
+      else afterMicrotasks(done); /* by then the runtime has been given the bytes */
     };
     if (data instanceof Blob) {
-      sender.add(new WholeMessage(data, framing, finish));
+      this.#blobs += 1;
+      const read = (error?: TwinwireError): void => {
+        finish(error);
+        if (error === undefined) this.#blobs -= 1;
+        if (error?.code === "ERR_HOST") this.#unreadable(error.cause as Error);
+      };
+      sender.add(new WholeMessage(data, framing, read));
       return;
     }
     const taken = dataOf(data);
@@ -299,7 +222,11 @@ export class Facade implements SessionEvents {
 
   /** Sends a ping or a pong, as soon as there is room. */
   control(send: (connection: Connection) => number, done: SendCallback | undefined): void {
-    const { connection } = this.session;
+    const { awaitsConnection, connection } = this.session;
+    if (awaitsConnection) {
+      this.#controls.push(() => this.control(send, done));
+      return;
+    }
     const result = connection === undefined ? Errors.ERR_STATE.value : send(connection);
     if (result === BACKPRESSURE) {
       this.#controls.push(() => this.control(send, done));
@@ -312,8 +239,30 @@ export class Facade implements SessionEvents {
   /** Pauses or resumes reading. */
   read(on: boolean): void {
     this.isPaused = !on;
-    const { connection } = this.session;
+    const { awaitsConnection, connection } = this.session;
+    if (awaitsConnection) {
+      const socket = this.socket as Duplex;
+      if (on) socket.resume();
+      else socket.pause();
+      return;
+    }
     if (connection !== undefined && !connection.released) connection.engine.setReceiving(connection.handle, on);
+  }
+
+  /** Returns the error of a message that was not sent: as in `ws`, it names what its connection was busy with. */
+  #sendError(error: TwinwireError): unknown {
+    if (error.code === "ERR_HOST") return error.cause;
+    if (this.#blobs > 0) return new Error("The socket was closed while the blob was being read", { cause: error });
+    const deflated = this.session.extensions !== "";
+    return deflated ? new Error("The socket was closed while data was being compressed", { cause: error }) : error;
+  }
+
+  /** A Blob could not be read: the messages behind it are not sent, either. */
+  #unreadable(error: Error): void {
+    if (this.readyState >= ReadyState.CLOSED || this.#failed) return;
+    this.#failed = true;
+    this.session.terminate();
+    this.emit("error", error);
   }
 
   #binary(bytes: Uint8Array<ArrayBuffer>): unknown {

@@ -1,7 +1,8 @@
-/** Opening handshakes in the way of npm's `ws`: its URLs, its judgement of requests, its view of responses. */
+/** Opening handshakes by the rules of npm's `ws`: URLs, requests, responses, and the errors it reports. */
+import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import type { ErrorCode } from "../../wasm/abi.gen.ts";
+import { type ErrorCode, WsFault } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { splitFields } from "../http/head.ts";
 import { isToken, webSocketUrl } from "../internal/websocket.ts";
@@ -39,12 +40,12 @@ export function redirectTarget(location: string | readonly string[], from: URL):
  *
  * @throws SyntaxError for what is no name, or is there twice.
  */
-export function protocolsOf(given: string | readonly string[] | undefined): readonly string[] {
-  const names = given === undefined ? [] : typeof given === "string" ? [given] : [...given];
+export function protocolsOf(given: unknown): readonly string[] {
+  const names: readonly unknown[] = given === undefined ? [] : Array.isArray(given) ? given : [given];
   if (names.some((name) => typeof name !== "string" || !isToken(name)) || new Set(names).size < names.length) {
     throw new SyntaxError("An invalid or duplicated subprotocol was specified");
   }
-  return names;
+  return names as readonly string[];
 }
 
 function urlFault(url: URL): string | undefined {
@@ -53,6 +54,14 @@ function urlFault(url: URL): string | undefined {
   }
   if (url.protocol === "ws+unix:" && url.pathname === "") return "The URL's pathname is empty";
   return url.hash === "" ? undefined : "The URL contains a fragment identifier";
+}
+
+/** RFC 6455 1.3 */
+const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/** Returns the Sec-WebSocket-Accept that belongs to a Sec-WebSocket-Key. */
+export function acceptOf(key: unknown): string {
+  return createHash("sha1").update(`${key}${GUID}`).digest("base64");
 }
 
 /** RFC 6455 4.1 item 7: 16 bytes in base64. */
@@ -65,7 +74,7 @@ export interface Fault {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What is wrong with a request as an opening handshake, in the words of `ws`. The engine judges it once more. */
+/** Returns what is wrong with a request as an opening handshake, in the words of `ws`. */
 export function faultOf({ method, headers }: IncomingMessage): Fault | undefined {
   if (method !== "GET") return { status: 405, message: "Invalid HTTP method" };
   if (headers.upgrade?.toLowerCase() !== "websocket") return { status: 400, message: "Invalid Upgrade header" };
@@ -73,9 +82,9 @@ export function faultOf({ method, headers }: IncomingMessage): Fault | undefined
   if (key === undefined || !KEY.test(key)) {
     return { status: 400, message: "Missing or invalid Sec-WebSocket-Key header" };
   }
-  if (version?.trim() !== "13") {
+  if (version !== "13" && version !== "8") {
     const message = "Missing or invalid Sec-WebSocket-Version header";
-    return { status: 400, message, headers: { "Sec-WebSocket-Version": "13" } };
+    return { status: 400, message, headers: { "Sec-WebSocket-Version": "13, 8" } };
   }
   return undefined;
 }
@@ -122,36 +131,57 @@ export function responseOf(head: Head): Readable & Head {
   return Object.assign(Readable.from([]), head);
 }
 
-/** What `ws` makes of what a peer did wrong, where dependents look at it. The engine's own error is its cause. */
-const broken: Partial<Record<ErrorCode, { readonly code: string; readonly message: string; readonly range: boolean }>> =
-  {
-    ERR_WS_TOO_BIG: {
-      code: "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH",
-      message: "Max payload size exceeded",
-      range: true,
-    },
-    ERR_WS_UTF8: {
-      code: "WS_ERR_INVALID_UTF8",
-      message: "Invalid WebSocket frame: invalid UTF-8 sequence",
-      range: false,
-    },
-  };
+/** The errors of `ws` for what is wrong with a frame: code and message, made of the value that belongs to the fault. */
+const frameFaults: Record<WsFault, ((value: number) => readonly [code: string, message: string]) | undefined> = {
+  [WsFault.RSV1]: () => ["WS_ERR_UNEXPECTED_RSV_1", "RSV1 must be clear"],
+  [WsFault.RSV2_RSV3]: () => ["WS_ERR_UNEXPECTED_RSV_2_3", "RSV2 and RSV3 must be clear"],
+  [WsFault.OPCODE]: (opcode) => ["WS_ERR_INVALID_OPCODE", `invalid opcode ${opcode}`],
+  [WsFault.FRAGMENTED]: () => ["WS_ERR_EXPECTED_FIN", "FIN must be set"],
+  [WsFault.CONTROL_LENGTH]: (size) => ["WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH", `invalid payload length ${size}`],
+  [WsFault.MASK]: (missing) =>
+    missing === 1 ? ["WS_ERR_EXPECTED_MASK", "MASK must be set"] : ["WS_ERR_UNEXPECTED_MASK", "MASK must be clear"],
+  [WsFault.CLOSE_CODE]: (code) => ["WS_ERR_INVALID_CLOSE_CODE", `invalid status code ${code}`],
+  [WsFault.HUGE]: undefined,
+  [WsFault.FRAGMENTS]: undefined,
+  [WsFault.LENGTH]: undefined /* `ws` accepts it */,
+};
 
-/** The error of a connection that was open; `undefined` for an end which `ws` reports by `close` alone. */
-export function brokenError(error: TwinwireError): Error | undefined {
-  const known = broken[error.code];
-  if (known !== undefined) {
-    const made = new (known.range ? RangeError : Error)(known.message, { cause: error });
-    return Object.assign(made, { code: known.code });
-  }
-  if (error.code === "ERR_WS_PROTOCOL") {
-    /* The engine does not distinguish ws's codes for frames. */
-    return Object.assign(new RangeError("Invalid WebSocket frame", { cause: error }), { code: error.code });
-  }
-  if (error.code === "ERR_WS_DEFLATE") return nativeError(error) ?? error;
-  const isOurs = error.code === "ERR_HEARTBEAT" || error.code === "ERR_MEMORY" || error.code === "ERR_LIMIT";
-  return isOurs ? error : undefined;
+function coded(code: string, made: Error): Error {
+  return Object.assign(made, { code });
 }
+
+/**
+ * Returns the error of a connection that was open; `undefined` for an end that `ws` reports by `close` alone. The engine's
+ * own error is its cause. `fault`: as `WsCalls.fault`.
+ */
+export function brokenError(error: TwinwireError, fault: number): Error | undefined {
+  const cause = { cause: error };
+  const which = fault >> 16;
+  if (which === WsFault.HUGE) {
+    const message = "Unsupported WebSocket frame: payload length > 2^53 - 1";
+    return coded("WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH", new RangeError(message, cause));
+  }
+  if (which === WsFault.FRAGMENTS) {
+    return coded("WS_ERR_TOO_MANY_BUFFERED_PARTS", new RangeError("Too many message fragments", cause));
+  }
+  switch (error.code) {
+    case "ERR_WS_TOO_BIG":
+      return coded("WS_ERR_UNSUPPORTED_MESSAGE_LENGTH", new RangeError("Max payload size exceeded", cause));
+    case "ERR_WS_UTF8":
+      return coded("WS_ERR_INVALID_UTF8", new Error("Invalid WebSocket frame: invalid UTF-8 sequence", cause));
+    case "ERR_WS_PROTOCOL": {
+      const [code, message] = frameFaults[which as WsFault]?.(fault & 0xffff) ?? [error.code, "invalid payload length"];
+      return coded(code, new RangeError(`Invalid WebSocket frame: ${message}`, cause));
+    }
+    case "ERR_WS_DEFLATE":
+      return nativeError(error) ?? error;
+    default:
+      return ofTheEngine.includes(error.code) ? error : undefined;
+  }
+}
+
+/** Ends that `ws` does not have. */
+const ofTheEngine: readonly ErrorCode[] = ["ERR_HEARTBEAT", "ERR_MEMORY", "ERR_LIMIT", "ERR_STALLED", "ERR_OVERLOAD"];
 
 /** The error of a connection that never opened. `head`: the answer, if there was one. */
 export function openingError(error: TwinwireError, head: Head | undefined, offered: readonly string[]): Error {

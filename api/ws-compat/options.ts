@@ -1,5 +1,7 @@
 import { Buffer } from "node:buffer";
-import type { IncomingMessage } from "node:http";
+import type { EventEmitter } from "node:events";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import type { RequestOptions } from "node:https";
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { Pem, TlsOptions } from "../../wasm/port-types.ts";
 import { show, toPayload } from "../internal/arguments.ts";
@@ -22,8 +24,33 @@ export interface PerMessageDeflateOptions {
   readonly concurrencyLimit?: number | undefined;
 }
 
-/** What `new WebSocket` takes, of what `ws` does. */
-export interface ClientOptions {
+/** What this file declares itself, and what belongs to the URL. */
+type OwnRequestOptions =
+  | "agent"
+  | "auth"
+  | "ca"
+  | "cert"
+  | "createConnection"
+  | "headers"
+  | "key"
+  | "minVersion"
+  | "passphrase"
+  | "rejectUnauthorized"
+  | "servername"
+  | "host"
+  | "hostname"
+  | "method"
+  | "path"
+  | "port"
+  | "protocol"
+  | "socketPath"
+  | "timeout";
+
+/**
+ * The options of `new WebSocket`. Those of requests of node:http and node:https are passed on, such as `lookup`, `family` or
+ * `checkServerIdentity`.
+ */
+export interface ClientOptions extends Omit<RequestOptions, OwnRequestOptions> {
   readonly protocols?: string | readonly string[] | undefined;
   readonly headers?: Readonly<Record<string, string | number | readonly string[] | undefined>> | undefined;
   readonly origin?: string | undefined;
@@ -40,8 +67,12 @@ export interface ClientOptions {
   /** Taken; text is checked all the same. */
   readonly skipUTF8Validation?: boolean | undefined;
   readonly protocolVersion?: number | undefined;
-  /** An `Agent` of node: only what it says of TLS is taken from it. Any other is refused: it is there to proxy. */
-  readonly agent?: unknown;
+  /** The agent of node:http or node:https that makes the connection. */
+  readonly agent?: RequestOptions["agent"] | undefined;
+  /** Makes the connection: a Duplex. Not called if there is an `agent`. */
+  readonly createConnection?: RequestOptions["createConnection"] | undefined;
+  /** Called with the request before it is sent; has to call `request.end()`. */
+  readonly finishRequest?: ((request: ClientRequest, ws: EventEmitter) => void) | undefined;
   /** Beyond `ws`: the HTTP proxy to go through. Default: none, whatever the environment defines. */
   readonly proxy?: ProxyOption;
   readonly ca?: Pem | readonly Pem[] | undefined;
@@ -109,14 +140,21 @@ export function tlsOf(options: ClientOptions): TlsOptions {
 }
 
 /**
- * Compression options in the form of `ws`.
+ * Compression options in the form of `ws`. `peer`: the end whose messages are inflated here, with a window of any size.
  *
- * @throws TwinwireError ERR_ARGUMENT for numbers out of their range; windows of 8 bits, which zlib can't keep, too.
+ * @throws TwinwireError ERR_ARGUMENT for numbers out of their range; also for a window of 8 bits of our own, which zlib
+ * can't keep.
  */
-export function compressionOf(option: boolean | PerMessageDeflateOptions | undefined): Compression | undefined {
+export function compressionOf(
+  option: boolean | PerMessageDeflateOptions | undefined,
+  peer: "client" | "server",
+): Compression | undefined {
   if (option === undefined || option === false) return undefined;
   const given = option === true ? {} : option;
-  const { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits } = given;
+  const { serverNoContextTakeover, clientNoContextTakeover } = given;
+  const bits = { server: given.serverMaxWindowBits, client: given.clientMaxWindowBits };
+  if (bits[peer] === 8) bits[peer] = 9;
+  const { server: serverMaxWindowBits, client: clientMaxWindowBits } = bits;
   const checked = checkDeflate({
     serverNoContextTakeover,
     clientNoContextTakeover,
@@ -182,7 +220,8 @@ export function closeArguments(code: unknown, data: unknown): { code: number; re
   if (typeof code !== "number" || !isCloseCode(code)) {
     throw new TypeError("First argument must be a valid error code number");
   }
-  const reason = data === undefined ? Buffer.alloc(0) : Buffer.from(data as string);
+  const { length = 0 } = (data ?? {}) as { readonly length?: number };
+  const reason = length === 0 ? Buffer.alloc(0) : Buffer.from(data as string); /* what has no length is no reason */
   if (reason.length > 123) throw new RangeError("The message must not be greater than 123 bytes");
   return { code, reason: reason.toString() };
 }

@@ -12,6 +12,8 @@ import process from "node:process";
 import type { Duplex } from "node:stream";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { Compression } from "../internal/deflate.ts";
+import { checkAdoption, hasRoom } from "./adoption.ts";
+import { type Agreed, chooseOffer } from "./extensions.ts";
 import { type Fault, faultOf, offeredProtocols } from "./handshake.ts";
 import {
   type ClientInfo,
@@ -20,7 +22,7 @@ import {
   type PerMessageDeflateOptions,
   type Verdict,
 } from "./options.ts";
-import { accept, checkAdoption, refuse } from "./upgrade.ts";
+import { accept, refuse } from "./upgrade.ts";
 import { WebSocket } from "./websocket.ts";
 
 /** What `new WebSocketServer` takes. One of `port`, `server` and `noServer` is needed. */
@@ -60,6 +62,23 @@ export interface WebSocketServerEvents {
   close: [];
 }
 
+/** A request that may become a WebSocket. */
+interface Candidate {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Uint8Array;
+  readonly offered: Set<string>;
+  readonly agreed: Agreed;
+  readonly accepted: Accepted;
+}
+
+/** No extension. */
+const NOTHING: Agreed = { text: "", deflate: 0 };
+
+function destroyThis(this: Duplex): void {
+  this.destroy();
+}
+
 type Accepted = (ws: WebSocket, request: IncomingMessage) => void;
 
 const State = { RUNNING: 0, CLOSING: 1, CLOSED: 2 } as const;
@@ -88,7 +107,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
    * @throws TypeError without exactly one of `port`, `server` and `noServer`; TwinwireError ERR_UNSUPPORTED where the
    * runtime's sockets can't be taken over, ERR_ARGUMENT for an option that is wrong.
    */
-  constructor(options: ServerOptions, listening?: () => void) {
+  constructor(options: ServerOptions = {}, listening?: () => void) {
     super();
     const { port, host, backlog, server, noServer, clientTracking = true, perMessageDeflate } = options;
     const hasPort = port !== undefined && port !== null;
@@ -97,7 +116,8 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     }
     checkAdoption();
     maxMessageOf(options.maxPayload);
-    this.#compression = defaultEngine().deflateHost === undefined ? undefined : compressionOf(perMessageDeflate);
+    this.#compression =
+      defaultEngine().deflateHost === undefined ? undefined : compressionOf(perMessageDeflate, "client");
     this.options = { ...options };
     this.clients = clientTracking ? new Set() : undefined;
     if (noServer) return;
@@ -106,7 +126,12 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     this.#listen(this.#server);
   }
 
-  /** Where it listens; a path, or `null` once it is closed. */
+  /** The server of node:http, until it is closed. To look at. */
+  get _server(): HttpServer | null {
+    return this.#server ?? null;
+  }
+
+  /** Returns where it listens; a path, or `null` once it is closed. */
   address(): AddressInfo | string | null {
     if (this.options.noServer) throw new Error('The server is operating in "noServer" mode');
     return this.#server?.address() ?? null;
@@ -136,11 +161,12 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   }
 
   /**
-   * Makes a WebSocket of the connection of an `upgrade` event of node:http. The callback receives it in a later loop
-   * iteration. A request that is not a handshake is answered, unless `wsClientError` has a listener.
+   * Makes a WebSocket of the connection of an `upgrade` event of node:http, or of any other Duplex, and calls back with
+   * it; before `handleUpgrade` returns, unless `verifyClient` takes its time. A request that is not a handshake is
+   * answered, unless `wsClientError` has a listener.
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array, accepted: Accepted): void {
-    socket.on("error", () => socket.destroy());
+    socket.on("error", destroyThis);
     const fault = faultOf(request);
     if (fault !== undefined) {
       this.#clientError(fault, request, socket);
@@ -155,7 +181,16 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
       this.#clientError({ status: 400, message: "Invalid Sec-WebSocket-Protocol header" }, request, socket);
       return;
     }
-    const complete = (): void => this.#complete(request, socket, head, offered, accepted);
+    const { perMessageDeflate } = this.options;
+    const field = request.headers["sec-websocket-extensions"];
+    const deflates = perMessageDeflate !== undefined && this.#compression !== undefined && field !== undefined;
+    const agreed = deflates ? chooseOffer(field, perMessageDeflate === true ? {} : perMessageDeflate || {}) : NOTHING;
+    if (agreed === undefined) {
+      const message = "Invalid or unacceptable Sec-WebSocket-Extensions header";
+      this.#clientError({ status: 400, message }, request, socket);
+      return;
+    }
+    const complete = (): void => this.#complete({ request, socket, head, offered, agreed, accepted });
     const { verifyClient } = this.options;
     if (!verifyClient) {
       complete();
@@ -176,13 +211,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     }
   }
 
-  #complete(
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Uint8Array,
-    offered: Set<string>,
-    accepted: Accepted,
-  ): void {
+  #complete({ request, socket, head, offered, agreed, accepted }: Candidate): void {
     if (!socket.readable || !socket.writable) {
       socket.destroy(); /* the client has gone already */
       return;
@@ -192,30 +221,40 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
         "server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration",
       );
     }
-    if (this.#state !== State.RUNNING) {
+    if (this.#state !== State.RUNNING || !hasRoom()) {
       refuse(socket, 503);
       return;
     }
     const { options } = this;
     const protocol = this.#ask(socket, () => chooseProtocol(offered, options, request));
     this.#taken.add(socket);
-    accept({
-      request,
-      socket,
-      head,
-      protocol,
-      compression: this.#compression,
-      maxMessage: maxMessageOf(options.maxPayload),
-      maxFragments: options.maxFragments ?? 0,
-      autoPong: options.autoPong ?? true,
-      make: () => new (options.WebSocket ?? WebSocket)(null, undefined, { closeTimeout: options.closeTimeout }),
-      headers: (lines) => this.emit("headers", lines, request),
-      failed: (error) => this.#failed(error),
-      open: (ws) => {
-        this.#track(ws);
-        accepted(ws, request);
-      },
-    });
+    let ws: WebSocket;
+    try {
+      ws = accept({
+        request,
+        socket,
+        head,
+        extensions: agreed.text,
+        agreement: {
+          client: false,
+          protocol,
+          deflate: agreed.deflate,
+          compression: this.#compression,
+          maxMessage: maxMessageOf(options.maxPayload),
+          maxFragments: options.maxFragments ?? 0,
+          autoPong: options.autoPong ?? true,
+        },
+        make: () => new (options.WebSocket ?? WebSocket)(null, undefined, { closeTimeout: options.closeTimeout }),
+        headers: (lines) => this.emit("headers", lines, request),
+      });
+    } catch (error) {
+      refuse(socket, 500);
+      this.#failed(error as Error);
+      return;
+    }
+    socket.removeListener("error", destroyThis);
+    this.#track(ws);
+    accepted(ws, request);
   }
 
   /** Calls a function of the application's. If it throws, the client gets 500, and the caller what it throws, as with `ws`. */

@@ -1,16 +1,13 @@
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
+import type { ClientRequest } from "node:http";
 import process from "node:process";
+import { showMembers } from "../internal/websocket.ts";
 import { ReadyState } from "../websocket/session.ts";
+import { canAdopt } from "./adoption.ts";
 import { CompatDialer } from "./dialer.ts";
-import {
-  type BinaryType,
-  type CompatListenerOptions,
-  DomListeners,
-  Facade,
-  type Listener,
-  type WebSocketEvents,
-} from "./facade.ts";
+import { type CompatListenerOptions, DomListeners, type Listener } from "./events.ts";
+import { type BinaryType, Facade, type WebSocketEvents } from "./facade.ts";
 import { protocolsOf, urlOf } from "./handshake.ts";
 import {
   type ClientOptions,
@@ -20,6 +17,7 @@ import {
   type SendCallback,
   type SendOptions,
 } from "./options.ts";
+import { HttpDialer } from "./request.ts";
 
 const names = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"];
 const binaryTypes: readonly string[] = ["nodebuffer", "arraybuffer", "fragments", "blob"];
@@ -60,15 +58,18 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     super();
     const isOptions = typeof protocols === "object" && protocols !== null && !Array.isArray(protocols);
     const given = (isOptions ? protocols : (options ?? {})) as ClientOptions;
-    const listed = isOptions || protocols === undefined || protocols === null ? given.protocols : protocols;
+    const listed = isOptions || protocols === undefined ? given.protocols : protocols;
     const target = url === null ? undefined : urlOf(url);
     this.#facade = new Facade(this as EventEmitter, target?.href ?? "", given.closeTimeout ?? CLOSE_TIMEOUT);
     this.#dom = new DomListeners(this as EventEmitter, this.#facade);
-    if (target !== undefined) new CompatDialer(this.#facade, target, protocolsOf(listed as readonly string[]), given);
+    if (target === undefined) return;
+    const Dialer = canAdopt() && !given.proxy ? HttpDialer : CompatDialer;
+    new Dialer(this.#facade, target, protocolsOf(listed), given);
   }
 
   static {
     facadeOf = (ws) => ws.#facade;
+    showMembers(WebSocket.prototype);
     for (const [name, value] of Object.entries(ReadyState)) {
       for (const place of [WebSocket, WebSocket.prototype]) {
         Object.defineProperty(place, name, { value, enumerable: true, configurable: false, writable: false });
@@ -131,6 +132,18 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
   /** Of a server's client the socket that was taken over; of a client, what can be known of the engine's. To look at. */
   get _socket(): unknown {
     return this.#facade.socket;
+  }
+
+  /** The request of a client's handshake, until that is done. To look at. */
+  get _req(): ClientRequest | null {
+    const { opening } = this.#facade;
+    return opening instanceof HttpDialer ? opening.request : null;
+  }
+
+  /** How many redirects a client has followed. To look at. */
+  get _redirects(): number {
+    const { opening } = this.#facade;
+    return opening instanceof HttpDialer ? opening.redirects : 0;
   }
 
   get onopen(): Listener | null {
@@ -232,6 +245,13 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     const done = [data, mask, callback].find((it): it is SendCallback => typeof it === "function");
     const payload = typeof data === "function" ? undefined : data;
     if (!this.#isOpen(payload, done)) return;
+    if (payload instanceof Blob) {
+      payload.arrayBuffer().then(
+        (buffer) => this.#control(how, buffer, mask, done),
+        (error: Error) => done?.(error),
+      );
+      return;
+    }
     const bytes = controlData(payload);
     this.#facade.control((connection) => connection.engine.ws[how](connection.handle, bytes), done);
   }

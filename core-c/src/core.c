@@ -439,7 +439,8 @@ void twc_socket_update_reading(tw_core *core, tw_slot *slot) {
   /* Once stopped it stays so until half the window is free, so that the host is not called for every byte. */
   uint32_t full = stopped ? slot->window / 2 + 1 : slot->window;
   bool stop = (slot->flags & TW_SLOT_PAUSED) != 0 || (slot->window > 0 && slot->unread >= full);
-  if (slot->state != TW_STATE_OPEN || slot->phase == TW_PHASE_TLS)
+  bool open = slot->state == TW_STATE_OPEN || (slot->flags & TW_SLOT_RECEIVING) != 0;
+  if (!open || slot->phase == TW_PHASE_TLS)
     stop = false; /* handshakes and ends must be read */
   if (stop == stopped)
     return;

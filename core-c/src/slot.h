@@ -34,13 +34,14 @@ enum {
   TW_SLOT_PAUSED = 32,    /* the application wants no more bytes for now */
   TW_SLOT_ENDED = 64,     /* the peer ended its half */
   TW_SLOT_STOPPED = 128,  /* the host does not read, at our request */
-  TW_SLOT_HALF_OPEN = 256,  /* the peer's end does not end the connection */
-  TW_SLOT_SHUTDOWN = 512,   /* the application sends no more */
-  TW_SLOT_FINISHED = 1024,  /* ... and the host was asked to end our half */
-  TW_SLOT_TLS = 2048,       /* TLS is wanted */
-  TW_SLOT_SECURED = 8192,   /* what passes is protected by it */
-  TW_SLOT_UNIX = 16384,     /* a Unix socket: the target is a path */
-  TW_SLOT_ACCEPTED = 32768, /* it came from a listener: it cannot be connected again */
+  TW_SLOT_HALF_OPEN = 256,   /* the peer's end does not end the connection */
+  TW_SLOT_SHUTDOWN = 512,    /* the application sends no more */
+  TW_SLOT_FINISHED = 1024,   /* ... and the host was asked to end our half */
+  TW_SLOT_TLS = 2048,        /* TLS is wanted */
+  TW_SLOT_SECURED = 8192,    /* what passes is protected by it */
+  TW_SLOT_UNIX = 16384,      /* a Unix socket: the target is a path */
+  TW_SLOT_ACCEPTED = 32768,  /* it came from a listener: it cannot be connected again */
+  TW_SLOT_RECEIVING = 65536, /* CLOSING, and what the peer still sends is for the application */
 };
 
 enum { TW_DEFERRED_CLOSE = 1 }; /* tw_slot.deferred: the peer sent a close frame */

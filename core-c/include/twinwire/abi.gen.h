@@ -13,7 +13,7 @@
 #endif
 
 /* FNV-1a of the definition file without its comments: what twc_abi_hash returns. */
-#define TW_ABI_HASH 0xa4c68964u
+#define TW_ABI_HASH 0xae518253u
 
 /* not a handle; also what a call of the handle API returns when it fails */
 #define TW_NONE (-1)
@@ -349,7 +349,22 @@ typedef enum tw_http_body {
 typedef enum tw_ws_option {
   TW_WS_OPTION_NO_AUTO_PONG = 1, /* pings are reported and not answered */
   TW_WS_OPTION_REPORT_HEAD = 2, /* the head of the handshake response is reported by HTTP_HEAD, also if the server refuses */
+  TW_WS_OPTION_RECEIVE_WHILE_CLOSING = 4, /* what the peer sends after twc_ws_close, up to its close frame, is reported; the number stays valid until DISCONNECTED */
 } tw_ws_option;
+
+/* What was wrong with a frame that ended a connection. */
+typedef enum tw_ws_fault {
+  TW_WS_FAULT_RSV1 = 1, /* the bit RSV1 is set, and no extension gave it a meaning there */
+  TW_WS_FAULT_RSV2_RSV3 = 2, /* the bit RSV2 or RSV3 is set */
+  TW_WS_FAULT_OPCODE = 3, /* an opcode that is unknown or not expected; the value: the opcode */
+  TW_WS_FAULT_FRAGMENTED = 4, /* a control frame is fragmented */
+  TW_WS_FAULT_CONTROL_LENGTH = 5, /* a control frame is too long, or a close frame has one byte; the value: its length as the second byte of the header gives it */
+  TW_WS_FAULT_MASK = 6, /* a client did not mask a frame, or a server did; the value: 1 if a mask is missing */
+  TW_WS_FAULT_LENGTH = 7, /* the length of the payload is not in the shortest form */
+  TW_WS_FAULT_HUGE = 8, /* the length of the payload needs more than 53 bits */
+  TW_WS_FAULT_CLOSE_CODE = 9, /* the code of a close frame must not be sent; the value: the code */
+  TW_WS_FAULT_FRAGMENTS = 10, /* the message has more than max_fragments frames */
+} tw_ws_fault;
 
 /* Parameters of permessage-deflate, RFC 7692 7.1, in one word: server_max_window_bits (9..15) in bits 0 to 3, client_max_window_bits (9..15) in bits 4 to 7, and these. 0: no compression. */
 typedef enum tw_deflate {

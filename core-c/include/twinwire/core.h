@@ -328,10 +328,22 @@ int32_t twc_ws_ping(tw_core *core, int32_t handle, const void *data, uint32_t si
 /* Queues a pong that answers no ping, RFC 6455 5.5.3. As twc_ws_ping. */
 int32_t twc_ws_pong(tw_core *core, int32_t handle, const void *data, uint32_t size);
 
+/* Makes a WebSocket of an accepted stream whose opening handshake was done elsewhere: on its server's side, or on its
+ * client's if `client` is not 0. `deflate`: the tw_deflate parameters that were agreed upon, or 0. What has been
+ * received of the stream must have been reported, or be given back by twc_unread. Returns 0, ERR_ARGUMENT, ERR_HANDLE,
+ * ERR_STATE or ERR_LIMIT (limits.webSockets). */
+int32_t twc_ws_attach(tw_core *core, int32_t handle, uint32_t client, uint32_t deflate);
+
+/* What was wrong with the frame for which a WebSocket ended with ERR_WS_PROTOCOL or ERR_WS_TOO_BIG: a tw_ws_fault in
+ * bits 16 to 30 and its value below; 0: nothing, or nothing of that list. Answers until its last event has been
+ * drained. Or ERR_HANDLE. */
+int32_t twc_ws_fault(tw_core *core, int32_t handle);
+
 /* Starts the close handshake: `code` is one that may be sent (RFC 6455 7.4: 1000..1003, 1007..1014, 3000..4999; the
  * ones below 3000 but 1000 are for libraries and servers), or 0 for none; `reason` 0..TW_MAX_REASON bytes of UTF-8
- * (none without a code). Ends reconnecting. The number is stale at once; the peer's answer is reported by CLOSE, and
- * the handle ends with its DISCONNECTED event, within closeTimeoutMs. Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
+ * (none without a code). Ends reconnecting. The number is stale at once, unless the option RECEIVE_WHILE_CLOSING is
+ * set; the peer's answer is reported by CLOSE, and the handle ends with its DISCONNECTED event, within closeTimeoutMs.
+ * Returns 0, ERR_ARGUMENT or ERR_HANDLE. */
 int32_t twc_ws_close(tw_core *core, int32_t handle, uint32_t code, const char *reason, uint32_t reason_size);
 
 /* Closes any handle and ends reconnecting. What is queued is still written, within closeTimeoutMs. A stream that has

@@ -263,6 +263,21 @@ int32_t twc_ws_accept(tw_core *core, int32_t handle, const char *head, uint32_t 
   }
   put_fields(core, slot, fields, fields_size);
   PUT("\r\n");
-  twc_ws_adopt(core, slot, ws);
+  twc_ws_adopt(core, slot, ws, true);
+  return 0;
+}
+
+int32_t twc_ws_attach(tw_core *core, int32_t handle, uint32_t client, uint32_t deflate) {
+  tw_slot *slot;
+  int32_t error = stream_ready(core, handle, &slot);
+  if (error != 0)
+    return error;
+  if (!twc_ws_deflate_valid(deflate))
+    return TW_ERR_ARGUMENT;
+  tw_ws *ws = twc_ws_take(core, slot);
+  if (ws == NULL)
+    return TW_ERR_LIMIT;
+  ws->deflate = (uint16_t)deflate;
+  twc_ws_adopt(core, slot, ws, client == 0);
   return 0;
 }

@@ -74,9 +74,9 @@ void twc_ws_init(const tw_core *core, tw_ws *ws) {
   ws->max_fragments = core->limits.maxFragments;
 }
 
-void twc_ws_adopt(tw_core *core, tw_slot *slot, tw_ws *ws) {
+void twc_ws_adopt(tw_core *core, tw_slot *slot, tw_ws *ws, bool server) {
   twc_ws_init(core, ws);
-  ws->server = true;
+  ws->server = server;
   slot->kind = TW_KIND_WS;
   slot->protocol = &twc_ws_protocol_ops;
   slot->flags &= ~(uint32_t)TW_SLOT_HALF_OPEN;
@@ -162,7 +162,7 @@ static uint32_t report_failure(tw_core *core, tw_slot *slot, int32_t error) {
                   : error == TW_ERR_ADDRESS_LIMIT ? TW_WS_POLICY
                                                   : 0;
   tw_end end = {.error = error, .step = TW_STEP_RECEIVE, .detail = code};
-  if (slot->state == TW_STATE_OPEN)
+  if (slot->state == TW_STATE_OPEN || (slot->flags & TW_SLOT_RELEASED) == 0)
     twc_event_raise_error(core, slot, &end, twc_life_retry_ms(slot, false));
   return code;
 }
@@ -176,6 +176,8 @@ static void end_by_peer(tw_core *core, tw_slot *slot, int32_t why) {
 
 void twc_ws_end(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t why) {
   ws->deaf = true;
+  slot->flags &= ~(uint32_t)TW_SLOT_RECEIVING;
+  twc_socket_update_reading(core, slot);
   twc_life_defer(core, slot, why);
 }
 
@@ -279,7 +281,11 @@ int32_t twc_ws_close(tw_core *core, int32_t handle, uint32_t code, const char *r
     return TW_ERR_ARGUMENT;
   if (reason_size > (code == 0 ? 0 : TW_MAX_REASON) || !twc_utf8_valid(reason, reason_size))
     return TW_ERR_ARGUMENT;
-  slot->flags |= TW_SLOT_RELEASED;
+  const tw_ws *ws = twc_ws_of(core, slot);
+  if ((ws->options & TW_WS_OPTION_RECEIVE_WHILE_CLOSING) == 0)
+    slot->flags |= TW_SLOT_RELEASED;
+  else if (slot->state == TW_STATE_OPEN && !ws->deaf)
+    slot->flags |= TW_SLOT_RECEIVING;
   close_with(core, slot, code == 0 ? TW_WS_NO_STATUS : code, reason, reason_size);
   return 0;
 }

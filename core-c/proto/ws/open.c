@@ -124,7 +124,8 @@ int32_t twc_ws_set_options(tw_core *core, int32_t handle, uint32_t options, uint
   tw_slot *slot = twc_slot_owned(core, handle, TW_KIND_WS);
   if (slot == NULL)
     return TW_ERR_HANDLE;
-  if ((options & ~(uint32_t)(TW_WS_OPTION_NO_AUTO_PONG | TW_WS_OPTION_REPORT_HEAD)) != 0 || max_message > INT32_MAX)
+  const uint32_t known = TW_WS_OPTION_NO_AUTO_PONG | TW_WS_OPTION_REPORT_HEAD | TW_WS_OPTION_RECEIVE_WHILE_CLOSING;
+  if ((options & ~known) != 0 || max_message > INT32_MAX)
     return TW_ERR_ARGUMENT;
   tw_ws *ws = twc_ws_of(core, slot);
   core->report_head = report_head;

@@ -9,36 +9,54 @@
 
 enum { RESERVED = 0x70, OPCODE = 0x0F, CONTROL = 0x08, MASKED = 0x80, LENGTH = 0x7F, KEY_SIZE = 4 };
 
+/* As twc_ws_fault returns it. */
+#define FAULT(which, value) ((uint32_t)(which) << 16 | (uint32_t)(value))
+
 static uint8_t opcode_of(const tw_ws_receiver *in) { return in->header[0] & OPCODE; }
 static bool is_control(const tw_ws_receiver *in) { return (in->header[0] & CONTROL) != 0; }
 static bool is_final(const tw_ws_receiver *in) { return (in->header[0] & TW_WS_FIN) != 0; }
 
 static bool is_compressed(const tw_ws_receiver *in) { return (in->header[0] & TW_WS_RSV1) != 0; }
 
-static bool first_byte_right(const tw_ws *ws, const tw_ws_receiver *in) {
+/* What is wrong with the first byte of a header, with its value in bits 0 to 15; or 0. */
+static uint32_t first_byte_fault(const tw_ws *ws, const tw_ws_receiver *in) {
   uint8_t meant =
       ws->deflate == 0 || is_control(in) || opcode_of(in) == TW_WS_CONTINUATION ? 0 : TW_WS_RSV1; /* RFC 7692 6 */
-  if ((in->header[0] & RESERVED & ~meant) != 0)
-    return false; /* RFC 6455 5.2: no extension gave them a meaning */
+  uint8_t reserved = in->header[0] & RESERVED & (uint8_t)~meant;
+  if (reserved != 0) /* RFC 6455 5.2: no extension gave them a meaning */
+    return FAULT((reserved & ~TW_WS_RSV1) != 0 ? TW_WS_FAULT_RSV2_RSV3 : TW_WS_FAULT_RSV1, 0);
+  bool right = false;
   switch (opcode_of(in)) {
   case TW_WS_CONTINUATION:
-    return in->in_message;
+    right = in->in_message;
+    break;
   case TW_WS_TEXT:
   case TW_WS_BINARY:
-    return !in->in_message; /* RFC 6455 5.4: fragments of messages do not interleave */
+    right = !in->in_message; /* RFC 6455 5.4: fragments of messages do not interleave */
+    break;
   case TW_WS_CLOSE:
   case TW_WS_PING:
   case TW_WS_PONG:
-    return is_final(in); /* RFC 6455 5.5: control frames never fragment */
+    return is_final(in) ? 0 : FAULT(TW_WS_FAULT_FRAGMENTED, 0); /* RFC 6455 5.5: control frames never fragment */
   default:
-    return false;
+    break;
   }
+  return right ? 0 : FAULT(TW_WS_FAULT_OPCODE, opcode_of(in));
 }
 
-static bool second_byte_right(const tw_ws *ws, const tw_ws_receiver *in) {
-  if (((in->header[1] & MASKED) != 0) != ws->server)
-    return false; /* RFC 6455 5.1: a client masks every frame, a server none */
-  return !is_control(in) || (in->header[1] & LENGTH) <= TW_MAX_CONTROL;
+static uint32_t second_byte_fault(const tw_ws *ws, const tw_ws_receiver *in) {
+  uint32_t length = in->header[1] & LENGTH;
+  if (is_control(in) && length > TW_MAX_CONTROL)
+    return FAULT(TW_WS_FAULT_CONTROL_LENGTH, length);
+  bool masked = (in->header[1] & MASKED) != 0;
+  /* RFC 6455 5.1: a client masks every frame, a server none */
+  return masked == ws->server ? 0 : FAULT(TW_WS_FAULT_MASK, ws->server ? 1u : 0u);
+}
+
+/* The frame breaks the protocol. */
+static void broken(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t fault) {
+  ws->fault = fault;
+  twc_ws_end(core, slot, ws, TW_ERR_WS_PROTOCOL);
 }
 
 static uint32_t header_size(const tw_ws_receiver *in) {
@@ -62,18 +80,20 @@ static void unmask(const tw_ws *ws, tw_ws_receiver *in, uint8_t *data, uint32_t 
 }
 
 /* RFC 6455 5.2: the most significant bit is 0, and the shortest form that holds a length must be used. */
-static bool length_right(const tw_ws_receiver *in, uint64_t *length) {
+static uint32_t length_fault(const tw_ws_receiver *in, uint64_t *length) {
   uint8_t form = in->header[1] & LENGTH;
+  bool shortest = true;
+  *length = form;
   if (form == 126) {
     *length = twc_load_be16(in->header + 2);
-    return *length > 125;
-  }
-  if (form == 127) {
+    shortest = *length > 125;
+  } else if (form == 127) {
     *length = twc_load_be64(in->header + 2);
-    return *length > UINT16_MAX && *length <= INT64_MAX;
+    shortest = *length > UINT16_MAX;
   }
-  *length = form;
-  return true;
+  if (*length > INT64_MAX)
+    return FAULT(TW_WS_FAULT_HUGE, 0);
+  return shortest ? 0 : FAULT(TW_WS_FAULT_LENGTH, 0);
 }
 
 static void end_frame(tw_ws_receiver *in) {
@@ -85,7 +105,7 @@ static void end_frame(tw_ws_receiver *in) {
 /* A part of a data message, maybe empty. Reports it unless the application has closed the connection. */
 static void report_part(tw_core *core, tw_slot *slot, tw_ws_receiver *in, const uint8_t *data, uint32_t size,
                         bool final, bool ascii) {
-  if ((size == 0 && !final) || slot->state != TW_STATE_OPEN)
+  if ((size == 0 && !final) || !twc_ws_reports(slot))
     return;
   tw_event *event = twc_event_make(core, slot, TW_EVENT_MESSAGE);
   event->data = (uint32_t)(data - core->arena);
@@ -104,7 +124,7 @@ static void report_part(tw_core *core, tw_slot *slot, tw_ws_receiver *in, const 
  * it may be given: a connection may have it keep as much as all together leave of maxUnfinished (the dynamic threshold
  * of tx.c), so that those who never finish can't use up what the others need. */
 static uint32_t count_part(tw_core *core, tw_slot *slot, uint32_t size, bool final) {
-  if (final || slot->state != TW_STATE_OPEN) {
+  if (final || !twc_ws_reports(slot)) {
     core->unfinished -= slot->unfinished;
     slot->unfinished = 0;
     return size;
@@ -123,7 +143,7 @@ static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
   in->payload_left -= size;
   bool final = in->payload_left == 0 && is_final(in);
   bool ascii = false;
-  if (in->text && !in->compressed && slot->state == TW_STATE_OPEN) {
+  if (in->text && !in->compressed && twc_ws_reports(slot)) {
     ascii = in->utf8 == 0 && twc_ascii_prefix(data, size) == size;
     int32_t bad = ascii ? -1 : twc_utf8_scan(&in->utf8, data, size);
     if (bad >= 0 || (final && in->utf8 != 0)) { /* RFC 6455 8.1 */
@@ -147,8 +167,9 @@ static void take_data(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *da
 
 static void take_close(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data, uint32_t size) {
   if (size > 0) {
-    if (size == 1 || !twc_ws_code_valid(twc_load_be16(data))) { /* RFC 6455 5.5.1, 7.4 */
-      twc_ws_end(core, slot, ws, TW_ERR_WS_PROTOCOL);
+    uint32_t code = size == 1 ? 0 : twc_load_be16(data);
+    if (!twc_ws_code_valid(code)) { /* RFC 6455 5.5.1, 7.4 */
+      broken(core, slot, ws, size == 1 ? FAULT(TW_WS_FAULT_CONTROL_LENGTH, 1) : FAULT(TW_WS_FAULT_CLOSE_CODE, code));
       return;
     }
     if (!twc_utf8_valid(data + 2, size - 2)) {
@@ -182,9 +203,9 @@ static void take_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t 
     take_close(core, slot, ws, data, size);
     return;
   }
-  if (slot->state != TW_STATE_OPEN)
+  if (!twc_ws_reports(slot))
     return;
-  if (opcode == TW_WS_PING && (ws->options & TW_WS_OPTION_NO_AUTO_PONG) == 0) {
+  if (opcode == TW_WS_PING && slot->state == TW_STATE_OPEN && (ws->options & TW_WS_OPTION_NO_AUTO_PONG) == 0) {
     /* At most one is owed, the latest: RFC 6455 5.5.3. So a peer that does not read can't have us hold more. */
     ws->in.receiver.pong_owed = true;
     ws->in.receiver.pong_size = (uint8_t)size;
@@ -217,8 +238,9 @@ static void collect_control(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8
 static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *data) {
   tw_ws_receiver *in = &ws->in.receiver;
   uint64_t length;
-  if (!length_right(in, &length)) {
-    twc_ws_end(core, slot, ws, TW_ERR_WS_PROTOCOL);
+  uint32_t fault = length_fault(in, &length);
+  if (fault != 0) {
+    broken(core, slot, ws, fault);
     return;
   }
   if (!is_control(in)) {
@@ -226,6 +248,9 @@ static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t
     uint32_t before = goes_on ? in->message_size : 0;
     in->fragments = goes_on ? in->fragments + 1 : 1;
     if (before > ws->max_message || length > ws->max_message - before || in->fragments > ws->max_fragments) {
+      ws->fault = length >> 53 != 0                   ? FAULT(TW_WS_FAULT_HUGE, 0)
+                  : in->fragments > ws->max_fragments ? FAULT(TW_WS_FAULT_FRAGMENTS, 0)
+                                                      : 0;
       twc_ws_end(core, slot, ws, TW_ERR_WS_TOO_BIG);
       return;
     }
@@ -257,11 +282,11 @@ static uint32_t take_header(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8
   tw_ws_receiver *in = &ws->in.receiver;
   for (uint32_t at = 0; at < size;) {
     in->header[in->header_size++] = data[at++];
-    bool right = in->header_size == 1   ? first_byte_right(ws, in)
-                 : in->header_size == 2 ? second_byte_right(ws, in)
-                                        : true;
-    if (!right) {
-      twc_ws_end(core, slot, ws, TW_ERR_WS_PROTOCOL);
+    uint32_t fault = in->header_size == 1   ? first_byte_fault(ws, in)
+                     : in->header_size == 2 ? second_byte_fault(ws, in)
+                                            : 0;
+    if (fault != 0) {
+      broken(core, slot, ws, fault);
       return at;
     }
     if (in->header_size >= 2 && in->header_size == header_size(in)) {
@@ -289,4 +314,10 @@ uint32_t twc_ws_frames(tw_core *core, tw_slot *slot, tw_ws *ws, uint8_t *data, u
     at += part;
   }
   return ws->deaf ? size : at;
+}
+
+int32_t twc_ws_fault(tw_core *core, int32_t handle) {
+  const tw_slot *slot = twc_slot_find(core, handle);
+  bool is_ws = slot != NULL && slot->kind == TW_KIND_WS && slot->web_socket != 0;
+  return is_ws ? (int32_t)twc_ws_of(core, slot)->fault : TW_ERR_HANDLE;
 }

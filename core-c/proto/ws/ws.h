@@ -104,6 +104,7 @@ struct tw_ws {
   bool sending_text;
   bool sending_compressed;
   uint16_t close_code; /* that the peer sent */
+  uint32_t fault;      /* what was wrong with a frame: as twc_ws_fault */
   uint16_t offered;    /* tw_deflate parameters that our handshakes offer */
   uint16_t deflate;    /* those agreed upon */
   uint8_t options;     /* tw_ws_option bits */
@@ -127,6 +128,11 @@ tw_ws *twc_ws_of(const tw_core *core, const tw_slot *slot);
 /* Whether the handshake of the connection is done: what it has agreed upon holds. */
 static inline bool twc_ws_is_agreed(const tw_slot *slot) {
   return slot->state == TW_STATE_OPEN || slot->state == TW_STATE_CLOSING;
+}
+
+/* Whether what is received is for the application. */
+static inline bool twc_ws_reports(const tw_slot *slot) {
+  return slot->state == TW_STATE_OPEN || (slot->flags & TW_SLOT_RECEIVING) != 0;
 }
 
 /* Gives the slot a state, all zero. NULL: none is left. It goes back when the slot retires. */
@@ -237,8 +243,8 @@ tw_slot *twc_ws_make(tw_core *core, const char *text, uint32_t size, int32_t *er
 /* The limits at first. */
 void twc_ws_init(const tw_core *core, tw_ws *ws);
 
-/* An open stream, with what was written to it, becomes a WebSocket's server side. */
-void twc_ws_adopt(tw_core *core, tw_slot *slot, tw_ws *ws);
+/* An open stream, with what was written to it, becomes one end of a WebSocket. */
+void twc_ws_adopt(tw_core *core, tw_slot *slot, tw_ws *ws, bool server);
 
 /* The response was right: frames flow from now on. */
 void twc_ws_ready(tw_core *core, tw_slot *slot, tw_ws *ws);
