@@ -19,6 +19,7 @@ const options: Record<string, number> = {
   none: 0,
   "no-auto-pong": WsOption.NO_AUTO_PONG,
   "report-head": WsOption.REPORT_HEAD,
+  "receive-while-closing": WsOption.RECEIVE_WHILE_CLOSING,
   unknown: 1 << 7,
 };
 
@@ -91,6 +92,16 @@ export const webSocketCalls: Record<string, Operation> = {
     const socket = s.port.find(handle);
     if (got === 0 && socket !== undefined) s.port.serve(socket);
     expectResult(s, step, 7, got, 0);
+  },
+  "ws-attach": (s, step) => {
+    const handle = handleAt(s, step, 1);
+    const got = s.core.exports.twc_ws_attach(s.core.self, handle, 0, numberAt(step, 2));
+    const socket = s.port.find(handle);
+    if (got === 0 && socket !== undefined) s.port.serve(socket);
+    expectResult(s, step, 3, got, 0);
+  },
+  "ws-fault": (s, step) => {
+    expectResult(s, step, 2, s.core.exports.twc_ws_fault(s.core.self, handleAt(s, step, 1)), 0);
   },
   "ws-broadcast": (s, step) => {
     const pairs = step.slice(4);

@@ -122,6 +122,25 @@ static int op_ws_accept(test_session *s, const test_step *step) {
   return good ? settled_result(s, step, 7, got, 0) : 0;
 }
 
+static int op_ws_attach(test_session *s, const test_step *step) {
+  int32_t handle;
+  long long deflate;
+  if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &deflate))
+    return 0;
+  int32_t got = twc_ws_attach(s->core, handle, 0, (uint32_t)deflate);
+  test_sock *sock = session_sock(s, handle);
+  if (got == 0 && sock != NULL)
+    script_host_serve(sock);
+  return settled_result(s, step, 3, got, 0);
+}
+
+static int op_ws_fault(test_session *s, const test_step *step) {
+  int32_t handle;
+  if (!arg_handle(s, step, 1, &handle))
+    return 0;
+  return expect_result(s, step, 2, twc_ws_fault(s->core, handle), 0);
+}
+
 /* Handles and what becomes of each, from argument 4 on. */
 static int op_ws_broadcast(test_session *s, const test_step *step) {
   enum { MOST = 16 };
@@ -147,6 +166,7 @@ static int op_ws_options(test_session *s, const test_step *step) {
   static const flag_word words[] = {{"none", 0},
                                     {"no-auto-pong", TW_WS_OPTION_NO_AUTO_PONG},
                                     {"report-head", TW_WS_OPTION_REPORT_HEAD},
+                                    {"receive-while-closing", TW_WS_OPTION_RECEIVE_WHILE_CLOSING},
                                     {"unknown", 1u << 7},
                                     {NULL, 0}};
   int32_t handle;
@@ -197,6 +217,8 @@ const test_op ws_ops[] = {
     {"ws-close", 3, 4, op_ws_close},
     {"ws-judge", 2, 2, op_ws_judge},
     {"ws-accept", 6, 7, op_ws_accept},
+    {"ws-attach", 2, 3, op_ws_attach},
+    {"ws-fault", 2, 2, op_ws_fault},
     {"ws-broadcast", 3, -1, op_ws_broadcast},
     {"ws-options", 4, 5, op_ws_options},
     {"ws-set-deflate", 2, 3, op_ws_set_deflate},
