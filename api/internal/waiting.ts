@@ -216,3 +216,13 @@ export class Deadlines {
     if ((which & Deadline.WRITE) !== 0) this.#writing.setLate(late);
   }
 }
+
+/** A timer of the runtime. */
+export type RuntimeTimer = ReturnType<typeof setTimeout>;
+
+/** Sets whether a timer keeps the process alive; that of a runtime with numbers for timers always does. */
+export function keepAlive(timer: RuntimeTimer, on: boolean): void {
+  const { ref, unref } = timer as { ref?(): void; unref?(): void };
+  if (on) ref?.call(timer);
+  else unref?.call(timer);
+}

@@ -7,6 +7,7 @@ import { asciiText, utf8Text } from "../../wasm/text.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
 import { Codec, type Coded, type Compression } from "../internal/deflate.ts";
 import { closeCodeOf, MessageReceiver, type MessageSink, type ReceivedMessage, WINDOW } from "../internal/messages.ts";
+import { Waiter } from "../internal/waiting.ts";
 
 /** RFC 6455 7.1.5 */
 const ABNORMAL = 1006;
@@ -21,6 +22,17 @@ export interface CloseInfo {
   readonly wasClean: boolean;
   /** What went wrong, if that ended it. */
   readonly error?: TwinwireError | undefined;
+}
+
+/** A ping that waits for its pong. Fulfilled with the milliseconds that it took. */
+export class Ping extends Waiter<number> {
+  readonly payload: string;
+  readonly sentAt = performance.now();
+
+  constructor(payload: string) {
+    super();
+    this.payload = payload;
+  }
 }
 
 /** What a connection reports to. */

@@ -4,8 +4,8 @@ import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import { utf8Text } from "../../wasm/text.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
 import { extensionsText } from "../internal/deflate.ts";
-import { Waiter, WaitingList } from "../internal/waiting.ts";
-import type { CloseInfo, Connection, ConnectionOwner } from "./connection.ts";
+import { keepAlive, type RuntimeTimer, Waiter, WaitingList } from "../internal/waiting.ts";
+import { type CloseInfo, type Connection, type ConnectionOwner, Ping } from "./connection.ts";
 import { MessageSender, type SenderOptions } from "./sender.ts";
 
 /** The state of a WebSocket, in the numbers of the standard. */
@@ -13,8 +13,6 @@ export const ReadyState = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as c
 export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];
 
 const ABNORMAL = 1006;
-
-type Timer = ReturnType<typeof setTimeout>;
 
 /** How a session behaves. */
 export interface SessionOptions extends SenderOptions {
@@ -63,17 +61,6 @@ export interface Connector {
   head(status: number, head: string): void;
 }
 
-/** A ping that waits for its pong. Fulfilled with the milliseconds that it took. */
-class Ping extends Waiter<number> {
-  readonly payload: string;
-  readonly sentAt = performance.now();
-
-  constructor(payload: string) {
-    super();
-    this.payload = payload;
-  }
-}
-
 /**
  * The state machine of every WebSocket, of clients and of servers: one connection or, if it connects again, several. An API
  * shows it by `SessionEvents`.
@@ -97,7 +84,7 @@ export class Session implements ConnectionOwner {
   #failure: TwinwireError | undefined;
   readonly #closed = new Waiter<CloseInfo>();
   #cancelClose: (() => void) | undefined;
-  readonly #timers = new Set<Timer>();
+  readonly #timers = new Set<RuntimeTimer>();
   readonly #pings = new WaitingList<Ping>();
   #pingCount = 0;
   #stats: Stats = NO_STATS;
@@ -427,11 +414,4 @@ export class Session implements ConnectionOwner {
     }
     this.#connection = undefined;
   }
-}
-
-/** Whether a timer keeps the process alive; a runtime's that has numbers for timers always does. */
-function keepAlive(timer: Timer, on: boolean): void {
-  const { ref, unref } = timer as { ref?(): void; unref?(): void };
-  if (on) ref?.call(timer);
-  else unref?.call(timer);
 }

@@ -94,10 +94,7 @@ export const webSocketCalls: Record<string, Operation> = {
     expectResult(s, step, 7, got, 0);
   },
   "ws-attach": (s, step) => {
-    const handle = handleAt(s, step, 1);
-    const got = s.core.exports.twc_ws_attach(s.core.self, handle, 0, numberAt(step, 2));
-    const socket = s.port.find(handle);
-    if (got === 0 && socket !== undefined) s.port.serve(socket);
+    const got = s.core.exports.twc_ws_attach(s.core.self, handleAt(s, step, 1), 0, numberAt(step, 2));
     expectResult(s, step, 3, got, 0);
   },
   "ws-fault": (s, step) => {

@@ -127,11 +127,7 @@ static int op_ws_attach(test_session *s, const test_step *step) {
   long long deflate;
   if (!arg_handle(s, step, 1, &handle) || !arg_number(s, step, 2, &deflate))
     return 0;
-  int32_t got = twc_ws_attach(s->core, handle, 0, (uint32_t)deflate);
-  test_sock *sock = session_sock(s, handle);
-  if (got == 0 && sock != NULL)
-    script_host_serve(sock);
-  return settled_result(s, step, 3, got, 0);
+  return settled_result(s, step, 3, twc_ws_attach(s->core, handle, 0, (uint32_t)deflate), 0);
 }
 
 static int op_ws_fault(test_session *s, const test_step *step) {
