@@ -30,9 +30,23 @@ export class Epochs {
     return this.#name(this.#starts.filter((start) => start <= seq).length);
   }
 
-  /** Takes the state of the stream. Returns the description that is to be stored if messages are lost. */
-  learn({ created, description, last }: StreamState): string | undefined {
-    if (created !== this.#created) {
+  /** The highest number that the stream is known to have had. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  /** Takes the number of a message that was stored. */
+  see(seq: number): void {
+    this.#seen = Math.max(this.#seen, seq);
+  }
+
+  /**
+   * Takes the state of the stream. `seen`: what was seen when the state was asked for. Returns the description that is to be
+   * stored if messages are lost.
+   */
+  learn({ created, description, last }: StreamState, seen: number): string | undefined {
+    const isNew = created !== this.#created;
+    if (isNew) {
       this.#created = created;
       this.#base = (Date.parse(created) || 0).toString(36);
       this.#seen = 0;
@@ -41,11 +55,15 @@ export class Epochs {
       .split(" ")
       .filter(Boolean)
       .map(Number);
+    const isNoticed = dropped + starts.length !== this.#dropped + this.#starts.length;
     this.#dropped = dropped;
     this.#starts = starts;
-    const isLost = last < this.#seen && (starts.at(-1) ?? 0) <= last;
+    if (last >= seen && !isNew && !isNoticed) {
+      this.see(last);
+      return undefined;
+    }
     this.#seen = last;
-    if (!isLost) return undefined;
+    if (isNew || isNoticed) return undefined;
     const more = [...starts, last + 1];
     const extra = Math.max(0, more.length - MOST);
     return `epochs ${dropped + extra} ${more.slice(extra).join(" ")}`;

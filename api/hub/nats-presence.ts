@@ -69,8 +69,12 @@ export class NatsPresence {
     const expired = leases.filter((it) => endOf(it) <= own.at);
     const isOwn = ({ subject }: Stored): boolean => subject === own.subject;
     for (const lease of expired.filter((it) => !isOwn(it)).slice(0, MOST_GONE)) {
-      await this.#dismiss(lease.subject.split(".")[2] ?? "");
-      await this.#streams.remove(this.#stream, lease.seq);
+      try {
+        await this.#dismiss(lease.subject.split(".")[2] ?? "");
+        await this.#streams.remove(this.#stream, lease.seq);
+      } catch {
+        /* The next renewal goes on with it; that this node's own lease had expired must not get lost. */
+      }
     }
     return leases.some(isOwn) && !expired.some(isOwn);
   }

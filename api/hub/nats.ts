@@ -107,6 +107,7 @@ export class NatsDriver<O extends object = object> implements HubDriver {
     const options = message.unique ? { id: `${message.id}:${name}` } : {};
     const seq = await this.#use().publish(`${this.#prefix}.s.${name}.m`, encodeBody(message), options);
     if (seq === undefined) throw invalid("NATS", "a refusal of a message without a condition");
+    this.#epochs.see(seq);
     return { epoch: this.#epochs.at(seq), offset: seq };
   }
 
@@ -262,10 +263,13 @@ export class NatsDriver<O extends object = object> implements HubDriver {
   /** Reads how far the stream is, and begins an epoch if it is not as far as it was. */
   async #check(streams: JetStream): Promise<{ readonly first: number; readonly last: number }> {
     const stream = this.#name("messages");
+    const { seen } = this.#epochs;
     const state = await streams.info(stream);
     if (state === undefined) throw invalid("NATS", `no stream ${stream}`);
-    const description = this.#epochs.learn(state);
-    if (description !== undefined) this.#epochs.learn(await streams.update(stream, { ...state.config, description }));
+    const description = this.#epochs.learn(state, seen);
+    if (description !== undefined) {
+      this.#epochs.learn(await streams.update(stream, { ...state.config, description }), state.last);
+    }
     return state;
   }
 
@@ -278,6 +282,7 @@ export class NatsDriver<O extends object = object> implements HubDriver {
           throw invalid("NATS", "a message without a position");
         }
         const body = decodeBody(data, "NATS");
+        this.#epochs.see(seq);
         this.#events?.message(topic, { ...body, epoch: this.#epochs.at(seq), offset: seq, previous });
         return;
       }

@@ -145,7 +145,7 @@ export class Topic {
       if (gap && before !== undefined) {
         this.#host.gap(this.name, before, undefined);
         this.#host.send(this.#live, frame({ topic: this.name, gap: positionText(before) }));
-        if (end.epoch !== before.epoch) this.#beginAgain();
+        if (end.epoch !== before.epoch || end.offset < before.offset) this.#beginAgain();
       }
       for (const message of messages) this.#deliver(message);
       if (messages.length === 0) this.#moveTo(end);
@@ -185,7 +185,7 @@ export class Topic {
     if (hasMoved && performance.now() - this.#notedAt > this.#host.historyMs / 4) this.#host.noteLater(this);
   }
 
-  /** Forgets which offsets members were sent ahead: those of the new epoch may be lower. */
+  /** Forgets which offsets members were sent ahead: those that follow may be lower. */
   #beginAgain(): void {
     for (const it of this.members.values()) it.ahead = -1;
     this.#lastAhead = -1;
