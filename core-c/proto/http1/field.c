@@ -73,10 +73,14 @@ static void end_element(tw_message *message) {
   twc_words_begin(&message->words, list_words(message));
 }
 
-static void take_list(tw_message *message, uint8_t byte) {
-  switch (twc_value_next(&message->value, true, byte)) {
+/* Takes a separator, or the run of bytes before the next one. Returns how many. */
+static size_t take_list(tw_message *message, const uint8_t *data, size_t size) {
+  size_t run = 1;
+  switch (twc_value_next(&message->value, true, data[0])) {
   case TW_VALUE_TEXT:
-    twc_words_take(&message->words, twc_message_words, &byte, 1);
+    while (run < size && data[run] != ',' && !is_space(data[run]))
+      run++;
+    twc_words_take(&message->words, twc_message_words, data, run);
     break;
   case TW_VALUE_MORE:
     message->words.matching = 0;
@@ -87,10 +91,13 @@ static void take_list(tw_message *message, uint8_t byte) {
   default:
     break;
   }
+  return run;
 }
 
 static void take_value(tw_message *message, const uint8_t *data, size_t size) {
-  for (size_t i = 0; i < size; i++) {
+  size_t taken;
+  for (size_t i = 0; i < size; i += taken) {
+    taken = 1;
     switch (message->field) {
     case OTHER_FIELD:
       return;
@@ -104,7 +111,7 @@ static void take_value(tw_message *message, const uint8_t *data, size_t size) {
       message->facts |= TW_FACT_UPGRADE;
       return;
     default:
-      take_list(message, data[i]);
+      taken = take_list(message, data + i, size - i);
       break;
     }
   }

@@ -11,16 +11,19 @@ void twc_words_begin(tw_words *words, uint32_t set) {
 /* No text has a NUL: it differs from a word at its end at the latest. */
 void twc_words_take(tw_words *words, const tw_word_table table, const uint8_t *data, size_t size) {
   uint32_t matching = words->matching;
-  uint32_t at = words->matched;
-  for (const uint8_t *end = data + size; data < end && matching != 0; data++, at++) {
-    const char lower = twc_ascii_lower((char)*data);
-    const char *const *word = table;
-    for (uint32_t bit = 1; bit <= matching; bit <<= 1, word++)
-      if ((matching & bit) != 0 && (*word)[at] != lower && (*word)[at] != (char)*data)
-        matching ^= bit;
+  const char *const *at = table;
+  for (uint32_t bit = 1; bit <= matching; bit <<= 1, at++) {
+    if ((matching & bit) == 0)
+      continue;
+    const char *word = *at + words->matched;
+    size_t same = 0;
+    while (same < size && (word[same] == (char)data[same] || word[same] == twc_ascii_lower((char)data[same])))
+      same++;
+    if (same < size)
+      matching ^= bit;
   }
   words->matching = (uint16_t)matching;
-  words->matched = (uint8_t)at;
+  words->matched += (uint8_t)size;
 }
 
 uint32_t twc_words_end(const tw_words *words, const tw_word_table table) {
