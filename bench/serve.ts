@@ -172,17 +172,17 @@ class ScriptLoad {
   }
 }
 
-type Told<K> = Extract<LoadAnswer, Record<K & string, unknown>>;
+type Answered<K> = Extract<LoadAnswer, Record<K & string, unknown>>;
 
 /** Returns the next message of the process, which must be this. */
-function answerOf<K extends "begun" | "count">(child: ChildProcess, what: K): Promise<Told<K>> {
+function answerOf<K extends "begun" | "count">(child: ChildProcess, what: K): Promise<Answered<K>> {
   return new Promise((resolve, reject) => {
     const ended = (): void => reject(new Error("the process that asks has ended"));
     child.once("exit", ended);
     child.once("message", (message) => {
       child.off("exit", ended);
       const answer = message as LoadAnswer;
-      if (what in answer) resolve(answer as Told<K>);
+      if (what in answer) resolve(answer as Answered<K>);
       else reject(new Error("failed" in answer ? answer.failed : `something else than ${what}`));
     });
   });

@@ -69,9 +69,13 @@ async function startTls(story: Story, port: number, server: Peer): Promise<void>
     await conn.writeAll(`${SECRET}\r\n`);
     await line(conn);
     await server.messages.until(() => server.sent[0], "the report of the server", 5);
-    const heard = server.sent[0] ?? "nothing";
-    story.log(`     the server received by ${heard}`);
-    story.claim(heard === `${conn.tlsInfo?.protocol}: ${SECRET}`, "STARTTLS: the data after it arrived by TLS", heard);
+    const received = server.sent[0] ?? "nothing";
+    story.log(`     the server received by ${received}`);
+    story.claim(
+      received === `${conn.tlsInfo?.protocol}: ${SECRET}`,
+      "STARTTLS: the data after it arrived by TLS",
+      received,
+    );
   } finally {
     conn.close();
   }

@@ -139,7 +139,7 @@ int32_t twc_port_send_to(void *host, int32_t handle, const char *address, uint32
   if (!tw_esp_socket_is_full(errno))
     return tw_esp_socket_error(errno);
   socket->flags |= TW_ESP_WRITE_OWED;
-  tw_esp_socket_hold(socket, TW_ESP_HELD); /* the driver's queue is full, and lwIP can't tell when it is not */
+  tw_esp_socket_hold(socket, TW_ESP_HELD); /* the driver's queue is full, and lwIP can't report when it is not */
   return TW_ERR_BACKPRESSURE;
 }
 

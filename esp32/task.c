@@ -246,7 +246,7 @@ static void set_defaults(void *host, int32_t handle, uint32_t kind) {
 }
 
 /* By its number: the texts of all errors are more than the rest of a small program has. */
-static void log_unheard(void *host, int32_t handle, int32_t code, uint32_t step) {
+static void log_unhandled(void *host, int32_t handle, int32_t code, uint32_t step) {
   (void)host;
   ESP_LOGW(TAG, "handle %d: error %d at step %u, for which there is no listener", (int)handle, (int)code,
            (unsigned)step);
@@ -280,7 +280,7 @@ static esp_err_t make(const tw_esp_options *options) {
                           .check_tls = tw_esp_tls_check,
                           .opened = set_defaults,
                           .set_keep_alive = tw_esp_port_keep_alive,
-                          .unheard = log_unheard};
+                          .unhandled = log_unhandled};
   tw_esp_port_start(&it.port, &it.wake, it.sockets, lookups, limits->sockets + limits->webSockets, limits->recvBuffer);
   it.options = *options;
   it.memory = memory;

@@ -1,7 +1,7 @@
 /* tls_esp.c: TLS through esp-tls, whatever TLS library and version an ESP-IDF has below it. See tls.h.
  *
  * esp_tls_conn_new_async would look the name up by itself, and wait for that. So the socket is connected already, and
- * esp-tls is told so: esp_tls_set_conn_sockfd and the state CONNECTING, as its own transports do. `non_block` stays
+ * esp-tls is informed: esp_tls_set_conn_sockfd and the state CONNECTING, as its own transports do. `non_block` stays
  * off, as it would make esp-tls wait in a select for the connection; the socket is non-blocking, and that is enough.
  *
  * After the first step of the handshake the session reads and writes by functions of this file: they know what esp-tls

@@ -9,7 +9,7 @@ static const char *const steps[] = {
     [TW_STEP_TLS] = "TLS handshake", [TW_STEP_ACCEPT] = "accept",   [TW_STEP_PROXY] = "tunnel through the proxy",
 };
 
-void tw_posix_unheard(void *host, int32_t handle, int32_t code, uint32_t step) {
+void tw_posix_unhandled(void *host, int32_t handle, int32_t code, uint32_t step) {
   (void)host;
   if (tw_host.log == NULL)
     return;

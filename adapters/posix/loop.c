@@ -152,7 +152,7 @@ int32_t tw_posix_start(const tw_posix_options *options) {
                                        .set_keep_alive = tw_posix_set_keep_alive,
                                        .set_option = tw_posix_set_option,
                                        .set_group = tw_posix_set_group,
-                                       .unheard = tw_posix_unheard,
+                                       .unhandled = tw_posix_unhandled,
                                        .unix_time = unix_time};
   uint32_t need = twc_need(&tw_host.limits);
   tw_host.core = twc_init(tw_host.arena, need, &tw_host.limits, &tw_host);

@@ -228,7 +228,7 @@ void tw_posix_alarms_stop(void);
 /* ---- log.c ---- */
 
 /* Logs a failure that no listener has received. See tw_handles_host. */
-void tw_posix_unheard(void *host, int32_t handle, int32_t code, uint32_t step);
+void tw_posix_unhandled(void *host, int32_t handle, int32_t code, uint32_t step);
 
 /* ---- options.c: see tw_handles_host ---- */
 

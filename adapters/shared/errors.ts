@@ -59,7 +59,7 @@ const bySpecificity: readonly ErrorCode[] = [
 ];
 
 /** What is reported where several attempts failed: the error that says most, with the others in `errors`. */
-export function tellingError(errors: readonly Error[]): Error {
+export function mostSpecificError(errors: readonly Error[]): Error {
   const rank = (error: Error): number => {
     const at = bySpecificity.indexOf(find(error) ?? "ERR_HOST");
     return at < 0 ? bySpecificity.length : at;

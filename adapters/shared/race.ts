@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { tellingError } from "./errors.ts";
+import { mostSpecificError } from "./errors.ts";
 import { resolve } from "./resolve.ts";
 
 /** How long an attempt runs before the next address is tried beside it, RFC 8305 5. */
@@ -59,7 +59,7 @@ export function race(
       if (waiting.length > 0) next();
       else if (running.size === 0) {
         over = true;
-        failed(tellingError(errors));
+        failed(mostSpecificError(errors));
       }
     });
     running.add(cancel);

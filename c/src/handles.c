@@ -239,7 +239,7 @@ static int32_t retry_of(const tw_handles_slot *slot, const tw_event *record) {
   return slot->released || record->retry_ms == TW_FOREVER ? -1 : (int32_t)record->retry_ms; /* at most a day */
 }
 
-static void tell_end(tw_handles *handles, tw_handles_slot *slot, const tw_event *record) {
+static void deliver_end(tw_handles *handles, tw_handles_slot *slot, const tw_event *record) {
   bool clean = (record->flags & TW_FLAG_CLEAN) != 0;
   if (is_web_socket(slot)) {
     tw_handles_drop_message(handles, slot);
@@ -253,7 +253,7 @@ static void tell_end(tw_handles *handles, tw_handles_slot *slot, const tw_event 
     tw_handles_leave(handles, slot); /* no one else would close what a server has accepted */
 }
 
-static void tell_error(tw_handles *handles, tw_handles_slot *slot, const tw_event *record) {
+static void deliver_error(tw_handles *handles, tw_handles_slot *slot, const tw_event *record) {
   uint32_t called;
   int32_t handle = slot->handle;
   if (is_web_socket(slot)) {
@@ -263,14 +263,14 @@ static void tell_error(tw_handles *handles, tw_handles_slot *slot, const tw_even
     NetError event = {handle, record->code, record->step, retry_of(slot, record)};
     called = tw_handles_call(handles, slot, TW_HANDLES_NetError, &event);
   }
-  if (called == 0 && slot->exchange == NULL && handles->host.unheard != NULL)
-    handles->host.unheard(handles->host.host, handle, record->code, record->step);
+  if (called == 0 && slot->exchange == NULL && handles->host.unhandled != NULL)
+    handles->host.unhandled(handles->host.host, handle, record->code, record->step);
 }
 
 void tw_handles_broken(tw_handles *handles, tw_handles_slot *slot, int32_t error, uint32_t close_code) {
   int32_t handle = slot->handle;
   tw_event record = {.handle = handle, .code = error, .step = TW_STEP_RECEIVE, .retry_ms = TW_FOREVER};
-  tell_error(handles, slot, &record);
+  deliver_error(handles, slot, &record);
   if (slot->handle == handle && !slot->released && twc_ws_close(handles->core, handle, close_code, "", 0) == 0)
     tw_handles_leave(handles, slot);
 }
@@ -282,7 +282,7 @@ int32_t tw_handles_check_deflate(const tw_handles *handles, const tw_ws_deflate_
 }
 
 /* A control frame's bytes may lie where a NUL behind them would destroy something: they are copied. */
-static void tell_control(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, const char *data) {
+static void deliver_control(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, const char *data) {
   char bytes[TW_MAX_CONTROL + 1];
   memcpy(bytes, data, record->size);
   bytes[record->size] = 0;
@@ -299,7 +299,7 @@ static void tell_control(tw_handles *handles, tw_handles_slot *slot, const tw_ev
 }
 
 /* Text can be printed as it is: while its event is emitted, a NUL follows it in a byte that the core keeps free. */
-static void tell_data(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data) {
+static void deliver_data(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data) {
   char behind = data[record->size];
   char address[TW_MAX_ADDRESS + 1];
   uint32_t address_size = record->detail < TW_MAX_ADDRESS ? record->detail : TW_MAX_ADDRESS;
@@ -317,14 +317,14 @@ static void tell_data(tw_handles *handles, tw_handles_slot *slot, const tw_event
   data[record->size] = behind;
 }
 
-/* Tells an event that says no more than whose it is. */
+/* Delivers an event that says no more than whose it is. */
 #define TELL_PLAIN(handles, slot, type)                                                                                \
   do {                                                                                                                 \
     type event = {(slot)->handle};                                                                                     \
     tw_handles_call((handles), (slot), TW_HANDLES_##type, &event);                                                     \
   } while (0)
 
-static void tell_state(tw_handles *handles, tw_handles_slot *slot, uint32_t type) {
+static void deliver_state(tw_handles *handles, tw_handles_slot *slot, uint32_t type) {
   if (type == TW_EVENT_CONNECTED && is_web_socket(slot))
     TELL_PLAIN(handles, slot, WsConnected);
   else if (type == TW_EVENT_CONNECTED)
@@ -339,7 +339,7 @@ static void tell_state(tw_handles *handles, tw_handles_slot *slot, uint32_t type
     TELL_PLAIN(handles, slot, NetEnded);
 }
 
-static void tell_accepted(tw_handles *handles, const tw_event *record) {
+static void deliver_accepted(tw_handles *handles, const tw_event *record) {
   tw_handles_slot *listener = tw_handles_find(handles, (int32_t)record->detail);
   tw_handles_add(handles, record->handle, TW_KIND_TCP, listener == NULL ? NULL : listener->tls);
   tw_handles_slot *slot = tw_handles_find(handles, record->handle);
@@ -362,10 +362,10 @@ static void tell_accepted(tw_handles *handles, const tw_event *record) {
 /* What an endpoint still receives once the application has closed it. */
 static bool is_farewell(uint32_t type) { return type == TW_EVENT_CLOSE || type == TW_EVENT_DISCONNECTED; }
 
-static void tell_one(tw_handles *handles, const tw_event *record) {
+static void deliver_one(tw_handles *handles, const tw_event *record) {
   handles->delivered++;
   if (record->type == TW_EVENT_ACCEPTED) {
-    tell_accepted(handles, record);
+    deliver_accepted(handles, record);
     return;
   }
   tw_handles_slot *slot = tw_handles_find(handles, record->handle);
@@ -376,23 +376,23 @@ static void tell_one(tw_handles *handles, const tw_event *record) {
     return;
   switch (record->type) {
   case TW_EVENT_DISCONNECTED:
-    tell_end(handles, slot, record);
+    deliver_end(handles, slot, record);
     break;
   case TW_EVENT_DATA:
   case TW_EVENT_DATAGRAM:
-    tell_data(handles, slot, record, data);
+    deliver_data(handles, slot, record, data);
     break;
   case TW_EVENT_MESSAGE:
     if (is_web_socket(slot)) /* a host can have made one of a connection that it accepted */
       tw_handles_message(handles, slot, record, data);
     break;
   case TW_EVENT_ERROR:
-    tell_error(handles, slot, record);
+    deliver_error(handles, slot, record);
     break;
   case TW_EVENT_CLOSE:
   case TW_EVENT_PING:
   case TW_EVENT_PONG:
-    tell_control(handles, slot, record, data);
+    deliver_control(handles, slot, record, data);
     break;
   case TW_EVENT_DEADLINE: {
     NetDeadline event = {slot->handle, record->detail};
@@ -400,7 +400,7 @@ static void tell_one(tw_handles *handles, const tw_event *record) {
     break;
   }
   default:
-    tell_state(handles, slot, record->type);
+    deliver_state(handles, slot, record->type);
     break;
   }
 }
@@ -408,7 +408,7 @@ static void tell_one(tw_handles *handles, const tw_event *record) {
 void tw_handles_drain(tw_handles *handles, uint32_t count) {
   for (; count > 0; count = twc_pump(handles->core))
     for (uint32_t i = 0; i < count; i++)
-      tell_one(handles, &twc_events(handles->core)[i]);
+      deliver_one(handles, &twc_events(handles->core)[i]);
 }
 
 void tw_handles_deliver(tw_handles *handles, uint32_t count) {
@@ -449,6 +449,6 @@ void tw_handles_failed(tw_handles *handles, int32_t handle, int32_t error, uint3
   tw_event record = {.handle = handle, .code = error, .step = (uint16_t)step, .retry_ms = retry_ms};
   handles->delivered++;
   handles->delivering = true;
-  tell_error(handles, slot, &record);
+  deliver_error(handles, slot, &record);
   handles->delivering = false;
 }

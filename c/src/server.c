@@ -93,8 +93,8 @@ static void accepted(tw_handles *handles, tw_handles_slot *slot) {
 static void emit_error(tw_handles *handles, tw_handles_slot *slot, int32_t code, uint32_t status) {
   HttpError event = {slot->handle, slot->server->handle, code, status};
   int32_t handle = slot->handle;
-  if (tw_handles_call(handles, slot, TW_HANDLES_HttpError, &event) == 0 && handles->host.unheard != NULL)
-    handles->host.unheard(handles->host.host, handle, code, 0);
+  if (tw_handles_call(handles, slot, TW_HANDLES_HttpError, &event) == 0 && handles->host.unhandled != NULL)
+    handles->host.unhandled(handles->host.host, handle, code, 0);
 }
 
 static void refuse(tw_handles *handles, tw_handles_slot *slot, int32_t code, uint32_t status) {

@@ -13,7 +13,7 @@ void twc_advance(tw_core *core, tw_slot *slot);
 int32_t twc_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char *name, uint32_t name_size,
                         uint32_t port);
 void twc_socket_close(tw_core *core, tw_slot *slot, uint32_t how);
-/* Tells the host to read or not, as the slot's pause and window now want it. */
+/* Asks the host to read or not, as the slot's pause and window now want it. */
 void twc_socket_update_reading(tw_core *core, tw_slot *slot);
 int32_t twc_socket_send_to(tw_core *core, tw_slot *slot, const char *address, uint32_t address_size, uint32_t port,
                            const void *data, uint32_t size);

@@ -3,7 +3,7 @@ import { createPort } from "../../adapters/bun/index.ts";
 import type { Port } from "../../adapters/port.ts";
 import { errorNumber } from "../../adapters/shared/errors.ts";
 import { AddressOf, Close, type ErrorCode, Errors, SocketKind } from "../../wasm/abi.gen.ts";
-import { attach, type Ear } from "./ear.ts";
+import { attach, type PortRecorder } from "./recorder.ts";
 import { portSuite } from "./suite.ts";
 
 portSuite("bun", createPort);
@@ -18,7 +18,7 @@ describe("bun: UDP that the system does not take", () => {
   });
 
   /** A port whose only UDP socket answers as Bun does when the system's buffer is full; no loopback ever is. */
-  function full(): { port: Port; ear: Ear; socket: () => Sends; handlers: () => Options["socket"] } {
+  function full(): { port: Port; recorder: PortRecorder; socket: () => Sends; handlers: () => Options["socket"] } {
     let [made, options]: [Sends | undefined, Options | undefined] = [undefined, undefined];
     Bun.udpSocket = (given) => {
       options = given;
@@ -28,18 +28,18 @@ describe("bun: UDP that the system does not take", () => {
       });
       return promise;
     };
-    const { port, ear } = attach(createPort);
+    const { port, recorder } = attach(createPort);
     expect(port.open(1, SocketKind.UDP, "", 0, {})).toBe(0);
     return {
       port,
-      ear,
+      recorder,
       socket: () => made as Sends,
       handlers: () => (options as Options).socket,
     };
   }
 
   test("a datagram is refused, and room is reported once", async () => {
-    const { port, ear, socket, handlers } = full();
+    const { port, recorder, socket, handlers } = full();
     await Promise.resolve();
     const send = (): number => port.sendTo(1, "127.0.0.1", 9, Buffer.from("x"));
     const real = socket().send;
@@ -48,19 +48,19 @@ describe("bun: UDP that the system does not take", () => {
     socket().send = real;
     handlers().drain(socket());
     handlers().drain(socket());
-    expect(ear.heard.all).toEqual(["written 1 0"]);
+    expect(recorder.observed.all).toEqual(["written 1 0"]);
     expect(send()).toBe(1);
     port.close(1, Close.ORDERLY);
   });
 
   test("a socket that was closed in between gets no delivery", async () => {
-    const { port, ear, socket, handlers } = full();
+    const { port, recorder, socket, handlers } = full();
     await Promise.resolve();
     socket().send = () => false;
     expect(port.sendTo(1, "127.0.0.1", 9, Buffer.from("x"))).toBe(Errors.ERR_BACKPRESSURE.value);
     port.close(1, Close.ORDERLY);
     handlers().drain(socket());
-    expect(ear.heard.all).toEqual([]);
+    expect(recorder.observed.all).toEqual([]);
   });
 
   /** From now on so many sockets can't be made. */
@@ -86,18 +86,18 @@ describe("bun: UDP that the system does not take", () => {
   });
 
   test("a socket that loses its port on the way is gone", async () => {
-    const { port, ear } = full();
+    const { port, recorder } = full();
     failing(2);
     expect(port.connectUdp(1, "127.0.0.1", 9)).toBe(Errors.ERR_UNREACHABLE.value);
-    expect(await ear.endOf(1)).toBe(Errors.ERR_UNREACHABLE.value);
+    expect(await recorder.endOf(1)).toBe(Errors.ERR_UNREACHABLE.value);
     expect(port.sendTo(1, "127.0.0.1", 9, Buffer.from("x"))).toBe(Errors.ERR_STATE.value);
   });
 
   test("ICMP errors of strangers are dropped, other errors are delivered", () => {
-    const { port, ear, handlers } = full();
+    const { port, recorder, handlers } = full();
     handlers().error(Object.assign(new Error("nobody there"), { code: "ECONNREFUSED", errqueue: true }));
     handlers().error(Object.assign(new Error("no buffers"), { code: "ENOBUFS" }));
-    expect(ear.heard.all).toEqual([`failed 1 ${Errors.ERR_BACKPRESSURE.value}`]);
+    expect(recorder.observed.all).toEqual([`failed 1 ${Errors.ERR_BACKPRESSURE.value}`]);
     port.close(1, Close.ORDERLY);
   });
 });

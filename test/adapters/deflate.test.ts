@@ -91,16 +91,16 @@ describe.each([
   });
 
   test("nothing is delivered after close, and others go on", async () => {
-    let told = 0;
+    let reported = 0;
     for (let index = 0; index < 30; index++) {
       const compressor = deflate.compressor({ windowBits: 15, takeover });
       compressor.compress(Buffer.alloc(1_000_000, index), () => {
-        told += 1;
+        reported += 1;
       });
       compressor.close();
       const decompressor = deflate.decompressor({ windowBits: 15, takeover });
       decompressor.inflate(Buffer.from([0]), 10, () => {
-        told += 1;
+        reported += 1;
       });
       decompressor.close();
     }
@@ -108,7 +108,7 @@ describe.each([
     expect(await compress(after, text)).toBeInstanceOf(Uint8Array);
     after.close();
     await pause(50);
-    expect(told).toBe(0);
+    expect(reported).toBe(0);
   });
 });
 

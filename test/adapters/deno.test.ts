@@ -8,7 +8,7 @@ import { Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import { startChild } from "../support/child.ts";
 import { atEnd, udpPeer } from "../support/peers.ts";
 import { pause, until, within } from "../support/wait.ts";
-import { attach } from "./ear.ts";
+import { attach } from "./recorder.ts";
 import { portSuite } from "./suite.ts";
 
 const HOST = "127.0.0.1";
@@ -18,7 +18,7 @@ portSuite("deno", createPort);
 test("datagrams leave in order, are refused when too many wait, and written says when there is room", async () => {
   const got: number[] = [];
   const peer = await udpPeer((data) => got.push(data.readUInt16BE()));
-  const { port, ear } = attach(createPort);
+  const { port, recorder } = attach(createPort);
   port.open(1, SocketKind.UDP, HOST, 0, {});
   atEnd(() => port.close(1, Close.ABORT));
   const data = Buffer.alloc(10_000);
@@ -27,13 +27,13 @@ test("datagrams leave in order, are refused when too many wait, and written says
   for (data.writeUInt16BE(count); send() > 0; data.writeUInt16BE(count)) count++;
   expect(count).toBe(27); /* the first that makes 262144 bytes, and what came before it */
   expect(send()).toBe(Errors.ERR_BACKPRESSURE.value);
-  await ear.hears("written 1 0");
+  await recorder.waitFor("written 1 0");
   await until(() => got.length > 0, "datagrams");
   await pause(200); /* the system's receive buffer may be smaller than the queue: the peer reads what fitted */
   expect(send()).toBe(data.length);
   await until(() => got.at(-1) === count, "the last datagram");
   expect(got).toEqual([...got].sort((a, b) => a - b));
-  expect(ear.heard.all).toEqual(["written 1 0"]);
+  expect(recorder.observed.all).toEqual(["written 1 0"]);
 });
 
 test("with permission for the network alone nothing of the environment is read, and no question is asked", async () => {

@@ -13,7 +13,7 @@ import { nameHosts, wire } from "../support/faults.ts";
 import { differs, host } from "../support/host.ts";
 import { atEnd, endPeers, freePort, tcpPeer, udpPeer } from "../support/peers.ts";
 import { Inbox, PATIENCE, pause, until, within } from "../support/wait.ts";
-import { attach, type Ear, FIRST_ACCEPTED, listen, writeAll } from "./ear.ts";
+import { attach, FIRST_ACCEPTED, listen, type PortRecorder, writeAll } from "./recorder.ts";
 import { certificates, dial, HOST, nameOf, plainClient, tlsPeer, type Way } from "./tls-support.ts";
 
 const MIB = 1_048_576;
@@ -22,19 +22,19 @@ export function faultSuite(name: string, createPort: () => Port): void {
   afterEach(endPeers);
 
   /** A connection to a raw peer that keeps its half open. */
-  async function pair(): Promise<{ port: Port; ear: Ear; peer: Socket }> {
+  async function pair(): Promise<{ port: Port; recorder: PortRecorder; peer: Socket }> {
     const accepted = new Inbox<Socket>("a connection");
     const server = await tcpPeer(accepted.push, { allowHalfOpen: true });
-    const { port, ear } = attach(createPort);
+    const { port, recorder } = attach(createPort);
     expect(port.open(1, SocketKind.TCP, HOST, server.port, {})).toBe(0);
-    await ear.hears("connected 1");
+    await recorder.waitFor("connected 1");
     atEnd(() => port.close(1, Close.ABORT));
-    return { port, ear, peer: await accepted.next() };
+    return { port, recorder, peer: await accepted.next() };
   }
 
   /** The bytes of a write that were reported as done: at once, and by `written`. */
-  function reported(ear: Ear, atOnce: number): number {
-    const sizes = ear.heard.all.map((line) => /^written 1 (\d+)$/.exec(line)?.[1]);
+  function reported(recorder: PortRecorder, atOnce: number): number {
+    const sizes = recorder.observed.all.map((line) => /^written 1 (\d+)$/.exec(line)?.[1]);
     return sizes.reduce((sum, size) => sum + Number(size ?? 0), atOnce);
   }
 
@@ -42,7 +42,7 @@ export function faultSuite(name: string, createPort: () => Port): void {
     test.each(["ends its half, then resets", "resets", "resets while reading is off"])(
       "a peer that %s: only bytes that the system took are reported as written",
       async (how) => {
-        const { port, ear, peer } = await pair();
+        const { port, recorder, peer } = await pair();
         peer.on("data", () => peer.pause());
         const piece = Buffer.alloc(32 * MIB);
         const atOnce = port.write(1, [piece]);
@@ -50,32 +50,32 @@ export function faultSuite(name: string, createPort: () => Port): void {
         if (how.endsWith("off")) port.read(1, false);
         if (how.startsWith("ends")) {
           peer.end();
-          if (!differs("end-while-writing")) await ear.hears("ended 1");
+          if (!differs("end-while-writing")) await recorder.waitFor("ended 1");
         }
         await pause(50);
         peer.resetAndDestroy();
         await pause(200);
         port.read(1, true);
-        expect(nameOf(await ear.endOf(1))).toBe("ERR_RESET");
+        expect(nameOf(await recorder.endOf(1))).toBe("ERR_RESET");
         /* What the system's buffers on both sides may hold. */
-        expect(reported(ear, atOnce)).toBeLessThan(16 * MIB);
+        expect(reported(recorder, atOnce)).toBeLessThan(16 * MIB);
       },
     );
 
     test("a reset while reading is off is not an end", async () => {
-      const { port, ear, peer } = await pair();
+      const { port, recorder, peer } = await pair();
       port.read(1, false);
       peer.resetAndDestroy();
       await pause(100);
       port.read(1, true);
-      expect(nameOf(await ear.endOf(1))).toBe("ERR_RESET");
-      expect(ear.heard.all).not.toContain("ended 1");
+      expect(nameOf(await recorder.endOf(1))).toBe("ERR_RESET");
+      expect(recorder.observed.all).not.toContain("ended 1");
     });
   });
 
   describe(`${name}: the end of our half`, () => {
     test("reading goes on behind it, and a peer that keeps sending gets all that was written", async () => {
-      const { port, ear, peer } = await pair();
+      const { port, recorder, peer } = await pair();
       let got = 0;
       peer.on("data", (data: Buffer) => {
         got += data.length;
@@ -85,44 +85,44 @@ export function faultSuite(name: string, createPort: () => Port): void {
       const ended = new Inbox<void>("the end");
       peer.on("end", () => ended.push());
       peer.write(Buffer.alloc(300_000));
-      await writeAll(port, ear, 1, Buffer.alloc(MIB));
+      await writeAll(port, recorder, 1, Buffer.alloc(MIB));
       port.shutdown(1);
       await ended.next();
       expect(got).toBe(MIB);
       peer.end(Buffer.alloc(200_000));
-      await ear.hears("ended 1");
-      expect(Buffer.concat(ear.data)).toHaveLength(500_000);
+      await recorder.waitFor("ended 1");
+      expect(Buffer.concat(recorder.data)).toHaveLength(500_000);
       port.close(1, Close.ORDERLY);
     });
 
     test.each<Way>(["from the start", "in place"])("over TLS, as a client (%s)", async (way) => {
       const { ca, good } = certificates();
       const peers = new Inbox<TLSSocket>("a connection");
-      const { port, ear } = attach(createPort);
-      dial(port, ear, 1, await tlsPeer(good, peers.push), { ca }, way);
-      await ear.hears("secured 1");
-      await endOurHalf(port, ear, 1, await peers.next());
+      const { port, recorder } = attach(createPort);
+      dial(port, recorder, 1, await tlsPeer(good, peers.push), { ca }, way);
+      await recorder.waitFor("secured 1");
+      await endOurHalf(port, recorder, 1, await peers.next());
     });
 
     test("over TLS, as a server", async () => {
       const { ca, good } = certificates();
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       const tls: TlsOptions = good;
-      ear.onConnected = (handle) => {
+      recorder.onConnected = (handle) => {
         if (handle >= FIRST_ACCEPTED) port.startTls(handle, "", tls);
       };
-      ear.onAccepted = (handle) => ear.onConnected?.(handle);
-      const at = await listen(port, ear, 1, { tls });
+      recorder.onAccepted = (handle) => recorder.onConnected?.(handle);
+      const at = await listen(port, recorder, 1, { tls });
       const how: ConnectionOptions & { allowHalfOpen: boolean } = { host: HOST, port: at, ca, allowHalfOpen: true };
       const client = connect({ ...how, servername: "localhost" });
       client.on("error", () => {});
       atEnd(() => client.destroy());
-      await ear.hears(`secured ${FIRST_ACCEPTED}`);
-      await endOurHalf(port, ear, FIRST_ACCEPTED, client);
+      await recorder.waitFor(`secured ${FIRST_ACCEPTED}`);
+      await endOurHalf(port, recorder, FIRST_ACCEPTED, client);
     });
 
     /** Writes, ends our half, and still reads what the slow peer answers to it. */
-    async function endOurHalf(port: Port, ear: Ear, handle: number, peer: TLSSocket): Promise<void> {
+    async function endOurHalf(port: Port, recorder: PortRecorder, handle: number, peer: TLSSocket): Promise<void> {
       let got = 0;
       const ended = new Inbox<void>("the end");
       peer.on("data", (data: Buffer) => {
@@ -132,14 +132,14 @@ export function faultSuite(name: string, createPort: () => Port): void {
         setTimeout(() => peer.resume(), 2);
       });
       peer.on("end", () => ended.push());
-      await writeAll(port, ear, handle, Buffer.alloc(300_000));
+      await writeAll(port, recorder, handle, Buffer.alloc(300_000));
       port.shutdown(handle);
       await ended.next();
       expect(got).toBe(300_000);
-      const before = Buffer.concat(ear.data).length;
+      const before = Buffer.concat(recorder.data).length;
       peer.end(Buffer.alloc(100_000));
-      await ear.hears(`ended ${handle}`);
-      expect(Buffer.concat(ear.data).length - before).toBe(100_000);
+      await recorder.waitFor(`ended ${handle}`);
+      expect(Buffer.concat(recorder.data).length - before).toBe(100_000);
       port.close(handle, Close.ORDERLY);
     }
   });
@@ -148,52 +148,55 @@ export function faultSuite(name: string, createPort: () => Port): void {
     ["while it reads", false],
     ["while reading is off", true],
   ])(`${name}: TLS that breaks off %s`, (_what, paused) => {
-    async function secured(way: Way): Promise<{ port: Port; ear: Ear; breaks: (how: "reset" | "cut") => void }> {
+    async function secured(
+      way: Way,
+    ): Promise<{ port: Port; recorder: PortRecorder; breaks: (how: "reset" | "cut") => void }> {
       const { ca, good } = certificates();
       const before = await wire(await tlsPeer(good, (socket) => socket.write("hello")));
-      const { port, ear } = attach(createPort);
-      dial(port, ear, 1, before.port, { ca }, way);
-      await until(() => ear.text === "hello", "the bytes before the end");
+      const { port, recorder } = attach(createPort);
+      dial(port, recorder, 1, before.port, { ca }, way);
+      await until(() => recorder.text === "hello", "the bytes before the end");
       if (paused) port.read(1, false);
       const breaks = (how: "reset" | "cut"): void => {
         before.break(how);
         if (paused) setTimeout(() => port.read(1, true), 150);
       };
-      return { port, ear, breaks };
+      return { port, recorder, breaks };
     }
 
     test.each<Way>(["from the start", "in place"])("cut off (%s): never a certain end", async (way) => {
-      const { ear, breaks } = await secured(way);
+      const { recorder, breaks } = await secured(way);
       breaks("cut");
-      await until(() => ear.heard.all.some((line) => /^(ended|closed) 1/.test(line)), "an end");
-      if (differs("tls-cut")) expect([ear.heard.all.at(-1), ear.uncertain.has(1)]).toEqual(["ended 1", true]);
-      else expect(nameOf(await ear.endOf(1))).toBe("ERR_ENDED");
+      await until(() => recorder.observed.all.some((line) => /^(ended|closed) 1/.test(line)), "an end");
+      if (differs("tls-cut"))
+        expect([recorder.observed.all.at(-1), recorder.uncertain.has(1)]).toEqual(["ended 1", true]);
+      else expect(nameOf(await recorder.endOf(1))).toBe("ERR_ENDED");
     });
 
     test.each<Way>(["from the start", "in place"])("reset (%s): an error, or never a certain end", async (way) => {
-      const { ear, breaks } = await secured(way);
+      const { recorder, breaks } = await secured(way);
       breaks("reset");
-      await until(() => ear.heard.all.some((line) => /^(ended|closed) 1/.test(line)), "an end");
-      if (differs("tls-reset")) expect(ear.uncertain.has(1)).toBe(true);
-      else expect(nameOf(await ear.endOf(1))).toBe("ERR_RESET");
+      await until(() => recorder.observed.all.some((line) => /^(ended|closed) 1/.test(line)), "an end");
+      if (differs("tls-reset")) expect(recorder.uncertain.has(1)).toBe(true);
+      else expect(nameOf(await recorder.endOf(1))).toBe("ERR_RESET");
     });
   });
 
   describe(`${name}: a host with several addresses`, () => {
     /** Opens, and returns what came of it within so many ms. */
-    async function outcome(port: Port, ear: Ear, at: number, tls?: TlsOptions): Promise<string> {
+    async function outcome(port: Port, recorder: PortRecorder, at: number, tls?: TlsOptions): Promise<string> {
       expect(port.open(1, SocketKind.TCP, "many.test", at, {}, tls)).toBe(0);
       atEnd(() => port.close(1, Close.ABORT));
-      await until(() => ear.heard.all.length > 0, "what came of it");
-      return ear.heard.all[0] as string;
+      await until(() => recorder.observed.all.length > 0, "what came of it");
+      return recorder.observed.all[0] as string;
     }
 
     test("an address that is slow to answer goes on while the others are tried", async () => {
       const slow = await deafPeer(1200);
       nameHosts({ "many.test": [HOST, "127.0.0.9"] });
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       const started = performance.now();
-      expect(await outcome(port, ear, slow)).toBe("connected 1");
+      expect(await outcome(port, recorder, slow)).toBe("connected 1");
       expect(performance.now() - started).toBeGreaterThan(300);
     });
 
@@ -202,12 +205,12 @@ export function faultSuite(name: string, createPort: () => Port): void {
       const at = await deafPeer();
       const good = await tcpPeer(accepted.push, { host: "127.0.0.9", port: at });
       nameHosts({ "many.test": [HOST, "127.0.0.9"] });
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       const started = performance.now();
-      expect(await outcome(port, ear, good.port)).toBe("connected 1");
+      expect(await outcome(port, recorder, good.port)).toBe("connected 1");
       expect(performance.now() - started).toBeGreaterThan(200);
       (await accepted.next()).write("hello");
-      await until(() => ear.text === "hello", "the bytes of the winner");
+      await until(() => recorder.text === "hello", "the bytes of the winner");
     });
 
     test("TLS from the start begins on the connection that wins", async () => {
@@ -216,28 +219,28 @@ export function faultSuite(name: string, createPort: () => Port): void {
       const server = await tlsPeer(good, (socket) => socket.write("hello"));
       await wire(server, { host: "127.0.0.9", port: at });
       nameHosts({ "many.test": [HOST, "127.0.0.9"] });
-      const { port, ear } = attach(createPort);
-      ear.onConnected = () => port.startTls(1, "", { ca, servername: "localhost" });
-      expect(await outcome(port, ear, at, { ca, servername: "localhost" })).toBe("connected 1");
-      await until(() => ear.text === "hello", "the bytes");
+      const { port, recorder } = attach(createPort);
+      recorder.onConnected = () => port.startTls(1, "", { ca, servername: "localhost" });
+      expect(await outcome(port, recorder, at, { ca, servername: "localhost" })).toBe("connected 1");
+      await until(() => recorder.text === "hello", "the bytes");
     });
 
     test("a refused address has the next one tried at once", async () => {
       const good = await tcpPeer(() => {}, { host: "127.0.0.9" });
       const refusing = Array.from({ length: 12 }, (_, index) => `127.0.1.${index + 1}`);
       nameHosts({ "many.test": [...refusing, "127.0.0.9"] });
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       const started = performance.now();
-      expect(await outcome(port, ear, good.port)).toBe("connected 1");
+      expect(await outcome(port, recorder, good.port)).toBe("connected 1");
       /* 250 ms for each would be 3,000. */
       expect(performance.now() - started).toBeLessThan(2_500);
     });
 
     test("if all fail, the error is the one that says most", async () => {
       nameHosts({ "many.test": ["127.0.0.8", "127.0.0.9"] });
-      const { port, ear } = attach(createPort);
-      expect(await outcome(port, ear, await freePort())).toBe(`closed 1 ${Errors.ERR_REFUSED.value}`);
-      expect(ear.causes[0]).toMatchObject({ message: expect.stringContaining("connect ECONNREFUSED 127.0.0.") });
+      const { port, recorder } = attach(createPort);
+      expect(await outcome(port, recorder, await freePort())).toBe(`closed 1 ${Errors.ERR_REFUSED.value}`);
+      expect(recorder.causes[0]).toMatchObject({ message: expect.stringContaining("connect ECONNREFUSED 127.0.0.") });
     });
 
     test("a close ends every attempt, and nothing is delivered", async () => {
@@ -245,12 +248,12 @@ export function faultSuite(name: string, createPort: () => Port): void {
       const at = await deafPeer();
       const accepted = new Inbox<Socket>("a connection");
       await tcpPeer(accepted.push, { host: "127.0.0.9", port: at });
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       expect(port.open(1, SocketKind.TCP, "many.test", at, {})).toBe(0);
       await pause(50);
       port.close(1, Close.ABORT);
       await pause(400);
-      expect(ear.heard.all).toEqual([]);
+      expect(recorder.observed.all).toEqual([]);
       expect(accepted.all).toEqual([]);
     });
   });
@@ -285,7 +288,7 @@ export function faultSuite(name: string, createPort: () => Port): void {
     });
 
     test("a refused broadcast names its destination", async () => {
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       expect(port.open(1, SocketKind.UDP, "", 0, {})).toBe(0);
       atEnd(() => port.close(1, Close.ABORT));
       const result = port.sendTo(1, "255.255.255.255", 9, Buffer.from("x"));
@@ -293,9 +296,11 @@ export function faultSuite(name: string, createPort: () => Port): void {
         expect(nameOf(result)).toBe("ERR_ACCESS");
         return;
       }
-      await until(() => ear.targets.length > 0, "the failure");
-      expect(ear.targets).toEqual(["255.255.255.255:9"]);
-      expect(ear.heard.all).toEqual([`failed 1 ${Errors[differs("udp-error") ? "ERR_HOST" : "ERR_ACCESS"].value}`]);
+      await until(() => recorder.targets.length > 0, "the failure");
+      expect(recorder.targets).toEqual(["255.255.255.255:9"]);
+      expect(recorder.observed.all).toEqual([
+        `failed 1 ${Errors[differs("udp-error") ? "ERR_HOST" : "ERR_ACCESS"].value}`,
+      ]);
     });
   });
 

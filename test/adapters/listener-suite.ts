@@ -8,7 +8,7 @@ import type { Port } from "../../adapters/port.ts";
 import { AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import { atEnd, endPeers, freePort, tcpPeer } from "../support/peers.ts";
 import { Inbox, pause, until } from "../support/wait.ts";
-import { attach, FIRST_ACCEPTED, listen, writeAll } from "./ear.ts";
+import { attach, FIRST_ACCEPTED, listen, writeAll } from "./recorder.ts";
 
 const HOST = "127.0.0.1";
 const MIB = 1_048_576;
@@ -44,77 +44,81 @@ export function listenerSuite(name: string, createPort: () => Port): void {
 
   describe(`${name}: listeners`, () => {
     test("a connection is registered, then it talks; both ends have their addresses", async () => {
-      const { port, ear } = attach(createPort);
-      const listening = await listen(port, ear, 1);
+      const { port, recorder } = attach(createPort);
+      const listening = await listen(port, recorder, 1);
       expect(port.address(1, AddressOf.LOCAL)).toBe(`${HOST}:${listening}`);
       expect(port.address(1, AddressOf.REMOTE)).toBe(Errors.ERR_STATE.value);
-      ear.onReceived = (handle, data) => expect(port.write(handle, [data])).toBe(data.length);
+      recorder.onReceived = (handle, data) => expect(port.write(handle, [data])).toBe(data.length);
       const client = new Client(listening);
       client.socket.write("hello");
       await until(() => client.got.toString() === "hello", "the echo");
-      expect(ear.heard.all).toEqual(["connected 1", `accepted ${FIRST_ACCEPTED} by 1`, `received ${FIRST_ACCEPTED}`]);
+      expect(recorder.observed.all).toEqual([
+        "connected 1",
+        `accepted ${FIRST_ACCEPTED} by 1`,
+        `received ${FIRST_ACCEPTED}`,
+      ]);
       expect(port.address(FIRST_ACCEPTED, AddressOf.LOCAL)).toBe(`${HOST}:${listening}`);
       expect(port.address(FIRST_ACCEPTED, AddressOf.REMOTE)).toBe(`${HOST}:${client.socket.localPort}`);
     });
 
     test("an address that is taken or not of this machine is an error", async () => {
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       const taken = await tcpPeer(() => {});
       const opened = (handle: number, host: string, at: number): Promise<number> => {
         const result = port.open(handle, SocketKind.TCP_LISTENER, host, at, {});
-        return result === 0 ? ear.endOf(handle) : Promise.resolve(result);
+        return result === 0 ? recorder.endOf(handle) : Promise.resolve(result);
       };
       expect(await opened(1, HOST, taken.port)).toBe(Errors.ERR_IN_USE.value);
       expect(await opened(2, "192.0.2.1", 0)).toBe(Errors.ERR_HOST.value);
       const names = [Errors.ERR_NAME_NOT_FOUND.value, Errors.ERR_NAME_FAILED.value];
       expect(names).toContain(await opened(3, "no-such-host.invalid", 0));
-      for (const cause of ear.causes) expect(cause).toHaveProperty("message");
+      for (const cause of recorder.causes) expect(cause).toHaveProperty("message");
     });
 
     test("a connection for which there is no room is dropped", async () => {
-      const { port, ear } = attach(createPort);
-      const listening = await listen(port, ear, 1);
-      ear.hasRoom = false;
+      const { port, recorder } = attach(createPort);
+      const listening = await listen(port, recorder, 1);
+      recorder.hasRoom = false;
       const client = new Client(listening);
       expect(["end", "ECONNRESET"]).toContain(await client.events.next());
-      ear.hasRoom = true;
+      recorder.hasRoom = true;
       new Client(listening);
-      await ear.hears(`accepted ${FIRST_ACCEPTED} by 1`);
+      await recorder.waitFor(`accepted ${FIRST_ACCEPTED} by 1`);
     });
 
     test("a connection may be closed while it is accepted", async () => {
       for (const how of [Close.ORDERLY, Close.ABORT]) {
-        const { port, ear } = attach(createPort);
-        const listening = await listen(port, ear, 1);
-        ear.onAccepted = (handle) => port.close(handle, how);
+        const { port, recorder } = attach(createPort);
+        const listening = await listen(port, recorder, 1);
+        recorder.onAccepted = (handle) => port.close(handle, how);
         const client = new Client(listening);
-        client.socket.write("nobody hears this");
+        client.socket.write("not received");
         await client.events.next();
         await pause(20);
-        expect(ear.heard.all).toEqual(["connected 1", `accepted ${FIRST_ACCEPTED} by 1`]);
+        expect(recorder.observed.all).toEqual(["connected 1", `accepted ${FIRST_ACCEPTED} by 1`]);
       }
     });
 
     test("a closed listener accepts nothing more; what it accepted lives on", async () => {
-      const { port, ear } = attach(createPort);
-      const listening = await listen(port, ear, 1);
+      const { port, recorder } = attach(createPort);
+      const listening = await listen(port, recorder, 1);
       const client = new Client(listening);
-      await ear.hears(`accepted ${FIRST_ACCEPTED} by 1`);
+      await recorder.waitFor(`accepted ${FIRST_ACCEPTED} by 1`);
       port.close(1, Close.ORDERLY);
       expect(port.address(1, AddressOf.LOCAL)).toBe(Errors.ERR_STATE.value);
       expect(await new Client(listening).events.next()).toBe("ECONNREFUSED");
       client.socket.write("still here");
-      await ear.hears(`received ${FIRST_ACCEPTED}`);
-      expect(ear.text).toBe("still here");
+      await recorder.waitFor(`received ${FIRST_ACCEPTED}`);
+      expect(recorder.text).toBe("still here");
     });
 
     test("a listener that is closed before it listens says nothing", async () => {
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       const at = await freePort();
       expect(port.open(1, SocketKind.TCP_LISTENER, HOST, at, {})).toBe(0);
       port.close(1, Close.ORDERLY);
       await pause(30);
-      expect(ear.heard.all).toEqual([]);
+      expect(recorder.observed.all).toEqual([]);
       const again = createServer().listen(at, HOST);
       await new Promise((resolve, reject) => again.on("listening", resolve).on("error", reject));
       again.close();
@@ -123,37 +127,37 @@ export function listenerSuite(name: string, createPort: () => Port): void {
     test.each([{}, { takesBytes: true }])(
       "nothing is lost of what comes early, in pieces, or while reading is off, %j",
       async (options) => {
-        const { port, ear } = attach(createPort, 1000);
-        const listening = await listen(port, ear, 1, { options });
-        ear.onAccepted = (handle) => port.read(handle, false);
+        const { port, recorder } = attach(createPort, 1000);
+        const listening = await listen(port, recorder, 1, { options });
+        recorder.onAccepted = (handle) => port.read(handle, false);
         const sent = Buffer.alloc(MIB);
         for (let at = 0; at < MIB; at += 4) sent.writeUInt32LE(at, at);
         const client = new Client(listening);
         client.socket.end(sent);
-        await ear.hears(`accepted ${FIRST_ACCEPTED} by 1`);
+        await recorder.waitFor(`accepted ${FIRST_ACCEPTED} by 1`);
         await pause(30);
-        expect(ear.data).toEqual([]);
+        expect(recorder.data).toEqual([]);
         /* Now and then it stops, from inside a delivery. */
-        ear.onReceived = (handle) => {
-          if (ear.data.length % 50 !== 0) return;
+        recorder.onReceived = (handle) => {
+          if (recorder.data.length % 50 !== 0) return;
           port.read(handle, false);
           setImmediate(() => port.read(handle, true));
         };
         port.read(FIRST_ACCEPTED, true);
-        await ear.hears(`ended ${FIRST_ACCEPTED}`);
-        expect(Buffer.concat(ear.data).equals(sent)).toBe(true);
-        expect(ear.heard.all.filter((line) => line.startsWith("a wrong"))).toEqual([]);
-        if (options.takesBytes !== true) expect(ear.bytesGiven).toBe(0);
+        await recorder.waitFor(`ended ${FIRST_ACCEPTED}`);
+        expect(Buffer.concat(recorder.data).equals(sent)).toBe(true);
+        expect(recorder.observed.all.filter((line) => line.startsWith("a wrong"))).toEqual([]);
+        if (options.takesBytes !== true) expect(recorder.bytesGiven).toBe(0);
       },
     );
 
     test("bytes that the kernel does not take are borrowed until they are reported", async () => {
-      const { port, ear } = attach(createPort);
-      const client = new Client(await listen(port, ear, 1));
-      await ear.hears(`accepted ${FIRST_ACCEPTED} by 1`);
+      const { port, recorder } = attach(createPort);
+      const client = new Client(await listen(port, recorder, 1));
+      await recorder.waitFor(`accepted ${FIRST_ACCEPTED} by 1`);
       client.socket.pause();
       const data = Buffer.alloc(8 * MIB, "a");
-      const written = writeAll(port, ear, FIRST_ACCEPTED, data);
+      const written = writeAll(port, recorder, FIRST_ACCEPTED, data);
       await pause(30);
       client.socket.resume();
       await written;
@@ -163,27 +167,27 @@ export function listenerSuite(name: string, createPort: () => Port): void {
     });
 
     test("2,000 sockets of its own: a thousand connections, both ends", async () => {
-      const { port, ear } = attach(createPort);
-      const at = await listen(port, ear, 1, { options: { backlog: 1024 } });
+      const { port, recorder } = attach(createPort);
+      const at = await listen(port, recorder, 1, { options: { backlog: 1024 } });
       const echoed = new Set<number>();
-      ear.onReceived = (handle, data) => {
+      recorder.onReceived = (handle, data) => {
         if (handle < 10_000) port.write(handle, [data]);
         else if (data.toString() === `${handle}`) echoed.add(handle);
       };
-      ear.onConnected = (handle) => port.write(handle, [Buffer.from(`${handle}`)]);
+      recorder.onConnected = (handle) => port.write(handle, [Buffer.from(`${handle}`)]);
       const mine = Array.from({ length: 1000 }, (_, index) => 10_000 + index);
       for (const handle of mine) expect(port.open(handle, SocketKind.TCP, HOST, at, {})).toBe(0);
       await until(() => echoed.size === 1000, "1,000 echoes");
       for (const handle of mine) port.close(handle, Close.ORDERLY);
-      const ends = (): number => ear.heard.all.filter((line) => line.startsWith("ended ")).length;
+      const ends = (): number => recorder.observed.all.filter((line) => line.startsWith("ended ")).length;
       await until(() => ends() === 1000, "1,000 ends");
       for (let index = 0; index < 1000; index++) port.close(FIRST_ACCEPTED + index, Close.ABORT);
     });
 
     test("1,000 connections", async () => {
-      const { port, ear } = attach(createPort);
-      const listening = await listen(port, ear, 1, { options: { backlog: 1024 } });
-      ear.onReceived = (handle, data) => port.write(handle, [data]);
+      const { port, recorder } = attach(createPort);
+      const listening = await listen(port, recorder, 1, { options: { backlog: 1024 } });
+      recorder.onReceived = (handle, data) => port.write(handle, [data]);
       const clients = Array.from({ length: 1000 }, (_, index) => {
         const client = new Client(listening);
         client.socket.write(`${index}`);
@@ -197,25 +201,25 @@ export function listenerSuite(name: string, createPort: () => Port): void {
 
   describe(`${name}: halves`, () => {
     test("our half ends alone, theirs afterwards", async () => {
-      const { port, ear } = attach(createPort);
-      const client = new Client(await listen(port, ear, 1));
-      await ear.hears(`accepted ${FIRST_ACCEPTED} by 1`);
-      await writeAll(port, ear, FIRST_ACCEPTED, Buffer.from("all I have"));
+      const { port, recorder } = attach(createPort);
+      const client = new Client(await listen(port, recorder, 1));
+      await recorder.waitFor(`accepted ${FIRST_ACCEPTED} by 1`);
+      await writeAll(port, recorder, FIRST_ACCEPTED, Buffer.from("all I have"));
       port.shutdown(FIRST_ACCEPTED);
       expect(await client.events.next()).toBe("end");
       expect(client.got.toString()).toBe("all I have");
       client.socket.end("thanks");
-      await ear.hears(`ended ${FIRST_ACCEPTED}`);
-      expect(ear.text).toBe("thanks");
+      await recorder.waitFor(`ended ${FIRST_ACCEPTED}`);
+      expect(recorder.text).toBe("thanks");
     });
 
     test("their half ends alone, ours afterwards", async () => {
-      const { port, ear } = attach(createPort);
-      const client = new Client(await listen(port, ear, 1));
+      const { port, recorder } = attach(createPort);
+      const client = new Client(await listen(port, recorder, 1));
       client.socket.end("question");
-      await ear.hears(`ended ${FIRST_ACCEPTED}`);
+      await recorder.waitFor(`ended ${FIRST_ACCEPTED}`);
       await pause(20);
-      await writeAll(port, ear, FIRST_ACCEPTED, Buffer.from("answer"));
+      await writeAll(port, recorder, FIRST_ACCEPTED, Buffer.from("answer"));
       port.shutdown(FIRST_ACCEPTED);
       expect(await client.events.next()).toBe("end");
       expect(client.got.toString()).toBe("answer");
@@ -225,49 +229,49 @@ export function listenerSuite(name: string, createPort: () => Port): void {
   describe(`${name}: Unix sockets`, () => {
     test("they connect, accept, talk, and are named by their path", async () => {
       const path = join(newFolder(), "s");
-      const { port, ear } = attach(createPort);
-      await listen(port, ear, 1, { path });
-      ear.onReceived = (handle, data) => {
+      const { port, recorder } = attach(createPort);
+      await listen(port, recorder, 1, { path });
+      recorder.onReceived = (handle, data) => {
         if (handle === FIRST_ACCEPTED) port.write(handle, [data]);
       };
       expect(port.open(2, SocketKind.UNIX, path, 0, {})).toBe(0);
-      await ear.hears("connected 2");
+      await recorder.waitFor("connected 2");
       port.write(2, [Buffer.from("hello")]);
-      await ear.hears("received 2");
-      expect(ear.text).toBe("hellohello");
+      await recorder.waitFor("received 2");
+      expect(recorder.text).toBe("hellohello");
       expect(port.address(1, AddressOf.LOCAL)).toBe(path);
       expect(port.address(2, AddressOf.REMOTE)).toBe(path);
       expect(port.address(2, AddressOf.LOCAL)).toBe("");
       expect(port.address(FIRST_ACCEPTED, AddressOf.LOCAL)).toBe(path);
       port.close(2, Close.ABORT);
-      await ear.hears(`ended ${FIRST_ACCEPTED}`);
+      await recorder.waitFor(`ended ${FIRST_ACCEPTED}`);
     });
 
     test("an existing path stays as it is, also if nothing listens there", async () => {
       const path = join(newFolder(), "s");
       writeFileSync(path, "precious");
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       expect(port.open(1, SocketKind.UNIX_LISTENER, path, 0, {})).toBe(0);
-      expect(await ear.endOf(1)).toBe(Errors.ERR_IN_USE.value);
+      expect(await recorder.endOf(1)).toBe(Errors.ERR_IN_USE.value);
       expect(existsSync(path)).toBe(true);
       const live = join(newFolder(), "t");
-      await listen(port, ear, 2, { path: live });
+      await listen(port, recorder, 2, { path: live });
       expect(port.open(3, SocketKind.UNIX_LISTENER, live, 0, {})).toBe(0);
-      expect(await ear.endOf(3)).toBe(Errors.ERR_IN_USE.value);
+      expect(await recorder.endOf(3)).toBe(Errors.ERR_IN_USE.value);
       port.close(2, Close.ORDERLY);
       await until(() => !existsSync(live), "the path's end");
     });
 
     test("a path without a file, and a file without a listener", async () => {
       const path = join(newFolder(), "s");
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       expect(port.open(1, SocketKind.UNIX, path, 0, {})).toBe(0);
-      expect(await ear.endOf(1)).toBe(Errors.ERR_NOT_FOUND.value);
+      expect(await recorder.endOf(1)).toBe(Errors.ERR_NOT_FOUND.value);
       writeFileSync(path, "");
       expect(port.open(2, SocketKind.UNIX, path, 0, {})).toBe(0);
-      expect(await ear.endOf(2)).toBe(Errors.ERR_REFUSED.value);
+      expect(await recorder.endOf(2)).toBe(Errors.ERR_REFUSED.value);
       expect(port.open(3, SocketKind.UNIX_LISTENER, join(path, "no", "folder"), 0, {})).toBe(0);
-      expect(await ear.endOf(3)).toBeLessThan(0);
+      expect(await recorder.endOf(3)).toBeLessThan(0);
     });
   });
 }

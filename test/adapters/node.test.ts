@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { createPort } from "../../adapters/node/index.ts";
-import { errorNumber, tellingError } from "../../adapters/shared/errors.ts";
+import { errorNumber, mostSpecificError } from "../../adapters/shared/errors.ts";
 import { type ErrorCode, Errors } from "../../wasm/abi.gen.ts";
 import { portSuite } from "./suite.ts";
 
@@ -20,9 +20,9 @@ test("what Node reports is an error of the table", () => {
   expect(code(failed("EACCES"))).toBe("ERR_ACCESS");
   expect(code(failed("EMFILE"))).toBe("ERR_DESCRIPTORS");
   expect(
-    code(tellingError([failed("EWHAT"), failed("ENETUNREACH"), failed("ECONNREFUSED"), failed("ETIMEDOUT")])),
+    code(mostSpecificError([failed("EWHAT"), failed("ENETUNREACH"), failed("ECONNREFUSED"), failed("ETIMEDOUT")])),
   ).toBe("ERR_REFUSED");
-  expect(code(tellingError([failed("EWHAT")]))).toBe("ERR_HOST");
+  expect(code(mostSpecificError([failed("EWHAT")]))).toBe("ERR_HOST");
   expect(code(failed("EWHAT"))).toBe("ERR_HOST");
   for (const error of [new Error("plain"), null, undefined, "ECONNREFUSED", { code: 7 }, { code: "toString" }]) {
     expect(code(error)).toBe("ERR_HOST");

@@ -7,7 +7,7 @@ import { AddressOf, Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import { differs } from "../support/host.ts";
 import { atEnd, endPeers, tcpPeer, udpPeer } from "../support/peers.ts";
 import { Inbox, pause, until } from "../support/wait.ts";
-import { attach, FIRST_ACCEPTED, listen } from "./ear.ts";
+import { attach, FIRST_ACCEPTED, listen } from "./recorder.ts";
 
 const HOST = "127.0.0.1";
 const bytes = (text: string): Buffer => Buffer.from(text);
@@ -24,11 +24,11 @@ export function peerSuite(name: string, createPort: () => Port): void {
   describe(`${name}: UDP with an address`, () => {
     test.each([HOST, "::1"])("%s", async (address) => {
       const echo = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address), address);
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       expect(open(port, 1, address)).toBe(0);
       expect(port.address(1, AddressOf.LOCAL)).toMatch(address === HOST ? /^127\.0\.0\.1:\d+$/ : /^\[::1\]:\d+$/);
       expect(port.sendTo(1, address, echo.port, bytes("hi"))).toBe(2);
-      await ear.hears(`datagram 1 hi ${address} ${echo.port}`);
+      await recorder.waitFor(`datagram 1 hi ${address} ${echo.port}`);
     });
 
     test("both families by one handle", async () => {
@@ -37,19 +37,19 @@ export function peerSuite(name: string, createPort: () => Port): void {
           udpPeer((data, from, socket) => socket.send(data, from.port, from.address), address),
         ),
       );
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       expect(open(port, 1, "")).toBe(0);
       for (const [index, address] of [HOST, "::1"].entries()) {
         const echo = echoes[index] as { port: number };
         expect(port.sendTo(1, address, echo.port, bytes("hi"))).toBe(2);
-        await ear.hears(`datagram 1 hi ${address} ${echo.port}`);
+        await recorder.waitFor(`datagram 1 hi ${address} ${echo.port}`);
       }
       expect(port.address(1, AddressOf.LOCAL)).toMatch(/^0\.0\.0\.0:\d+$/);
     });
 
     test("datagrams received while reading is off are delivered later, in order and bounded", async () => {
       const peer = await udpPeer(() => {});
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       open(port, 1, HOST);
       const own = Number(String(port.address(1, AddressOf.LOCAL)).split(":")[1]);
       const send = (text: string): Promise<void> =>
@@ -58,14 +58,14 @@ export function peerSuite(name: string, createPort: () => Port): void {
       for (const text of ["one", "two"]) await send(text);
       for (let count = 0; count < 100; count++) await send("x".repeat(10_000));
       await pause(30);
-      expect(ear.heard.all).toEqual([]);
+      expect(recorder.observed.all).toEqual([]);
       port.read(1, true);
-      await ear.hears(`datagram 1 two ${HOST} ${peer.port}`);
-      expect(ear.heard.all[0]).toBe(`datagram 1 one ${HOST} ${peer.port}`);
+      await recorder.waitFor(`datagram 1 two ${HOST} ${peer.port}`);
+      expect(recorder.observed.all[0]).toBe(`datagram 1 one ${HOST} ${peer.port}`);
       await pause(30);
-      expect(ear.heard.all.length).toBeLessThan(100);
+      expect(recorder.observed.all.length).toBeLessThan(100);
       await send("after");
-      await ear.hears(`datagram 1 after ${HOST} ${peer.port}`);
+      await recorder.waitFor(`datagram 1 after ${HOST} ${peer.port}`);
     });
 
     test("one that is taken, and one that is not here", async () => {
@@ -97,7 +97,7 @@ export function peerSuite(name: string, createPort: () => Port): void {
     }
 
     test("members of a group at one port get what is sent to it, until they leave", async () => {
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       const at = share(port, 1, 0);
       share(port, 2, at);
       for (const handle of [1, 2]) {
@@ -107,23 +107,23 @@ export function peerSuite(name: string, createPort: () => Port): void {
         expect(port.setUdpOption?.(handle, { multicastLoopback: true })).toBe(0);
       }
       expect(port.sendTo(1, GROUP, at, bytes("all"))).toBe(3);
-      await ear.hears(`datagram 1 all ${HOST} ${at}`);
-      await ear.hears(`datagram 2 all ${HOST} ${at}`);
+      await recorder.waitFor(`datagram 1 all ${HOST} ${at}`);
+      await recorder.waitFor(`datagram 2 all ${HOST} ${at}`);
       expect(port.setUdpOption?.(2, { leave: GROUP, interface: HOST })).toBe(0);
       expect(port.setUdpOption?.(1, { leave: GROUP, interface: HOST })).toBe(0);
-      const before = ear.heard.all.length;
+      const before = recorder.observed.all.length;
       port.sendTo(1, GROUP, at, bytes("nobody"));
       await pause(50);
-      expect(ear.heard.all).toHaveLength(before);
+      expect(recorder.observed.all).toHaveLength(before);
     });
 
     test("a broadcast leaves once it is allowed", async () => {
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       open(port, 1, "");
       const own = Number(String(port.address(1, AddressOf.LOCAL)).split(":")[1]);
       expect(port.setUdpOption?.(1, { broadcast: true })).toBe(0);
       expect(port.sendTo(1, "127.255.255.255", own, bytes("hi"))).toBe(2);
-      await ear.hears(`datagram 1 hi ${HOST} ${own}`);
+      await recorder.waitFor(`datagram 1 hi ${HOST} ${own}`);
     });
 
     test("what is no group, and no interface, is refused with a cause", () => {
@@ -142,13 +142,13 @@ export function peerSuite(name: string, createPort: () => Port): void {
 
   describe(`${name}: UDP with a peer`, () => {
     test.each(["", HOST, "::1"])(
-      "bound to %j: it goes there, and only what comes from there is heard",
+      "bound to %j: it goes there, and only what comes from there is observed",
       async (address) => {
         const there = address === "" ? HOST : address;
         const got = new Inbox<[string, number]>("a datagram");
         const peer = await udpPeer((data, from) => got.push([data.toString(), from.port]), there);
         const stranger = await udpPeer(() => {}, there);
-        const { port, ear } = attach(createPort);
+        const { port, recorder } = attach(createPort);
         open(port, 1, address);
         expect(port.address(1, AddressOf.REMOTE)).toBe(Errors.ERR_STATE.value);
         expect(port.sendTo(1, "", 0, bytes("x"))).toBe(Errors.ERR_STATE.value);
@@ -161,37 +161,37 @@ export function peerSuite(name: string, createPort: () => Port): void {
         stranger.socket.send("not for you", own, there);
         await pause(20);
         peer.socket.send("for you", own, there);
-        await ear.hears(`datagram 1 for you ${there} ${peer.port}`);
-        expect(ear.heard.all).toHaveLength(1);
+        await recorder.waitFor(`datagram 1 for you ${there} ${peer.port}`);
+        expect(recorder.observed.all).toHaveLength(1);
       },
     );
 
     test("datagrams from before there was a peer are dropped", async () => {
       const stranger = await udpPeer(() => {});
       const peer = await udpPeer(() => {});
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       open(port, 1, HOST);
       const own = Number(String(port.address(1, AddressOf.LOCAL)).split(":")[1]);
       await new Promise<void>((resolve) => stranger.socket.send("too early", own, HOST, () => resolve()));
       port.connectUdp(1, HOST, peer.port);
       peer.socket.send("in time", own, HOST);
-      await ear.hears(`datagram 1 in time ${HOST} ${peer.port}`);
-      expect(ear.heard.all).toHaveLength(1);
+      await recorder.waitFor(`datagram 1 in time ${HOST} ${peer.port}`);
+      expect(recorder.observed.all).toHaveLength(1);
     });
 
     test("no socket at the peer: an error is delivered, and the socket lives on", async () => {
       const gone = createSocket("udp4");
       await new Promise<void>((resolve) => gone.bind(0, HOST, resolve));
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       open(port, 1, HOST);
       port.connectUdp(1, HOST, gone.address().port);
       await new Promise<void>((resolve) => gone.close(resolve));
       port.sendTo(1, "", 0, bytes("hello?"));
-      if (!differs("udp-silent")) await ear.hears(`failed 1 ${Errors.ERR_REFUSED.value}`);
+      if (!differs("udp-silent")) await recorder.waitFor(`failed 1 ${Errors.ERR_REFUSED.value}`);
       const again = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
       expect(port.connectUdp(1, HOST, again.port)).toBe(0);
       expect(port.sendTo(1, "", 0, bytes("hello!"))).toBe(6);
-      await ear.hears(`datagram 1 hello! ${HOST} ${again.port}`);
+      await recorder.waitFor(`datagram 1 hello! ${HOST} ${again.port}`);
     });
   });
 
@@ -236,19 +236,19 @@ export function peerSuite(name: string, createPort: () => Port): void {
       [{ keepAlive: { initialDelayMs: 5000 } }, "02"],
     ])("of connections made and accepted, %j", async (options, timer) => {
       const server = await tcpPeer(() => {});
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       port.open(1, SocketKind.TCP, HOST, server.port, options);
       atEnd(() => port.close(1, Close.ABORT));
-      await ear.hears("connected 1");
+      await recorder.waitFor("connected 1");
       await until(() => timerOf(port, 1) === timer, `timer ${timer}`);
       port.open(4, SocketKind.TCP, HOST, server.port, options, {});
       atEnd(() => port.close(4, Close.ABORT));
-      await ear.hears("connected 4");
+      await recorder.waitFor("connected 4");
       await until(() => timerOf(port, 4) === timer, `timer ${timer} beneath TLS`);
-      const at = await listen(port, ear, 2, { options });
+      const at = await listen(port, recorder, 2, { options });
       port.open(3, SocketKind.TCP, HOST, at, {});
       atEnd(() => port.close(3, Close.ABORT));
-      await ear.hears(`accepted ${FIRST_ACCEPTED} by 2`);
+      await recorder.waitFor(`accepted ${FIRST_ACCEPTED} by 2`);
       await until(() => timerOf(port, FIRST_ACCEPTED) === timer, `timer ${timer}`);
     });
   });

@@ -96,15 +96,15 @@ export function processSuite(name: string, createPort: () => Port): void {
 
     test("what happens to handles is published", () => {
       const { diagnostics } = createPort();
-      const heard: unknown[] = [];
-      const listener = (message: unknown): unknown => heard.push(message);
+      const observed: unknown[] = [];
+      const listener = (message: unknown): unknown => observed.push(message);
       const name = "twinwire:a-test";
       expect(diagnostics?.channel(name).hasSubscribers).toBe(false);
       channel(name).subscribe(listener);
       expect(diagnostics?.channel(name).hasSubscribers).toBe(true);
       diagnostics?.channel(name).publish("hello");
       channel(name).unsubscribe(listener);
-      expect(heard).toEqual(["hello"]);
+      expect(observed).toEqual(["hello"]);
     });
   });
 }

@@ -5,7 +5,7 @@ import type { Port } from "../../adapters/port.ts";
 import { AddressOf, Close, Errors, FOREVER, SocketKind } from "../../wasm/abi.gen.ts";
 import { atEnd, endPeers, freePort, tcpPeer, udpPeer } from "../support/peers.ts";
 import { Inbox, pause, until } from "../support/wait.ts";
-import { attach, type Ear } from "./ear.ts";
+import { attach, type PortRecorder } from "./recorder.ts";
 
 const HOST = "127.0.0.1";
 
@@ -22,30 +22,30 @@ function after(pieces: readonly Buffer[], taken: number): Buffer[] {
 export function portSuite(name: string, createPort: () => Port): void {
   afterEach(endPeers);
 
-  async function pair(): Promise<{ port: Port; ear: Ear; peer: Socket; listening: number }> {
+  async function pair(): Promise<{ port: Port; recorder: PortRecorder; peer: Socket; listening: number }> {
     const accepted = new Inbox<Socket>("a connection");
     const server = await tcpPeer(accepted.push, { allowHalfOpen: true });
-    const { port, ear } = attach(createPort);
+    const { port, recorder } = attach(createPort);
     expect(port.open(1, SocketKind.TCP, HOST, server.port, {})).toBe(0);
-    expect(ear.heard.all).toEqual([]);
-    expect(await ear.heard.next()).toBe("connected 1");
+    expect(recorder.observed.all).toEqual([]);
+    expect(await recorder.observed.next()).toBe("connected 1");
     atEnd(() => port.close(1, Close.ABORT));
-    return { port, ear, peer: await accepted.next(), listening: server.port };
+    return { port, recorder, peer: await accepted.next(), listening: server.port };
   }
 
   describe(`${name}: TCP`, () => {
     test("bytes go out in order, as one piece or several, and come in where they should", async () => {
-      const { port, ear, peer } = await pair();
+      const { port, recorder, peer } = await pair();
       peer.pipe(peer);
       const pieces = ["one ", "two ", "three"].map((it) => Buffer.from(it));
       expect(port.write(1, pieces.slice(0, 1))).toBe(4);
       expect(port.write(1, pieces.slice(1))).toBe(9);
-      await until(() => Buffer.concat(ear.data).length === 13, "the echo");
-      expect(Buffer.concat(ear.data).toString()).toBe("one two three");
+      await until(() => Buffer.concat(recorder.data).length === 13, "the echo");
+      expect(Buffer.concat(recorder.data).toString()).toBe("one two three");
     });
 
     test("bytes that the kernel does not take are borrowed until written says so", async () => {
-      const { port, ear, peer } = await pair();
+      const { port, recorder, peer } = await pair();
       peer.pause();
       const piece = Buffer.alloc(8_388_608, "a");
       const done = port.write(1, [piece]);
@@ -58,7 +58,7 @@ export function portSuite(name: string, createPort: () => Port): void {
       peer.resume();
       let offered = done;
       while (offered < piece.length) {
-        const [, , size] = (await ear.heard.next()).split(" ");
+        const [, , size] = (await recorder.observed.next()).split(" ");
         offered += Number(size);
         if (size === "0") offered += port.write(1, [piece.subarray(offered)]);
       }
@@ -67,7 +67,7 @@ export function portSuite(name: string, createPort: () => Port): void {
     });
 
     test("pieces of any size arrive to the byte, from a sender that never waits to a reader that does", async () => {
-      const { port, ear, peer } = await pair();
+      const { port, recorder, peer } = await pair();
       const sizes = [1, 65_535, 3, 16_384, 1, 1_000_003, 7, 3_000_000, 2];
       const pieces = sizes.map((size, index) => Buffer.alloc(size, index + 1));
       const got: Buffer[] = [];
@@ -82,11 +82,11 @@ export function portSuite(name: string, createPort: () => Port): void {
       let done = 0;
       while (rest.length > 0) {
         const all = rest.reduce((sum, { length }) => sum + length, 0);
-        const seen = ear.heard.all.length;
+        const seen = recorder.observed.all.length;
         let taken = port.write(1, rest);
         if (taken < all) {
-          await until(() => ear.heard.all.length > seen, "written");
-          taken += Number(ear.heard.all.at(-1)?.split(" ")[2]);
+          await until(() => recorder.observed.all.length > seen, "written");
+          taken += Number(recorder.observed.all.at(-1)?.split(" ")[2]);
         }
         expect(taken).toBeLessThanOrEqual(all);
         done += taken;
@@ -96,11 +96,11 @@ export function portSuite(name: string, createPort: () => Port): void {
       port.shutdown(1);
       await ended.next();
       expect(Buffer.concat(got).equals(Buffer.concat(pieces))).toBe(true);
-      expect(ear.heard.all.filter((line) => !line.startsWith("written"))).toEqual(["connected 1"]);
+      expect(recorder.observed.all.filter((line) => !line.startsWith("written"))).toEqual(["connected 1"]);
     });
 
     test("while reading is off the peer is held back", async () => {
-      const { port, ear, peer } = await pair();
+      const { port, recorder, peer } = await pair();
       port.read(1, false);
       peer.write(Buffer.alloc(33_554_432));
       await pause(200);
@@ -109,54 +109,54 @@ export function portSuite(name: string, createPort: () => Port): void {
       await pause(50);
       expect(peer.writableLength).toBe(waits);
       port.read(1, true);
-      await until(() => ear.data.reduce((sum, { length }) => sum + length, 0) === 33_554_432, "all of it");
+      await until(() => recorder.data.reduce((sum, { length }) => sum + length, 0) === 33_554_432, "all of it");
     });
 
     test("reading stops and goes on, also from inside a delivery, and holds back the end", async () => {
-      const { port, ear, peer } = await pair();
-      ear.onReceived = () => port.read(1, false);
+      const { port, recorder, peer } = await pair();
+      recorder.onReceived = () => port.read(1, false);
       peer.write("a");
-      expect(await ear.heard.next()).toBe("received 1");
+      expect(await recorder.observed.next()).toBe("received 1");
       peer.write("b");
       peer.end();
       await pause(50);
-      expect(ear.heard.all).toHaveLength(2);
+      expect(recorder.observed.all).toHaveLength(2);
       port.read(1, true);
-      expect(await ear.heard.next()).toBe("received 1");
+      expect(await recorder.observed.next()).toBe("received 1");
       await pause(20);
-      expect(ear.heard.all).toHaveLength(3);
-      ear.onReceived = undefined;
+      expect(recorder.observed.all).toHaveLength(3);
+      recorder.onReceived = undefined;
       port.read(1, true);
-      expect(await ear.heard.next()).toBe("ended 1");
-      expect(Buffer.concat(ear.data).toString()).toBe("ab");
+      expect(await recorder.observed.next()).toBe("ended 1");
+      expect(Buffer.concat(recorder.data).toString()).toBe("ab");
     });
 
     test("reading may be off before there is a connection", async () => {
       const server = await tcpPeer((socket) => socket.write("early"));
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       port.open(1, SocketKind.TCP, HOST, server.port, {});
       port.read(1, false);
       atEnd(() => port.close(1, Close.ABORT));
-      expect(await ear.heard.next()).toBe("connected 1");
+      expect(await recorder.observed.next()).toBe("connected 1");
       await pause(30);
-      expect(ear.heard.all).toHaveLength(1);
+      expect(recorder.observed.all).toHaveLength(1);
       port.read(1, true);
-      expect(await ear.heard.next()).toBe("received 1");
+      expect(await recorder.observed.next()).toBe("received 1");
     });
 
     test("after the peer's end bytes can still be sent", async () => {
-      const { port, ear, peer } = await pair();
+      const { port, recorder, peer } = await pair();
       const got: Buffer[] = [];
       peer.on("data", (data: Buffer) => got.push(data));
       peer.end("bye");
-      expect(await ear.heard.next()).toBe("received 1");
-      expect(await ear.heard.next()).toBe("ended 1");
+      expect(await recorder.observed.next()).toBe("received 1");
+      expect(await recorder.observed.next()).toBe("ended 1");
       expect(port.write(1, [Buffer.from("still here")])).toBe(10);
       await until(() => Buffer.concat(got).toString() === "still here", "what was sent");
     });
 
     test("an orderly close sends what was written, then FIN; nothing is delivered afterwards", async () => {
-      const { port, ear, peer } = await pair();
+      const { port, recorder, peer } = await pair();
       const got: Buffer[] = [];
       const ended = new Inbox<void>("the end");
       peer.on("data", (data: Buffer) => got.push(data));
@@ -167,7 +167,7 @@ export function portSuite(name: string, createPort: () => Port): void {
       expect(Buffer.concat(got).toString()).toBe("last words");
       peer.end("too late");
       await pause(30);
-      expect(ear.heard.all).toEqual(["connected 1"]);
+      expect(recorder.observed.all).toEqual(["connected 1"]);
       expect(port.write(1, [Buffer.from("x")])).toBeLessThan(1);
       expect(port.address(1, AddressOf.LOCAL)).toBe(Errors.ERR_STATE.value);
     });
@@ -190,35 +190,35 @@ export function portSuite(name: string, createPort: () => Port): void {
     });
 
     test("an abort is a reset", async () => {
-      const { port, ear, peer } = await pair();
+      const { port, recorder, peer } = await pair();
       const errors = new Inbox<{ code?: string }>("an error");
       peer.on("error", errors.push);
       port.close(1, Close.ABORT);
       expect((await errors.next()).code).toBe("ECONNRESET");
-      expect(ear.heard.all).toEqual(["connected 1"]);
+      expect(recorder.observed.all).toEqual(["connected 1"]);
     });
 
     test("a close before the connection is there ends the attempt without a word", async () => {
       const server = await tcpPeer(() => {});
       for (const how of [Close.ORDERLY, Close.ABORT]) {
-        const { port, ear } = attach(createPort);
+        const { port, recorder } = attach(createPort);
         port.open(1, SocketKind.TCP, HOST, server.port, {});
         port.close(1, how);
         await pause(30);
-        expect(ear.heard.all).toEqual([]);
+        expect(recorder.observed.all).toEqual([]);
       }
     });
 
     test("failures are delivered with an error of the table and its cause", async () => {
-      const { port, ear, peer } = await pair();
+      const { port, recorder, peer } = await pair();
       peer.resetAndDestroy();
-      expect(await ear.heard.next()).toBe(`closed 1 ${Errors.ERR_RESET.value}`);
+      expect(await recorder.observed.next()).toBe(`closed 1 ${Errors.ERR_RESET.value}`);
       port.open(2, SocketKind.TCP, HOST, await freePort(), {});
-      expect(await ear.heard.next()).toBe(`closed 2 ${Errors.ERR_REFUSED.value}`);
+      expect(await recorder.observed.next()).toBe(`closed 2 ${Errors.ERR_REFUSED.value}`);
       port.open(3, SocketKind.TCP, "no-such-host.invalid", 80, {});
       const names = [Errors.ERR_NAME_NOT_FOUND, Errors.ERR_NAME_FAILED].map(({ value }) => `closed 3 ${value}`);
-      expect(names).toContain(await ear.heard.next());
-      for (const cause of ear.causes) expect(cause).toHaveProperty("message");
+      expect(names).toContain(await recorder.observed.next());
+      for (const cause of recorder.causes) expect(cause).toHaveProperty("message");
     });
 
     test("both ends have their addresses", async () => {
@@ -236,50 +236,50 @@ export function portSuite(name: string, createPort: () => Port): void {
   describe(`${name}: UDP`, () => {
     test("datagrams go out and come in with their sender", async () => {
       const echo = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       expect(port.open(1, SocketKind.UDP, "", 0, {})).toBe(0);
       await bound(port);
       expect(port.address(1, AddressOf.LOCAL)).toMatch(/:[1-9]\d*$/);
       const bytes = Buffer.from("hello");
       expect(port.sendTo(1, HOST, echo.port, bytes)).toBe(5);
       bytes.fill(0);
-      expect(await ear.heard.next()).toBe(`datagram 1 hello ${HOST} ${echo.port}`);
+      expect(await recorder.observed.next()).toBe(`datagram 1 hello ${HOST} ${echo.port}`);
       port.close(1, Close.ORDERLY);
       expect(port.sendTo(1, HOST, echo.port, bytes)).toBeLessThan(0);
     });
 
     test("a port that is taken is an error, at once or delivered", async () => {
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       port.open(1, SocketKind.UDP, "", 0, {});
       await bound(port);
       atEnd(() => port.close(1, Close.ABORT));
       const taken = Number(String(port.address(1, AddressOf.LOCAL)).split(":")[1]);
       const result = port.open(2, SocketKind.UDP, "", taken, {});
-      if (result === 0) expect(await ear.heard.next()).toBe(`closed 2 ${Errors.ERR_IN_USE.value}`);
+      if (result === 0) expect(await recorder.observed.next()).toBe(`closed 2 ${Errors.ERR_IN_USE.value}`);
       else expect(result).toBe(Errors.ERR_IN_USE.value);
     });
   });
 
   describe(`${name}: time and chance`, () => {
     test("wake comes once, when its time has come; a later one replaces it, and FOREVER stops it", async () => {
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       const start = port.clock.now();
       port.clock.wake(10_000);
       port.clock.wake(20);
-      expect(await ear.heard.next()).toBe("wake");
+      expect(await recorder.observed.next()).toBe("wake");
       expect(port.clock.now() - start).toBeGreaterThan(15);
       port.clock.wake(5);
       port.clock.wake(FOREVER);
       await pause(30);
-      expect(ear.heard.all).toEqual(["wake"]);
+      expect(recorder.observed.all).toEqual(["wake"]);
     });
 
     test("later is delivered in a later loop iteration", async () => {
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       port.clock.later();
       await Promise.resolve();
-      expect(ear.heard.all).toEqual([]);
-      expect(await ear.heard.next()).toBe("later");
+      expect(recorder.observed.all).toEqual([]);
+      expect(await recorder.observed.next()).toBe("later");
     });
 
     test("random bytes differ, each time and each place", () => {

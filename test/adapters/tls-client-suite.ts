@@ -10,7 +10,7 @@ import { describeWith, findTool, portFrom, startChild } from "../support/child.t
 import { differs } from "../support/host.ts";
 import { endPeers, gate, tcpPeer } from "../support/peers.ts";
 import { Inbox, pause, until } from "../support/wait.ts";
-import { attach, writeAll } from "./ear.ts";
+import { attach, writeAll } from "./recorder.ts";
 import { certificates, dial, HOST, inFiles, nameOf, tlsPeer, type Way } from "./tls-support.ts";
 
 const MIB = 1_048_576;
@@ -22,11 +22,11 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
     test("bytes go both ways, and what was agreed on is known", async () => {
       const { ca, good } = certificates();
       const at = await tlsPeer({ ...good, ALPNProtocols: ["b", "a"] }, (socket) => socket.pipe(socket));
-      const { port, ear } = attach(createPort);
-      dial(port, ear, 1, at, { ca, alpn: ["a", "c"] }, way);
+      const { port, recorder } = attach(createPort);
+      dial(port, recorder, 1, at, { ca, alpn: ["a", "c"] }, way);
       expect(port.tlsInfo(1)).toBe(undefined);
-      await ear.hears("secured 1");
-      expect(ear.heard.all).toEqual(["connected 1", "secured 1"]);
+      await recorder.waitFor("secured 1");
+      expect(recorder.observed.all).toEqual(["connected 1", "secured 1"]);
       expect(port.tlsInfo(1)).toEqual({
         alpn: "a",
         protocol: "TLSv1.3",
@@ -34,8 +34,8 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
         peerFingerprint: new X509Certificate(good.cert).fingerprint256,
         authorized: true,
       });
-      await writeAll(port, ear, 1, Buffer.from("hello"));
-      await until(() => ear.text === "hello", "the echo");
+      await writeAll(port, recorder, 1, Buffer.from("hello"));
+      await until(() => recorder.text === "hello", "the echo");
     });
 
     test.each<[string, ErrorCode, (all: Certificates) => [ServerOptions, TlsOptions]]>([
@@ -66,11 +66,11 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
     ])("refused: %s", async (_what, code, choose) => {
       const [server, client] = choose(certificates());
       const at = await tlsPeer(server);
-      const { port, ear } = attach(createPort);
-      dial(port, ear, 1, at, client, way, "localhost");
-      expect(nameOf(await ear.endOf(1))).toBe(code);
-      expect(ear.heard.all).toHaveLength(2);
-      expect(ear.causes).toEqual([expect.objectContaining({ message: expect.stringMatching(/^[^\n]+$/) })]);
+      const { port, recorder } = attach(createPort);
+      dial(port, recorder, 1, at, client, way, "localhost");
+      expect(nameOf(await recorder.endOf(1))).toBe(code);
+      expect(recorder.observed.all).toHaveLength(2);
+      expect(recorder.causes).toEqual([expect.objectContaining({ message: expect.stringMatching(/^[^\n]+$/) })]);
     });
 
     test.each<[string, (all: Certificates) => [ServerOptions, TlsOptions]]>([
@@ -93,9 +93,9 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
     ])("accepted: %s", async (_what, choose) => {
       const [server, client] = choose(certificates());
       const at = await tlsPeer(server);
-      const { port, ear } = attach(createPort);
-      dial(port, ear, 1, at, client, way);
-      await ear.hears("secured 1");
+      const { port, recorder } = attach(createPort);
+      dial(port, recorder, 1, at, client, way);
+      await recorder.waitFor("secured 1");
       expect(port.tlsInfo(1)?.authorized).toBe(client.rejectUnauthorized !== false);
     });
 
@@ -103,12 +103,12 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
       const { ca, good } = certificates();
       const names = new Inbox<string>("a name");
       const at = await tlsPeer(good, (socket) => names.push(socket.servername || "none"));
-      const { port, ear } = attach(createPort);
-      dial(port, ear, 1, at, { ca }, way, "localhost");
+      const { port, recorder } = attach(createPort);
+      dial(port, recorder, 1, at, { ca }, way, "localhost");
       expect(await names.next()).toBe("localhost");
-      dial(port, ear, 2, at, { ca }, way, HOST);
+      dial(port, recorder, 2, at, { ca }, way, HOST);
       expect(await names.next()).toBe("none");
-      dial(port, ear, 3, at, { ca, servername: "elsewhere.example", rejectUnauthorized: false }, way, HOST);
+      dial(port, recorder, 3, at, { ca, servername: "elsewhere.example", rejectUnauthorized: false }, way, HOST);
       expect(await names.next()).toBe("elsewhere.example");
     });
 
@@ -122,10 +122,10 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
       ],
     ])("a peer that %s", async (_what, code, behave) => {
       const peer = await tcpPeer(behave);
-      const { port, ear } = attach(createPort);
-      dial(port, ear, 1, peer.port, { ca: certificates().ca }, way);
-      expect(nameOf(await ear.endOf(1))).toBe(code);
-      expect(ear.heard.all).toHaveLength(2);
+      const { port, recorder } = attach(createPort);
+      dial(port, recorder, 1, peer.port, { ca: certificates().ca }, way);
+      expect(nameOf(await recorder.endOf(1))).toBe(code);
+      expect(recorder.observed.all).toHaveLength(2);
     });
 
     test("options that make no sense are refused at once", () => {
@@ -140,12 +140,12 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
 
     test("options that make no sense leave a connection as it is", async () => {
       const peer = await tcpPeer((socket) => socket.pipe(socket));
-      const { port, ear } = attach(createPort);
+      const { port, recorder } = attach(createPort);
       port.open(1, SocketKind.TCP, HOST, peer.port, {});
-      await ear.hears("connected 1");
+      await recorder.waitFor("connected 1");
       expect(port.startTls(1, "", { ca: "no pem" })).toBe(Errors.ERR_ARGUMENT.value);
-      await writeAll(port, ear, 1, Buffer.from("plain"));
-      await until(() => ear.text === "plain", "the echo");
+      await writeAll(port, recorder, 1, Buffer.from("plain"));
+      await until(() => recorder.text === "plain", "the echo");
       port.close(1, Close.ABORT);
     });
 
@@ -153,15 +153,15 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
       const { ca, good } = certificates();
       const peers = new Inbox<TLSSocket>("a connection");
       const before = await gate(await tlsPeer(good, peers.push));
-      const { port, ear } = attach(createPort);
-      dial(port, ear, 1, before.port, { ca }, way);
-      await ear.hears("secured 1");
+      const { port, recorder } = attach(createPort);
+      dial(port, recorder, 1, before.port, { ca }, way);
+      await recorder.waitFor("secured 1");
       const peer = await peers.next();
       before.shut();
       const data = Buffer.alloc(8 * MIB, "a");
       const hash = createHash("sha256").update(data).digest("hex");
       let done = false;
-      const written = writeAll(port, ear, 1, data).then(() => {
+      const written = writeAll(port, recorder, 1, data).then(() => {
         done = true;
       });
       await pause(50);
@@ -182,17 +182,17 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
     test.each([20_000, MIB])("reading stops, and what waits of %d bytes is not lost", async (size) => {
       const { ca, good } = certificates();
       const at = await tlsPeer(good, (socket) => socket.end(Buffer.alloc(size, "abcd")));
-      const { port, ear } = attach(createPort, 5000);
-      dial(port, ear, 1, at, { ca }, way);
-      ear.onReceived = () => port.read(1, false);
-      await ear.hears("received 1");
+      const { port, recorder } = attach(createPort, 5000);
+      dial(port, recorder, 1, at, { ca }, way);
+      recorder.onReceived = () => port.read(1, false);
+      await recorder.waitFor("received 1");
       await pause(50);
-      expect(ear.heard.all).toEqual(["connected 1", "secured 1", "received 1"]);
-      ear.onReceived = undefined;
+      expect(recorder.observed.all).toEqual(["connected 1", "secured 1", "received 1"]);
+      recorder.onReceived = undefined;
       port.read(1, true);
-      await ear.hears("ended 1");
-      expect(ear.heard.all.at(-1)).toBe("ended 1");
-      expect(ear.text).toBe("abcd".repeat(size / 4));
+      await recorder.waitFor("ended 1");
+      expect(recorder.observed.all.at(-1)).toBe("ended 1");
+      expect(recorder.text).toBe("abcd".repeat(size / 4));
     });
 
     test.each([Close.ORDERLY, Close.ABORT])("nothing is delivered after a close (%s)", async (how) => {
@@ -205,14 +205,14 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
         socket.resume();
         setInterval(() => socket.destroyed || socket.write("more and more"), 1).unref();
       });
-      const { port, ear } = attach(createPort);
-      dial(port, ear, 1, at, { ca }, way);
-      await ear.hears("received 1");
+      const { port, recorder } = attach(createPort);
+      dial(port, recorder, 1, at, { ca }, way);
+      await recorder.waitFor("received 1");
       port.close(1, how);
-      const heard = ear.heard.all.length;
+      const observed = recorder.observed.all.length;
       await ended.next();
       await pause(20);
-      expect(ear.heard.all).toHaveLength(heard);
+      expect(recorder.observed.all).toHaveLength(observed);
     });
 
     test("an orderly close in the handshake, and an abort", async () => {
@@ -222,13 +222,13 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
           socket.resume();
           socket.on("close", () => ended.push());
         });
-        const { port, ear } = attach(createPort);
-        dial(port, ear, 1, peer.port, {}, way);
-        await ear.hears("connected 1");
+        const { port, recorder } = attach(createPort);
+        dial(port, recorder, 1, peer.port, {}, way);
+        await recorder.waitFor("connected 1");
         await pause(20);
         port.close(1, how);
         await ended.next();
-        expect(ear.heard.all).toEqual(["connected 1"]);
+        expect(recorder.observed.all).toEqual(["connected 1"]);
       }
     });
   });
@@ -241,11 +241,11 @@ export function tlsClientSuite(name: string, createPort: () => Port): void {
         const { good, ca } = certificates();
         const { cert, key } = inFiles(good);
         const server = startChild(openssl, ["s_server", "-accept", `${HOST}:0`, "-rev", "-cert", cert, "-key", key]);
-        const { port, ear } = attach(createPort);
-        dial(port, ear, 1, await portFrom(server.lines, /ACCEPT .*:(\d+)$/), { ca }, "from the start");
-        await ear.hears("secured 1");
-        await writeAll(port, ear, 1, Buffer.from("stressed\n"));
-        await until(() => ear.text === "desserts\n", "the answer");
+        const { port, recorder } = attach(createPort);
+        dial(port, recorder, 1, await portFrom(server.lines, /ACCEPT .*:(\d+)$/), { ca }, "from the start");
+        await recorder.waitFor("secured 1");
+        await writeAll(port, recorder, 1, Buffer.from("stressed\n"));
+        await until(() => recorder.text === "desserts\n", "the answer");
       });
     },
   );

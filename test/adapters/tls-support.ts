@@ -8,7 +8,7 @@ import type { Port, TlsOptions } from "../../adapters/port.ts";
 import { Close, type ErrorCode, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import { type Certificates, makeCertificates } from "../api/certificates.ts";
 import { atEnd } from "../support/peers.ts";
-import type { Ear } from "./ear.ts";
+import type { PortRecorder } from "./recorder.ts";
 
 export const HOST = "127.0.0.1";
 
@@ -39,15 +39,23 @@ export async function tlsPeer(options: ServerOptions, accept: (socket: TLSSocket
 /** TLS by the port's own doing, when it may begin at once, or put upon the connection afterwards. */
 export type Way = "from the start" | "in place";
 
-export function dial(port: Port, ear: Ear, handle: number, at: number, tls: TlsOptions, way: Way, host = HOST): void {
+export function dial(
+  port: Port,
+  recorder: PortRecorder,
+  handle: number,
+  at: number,
+  tls: TlsOptions,
+  way: Way,
+  host = HOST,
+): void {
   const opened = port.open(handle, SocketKind.TCP, host, at, {}, way === "in place" ? undefined : tls);
   if (opened !== 0) throw new Error(`opening: ${opened}`);
   atEnd(() => port.close(handle, Close.ABORT));
-  const before = ear.onConnected;
-  ear.onConnected = (which) => {
+  const before = recorder.onConnected;
+  recorder.onConnected = (which) => {
     if (which !== handle) return before?.(which);
     const result = port.startTls(handle, "", tls);
-    if (result !== 0) ear.heard.push(`refused ${handle} ${result}`);
+    if (result !== 0) recorder.observed.push(`refused ${handle} ${result}`);
   };
 }
 

@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "twinwire-"));
 afterEach(endPeers);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The error of a connection that can't be opened, which every method tells. */
+/** The error of a connection that can't be opened, which every method throws. */
 async function notOpened(conn: TcpConnection): Promise<TwinwireError> {
   const calls = [conn.opened, conn.read(1), conn.readExact(1), conn.write("x"), conn.writeAll("x"), conn.closeWrite()];
   const errors = await Promise.all(calls.map((call) => failure(call)));
@@ -154,7 +154,7 @@ describe("reading and writing", () => {
 });
 
 describe("listening", () => {
-  /** The error of a server that can't listen, which every method tells. */
+  /** The error of a server that can't listen, which every method throws. */
   async function notListening(server: TcpServer): Promise<TwinwireError> {
     const error = await failure(server.opened);
     expect(await failure(server.accept())).toBe(error);

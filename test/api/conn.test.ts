@@ -126,7 +126,7 @@ describe("read", () => {
     expect(Buffer.isBuffer(await conn.read(10))).toBe(true);
   });
 
-  test("canRead tells whether a read would wait", async () => {
+  test("canRead says whether a read would wait", async () => {
     const { conn, peer } = await pair();
     expect(conn.canRead).toBe(false);
     peer.write("x");
@@ -243,7 +243,7 @@ describe("write", () => {
 });
 
 describe("close", () => {
-  test("what was written still goes out; calls that wait are told", async () => {
+  test("what was written still goes out; calls that wait are rejected", async () => {
     const { conn, peer } = await pair();
     const got = all(peer);
     const reading = conn.read(10);

@@ -87,7 +87,7 @@ test("a Duplex of Node, with back-pressure both ways", async () => {
   await within(conn.closed, "closed");
 });
 
-test("a Duplex tells of errors, and to destroy it closes the connection", async () => {
+test("a Duplex emits errors, and destroying it closes the connection", async () => {
   const { conn, peer } = await pair();
   const duplex = toDuplex(conn);
   const failed = new Promise<Error>((done) => duplex.once("error", done));

@@ -95,7 +95,7 @@ test("what a client sent before it was accepted is there, and its end too", asyn
   expect(text(await got)).toBe("bye");
 });
 
-test("close: those who wait are told, connections that were accepted live on, the others are closed", async () => {
+test("close: calls that wait are rejected, connections that were accepted live on, the others are closed", async () => {
   const { server, port } = await listening();
   const address = server.addr();
   const socket = await client(port);
@@ -160,7 +160,7 @@ test("a loop that is left early leaves the server open", async () => {
   expect((await failure(server.accept())).code).toBe("ERR_STATE");
 });
 
-test("a connection that is reset before it is accepted tells it to its reader", async () => {
+test("a connection that is reset before it is accepted reports it to its reader", async () => {
   const { server, port } = await listening();
   const socket = await client(port);
   await until(() => server.canAccept, "a connection");

@@ -66,7 +66,7 @@ export async function all(socket: Socket): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** Bytes that tell where they belong. */
+/** Bytes that show where they belong. */
 export function pattern(size: number): Buffer {
   const bytes = Buffer.alloc(size);
   for (let at = 0; at < size; at++) bytes[at] = (at * 31 + (at >> 8) * 7) & 255;

@@ -172,7 +172,7 @@ describe("a server", () => {
     conn.close();
   });
 
-  test("asks for a certificate, and tells of handshakes that fail while it goes on", async () => {
+  test("asks for a certificate, and reports handshakes that fail while it goes on", async () => {
     const errors = new Inbox<TwinwireError>("an error");
     const { server, port } = await ourPeer({ ...pki.good, ca: pki.ca, requestCert: true }, errors.push);
     const without = new TlsConnection("localhost", port, { tls: { ca: pki.ca } });

@@ -55,7 +55,7 @@ test("receives in order, cuts what has no room, and may be asked before", async 
   expect(socket.canReceive).toBe(false);
 });
 
-test("with a peer: only it is heard, and send goes to it", async () => {
+test("with a peer: only it is observed, and send goes to it", async () => {
   const { socket, port } = open();
   const { socket: peer, port: peerPort } = open();
   const { socket: stranger } = open();

@@ -220,20 +220,20 @@ describe("receiving", () => {
   ])("%s", async (_, frame, code, closeCode) => {
     for (const more of ["", "; server_no_context_takeover"]) {
       const { ws, socket } = await handMade(more, more === "" ? {} : { serverNoContextTakeover: true });
-      const told: string[] = [];
-      ws.addEventListener("message", () => told.push("message"));
-      ws.addEventListener("error", ({ error }) => told.push(error.code));
+      const reported: string[] = [];
+      ws.addEventListener("message", () => reported.push("message"));
+      ws.addEventListener("error", ({ error }) => reported.push(error.code));
       const sent: Buffer[] = [];
       socket.on("data", (data: Buffer) => sent.push(data));
       const before = process.memoryUsage().arrayBuffers;
       socket.write(compressedFrame(deflated("good")));
       socket.write(frame);
-      socket.write(compressedFrame(deflated("never told")));
+      socket.write(compressedFrame(deflated("never delivered")));
       await until(() => Buffer.concat(sent).length >= 8, "a close frame");
       socket.end();
       const info = await within(ws.closed, "closed");
       expect(info).toMatchObject({ code: 1006, wasClean: false, error: { code } });
-      expect(told).toEqual(["message", code]);
+      expect(reported).toEqual(["message", code]);
       const close = Buffer.concat(sent);
       expect([close[0], close[1]]).toEqual([0x88, 0x82]);
       const unmasked = [0, 1].map((at) => (close[6 + at] as number) ^ (close[2 + at] as number));
@@ -269,11 +269,11 @@ describe("receiving", () => {
     socket.destroy();
   });
 
-  test("what was received before the end is still told", async () => {
+  test("what was received before the end is still delivered", async () => {
     const { ws, socket } = await handMade();
-    const told: string[] = [];
-    ws.addEventListener("message", ({ data }) => told.push(String(data)));
-    ws.addEventListener("close", ({ code }) => told.push(`close ${code}`));
+    const reported: string[] = [];
+    ws.addEventListener("message", ({ data }) => reported.push(String(data)));
+    ws.addEventListener("close", ({ code }) => reported.push(`close ${code}`));
     const all = [
       compressedFrame(deflated("one")),
       Buffer.from([0x81, 3]),
@@ -282,7 +282,7 @@ describe("receiving", () => {
     ];
     socket.end(Buffer.concat(all));
     await within(ws.closed, "closed");
-    expect(told).toEqual(["one", "two", "close 1001"]);
+    expect(reported).toEqual(["one", "two", "close 1001"]);
   });
 });
 
@@ -307,15 +307,15 @@ describe("the handle API", () => {
     const sockets = new Inbox<Socket>("a socket");
     const { port } = await rawWsPeer(sockets.push, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
     const conn = handles.open(`ws://127.0.0.1:${port}/`, { deflate: true });
-    const told = new Inbox<string>("an event");
-    handles.on(conn, "message", () => told.push("message"));
-    handles.on(conn, "error", ({ code }) => told.push(code));
-    handles.on(conn, "disconnected", ({ code }) => told.push(`disconnected ${code}`));
+    const reported = new Inbox<string>("an event");
+    handles.on(conn, "message", () => reported.push("message"));
+    handles.on(conn, "error", ({ code }) => reported.push(code));
+    handles.on(conn, "disconnected", ({ code }) => reported.push(`disconnected ${code}`));
     const socket = await sockets.next();
     socket.write(compressedFrame(deflated("good")));
     socket.write(compressedFrame(deflated(Buffer.alloc(5 * MAX))));
-    expect([await told.next(), await told.next()]).toEqual(["message", "ERR_WS_TOO_BIG"]);
+    expect([await reported.next(), await reported.next()]).toEqual(["message", "ERR_WS_TOO_BIG"]);
     socket.end();
-    expect(await told.next()).toBe("disconnected 1006");
+    expect(await reported.next()).toBe("disconnected 1006");
   });
 });

@@ -121,7 +121,7 @@ describe("options", () => {
 });
 
 describe("answers and redirects", () => {
-  test("onResponse is told what the server answered", async () => {
+  test("onResponse receives what the server answered", async () => {
     const responses: HandshakeResponse[] = [];
     const onResponse = (response: HandshakeResponse): void => void responses.push(response);
     const { url } = await echo();

@@ -132,7 +132,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
     await nextEvent(ws, "open");
   });
 
-  test("events come in order, with what they tell", async () => {
+  test("events come in order, with their properties", async () => {
     const { url, port } = await wsPeer((socket) => {
       socket.send("one");
       socket.send("two");
@@ -142,7 +142,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
     const log = record(ws);
     const message = nextEvent(ws, "message");
     const close = await nextEvent(ws, "close");
-    /* The peer's close frame may be there before the messages are told: both are right. */
+    /* The peer's close frame may be there before the messages are delivered: both are right. */
     expect(log).toEqual(["open 1", "message 1 one", "message 1 two", "close 3 4001 'enough' clean"]);
     expect(close).toBeInstanceOf(Event);
     expect(close).toMatchObject({ type: "close", target: ws, bubbles: false, cancelable: false });
@@ -150,7 +150,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
     if (ours) expect(await message).toBeInstanceOf(MessageEvent); /* undici has a class of its own */
   });
 
-  test("whoever begins to listen when open is told hears the first message", async () => {
+  test("a listener added in the open event receives the first message", async () => {
     const { port } = await rawWsPeer(() => {});
     const server = await rawWsPeer((socket) => socket.write(Buffer.from([0x81, 1, 0x61])));
     expect(port).not.toBe(server.port);
@@ -276,7 +276,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
     [[1000], 1000, "", 1000],
     [[3000, "why"], 3000, "why", 3000],
     [[4999, "€".repeat(41)], 4999, "€".repeat(41), 4999],
-  ])("close(%p)", async (args, code, reason, told) => {
+  ])("close(%p)", async (args, code, reason, reported) => {
     const { ws, peer } = await pair();
     const seen = new Inbox<string>("the close");
     peer.on("close", (it, text) => seen.push(`${it} ${text}`));
@@ -286,7 +286,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
     ws.close(1000);
     await nextEvent(ws, "close");
     expect(await seen.next()).toBe(`${code} ${reason}`);
-    expect(log).toEqual([`close 3 ${told} '${reason}' clean`]);
+    expect(log).toEqual([`close 3 ${reported} '${reason}' clean`]);
     ws.close();
     expect(ws.readyState).toBe(3);
   });
@@ -298,7 +298,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
     const close = nextEvent(ws, "close");
     ws.close(3000, "never mind");
     expect(ws.readyState).toBe(2);
-    if (ours) expect(log).toEqual([]); /* the standard tells it in a task of its own */
+    if (ours) expect(log).toEqual([]); /* the standard reports it in a task of its own */
     await close;
     expect(log).toEqual(["error 3", "close 3 1006 '' unclean"]);
   });
@@ -329,7 +329,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
   });
 
   test("the peer closes", async () => {
-    for (const [code, reason, told] of [
+    for (const [code, reason, reported] of [
       [undefined, undefined, "1005 ''"],
       [1001, "going", "1001 'going'"],
       [4321, "", "4321 ''"],
@@ -338,7 +338,7 @@ describe.each(classes)("%s", (name, WebSocket) => {
       const log = record(ws);
       peer.close(code, reason);
       await nextEvent(ws, "close");
-      expect(log).toEqual([`close 3 ${told} clean`]);
+      expect(log).toEqual([`close 3 ${reported} clean`]);
     }
   });
 

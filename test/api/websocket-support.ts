@@ -40,7 +40,7 @@ export async function echo(): Promise<{ url: string; sockets: Inbox<Peer>; reque
   return { url, sockets, requests };
 }
 
-/** A server of node:http that answers every request, those for a WebSocket too, as it is told. */
+/** A server of node:http that answers every request, those for a WebSocket too, as instructed. */
 export async function httpServer(
   answer: (request: IncomingMessage) => [number, Record<string, string>],
 ): Promise<Server> {

@@ -148,9 +148,9 @@ static void test_accepted(void) {
   int32_t listener = tw_net_tcp_listen(NULL, 0);
   CHECK(tw_net_set_tls(listener, NULL) == -1 && tw_last_error() == TW_ERR_ARGUMENT);
   CHECK(tw_net_set_tls(listener, &identity) == 0);
-  uint32_t told = tw_handles_delivered(handles);
+  uint32_t delivered = tw_handles_delivered(handles);
   tw_handles_deliver(handles, twc_connected(core, listener));
-  CHECK(tw_handles_delivered(handles) == told + 1);
+  CHECK(tw_handles_delivered(handles) == delivered + 1);
   int32_t nobody = accept_one(listener);
   CHECK(tw_net_state(nobody) == TW_STATE_CLOSED &&
         tw_handles_open_handles(handles) == 1); /* nobody listens: it is closed */

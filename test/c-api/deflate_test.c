@@ -124,29 +124,30 @@ static void stop(void) {
   CHECK(library.open == 0 && live == 0);
 }
 
-/* ---- What is heard ---------------------------------------------------------------------------------------------- */
+/* ---- What is received ----------------------------------------------------------------------------------------------
+ */
 
-static char heard[1 << 18];
-static uint32_t heard_size;
+static char received_text[1 << 18];
+static uint32_t received_size;
 static unsigned parts, firsts, finals;
 
 static void on_message(const WsMessage *e, void *ctx) {
   (void)ctx;
-  CHECK(e->message[e->size] == 0 && heard_size + e->size <= sizeof heard);
-  memcpy(heard + heard_size, e->message, e->size);
-  heard_size += e->size;
+  CHECK(e->message[e->size] == 0 && received_size + e->size <= sizeof received_text);
+  memcpy(received_text + received_size, e->message, e->size);
+  received_size += e->size;
   parts++;
   firsts += e->first;
   finals += e->final;
 }
 
-static void hear_nothing(void) { heard_size = parts = firsts = finals = 0; }
+static void reset_received(void) { received_size = parts = firsts = finals = 0; }
 
-static bool heard_run(char byte, uint32_t size) {
-  for (uint32_t i = 0; i < heard_size; i++)
-    if (heard[i] != byte)
+static bool received_run(char byte, uint32_t size) {
+  for (uint32_t i = 0; i < received_size; i++)
+    if (received_text[i] != byte)
       return false;
-  return heard_size == size && firsts == 1 && finals == 1;
+  return received_size == size && firsts == 1 && finals == 1;
 }
 
 static void on_error(const WsError *e, void *ctx) {
@@ -174,7 +175,7 @@ static int32_t open_agreed(const tw_ws_deflate_options *deflate, const char *agr
   tw_ws_on(conn, on_message, NULL);
   tw_ws_on(conn, on_error, NULL);
   tw_ws_on(conn, on_disconnected, NULL);
-  hear_nothing();
+  reset_received();
   return conn;
 }
 
@@ -226,7 +227,7 @@ static void test_agreement(void) {
   CHECK(tw_ws_compression(conn) ==
         (int32_t)(10 | 9 << 4 | TW_DEFLATE_SERVER_NO_CONTEXT_TAKEOVER | TW_DEFLATE_CLIENT_NO_CONTEXT_TAKEOVER));
   receive_frame(conn, BINARY, "\x03x", 2);
-  CHECK(heard_run('x', 3) && library.bits == 10);
+  CHECK(received_run('x', 3) && library.bits == 10);
   CHECK(library.open == 0); /* the server compresses each message by itself: nothing is kept */
   char text[2000];
   memset(text, 'a', sizeof text);
@@ -349,14 +350,14 @@ static void test_receive(void) {
     if (way == PARTS)
       CHECK(tw_ws_set_parts(conn, true) == 0);
     receive_frame(conn, BINARY, pairs, size); /* in one piece */
-    CHECK(heard_run('y', 480) && parts == 1);
+    CHECK(received_run('y', 480) && parts == 1);
     resizes_allowed = way == REFUSED ? 0 : UINT32_MAX;
     for (uint8_t cut = 0; cut <= size; cut++) {
-      hear_nothing();
+      reset_received();
       receive_frame(conn, BEGIN, pairs, cut);
       receive_frame(conn, GO_ON, "", 0);
       receive_frame(conn, END, pairs + cut, size - cut);
-      CHECK(heard_run('y', 480));
+      CHECK(received_run('y', 480));
       CHECK(way == RESIZE || way == LENT ? parts == 1 : parts >= 1);
     }
     stop();
@@ -372,7 +373,7 @@ static void test_order(void) {
   start_with_library("compressed and other messages in order");
   int32_t conn = open_compressed();
   receive(conn, bytes, sizeof bytes - 1);
-  CHECK(heard_size == 6 && memcmp(heard, "aabccd", 6) == 0 && parts == 5 && finals == 5);
+  CHECK(received_size == 6 && memcmp(received_text, "aabccd", 6) == 0 && parts == 5 && finals == 5);
   CHECK(library.open == 1); /* one that keeps its context */
   tw_handles_deliver(handles, twc_closed(core, conn, TW_ERR_RESET));
   CHECK(noted("ERR_RESET lost "));
@@ -399,16 +400,16 @@ static void test_most(void) {
       receive_frame(conn, i == 0 ? BEGIN : GO_ON, pairs, sizeof pairs);
     uint32_t rest = (most - whole * 62 * 128) / 128;
     receive_frame(conn, GO_ON, pairs, (uint8_t)(2 * rest));
-    CHECK(over == 1 ? heard_size == most : heard_size == 0);
+    CHECK(over == 1 ? received_size == most : received_size == 0);
     stub.written_size = 0;
     receive_frame(conn, END, over ? "\x01x" : "", over ? 2 : 0);
     if (over) {
       tw_handles_flush(handles);
       CHECK(noted("ERR_WS_TOO_BIG ") && stub.written[0] == 0x88);
-      CHECK(finals == 0 && heard_size == most);
+      CHECK(finals == 0 && received_size == most);
       CHECK(tw_ws_send(conn, "late") == -1 && tw_last_error() == TW_ERR_HANDLE);
     } else {
-      CHECK(heard_run('x', most) && parts == 1);
+      CHECK(received_run('x', most) && parts == 1);
     }
     stop();
   }
@@ -426,11 +427,11 @@ static void test_bomb(void) {
   receive_frame(conn, GO_ON, bomb, sizeof bomb);
   CHECK(noted("") && limits.maxMessage == 16384);
   receive_frame(conn, GO_ON, bomb, sizeof bomb);
-  CHECK(noted("ERR_WS_TOO_BIG ") && heard_size == 0);
+  CHECK(noted("ERR_WS_TOO_BIG ") && received_size == 0);
   receive_frame(conn, END, bomb, sizeof bomb);
   CHECK(noted(""));
   tw_handles_deliver(handles, twc_closed(core, conn, 0));
-  CHECK(heard_size == 0);
+  CHECK(received_size == 0);
   stop();
 }
 
@@ -449,7 +450,7 @@ static void test_broken(void) {
     receive_frame(conn, TEXT, "\x01o", 2);
     stub.written_size = 0;
     receive_frame(conn, TEXT, cases[i].bytes, cases[i].size);
-    CHECK(noted(cases[i].error) && heard_run('o', 1));
+    CHECK(noted(cases[i].error) && received_run('o', 1));
     CHECK(stub.written_size == 8 && stub.written[0] == 0x88);
     uint16_t code = (uint16_t)((stub.written[6] ^ stub.written[2]) << 8 | (stub.written[7] ^ stub.written[3]));
     CHECK(code == cases[i].code);
@@ -490,10 +491,10 @@ static void test_unfinished(void) {
   receive_frame(second, BEGIN, pairs, sizeof pairs);
   CHECK(noted("ERR_OVERLOAD "));
   receive_frame(first, END, "", 0);
-  CHECK(heard_run(0x7f, 2 * 62 * 127));
-  hear_nothing();
+  CHECK(received_run(0x7f, 2 * 62 * 127));
+  reset_received();
   receive_frame(first, BINARY, pairs, sizeof pairs); /* there is room again */
-  CHECK(heard_run(0x7f, 62 * 127));
+  CHECK(received_run(0x7f, 62 * 127));
   stop();
   limits.maxUnfinished = usual;
 }
@@ -559,7 +560,7 @@ static void test_server(void) {
   tw_handles_deliver(handles, twc_connected(core, listener));
   tw_ws_on(listener, on_message, NULL);
   tw_ws_on(listener, on_error, NULL);
-  hear_nothing();
+  reset_received();
   int32_t plain = upgrade(listener, "");
   CHECK(tw_ws_compression(plain) == 0 && !written_has("Extensions"));
   int32_t conn = upgrade(listener, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n");
@@ -570,7 +571,7 @@ static void test_server(void) {
   CHECK(stub.written_size == 4 && stub.written[0] == TEXT && library.compressed == 1);
   stub.written_size = 0;
   receive(conn, "\xc1\x82\0\0\0\0\x0ax", 8);
-  CHECK(heard_run('x', 10));
+  CHECK(received_run('x', 10));
   receive(conn, "\xc1\x82\0\0\0\0\x0bx", 8); /* more than max_message */
   CHECK(noted("ERR_WS_TOO_BIG ") && memcmp(stub.written, "\x88\x02\x03\xf1", 4) == 0);
   resizes_allowed = 2; /* the request's exchange, but no codec */

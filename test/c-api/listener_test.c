@@ -125,7 +125,7 @@ static void test_changes_inside(void) {
   int32_t sock = connected_tcp();
   tw_net_on(sock, "data", adds_one, NULL);
   receive(sock, "a", 1);
-  CHECK(noted("adds ")); /* what was added hears of the next one */
+  CHECK(noted("adds ")); /* what was added receives the next one */
   receive(sock, "b", 1);
   CHECK(noted("b "));
   tw_net_off(sock, "data", on_data, NULL);

@@ -5,16 +5,16 @@
 
 /* ---- Messages --------------------------------------------------------------------------------------------------- */
 
-static char heard[4096];
-static uint32_t heard_size;
+static char received_text[4096];
+static uint32_t received_size;
 static unsigned parts, firsts, finals;
 static bool in_order;
 
 static void on_message(const WsMessage *e, void *ctx) {
   (void)ctx;
   CHECK(e->message[e->size] == 0);
-  memcpy(heard + heard_size, e->message, e->size);
-  heard_size += e->size;
+  memcpy(received_text + received_size, e->message, e->size);
+  received_size += e->size;
   in_order = in_order && e->first == (parts == 0) && finals == 0;
   parts++;
   firsts += e->first;
@@ -44,14 +44,14 @@ static void send_message(int32_t conn, const char *text, uint32_t size, uint32_t
   bytes[at++] = (uint8_t)(size - cut);
   memcpy(bytes + at, text + cut, size - cut);
   at += size - cut;
-  heard_size = parts = firsts = finals = 0;
+  received_size = parts = firsts = finals = 0;
   in_order = true;
   for (uint32_t from = 0; from < at; from += piece)
     receive(conn, bytes + from, at - from < piece ? at - from : piece);
 }
 
-static bool heard_whole(const char *text, uint32_t size) {
-  return heard_size == size && memcmp(heard, text, size) == 0 && firsts == 1 && finals == 1 && in_order;
+static bool received_whole(const char *text, uint32_t size) {
+  return received_size == size && memcmp(received_text, text, size) == 0 && firsts == 1 && finals == 1 && in_order;
 }
 
 static void test_messages(void) {
@@ -71,7 +71,7 @@ static void test_messages(void) {
       for (uint32_t piece = 1; piece <= size + 4; piece += piece < 10 ? 1 : 9) {
         resizes_allowed = way == REFUSED ? piece % 2 : UINT32_MAX;
         send_message(conn, text, size, cut, piece);
-        CHECK(heard_whole(text, size));
+        CHECK(received_whole(text, size));
         if (way == RESIZE || way == SIZED || way == LENT)
           CHECK(parts == 1);
         if (way == TIGHT && cut > 0 && cut < size)
@@ -85,7 +85,7 @@ static void test_messages(void) {
   options.message_size = 0;
 }
 
-/* More messages in one piece than there are records: what lies behind one is parsed after it was told. */
+/* More messages in one piece than there are records: what lies behind one is parsed after it was delivered. */
 static void on_silence(const WsError *e, void *ctx) {
   (void)ctx;
   note(tw_error_name(e->code));
@@ -112,11 +112,11 @@ static void test_many_messages(void) {
   uint8_t bytes[600];
   for (uint32_t i = 0; i < 200; i++)
     memcpy(bytes + 3 * (size_t)i, (uint8_t[]){0x81, 0x01, (uint8_t)('a' + i % 26)}, 3);
-  heard_size = 0;
+  received_size = 0;
   receive(conn, bytes, sizeof bytes);
-  CHECK(heard_size == 200);
+  CHECK(received_size == 200);
   for (uint32_t i = 0; i < 200; i++)
-    CHECK(heard[i] == (char)('a' + i % 26));
+    CHECK(received_text[i] == (char)('a' + i % 26));
 }
 
 static void test_message_dropped(void) {

@@ -265,14 +265,14 @@ static void add_text(test_buffer *out, uint32_t *seed, uint32_t size) {
 
 /* Changes, repeats or drops a few bytes; half of the time none. */
 static void mutate(test_buffer *data, uint32_t *seed, size_t from) {
-  static const uint8_t telling[] = {'\r', '\n', ' ',  '\t', ':',  0,    0x7f, 0x80,
-                                    0xbf, 0xc0, 0xe0, 0xed, 0xf0, 0xf4, 0xff, '1'};
+  static const uint8_t delivering[] = {'\r', '\n', ' ',  '\t', ':',  0,    0x7f, 0x80,
+                                       0xbf, 0xc0, 0xe0, 0xed, 0xf0, 0xf4, 0xff, '1'};
   uint32_t times = below(seed, 2) * (1 + below(seed, 3));
   for (; times > 0 && data->size > from; times--) {
     size_t at = from + below(seed, (uint32_t)(data->size - from));
     uint32_t how = below(seed, 4);
     if (how == 0)
-      data->data[at] = telling[below(seed, sizeof telling)];
+      data->data[at] = delivering[below(seed, sizeof delivering)];
     else if (how == 1)
       data->data[at] ^= (uint8_t)(1U << below(seed, 8));
     else if (how == 2)

@@ -293,7 +293,7 @@ void twc_port_shutdown(void *context, int32_t handle) {
   script_host *host = context;
   tap_import(host, "shutdown", handle, 0, 0, "", 0);
   test_sock *sock =
-      stream_of(host, handle, "the end is told of a stream that has none, or had it, or is being written");
+      stream_of(host, handle, "the end is delivered for a stream that has none, or had it, or is being written");
   if (sock == NULL)
     return;
   log_line(&host->wire, "shutdown %s", sock->name);

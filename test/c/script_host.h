@@ -1,4 +1,4 @@
-/* script_host.h: a host without an operating system. It answers the calls of port.h as a vector's steps tell it to,
+/* script_host.h: a host without an operating system. It answers the calls of port.h as a vector's steps instruct it to,
  * writes every call down, and refuses calls that break the contract of port.h.
  *
  * It has no clock, no network and no threads, resolves no names, and never delivers anything by itself: the session

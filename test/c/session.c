@@ -59,7 +59,7 @@ test_sock *session_sock(test_session *s, int32_t handle) {
   return handle == TW_NONE ? NULL : script_host_sock(&s->host, handle);
 }
 
-/* What the application's handler of the event just told does. */
+/* What the application's handler of the event just delivered does. */
 static void handle_event(test_session *s) {
   if (s->during_count == 0)
     return;

@@ -75,7 +75,7 @@ extern const test_op expect_ops[];
 
 void session_free(test_session *s);
 
-/* Runs a case in one mode. True if it passed; else s->why tells why. */
+/* Runs a case in one mode. True if it passed; else s->why says why. */
 bool session_run(test_session *s, const test_case *one, const test_mode *mode);
 
 /* After a run as PIECES_APART: keeps what it left behind. */
@@ -115,7 +115,7 @@ test_sock *session_sock(test_session *s, int32_t handle); /* NULL for none */
 /* Drains `ready` events, flushes, and goes on until nothing moves. */
 void session_settle(test_session *s, uint32_t ready);
 
-/* What the application does when the next event is told; its arguments are those of `step` from 1 on. */
+/* What the application does when the next event is delivered; its arguments are those of `step` from 1 on. */
 int session_during(test_session *s, const test_step *step);
 void session_receive(test_session *s, int32_t handle, const uint8_t *data, size_t size, bool split);
 void session_ended(test_session *s, int32_t handle);

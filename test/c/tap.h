@@ -9,7 +9,7 @@
 
 typedef struct test_tap {
   uint32_t digest[2];
-  bool shown; /* prints what it is told, to find out where two targets part */
+  bool shown; /* prints what is delivered to it, to find out where two targets part */
 } test_tap;
 
 /* Begins the digest of a case. */

@@ -371,7 +371,7 @@ static void test_answers(void) {
   CHECK(head_offset == 0);
 }
 
-/* Of the handles that a broadcast is given no more are read and written than it is told. */
+/* Of the handles that a broadcast is given no more are read and written than its count. */
 static void test_broadcast(void) {
   static const char head[] = OPENING("");
   start("broadcast");

@@ -76,18 +76,18 @@ describe.each(["joined", "split"])("%s", (how) => {
       { allowHalfOpen: true },
     );
     const sock = net.tcpConnect("127.0.0.1", port);
-    const heard: string[] = [];
+    const observed: string[] = [];
     const sent: number[] = [];
     const events = new Inbox<string>("an event");
     net.on(sock, "data", ({ data }) => {
-      heard.push(String(data));
+      observed.push(String(data));
       sent.push(net.send(sock, `got ${data};`));
     });
     net.on(sock, "disconnected", ({ clean, unsent }) => events.push(`${clean} ${unsent}`));
     expect(await events.next()).toBe("true 0");
     /* On a busy machine the system may join what was written apart. */
-    expect(heard.join("")).toBe("onetwo");
-    const answers = heard.map((data) => `got ${data};`).join("");
+    expect(observed.join("")).toBe("onetwo");
+    const answers = observed.map((data) => `got ${data};`).join("");
     await until(() => got === answers, "the answers");
     expect(sent.every((size) => size > 0)).toBe(true);
   });

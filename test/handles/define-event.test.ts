@@ -27,42 +27,42 @@ test("listeners of a type are called for every handle it is bound to, once, unti
   const { port } = await tcpPeer((socket) => socket.pipe(socket));
   const NetConnected = defineEvent("NetConnected", { sock: "i32" });
   const NetData = defineEvent("NetData", { data: "string" });
-  const heard = new Inbox<string>("data");
+  const observed = new Inbox<string>("data");
   const late = new Inbox<string>("data for the second listener");
   on(NetConnected, (e) => net.send(e.sock, `${e.sock}`));
-  const off = NetData.on((e) => heard.push(e.data));
+  const off = NetData.on((e) => observed.push(e.data));
   const socks = [connect(port), connect(port), connect(port)];
   for (const sock of socks) expect(net.on(sock, "connected", NetConnected)).toBe(0);
   for (const sock of socks.slice(0, 2)) {
     expect(net.on(sock, "data", NetData)).toBe(0);
     expect(net.on(sock, "data", NetData)).toBe(0);
   }
-  await until(() => heard.all.length === 2, "both");
-  expect(heard.all.toSorted()).toEqual(socks.slice(0, 2).map(String).toSorted());
+  await until(() => observed.all.length === 2, "both");
+  expect(observed.all.toSorted()).toEqual(socks.slice(0, 2).map(String).toSorted());
   off();
   off();
   NetData.on((e) => late.push(e.data));
   net.send(socks[0] ?? -1, "again");
   expect(await late.next()).toBe("again");
-  expect(heard.all).toHaveLength(2);
+  expect(observed.all).toHaveLength(2);
 });
 
 test("the same listener can be added twice and is taken off one by one", async () => {
   const { port } = await tcpPeer((socket) => socket.pipe(socket));
   const NetData = defineEvent("NetData", { data: "string" });
-  const heard: string[] = [];
+  const observed: string[] = [];
   const listener = (e: { data: string }): void => {
-    heard.push(e.data);
+    observed.push(e.data);
   };
   const off = NetData.on(listener);
   NetData.on(listener);
   const sock = connect(port);
   net.on(sock, "data", NetData);
   net.on(sock, "connected", () => net.send(sock, "x"));
-  await until(() => heard.length > 0, "data");
-  expect(heard).toEqual(["x", "x"]);
+  await until(() => observed.length > 0, "data");
+  expect(observed).toEqual(["x", "x"]);
   off();
   net.send(sock, "y");
-  await until(() => heard.length > 2, "data");
-  expect(heard).toEqual(["x", "x", "y"]);
+  await until(() => observed.length > 2, "data");
+  expect(observed).toEqual(["x", "x", "y"]);
 });

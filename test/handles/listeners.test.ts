@@ -1,4 +1,4 @@
-/** Who is told what: the forms in which a listener gets data, the order of listeners, and taking them off again. */
+/** Who receives what: the forms in which a listener gets data, the order of listeners, and taking them off again. */
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import {
@@ -39,28 +39,28 @@ function refused(result: number, code: ErrorCode): void {
 describe("the form of data", () => {
   test("of a message: as it was sent, or always text, or always bytes", async () => {
     const { conn, peer } = await wsPair();
-    const heard = new Inbox<unknown[]>("a message");
+    const observed = new Inbox<unknown[]>("a message");
     const sent: string[] = [];
-    ws.on(conn, "message", ({ message }) => heard.push(["as sent", message]));
+    ws.on(conn, "message", ({ message }) => observed.push(["as sent", message]));
     ws.on(
       conn,
       "message",
       ({ message }, { binary, bytes }) => {
         sent.push(message.toUpperCase());
-        heard.push(["text", message, binary, [...bytes]]);
+        observed.push(["text", message, binary, [...bytes]]);
       },
       { text: true },
     );
-    ws.on(conn, "message", ({ message }) => heard.push(["bytes", message.subarray(0, 2)]), { binary: true });
+    ws.on(conn, "message", ({ message }) => observed.push(["bytes", message.subarray(0, 2)]), { binary: true });
     peer.send("añb");
     peer.send(Buffer.of(0x61, 0xff));
     const first = Buffer.from("añb");
-    expect([await heard.next(), await heard.next(), await heard.next()]).toEqual([
+    expect([await observed.next(), await observed.next(), await observed.next()]).toEqual([
       ["as sent", "añb"],
       ["text", "añb", false, [...first]],
       ["bytes", first.subarray(0, 2)],
     ]);
-    expect([await heard.next(), await heard.next(), await heard.next()]).toEqual([
+    expect([await observed.next(), await observed.next(), await observed.next()]).toEqual([
       ["as sent", Buffer.of(0x61, 0xff)],
       ["text", "a\ufffd", true, [0x61, 0xff]],
       ["bytes", Buffer.of(0x61, 0xff)],
@@ -70,24 +70,24 @@ describe("the form of data", () => {
 
   test("of a message in parts", async () => {
     const { conn, peer } = await wsPair();
-    const heard = new Inbox<unknown>("a message");
-    ws.on(conn, "message", (e) => heard.push(e.message), { text: true });
-    ws.on(conn, "message", (e) => heard.push(e.message), { binary: true });
+    const observed = new Inbox<unknown>("a message");
+    ws.on(conn, "message", (e) => observed.push(e.message), { text: true });
+    ws.on(conn, "message", (e) => observed.push(e.message), { binary: true });
     peer.send(Buffer.of(0xc3), { binary: true, fin: false });
     peer.send(Buffer.of(0xb1), { fin: true });
-    expect(await heard.next()).toBe("ñ");
-    expect(await heard.next()).toEqual(Buffer.of(0xc3, 0xb1));
+    expect(await observed.next()).toBe("ñ");
+    expect(await observed.next()).toEqual(Buffer.of(0xc3, 0xb1));
   });
 
   test("of a stream: text, as also if text is asked for, or bytes", async () => {
     const { sock, peer } = await tcpPair();
-    const heard = new Inbox<unknown>("data");
+    const observed = new Inbox<unknown>("data");
     const options: ListenerOptions = { binary: true };
-    net.on(sock, "data", (e) => heard.push(e.data.length), { text: true });
-    net.on(sock, "data", (e) => heard.push(e.data), options);
+    net.on(sock, "data", (e) => observed.push(e.data.length), { text: true });
+    net.on(sock, "data", (e) => observed.push(e.data), options);
     peer.write("ñ");
-    expect(await heard.next()).toBe(1);
-    expect(await heard.next()).toEqual(Buffer.from("ñ"));
+    expect(await observed.next()).toBe(1);
+    expect(await observed.next()).toEqual(Buffer.from("ñ"));
   });
 
   test("is not asked for twice, and not of an event without data", async () => {
@@ -97,11 +97,11 @@ describe("the form of data", () => {
       net.on(sock, "data", () => {}, both),
       "ERR_ARGUMENT",
     );
-    const heard = new Inbox<unknown>("an event");
+    const observed = new Inbox<unknown>("an event");
     const bytes: object = { binary: true };
-    expect(net.on(sock, "disconnected", heard.push, bytes)).toBe(0);
+    expect(net.on(sock, "disconnected", observed.push, bytes)).toBe(0);
     peer.end();
-    expect(await heard.next()).toMatchObject({ sock, clean: true });
+    expect(await observed.next()).toMatchObject({ sock, clean: true });
   });
 
   test("has the right type", () => {
@@ -133,29 +133,29 @@ describe("the form of data", () => {
 
 test("listeners of one event are called in the order in which they were added, whatever they are", async () => {
   const { conn, peer } = await wsPair();
-  const heard = new Inbox<string>("a message");
+  const observed = new Inbox<string>("a message");
   const WsMessage = defineEvent("WsMessage", { message: "string" });
-  WsMessage.on(() => heard.push("typed 1"));
-  ws.on(conn, "message", () => heard.push("bytes"), { binary: true });
+  WsMessage.on(() => observed.push("typed 1"));
+  ws.on(conn, "message", () => observed.push("bytes"), { binary: true });
   ws.on(conn, "message", WsMessage);
-  ws.on(conn, "message", () => heard.push("plain"));
+  ws.on(conn, "message", () => observed.push("plain"));
   ws.on(conn, "message", WsMessage);
-  WsMessage.on(() => heard.push("typed 2"));
-  ws.on(conn, "message", () => heard.push("last"), { text: true });
+  WsMessage.on(() => observed.push("typed 2"));
+  ws.on(conn, "message", () => observed.push("last"), { text: true });
   peer.send("x");
-  for (const who of ["bytes", "typed 1", "typed 2", "plain", "last"]) expect(await heard.next()).toBe(who);
-  expect(heard.all).toHaveLength(5);
+  for (const who of ["bytes", "typed 1", "typed 2", "plain", "last"]) expect(await observed.next()).toBe(who);
+  expect(observed.all).toHaveLength(5);
 });
 
 describe("off", () => {
   test("takes off what was added, in any form, and nothing else", async () => {
     const { conn, peer } = await wsPair();
-    const heard = new Inbox<string>("a message");
+    const observed = new Inbox<string>("a message");
     const WsMessage = defineEvent("WsMessage", { message: "string" });
-    WsMessage.on(() => heard.push("typed"));
-    const plain = (_: { message: string | Uint8Array }): number => heard.all.push("plain");
-    const text = (): number => heard.all.push("text");
-    const bytes = (): number => heard.all.push("bytes");
+    WsMessage.on(() => observed.push("typed"));
+    const plain = (_: { message: string | Uint8Array }): number => observed.all.push("plain");
+    const text = (): number => observed.all.push("text");
+    const bytes = (): number => observed.all.push("bytes");
     ws.on(conn, "message", WsMessage);
     ws.on(conn, "message", plain);
     ws.on(conn, "message", text, { text: true });
@@ -165,7 +165,7 @@ describe("off", () => {
     const round = async (): Promise<string[]> => {
       peer.send("x");
       await last.next();
-      return heard.all.splice(0);
+      return observed.all.splice(0);
     };
     expect(await round()).toEqual(["typed", "plain", "text", "bytes"]);
     expect(ws.off(conn, "message", WsMessage)).toBe(0);
@@ -181,40 +181,44 @@ describe("off", () => {
 
   test("takes what was added twice off one by one, and says when it is not there", async () => {
     const { sock, peer } = await tcpPair();
-    const heard = new Inbox<string>("data");
-    const again = (e: { data: string }): void => heard.push(`again ${e.data}`);
-    const once = (e: { data: string }): void => heard.push(`once ${e.data}`);
+    const observed = new Inbox<string>("data");
+    const again = (e: { data: string }): void => observed.push(`again ${e.data}`);
+    const once = (e: { data: string }): void => observed.push(`once ${e.data}`);
     net.on(sock, "data", again);
     net.on(sock, "data", once);
     net.on(sock, "data", again);
     expect(net.off(sock, "data", again)).toBe(0);
     peer.write("1");
-    expect([await heard.next(), await heard.next()]).toEqual(["again 1", "once 1"]);
+    expect([await observed.next(), await observed.next()]).toEqual(["again 1", "once 1"]);
     expect(net.off(sock, "data", again)).toBe(0);
     refused(net.off(sock, "data", again), "ERR_ARGUMENT");
     refused(net.off(sock, "connected", once), "ERR_ARGUMENT");
     peer.write("2");
-    expect(await heard.next()).toBe("once 2");
-    expect(heard.all).toHaveLength(3);
+    expect(await observed.next()).toBe("once 2");
+    expect(observed.all).toHaveLength(3);
   });
 
   test("inside a listener it holds from the next event on", async () => {
     const { sock, peer } = await tcpPair();
-    const heard = new Inbox<string>("data");
-    const second = (e: { data: string }): void => heard.push(`second ${e.data}`);
+    const observed = new Inbox<string>("data");
+    const second = (e: { data: string }): void => observed.push(`second ${e.data}`);
     const first = (e: { data: string }): void => {
-      heard.push(`first ${e.data}`);
+      observed.push(`first ${e.data}`);
       net.off(sock, "data", first);
       net.off(sock, "data", second);
     };
     net.on(sock, "data", first);
     net.on(sock, "data", second);
-    net.on(sock, "data", (e) => heard.push(`third ${e.data}`));
+    net.on(sock, "data", (e) => observed.push(`third ${e.data}`));
     peer.write("1");
-    expect([await heard.next(), await heard.next(), await heard.next()]).toEqual(["first 1", "second 1", "third 1"]);
+    expect([await observed.next(), await observed.next(), await observed.next()]).toEqual([
+      "first 1",
+      "second 1",
+      "third 1",
+    ]);
     peer.write("2");
-    expect(await heard.next()).toBe("third 2");
-    expect(heard.all).toHaveLength(4);
+    expect(await observed.next()).toBe("third 2");
+    expect(observed.all).toHaveLength(4);
   });
 
   test("leaves no half of a character behind for one who listens later", async () => {
@@ -236,8 +240,8 @@ describe("off", () => {
 
   test("is for events of every kind, of net and of ws", async () => {
     const { conn, peer } = await wsPair();
-    const heard: string[] = [];
-    const listener = (_: object, { handle }: EventContext): void => void heard.push(`${handle}`);
+    const observed: string[] = [];
+    const listener = (_: object, { handle }: EventContext): void => void observed.push(`${handle}`);
     const events = ["connected", "disconnected", "error", "drain", "closing", "ping", "pong", "message"] as const;
     for (const event of events) {
       expect(ws.on(conn, event, listener)).toBe(0);
@@ -247,7 +251,7 @@ describe("off", () => {
     peer.send("x");
     peer.close(4000);
     await until(() => ws.state(conn) === "closed", "the end");
-    expect(heard).toEqual([]);
+    expect(observed).toEqual([]);
     const udp = net.udpOpen(0);
     atEnd(() => net.close(udp));
     for (const event of ["datagram", "drain", "error"] as const) {

@@ -1,4 +1,4 @@
-/** What handles and objects have done, and what the channels of the process are told of them. */
+/** What handles and objects have done, and what the channels of the process report of them. */
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";

@@ -32,37 +32,37 @@ test("listeners of declared types get exactly the declared shapes", async () => 
   const NetConnected = defineEvent("NetConnected", { sock: "i32" });
   const NetData = defineEvent("NetData", { data: "string" });
   const NetDisconnected = defineEvent("NetDisconnected", { sock: "i32" });
-  const heard = new Inbox<[string, object, number]>("an event");
+  const observed = new Inbox<[string, object, number]>("an event");
   NetConnected.on((e, { handle }) => {
-    heard.push(["connected", e, handle]);
+    observed.push(["connected", e, handle]);
     expect(net.send(e.sock, "ping")).toBe(4);
   });
-  NetData.on((e, { handle }) => heard.push(["data", e, handle]));
-  NetDisconnected.on((e, { handle }) => heard.push(["disconnected", e, handle]));
+  NetData.on((e, { handle }) => observed.push(["data", e, handle]));
+  NetDisconnected.on((e, { handle }) => observed.push(["disconnected", e, handle]));
   const sock = net.tcpConnect(HOST, port);
   expect(net.on(sock, "connected", NetConnected)).toBe(0);
   expect(net.on(sock, "data", NetData)).toBe(0);
   expect(net.on(sock, "disconnected", NetDisconnected)).toBe(0);
-  expect(await heard.next()).toEqual(["connected", { sock }, sock]);
-  expect(await heard.next()).toEqual(["data", { data: "ping" }, sock]);
+  expect(await observed.next()).toEqual(["connected", { sock }, sock]);
+  expect(await observed.next()).toEqual(["data", { data: "ping" }, sock]);
   expect(net.close(sock)).toBe(0);
-  expect(await heard.next()).toEqual(["disconnected", { sock }, sock]);
+  expect(await observed.next()).toEqual(["disconnected", { sock }, sock]);
 });
 
 test("nothing is emitted inside a call, and a listener added in the next microtask gets every event", async () => {
   const { port } = await tcpPeer((socket) => socket.write("hello"));
   const sock = connect(port);
   await Promise.resolve();
-  const heard = new Inbox<string>("an event");
-  net.on(sock, "connected", () => heard.push("connected"));
-  net.on(sock, "data", (e) => heard.push(e.data));
-  expect(heard.all).toEqual([]);
-  expect(await heard.next()).toBe("connected");
-  expect(await heard.next()).toBe("hello");
-  net.on(sock, "disconnected", () => heard.push("disconnected"));
+  const observed = new Inbox<string>("an event");
+  net.on(sock, "connected", () => observed.push("connected"));
+  net.on(sock, "data", (e) => observed.push(e.data));
+  expect(observed.all).toEqual([]);
+  expect(await observed.next()).toBe("connected");
+  expect(await observed.next()).toBe("hello");
+  net.on(sock, "disconnected", () => observed.push("disconnected"));
   net.close(sock);
-  expect(heard.all).toHaveLength(2);
-  expect(await heard.next()).toBe("disconnected");
+  expect(observed.all).toHaveLength(2);
+  expect(await observed.next()).toBe("disconnected");
 });
 
 test("a character that is split between chunks comes whole with the later one; bytes come as they are", async () => {
@@ -159,21 +159,21 @@ test("a send that does not fit queues nothing; drain says when it does", async (
 
 test("a paused socket emits nothing until it is resumed", async () => {
   const { sock, peer } = await pair();
-  const heard = new Inbox<string>("an event");
+  const observed = new Inbox<string>("an event");
   net.on(sock, "data", (e) => {
-    heard.push(e.data);
+    observed.push(e.data);
     if (e.data === "one") expect(net.pause(sock)).toBe(0);
   });
-  net.on(sock, "disconnected", () => heard.push("disconnected"));
+  net.on(sock, "disconnected", () => observed.push("disconnected"));
   peer.write("one");
-  await heard.next();
+  await observed.next();
   peer.write("two");
   peer.end();
   await pause(50);
-  expect(heard.all).toEqual(["one"]);
+  expect(observed.all).toEqual(["one"]);
   expect(net.resume(sock)).toBe(0);
-  expect(await heard.next()).toBe("two");
-  expect(await heard.next()).toBe("disconnected");
+  expect(await observed.next()).toBe("two");
+  expect(await observed.next()).toBe("disconnected");
 });
 
 test("what was sent before close arrives, then the end", async () => {
@@ -185,15 +185,15 @@ test("what was sent before close arrives, then the end", async () => {
   });
   const ended = new Inbox<void>("the end");
   peer.on("end", () => ended.push());
-  const told = new Inbox<unknown>("disconnected");
-  net.on(sock, "disconnected", told.push);
+  const reported = new Inbox<unknown>("disconnected");
+  net.on(sock, "disconnected", reported.push);
   expect(net.send(sock, Buffer.alloc(size))).toBe(size);
   expect(net.close(sock)).toBe(0);
   expect(net.send(sock, "more")).toBe(-1);
   expect(lastError()?.code).toBe("ERR_HANDLE");
   await ended.next();
   expect(received).toBe(size);
-  expect(await told.next()).toEqual({ sock, code: 0, clean: true, unsent: 0, retryMs: -1 });
+  expect(await reported.next()).toEqual({ sock, code: 0, clean: true, unsent: 0, retryMs: -1 });
 });
 
 test("addresses are there while there is a socket", async () => {
@@ -224,17 +224,17 @@ test("a name is looked up, and all its addresses are tried", async () => {
 test("a refused connection is an error with code, step, address and cause, then the end", async () => {
   const port = await freePort();
   const sock = connect(port);
-  const heard = new Inbox<unknown>("an event");
-  net.on(sock, "error", heard.push);
-  net.on(sock, "disconnected", heard.push);
-  const failure = await heard.next();
+  const observed = new Inbox<unknown>("an event");
+  net.on(sock, "error", observed.push);
+  net.on(sock, "disconnected", observed.push);
+  const failure = await observed.next();
   expect(failure).toMatchObject({ sock, code: "ERR_REFUSED" });
   const { error, message } = failure as { error: TwinwireError; message: string };
   expect(error).toBeInstanceOf(TwinwireError);
   expect(error).toMatchObject({ code: "ERR_REFUSED", step: "connect", address: `127.0.0.1:${port}` });
   expect(error.cause).toMatchObject({ code: "ECONNREFUSED" });
   expect(message).toContain(`connecting to 127.0.0.1:${port}`);
-  expect(await heard.next()).toMatchObject({ sock, clean: false, retryMs: -1 });
+  expect(await observed.next()).toMatchObject({ sock, clean: false, retryMs: -1 });
   expect(net.state(sock)).toBe("closed");
 });
 
@@ -263,36 +263,36 @@ test("a name that does not exist is ERR_NAME_NOT_FOUND or ERR_NAME_FAILED", asyn
 
 test("a reset is an error, and an orderly end is none", async () => {
   const first = await pair();
-  const heard = new Inbox<unknown>("an event");
-  net.on(first.sock, "error", heard.push);
+  const observed = new Inbox<unknown>("an event");
+  net.on(first.sock, "error", observed.push);
   first.peer.resetAndDestroy();
-  expect(await heard.next()).toMatchObject({ code: "ERR_RESET" });
+  expect(await observed.next()).toMatchObject({ code: "ERR_RESET" });
   const second = await pair();
-  net.on(second.sock, "error", heard.push);
-  net.on(second.sock, "disconnected", heard.push);
+  net.on(second.sock, "error", observed.push);
+  net.on(second.sock, "disconnected", observed.push);
   second.peer.end();
-  expect(await heard.next()).toMatchObject({ sock: second.sock, clean: true });
+  expect(await observed.next()).toMatchObject({ sock: second.sock, clean: true });
 });
 
 test("it reconnects by its delays until it is closed", async () => {
   const accepted = new Inbox<Socket>("a connection");
   const { port } = await tcpPeer(accepted.push);
   const sock = connect(port);
-  const heard = new Inbox<string>("an event");
-  net.on(sock, "connected", () => heard.push("connected"));
-  net.on(sock, "disconnected", (e) => heard.push(`disconnected ${e.retryMs}`));
+  const observed = new Inbox<string>("an event");
+  net.on(sock, "connected", () => observed.push("connected"));
+  net.on(sock, "disconnected", (e) => observed.push(`disconnected ${e.retryMs}`));
   expect(net.setAutoReconnect(sock, true)).toBe(0);
   expect(net.setReconnectDelays(sock, [0.02, 0.01])).toBe(0);
   for (let round = 0; round < 2; round++) {
-    expect(await heard.next()).toBe("connected");
+    expect(await observed.next()).toBe("connected");
     (await accepted.next()).destroy();
-    expect(await heard.next()).toBe("disconnected 20");
+    expect(await observed.next()).toBe("disconnected 20");
     expect(net.state(sock)).toBe("connecting");
   }
-  expect(await heard.next()).toBe("connected");
+  expect(await observed.next()).toBe("connected");
   const last = await accepted.next();
   net.close(sock);
-  expect(await heard.next()).toBe("disconnected -1");
+  expect(await observed.next()).toBe("disconnected -1");
   await until(() => last.destroyed || last.readableEnded, "the end");
   await pause(60);
   expect(accepted.all).toHaveLength(3);
@@ -301,11 +301,11 @@ test("it reconnects by its delays until it is closed", async () => {
 test("a handle that was closed while it connected says nothing any more", async () => {
   const { port } = await tcpPeer(() => {});
   const sock = connect(port);
-  const heard = new Inbox<string>("an event");
-  for (const event of ["connected", "disconnected", "error"] as const) net.on(sock, event, () => heard.push(event));
+  const observed = new Inbox<string>("an event");
+  for (const event of ["connected", "disconnected", "error"] as const) net.on(sock, event, () => observed.push(event));
   expect(net.state(sock)).toBe("connecting");
   net.close(sock);
   expect(net.state(sock)).toBe("closed");
   await pause(50);
-  expect(heard.all).toEqual([]);
+  expect(observed.all).toEqual([]);
 });

@@ -26,13 +26,13 @@ function portOf(sock: number): number {
 test("a datagram goes out and its answer comes back, in the declared shape", async () => {
   const { port } = await udpPeer((data, from, socket) => socket.send(`${data}!`, from.port, from.address));
   const NetDatagram = defineEvent("NetDatagram", { data: "string", addr: "string", port: "i32" });
-  const heard = new Inbox<[object, number]>("a datagram");
-  NetDatagram.on((e, { handle }) => heard.push([e, handle]));
+  const observed = new Inbox<[object, number]>("a datagram");
+  NetDatagram.on((e, { handle }) => observed.push([e, handle]));
   const sock = await open();
   expect(net.on(sock, "datagram", NetDatagram)).toBe(0);
   expect(net.localAddr(sock)).toMatch(/^0\.0\.0\.0:[1-9]\d*$/);
   expect(net.udpSendTo(sock, "127.0.0.1", port, "grüße")).toBe(7);
-  expect(await heard.next()).toEqual([{ data: "grüße!", addr: "127.0.0.1", port }, sock]);
+  expect(await observed.next()).toEqual([{ data: "grüße!", addr: "127.0.0.1", port }, sock]);
 });
 
 test("bytes go and come as they are, an empty datagram too", async () => {
@@ -50,31 +50,31 @@ test("bytes go and come as they are, an empty datagram too", async () => {
 test("two handles talk to each other, over IPv4 and over IPv6", async () => {
   const first = await open();
   const second = await open();
-  const heard = new Inbox<{ data: string; addr: string; port: number }>("a datagram");
+  const observed = new Inbox<{ data: string; addr: string; port: number }>("a datagram");
   net.on(second, "datagram", (e) => {
-    heard.push(e);
+    observed.push(e);
     net.udpSendTo(second, e.addr, e.port, `re ${e.data}`);
   });
-  net.on(first, "datagram", heard.push);
+  net.on(first, "datagram", observed.push);
   net.udpSendTo(first, "127.0.0.1", portOf(second), "four");
-  expect(await heard.next()).toEqual({ data: "four", addr: "127.0.0.1", port: portOf(first) });
-  expect(await heard.next()).toEqual({ data: "re four", addr: "127.0.0.1", port: portOf(second) });
+  expect(await observed.next()).toEqual({ data: "four", addr: "127.0.0.1", port: portOf(first) });
+  expect(await observed.next()).toEqual({ data: "re four", addr: "127.0.0.1", port: portOf(second) });
   const { port } = await udpPeer((data, from, socket) => socket.send(`6 ${data}`, from.port, from.address), "::1");
   expect(net.udpSendTo(first, "::1", port, "six")).toBe(3);
-  expect(await heard.next()).toEqual({ data: "6 six", addr: "::1", port });
+  expect(await observed.next()).toEqual({ data: "6 six", addr: "::1", port });
 });
 
 test("a paused socket keeps what comes until it is resumed", async () => {
   const sock = await open();
-  const heard = new Inbox<string>("a datagram");
-  net.on(sock, "datagram", (e) => heard.push(e.data));
+  const observed = new Inbox<string>("a datagram");
+  net.on(sock, "datagram", (e) => observed.push(e.data));
   expect(net.pause(sock)).toBe(0);
   const peer = await open();
   for (const data of ["a", "b", "c"]) net.udpSendTo(peer, "127.0.0.1", portOf(sock), data);
   await pause(50);
-  expect(heard.all).toEqual([]);
+  expect(observed.all).toEqual([]);
   net.resume(sock);
-  expect([await heard.next(), await heard.next(), await heard.next()]).toEqual(["a", "b", "c"]);
+  expect([await observed.next(), await observed.next(), await observed.next()]).toEqual(["a", "b", "c"]);
 });
 
 test("a port that is taken is refused, with the cause: at once, or where the runtime binds later by an event", async () => {
@@ -93,16 +93,16 @@ test("a port that is taken is refused, with the cause: at once, or where the run
 test("a datagram that can't leave is refused or emitted as an error; the socket lives on", async () => {
   const { port } = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
   const sock = await open();
-  const heard = new Inbox<unknown>("an event");
-  net.on(sock, "error", heard.push);
-  net.on(sock, "datagram", heard.push);
+  const observed = new Inbox<unknown>("an event");
+  net.on(sock, "error", observed.push);
+  net.on(sock, "datagram", observed.push);
   if (net.udpSendTo(sock, "127.0.0.1", port, Buffer.alloc(65_536)) >= 0) {
-    expect(await heard.next()).toMatchObject({ sock, code: "ERR_TOO_LARGE" });
+    expect(await observed.next()).toMatchObject({ sock, code: "ERR_TOO_LARGE" });
   } else {
     expect(lastError()?.code).toBe("ERR_TOO_LARGE");
   }
   expect(net.udpSendTo(sock, "127.0.0.1", port, "still here")).toBe(10);
-  expect(await heard.next()).toMatchObject({ data: "still here" });
+  expect(await observed.next()).toMatchObject({ data: "still here" });
 });
 
 test("a name is not an address, and a UDP socket has no stream", async () => {
@@ -149,33 +149,33 @@ test("a closed socket is stale", async () => {
     const received = new Inbox<string>("a datagram");
     const { port } = await udpPeer((data) => received.push(String(data)));
     const sock = await open();
-    const heard = new Inbox<unknown>("an event");
-    net.on(sock, "drain", heard.push);
+    const observed = new Inbox<unknown>("an event");
+    net.on(sock, "drain", observed.push);
     const send = (data: string): number => net.udpSendTo(sock, "127.0.0.1", port, data);
     script(0, 0, 0, FULL, FULL, HALF + 1, HALF, 0);
     expect([send("a"), send("b"), send("c")]).toEqual([1, 1, 1]);
     expect(send("d")).toBe(-1);
     expect(lastError()).toMatchObject({ code: "ERR_BACKPRESSURE", step: "send", address: `127.0.0.1:${port}` });
     expect(send("e")).toBe(-1);
-    expect(heard.all).toEqual([]);
-    expect(await heard.next()).toEqual({ sock });
+    expect(observed.all).toEqual([]);
+    expect(await observed.next()).toEqual({ sock });
     expect(send("f")).toBe(1);
     for (const data of ["a", "b", "c", "f"]) expect(await received.next()).toBe(data);
     await pause(20);
-    expect(heard.all).toHaveLength(1);
+    expect(observed.all).toHaveLength(1);
   });
 
   test("a socket that is closed with a full queue says nothing any more", async () => {
     const { port } = await udpPeer(() => {});
     const sock = await open();
-    const heard: unknown[] = [];
-    net.on(sock, "drain", () => heard.push("drain"));
+    const observed: unknown[] = [];
+    net.on(sock, "drain", () => observed.push("drain"));
     script(0, FULL, 0);
     expect(net.udpSendTo(sock, "127.0.0.1", port, "a")).toBe(1);
     expect(net.udpSendTo(sock, "127.0.0.1", port, "b")).toBe(-1);
     net.close(sock);
     await pause(20);
-    expect(heard).toEqual([]);
+    expect(observed).toEqual([]);
   });
 
   /* What a kernel takes at once never waits: this has Node put all that is sent in one turn into its queue. */

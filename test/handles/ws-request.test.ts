@@ -9,7 +9,7 @@ import { Inbox, until, within } from "../support/wait.ts";
 
 afterEach(endPeers);
 
-/** A WebSocket server that keeps the header of each handshake and drops the connection when told to. */
+/** A WebSocket server that keeps the header of each handshake and drops the connection when asked to. */
 async function server(name: string): Promise<{ port: number; seen: (string | undefined)[]; drop: () => void }> {
   const http = createServer();
   const sockets = new WebSocketServer({ server: http });

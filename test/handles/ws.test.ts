@@ -35,26 +35,26 @@ test("listeners of declared types get exactly the declared shapes", async () => 
   const WsConnected = defineEvent("WsConnected", { conn: "i32" });
   const WsMessage = defineEvent("WsMessage", { message: "string" });
   const WsDisconnected = defineEvent("WsDisconnected", { conn: "i32" });
-  const heard = new Inbox<unknown[]>("an event");
+  const observed = new Inbox<unknown[]>("an event");
   WsConnected.on((e) => {
-    heard.push([e]);
+    observed.push([e]);
     ws.send(e.conn, "grüße");
     ws.send(e.conn, new Uint8Array([65, 255]));
   });
-  WsMessage.on((e, { binary, bytes, handle }) => heard.push([e, binary, [...bytes], handle]));
-  WsDisconnected.on((e) => heard.push([e]));
+  WsMessage.on((e, { binary, bytes, handle }) => observed.push([e, binary, [...bytes], handle]));
+  WsDisconnected.on((e) => observed.push([e]));
   const conn = open(url);
   expect(ws.on(conn, "connected", WsConnected)).toBe(0);
   expect(ws.on(conn, "message", WsMessage)).toBe(0);
   expect(ws.on(conn, "disconnected", WsDisconnected)).toBe(0);
   expect(ws.state(conn)).toBe("connecting");
-  expect(await heard.next()).toEqual([{ conn }]);
+  expect(await observed.next()).toEqual([{ conn }]);
   expect(ws.state(conn)).toBe("open");
-  expect(await heard.next()).toEqual([{ message: "grüße" }, false, [...Buffer.from("grüße")], conn]);
-  expect(await heard.next()).toEqual([{ message: "A\ufffd" }, true, [65, 255], conn]);
+  expect(await observed.next()).toEqual([{ message: "grüße" }, false, [...Buffer.from("grüße")], conn]);
+  expect(await observed.next()).toEqual([{ message: "A\ufffd" }, true, [65, 255], conn]);
   ws.close(conn);
   expect(ws.state(conn)).toBe("closed");
-  expect(await heard.next()).toEqual([{ conn }]);
+  expect(await observed.next()).toEqual([{ conn }]);
 });
 
 test("plain functions get text as text and binary as bytes; with binary, all of it as bytes", async () => {
@@ -172,12 +172,12 @@ describe("closing", () => {
 
   test("closing is emitted before disconnected, and only close frees the handle", async () => {
     const { conn, peer } = await pair();
-    const heard = new Inbox<unknown>("an event");
-    ws.on(conn, "closing", heard.push);
-    ws.on(conn, "disconnected", heard.push);
+    const observed = new Inbox<unknown>("an event");
+    ws.on(conn, "closing", observed.push);
+    ws.on(conn, "disconnected", observed.push);
     peer.close(4002, "ende");
-    expect(await heard.next()).toEqual({ conn, code: 4002, reason: "ende" });
-    expect(await heard.next()).toMatchObject({ conn, code: 4002, clean: true });
+    expect(await observed.next()).toEqual({ conn, code: 4002, reason: "ende" });
+    expect(await observed.next()).toMatchObject({ conn, code: 4002, clean: true });
     expect(ws.state(conn)).toBe("closed");
     expect(ws.send(conn, "x")).toBe(-1);
     expect(lastError()?.code).toBe("ERR_STATE");
@@ -187,12 +187,12 @@ describe("closing", () => {
 
   test("a connection that breaks off is not clean", async () => {
     const { conn, peer } = await pair();
-    const heard = new Inbox<unknown>("an event");
-    ws.on(conn, "error", heard.push);
-    ws.on(conn, "disconnected", heard.push);
+    const observed = new Inbox<unknown>("an event");
+    ws.on(conn, "error", observed.push);
+    ws.on(conn, "disconnected", observed.push);
     peer.terminate();
-    expect(await heard.next()).toMatchObject({ conn, code: expect.stringMatching(/^ERR_(ENDED|RESET)$/) });
-    expect(await heard.next()).toMatchObject({ conn, code: 1006, clean: false });
+    expect(await observed.next()).toMatchObject({ conn, code: expect.stringMatching(/^ERR_(ENDED|RESET)$/) });
+    expect(await observed.next()).toMatchObject({ conn, code: 1006, clean: false });
   });
 });
 
@@ -240,13 +240,13 @@ test("it reconnects with a full handshake", async () => {
   const conn = open(`${url}again`, { headers: { "X-Key": "k" } });
   ws.setAutoReconnect(conn, true);
   ws.setReconnectDelays(conn, [0.01]);
-  const heard = new Inbox<string>("an event");
-  ws.on(conn, "connected", () => heard.push("connected"));
-  ws.on(conn, "disconnected", (e) => heard.push(`disconnected ${e.retryMs}`));
-  expect(await heard.next()).toBe("connected");
+  const observed = new Inbox<string>("an event");
+  ws.on(conn, "connected", () => observed.push("connected"));
+  ws.on(conn, "disconnected", (e) => observed.push(`disconnected ${e.retryMs}`));
+  expect(await observed.next()).toBe("connected");
   (await sockets.next()).terminate();
-  expect(await heard.next()).toBe("disconnected 10");
-  expect(await heard.next()).toBe("connected");
+  expect(await observed.next()).toBe("disconnected 10");
+  expect(await observed.next()).toBe("connected");
   const [first, second] = requests.all;
   expect(second?.url).toBe("/again");
   expect(second?.headers["x-key"]).toBe("k");
@@ -270,14 +270,14 @@ test("a message half received when the connection breaks is dropped; the next on
 
 test("a paused connection emits nothing until it is resumed", async () => {
   const { conn, peer } = await pair();
-  const heard = new Inbox<unknown>("a message");
-  ws.on(conn, "message", (e) => heard.push(e.message));
+  const observed = new Inbox<unknown>("a message");
+  ws.on(conn, "message", (e) => observed.push(e.message));
   expect(ws.pause(conn)).toBe(0);
   peer.send("waits");
   await pause(50);
-  expect(heard.all).toEqual([]);
+  expect(observed.all).toEqual([]);
   expect(ws.resume(conn)).toBe(0);
-  expect(await heard.next()).toBe("waits");
+  expect(await observed.next()).toBe("waits");
 });
 
 test("a listener may close, open and add listeners from inside an event", async () => {
@@ -286,17 +286,17 @@ test("a listener may close, open and add listeners from inside an event", async 
     socket.send("two");
   });
   const conn = open(url);
-  const heard = new Inbox<string>("an event");
+  const observed = new Inbox<string>("an event");
   ws.on(conn, "message", (e) => {
-    heard.push(String(e.message));
+    observed.push(String(e.message));
     ws.close(conn);
     const next = open(url);
-    ws.on(next, "message", (it) => heard.push(`next ${it.message}`));
+    ws.on(next, "message", (it) => observed.push(`next ${it.message}`));
   });
-  expect(await heard.next()).toBe("one");
-  expect(await heard.next()).toBe("next one");
-  expect(await heard.next()).toBe("next two");
-  await until(() => heard.all.length === 3, "no more events");
+  expect(await observed.next()).toBe("one");
+  expect(await observed.next()).toBe("next one");
+  expect(await observed.next()).toBe("next two");
+  await until(() => observed.all.length === 3, "no more events");
 });
 
 /** An unmasked frame of at most 125 bytes. */

@@ -55,10 +55,10 @@ function open(url: string, options: WsOpenOptions): number {
 
 async function opened(url: string, options: WsOpenOptions): Promise<number> {
   const conn = open(url, options);
-  const heard = new Inbox<string>("connected");
-  ws.on(conn, "connected", () => heard.push("connected"));
-  ws.on(conn, "error", ({ message }) => heard.push(message));
-  expect(await heard.next()).toBe("connected");
+  const observed = new Inbox<string>("connected");
+  ws.on(conn, "connected", () => observed.push("connected"));
+  ws.on(conn, "error", ({ message }) => observed.push(message));
+  expect(await observed.next()).toBe("connected");
   return conn;
 }
 
@@ -110,14 +110,14 @@ describe("a certificate that fails a check ends the attempt before the handshake
     const requests = new Inbox<IncomingMessage>("a request");
     const port = await wssPeer(server, (_socket, request) => requests.push(request));
     const conn = open(`wss://localhost:${port}/`, tls === undefined ? {} : { tls });
-    const heard = new Inbox<object>("an event");
-    for (const event of ["connected", "error", "disconnected"] as const) ws.on(conn, event, heard.push);
-    expect(await heard.next()).toMatchObject({
+    const observed = new Inbox<object>("an event");
+    for (const event of ["connected", "error", "disconnected"] as const) ws.on(conn, event, observed.push);
+    expect(await observed.next()).toMatchObject({
       conn,
       code,
       error: { step: "tls", address: `wss://localhost:${port}/` },
     });
-    expect(await heard.next()).toEqual({ conn, code: 1006, clean: false, unsent: 0, retryMs: -1 });
+    expect(await observed.next()).toEqual({ conn, code: 1006, clean: false, unsent: 0, retryMs: -1 });
     await pause(20);
     expect(requests.all).toHaveLength(0);
   });
@@ -158,15 +158,15 @@ test("it reconnects with a TLS handshake of its own, and each failed attempt say
   const conn = open(`wss://localhost:${port}/`, { tls: { ca: pki.ca } });
   ws.setAutoReconnect(conn, true);
   ws.setReconnectDelays(conn, [0.01]);
-  const heard = new Inbox<string>("an event");
-  ws.on(conn, "connected", () => heard.push("connected"));
-  ws.on(conn, "error", (e) => heard.push(`error ${e.retryMs}`));
-  ws.on(conn, "disconnected", (e) => heard.push(`disconnected ${e.retryMs}`));
-  expect(await heard.next()).toBe("connected");
+  const observed = new Inbox<string>("an event");
+  ws.on(conn, "connected", () => observed.push("connected"));
+  ws.on(conn, "error", (e) => observed.push(`error ${e.retryMs}`));
+  ws.on(conn, "disconnected", (e) => observed.push(`disconnected ${e.retryMs}`));
+  expect(await observed.next()).toBe("connected");
   (await sockets.next()).terminate();
-  expect(await heard.next()).toBe("error 10");
-  expect(await heard.next()).toBe("disconnected 10");
-  expect(await heard.next()).toBe("connected");
+  expect(await observed.next()).toBe("error 10");
+  expect(await observed.next()).toBe("disconnected 10");
+  expect(await observed.next()).toBe("connected");
   expect(ws.state(conn)).toBe("open");
 });
 

@@ -11,7 +11,7 @@ typedef struct context {
   bool complete;
 } context;
 
-/* What an HTTP client tells llhttp of the request that is answered: 1: no body, 2: no HTTP follows. */
+/* What an HTTP client passes to llhttp about the request that is answered: 1: no body, 2: no HTTP follows. */
 static int on_headers_complete(llhttp_t *parser) {
   const context *c = parser->data;
   if ((c->sample->read & TW_HTTP_READ_NO_BODY) != 0)

@@ -30,8 +30,8 @@ afterAll(() => {
 afterEach(endPeers);
 
 /* Both families need a machine with IPv6 on loopback. */
-const canTell = reachable.some(([address]) => address === "::1");
-const bothFamilies = canTell ? test : test.skip;
+const hasIPv6 = reachable.some(([address]) => address === "::1");
+const bothFamilies = hasIPv6 ? test : test.skip;
 
 bothFamilies.each([
   ["127.0.0.1", ["::1", "127.0.0.1"]],

@@ -49,7 +49,7 @@ describeWith(buildTools(), "the POSIX host: permessage-deflate", () => {
       const driver = await Driver.start(folder);
       const conn = await driver.open("ws", url, words);
       const [peer, socket] = await accepted.next();
-      await driver.hears(`connected ${conn}`);
+      await driver.waitFor(`connected ${conn}`);
       expect(Number(await driver.call("wscompression", conn))).toBeGreaterThan(0);
       const received = new Inbox<string>("a message");
       peer.on("message", (data: Buffer) => received.push(data.toString()));
@@ -66,7 +66,7 @@ describeWith(buildTools(), "the POSIX host: permessage-deflate", () => {
       }
       expect(socket.bytesRead).toBeLessThan(5000);
       expect(await driver.call("wsclose", conn)).toBe("0");
-      await driver.hears(`disconnected ${conn} 1000 clean 0 -1`);
+      await driver.waitFor(`disconnected ${conn} 1000 clean 0 -1`);
     });
   });
 
@@ -76,10 +76,10 @@ describeWith(buildTools(), "the POSIX host: permessage-deflate", () => {
     const driver = await Driver.start(folder);
     const conn = await driver.open("ws", url, "deflate:t1");
     const peer = await accepted.next();
-    await driver.hears(`connected ${conn}`);
+    await driver.waitFor(`connected ${conn}`);
     expect(await driver.call("wscompression", conn)).toBe("0");
     peer.send("plain");
-    await driver.hears(`message ${conn} 5 ${hex("plain")} text first final`);
+    await driver.waitFor(`message ${conn} 5 ${hex("plain")} text first final`);
     expect(await driver.call("ws", url, "deflate:s8")).toBe("-1 ERR_ARGUMENT");
   });
 
@@ -93,7 +93,7 @@ describeWith(buildTools(), "the POSIX host: permessage-deflate", () => {
     socket.on("data", (data: Buffer) => {
       sent = Buffer.concat([sent, data]);
     });
-    await driver.hears(`connected ${conn}`);
+    await driver.waitFor(`connected ${conn}`);
     expect(await driver.call("wscompression", conn)).toBe(`${ALL_BITS}`);
     return { driver, conn, socket, sent: () => sent };
   }
@@ -112,9 +112,9 @@ describeWith(buildTools(), "the POSIX host: permessage-deflate", () => {
       compressed(0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00), // 7.2.3.5: two blocks
     ];
     socket.write(Buffer.concat([...messages, compressed(0x00), compressed()]));
-    await driver.hears(`message ${conn} 0 - text first final`);
-    const heard = driver.events.filter((line) => line.startsWith("message"));
-    expect(heard).toEqual([
+    await driver.waitFor(`message ${conn} 0 - text first final`);
+    const observed = driver.events.filter((line) => line.startsWith("message"));
+    expect(observed).toEqual([
       ...messages.map(() => `message ${conn} ${HELLO}`),
       `message ${conn} 0 - text first final`, // 7.2.3.6
       `message ${conn} 0 - text first final`,
@@ -128,9 +128,9 @@ describeWith(buildTools(), "the POSIX host: permessage-deflate", () => {
   ])("%s closes the connection", async (_, bytes, error, code) => {
     const { driver, conn, socket, sent } = await raw();
     socket.write(Buffer.concat([bytes, compressed(0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00)]));
-    await driver.hears(`error ${conn} ${error} 4 -1 0`);
+    await driver.waitFor(`error ${conn} ${error} 4 -1 0`);
     socket.end();
-    await driver.hears(new RegExp(`^disconnected ${conn} `));
+    await driver.waitFor(new RegExp(`^disconnected ${conn} `));
     expect(driver.events.some((line) => line.startsWith("message"))).toBe(false);
     const frame = sent();
     const mask = frame.subarray(2, 6);
@@ -146,7 +146,7 @@ describeWith(buildTools(), "the POSIX host: permessage-deflate", () => {
     const peer = await accepted.next();
     const received = new Inbox<string>("a message");
     peer.on("message", (data: Buffer) => received.push(data.toString()));
-    await driver.hears(`connected ${conn}`);
+    await driver.waitFor(`connected ${conn}`);
     expect(await driver.call("wsfill", conn, 3000)).toBe("3000");
     await driver.call("wsfragment", conn, "in-two-");
     expect(await driver.call("wsfill", conn, 5000)).toBe("-1 ERR_STATE");
@@ -239,7 +239,7 @@ describeWith(buildTools(), "the POSIX host: permessage-deflate", () => {
       const { port } = JSON.parse(await child.lines.next());
       const driver = await Driver.start(folder);
       const conn = await driver.open("ws", `ws://127.0.0.1:${port}/echo`, "deflate:t1");
-      await driver.hears(`connected ${conn}`);
+      await driver.waitFor(`connected ${conn}`);
       expect(Number(await driver.call("wscompression", conn))).toBeGreaterThan(0);
       await driver.call("quiet", conn);
       let all = 0;
@@ -249,7 +249,7 @@ describeWith(buildTools(), "the POSIX host: permessage-deflate", () => {
       }
       await driver.received(conn, Buffer.alloc(all, "w"));
       await driver.call("wsclose", conn);
-      await driver.hears(`disconnected ${conn} 1000 clean 0 -1`);
+      await driver.waitFor(`disconnected ${conn} 1000 clean 0 -1`);
     });
   });
 });

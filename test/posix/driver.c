@@ -336,14 +336,14 @@ static int32_t flood(int32_t handle, size_t size, bool ws) {
   return count;
 }
 
-static void tell_text(int32_t result, const char *text) {
+static void deliver_text(int32_t result, const char *text) {
   if (result < 0)
     answer(result);
   else
     printf("= %s\n", text);
 }
 
-static void tell_stats(int32_t result, const tw_stats *stats) {
+static void print_stats(int32_t result, const tw_stats *stats) {
   if (result < 0)
     answer(result);
   else
@@ -351,7 +351,7 @@ static void tell_stats(int32_t result, const tw_stats *stats) {
            stats->refused);
 }
 
-static void tell_tls(int32_t handle) {
+static void deliver_tls(int32_t handle) {
   tw_posix_tls_info info;
   if (tw_posix_tls(handle, &info) < 0)
     answer(-1);
@@ -408,17 +408,17 @@ static bool run_net(char **w, int n) {
   } else if (is(call, "udpsend"))
     answer(tw_net_udp_send(h, w[2], strlen(w[2])));
   else if (is(call, "remote"))
-    tell_text(tw_net_remote_addr(h, text, sizeof text), text);
+    deliver_text(tw_net_remote_addr(h, text, sizeof text), text);
   else if (is(call, "local"))
-    tell_text(tw_net_local_addr(h, text, sizeof text), text);
+    deliver_text(tw_net_local_addr(h, text, sizeof text), text);
   else if (is(call, "target"))
-    tell_text(tw_net_target(h, text, sizeof text), text);
+    deliver_text(tw_net_target(h, text, sizeof text), text);
   else if (is(call, "state"))
     printf("= %s\n", tw_state_name(tw_net_state(h)));
   else if (is(call, "buffered"))
     answer(tw_net_buffered_amount(h));
   else if (is(call, "stats"))
-    tell_stats(tw_net_stats(h, &stats), &stats);
+    print_stats(tw_net_stats(h, &stats), &stats);
   else if (is(call, "pause"))
     answer(tw_net_pause(h));
   else if (is(call, "resume"))
@@ -440,7 +440,7 @@ static bool run_net(char **w, int n) {
   else if (is(call, "starttls"))
     answer(tw_net_start_tls(h, is(w[2], "-") ? NULL : w[2], n == 3 ? NULL : tls_of(w + 3, n - 3)));
   else if (is(call, "tlsinfo"))
-    tell_tls(h);
+    deliver_tls(h);
   else if (is(call, "up"))
     printf("= %d\n", tw_net_is_up());
   else
@@ -479,7 +479,7 @@ static bool run_ws(char **w, int n) {
   else if (is(call, "wsstate"))
     printf("= %s\n", tw_state_name(tw_ws_state(h)));
   else if (is(call, "wsprotocol"))
-    tell_text(tw_ws_chosen_protocol(h, text, sizeof text), text);
+    deliver_text(tw_ws_chosen_protocol(h, text, sizeof text), text);
   else if (is(call, "wsparts"))
     answer(tw_ws_set_parts(h, second[0] == '1'));
   else if (is(call, "wsbuffer"))
@@ -489,7 +489,7 @@ static bool run_ws(char **w, int n) {
   else if (is(call, "wsbuffered"))
     answer(tw_ws_buffered_amount(h));
   else if (is(call, "wsstats"))
-    tell_stats(tw_ws_stats(h, &stats), &stats);
+    print_stats(tw_ws_stats(h, &stats), &stats);
   else if (is(call, "wspause"))
     answer(tw_ws_pause(h));
   else if (is(call, "wsresume"))

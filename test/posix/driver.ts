@@ -31,7 +31,7 @@ export class Driver {
   /** Starts one; `limits` as `sockets=4`. */
   static async start(folder: string, ...limits: string[]): Promise<Driver> {
     const driver = new Driver(`${folder}/driver`, limits);
-    await driver.hears("ready");
+    await driver.waitFor("ready");
     driver.events.length = 0;
     return driver;
   }
@@ -50,7 +50,7 @@ export class Driver {
   }
 
   /** Waits for an event: a whole line, or the first that a pattern fits. */
-  async hears(wanted: string | RegExp): Promise<string> {
+  async waitFor(wanted: string | RegExp): Promise<string> {
     const fits = (line: string): boolean => (typeof wanted === "string" ? line === wanted : wanted.test(line));
     await until(
       () => this.events.some(fits),

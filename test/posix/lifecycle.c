@@ -249,7 +249,7 @@ static void test_descriptors(void) {
   CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
   while (count < 200) {
     int32_t sock = tw_net_tcp_connect("127.0.0.1", port);
-    CHECK(sock > 0); /* what the system refuses is told as an event */
+    CHECK(sock > 0); /* what the system refuses is reported as an event */
     socks[count++] = sock;
   }
   CHECK(turn_until(&refused, 1));

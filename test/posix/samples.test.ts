@@ -38,7 +38,7 @@ describeWith(buildTools(), "the examples in C", () => {
       expect(Buffer.concat(got).equals(sent)).toBe(true);
     });
 
-    test("a port that can't be had is told with what to do", async () => {
+    test("a port that can't be had is reported with what to do", async () => {
       const first = startChild(`${folder}/tcp-echo-server`, ["0"]);
       const port = await portFrom(first.lines, /:(\d+)$/);
       const { errors, ended } = startChild(`${folder}/tcp-echo-server`, [`${port}`]);
@@ -51,14 +51,14 @@ describeWith(buildTools(), "the examples in C", () => {
     const connectTo = async (url: string) => {
       const socket = new WebSocket(url);
       atEnd(() => socket.terminate());
-      const heard = new Inbox<string>("a message");
-      socket.on("message", (data: Buffer) => heard.push(data.toString()));
+      const observed = new Inbox<string>("a message");
+      socket.on("message", (data: Buffer) => observed.push(data.toString()));
       const open = new Promise((resolve, reject) => socket.on("open", resolve).on("error", reject));
       await within(open, "an open WebSocket");
-      return { socket, heard };
+      return { socket, observed };
     };
 
-    test("a room hears what its members say on both threads, and no other room does; it ends in order", async () => {
+    test("a room receives what its members send on both threads, and no other room does; it ends in order", async () => {
       const { lines, errors, process, ended } = startChild(`${folder}/chat-server`, ["0"]);
       const port = await portFrom(lines, /^listening on 127\.0\.0\.1:(\d+)$/);
       await portFrom(lines, /^listening on 127\.0\.0\.1:(\d+)$/); /* the second thread */
@@ -70,13 +70,13 @@ describeWith(buildTools(), "the examples in C", () => {
       const said = kitchen.map((_, index) => `message ${index}`);
       for (const [index, { socket }] of kitchen.entries()) socket.send(said[index] ?? "");
       const all = async (inbox: Inbox<string>): Promise<string[]> => {
-        const heard: string[] = [];
-        while (heard.length < said.length) heard.push(await inbox.next());
-        return heard.sort();
+        const observed: string[] = [];
+        while (observed.length < said.length) observed.push(await inbox.next());
+        return observed.sort();
       };
-      for (const { heard } of kitchen) expect(await all(heard)).toEqual([...said].sort());
+      for (const { observed } of kitchen) expect(await all(observed)).toEqual([...said].sort());
       attic.socket.send("alone");
-      expect(await attic.heard.next()).toBe("alone");
+      expect(await attic.observed.next()).toBe("alone");
       for (const { socket } of kitchen.splice(0, 10)) socket.close();
       const closes = Promise.all(kitchen.map(({ socket }) => new Promise((resolve) => socket.on("close", resolve))));
       process.kill("SIGTERM");

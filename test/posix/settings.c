@@ -148,7 +148,7 @@ static void say_hello(const WsConnected *e, void *ctx) {
   tw_ws_send(e->conn, "hello");
 }
 
-static void heard(const WsMessage *e, void *ctx) {
+static void received(const WsMessage *e, void *ctx) {
   CHECK(strcmp(e->message, "hello") == 0);
   ++*(int *)ctx;
 }
@@ -167,7 +167,7 @@ static void test_allocator(void) {
   snprintf(url, sizeof url, "ws://127.0.0.1:%d/", (int)port_of(server));
   int32_t client = tw_ws_open(url);
   tw_ws_on(client, say_hello, NULL);
-  tw_ws_on(client, heard, &answers);
+  tw_ws_on(client, received, &answers);
   CHECK(until(&answers, 1));
   tw_posix_stop();
   CHECK(allocations > 3 && live == 0);

@@ -27,7 +27,7 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
     const driver = await Driver.start(folder, ...limits);
     const sock = await driver.open("tcp", HOST, port);
     const peer = await accepted.next();
-    await driver.hears(`connected ${sock}`);
+    await driver.waitFor(`connected ${sock}`);
     return { driver, sock, peer, port };
   }
 
@@ -44,7 +44,7 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       peer.pipe(peer);
       expect(await driver.call("state", sock)).toBe("open");
       expect(await driver.call("send", sock, "hello")).toBe("5");
-      await driver.hears(`data ${sock} 5 ${hex("hello")}`);
+      await driver.waitFor(`data ${sock} 5 ${hex("hello")}`);
       expect(await driver.call("remote", sock)).toBe(`${HOST}:${port}`);
       expect(await driver.call("local", sock)).toBe(`${HOST}:${peer.remotePort}`);
       expect(await driver.call("target", sock)).toBe(`${HOST}:${port}`);
@@ -57,16 +57,16 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       const { port } = await tcpPeer((socket) => socket.end("here"), { host: address });
       const driver = await Driver.start(folder);
       const sock = await driver.open("tcp", name.replace(/[[\]]/g, ""), port);
-      await driver.hears(`data ${sock} 4 ${hex("here")}`);
+      await driver.waitFor(`data ${sock} 4 ${hex("here")}`);
     });
 
     test("nobody there, and no such name", async () => {
       const driver = await Driver.start(folder);
       const refused = await driver.open("tcp", HOST, await freePort());
-      await driver.hears(`error ${refused} ERR_REFUSED 2 -1`);
-      await driver.hears(`disconnected ${refused} ERR_REFUSED unclean 0 -1`);
+      await driver.waitFor(`error ${refused} ERR_REFUSED 2 -1`);
+      await driver.waitFor(`disconnected ${refused} ERR_REFUSED unclean 0 -1`);
       const unknown = await driver.open("tcp", "no-such-host.invalid", 80);
-      await driver.hears(RegExp(`^error ${unknown} ERR_NAME_(NOT_FOUND|FAILED) 2 -1$`));
+      await driver.waitFor(RegExp(`^error ${unknown} ERR_NAME_(NOT_FOUND|FAILED) 2 -1$`));
     });
 
     test("what can't be is refused at once, and says why", async () => {
@@ -97,7 +97,7 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       const driver = await Driver.start(folder, "connectTimeoutMs=120");
       /* TEST-NET-1: nobody answers, or there is no route, or a firewall says no. */
       const silent = await driver.open("tcp", "192.0.2.1", 9);
-      await driver.hears(RegExp(`^error ${silent} ERR_(TIMEOUT|UNREACHABLE|NETWORK_DOWN|ACCESS|REFUSED) 2 -1$`));
+      await driver.waitFor(RegExp(`^error ${silent} ERR_(TIMEOUT|UNREACHABLE|NETWORK_DOWN|ACCESS|REFUSED) 2 -1$`));
       const closed = await driver.open("tcp", "no-such-host.invalid", 9);
       expect(await driver.call("close", closed)).toBe("0");
       await pause(200);
@@ -110,12 +110,12 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       for (let n = 0; n < 20; n++) await driver.open("tcp", `no-such-host-${n}.invalid`, 80);
       const closed = await driver.open("tcp", "no-such-host.invalid", 80);
       await driver.call("close", closed);
-      const told = (): number => driver.events.filter((it) => it.includes(` ${closed} `)).length;
-      const before = told(); /* it may have failed by then */
+      const reported = (): number => driver.events.filter((it) => it.includes(` ${closed} `)).length;
+      const before = reported(); /* it may have failed by then */
       await driver.call("send", sock, "still");
-      await driver.hears(`data ${sock} 5 ${hex("still")}`);
+      await driver.waitFor(`data ${sock} 5 ${hex("still")}`);
       await pause(50);
-      expect(told()).toBe(before);
+      expect(reported()).toBe(before);
     });
   });
 
@@ -131,7 +131,7 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       await got.ended;
       expect(got.bytes().equals(Buffer.alloc(3 * MIB, "x"))).toBe(true);
       peer.end();
-      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      await driver.waitFor(`disconnected ${sock} 0 clean 0 -1`);
     });
 
     test("a peer that reads nothing can't hold a close up for ever", async () => {
@@ -139,14 +139,14 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       peer.pause();
       await driver.call("flood", sock, 65536);
       await driver.call("close", sock);
-      const line = await driver.hears(RegExp(`^disconnected ${sock} `));
+      const line = await driver.waitFor(RegExp(`^disconnected ${sock} `));
       expect(line).toMatch(/ unclean [1-9]\d* -1$/);
     });
 
     test("the peer's end closes; a reset is an error", async () => {
       const first = await pair();
       first.peer.end("bye");
-      await first.driver.hears(`disconnected ${first.sock} 0 clean 0 -1`);
+      await first.driver.waitFor(`disconnected ${first.sock} 0 clean 0 -1`);
       expect(first.driver.events).toEqual([
         `connected ${first.sock}`,
         `data ${first.sock} 3 ${hex("bye")}`,
@@ -154,22 +154,22 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       ]);
       const second = await pair();
       second.peer.resetAndDestroy();
-      await second.driver.hears(`error ${second.sock} ERR_RESET 4 -1`);
-      await second.driver.hears(`disconnected ${second.sock} ERR_RESET unclean 0 -1`);
+      await second.driver.waitFor(`error ${second.sock} ERR_RESET 4 -1`);
+      await second.driver.waitFor(`disconnected ${second.sock} ERR_RESET unclean 0 -1`);
     });
 
     test("both halves end by themselves", async () => {
       const { driver, sock, peer } = await pair();
       await driver.call("half", sock, 1);
       peer.end("question");
-      await driver.hears(`ended ${sock}`);
+      await driver.waitFor(`ended ${sock}`);
       const got = collect(peer);
       expect(await driver.call("send", sock, "answer")).toBe("6");
       expect(await driver.call("shutdown", sock)).toBe("0");
       expect(await driver.call("send", sock, "more")).toMatch(/^-1 /);
       await got.ended;
       expect(got.bytes().toString()).toBe("answer");
-      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      await driver.waitFor(`disconnected ${sock} 0 clean 0 -1`);
     });
 
     test("our half first", async () => {
@@ -181,8 +181,8 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       await got.ended;
       expect(got.bytes().toString()).toBe("question");
       peer.end("answer");
-      await driver.hears(`data ${sock} 6 ${hex("answer")}`);
-      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      await driver.waitFor(`data ${sock} 6 ${hex("answer")}`);
+      await driver.waitFor(`disconnected ${sock} 0 clean 0 -1`);
     });
 
     test("exit closes all and ends in order", async () => {
@@ -193,12 +193,12 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       expect(await driver.call("exit", 0)).toBe("0");
       await got.ended;
       expect(got.bytes().toString()).toBe("last");
-      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      await driver.waitFor(`disconnected ${sock} 0 clean 0 -1`);
     });
   });
 
   describe("pressure", () => {
-    test("what does not fit is refused whole, to the byte, and drain tells when it fits", async () => {
+    test("what does not fit is refused whole, to the byte, and drain is emitted when it fits", async () => {
       const { driver, sock, peer } = await pair("sendBuffer=100000", "sendPool=1048576");
       peer.pause();
       expect(await driver.call("fill", sock, 100_001, "x")).toBe("-1 ERR_TOO_LARGE");
@@ -258,7 +258,7 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       expect(driver.events).toEqual([`connected ${sock}`]);
       expect(await driver.call("resume", sock)).toBe("0");
       await driver.receivedSize(sock, data.length);
-      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      await driver.waitFor(`disconnected ${sock} 0 clean 0 -1`);
     });
 
     test("a window is not overrun", async () => {
@@ -282,7 +282,7 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       const started = performance.now();
       await driver.call("deadline", sock, 1, 80);
       await driver.call("deadline", sock, 2, 40);
-      await driver.hears(`deadline ${sock} 2`);
+      await driver.waitFor(`deadline ${sock} 2`);
       await driver.call("deadline", sock, 1, 0);
       expect(performance.now() - started).toBeGreaterThan(35);
       await pause(120);
@@ -301,20 +301,20 @@ describeWith(buildTools(), "the POSIX host: TCP", () => {
       expect(await driver.call("reconnect", sock, 1)).toBe("0");
       expect(await driver.call("delays", sock, 30, 60)).toBe("0");
       (await accepted.next()).end();
-      await driver.hears(`disconnected ${sock} 0 clean 0 30`);
+      await driver.waitFor(`disconnected ${sock} 0 clean 0 30`);
       const again = await accepted.next();
       expect(driver.events.filter((it) => it === `connected ${sock}`).length).toBeLessThanOrEqual(2);
       await server.close();
       again.destroy();
-      await driver.hears(`error ${sock} ERR_REFUSED 2 60`);
+      await driver.waitFor(`error ${sock} ERR_REFUSED 2 60`);
       expect(await driver.call("state", sock)).toBe("connecting");
       const back = await tcpPeer((socket) => socket.pipe(socket), { port: server.port });
       await until(() => driver.events.filter((it) => it === `connected ${sock}`).length === 3, "a third connection");
       await driver.call("send", sock, "again");
-      await driver.hears(`data ${sock} 5 ${hex("again")}`);
+      await driver.waitFor(`data ${sock} 5 ${hex("again")}`);
       expect(await driver.call("stats", sock)).toBe("5 5 3 0");
       await driver.call("close", sock);
-      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      await driver.waitFor(`disconnected ${sock} 0 clean 0 -1`);
       await until(() => back.sockets.size === 0, "the peer's end");
     });
 

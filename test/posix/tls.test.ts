@@ -46,7 +46,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
   async function dial(driver: Driver, way: string, at: number, options: string[], host = "localhost"): Promise<number> {
     if (way === "from the start") return driver.open("tcps", host, at, ...options);
     const sock = await driver.open("tcp", host, at);
-    await driver.hears(`connected ${sock}`);
+    await driver.waitFor(`connected ${sock}`);
     expect(await driver.call("starttls", sock, "-", ...options)).toBe("0");
     return sock;
   }
@@ -61,15 +61,15 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       });
       const driver = await Driver.start(folder);
       const sock = await dial(driver, way, at, [ca(), "alpn=a", "alpn=c"]);
-      await driver.hears(ready(way, sock));
+      await driver.waitFor(ready(way, sock));
       expect(await names.next()).toBe("localhost");
       expect(await driver.call("tlsinfo", sock)).toMatch(
         RegExp(`^a TLSv1\\.3 TLS_[A-Z0-9_]+ ${pinOf(all.good)} authorized$`),
       );
       expect(await driver.call("send", sock, "hello")).toBe("5");
-      await driver.hears(`data ${sock} 5 ${hex("hello")}`);
+      await driver.waitFor(`data ${sock} 5 ${hex("hello")}`);
       await driver.call("close", sock);
-      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      await driver.waitFor(`disconnected ${sock} 0 clean 0 -1`);
     });
 
     test.each<[string, string, () => [object, string[]]]>([
@@ -87,8 +87,8 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       const at = await tlsPeer(server);
       const driver = await Driver.start(folder);
       const sock = await dial(driver, way, at, options);
-      await driver.hears(`error ${sock} ${code} 7 -1`);
-      await driver.hears(RegExp(`^disconnected ${sock} ${code} unclean`));
+      await driver.waitFor(`error ${sock} ${code} 7 -1`);
+      await driver.waitFor(RegExp(`^disconnected ${sock} ${code} unclean`));
       expect(await driver.call("reason")).not.toBe("");
     });
 
@@ -105,7 +105,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       const at = await tlsPeer(server);
       const driver = await Driver.start(folder);
       const sock = await dial(driver, way, at, options);
-      await driver.hears(ready(way, sock));
+      await driver.waitFor(ready(way, sock));
       expect(await driver.call("tlsinfo", sock)).toMatch(/authorized$/);
     });
 
@@ -113,14 +113,14 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       const driver = await Driver.start(folder, "handshakeTimeoutMs=150");
       const clear = await tcpPeer((socket) => socket.once("data", () => socket.write("220 this is no TLS\r\n")));
       const first = await dial(driver, way, clear.port, [ca()], HOST);
-      await driver.hears(`error ${first} ERR_TLS 7 -1`);
+      await driver.waitFor(`error ${first} ERR_TLS 7 -1`);
       const gone = await tcpPeer((socket) => socket.once("data", () => socket.end()));
       const second = await dial(driver, way, gone.port, [ca()], HOST);
-      await driver.hears(`error ${second} ERR_ENDED 7 -1`);
+      await driver.waitFor(`error ${second} ERR_ENDED 7 -1`);
       const silent = await tcpPeer(() => {});
       const third = await dial(driver, way, silent.port, [ca()], HOST);
       expect(await driver.call("send", third, "early")).toBe("-1 ERR_STATE");
-      await driver.hears(`error ${third} ERR_TIMEOUT 7 -1`);
+      await driver.waitFor(`error ${third} ERR_TIMEOUT 7 -1`);
     });
 
     test("much goes out against a slow peer and comes back, and a pause loses nothing", async () => {
@@ -128,7 +128,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       const at = await tlsPeer(all.good, peers.push);
       const driver = await Driver.start(folder);
       const sock = await dial(driver, way, at, [ca()]);
-      await driver.hears(ready(way, sock));
+      await driver.waitFor(ready(way, sock));
       const peer = await peers.next();
       await driver.call("quiet", sock);
       expect(await driver.call("fill", sock, 4 * MIB, "t")).toBe(`${4 * MIB}`);
@@ -139,7 +139,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       expect(await driver.call("total", sock)).toMatch(/^0 /);
       await driver.call("resume", sock);
       await driver.receivedSize(sock, 4 * MIB);
-      await driver.hears(`drain ${sock}`);
+      await driver.waitFor(`drain ${sock}`);
     });
   });
 
@@ -154,13 +154,13 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
     });
     const driver = await Driver.start(folder);
     const sock = await driver.open("tcp", HOST, peer.port);
-    await driver.hears(`connected ${sock}`);
+    await driver.waitFor(`connected ${sock}`);
     await driver.call("send", sock, "STARTTLS");
-    await driver.hears(`data ${sock} 2 ${hex("go")}`);
+    await driver.waitFor(`data ${sock} 2 ${hex("go")}`);
     expect(await driver.call("starttls", sock, "localhost", ca())).toBe("0");
-    await driver.hears(`secured ${sock}`);
+    await driver.waitFor(`secured ${sock}`);
     await driver.call("send", sock, "secret");
-    await driver.hears(`data ${sock} 6 ${hex("secret")}`);
+    await driver.waitFor(`data ${sock} 6 ${hex("secret")}`);
     expect(await driver.call("starttls", sock, "localhost", ca())).toBe("-1 ERR_STATE");
   });
 
@@ -184,7 +184,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       const driver = await Driver.start(folder);
       const listener = await driver.open("listens", HOST, 0, ...identity("good"), ...options);
       await driver.call("echo", listener);
-      await driver.hears(`connected ${listener}`);
+      await driver.waitFor(`connected ${listener}`);
       return { driver, at: Number(/(\d+)$/.exec(await driver.call("local", listener))?.[1]), listener };
     }
 
@@ -206,34 +206,34 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       expect(await said.next()).toBe("secure");
       expect(await said.next()).toBe("early");
       expect(socket.alpnProtocol).toBe("x");
-      const sock = Number((await driver.hears(/^accepted/)).split(" ")[1]);
+      const sock = Number((await driver.waitFor(/^accepted/)).split(" ")[1]);
       expect(await driver.call("tlsinfo", sock)).toMatch(/^x TLSv1\.3 TLS_\S+ - unauthorized$/);
       socket.end();
-      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      await driver.waitFor(`disconnected ${sock} 0 clean 0 -1`);
     });
 
     test("a client without a certificate, or with one that nobody knows, is refused", async () => {
       const { driver, at } = await serve(ca(), "ask");
       call(at);
-      const first = Number((await driver.hears(/^accepted/)).split(" ")[1]);
-      await driver.hears(RegExp(`^error ${first} ERR_TLS 7 -1$`));
+      const first = Number((await driver.waitFor(/^accepted/)).split(" ")[1]);
+      await driver.waitFor(RegExp(`^error ${first} ERR_TLS 7 -1$`));
       driver.events.length = 0;
       call(at, all.selfSigned);
-      const second = Number((await driver.hears(/^accepted/)).split(" ")[1]);
-      await driver.hears(RegExp(`^error ${second} ERR_TLS_UNTRUSTED 7 -1$`));
+      const second = Number((await driver.waitFor(/^accepted/)).split(" ")[1]);
+      await driver.waitFor(RegExp(`^error ${second} ERR_TLS_UNTRUSTED 7 -1$`));
       driver.events.length = 0;
       const { said } = call(at, all.client);
       expect(await said.next()).toBe("secure");
-      const third = Number((await driver.hears(/^connected/)).split(" ")[1]);
+      const third = Number((await driver.waitFor(/^connected/)).split(" ")[1]);
       expect(await driver.call("tlsinfo", third)).toContain(pinOf(all.client));
     });
 
     test("a client that speaks no TLS", async () => {
       const { driver, at } = await serve();
       const sock = await driver.open("tcp", HOST, at);
-      await driver.hears(`connected ${sock}`);
+      await driver.waitFor(`connected ${sock}`);
       await driver.call("send", sock, "GET-/-HTTP/1.1");
-      await driver.hears(/^error \d+ ERR_TLS 7 -1$/);
+      await driver.waitFor(/^error \d+ ERR_TLS 7 -1$/);
     });
 
     test("the C client and the C server, 100 connections", async () => {
@@ -242,7 +242,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       for (let n = 0; n < 100; n++) socks.push(await driver.open("tcps", HOST, at, ca()));
       await until(() => driver.events.filter((it) => it.startsWith("connected")).length === 201, "201 times connected");
       for (const sock of socks) await driver.call("send", sock, `n${sock}`);
-      for (const sock of socks) await driver.hears(`data ${sock} ${`n${sock}`.length} ${hex(`n${sock}`)}`);
+      for (const sock of socks) await driver.waitFor(`data ${sock} ${`n${sock}`.length} ${hex(`n${sock}`)}`);
     });
   });
 
@@ -252,10 +252,10 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       const server = startChild(openssl, ["s_server", "-accept", `${HOST}:0`, "-rev", "-cert", cert, "-key", key]);
       const driver = await Driver.start(folder);
       const sock = await driver.open("tcps", HOST, await portFrom(server.lines, /ACCEPT .*:(\d+)$/), ca());
-      await driver.hears(`connected ${sock}`);
+      await driver.waitFor(`connected ${sock}`);
       await driver.call("send", sock, "stressed");
       await driver.call("shutdown", sock); /* a line without an end: its end is that of the stream */
-      await driver.hears(RegExp(`^disconnected ${sock} `));
+      await driver.waitFor(RegExp(`^disconnected ${sock} `));
     });
   });
 
@@ -268,7 +268,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       });
       const driver = await Driver.start(folder, ...limits);
       const sock = await driver.open("tcps", "localhost", at, ca());
-      await driver.hears(`connected ${sock}`);
+      await driver.waitFor(`connected ${sock}`);
       return [driver, sock];
     }
     const under = (socket: TLSSocket): Socket => (socket as unknown as { _parent: Socket })._parent;
@@ -276,7 +276,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
     test("with close_notify is clean", async () => {
       const [driver, sock] = await served((socket) => socket.end("bye"));
       await driver.call("send", sock, "go");
-      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      await driver.waitFor(`disconnected ${sock} 0 clean 0 -1`);
       expect(driver.events).toContain(`data ${sock} 3 ${hex("bye")}`);
     });
 
@@ -286,7 +286,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
         setTimeout(() => under(socket).end(), 20);
       });
       await driver.call("send", sock, "go");
-      await driver.hears(`disconnected ${sock} ERR_ENDED unclean 0 -1`);
+      await driver.waitFor(`disconnected ${sock} ERR_ENDED unclean 0 -1`);
       expect(driver.events).toContain(`data ${sock} 3 ${hex("bye")}`);
     });
 
@@ -296,7 +296,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
         setTimeout(() => under(socket).resetAndDestroy(), 20);
       });
       await driver.call("send", sock, "go");
-      await driver.hears(`disconnected ${sock} ERR_RESET unclean 0 -1`);
+      await driver.waitFor(`disconnected ${sock} ERR_RESET unclean 0 -1`);
     });
 
     test.each(["recvBuffer=1024", "recvBuffer=65536"])("is not lost while reading is paused (%s)", async (limit) => {
@@ -306,7 +306,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       await driver.call("send", sock, "go");
       await pause(150);
       await driver.call("resume", sock);
-      await driver.hears(`disconnected ${sock} 0 clean 0 -1`);
+      await driver.waitFor(`disconnected ${sock} 0 clean 0 -1`);
       await driver.receivedSize(sock, size);
     });
   });
@@ -314,10 +314,10 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
   test("a client and a server without a protocol in common fail, and nothing is read behind their lists", async () => {
     const driver = await Driver.start(folder);
     const listener = await driver.open("listens", HOST, 0, ...identity("good"), "alpn=mqtt");
-    await driver.hears(`connected ${listener}`);
+    await driver.waitFor(`connected ${listener}`);
     const at = Number((await driver.call("local", listener)).split(":").pop());
     const sock = await driver.open("tcps", "localhost", at, ca(), "alpn=h2", "alpn=x");
-    await driver.hears(`error ${sock} ERR_TLS 7 -1`);
+    await driver.waitFor(`error ${sock} ERR_TLS 7 -1`);
   });
 
   describe("wss:", () => {
@@ -339,17 +339,17 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
     test("messages go both ways", async () => {
       const driver = await Driver.start(folder);
       const conn = await driver.open("ws", await secureWs(), "tls", ca());
-      await driver.hears(`connected ${conn}`);
+      await driver.waitFor(`connected ${conn}`);
       await driver.call("wssend", conn, "hello");
-      await driver.hears(`message ${conn} 5 ${hex("hello")} text first final`);
+      await driver.waitFor(`message ${conn} 5 ${hex("hello")} text first final`);
       await driver.call("wsclose", conn);
-      await driver.hears(`disconnected ${conn} 1000 clean 0 -1`);
+      await driver.waitFor(`disconnected ${conn} 1000 clean 0 -1`);
     });
 
     test("a server that nobody vouches for is refused", async () => {
       const driver = await Driver.start(folder);
       const conn = await driver.open("ws", await secureWs());
-      await driver.hears(`error ${conn} ERR_TLS_UNTRUSTED 7 -1 0`);
+      await driver.waitFor(`error ${conn} ERR_TLS_UNTRUSTED 7 -1 0`);
     });
   });
 

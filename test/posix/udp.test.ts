@@ -34,11 +34,11 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       expect(await driver.call("local", sock)).toMatch(address === HOST ? /^127\.0\.0\.1:\d+$/ : /^\[::1\]:\d+$/);
       expect(await driver.call("remote", sock)).toBe("");
       expect(await driver.call("sendto", sock, address, echo.port, "hello")).toBe("5");
-      await driver.hears(`datagram ${sock} 5 ${hex("hello")} ${address} ${echo.port}`);
+      await driver.waitFor(`datagram ${sock} 5 ${hex("hello")} ${address} ${echo.port}`);
       expect(await driver.call("sendto", sock, address, echo.port)).toBe("0");
-      await driver.hears(`datagram ${sock} 0 - ${address} ${echo.port}`);
+      await driver.waitFor(`datagram ${sock} 0 - ${address} ${echo.port}`);
       expect(await driver.call("fillto", sock, address, echo.port, 60_000)).toBe("60000");
-      await driver.hears(`datagram ${sock} 60000 - ${address} ${echo.port}`);
+      await driver.waitFor(`datagram ${sock} 60000 - ${address} ${echo.port}`);
       expect(await driver.call("stats", sock)).toBe("60005 60005 0 0");
       expect(await driver.call("close", sock)).toBe("0");
     });
@@ -57,7 +57,7 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       expect(await driver.call("send", sock, "x")).toBe("-1 ERR_HANDLE");
     });
 
-    test("with a peer it goes there, and only what comes from there is heard", async () => {
+    test("with a peer it goes there, and only what comes from there is observed", async () => {
       const got = new Inbox<[string, number]>("a datagram");
       const peer = await udpPeer((data, from) => got.push([data.toString(), from.port]));
       const stranger = await udpPeer(() => {});
@@ -73,11 +73,11 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       stranger.socket.send("not for you", own, HOST);
       peer.socket.send("for you", own, HOST);
       await driver.call("resume", sock);
-      await driver.hears(`datagram ${sock} 7 ${hex("for you")} ${HOST} ${peer.port}`);
+      await driver.waitFor(`datagram ${sock} 7 ${hex("for you")} ${HOST} ${peer.port}`);
       expect(driver.events).toHaveLength(1);
     });
 
-    test("nobody there: that is told, and the socket lives on", async () => {
+    test("nobody there: that is reported, and the socket lives on", async () => {
       const gone = createSocket("udp4");
       await new Promise<void>((resolve) => gone.bind(0, HOST, resolve));
       const driver = await Driver.start(folder);
@@ -85,11 +85,11 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       await driver.call("udpconnect", sock, HOST, gone.address().port);
       await new Promise<void>((resolve) => gone.close(resolve));
       await driver.call("udpsend", sock, "hello?");
-      await driver.hears(RegExp(`^error ${sock} ERR_REFUSED \\d -1$`));
+      await driver.waitFor(RegExp(`^error ${sock} ERR_REFUSED \\d -1$`));
       const echo = await udpPeer((data, from, socket) => socket.send(data, from.port, from.address));
       await driver.call("udpconnect", sock, HOST, echo.port);
       expect(await driver.call("udpsend", sock, "hello!")).toBe("6");
-      await driver.hears(`datagram ${sock} 6 ${hex("hello!")} ${HOST} ${echo.port}`);
+      await driver.waitFor(`datagram ${sock} 6 ${hex("hello!")} ${HOST} ${echo.port}`);
     });
   });
 
@@ -110,7 +110,7 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
     test.each([HOST, "localhost", "*"])("on %s: accepted, connected, data, end", async (host) => {
       const driver = await Driver.start(folder);
       const listener = await driver.open("listen", host, 0);
-      await driver.hears(`connected ${listener}`);
+      await driver.waitFor(`connected ${listener}`);
       await driver.call("echo", listener);
       const address = await driver.call("local", listener);
       expect(address).toMatch(host === "*" ? /^\[::\]:|^0\.0\.0\.0:/ : /:\d+$/);
@@ -119,8 +119,8 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       socket.on("error", () => {});
       atEnd(() => socket.destroy());
       socket.write("hello");
-      const accepted = Number((await driver.hears(/^accepted \d+ /)).split(" ")[1]);
-      await driver.hears(`data ${accepted} 5 ${hex("hello")}`);
+      const accepted = Number((await driver.waitFor(/^accepted \d+ /)).split(" ")[1]);
+      await driver.waitFor(`data ${accepted} 5 ${hex("hello")}`);
       if (got !== undefined) await until(() => got() === "hello", "the echo");
       expect(await driver.call("remote", accepted)).toMatch(RegExp(`:${socket.localPort}$`));
       expect(await driver.call("target", accepted)).toBe("");
@@ -128,7 +128,7 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       expect(await driver.call("pause", listener)).toBe("-1 ERR_HANDLE");
       expect((await driver.call("stats", listener)).split(" ")[2]).toBe("1");
       socket.end();
-      await driver.hears(`disconnected ${accepted} 0 clean 0 -1`);
+      await driver.waitFor(`disconnected ${accepted} 0 clean 0 -1`);
       expect(driver.events.filter((it) => it.includes(` ${accepted}`)).map((it) => it.split(" ")[0])).toEqual([
         "accepted",
         "connected",
@@ -141,26 +141,26 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       const taken = await tcpPeer(() => {});
       const driver = await Driver.start(folder);
       const first = await driver.open("listen", HOST, taken.port);
-      await driver.hears(`error ${first} ERR_IN_USE 1 -1`);
-      await driver.hears(`disconnected ${first} ERR_IN_USE unclean 0 -1`);
+      await driver.waitFor(`error ${first} ERR_IN_USE 1 -1`);
+      await driver.waitFor(`disconnected ${first} ERR_IN_USE unclean 0 -1`);
       const second = await driver.open("listen", "192.0.2.1", 0);
-      await driver.hears(`error ${second} ERR_HOST 1 -1`);
+      await driver.waitFor(`error ${second} ERR_HOST 1 -1`);
       const third = await driver.open("listen", "no-such-host.invalid", 0);
-      await driver.hears(RegExp(`^error ${third} ERR_NAME_(NOT_FOUND|FAILED) 1 -1$`));
+      await driver.waitFor(RegExp(`^error ${third} ERR_NAME_(NOT_FOUND|FAILED) 1 -1$`));
     });
 
-    test("a connection for which there is no place is dropped, and that is told", async () => {
+    test("a connection for which there is no place is dropped, and that is reported", async () => {
       const driver = await Driver.start(folder, "sockets=2");
       const listener = await driver.open("listen", HOST, 0);
-      await driver.hears(`connected ${listener}`);
+      await driver.waitFor(`connected ${listener}`);
       const at = await portOf(driver, listener);
       call(at);
-      const accepted = Number((await driver.hears(/^accepted \d+ /)).split(" ")[1]);
+      const accepted = Number((await driver.waitFor(/^accepted \d+ /)).split(" ")[1]);
       const { said } = call(at);
       expect(["end", "ECONNRESET"]).toContain(await said.next());
-      await driver.hears(`error ${listener} ERR_LIMIT 8 -1`);
+      await driver.waitFor(`error ${listener} ERR_LIMIT 8 -1`);
       await driver.call("close", accepted);
-      await driver.hears(RegExp(`^disconnected ${accepted} `));
+      await driver.waitFor(RegExp(`^disconnected ${accepted} `));
       call(at);
       await until(() => driver.events.filter((it) => it.startsWith("accepted")).length === 2, "another connection");
     });
@@ -169,10 +169,10 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       const driver = await Driver.start(folder);
       const listener = await driver.open("listen", HOST, 0);
       await driver.call("echo", listener);
-      await driver.hears(`connected ${listener}`);
+      await driver.waitFor(`connected ${listener}`);
       const at = await portOf(driver, listener);
       const first = call(at);
-      await driver.hears(/^accepted/);
+      await driver.waitFor(/^accepted/);
       expect(await driver.call("close", listener)).toBe("0");
       expect(await call(at).said.next()).toBe("ECONNREFUSED");
       first.socket.write("still here");
@@ -194,10 +194,10 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
     ])("%s, of connections made and accepted", async (option, timer) => {
       const driver = await Driver.start(folder, option);
       const listener = await driver.open("listen", HOST, 0);
-      await driver.hears(`connected ${listener}`);
+      await driver.waitFor(`connected ${listener}`);
       const sock = await driver.open("tcp", HOST, await portOf(driver, listener));
-      await driver.hears(`connected ${sock}`);
-      const accepted = Number((await driver.hears(/^accepted/)).split(" ")[1]);
+      await driver.waitFor(`connected ${sock}`);
+      const accepted = Number((await driver.waitFor(/^accepted/)).split(" ")[1]);
       const [local, remote] = [await driver.call("local", sock), await driver.call("remote", sock)];
       expect(await driver.call("local", accepted)).toBe(remote);
       await until(() => timerOf(local, remote) === timer, `timer ${timer} of the one made`);
@@ -207,7 +207,7 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
     test("2,000 connections at once, accepted and made", async () => {
       const driver = await Driver.start(folder, "sockets=4100", "recvBuffer=4096");
       const listener = await driver.open("listen", HOST, 0);
-      await driver.hears(`connected ${listener}`);
+      await driver.waitFor(`connected ${listener}`);
       const at = await portOf(driver, listener);
       await driver.call("echo", listener);
       const socks: number[] = [];
@@ -218,8 +218,8 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       );
       for (const sock of socks) await driver.call("send", sock, `n${sock}`);
       await until(() => driver.events.filter((it) => it.startsWith("data")).length === 4000, "4,000 pieces");
-      const heard = new Set(driver.events);
-      for (const sock of socks) expect(heard.has(`data ${sock} ${`n${sock}`.length} ${hex(`n${sock}`)}`)).toBe(true);
+      const observed = new Set(driver.events);
+      for (const sock of socks) expect(observed.has(`data ${sock} ${`n${sock}`.length} ${hex(`n${sock}`)}`)).toBe(true);
       for (const sock of socks) await driver.call("close", sock);
       await until(() => driver.events.filter((it) => / 0 clean 0 -1$/.test(it)).length === 4000, "4,000 ends");
     }, 90_000);
@@ -236,20 +236,20 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       const path = join(newFolder(), "s");
       const driver = await Driver.start(folder);
       const listener = await driver.open("listenunix", path);
-      await driver.hears(`connected ${listener}`);
+      await driver.waitFor(`connected ${listener}`);
       await driver.call("echo", listener);
       const sock = await driver.open("unix", path);
-      await driver.hears(`connected ${sock}`);
+      await driver.waitFor(`connected ${sock}`);
       await driver.call("send", sock, "hello");
-      await driver.hears(`data ${sock} 5 ${hex("hello")}`);
-      const accepted = Number((await driver.hears(/^accepted/)).split(" ")[1]);
+      await driver.waitFor(`data ${sock} 5 ${hex("hello")}`);
+      const accepted = Number((await driver.waitFor(/^accepted/)).split(" ")[1]);
       expect(await driver.call("local", listener)).toBe(path);
       expect(await driver.call("remote", sock)).toBe(path);
       expect(await driver.call("local", sock)).toBe("");
       expect(await driver.call("local", accepted)).toBe(path);
       expect(await driver.call("target", sock)).toBe(path);
       await driver.call("close", sock);
-      await driver.hears(`disconnected ${accepted} 0 clean 0 -1`);
+      await driver.waitFor(`disconnected ${accepted} 0 clean 0 -1`);
       await driver.call("close", listener);
       await until(() => !existsSync(path), "the end of the path");
     });
@@ -258,12 +258,12 @@ describeWith(buildTools(), "the POSIX host: UDP, listeners, Unix sockets", () =>
       const path = join(newFolder(), "s");
       const driver = await Driver.start(folder);
       const first = await driver.open("unix", path);
-      await driver.hears(`error ${first} ERR_NOT_FOUND 2 -1`);
+      await driver.waitFor(`error ${first} ERR_NOT_FOUND 2 -1`);
       writeFileSync(path, "precious");
       const second = await driver.open("unix", path);
-      await driver.hears(`error ${second} ERR_REFUSED 2 -1`);
+      await driver.waitFor(`error ${second} ERR_REFUSED 2 -1`);
       const third = await driver.open("listenunix", path);
-      await driver.hears(`error ${third} ERR_IN_USE 1 -1`);
+      await driver.waitFor(`error ${third} ERR_IN_USE 1 -1`);
       expect(existsSync(path)).toBe(true);
       expect(await driver.call("unix", "x".repeat(108))).toBe("-1 ERR_PATH");
     });

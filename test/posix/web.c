@@ -1,5 +1,5 @@
-/* web: HTTP with calls that wait (http.h): requests to servers that answer as they are told, and requests of clients
- * that send what they are told. */
+/* web: HTTP with calls that wait (http.h): requests to servers that answer as instructed, and requests of clients
+ * that send what they are instructed to send. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -23,7 +23,7 @@ static bool same(const char *a, const char *b) {
   return false;
 }
 
-/* ---- A server that answers as it is told ------------------------------------------------------------------------ */
+/* ---- A server that answers as instructed ------------------------------------------------------------------------ */
 
 typedef struct script {
   const char *answers[8]; /* one for each connection: sent when the request's head has come; then it closes */

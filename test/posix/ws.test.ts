@@ -31,7 +31,7 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
     const driver = await Driver.start(folder);
     const conn = await driver.open("ws", url, ...words);
     const peer = await accepted.next();
-    await driver.hears(`connected ${conn}`);
+    await driver.waitFor(`connected ${conn}`);
     return { driver, conn, peer, url };
   }
 
@@ -49,20 +49,20 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
     await driver.call("wsfragment", conn, "parts", "final");
     expect(await got.next()).toEqual(["in-two-parts", false]);
     peer.send("hello");
-    await driver.hears(`message ${conn} 5 ${hex("hello")} text first final`);
+    await driver.waitFor(`message ${conn} 5 ${hex("hello")} text first final`);
     peer.send(Buffer.from("raw"));
-    await driver.hears(`message ${conn} 3 ${hex("raw")} binary first final`);
+    await driver.waitFor(`message ${conn} 3 ${hex("raw")} binary first final`);
     expect(await driver.call("wsping", conn, "beat")).toBe("0");
-    await driver.hears(`pong ${conn} 4 ${hex("beat")}`);
+    await driver.waitFor(`pong ${conn} 4 ${hex("beat")}`);
     expect(await driver.call("wsping", conn, "x".repeat(126))).toBe("-1 ERR_ARGUMENT");
     peer.ping("you?");
-    await driver.hears(`ping ${conn} 4 ${hex("you?")}`);
+    await driver.waitFor(`ping ${conn} 4 ${hex("you?")}`);
     const closed = new Inbox<[number, string]>("the close");
     peer.on("close", (code, reason) => closed.push([code, reason.toString()]));
     expect(await driver.call("wsclose", conn, 999)).toBe("-1 ERR_ARGUMENT");
     expect(await driver.call("wsclose", conn, 3001, "enough")).toBe("0");
     expect(await closed.next()).toEqual([3001, "enough"]);
-    await driver.hears(`disconnected ${conn} 3001 clean 0 -1`);
+    await driver.waitFor(`disconnected ${conn} 3001 clean 0 -1`);
     expect(await driver.call("wssend", conn, "late")).toBe("-1 ERR_HANDLE");
     expect(await driver.call("wsstate", conn)).toBe("closed");
   });
@@ -70,7 +70,7 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
   test("the server closes", async () => {
     const { driver, conn, peer } = await pair();
     peer.close(3002, "bye");
-    await driver.hears(`disconnected ${conn} 3002 clean 0 -1`);
+    await driver.waitFor(`disconnected ${conn} 3002 clean 0 -1`);
     expect(driver.events).toEqual([
       `connected ${conn}`,
       `closing ${conn} 3002 bye`,
@@ -89,7 +89,7 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
     expect(headers["x-token"]).toBe("abc");
     expect(headers["sec-websocket-protocol"]).toMatch(/^chat\.v2, ?chat\.v1$/);
     expect(headers.authorization).toBe(`Basic ${Buffer.from("me:se:cret").toString("base64")}`);
-    await driver.hears(`connected ${conn}`);
+    await driver.waitFor(`connected ${conn}`);
     expect(await driver.call("wsprotocol", conn)).toBe("chat.v1");
     expect(await driver.call("ws", url, "header=Host:x")).toBe("-1 ERR_HEADER");
     expect(await driver.call("ws", url, "tls", "any")).toBe("-1 ERR_ARGUMENT");
@@ -108,7 +108,7 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
       await driver.received(conn, Buffer.concat([data, Buffer.from("small")]));
     });
 
-    test("one by one: joined at every split, between control frames, and told in order", async () => {
+    test("one by one: joined at every split, between control frames, and delivered in order", async () => {
       const text = "zwölf Boxkämpfer";
       const whole = Buffer.from(text);
       for (const [options, expected] of [
@@ -127,11 +127,11 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
         });
         const driver = await Driver.start(folder);
         const conn = await driver.open("ws", `ws://127.0.0.1:${peer.port}/`);
-        await driver.hears(`connected ${conn}`);
+        await driver.waitFor(`connected ${conn}`);
         if (options.length > 0) expect(await driver.call(options[0] ?? "", conn, options[1] ?? 0)).toBe("0");
         await driver.call("wssend", conn, "go");
-        await driver.hears(/ final$/);
-        await driver.hears(`ping ${conn} 1 ${hex("p")}`);
+        await driver.waitFor(/ final$/);
+        await driver.waitFor(`ping ${conn} 1 ${hex("p")}`);
         const parts = driver.events.filter((it) => it.startsWith("message"));
         const joined = parts.map((it) => it.split(" ")[3]?.replace("-", "")).join("");
         expect(Buffer.from(joined, "hex").toString()).toBe(text);
@@ -157,12 +157,12 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
       const conn = await driver.open("ws", `ws://127.0.0.1:${peer.port}/`);
       await driver.call("wsdelays", conn, 10);
       await driver.call("wsreconnect", conn, 1);
-      await driver.hears(`message ${conn} 13 ${hex("half and half")} text first final`);
+      await driver.waitFor(`message ${conn} 13 ${hex("half and half")} text first final`);
       expect(driver.events.filter((it) => it.startsWith("message"))).toHaveLength(1);
     });
   });
 
-  test("what does not fit is refused whole, and drain tells when it fits", async () => {
+  test("what does not fit is refused whole, and drain is emitted when it fits", async () => {
     const { driver, conn, peer } = await pair();
     peer.pause();
     let queued = 0;
@@ -175,7 +175,7 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
       got++;
     });
     peer.resume();
-    await driver.hears(`drain ${conn}`);
+    await driver.waitFor(`drain ${conn}`);
     await until(() => got === queued, "all messages");
   });
 
@@ -183,20 +183,20 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
     const first = await wsPeer((socket) => socket.on("message", () => socket.terminate()));
     const driver = await Driver.start(folder);
     const conn = await driver.open("ws", first.url, "header=X-Token:one");
-    await driver.hears(`connected ${conn}`);
+    await driver.waitFor(`connected ${conn}`);
     await driver.call("wsreconnect", conn, 1);
     await driver.call("wsdelays", conn, 150, 50);
     await driver.call("wssend", conn, "drop me");
-    await driver.hears(RegExp(`^disconnected ${conn} 1006 unclean 0 150$`));
+    await driver.waitFor(RegExp(`^disconnected ${conn} 1006 unclean 0 150$`));
     expect(await driver.call("wsheaders", conn, "X-Token", "two")).toBe("0");
     await first.close();
-    await driver.hears(RegExp(`^error ${conn} ERR_REFUSED 2 50 0$`));
+    await driver.waitFor(RegExp(`^error ${conn} ERR_REFUSED 2 50 0$`));
     const requests = new Inbox<IncomingMessage>("a request");
     await wsPeer((_, request) => requests.push(request), { port: first.port });
     expect((await requests.next()).headers["x-token"]).toBe("two");
     await until(() => driver.events.filter((it) => it === `connected ${conn}`).length === 2, "a second connection");
     await driver.call("wsclose", conn);
-    await driver.hears(`disconnected ${conn} 1000 clean 0 -1`);
+    await driver.waitFor(`disconnected ${conn} 1000 clean 0 -1`);
   });
 
   test("a server that says no, that breaks the rules, and that says nothing", async () => {
@@ -204,13 +204,13 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
     const no = await tcpPeer((socket) => socket.once("data", () => socket.end("HTTP/1.1 403 No\r\n\r\n")));
     const refused = await driver.open("ws", `ws://127.0.0.1:${no.port}/`);
     await driver.call("wsreconnect", refused, 1);
-    await driver.hears(`error ${refused} ERR_WS_REFUSED 3 -1 403`);
-    await driver.hears(`disconnected ${refused} 1006 unclean 0 -1`);
+    await driver.waitFor(`error ${refused} ERR_WS_REFUSED 3 -1 403`);
+    await driver.waitFor(`disconnected ${refused} 1006 unclean 0 -1`);
     const masked = await rawWsPeer((socket) => socket.write(Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x41])));
     const broken = await driver.open("ws", `ws://127.0.0.1:${masked.port}/`);
-    await driver.hears(`error ${broken} ERR_WS_PROTOCOL 4 -1 1002`);
+    await driver.waitFor(`error ${broken} ERR_WS_PROTOCOL 4 -1 1002`);
     const mute = await tcpPeer(() => {});
     const silent = await driver.open("ws", `ws://127.0.0.1:${mute.port}/`);
-    await driver.hears(`error ${silent} ERR_TIMEOUT 3 -1 0`);
+    await driver.waitFor(`error ${silent} ERR_TIMEOUT 3 -1 0`);
   });
 });

@@ -17,13 +17,13 @@ afterEach(endPeers);
 
 /** Somebody in a room. */
 class Guest {
-  readonly heard = new Inbox<string>("a message");
+  readonly observed = new Inbox<string>("a message");
   readonly closed: Promise<[number, string]>;
   readonly #client: WebSocket;
 
   constructor(url: string) {
     this.#client = new WebSocket(url);
-    this.#client.on("message", (data) => this.heard.push(String(data)));
+    this.#client.on("message", (data) => this.observed.push(String(data)));
     this.#client.on("error", () => {});
     this.closed = new Promise((resolve) => this.#client.on("close", (code, reason) => resolve([code, String(reason)])));
     atEnd(() => this.#client.terminate());
@@ -39,9 +39,9 @@ class Guest {
 
   /** Joins, and receives the names of those present. */
   async named(name: string): Promise<string> {
-    expect(await this.heard.next()).toBe("Who are you?");
+    expect(await this.observed.next()).toBe("Who are you?");
     this.say(name);
-    return await this.heard.next();
+    return await this.observed.next();
   }
 }
 
@@ -59,12 +59,12 @@ describe.each(runtimes)("the chat server, %s", (_, runtime, file) => {
     const bob = new Guest(`${url}tea`);
     expect(await bob.named("Ada")).toMatch(/^Somebody has that name/);
     bob.say("Bob");
-    expect(await bob.heard.next()).toBe("Hello Bob. Here: Ada");
-    expect(await ada.heard.next()).toBe("* Bob joined");
+    expect(await bob.observed.next()).toBe("Hello Bob. Here: Ada");
+    expect(await ada.observed.next()).toBe("* Bob joined");
     bob.say("grüß dich");
-    expect(await ada.heard.next()).toBe("Bob: grüß dich");
+    expect(await ada.observed.next()).toBe("Bob: grüß dich");
     bob.leave();
-    expect(await ada.heard.next()).toBe("* Bob left");
+    expect(await ada.observed.next()).toBe("* Bob left");
     other.say(Buffer.from([1]));
     expect(await within(other.closed, "the end")).toEqual([1003, "text only"]);
 
@@ -72,6 +72,6 @@ describe.each(runtimes)("the chat server, %s", (_, runtime, file) => {
     expect(await within(ada.closed, "the end")).toEqual([1001, "the server is going home"]);
     expect(await within(server.ended, "the end of the program")).toBe(0);
     expect(server.errors.all).toEqual([]);
-    expect(ada.heard.all).toHaveLength(5);
+    expect(ada.observed.all).toHaveLength(5);
   });
 });

@@ -13,9 +13,9 @@ const ROUNDS = 4;
 const LONG = 120_000;
 const AT_ONCE = 50; // a divisor of a quarter
 
-/** What a client heard, whichever it is. */
-interface Ear {
-  heard: number;
+/** What a client observed, whichever it is. */
+interface Client {
+  observed: number;
   wrong: number;
   closed: Promise<number>;
 }
@@ -44,40 +44,40 @@ afterAll(async () => {
   await endPeers();
 });
 
-function hear(ear: Ear, data: unknown): void {
-  if (String(data) !== message(ear.heard % ROUNDS)) ear.wrong += 1;
-  ear.heard += 1;
+function listenTo(client: Client, data: unknown): void {
+  if (String(data) !== message(client.observed % ROUNDS)) client.wrong += 1;
+  client.observed += 1;
 }
 
-async function ours(url: string): Promise<Ear> {
+async function ours(url: string): Promise<Client> {
   const ws = new WebSocket(url);
-  const ear = { heard: 0, wrong: 0, closed: ws.closed.then(({ code }) => code) };
-  ws.onmessage = ({ data }) => hear(ear, data);
+  const client = { observed: 0, wrong: 0, closed: ws.closed.then(({ code }) => code) };
+  ws.onmessage = ({ data }) => listenTo(client, data);
   await within(ws.opened, "open", LONG);
-  return ear;
+  return client;
 }
 
-async function theirs(url: string): Promise<Ear> {
+async function theirs(url: string): Promise<Client> {
   const ws = new WsClient(url, { perMessageDeflate: false });
   const closed = new Promise<number>((resolve) => ws.on("close", resolve));
-  const ear = { heard: 0, wrong: 0, closed };
-  ws.on("message", (data) => hear(ear, data));
+  const client = { observed: 0, wrong: 0, closed };
+  ws.on("message", (data) => listenTo(client, data));
   ws.on("error", () => {});
   await within(new Promise((resolve) => ws.once("open", resolve)), "open", LONG);
-  return ear;
+  return client;
 }
 
 /** So many clients, some at a time. */
-async function many(count: number, make: () => Promise<Ear>): Promise<Ear[]> {
-  const ears: Ear[] = [];
+async function many(count: number, make: () => Promise<Client>): Promise<Client[]> {
+  const ears: Client[] = [];
   while (ears.length < count) ears.push(...(await Promise.all(Array.from({ length: AT_ONCE }, make))));
   return ears;
 }
 
 test(
-  "connects, tells, misses and ends a thousand clients",
+  "connects, greets, misses and ends a thousand clients",
   async () => {
-    /* Half of them come through a cable that can be cut: bytes stop on both sides, and no end is told. */
+    /* Half of them come through a cable that can be cut: bytes stop on both sides, and no end is reported. */
     const cables: Socket[] = [];
     let cut = false;
     const port = Number(server.addr().split(":")[1]);
@@ -99,7 +99,7 @@ test(
 
     for (let round = 0; round < ROUNDS; round++) {
       expect(server.broadcast(message(round))).toEqual({ sent: COUNT, skipped: [] });
-      await until(() => [...stay, ...leave].every(({ heard }) => heard === round + 1), `round ${round}`, LONG);
+      await until(() => [...stay, ...leave].every(({ observed }) => observed === round + 1), `round ${round}`, LONG);
     }
     expect([...stay, ...leave].filter(({ wrong }) => wrong > 0)).toEqual([]);
 
@@ -111,7 +111,7 @@ test(
     expect(server.clients.size).toBe(HALF);
 
     expect(server.broadcast(message(0)).sent).toBe(HALF);
-    await until(() => stay.every(({ heard }) => heard === ROUNDS + 1), "those who stayed", LONG);
+    await until(() => stay.every(({ observed }) => observed === ROUNDS + 1), "those who stayed", LONG);
     ends.length = 0;
     await within(server.close({ reason: "good night" }), "the end", LONG);
     expect(await within(Promise.all(stay.map(({ closed }) => closed)), "all of them", LONG)).toEqual(
@@ -119,7 +119,7 @@ test(
     );
     expect(ends).toEqual(stay.map(() => ({ code: 1001, error: undefined })));
     expect(server.clients.size).toBe(0);
-    /* Those that lost their cable are told as lost. */
+    /* Those that lost their cable are reported as lost. */
     expect(await within(Promise.all(leave.map(({ closed }) => closed)), "the lost", LONG)).toEqual(
       leave.map(() => 1006),
     );

@@ -76,7 +76,7 @@ async function inUse(): Promise<Use> {
   return { rss: Math.round(rss / MIB), heap: Math.round((heapUsed + external) / MIB) };
 }
 
-/** The same at rest: on Deno up to 60 MiB of a round's sockets, of both ends, go some 300 ms after their end is told. */
+/** The same at rest: on Deno up to 60 MiB of a round's sockets, of both ends, go some 300 ms after their end is reported. */
 async function memory(): Promise<Use> {
   let last = await inUse();
   for (let count = 0; count < 10; count++) {

@@ -21,7 +21,7 @@ let passed = 0;
 let failed = 0;
 
 /** Notes what came of a case. */
-function tell(file: string, { name, failure, digest, inside }: Outcome): void {
+function print(file: string, { name, failure, digest, inside }: Outcome): void {
   const word = failure !== undefined ? "failed" : inside ? "inside" : "passed";
   if (failure !== undefined) lines.push(`  FAIL ${file}: ${failure}`);
   lines.push(`case ${word} ${digest} ${file}: ${name}`);
@@ -32,7 +32,7 @@ for (const { name, cases } of readVectors(pathToFileURL(`${resolve(folder)}/`)))
     machine.tap.show = option === "-t" && shown === one.name ? (line) => lines.push(line) : undefined;
     return runCase(machine, one);
   });
-  for (const outcome of outcomes) tell(name, outcome);
+  for (const outcome of outcomes) print(name, outcome);
   const bad = outcomes.filter(({ failure }) => failure !== undefined).length;
   lines.push(`${name}: ${outcomes.length - bad} passed, ${bad} failed`);
   passed += outcomes.length - bad;

@@ -7,9 +7,9 @@ import { FakePort } from "./fake-port.ts";
 
 const small = { sockets: 4, webSockets: 2, sendPool: 65_536, blockSize: 1024, sendBuffer: 8192, stageBuffer: 8192 };
 
-/** Notes what it is told. */
-class Ear extends Endpoint {
-  readonly heard: string[] = [];
+/** Notes what is delivered to it. */
+class PortRecorder extends Endpoint {
+  readonly observed: string[] = [];
   readonly errors: TwinwireError[] = [];
   readonly engine: Engine;
   onData: (() => void) | undefined;
@@ -20,53 +20,53 @@ class Ear extends Endpoint {
   }
 
   override connected(): void {
-    this.heard.push("connected");
+    this.observed.push("connected");
   }
 
   override disconnected({ clean, unsent, retryMs }: Ending): void {
-    this.heard.push(`disconnected ${clean} ${unsent} ${retryMs === FOREVER ? "never" : retryMs}`);
+    this.observed.push(`disconnected ${clean} ${unsent} ${retryMs === FOREVER ? "never" : retryMs}`);
   }
 
   override data(at: number, size: number, ascii: boolean): void {
-    this.heard.push(`data ${this.engine.memory.utf8(at, size)} ${ascii}`);
+    this.observed.push(`data ${this.engine.memory.utf8(at, size)} ${ascii}`);
     this.onData?.();
   }
 
   override datagram(at: number, size: number, address: string, port: number): void {
-    this.heard.push(`datagram ${this.engine.memory.utf8(at, size)} ${address} ${port}`);
+    this.observed.push(`datagram ${this.engine.memory.utf8(at, size)} ${address} ${port}`);
   }
 
   override drain(): void {
-    this.heard.push("drain");
+    this.observed.push("drain");
   }
 
   override error(make: () => TwinwireError): void {
     this.errors.push(make());
-    this.heard.push(`error ${make().code}`);
+    this.observed.push(`error ${make().code}`);
   }
 }
 
-function setUp(): { port: FakePort; engine: Engine; ear: Ear; handle: number } {
+function setUp(): { port: FakePort; engine: Engine; recorder: PortRecorder; handle: number } {
   const port = new FakePort();
   const engine = new Engine(port, small);
-  const ear = new Ear(engine);
-  const handle = engine.streams.connect(ear, "example", 7);
+  const recorder = new PortRecorder(engine);
+  const handle = engine.streams.connect(recorder, "example", 7);
   expect(handle).toBeGreaterThan(0);
-  return { port, engine, ear, handle };
+  return { port, engine, recorder, handle };
 }
 
 function connected(): ReturnType<typeof setUp> {
   const all = setUp();
   all.port.deliver.connected(all.handle);
-  expect(all.ear.heard.splice(0)).toEqual(["connected"]);
+  expect(all.recorder.observed.splice(0)).toEqual(["connected"]);
   return all;
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test("a handle is opened through the port, and its timer is set at the end of the turn", async () => {
-  const { port, engine, ear, handle } = setUp();
-  expect(ear.handle).toBe(handle);
+  const { port, engine, recorder, handle } = setUp();
+  expect(recorder.handle).toBe(handle);
   expect(port.calls).toEqual(["clock keep true", `open ${handle} ${Kind.TCP} example 7`].toSorted().reverse());
   await turn();
   expect(port.calls).toContain(`wake ${engine.limits.connectTimeoutMs}`);
@@ -76,15 +76,15 @@ test("a handle is opened through the port, and its timer is set at the end of th
 test("what the port refuses at once is refused, with what the runtime reported", () => {
   const port = new FakePort();
   const engine = new Engine(port, small);
-  const ear = new Ear(engine);
+  const recorder = new PortRecorder(engine);
   port.opens = Errors.ERR_ACCESS.value;
   port.cause = new Error("no");
-  expect(engine.streams.connect(ear, "example", 7)).toBe(Errors.ERR_ACCESS.value);
+  expect(engine.streams.connect(recorder, "example", 7)).toBe(Errors.ERR_ACCESS.value);
   expect(engine.cause).toBe(port.cause);
-  expect(ear.handle).toBe(NONE);
+  expect(recorder.handle).toBe(NONE);
   expect(engine.all()).toEqual([]);
   port.opens = 0;
-  expect(engine.udp.open(ear, 0)).toBeGreaterThan(0);
+  expect(engine.udp.open(recorder, 0)).toBeGreaterThan(0);
   expect(engine.cause).toBe(undefined);
 });
 
@@ -102,9 +102,9 @@ test("all that is sent in one turn leaves in one write, blocks that touch as one
 });
 
 test("bytes that the port gives away go on as they are to those who take them, as a copy to all others", () => {
-  const { port, engine, ear, handle } = connected();
+  const { port, engine, recorder, handle } = connected();
   port.deliver.given(handle, Buffer.from("copied"));
-  expect(ear.heard).toEqual(["data copied true"]);
+  expect(recorder.observed).toEqual(["data copied true"]);
   class Taker extends Endpoint {
     override readonly takesBytes = true;
     readonly taken: Uint8Array[] = [];
@@ -134,18 +134,18 @@ test("bytes that the port gives away go on as they are to those who take them, a
 });
 
 test("a window that is full and empty again within a delivery stops nothing", () => {
-  const { port, engine, ear, handle } = connected();
+  const { port, engine, recorder, handle } = connected();
   engine.setWindow(handle, 4);
   const reads = (): string[] => port.calls.splice(0).filter((call) => call.startsWith("read"));
-  ear.onData = () => engine.consumed(handle, 8);
+  recorder.onData = () => engine.consumed(handle, 8);
   port.receive(handle, "12345678");
   expect(reads()).toEqual([]);
-  ear.onData = undefined;
+  recorder.onData = undefined;
   port.receive(handle, "12345678");
   expect(reads()).toEqual([`read ${handle} false`]);
   engine.consumed(handle, 8);
   expect(reads()).toEqual([`read ${handle} true`]);
-  ear.onData = () => engine.close(ear);
+  recorder.onData = () => engine.close(recorder);
   port.receive(handle, "12345678");
   expect(reads().at(-1)).not.toBe(`read ${handle} true`);
 });
@@ -162,14 +162,14 @@ test("sends between which promises are awaited leave in one write all the same",
   expect(port.written).toEqual(["abc"]);
 });
 
-test("what a listener sends leaves when all events are told, before the delivery returns", () => {
-  const { port, engine, ear, handle } = connected();
-  ear.onData = () => {
+test("what a listener sends leaves when all events are delivered, before the delivery returns", () => {
+  const { port, engine, recorder, handle } = connected();
+  recorder.onData = () => {
     engine.streams.send(handle, "re");
     expect(port.written).toEqual([]);
   };
   port.receive(handle, "ping");
-  expect(ear.heard).toEqual(["data ping true"]);
+  expect(recorder.observed).toEqual(["data ping true"]);
   expect(port.written).toEqual(["re"]);
 });
 
@@ -193,14 +193,14 @@ test("bytes that the port has not written are not offered again; those it gives 
 });
 
 test("drain comes on a later turn, even if the port takes all at once", async () => {
-  const { port, engine, ear, handle } = connected();
+  const { port, engine, recorder, handle } = connected();
   expect(engine.streams.send(handle, "x".repeat(8192))).toBe(8192);
   expect(engine.streams.send(handle, "y")).toBe(Errors.ERR_BACKPRESSURE.value);
   await turn();
   expect(engine.buffered(handle)).toBe(0);
-  expect(ear.heard).toEqual([]);
+  expect(recorder.observed).toEqual([]);
   port.turn();
-  expect(ear.heard).toEqual(["drain"]);
+  expect(recorder.observed).toEqual(["drain"]);
 });
 
 test("an argument larger than the way in is refused, whatever it is for", () => {
@@ -208,32 +208,32 @@ test("an argument larger than the way in is refused, whatever it is for", () => 
   const long = "€".repeat(3000);
   expect(engine.streams.send(handle, long)).toBe(Errors.ERR_TOO_LARGE.value);
   expect(engine.streams.send(handle, Buffer.alloc(8193))).toBe(Errors.ERR_TOO_LARGE.value);
-  expect(engine.streams.connect(new Ear(engine), long, 7)).toBe(Errors.ERR_ARGUMENT.value);
-  expect(engine.ws.connect(new Ear(engine), long)).toBe(Errors.ERR_URL.value);
+  expect(engine.streams.connect(new PortRecorder(engine), long, 7)).toBe(Errors.ERR_ARGUMENT.value);
+  expect(engine.ws.connect(new PortRecorder(engine), long)).toBe(Errors.ERR_URL.value);
   expect(engine.bindEvent(handle, long, 1)).toBe(Errors.ERR_EVENT.value);
 });
 
-test("a time-out is told on the turn of the timer, and time passes only with ticks", async () => {
-  const { port, ear } = setUp();
+test("a time-out is delivered in the loop iteration of its timer, and time passes only with ticks", async () => {
+  const { port, recorder } = setUp();
   await turn();
   port.nowMs += 9_999;
   port.deliver.wake();
-  expect(ear.heard).toEqual([]);
+  expect(recorder.observed).toEqual([]);
   expect(port.wakeMs).toBe(1);
   port.nowMs += 1;
   port.deliver.wake();
-  expect(ear.heard).toEqual(["error ERR_TIMEOUT", "disconnected false 0 never"]);
-  expect(ear.errors[0]).toMatchObject({ step: "connect", address: "example:7" });
+  expect(recorder.observed).toEqual(["error ERR_TIMEOUT", "disconnected false 0 never"]);
+  expect(recorder.errors[0]).toMatchObject({ step: "connect", address: "example:7" });
 });
 
 test("what falls due while the application calls waits for a later turn", async () => {
-  const { port, engine, ear } = setUp();
+  const { port, engine, recorder } = setUp();
   await turn();
   port.nowMs += 20_000;
-  expect(engine.streams.connect(new Ear(engine), "example", 8)).toBeGreaterThan(0);
-  expect(ear.heard).toEqual([]);
+  expect(engine.streams.connect(new PortRecorder(engine), "example", 8)).toBeGreaterThan(0);
+  expect(recorder.observed).toEqual([]);
   port.turn();
-  expect(ear.heard).toEqual(["error ERR_TIMEOUT", "disconnected false 0 never"]);
+  expect(recorder.observed).toEqual(["error ERR_TIMEOUT", "disconnected false 0 never"]);
 });
 
 test("the host's timer is touched only to make it earlier or to stop it", async () => {
@@ -242,7 +242,7 @@ test("the host's timer is touched only to make it earlier or to stop it", async 
   const wakes = (): string[] => port.calls.filter((call) => call.startsWith("wake"));
   expect(wakes()).toEqual(["wake 10000"]);
   port.nowMs += 10;
-  engine.streams.connect(new Ear(engine), "example", 8);
+  engine.streams.connect(new PortRecorder(engine), "example", 8);
   await turn();
   expect(wakes()).toHaveLength(1);
   port.deliver.connected(handle);
@@ -253,61 +253,61 @@ test("the host's timer is touched only to make it earlier or to stop it", async 
 });
 
 test("the runtime's error goes to the handle whose it is", () => {
-  const { port, ear, handle } = setUp();
+  const { port, recorder, handle } = setUp();
   const cause = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
   port.deliver.closed(handle, Errors.ERR_REFUSED.value, cause);
-  expect(ear.heard).toEqual(["error ERR_REFUSED", "disconnected false 0 never"]);
-  expect(ear.errors[0]?.cause).toBe(cause);
-  expect(ear.errors[0]?.message).toContain("connect ECONNREFUSED");
+  expect(recorder.observed).toEqual(["error ERR_REFUSED", "disconnected false 0 never"]);
+  expect(recorder.errors[0]?.cause).toBe(cause);
+  expect(recorder.errors[0]?.message).toContain("connect ECONNREFUSED");
 });
 
 test("datagrams come with their sender; one that failed later is an error of a socket that lives", () => {
   const port = new FakePort();
   const engine = new Engine(port, small);
-  const ear = new Ear(engine, Kind.UDP);
-  const handle = engine.udp.open(ear, 7);
+  const recorder = new PortRecorder(engine, Kind.UDP);
+  const handle = engine.udp.open(recorder, 7);
   expect(engine.udp.sendTo(handle, "192.0.2.2", 9, "hi")).toBe(2);
   expect(port.calls).toContain(`send ${handle} 192.0.2.2 9 hi`);
   port.deliver.failed(handle, Errors.ERR_UNREACHABLE.value);
   port.deliver.datagram(handle, 0, "2001:db8::1", 9);
-  expect(ear.heard).toEqual(["error ERR_UNREACHABLE", "datagram  2001:db8::1 9"]);
+  expect(recorder.observed).toEqual(["error ERR_UNREACHABLE", "datagram  2001:db8::1 9"]);
 });
 
-test("a closed handle hears its end only, and its number never comes again as it was", () => {
-  const { port, engine, ear, handle } = connected();
-  ear.onData = () => engine.close(ear);
+test("a closed handle receives only its end, and its number is not reused as it was", () => {
+  const { port, engine, recorder, handle } = connected();
+  recorder.onData = () => engine.close(recorder);
   port.receive(handle, "last");
   expect(engine.find(handle)).toBe(undefined);
-  expect(ear.heard).toEqual(["data last true", "disconnected true 0 never"]);
+  expect(recorder.observed).toEqual(["data last true", "disconnected true 0 never"]);
   port.receive(handle, "more");
   port.turn();
-  expect(ear.heard).toHaveLength(2);
-  const next = engine.streams.connect(new Ear(engine), "example", 7);
+  expect(recorder.observed).toHaveLength(2);
+  const next = engine.streams.connect(new PortRecorder(engine), "example", 7);
   expect(next).not.toBe(handle);
   expect(engine.find(next)?.handle).toBe(next);
 });
 
 test("handles that never opened are forgotten without a word", () => {
-  const { port, engine, ear, handle } = setUp();
-  engine.close(ear);
+  const { port, engine, recorder, handle } = setUp();
+  engine.close(recorder);
   expect(engine.all()).toEqual([]);
   port.turn();
-  expect(ear.heard).toEqual([]);
+  expect(recorder.observed).toEqual([]);
   expect(port.calls.at(-1)).toBe("clock keep false");
   expect(engine.state(handle)).toBe(State.FREE);
 });
 
 test("handles that keep nothing alive let the timer go too, also after they connect again", async () => {
-  const { port, engine, ear, handle } = connected();
+  const { port, engine, recorder, handle } = connected();
   engine.setAutoReconnect(handle, true);
   expect(engine.setReconnectDelays(handle, [50])).toBe(0);
-  engine.keep(ear, false);
-  engine.keep(ear, false);
+  engine.keep(recorder, false);
+  engine.keep(recorder, false);
   expect(port.calls.slice(-2)).toEqual(["clock keep false", `keep ${handle} false`]);
   port.calls.length = 0;
   port.deliver.ended(handle);
   port.deliver.later();
-  expect(ear.heard).toEqual(["disconnected true 0 50"]);
+  expect(recorder.observed).toEqual(["disconnected true 0 50"]);
   expect(port.wakeMs).toBe(50);
   port.nowMs += 50;
   port.deliver.wake();
@@ -315,7 +315,7 @@ test("handles that keep nothing alive let the timer go too, also after they conn
 });
 
 test("a listener that throws stops nothing", async () => {
-  const { port, ear, handle } = connected();
+  const { port, recorder, handle } = connected();
   const thrown: unknown[] = [];
   const real = globalThis.queueMicrotask;
   globalThis.queueMicrotask = (call) => {
@@ -326,18 +326,18 @@ test("a listener that throws stops nothing", async () => {
     }
   };
   try {
-    ear.onData = () => {
+    recorder.onData = () => {
       throw new Error("listener");
     };
     port.receive(handle, "one");
-    ear.onData = undefined;
+    recorder.onData = undefined;
     port.receive(handle, "two");
     port.opens = new Error("port");
-    const { engine } = ear;
-    expect(engine.streams.connect(new Ear(engine), "example", 7)).toBe(Errors.ERR_HOST.value);
+    const { engine } = recorder;
+    expect(engine.streams.connect(new PortRecorder(engine), "example", 7)).toBe(Errors.ERR_HOST.value);
   } finally {
     globalThis.queueMicrotask = real;
   }
-  expect(ear.heard).toEqual(["data one true", "data two true"]);
+  expect(recorder.observed).toEqual(["data one true", "data two true"]);
   expect(thrown.map(String)).toEqual(["Error: listener", "Error: port"]);
 });

@@ -8,9 +8,9 @@ import { FakePort } from "./fake-port.ts";
 
 const small = { sockets: 4, webSockets: 2, sendPool: 65_536, blockSize: 1024, sendBuffer: 8192, stageBuffer: 8192 };
 
-/** Notes what it is told, with the bytes as text. */
-class Ear extends Endpoint {
-  readonly heard: string[] = [];
+/** Notes what is delivered to it, with the bytes as text. */
+class PortRecorder extends Endpoint {
+  readonly observed: string[] = [];
   readonly errors: TwinwireError[] = [];
   readonly #text: (at: number, size: number) => string;
 
@@ -20,27 +20,27 @@ class Ear extends Endpoint {
   }
 
   override data(at: number, size: number): void {
-    this.heard.push(`data ${this.#text(at, size)}`);
+    this.observed.push(`data ${this.#text(at, size)}`);
   }
 
   override given(bytes: Uint8Array): void {
-    this.heard.push(`given ${Buffer.from(bytes)}`);
+    this.observed.push(`given ${Buffer.from(bytes)}`);
   }
 
   override httpHead(at: number, size: number, flags: number, status: number, what: number): void {
-    this.heard.push(`head ${this.#text(at, size)} ${flags} ${status} ${what}`);
+    this.observed.push(`head ${this.#text(at, size)} ${flags} ${status} ${what}`);
   }
 
   override httpBody(at: number, size: number, flags: number): void {
-    this.heard.push(`body ${this.#text(at, size)} ${flags}`);
+    this.observed.push(`body ${this.#text(at, size)} ${flags}`);
   }
 
   override httpTrailer(at: number, size: number, flags: number): void {
-    this.heard.push(`trailer ${this.#text(at, size)} ${flags}`);
+    this.observed.push(`trailer ${this.#text(at, size)} ${flags}`);
   }
 
   override httpEnd(error: number, status: number): void {
-    this.heard.push(`end ${error} ${status}`);
+    this.observed.push(`end ${error} ${status}`);
   }
 
   override error(make: () => TwinwireError): void {
@@ -49,27 +49,27 @@ class Ear extends Endpoint {
 }
 
 /** An open connection. */
-function open(): { port: FakePort; it: Engine; ear: Ear; handle: number } {
+function open(): { port: FakePort; it: Engine; recorder: PortRecorder; handle: number } {
   const port = new FakePort();
   const it = new Engine(port, small);
-  const ear = new Ear((at, size) => it.memory.latin1(at, size));
-  const handle = it.streams.connect(ear, "example", 80);
+  const recorder = new PortRecorder((at, size) => it.memory.latin1(at, size));
+  const handle = it.streams.connect(recorder, "example", 80);
   port.deliver.connected(handle);
-  return { port, it, ear, handle };
+  return { port, it, recorder, handle };
 }
 
 const { FIRST, FINAL, ASCII } = EventFlag;
 const WHOLE = FIRST | FINAL;
 const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-test("a message is told in parts, and what follows it is data", () => {
-  const { port, it, ear, handle } = open();
+test("a message is delivered in parts, and what follows it is data", () => {
+  const { port, it, recorder, handle } = open();
   expect(it.http.read(handle, HttpRead.REQUEST, 100)).toBe(0);
   expect(it.http.read(handle, HttpRead.REQUEST, 100)).toBe(Errors.ERR_STATE.value);
   const head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
   port.receive(handle, `${head}2\r\nab\r\n0\r\nT: u\r\n\r\nmore`);
   const what = HttpFlag.KEEP_ALIVE | HttpFlag.BODY | HttpFlag.CHUNKED;
-  expect(ear.heard).toEqual([
+  expect(recorder.observed).toEqual([
     `head ${head} ${WHOLE} 0 ${what}`,
     `body ab ${FIRST | ASCII}`,
     expect.stringMatching(/^body {2}\d+$/),
@@ -79,71 +79,71 @@ test("a message is told in parts, and what follows it is data", () => {
   ]);
 });
 
-test("an error says how to answer, and nothing more is told", () => {
-  const { port, it, ear, handle } = open();
+test("an error says how to answer, and nothing more is delivered", () => {
+  const { port, it, recorder, handle } = open();
   it.http.read(handle, HttpRead.REQUEST, 100);
   port.receive(handle, "GET / HTTP/1.1\nHost: a\n\n");
-  expect(ear.heard.at(-1)).toBe(`end ${Errors.ERR_HTTP.value} 400`);
-  const count = ear.heard.length;
+  expect(recorder.observed.at(-1)).toBe(`end ${Errors.ERR_HTTP.value} 400`);
+  const count = recorder.observed.length;
   port.receive(handle, request);
-  expect(ear.heard.length).toBe(count);
+  expect(recorder.observed.length).toBe(count);
   expect(it.http.send(handle, HttpSend.CLOSE, 400, "\0", 0, "")).toBeGreaterThan(0);
 });
 
 test("bytes are delivered once more when the code of this turn is done", async () => {
-  const { it, ear, handle } = open();
+  const { it, recorder, handle } = open();
   const bytes = Buffer.from(`${request}rest`);
   it.http.read(handle, HttpRead.REQUEST, 0);
   let done = 0;
   it.unread(handle, bytes, () => {
-    done = ear.heard.length;
+    done = recorder.observed.length;
   });
-  expect(ear.heard).toEqual([]);
+  expect(recorder.observed).toEqual([]);
   await null;
-  expect(ear.heard).toEqual([`head ${request} ${WHOLE} 0 ${HttpFlag.KEEP_ALIVE}`, "end 0 0", "data rest"]);
+  expect(recorder.observed).toEqual([`head ${request} ${WHOLE} 0 ${HttpFlag.KEEP_ALIVE}`, "end 0 0", "data rest"]);
   expect(done).toBe(3);
 });
 
 test("before what the port delivers meanwhile, which is not lost", () => {
-  const { port, it, ear, handle } = open();
+  const { port, it, recorder, handle } = open();
   it.unread(handle, Buffer.from("first"));
   port.receive(handle, "second");
-  expect(ear.heard).toEqual(["data first", "data second"]);
+  expect(recorder.observed).toEqual(["data first", "data second"]);
   it.unread(handle, Buffer.from("third"));
-  ear.takesBytes = true;
+  recorder.takesBytes = true;
   port.deliver.given(handle, Buffer.from("fourth"));
-  expect(ear.heard.slice(2)).toEqual(["data third", "given fourth"]);
+  expect(recorder.observed.slice(2)).toEqual(["data third", "given fourth"]);
 });
 
 test("in the middle of a delivery, they follow it", () => {
-  const { port, it, ear, handle } = open();
-  ear.takesBytes = true;
-  ear.given = (bytes) => {
-    ear.heard.push(`given ${Buffer.from(bytes)}`);
+  const { port, it, recorder, handle } = open();
+  recorder.takesBytes = true;
+  recorder.given = (bytes) => {
+    recorder.observed.push(`given ${Buffer.from(bytes)}`);
     it.unread(handle, Buffer.from("again"), () => it.unread(handle, Buffer.from("and again")));
-    expect(ear.heard).toHaveLength(1);
+    expect(recorder.observed).toHaveLength(1);
   };
   port.deliver.given(handle, Buffer.from("x"));
-  expect(ear.heard).toEqual(["given x", "data again", "data and again"]);
+  expect(recorder.observed).toEqual(["given x", "data again", "data and again"]);
 });
 
 test("more than one receive buffer of them", async () => {
-  const { it, ear, handle } = open();
+  const { it, recorder, handle } = open();
   const { recvBuffer } = it.limits;
   it.unread(handle, Buffer.alloc(recvBuffer * 2 + 5, "x"));
   await null;
-  expect(ear.heard.map((line) => line.length - 5)).toEqual([recvBuffer, recvBuffer, 5]);
+  expect(recorder.observed.map((line) => line.length - 5)).toEqual([recvBuffer, recvBuffer, 5]);
 });
 
 test("for a handle that is closed meanwhile they are discarded", async () => {
-  const { it, ear, handle } = open();
+  const { it, recorder, handle } = open();
   let done = false;
   it.unread(handle, Buffer.from("x"), () => {
     done = true;
   });
-  it.close(ear);
+  it.close(recorder);
   await null;
-  expect([ear.heard, done]).toEqual([[], true]);
+  expect([recorder.observed, done]).toEqual([[], true]);
 });
 
 test("a head is sent with a byte a character, and characters that are wider are refused", async () => {
@@ -173,10 +173,14 @@ test("a body in parts, with trailers", async () => {
 test("TLS through a proxy begins in the tunnel, for the name of the target", async () => {
   const port = new FakePort();
   const it = new Engine(port, small);
-  const ear = new Ear(() => "");
+  const recorder = new PortRecorder(() => "");
   const tls = { ca: "x" };
-  it.setTls(ear, tls);
-  const handle = it.streams.connectVia(ear, "target.example", 443, { host: "proxy", port: 3128, credentials: "u:p" });
+  it.setTls(recorder, tls);
+  const handle = it.streams.connectVia(recorder, "target.example", 443, {
+    host: "proxy",
+    port: 3128,
+    credentials: "u:p",
+  });
   expect(port.calls).toContain(`open ${handle} 1 proxy 3128`);
   expect(port.tls).toBeUndefined();
   port.deliver.connected(handle);
@@ -194,9 +198,9 @@ test("TLS through a proxy begins in the tunnel, for the name of the target", asy
 test("a proxy's answer reaches the core also where the port gives bytes away", () => {
   const port = new FakePort();
   const it = new Engine(port, small);
-  const ear = new Ear(() => "");
-  ear.takesBytes = true;
-  const handle = it.streams.connectVia(ear, "target.example", 80, { host: "proxy", port: 3128, credentials: "" });
+  const recorder = new PortRecorder(() => "");
+  recorder.takesBytes = true;
+  const handle = it.streams.connectVia(recorder, "target.example", 80, { host: "proxy", port: 3128, credentials: "" });
   port.deliver.connected(handle);
   port.deliver.given(handle, Buffer.from("HTTP/1.1 200 OK\r\n\r\n"));
   expect(it.state(handle)).toBe(State.OPEN);
@@ -205,9 +209,9 @@ test("a proxy's answer reaches the core also where the port gives bytes away", (
 test("a proxy that refuses", () => {
   const port = new FakePort();
   const it = new Engine(port, small);
-  const ear = new Ear(() => "");
-  const handle = it.streams.connectVia(ear, "target.example", 80, { host: "proxy", port: 3128, credentials: "" });
+  const recorder = new PortRecorder(() => "");
+  const handle = it.streams.connectVia(recorder, "target.example", 80, { host: "proxy", port: 3128, credentials: "" });
   port.deliver.connected(handle);
   port.receive(handle, "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
-  expect(ear.errors[0]).toMatchObject({ code: "ERR_PROXY", step: "proxy", detail: 403, address: "example:80" });
+  expect(recorder.errors[0]).toMatchObject({ code: "ERR_PROXY", step: "proxy", detail: 403, address: "example:80" });
 });

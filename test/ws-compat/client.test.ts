@@ -77,7 +77,7 @@ const programs: Record<string, Program> = {
     ws.onopen = ({ type, target }) => log.push([type, target === ws]);
     ws.onclose = ({ code, reason, wasClean }) => log.push(["never", code, reason, wasClean]);
     ws.onclose = ({ code, reason, wasClean }) => log.push([code, reason, wasClean]);
-    const told: unknown[] = watch(ws, "message");
+    const reported: unknown[] = watch(ws, "message");
     const twice = ({ data }: { data: unknown }): unknown => log.push(shown(data));
     ws.addEventListener("message", twice);
     ws.addEventListener("message", twice);
@@ -86,9 +86,9 @@ const programs: Record<string, Program> = {
     await next(ws, "open");
     ws.send("text");
     ws.send(Buffer.from("bytes"));
-    await count(told, 2);
+    await count(reported, 2);
     ws.removeEventListener("message", twice);
-    ws.send("nobody hears");
+    ws.send("not received");
     ws.send("close 4001");
     await ended(ws);
     return log;
@@ -182,7 +182,7 @@ const programs: Record<string, Program> = {
     });
     return await life(new WebSocket(`ws://127.0.0.1:${port}`));
   },
-  async "pings are answered, and told"({ WebSocket }) {
+  async "pings are answered, and emitted"({ WebSocket }) {
     const ws = new WebSocket(await echo());
     const log = watch(ws, "ping", "pong", "message");
     await next(ws, "open");
@@ -204,7 +204,7 @@ const programs: Record<string, Program> = {
     await next(ws, "message");
     return log;
   },
-  async "what a server is told of"({ WebSocket }) {
+  async "what a server emits"({ WebSocket }) {
     let seen: unknown;
     const { url } = await wsPeer(
       (_socket, { headers, url: path }) => {

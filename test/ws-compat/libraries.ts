@@ -15,7 +15,7 @@ export const original: Library = theirs;
 /** Ours, taken for it. */
 export const standIn: Library = ours as unknown as Library;
 
-/** What a value is, as far as a listener can tell. */
+/** What a value is, as a listener sees it. */
 export function shown(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return { buffer: value.length > 100 ? value.length : value.toString("latin1") };
   if (types.isAnyArrayBuffer(value)) return { arrayBuffer: Buffer.from(value).toString("latin1") };
@@ -37,7 +37,7 @@ export function watch(emitter: EventEmitter, ...events: readonly string[]): unkn
   return log;
 }
 
-/** What a client tells of, from its beginning to its end. */
+/** What a client reports, from its beginning to its end. */
 export async function life(ws: theirs.WebSocket): Promise<unknown[][]> {
   const log = watch(ws, "open", "message", "error", "close");
   await ended(ws);

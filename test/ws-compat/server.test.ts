@@ -101,10 +101,10 @@ const programs: Record<string, Program> = {
     return await life(new Client(url));
   },
   async "clients that may not in"(library) {
-    const told: unknown[] = [];
+    const reported: unknown[] = [];
     const now = await serve(library, {
       verifyClient: ({ origin, secure, req }: { origin: string; secure: boolean; req: IncomingMessage }) => {
-        told.push([origin, secure, req.url]);
+        reported.push([origin, secure, req.url]);
         return false;
       },
     });
@@ -116,7 +116,7 @@ const programs: Record<string, Program> = {
     response.resume();
     return [
       await life(new Client(now.url, { origin: "http://o" })),
-      told,
+      reported,
       response.statusCode,
       response.headers["x-why"],
     ];
@@ -160,7 +160,7 @@ const programs: Record<string, Program> = {
   async "requests that are none"(library) {
     const { server } = await serve(library);
     const { port } = server.address() as AddressInfo;
-    const told: unknown[] = [];
+    const reported: unknown[] = [];
     const broken = [
       "GET / HTTP/1.1\nHost: x\nConnection: close\n\n",
       `${handshake.replace("GET", "POST")}\n`,
@@ -171,10 +171,10 @@ const programs: Record<string, Program> = {
     const answers = [];
     for (const request of broken) answers.push(await answerTo(port, request));
     server.on("wsClientError", (error, socket, request) => {
-      told.push([error.message, request.method]);
+      reported.push([error.message, request.method]);
       (socket as Socket).end("HTTP/1.1 400 Own\r\n\r\n");
     });
-    return [answers, await answerTo(port, broken[3] as string), told];
+    return [answers, await answerTo(port, broken[3] as string), reported];
   },
   async "what comes with the handshake, at once"(library) {
     const { server } = await serve(library);

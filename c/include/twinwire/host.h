@@ -55,7 +55,7 @@ typedef struct tw_handles_host {
   /* Joins (`on`) or leaves a multicast group: 0 or an error. NULL: the host cannot. */
   int32_t (*set_group)(void *host, int32_t handle, const char *group, const char *interface, bool on);
   /* An error that no listener has received: the place for a log. NULL: it is not reported further. */
-  void (*unheard)(void *host, int32_t handle, int32_t code, uint32_t step);
+  void (*unhandled)(void *host, int32_t handle, int32_t code, uint32_t step);
   /* Seconds since 1970, for the Date field of HTTP responses. NULL: they have none. */
   int64_t (*unix_time)(void *host);
 } tw_handles_host;

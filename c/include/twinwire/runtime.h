@@ -73,7 +73,7 @@ int32_t tw_set_user(int32_t handle, void *user);
 /* Returns that pointer; NULL for a handle that is stale. Works in the listener of a last event, too. */
 void *tw_user(int32_t handle);
 
-/* The fifth of five or more arguments: how tw_net_on and its like tell three arguments from four. */
+/* The fifth of five or more arguments: how tw_net_on and its like distinguish three arguments from four. */
 #define TW_FIFTH(a, b, c, d, e, ...) e
 
 /* ---- Proxies ---- */

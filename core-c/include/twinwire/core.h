@@ -173,8 +173,8 @@ int32_t twc_udp_open(tw_core *core, int32_t port);
 /* As twc_udp_open, on the local literal `address` and `port` (0: any free one). */
 int32_t twc_udp_bind(tw_core *core, const char *address, uint32_t address_size, int32_t port);
 
-/* Fixes the peer of a UDP socket to a literal address: only its datagrams are heard, and twc_udp_send_to with an empty
- * address sends to it. Returns 0, ERR_ADDRESS, ERR_PORT, ERR_HANDLE, ERR_STATE or what the host answered. */
+/* Fixes the peer of a UDP socket to a literal address: only its datagrams are delivered, and twc_udp_send_to with an
+ * empty address sends to it. Returns 0, ERR_ADDRESS, ERR_PORT, ERR_HANDLE, ERR_STATE or what the host answered. */
 int32_t twc_udp_connect(tw_core *core, int32_t handle, const char *address, uint32_t address_size, int32_t port);
 
 /* Starts a connection to a Unix stream socket at `path` (1..TW_MAX_PATH bytes without NUL). As twc_tcp_connect;

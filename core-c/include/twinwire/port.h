@@ -41,8 +41,8 @@ int32_t twc_port_send_to(void *host, int32_t handle, const char *address, uint32
 /* Ends our half of a stream: FIN. All that was queued has been written. */
 void twc_port_shutdown(void *host, int32_t handle);
 
-/* Fixes the peer of a UDP socket: literal `address` and `port`. Others are no longer heard, and twc_port_send_to is
- * called with an empty address. Returns 0 or an error. */
+/* Fixes the peer of a UDP socket: literal `address` and `port`. Those of others are no longer delivered, and
+ * twc_port_send_to is called with an empty address. Returns 0 or an error. */
 int32_t twc_port_connect(void *host, int32_t handle, const char *address, uint32_t address_size, uint32_t port);
 
 /* Starts TLS on a connected stream, as client or, on an accepted one, as server. `name` is the server's name to verify;

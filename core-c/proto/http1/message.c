@@ -50,7 +50,7 @@ static uint32_t request_flags(const tw_message *message) {
     flags |= TW_HTTP_BODY | TW_HTTP_CHUNKED;
   else if (knows(message, TW_FACT_LENGTH) && message->left > 0)
     flags |= TW_HTTP_BODY;
-  if (message->head.minor == 0) /* RFC 9110 10.1.1, 7.8: of 1.0 neither is heard */
+  if (message->head.minor == 0) /* RFC 9110 10.1.1, 7.8: ignored in a message of 1.0 */
     return flags;
   if (knows(message, TW_FACT_CONTINUE) && (flags & TW_HTTP_BODY) != 0)
     flags |= TW_HTTP_CONTINUE;

@@ -8,7 +8,7 @@ _Static_assert(sizeof(tw_message) <= TW_READER_STATE, "a reader's state is one b
 
 static tw_message *message_of(const tw_core *core, const tw_slot *slot) { return twc_reader_state(core, slot); }
 
-static void tell_body(tw_core *core, tw_slot *slot, tw_event *event, const tw_message_part *part) {
+static void deliver_body(tw_core *core, tw_slot *slot, tw_event *event, const tw_message_part *part) {
   if (twc_ascii_prefix(part->data, part->size) == part->size)
     event->flags |= TW_FLAG_ASCII;
   if (slot->window == 0)
@@ -17,7 +17,7 @@ static void tell_body(tw_core *core, tw_slot *slot, tw_event *event, const tw_me
   twc_socket_update_reading(core, slot);
 }
 
-static void tell(tw_core *core, tw_slot *slot, const tw_message *message, const tw_message_part *part) {
+static void report(tw_core *core, tw_slot *slot, const tw_message *message, const tw_message_part *part) {
   static const uint16_t types[] = {[TW_MESSAGE_HEAD] = TW_EVENT_HTTP_HEAD,
                                    [TW_MESSAGE_BODY] = TW_EVENT_HTTP_BODY,
                                    [TW_MESSAGE_TRAILER] = TW_EVENT_HTTP_TRAILER};
@@ -26,7 +26,7 @@ static void tell(tw_core *core, tw_slot *slot, const tw_message *message, const 
   event->data = part->size == 0 ? 0 : (uint32_t)(part->data - core->arena);
   event->size = (uint32_t)part->size;
   if (part->type == TW_MESSAGE_BODY) {
-    tell_body(core, slot, event, part);
+    deliver_body(core, slot, event, part);
   } else if (part->type == TW_MESSAGE_HEAD && part->final) {
     event->code = message->head.number; /* 0 in a request */
     event->detail = message->flags;
@@ -68,7 +68,7 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
       twc_message_refuse(message, TW_ERR_ADDRESS_LIMIT);
     }
     if (part.type != TW_MESSAGE_NONE)
-      tell(core, slot, message, &part);
+      report(core, slot, message, &part);
   }
   if (message->over)
     finish(core, slot, message);
@@ -82,7 +82,7 @@ static void ended(tw_core *core, tw_slot *slot) {
     return;
   twc_message_end(message, &part);
   if (part.type != TW_MESSAGE_NONE)
-    tell(core, slot, message, &part);
+    report(core, slot, message, &part);
   finish(core, slot, message);
 }
 

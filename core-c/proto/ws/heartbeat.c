@@ -6,7 +6,7 @@
 static uint32_t now_of(const tw_core *core) { return (uint32_t)core->now; }
 
 static void begin(tw_core *core, tw_slot *slot, tw_ws *ws) {
-  ws->heard_at = now_of(core);
+  ws->received_at = now_of(core);
   ws->asked = false;
   if (ws->heartbeat_ms > 0)
     twc_timer_arm(core, slot, ws->heartbeat_ms);
@@ -14,8 +14,8 @@ static void begin(tw_core *core, tw_slot *slot, tw_ws *ws) {
     twc_timer_disarm(core, slot);
 }
 
-static void heard(tw_core *core, tw_slot *slot, tw_ws *ws) {
-  ws->heard_at = now_of(core);
+static void received(tw_core *core, tw_slot *slot, tw_ws *ws) {
+  ws->received_at = now_of(core);
   if (ws->asked && slot->state == TW_STATE_OPEN)
     begin(core, slot, ws);
 }
@@ -30,7 +30,7 @@ static void due(tw_core *core, tw_slot *slot, tw_ws *ws) {
     twc_life_drop(core, slot, &end);
     return;
   }
-  uint32_t silence = now_of(core) - ws->heard_at;
+  uint32_t silence = now_of(core) - ws->received_at;
   if (silence < ws->heartbeat_ms) { /* the timer is not touched for each byte that comes */
     twc_timer_arm(core, slot, ws->heartbeat_ms - silence);
     return;
@@ -48,7 +48,7 @@ static void due(tw_core *core, tw_slot *slot, tw_ws *ws) {
 
 static const tw_ws_heartbeat_ops beats = {
     .begin = begin,
-    .heard = heard,
+    .received = received,
     .due = due,
 };
 

@@ -110,7 +110,7 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
   if (ws->deaf)
     return size;
   if (ws->heartbeat_ms > 0)
-    core->heartbeat->heard(core, slot, ws);
+    core->heartbeat->received(core, slot, ws);
   if (twc_ws_is_agreed(slot))
     return twc_ws_frames(core, slot, ws, data, size);
   if (slot->phase == TW_PHASE_HANDSHAKE && slot->owed == 0) /* the request is queued */

@@ -113,7 +113,7 @@ struct tw_ws {
   uint32_t max_fragments;
   uint32_t heartbeat_ms; /* 0: none */
   uint32_t patience_ms;
-  uint32_t heard_at; /* ms: when bytes came last, or the heartbeat began */
+  uint32_t received_at; /* ms: when bytes came last, or the heartbeat began */
   union {
     tw_ws_response response;
     tw_ws_receiver receiver;
@@ -228,7 +228,7 @@ struct tw_ws_heartbeat_ops {
   /* The connection is open: the first interval begins. */
   void (*begin)(tw_core *core, tw_slot *slot, tw_ws *ws);
   /* Bytes have come. */
-  void (*heard)(tw_core *core, tw_slot *slot, tw_ws *ws);
+  void (*received)(tw_core *core, tw_slot *slot, tw_ws *ws);
   /* The timer of an open connection fired. */
   void (*due)(tw_core *core, tw_slot *slot, tw_ws *ws);
 };

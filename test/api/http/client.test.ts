@@ -593,14 +593,14 @@ describe("interim responses", () => {
     expect(text).toMatch(/^expect: 100-continue\r$/im);
   });
 
-  test("others are told, and the last response follows", async () => {
+  test("others are reported, and the last response follows", async () => {
     const url = await scripted((_head, socket) => {
       socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${ok("end")}`);
     });
-    const told: unknown[] = [];
-    const onInterim = (status: number, headers: unknown): void => void told.push([status, headers]);
+    const reported: unknown[] = [];
+    const onInterim = (status: number, headers: unknown): void => void reported.push([status, headers]);
     expect((await http.request({ method: "GET", url }, { onInterim })).body).toBe("end");
-    expect(told).toEqual([
+    expect(reported).toEqual([
       [103, { link: "</a>" }],
       [102, {}],
     ]);

@@ -433,7 +433,7 @@ describe("bodies in time", () => {
     expect(withoutDate(await client.all())).toBe("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc");
   });
 
-  test("a client of HTTP/1.0 that wants to be kept is told so", async () => {
+  test("a client of HTTP/1.0 that wants to be kept is answered so", async () => {
     const { conn, client } = await accepted("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     await http.receive(conn);
     await http.respond(conn, { body: "x" });
@@ -566,22 +566,22 @@ describe("serve", () => {
     expect(bodies).toEqual(["/0", "/1", "/2", "/3", "/4"]);
   });
 
-  test("what a handler throws is a 500, is told, and the connection goes on", async () => {
-    const told: unknown[] = [];
+  test("what a handler throws is a 500, is reported, and the connection goes on", async () => {
+    const reported: unknown[] = [];
     const error = new RangeError("secret");
     const { port } = await serve(
       (request) => {
         if (request.path === "/a") throw error;
         return request.path === "/b" ? undefined : { headers: { a: "b\r\nc" }, body: "x" };
       },
-      { onError: (thrown) => told.push(thrown) },
+      { onError: (thrown) => reported.push(thrown) },
     );
     const client = raw(port, get("/a") + get("/b") + get("/c"));
     const answer = await client.all();
     expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 500", "HTTP/1.1 500", "HTTP/1.1 500"]);
     expect(answer).not.toContain("secret");
     const codes = ["ERR_CALLBACK", "ERR_HEADER"].map((code) => expect.objectContaining({ code }));
-    expect(told).toEqual([error, ...codes]);
+    expect(reported).toEqual([error, ...codes]);
   });
 
   test("a body that the handler did not read is passed over", async () => {
@@ -635,7 +635,7 @@ describe("serve", () => {
   });
 
   test("a client that reads slowly is not", async () => {
-    /* Progress is told in steps: kernels hold MiB, and take more only once a good part has gone; 150 to 600 ms at this pace. */
+    /* Progress is reported in steps: kernels hold MiB, and take more only once a good part has gone; 150 to 600 ms at this pace. */
     const writeTimeoutMs = 2_000;
     const { port } = await serve(() => ({ body: pattern(20_000_000) }), { writeTimeoutMs });
     const client = raw(port, get("/", "Connection: close\r\n"));

@@ -1,4 +1,4 @@
-/** Who may come in, and what the others are told. */
+/** Who may connect, and what the others are answered. */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { http, TcpServer, upgrade } from "twinwire";
 import { WebSocket as WsClient } from "ws";

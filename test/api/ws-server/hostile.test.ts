@@ -109,12 +109,12 @@ describe("once it is one", () => {
     const client = new RawClient(server);
     await client.open();
     const socket = await nextOf(server);
-    const heard = once(socket, "message");
+    const observed = once(socket, "message");
     const grown = growth();
     const part = masked(0x00, "x");
     const begin = masked(0x01, "x");
     client.write(Buffer.concat([begin, ...Array.from({ length: 4_998 }, () => part), masked(0x80, "x")]));
-    const [{ data }] = (await within(heard, "the message")) as [MessageEvent];
+    const [{ data }] = (await within(observed, "the message")) as [MessageEvent];
     expect(data).toBe("x".repeat(5_000));
     client.write(Buffer.concat([begin, ...Array.from({ length: 20_000 }, () => part)]));
     expect([...(await client.rest()).subarray(0, 4)]).toEqual([0x88, 2, 1009 >> 8, 1009 & 255]);
@@ -165,14 +165,14 @@ describe("once it is one", () => {
     await until(() => server.clients.size === 6, "6 clients");
     const sockets = [...server.clients].slice(1);
     const errors = sockets.map(async (it) => (await it.closed).error?.code);
-    let heard = 0;
-    good.on("message", () => heard++);
+    let observed = 0;
+    good.on("message", () => observed++);
     const message = Buffer.alloc(MIB / 2);
     let sent = 0;
     while (sockets.some((it) => it.readyState === 1) && sent < 100) {
       server.broadcast(message);
       sent++;
-      await until(() => heard === sent, "the message");
+      await until(() => observed === sent, "the message");
     }
     /* The system's buffers, the engine's, and then what was allowed. */
     expect(sent).toBeLessThan(60);

@@ -160,7 +160,7 @@ function ofCompat(compressed: boolean): Conversation {
   };
 }
 
-/** A server that writes what it is told to, perhaps in the segment of its 101. */
+/** A server that writes what it is asked to, perhaps in the segment of its 101. */
 async function rawServer(compressed: boolean, connect: (url: string) => void, behindHead?: Buffer) {
   let peer: Socket | undefined;
   let received = Buffer.alloc(0);

@@ -192,12 +192,12 @@ describe("broadcast", () => {
     for (let count = 0; count < 20; count++) clients.push(await wsClient(urlOf(server)));
     await until(() => server.clients.size === 20, "20 clients");
     const [first] = server.clients;
-    const heard = Promise.all(clients.slice(1).map(next));
+    const observed = Promise.all(clients.slice(1).map(next));
     clients[0]?.once("message", () => {
       throw new Error("it was left out");
     });
     expect(server.broadcast("news", { except: first })).toEqual({ sent: 19, skipped: [] });
-    expect((await heard).map(String)).toEqual(Array.from({ length: 19 }, () => "news"));
+    expect((await observed).map(String)).toEqual(Array.from({ length: 19 }, () => "news"));
     expect(() => server.broadcast(7 as unknown as string)).toThrow(expect.objectContaining({ code: "ERR_ARGUMENT" }));
   });
 
@@ -209,15 +209,15 @@ describe("broadcast", () => {
     const slowSocket = await nextOf(server);
     const fast = await wsClient(urlOf(server));
     await nextOf(server);
-    let heard = 0;
-    fast.on("message", () => heard++);
+    let observed = 0;
+    fast.on("message", () => observed++);
     const message = Buffer.alloc(1_000_000);
     let skipped = 0;
     for (let count = 0; count < 12; count++) {
       const result = server.broadcast(message, { slow: "skip" });
       skipped += result.skipped.length;
       expect(result.skipped.every((it) => it === slowSocket)).toBe(true);
-      await until(() => heard === count + 1, "the message");
+      await until(() => observed === count + 1, "the message");
     }
     expect(skipped).toBeGreaterThan(0);
     const queued = server.broadcast("later");
@@ -238,7 +238,7 @@ describe("broadcast", () => {
 });
 
 describe("the end", () => {
-  test("close tells every client why, and what was sent still leaves", async () => {
+  test("close gives every client the reason, and what was sent still leaves", async () => {
     const server = await serve();
     const client = await wsClient(urlOf(server));
     const socket = await nextOf(server);

@@ -34,7 +34,7 @@ async function listening(port: number): Promise<void> {
   await within(trying(), `a listener at ${port}`);
 }
 
-/** What the client of a WebSocket is told. */
+/** What the client of a WebSocket is answered. */
 const next = (client: { once(event: "message", listener: (data: unknown) => void): unknown }): Promise<string> =>
   within(new Promise((resolve) => client.once("message", (data) => resolve(String(data)))), "a message");
 

@@ -53,7 +53,7 @@ static void echo(int fd) {
     ;
 }
 
-/* A close with bytes unread resets in lwIP; Linux is told to. */
+/* A close with bytes unread resets in lwIP; Linux is asked to. */
 static void reset(int fd) {
   char byte;
   struct linger at_once = {1, 0};

@@ -75,7 +75,7 @@ static void fails(const char *name, const char *host, const tw_tls_options *opti
   test_end();
 }
 
-static void tells_what_is_wrong(void) {
+static void reports_what_is_wrong(void) {
   tls = (tw_tls_options){.ca = stranger};
   fails("echo", "peer.test", &tls, TW_ERR_TLS_UNTRUSTED);
   tls = (tw_tls_options){.ca = ca};
@@ -319,7 +319,7 @@ void tests_of_programs(const char *node) {
   TEST(finds_its_peer);
   TEST(speaks_tls);
   TEST(trusts_its_bundle);
-  TEST(tells_what_is_wrong);
+  TEST(reports_what_is_wrong);
   TEST(asks_for_a_name);
   TEST(shows_its_certificate);
   TEST(refuses_what_it_cannot_do);

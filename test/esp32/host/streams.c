@@ -41,7 +41,7 @@ static void is_refused(void) {
   test_end();
 }
 
-static void hears_goodbye(void) {
+static void receives_goodbye(void) {
   test_begin(NULL);
   test_connect(&it, here.peer_address, goodbye.port);
   test_until(&it.disconnected, 1);
@@ -49,7 +49,7 @@ static void hears_goodbye(void) {
   test_end();
 }
 
-static void hears_reset(void) {
+static void receives_reset(void) {
   static const char bytes[1000];
   test_begin(NULL);
   test_connect(&it, here.peer_address, resetting.port);
@@ -93,7 +93,7 @@ static void sends_a_megabyte_and_reads_the_answer(void) {
 }
 
 /* lwIP takes an end in with the last bytes, and keeps it for the next one who reads. */
-static void hears_an_end_that_came_with_data(void) {
+static void receives_an_end_that_came_with_data(void) {
   test_begin(NULL);
   test_connect(&it, here.peer_address, short_source.port);
   test_until(&it.connected, 1);
@@ -189,7 +189,7 @@ static void may_be_closed_by_a_listener(void) {
 
 static void on_deadline(const NetDeadline *e, void *ctx) { (void)e, (*(uint32_t *)ctx)++; }
 
-/* What a turn tells before it would wait may be all that the application waits for. */
+/* What a loop iteration delivers before it would wait may be all that the application waits for. */
 static void does_not_wait_behind_news(void) {
   static uint32_t passed;
   passed = 0;
@@ -215,10 +215,10 @@ void tests_of_streams(void) {
       printf("a peer does not start\n");
   TEST(echoes);
   TEST(is_refused);
-  TEST(hears_goodbye);
-  TEST(hears_reset);
+  TEST(receives_goodbye);
+  TEST(receives_reset);
   TEST(receives_a_megabyte);
-  TEST(hears_an_end_that_came_with_data);
+  TEST(receives_an_end_that_came_with_data);
   TEST(sends_a_megabyte_and_reads_the_answer);
   TEST(feels_a_slow_peer);
   TEST(pauses_and_resumes);

@@ -55,7 +55,7 @@ void test_for(uint32_t ms);
 
 uint32_t test_now(void);
 
-/* Opens a connection whose story is told; tw_ws_... if `url`. */
+/* Opens a connection whose events are printed; tw_ws_... if `url`. */
 void test_connect(story *it, const char *host, uint16_t port);
 void test_open_ws(story *it, const char *url);
 void test_open_ws_with(story *it, const char *url, const tw_ws_options *options);

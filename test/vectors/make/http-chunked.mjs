@@ -24,14 +24,14 @@ function bad(name, text, body = "", { error = "ERR_HTTP 400", ...options } = {})
   return received(name, "request", HEAD + text, [head, ...part, `http-end a ${error}`], options);
 }
 
-/** A trailer section that breaks them: it stands behind "0 CRLF", up to the mark it is told. */
+/** A trailer section that breaks them: it stands behind "0 CRLF", up to the given mark. */
 function badTrailer(name, text) {
   const [before, rest] = text.split("‖");
-  const told = before === "" ? [] : [lineOf("trailer-part a", before)];
+  const reported = before === "" ? [] : [lineOf("trailer-part a", before)];
   return received(name, "request", `${HEAD}0\r\n${before}${rest}`, [
     head,
     "body a ''",
-    ...told,
+    ...reported,
     "http-end a ERR_HTTP 400",
   ]);
 }

@@ -142,7 +142,7 @@ const bodies = [
 ];
 
 const REQUEST = `${HOST}\r\n`;
-const told = [lineOf("head a 0 keep-alive", REQUEST), "http-end a"];
+const reported = [lineOf("head a 0 keep-alive", REQUEST), "http-end a"];
 
 const reading = [
   {
@@ -154,11 +154,11 @@ const reading = [
       ["http-read", "a", "request", 0],
       ["http-read", "a", "request", 0, "ERR_STATE"],
       ["rx", "a", `${REQUEST}${REQUEST}`],
-      ["events", ...told, lineOf("data a", REQUEST)],
+      ["events", ...reported, lineOf("data a", REQUEST)],
       ["stats", "a", 5 + 2 * REQUEST.length, 0, 1, 0],
       ["http-read", "a", "request", 0],
       ["unread", "a", REQUEST],
-      ["events", ...told],
+      ["events", ...reported],
       ["stats", "a", 5 + 2 * REQUEST.length, 0, 1, 0],
       ["unread", "a", "bye"],
       ["events", "data a 'bye'"],
@@ -195,7 +195,7 @@ const reading = [
       ["http-read", "a", "request", 0],
       ["http-read", "b", "request", 0, "ERR_MEMORY"],
       ["rx", "a", REQUEST],
-      ["events", ...told],
+      ["events", ...reported],
       ["http-read", "b", "request", 0],
     ],
   },
@@ -264,13 +264,13 @@ const reading = [
       ["half-open", "a", 1],
       ["http-read", "a", "request", 0],
       ["rx", "a", `${REQUEST}${REQUEST}`],
-      ["events", ...told, lineOf("data a", REQUEST)],
+      ["events", ...reported, lineOf("data a", REQUEST)],
       ["ended", "a"],
       ["events", "ended a"],
       ["http-read", "a", "request", 0],
       ["unread", "a", REQUEST.slice(0, 9)],
       ["unread", "a", REQUEST.slice(9)],
-      ["events", ...told],
+      ["events", ...reported],
       ["http-read", "a", "request", 0],
       ["ended", "a"],
       ["events", "http-end a ERR_ENDED 0"],

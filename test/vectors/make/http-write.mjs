@@ -72,7 +72,7 @@ const responses = [
   ),
   answer("304", "none", 304, "x", 0, "", "HTTP/1.1 304 x\r\n\r\n"),
   answer(
-    "304 tells the length of another body",
+    "304 gives the length of another body",
     "none",
     304,
     "x|Content-Length|9",
@@ -103,7 +103,7 @@ const requests = [
   ask("GET", "GET|/|Host|h", 1, "", "GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
   ask("a body", "PUT|/a?b|Host|h", 1, "hello", "PUT /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"),
   ask(
-    "POST tells that its body is empty, RFC 9110 8.6",
+    "POST states that its body is empty, RFC 9110 8.6",
     "POST|/|Host|h",
     1,
     "",

@@ -192,7 +192,7 @@ const lives = [
     ],
   })),
   {
-    name: "each attempt asks anew; 4xx is the last",
+    name: "each attempt asks again; 4xx is the last",
     steps: [
       ...asked,
       ["reconnect", "a", 1],
@@ -253,7 +253,7 @@ const lives = [
     ],
   },
   {
-    name: "bytes that come meanwhile are nobody's",
+    name: "bytes that come meanwhile are discarded",
     steps: [
       ["tcp-via", "a", "h", 443, "p", 3128, ""],
       ["tls", "a", 1],

@@ -37,7 +37,7 @@ export const bad = (...texts) =>
     return ["url", text, "ERR_URL"];
   });
 
-/** A URL that is refused although the URL standard would mend or allow it; the case says why. */
+/** A URL that is refused although the URL standard would repair or allow it; the case says why. */
 export const refused = (...texts) => texts.map((text) => ["url", text, "ERR_URL"]);
 
 export const encoded = (text) => ["url-encode", text, encodeURI(text).replaceAll("%25", "%").replaceAll("#", "%23")];

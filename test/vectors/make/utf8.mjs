@@ -2,7 +2,7 @@ import assert from "node:assert";
 
 const bytesOf = (hex) => Buffer.from(hex.replaceAll(" ", ""), "hex");
 
-/** Whether a strict decoder that is told of more to come refuses these bytes. */
+/** Whether a strict decoder that expects more refuses these bytes. */
 function refuses(bytes, stream) {
   try {
     new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes, { stream });

@@ -37,7 +37,7 @@ const QUESTIONS = "8102 'q1'  8102 'q2'";
 const questions = ["message a text ascii 'q1'", "message a text ascii 'q2'"];
 const answers = [answer("a1"), answer("a2")];
 
-/** The failure of a connection, told by the side. */
+/** The failure of a connection, by the side. */
 function failed(side, [error, code], before, after) {
   const closing = side === "server" ? [`frame a close ${code} ''`, "shutdown a"] : [`frame a close ${code} ''`];
   return [

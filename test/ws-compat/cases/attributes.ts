@@ -159,7 +159,7 @@ export const attributes: Cases = {
     return [client.extensions, peer.extensions];
   },
   "isPaused: a member of the prototype": (lib) => member(lib, "isPaused"),
-  "isPaused: tells of pause and resume": async (lib) => {
+  "isPaused: follows pause and resume": async (lib) => {
     const { client } = await pair(lib);
     const seen = [idle(lib).isPaused, client.isPaused];
     client.pause();

@@ -8,9 +8,9 @@ const ROOM = 65_536;
 export const FIRST_ACCEPTED = 100;
 
 /** Notes what a port delivers, and does what the engine would do at once. */
-export class Ear implements PortEvents {
+export class PortRecorder implements PortEvents {
   readonly memory: { readonly received: Buffer };
-  readonly heard = new Inbox<string>("a delivery");
+  readonly observed = new Inbox<string>("a delivery");
   readonly data: Buffer[] = [];
   readonly causes: unknown[] = [];
   /** Called inside the deliveries. */
@@ -31,7 +31,7 @@ export class Ear implements PortEvents {
   }
 
   connected(handle: number): void {
-    this.heard.push(`connected ${handle}`);
+    this.observed.push(`connected ${handle}`);
     this.onConnected?.(handle);
   }
 
@@ -40,19 +40,19 @@ export class Ear implements PortEvents {
     const handle = this.#accepted;
     this.#accepted++;
     register(handle);
-    this.heard.push(`accepted ${handle} by ${listener}`);
+    this.observed.push(`accepted ${handle} by ${listener}`);
     this.onAccepted?.(handle);
     return true;
   }
 
   secured(handle: number): void {
-    this.heard.push(`secured ${handle}`);
+    this.observed.push(`secured ${handle}`);
   }
 
   received(handle: number, size: number): void {
     const data = Buffer.from(this.memory.received.subarray(0, size));
     this.data.push(data);
-    this.heard.push(`received ${handle}`);
+    this.observed.push(`received ${handle}`);
     this.onReceived?.(handle, data);
   }
 
@@ -61,7 +61,7 @@ export class Ear implements PortEvents {
 
   given(handle: number, bytes: Uint8Array): void {
     if (bytes.length === 0 || bytes.length > this.memory.received.length)
-      this.heard.push(`a wrong size ${bytes.length}`);
+      this.observed.push(`a wrong size ${bytes.length}`);
     this.bytesGiven += bytes.length;
     this.memory.received.set(bytes);
     this.received(handle, bytes.length);
@@ -72,21 +72,21 @@ export class Ear implements PortEvents {
 
   ended(handle: number, certain = true): void {
     if (!certain) this.uncertain.add(handle);
-    this.heard.push(`ended ${handle}`);
+    this.observed.push(`ended ${handle}`);
   }
 
   written(handle: number, size: number): void {
-    this.heard.push(`written ${handle} ${size}`);
+    this.observed.push(`written ${handle} ${size}`);
   }
 
   closed(handle: number, error: number, cause?: unknown): void {
     this.causes.push(cause);
-    this.heard.push(`closed ${handle} ${error}`);
+    this.observed.push(`closed ${handle} ${error}`);
   }
 
   datagram(handle: number, size: number, address: string, port: number): void {
     const text = this.memory.received.toString("latin1", 0, size);
-    this.heard.push(`datagram ${handle} ${text} ${address} ${port}`);
+    this.observed.push(`datagram ${handle} ${text} ${address} ${port}`);
   }
 
   /** Where datagrams were to go that failed. */
@@ -94,43 +94,43 @@ export class Ear implements PortEvents {
 
   failed(handle: number, error: number, _cause?: unknown, target?: string): void {
     this.targets.push(target);
-    this.heard.push(`failed ${handle} ${error}`);
+    this.observed.push(`failed ${handle} ${error}`);
   }
 
   wake(): void {
-    this.heard.push("wake");
+    this.observed.push("wake");
   }
 
   later(): void {
-    this.heard.push("later");
+    this.observed.push("later");
   }
 
-  /** Waits until a line was heard, whatever else came. */
-  async hears(line: string): Promise<void> {
-    await until(() => this.heard.all.includes(line), `${line} after ${this.heard.all.slice(-5).join(", ")}`);
+  /** Waits until a line was observed, whatever else came. */
+  async waitFor(line: string): Promise<void> {
+    await until(() => this.observed.all.includes(line), `${line} after ${this.observed.all.slice(-5).join(", ")}`);
   }
 
   /** Waits for the next end of a handle, and returns its error. */
   async endOf(handle: number): Promise<number> {
     const prefix = `closed ${handle} `;
-    const found = (): string | undefined => this.heard.all.find((line) => line.startsWith(prefix));
-    await until(() => found() !== undefined, `the end of ${handle} after ${this.heard.all.slice(-5).join(", ")}`);
+    const found = (): string | undefined => this.observed.all.find((line) => line.startsWith(prefix));
+    await until(() => found() !== undefined, `the end of ${handle} after ${this.observed.all.slice(-5).join(", ")}`);
     return Number(found()?.slice(prefix.length));
   }
 }
 
 /** A port whose deliveries are noted. */
-export function attach(createPort: () => Port, room?: number): { port: Port; ear: Ear } {
+export function attach(createPort: () => Port, room?: number): { port: Port; recorder: PortRecorder } {
   const port = createPort();
-  const ear = new Ear(room);
-  port.attach(ear, ear.memory);
-  return { port, ear };
+  const recorder = new PortRecorder(room);
+  port.attach(recorder, recorder.memory);
+  return { port, recorder };
 }
 
 /** Opens a listener on loopback or at a path, and returns its port. It is closed at the end of the test. */
 export async function listen(
   port: Port,
-  ear: Ear,
+  recorder: PortRecorder,
   handle: number,
   { path, tls, options = {} }: { path?: string; tls?: TlsOptions; options?: SocketOptions } = {},
 ): Promise<number> {
@@ -138,13 +138,13 @@ export async function listen(
   const result = port.open(handle, kind, path ?? "127.0.0.1", 0, options, tls);
   if (result !== 0) throw new Error(`listening: ${result}`);
   atEnd(() => port.close(handle, Close.ABORT));
-  await ear.hears(`connected ${handle}`);
+  await recorder.waitFor(`connected ${handle}`);
   return Number(String(port.address(handle, 0)).split(":").at(-1));
 }
 
 /** Writes all of it, as the core does, and waits until the port is done with the bytes. */
-export async function writeAll(port: Port, ear: Ear, handle: number, data: Uint8Array): Promise<void> {
-  let seen = ear.heard.all.length;
+export async function writeAll(port: Port, recorder: PortRecorder, handle: number, data: Uint8Array): Promise<void> {
+  let seen = recorder.observed.all.length;
   for (let at = 0; at < data.length; ) {
     const rest = data.subarray(at);
     const done = port.write(handle, [rest]);
@@ -152,9 +152,9 @@ export async function writeAll(port: Port, ear: Ear, handle: number, data: Uint8
     at += done;
     if (done === rest.length) return;
     const prefix = `written ${handle} `;
-    await until(() => ear.heard.all.slice(seen).some((line) => line.startsWith(prefix)), "written");
-    const index = ear.heard.all.findIndex((line, place) => place >= seen && line.startsWith(prefix));
-    at += Number(ear.heard.all[index]?.slice(prefix.length));
+    await until(() => recorder.observed.all.slice(seen).some((line) => line.startsWith(prefix)), "written");
+    const index = recorder.observed.all.findIndex((line, place) => place >= seen && line.startsWith(prefix));
+    at += Number(recorder.observed.all[index]?.slice(prefix.length));
     seen = index + 1;
   }
 }
