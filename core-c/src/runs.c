@@ -16,24 +16,41 @@ static uint64_t load(const uint8_t *data) {
   return word;
 }
 
-/* The top bit of some byte is set if a byte of the word is below `least` (at most 128); which one it is, is not exact.
- */
+/* The top bit of some byte is set if a byte of the word is below `least` (at most 128). The lowest one that is set is
+ * exact; those above it need not be. */
 static uint64_t below(uint64_t word, uint8_t least) { return (word - EACH(least)) & ~word & EACH(0x80); }
 
 /* As below, for a byte that is `byte`. */
 static uint64_t has(uint64_t word, uint8_t byte) { return below(word ^ EACH(byte), 1); }
 
+/* The first of the eight bytes that is marked, or may be. */
+static size_t first_marked(uint64_t marks) {
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  return (size_t)__builtin_ctzll(marks) / 8;
+#else
+  (void)marks;
+  return 0;
+#endif
+}
+
 size_t twc_value_run(const uint8_t *data, size_t size) {
   size_t n = 0;
-  do {
-    while (size - n >= WORD && (below(load(data + n), 0x20) | has(load(data + n), 0x7f)) == 0)
+  for (;;) {
+    while (size - n >= WORD) {
+      uint64_t marks = below(load(data + n), 0x20) | has(load(data + n), 0x7f);
+      if (marks != 0) {
+        n += first_marked(marks); /* a TAB, or the end of the run */
+        break;
+      }
       n += WORD;
-    size_t end = size - n < WORD ? size : n + WORD; /* a TAB is here, or the end of the run, or of the bytes */
+    }
+    size_t end = size - n < WORD ? size : n + 1;
     for (; n < end; n++)
       if (!twc_is_value_char(data[n]))
         return n;
-  } while (n < size);
-  return n;
+    if (n == size)
+      return n;
+  }
 }
 
 size_t twc_target_run(const uint8_t *data, size_t size) {

@@ -28,13 +28,19 @@ static void take_length(tw_message *message, uint8_t byte) {
   message->left = message->left < UINT64_MAX / 10 ? message->left * 10 + (uint64_t)(byte & 15) : UINT64_MAX;
 }
 
-static void take_host(tw_message *message, uint8_t byte) {
-  if (is_space(byte))
+/* Takes a byte, or the rest of a name. Returns how many. */
+static size_t take_host(tw_message *message, const uint8_t *data, size_t size) {
+  if (is_space(data[0])) {
     message->words.matched = 1; /* only more of it may follow */
-  else if (message->words.matched != 0)
+  } else if (message->words.matched != 0) {
     message->facts |= TW_FACT_BAD;
-  else
-    message->value = (uint8_t)twc_host_take(message->value, byte);
+  } else {
+    size_t run = message->value == TW_HOST_NAME ? twc_host_name_run(data, size) : 0;
+    if (run > 0)
+      return run;
+    message->value = (uint8_t)twc_host_take(message->value, data[0]);
+  }
+  return 1;
 }
 
 static uint32_t list_words(const tw_message *message) {
@@ -102,7 +108,7 @@ static void take_value(tw_message *message, const uint8_t *data, size_t size) {
     case OTHER_FIELD:
       return;
     case TW_WORD_HOST:
-      take_host(message, data[i]);
+      taken = take_host(message, data + i, size - i);
       break;
     case TW_WORD_CONTENT_LENGTH:
       take_length(message, data[i]);
@@ -119,9 +125,8 @@ static void take_value(tw_message *message, const uint8_t *data, size_t size) {
 
 /* ---- Fields --------------------------------------------------------------------------------------------------- */
 
-/* The name is whole. */
-static void begin_value(tw_message *message) {
-  uint32_t word = twc_words_end(&message->words, twc_message_words);
+/* The name is whole: this one of those that matter, or 0. */
+static void begin_value(tw_message *message, uint32_t word) {
   message->field = word == 0 ? OTHER_FIELD : (uint8_t)word;
   message->value = TW_VALUE_START;
   message->facts &= (uint16_t)~(TW_FACT_BAD | TW_FACT_FOREIGN);
@@ -174,21 +179,56 @@ static int32_t end_field(tw_message *message) {
   }
 }
 
+/* The names that matter in this message. */
+static uint32_t names_of(const tw_message *message) {
+  return (message->read & TW_HTTP_READ_RESPONSE) != 0 ? TW_WORD_RESPONSE_NAMES : TW_WORD_NAMES;
+}
+
 int32_t twc_message_field(tw_message *message, const tw_head_token *token) {
   if (token->type == TW_HEAD_NAME) {
     if (message->field == NO_FIELD)
-      twc_words_begin(&message->words,
-                      (message->read & TW_HTTP_READ_RESPONSE) != 0 ? TW_WORD_RESPONSE_NAMES : TW_WORD_NAMES);
+      twc_words_begin(&message->words, names_of(message));
     message->field = IN_NAME;
     twc_words_take(&message->words, twc_message_words, token->data, token->size);
     return 0;
   }
   if (message->field == IN_NAME)
-    begin_value(message);
+    begin_value(message, twc_words_end(&message->words, twc_message_words));
   if (token->type == TW_HEAD_VALUE) {
     take_value(message, token->data, token->size);
     return 0;
   }
+  int32_t error = end_field(message);
+  message->field = NO_FIELD;
+  return error;
+}
+
+/* The name that matters which one of this size, with this first byte, can be; 0: none, as most are. */
+static uint32_t candidate(uint8_t first, size_t size) {
+  switch (size) {
+  case sizeof "host" - 1:
+    return (first | 0x20) == 'h' ? TW_WORD_HOST : 0;
+  case sizeof "expect" - 1:
+    return (first | 0x20) == 'e' ? TW_WORD_EXPECT : 0;
+  case sizeof "upgrade" - 1:
+    return (first | 0x20) == 'u' ? TW_WORD_UPGRADE : 0;
+  case sizeof "connection" - 1:
+    return (first | 0x20) == 'c' ? TW_WORD_CONNECTION : 0;
+  case sizeof "content-length" - 1:
+    return (first | 0x20) == 'c' ? TW_WORD_CONTENT_LENGTH : 0;
+  case sizeof "transfer-encoding" - 1:
+    return (first | 0x20) == 't' ? TW_WORD_TRANSFER_ENCODING : 0;
+  default:
+    return 0;
+  }
+}
+
+int32_t twc_message_whole_field(tw_message *message, const tw_head_field *field) {
+  uint32_t word = candidate(field->name[0], field->name_size) & names_of(message);
+  if (word == 0 || twc_words_find(twc_message_words, word, (const char *)field->name, field->name_size) == 0)
+    return 0;
+  begin_value(message, word);
+  take_value(message, field->value, field->value_size);
   int32_t error = end_field(message);
   message->field = NO_FIELD;
   return error;

@@ -236,3 +236,24 @@ int32_t twc_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *u
   token->minor = head->minor;
   return head->error;
 }
+
+size_t twc_head_whole_field(tw_head *head, const uint8_t *data, size_t size, tw_head_field *field) {
+  size_t most = size < head->left ? size : head->left;
+  most = most < head->line_left ? most : head->line_left;
+  if (head->state != LINE_START || head->fields_left == 0)
+    return 0;
+  size_t name = twc_token_run(data, most);
+  if (name == 0 || name == most || data[name] != ':')
+    return 0;
+  size_t at = name + 1;
+  while (at < most && (data[at] == SP || data[at] == HT))
+    at++;
+  size_t value = twc_value_run(data + at, most - at);
+  size_t end = at + value;
+  if (most - end < 2 || data[end] != CR || data[end + 1] != LF)
+    return 0;
+  *field = (tw_head_field){.name = data, .name_size = name, .value = data + at, .value_size = value};
+  head->fields_left--;
+  head->left -= (uint32_t)(end + 2);
+  return end + 2;
+}

@@ -81,4 +81,17 @@ bool twc_head_begun(const tw_head *head);
  * token; the error is final. After END no more is consumed. */
 int32_t twc_head_next(tw_head *head, const uint8_t *data, size_t size, size_t *used, tw_head_token *token);
 
+/* A field line that came whole. Its name and its value, without the white space in front of it, are borrowed from the
+ * input. */
+typedef struct tw_head_field {
+  const uint8_t *name;
+  size_t name_size;
+  const uint8_t *value;
+  size_t value_size; /* may be 0 */
+} tw_head_field;
+
+/* Consumes the next field line at once, if it lies in [data, data + size) whole and is in order, which is what most
+ * heads are made of. Returns its bytes, or 0: then twc_head_next consumes it piece by piece, or finds what is wrong. */
+size_t twc_head_whole_field(tw_head *head, const uint8_t *data, size_t size, tw_head_field *field);
+
 #endif

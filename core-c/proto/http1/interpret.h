@@ -50,9 +50,15 @@ enum {
 enum { TW_HOST_START, TW_HOST_NAME, TW_HOST_LITERAL, TW_HOST_LITERAL_END, TW_HOST_PORT, TW_HOST_DIGITS, TW_HOST_BAD };
 uint32_t twc_host_take(uint32_t state, uint8_t byte);
 
+/* The bytes of a name at the start of [data, data + size), for which TW_HOST_NAME stays as it is. */
+size_t twc_host_name_run(const uint8_t *data, size_t size);
+
 /* A token of the request line or of a field came. Returns 0 or an error. */
 int32_t twc_message_line(tw_message *message, const tw_head_token *token);
 int32_t twc_message_field(tw_message *message, const tw_head_token *token);
+
+/* The same for a field that came whole. */
+int32_t twc_message_whole_field(tw_message *message, const tw_head_field *field);
 
 /* The framing of the chunked coding; `phase` is the state. Consumes up to where `left` bytes of data begin, or the
  * trailer section. */

@@ -125,16 +125,33 @@ static bool begins(const tw_message *message, const tw_head_token *token) {
   return message->phase == HEAD ? twc_head_begun(&message->head) : token->type == TW_HEAD_NAME;
 }
 
+/* Takes the fields of a head that came whole. Sets *error; returns the bytes of them. */
+static size_t take_whole_fields(tw_message *message, const uint8_t *data, size_t size, int32_t *error) {
+  tw_head_field field;
+  size_t at = 0;
+  size_t taken;
+  *error = 0;
+  while (message->phase == HEAD && *error == 0 &&
+         (taken = twc_head_whole_field(&message->head, data + at, size - at, &field)) > 0) {
+    at += taken;
+    *error = twc_message_whole_field(message, &field);
+  }
+  return at;
+}
+
 /* Takes in as much of a head or of trailers as there is, and gives it out as one part. */
 static size_t next_lines(tw_message *message, const uint8_t *data, size_t size, tw_message_part *part) {
   tw_message_type type = message->phase == HEAD ? TW_MESSAGE_HEAD : TW_MESSAGE_TRAILER;
   size_t start = knows(message, TW_FACT_BEGUN) ? 0 : size;
   size_t line = 0;
   size_t at = 0;
-  tw_head_token token;
+  tw_head_token token = {.type = TW_HEAD_NEED};
   int32_t error;
   do {
     size_t used;
+    at += take_whole_fields(message, data + at, size - at, &error);
+    if (error != 0)
+      break;
     error = twc_head_next(&message->head, data + at, size - at, &used, &token);
     at += used;
     if (token.type == TW_HEAD_EMPTY_LINE)

@@ -3,9 +3,18 @@
 #include "src/bytes.h"
 #include "src/runs.h"
 
+static bool is_in_name(uint8_t byte) { return twc_is_name_char(byte) || byte == '%'; /* of an escape */ }
+
+size_t twc_host_name_run(const uint8_t *data, size_t size) {
+  size_t n = 0;
+  while (n < size && is_in_name(data[n]))
+    n++;
+  return n;
+}
+
 /* RFC 3986 3.2.2 and 3.2.3. An empty host is none, but a Host field may be empty (RFC 9110 7.2). */
 uint32_t twc_host_take(uint32_t state, uint8_t byte) {
-  bool name = twc_is_name_char(byte) || byte == '%'; /* of an escape */
+  bool name = is_in_name(byte);
   uint8_t lower = (uint8_t)twc_ascii_lower((char)byte);
   switch (state) {
   case TW_HOST_START:
