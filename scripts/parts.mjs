@@ -179,16 +179,23 @@ const ofVersions = [
   "test/api/ws-server/(handshake|messages)\\.test\\.ts$",
 ];
 
+/** Every runtime runs the vectors in the part that compares all targets, and Node those of each toolchain's module. */
+const vectors = "test/vectors\\.test\\.ts$";
+
 /** Of Node, the oldest and the newest version run everything. */
 const isBetween = (name) => ["Node 22", "Node 24"].includes(name);
+
+/** Each host's own suite runs on that host. */
+const otherHosts = (host) =>
+  ["bun", "deno", "node"]
+    .filter((other) => other !== host)
+    .map((other) => `test/adapters/${other}(-\\w+)?\\.test\\.ts$`);
 
 /** The tests whose result depends on the runtime, on another runtime. */
 function onOther({ name, program, missing }, group, ...flags) {
   const args = ["--maxWorkers=2", "--testPathIgnorePatterns", ...hostless];
-  const others = group === "deno" ? ["bun", "node"] : ["bun", "deno"];
-  /* Deno runs the vectors in the part that compares all targets. */
-  if (group === "deno") args.push("test/vectors\\.test\\.ts$");
-  args.push(...others.map((host) => `test/adapters/${host}(-\\w+)?\\.test\\.ts$`));
+  args.push(vectors);
+  args.push(...otherHosts(group === "deno" ? "deno" : "node"));
   if (isBetween(name)) args.push("--testPathPatterns", ...ofVersions);
   const runTests = () => jest(args, { runtime: [program.path, ...flags], name: name.replace(" ", "-") });
   return { name: `TypeScript tests, ${name}`, group, missing, alone: true, run: runTests };
@@ -278,7 +285,12 @@ export const parts = [
   ...proofParts,
   ...esp32Parts,
   ...targetParts,
-  { name: "TypeScript tests, Node", group: "js", alone: true, run: () => jest(["--maxWorkers=2"]) },
+  {
+    name: "TypeScript tests, Node",
+    group: "js",
+    alone: true,
+    run: () => jest(["--maxWorkers=3", "--testPathIgnorePatterns", vectors, ...otherHosts("node")]),
+  },
   { name: "TypeScript tests, Bun", group: "bun", missing: noBun, alone: true, run: bun },
   onOther(deno, "deno", "run", "--allow-all"),
   ...otherNodes.map((node) => onOther(node, "nodes")),

@@ -40,6 +40,9 @@ export let adoptInto: (server: Server<Conn>, socket: unknown, head: Uint8Array, 
 /** Iterates over the connections of a server without marking a failure to listen as observed. @internal */
 export let connectionsOf: <C extends Conn>(server: Server<C>) => AsyncGenerator<C, void, undefined>;
 
+/** Replaces the TLS of the connections that a server accepts from now on. */
+let replaceTls: (server: Server<Conn>, tls: TlsOptions) => void;
+
 /** The common base of `TcpServer` and `TlsServer`. */
 export abstract class Server<C extends Conn> {
   readonly #listener: Listener<C>;
@@ -69,16 +72,12 @@ export abstract class Server<C extends Conn> {
     }
   }
 
-  /** Replaces the TLS of the connections that are accepted from now on. @internal */
-  protected replaceTls(tls: TlsOptions): void {
-    this.#listener.replaceTls(tls);
-  }
-
   static {
     observe = (server) => {
       server.#listener.observed = true;
     };
     connectionsOf = (server) => server.#connections();
+    replaceTls = (server, tls) => server.#listener.replaceTls(tls);
     adoptInto = (server, ...given) => defaultEngine().listeners.adoptStream(server.#listener, ...given);
   }
 
@@ -261,7 +260,7 @@ export class TlsServer extends Server<TlsConnection> {
    */
   setTls(tls: TlsOptions): void {
     const { tls: checked = {} } = tlsServerOptions.read("TlsServer.setTls", { tls }, "call");
-    this.replaceTls(checked);
+    replaceTls(this, checked);
   }
 
   /** Listens at the path of a Unix socket, as `TcpServer.unix`. */

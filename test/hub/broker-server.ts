@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HubDriver } from "../../api/hub.ts";
-import { type Child, startChild } from "../support/child.ts";
+import { type Child, startChild, stopProcess } from "../support/child.ts";
 import { atEnd } from "../support/peers.ts";
 import { until, within } from "../support/wait.ts";
 
@@ -59,8 +59,13 @@ export abstract class BrokerServer {
     };
   }
 
-  signal(name: "SIGSTOP" | "SIGCONT"): void {
-    this.#child?.process.kill(name);
+  /** It answers nothing until `goOn`. */
+  async stop(): Promise<void> {
+    if (this.#child) await stopProcess(this.#child.process);
+  }
+
+  goOn(): void {
+    this.#child?.process.kill("SIGCONT");
   }
 }
 

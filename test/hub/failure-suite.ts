@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { HubClient } from "../../api/hub.ts";
 import { WebSocket } from "../../api/index.ts";
-import { type Child, startChild } from "../support/child.ts";
+import { type Child, startChild, stopProcess } from "../support/child.ts";
 import { atEnd, endPeers } from "../support/peers.ts";
 import { pause, until, within } from "../support/wait.ts";
 import { BrokenNetwork } from "./broken-network.ts";
@@ -162,14 +162,14 @@ export function failureSuite(kind: BrokerKind, program: string): void {
       const [[one, ada], [two, bob]] = [await nodeWith(server, "Ada"), await nodeWith(server, "Bob")];
       await isUp(one, two);
       await haveJoined(ada, bob);
-      server.signal("SIGSTOP");
+      await server.stop();
       try {
         const published = one.hub.publish(TOPIC, "while it is stopped");
         await receives(ada, TOPIC, ["while it is stopped"]);
         expect(await published).toBe("here");
         expect(one.hub.isUp).toBe(false);
       } finally {
-        server.signal("SIGCONT");
+        server.goOn();
       }
       await isUp(one, two);
       expect(await one.hub.publish(TOPIC, "again")).toBe("everywhere");
@@ -186,7 +186,7 @@ export function failureSuite(kind: BrokerKind, program: string): void {
       const bob = clientOf([url], "Bob");
       await lists(node, ["Ada", "Bob"]);
       const hasCutOff = await server.watch();
-      child.process.kill("SIGSTOP");
+      await stopProcess(child.process);
       await lists(node, ["Ada"]);
       const sent: string[] = [];
       for (let count = 0; count < 400; count++) {

@@ -1,10 +1,11 @@
 /** Peers that are programs of the machine. Each is ended by its own id, by `endPeers`. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { describe, test } from "@jest/globals";
 import { atEnd } from "./peers.ts";
-import { Inbox, within } from "./wait.ts";
+import { Inbox, until, within } from "./wait.ts";
 
 /** A program that runs, line by line. */
 export interface Child {
@@ -31,6 +32,16 @@ export function startChild(program: string, args: readonly string[], env: Record
     await ended.catch(() => {});
   });
   return { process: child, lines, errors, ended };
+}
+
+/** Stops a process by SIGSTOP, and waits until each of its threads stands still, which they do one after the other. */
+export async function stopProcess({ pid }: ChildProcess): Promise<void> {
+  if (pid === undefined) throw new Error("the process has not started");
+  process.kill(pid, "SIGSTOP");
+  const tasks = `/proc/${pid}/task`;
+  const stateOf = (task: string): string =>
+    readFileSync(`${tasks}/${task}/stat`, "utf8").replace(/^.*\) /, "")[0] ?? "";
+  await until(() => readdirSync(tasks).every((task) => stateOf(task) === "T"), "the process to stand still");
 }
 
 /** Waits for the line that reports readiness, and returns its port. */
