@@ -1,10 +1,13 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findBun } from "./bun.ts";
 import type { Runtime } from "./cases.ts";
 import { findDeno } from "./deno.ts";
 import type { Answer, Job, Measured } from "./protocol.ts";
 
+const root = dirname(createRequire(import.meta.url).resolve("twinwire/package.json"));
 const CLIENT = fileURLToPath(new URL("./client.js", import.meta.url));
 
 /** Beyond what a job itself takes: starting, connecting, waiting for what is in flight. */
@@ -56,7 +59,8 @@ export class Child {
 /** The program of a runtime, and what comes before its flags. */
 function commandOf(runtime: Runtime): readonly [string, ...string[]] {
   if (runtime === "node") return [process.execPath];
-  if (runtime === "bun") return [findBun()];
+  /* By the project's own tsconfig.json Bun would take the package from its sources, with the adapter of Node. */
+  if (runtime === "bun") return [findBun(), `--tsconfig-override=${join(root, "tsconfig.tools.json")}`];
   const deno = findDeno();
   if (deno === undefined) throw new Error("there is no deno: npm ci --prefix scripts/runtimes");
   return [deno, "run", "--allow-all"];

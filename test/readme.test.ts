@@ -97,10 +97,13 @@ const config = {
   include: ["*.ts"],
 };
 
+/* By the project's own tsconfig.json Bun would take the package from its sources, with the adapter of Node. */
+const flags = "bun" in process.versions ? [`--tsconfig-override=${join(root, "tsconfig.tools.json")}`] : [];
+
 /** Runs a program until it ends or has printed `prints`, for 10 s at most. */
 function run(name: string, prints: string | undefined): Promise<{ out: string; err: string; code: number | null }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(folder, "out", `${name}.js`)], {
+    const child = spawn(process.execPath, [...flags, join(folder, "out", `${name}.js`)], {
       cwd: folder,
       env: { ...process.env, NODE_OPTIONS: "" },
       stdio: ["ignore", "pipe", "pipe"],
