@@ -160,7 +160,7 @@ describe("code in the documentation", () => {
 
   /* A server of ws-compat, and attach, need node:http's sockets, which Bun does not pass on (docs/ws-compat.md). */
   const needsNode = ({ code }: Block) =>
-    /WebSocketServer } from "twinwire\/ws-compat"|WebSocketServer\.attach\(/.test(code);
+    /WebSocketServer } from "twinwire\/ws-compat"|WebSocketServer\.attach[<(]/.test(code);
   const runs = programs.filter((block) => !("bun" in process.versions && needsNode(block)));
 
   test.each(runs.map(({ name }) => name))("runs: %s", async (name) => {

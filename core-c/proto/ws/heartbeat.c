@@ -14,7 +14,7 @@ static void begin(tw_core *core, tw_slot *slot, tw_ws *ws) {
     twc_timer_disarm(core, slot);
 }
 
-static void received(tw_core *core, tw_slot *slot, tw_ws *ws) {
+static void refresh(tw_core *core, tw_slot *slot, tw_ws *ws) {
   ws->received_at = now_of(core);
   if (ws->asked && slot->state == TW_STATE_OPEN)
     begin(core, slot, ws);
@@ -48,7 +48,7 @@ static void due(tw_core *core, tw_slot *slot, tw_ws *ws) {
 
 static const tw_ws_heartbeat_ops beats = {
     .begin = begin,
-    .received = received,
+    .refresh = refresh,
     .due = due,
 };
 

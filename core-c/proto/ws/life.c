@@ -110,7 +110,7 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
   if (ws->deaf)
     return size;
   if (ws->heartbeat_ms > 0)
-    core->heartbeat->received(core, slot, ws);
+    core->heartbeat->refresh(core, slot, ws);
   if (twc_ws_is_agreed(slot))
     return twc_ws_frames(core, slot, ws, data, size);
   if (slot->phase == TW_PHASE_HANDSHAKE && slot->owed == 0) /* the request is queued */
@@ -172,6 +172,10 @@ static void end_by_peer(tw_core *core, tw_slot *slot, int32_t why) {
   tw_ws *ws = twc_ws_of(core, slot);
   uint32_t code = why == TW_DEFERRED_CLOSE ? report_close(core, slot, ws) : report_failure(core, slot, why);
   begin_closing(core, slot, code, NULL, 0);
+}
+
+bool twc_ws_reports(const tw_slot *slot) {
+  return slot->state == TW_STATE_OPEN || (slot->flags & TW_SLOT_RECEIVING) != 0;
 }
 
 void twc_ws_end(tw_core *core, tw_slot *slot, tw_ws *ws, int32_t why) {

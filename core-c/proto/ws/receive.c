@@ -9,22 +9,19 @@
 
 enum { RESERVED = 0x70, OPCODE = 0x0F, CONTROL = 0x08, MASKED = 0x80, LENGTH = 0x7F, KEY_SIZE = 4 };
 
-/* As twc_ws_fault returns it. */
-#define FAULT(which, value) ((uint32_t)(which) << 16 | (uint32_t)(value))
-
 static uint8_t opcode_of(const tw_ws_receiver *in) { return in->header[0] & OPCODE; }
 static bool is_control(const tw_ws_receiver *in) { return (in->header[0] & CONTROL) != 0; }
 static bool is_final(const tw_ws_receiver *in) { return (in->header[0] & TW_WS_FIN) != 0; }
 
 static bool is_compressed(const tw_ws_receiver *in) { return (in->header[0] & TW_WS_RSV1) != 0; }
 
-/* What is wrong with the first byte of a header, with its value in bits 0 to 15; or 0. */
+/* What is wrong with the first byte of a header, or 0. */
 static uint32_t first_byte_fault(const tw_ws *ws, const tw_ws_receiver *in) {
   uint8_t meant =
       ws->deflate == 0 || is_control(in) || opcode_of(in) == TW_WS_CONTINUATION ? 0 : TW_WS_RSV1; /* RFC 7692 6 */
   uint8_t reserved = in->header[0] & RESERVED & (uint8_t)~meant;
   if (reserved != 0) /* RFC 6455 5.2: no extension gave them a meaning */
-    return FAULT((reserved & ~TW_WS_RSV1) != 0 ? TW_WS_FAULT_RSV2_RSV3 : TW_WS_FAULT_RSV1, 0);
+    return (reserved & ~TW_WS_RSV1) != 0 ? TW_WS_FAULT_RSV2_RSV3 : TW_WS_FAULT_RSV1;
   bool right = false;
   switch (opcode_of(in)) {
   case TW_WS_CONTINUATION:
@@ -37,25 +34,23 @@ static uint32_t first_byte_fault(const tw_ws *ws, const tw_ws_receiver *in) {
   case TW_WS_CLOSE:
   case TW_WS_PING:
   case TW_WS_PONG:
-    return is_final(in) ? 0 : FAULT(TW_WS_FAULT_FRAGMENTED, 0); /* RFC 6455 5.5: control frames never fragment */
+    return is_final(in) ? 0 : TW_WS_FAULT_FRAGMENTED; /* RFC 6455 5.5: control frames never fragment */
   default:
     break;
   }
-  return right ? 0 : FAULT(TW_WS_FAULT_OPCODE, opcode_of(in));
+  return right ? 0 : TW_WS_FAULT_OPCODE;
 }
 
 static uint32_t second_byte_fault(const tw_ws *ws, const tw_ws_receiver *in) {
-  uint32_t length = in->header[1] & LENGTH;
-  if (is_control(in) && length > TW_MAX_CONTROL)
-    return FAULT(TW_WS_FAULT_CONTROL_LENGTH, length);
+  if (is_control(in) && (in->header[1] & LENGTH) > TW_MAX_CONTROL)
+    return TW_WS_FAULT_CONTROL_LENGTH;
   bool masked = (in->header[1] & MASKED) != 0;
-  /* RFC 6455 5.1: a client masks every frame, a server none */
-  return masked == ws->server ? 0 : FAULT(TW_WS_FAULT_MASK, ws->server ? 1u : 0u);
+  return masked == ws->server ? 0 : TW_WS_FAULT_MASK; /* RFC 6455 5.1: a client masks every frame, a server none */
 }
 
 /* The frame breaks the protocol. */
 static void broken(tw_core *core, tw_slot *slot, tw_ws *ws, uint32_t fault) {
-  ws->fault = fault;
+  ws->fault = (uint8_t)fault;
   twc_ws_end(core, slot, ws, TW_ERR_WS_PROTOCOL);
 }
 
@@ -92,8 +87,8 @@ static uint32_t length_fault(const tw_ws_receiver *in, uint64_t *length) {
     shortest = *length > UINT16_MAX;
   }
   if (*length > INT64_MAX)
-    return FAULT(TW_WS_FAULT_HUGE, 0);
-  return shortest ? 0 : FAULT(TW_WS_FAULT_LENGTH, 0);
+    return TW_WS_FAULT_HUGE;
+  return shortest ? 0 : TW_WS_FAULT_LENGTH;
 }
 
 static void end_frame(tw_ws_receiver *in) {
@@ -169,7 +164,8 @@ static void take_close(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t *d
   if (size > 0) {
     uint32_t code = size == 1 ? 0 : twc_load_be16(data);
     if (!twc_ws_code_valid(code)) { /* RFC 6455 5.5.1, 7.4 */
-      broken(core, slot, ws, size == 1 ? FAULT(TW_WS_FAULT_CONTROL_LENGTH, 1) : FAULT(TW_WS_FAULT_CLOSE_CODE, code));
+      ws->fault_code = (uint16_t)code;
+      broken(core, slot, ws, size == 1 ? TW_WS_FAULT_CONTROL_LENGTH : TW_WS_FAULT_CLOSE_CODE);
       return;
     }
     if (!twc_utf8_valid(data + 2, size - 2)) {
@@ -248,9 +244,7 @@ static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t
     uint32_t before = goes_on ? in->message_size : 0;
     in->fragments = goes_on ? in->fragments + 1 : 1;
     if (before > ws->max_message || length > ws->max_message - before || in->fragments > ws->max_fragments) {
-      ws->fault = length >> 53 != 0                   ? FAULT(TW_WS_FAULT_HUGE, 0)
-                  : in->fragments > ws->max_fragments ? FAULT(TW_WS_FAULT_FRAGMENTS, 0)
-                                                      : 0;
+      ws->fault = length >> 53 != 0 ? TW_WS_FAULT_HUGE : in->fragments > ws->max_fragments ? TW_WS_FAULT_FRAGMENTS : 0;
       twc_ws_end(core, slot, ws, TW_ERR_WS_TOO_BIG);
       return;
     }
@@ -316,8 +310,27 @@ uint32_t twc_ws_frames(tw_core *core, tw_slot *slot, tw_ws *ws, uint8_t *data, u
   return ws->deaf ? size : at;
 }
 
+/* The value that goes with a fault: it is still in the header. */
+static uint32_t fault_value(const tw_ws *ws) {
+  const tw_ws_receiver *in = &ws->in.receiver;
+  switch (ws->fault) {
+  case TW_WS_FAULT_OPCODE:
+    return opcode_of(in);
+  case TW_WS_FAULT_CONTROL_LENGTH:
+    return in->header[1] & LENGTH;
+  case TW_WS_FAULT_MASK:
+    return ws->server;
+  case TW_WS_FAULT_CLOSE_CODE:
+    return ws->fault_code;
+  default:
+    return 0;
+  }
+}
+
 int32_t twc_ws_fault(tw_core *core, int32_t handle) {
   const tw_slot *slot = twc_slot_find(core, handle);
-  bool is_ws = slot != NULL && slot->kind == TW_KIND_WS && slot->web_socket != 0;
-  return is_ws ? (int32_t)twc_ws_of(core, slot)->fault : TW_ERR_HANDLE;
+  if (slot == NULL || slot->kind != TW_KIND_WS || slot->web_socket == 0)
+    return TW_ERR_HANDLE;
+  const tw_ws *ws = twc_ws_of(core, slot);
+  return (int32_t)((uint32_t)ws->fault << 16 | fault_value(ws));
 }

@@ -104,7 +104,8 @@ struct tw_ws {
   bool sending_text;
   bool sending_compressed;
   uint16_t close_code; /* that the peer sent */
-  uint32_t fault;      /* what was wrong with a frame: as twc_ws_fault */
+  uint16_t fault_code; /* the code of a close frame that is not valid */
+  uint8_t fault;       /* tw_ws_fault: what was wrong with a frame; 0: nothing */
   uint16_t offered;    /* tw_deflate parameters that our handshakes offer */
   uint16_t deflate;    /* those agreed upon */
   uint8_t options;     /* tw_ws_option bits */
@@ -131,9 +132,7 @@ static inline bool twc_ws_is_agreed(const tw_slot *slot) {
 }
 
 /* Whether what is received is for the application. */
-static inline bool twc_ws_reports(const tw_slot *slot) {
-  return slot->state == TW_STATE_OPEN || (slot->flags & TW_SLOT_RECEIVING) != 0;
-}
+bool twc_ws_reports(const tw_slot *slot);
 
 /* Gives the slot a state, all zero. NULL: none is left. It goes back when the slot retires. */
 tw_ws *twc_ws_take(tw_core *core, tw_slot *slot);
@@ -228,7 +227,7 @@ struct tw_ws_heartbeat_ops {
   /* The connection is open: the first interval begins. */
   void (*begin)(tw_core *core, tw_slot *slot, tw_ws *ws);
   /* Bytes have come. */
-  void (*received)(tw_core *core, tw_slot *slot, tw_ws *ws);
+  void (*refresh)(tw_core *core, tw_slot *slot, tw_ws *ws);
   /* The timer of an open connection fired. */
   void (*due)(tw_core *core, tw_slot *slot, tw_ws *ws);
 };

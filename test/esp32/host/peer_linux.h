@@ -22,6 +22,7 @@
 #define p_setsockopt setsockopt
 #define p_shutdown shutdown
 #define p_close close
+#define p_close_listener close
 #define p_htons htons
 #define p_ntohs ntohs
 #define p_address(text) inet_addr(text)

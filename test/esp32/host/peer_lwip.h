@@ -19,6 +19,12 @@
 #define p_setsockopt lwip_setsockopt
 #define p_shutdown lwip_shutdown
 #define p_close lwip_close
+#define p_close_listener(fd)                                                                                           \
+  do {                                                                                                                 \
+    test_lwip_closes_listener++;                                                                                       \
+    lwip_close(fd);                                                                                                    \
+    test_lwip_closes_listener--;                                                                                       \
+  } while (0)
 #define p_htons lwip_htons
 #define p_ntohs lwip_ntohs
 #define p_address(text) ipaddr_addr(text)
