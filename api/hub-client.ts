@@ -124,6 +124,11 @@ export interface HubClientOptions {
   /** The upper limit of the first delay before it connects again; it doubles up to `maxDelayMs`. Defaults: 500, 30,000. */
   readonly minDelayMs?: number;
   readonly maxDelayMs?: number;
+  /**
+   * How long it waits for a connection to open, and for the answer to a message, before it gives the connection up and makes
+   * another, in ms. Default: 10,000.
+   */
+  readonly timeoutMs?: number;
   /** How long `publish` goes on, over reconnects and while the broker is down, in ms. Default: 60,000. */
   readonly publishMs?: number;
   /** The most messages that wait to be acknowledged. Default: 1000. */
@@ -134,6 +139,8 @@ interface Pending {
   readonly topic: string;
   readonly message: string | Uint8Array;
   readonly until: number;
+  /** When it was sent over the present connection. */
+  sent: number;
   /** When it is sent again, if the last answer was "here". */
   again: number;
   here: boolean;
@@ -143,6 +150,9 @@ interface Pending {
 
 /** The pause before a message is published again that reached one node only, and between checks, in ms. */
 const AGAIN_MS = 250;
+
+/** The close code of a connection that ended without a close frame, RFC 6455 7.1.5. */
+const ABNORMAL = 1006;
 
 /** The close code of a server that does not want the client to come back, RFC 6455 7.4.1. */
 const POLICY_VIOLATION = 1008;
@@ -171,6 +181,7 @@ export class HubClient {
   #published = 0;
   #closed = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #opening: ReturnType<typeof setTimeout> | undefined;
   #check: ReturnType<typeof setInterval> | undefined;
 
   /** Connects at once. `connect` makes a socket for each attempt. */
@@ -214,7 +225,8 @@ export class HubClient {
       if (this.#pending.size >= maxPending) return reject(failure("ERR_BACKPRESSURE", `${maxPending} messages wait`));
       const id = `${this.#name}.${++this.#published}`;
       const until = performance.now() + publishMs;
-      this.#pending.set(id, { topic, message, until, again: Number.POSITIVE_INFINITY, here: false, resolve, reject });
+      const [sent, again] = [performance.now(), Number.POSITIVE_INFINITY];
+      this.#pending.set(id, { topic, message, until, sent, again, here: false, resolve, reject });
       this.#check ??= setInterval(() => this.#checkPending(), AGAIN_MS);
       if (this.#isOpen) this.#send({ publish: topic, id }, message);
     });
@@ -225,6 +237,7 @@ export class HubClient {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#retry);
+    clearTimeout(this.#opening);
     this.#socket?.close(code, reason);
     for (const { reject } of this.#pending.values()) reject(failure("ERR_ABORTED", "the client was closed"));
     this.#pending.clear();
@@ -251,18 +264,35 @@ export class HubClient {
     };
     socket.onerror = () => {};
     socket.onclose = ({ code }: { code: number }) => {
-      if (!isCurrent()) return;
-      this.#isOpen = false;
-      this.#socket = undefined;
-      this.#wait(code);
+      if (isCurrent()) this.#lost(code);
     };
+    this.#opening = setTimeout(() => this.#giveUp(), this.#timeoutMs);
+  }
+
+  get #timeoutMs(): number {
+    return this.#options.timeoutMs ?? 10_000;
+  }
+
+  /** The peer is silent: what its end of the connection does is not waited for. */
+  #giveUp(): void {
+    const socket = this.#socket;
+    this.#lost(ABNORMAL);
+    socket?.close();
+  }
+
+  #lost(code: number): void {
+    clearTimeout(this.#opening);
+    this.#isOpen = false;
+    this.#socket = undefined;
+    this.#wait(code);
   }
 
   #opened(): void {
+    clearTimeout(this.#opening);
     this.#isOpen = true;
     this.#attempts = 0;
     for (const [topic, since] of this.#topics) this.#sendJoin(topic, since);
-    for (const [id, { topic, message }] of this.#pending) this.#send({ publish: topic, id }, message);
+    for (const [id, it] of this.#pending) this.#publish(id, it);
     this.#call(() => this.#options.onState?.("open", 0));
   }
 
@@ -321,7 +351,9 @@ export class HubClient {
         else it.reject(failure("ERR_TIMEOUT", `no answer to a message to ${it.topic}`));
       } else if (this.#isOpen && now >= it.again) {
         it.again = Number.POSITIVE_INFINITY;
-        this.#send({ publish: it.topic, id }, it.message);
+        this.#publish(id, it);
+      } else if (this.#isOpen && it.again === Number.POSITIVE_INFINITY && now - it.sent > this.#timeoutMs) {
+        this.#giveUp();
       }
     }
     this.#stopChecks();
@@ -331,6 +363,11 @@ export class HubClient {
     if (this.#pending.size > 0) return;
     clearInterval(this.#check);
     this.#check = undefined;
+  }
+
+  #publish(id: string, pending: Pending): void {
+    pending.sent = performance.now();
+    this.#send({ publish: pending.topic, id }, pending.message);
   }
 
   #sendJoin(topic: string, since: string | undefined): void {

@@ -42,13 +42,13 @@ async function load(page: Page, url: string): Promise<void> {
 describeWith(redisTool, "a chat of four processes", (redis) => {
   test("nothing is lost, nothing comes twice, and nobody is listed who is gone", async () => {
     const { child } = await start(redis, "3");
-    const code = await within(child.ended, "its end", LONG);
+    const code = await within(child.ended, "its end", 2 * LONG);
     expect({ code, errors: child.errors.all }).toEqual({ code: 0, errors: [] });
     expect(child.lines.all.at(-1)).toBe("nothing lost, nothing twice, nobody there who is gone");
     expect(child.lines.all.at(-2)).toMatch(
       /^killed [1-9]\d* processes; [1-9]\d* messages sent, 0 missing now, 0 twice/,
     );
-  }, 60_000);
+  }, 90_000);
 
   describeWith(chromiumTool, "in Chromium", (executablePath) => {
     test("two pages talk to each other while a process is killed", async () => {

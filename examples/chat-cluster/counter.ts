@@ -6,6 +6,8 @@ import { HubClient } from "twinwire/hub-client";
 const TOPIC = "count";
 const CLIENTS = 6;
 const EVERY_MS = 25;
+/** How long a process may take to answer before another one is tried, in ms: it may be killed just then. */
+const TIMEOUT_MS = 2_000;
 /** How long the last messages and the leases may take, in ms. */
 const PATIENCE_MS = 15_000;
 
@@ -26,6 +28,7 @@ export class Counter {
       const client = new HubClient(() => new WebSocket(`ws://${address}/?counter-${at}`), {
         minDelayMs: 50,
         maxDelayMs: 500,
+        timeoutMs: TIMEOUT_MS,
         publishMs: PATIENCE_MS,
         onMessage: (_topic, message) => counts.set(String(message), (counts.get(String(message)) ?? 0) + 1),
         onGap: () => this.#gaps++,
@@ -86,7 +89,8 @@ export class Counter {
 
   async #members(): Promise<string> {
     try {
-      const { body } = await http.request({ method: "GET", url: `http://${this.#address}/members?${TOPIC}` });
+      const url = `http://${this.#address}/members?${TOPIC}`;
+      const { body } = await http.request({ method: "GET", url }, { timeoutMs: TIMEOUT_MS });
       return (body as { names: string[] }).names.sort().join();
     } catch {
       return "unknown";

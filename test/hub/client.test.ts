@@ -1,8 +1,10 @@
 /** `HubClient`, with sockets of three makers, over connections that break. */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { WebSocket as OtherSocket } from "ws";
 import { type Allow, HubClient, type HubClientOptions, type HubSocket, MemoryBroker } from "../../api/hub.ts";
-import { WebSocket } from "../../api/index.ts";
+import { WebSocket, WebSocketServer } from "../../api/index.ts";
 import { atEnd, endPeers } from "../support/peers.ts";
 import { pause, until, within } from "../support/wait.ts";
 import { type Node, OPTIONS, startNode } from "./support.ts";
@@ -42,11 +44,51 @@ function client(
   return { it, messages, gaps, refused };
 }
 
+/** A server that accepts connections and answers nothing. */
+async function silentServer(): Promise<string> {
+  const server = createServer((socket) => {
+    socket.on("error", () => {}); /* the client resets it */
+    atEnd(() => socket.destroy());
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  atEnd(() => {
+    server.close();
+  });
+  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+/** A WebSocket server that ignores what it receives. */
+async function muteServer(): Promise<string> {
+  const server = new WebSocketServer("127.0.0.1", 0, { onMessage: () => {} });
+  await server.opened;
+  atEnd(() => server.close());
+  return `ws://${server.addr()}/`;
+}
+
 describe("a client of a hub", () => {
   const makers: [string, (url: string) => HubSocket][] = [
     ["twinwire", (url) => new WebSocket(url)],
     ["ws", (url) => new OtherSocket(url) as HubSocket],
   ];
+
+  test.each([
+    ["that does not open", silentServer],
+    ["over which no answer comes", muteServer],
+  ])("gives a connection up %s, and makes another", async (_name, start) => {
+    const { nodes: to } = await nodes(1);
+    const urls = [await start(), `ws://${to[0]?.server.addr()}/`];
+    const messages: string[] = [];
+    const it = new HubClient(() => new WebSocket(urls.shift() ?? ""), {
+      ...quick,
+      timeoutMs: 200,
+      onMessage: (_topic, message) => messages.push(String(message)),
+    });
+    atEnd(() => it.close());
+    it.join("news");
+    expect(await within(it.publish("news", "one"), "an answer")).toBe("everywhere");
+    await until(() => messages.length === 1, "the message");
+    expect(urls).toEqual([]);
+  });
 
   test.each(makers)("%s: joins, publishes and leaves", async (_name, make) => {
     const { nodes: to } = await nodes(1);
