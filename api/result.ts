@@ -20,6 +20,7 @@ import type {
   ReadRequestOptions,
 } from "./http/types.ts";
 import { bytesOf, splitAddress } from "./internal/arguments.ts";
+import { attempt, Blocking, err, failed, ok, type Result, WOULD_BLOCK } from "./internal/result.ts";
 
 export type {
   Headers as HttpHeaders,
@@ -32,83 +33,21 @@ export type {
   Json,
   ReadRequestOptions,
 } from "./http/types.ts";
-
-/** The result of a call: a value, or an error. `E` is text that begins with an error code. */
-export type Result<T, E = string> = Ok<T> | Err<E>;
-
-/** The result of a call that succeeded. */
-export interface Ok<T> {
-  readonly ok: true;
-  readonly value: T;
-}
-
-/** The result of a call that failed. */
-export interface Err<E = string> {
-  readonly ok: false;
-  readonly error: E;
-}
-
-/** Returns a result with a value. */
-export function ok<T>(value: T): Ok<T> {
-  return { ok: true, value };
-}
-
-/** Returns a result with an error. */
-export function err<E = string>(error: E): Err<E> {
-  return { ok: false, error };
-}
-
-/**
- * Returns the value of a result.
- *
- * @throws Error if the result is an error, which is its message.
- */
-export function unwrap<T>(result: Result<T>): T {
-  if (result.ok) return result.value;
-  throw new Error(result.error);
-}
-
-/** The error of a call that would have to wait, in non-blocking mode. */
-export const WOULD_BLOCK = "would block";
+export { type Err, err, type Ok, ok, type Result, unwrap, WOULD_BLOCK } from "./internal/result.ts";
 
 /** Returns the result of a call that may throw or reject. */
-async function attempt<T>(call: () => T | Promise<T>): Promise<Result<T>> {
+async function settle<T>(call: () => T | Promise<T>): Promise<Result<T>> {
   try {
     return ok(await call());
   } catch (error) {
-    return err(textOf(error));
+    return failed(error);
   }
 }
 
-/** Returns the result of a call that may throw. */
-function attemptNow<T>(call: () => T): Result<T> {
-  try {
-    return ok(call());
-  } catch (error) {
-    return err(textOf(error));
-  }
-}
-
-/** The blocking mode of a socket. */
-class Blocking {
-  #nonblocking = false;
-
-  /** Calls `attempt`; in non-blocking mode only if the call would not have to wait. */
-  attempt<T>(ready: () => boolean, call: () => Promise<T>): Promise<Result<T>> {
-    return this.#nonblocking && !ready() ? Promise.resolve(err(WOULD_BLOCK)) : attempt(call);
-  }
-
-  /** Sets the mode; `check` throws once the socket is closed. */
-  set(enabled: boolean, check: () => unknown): Result<void> {
-    return attemptNow(() => {
-      check();
-      this.#nonblocking = Boolean(enabled);
-    });
-  }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Calls `call`; in non-blocking mode only if it would not have to wait. */
+async function unlessBlocked<T>(blocking: Blocking, ready: () => boolean, call: () => Promise<T>): Promise<Result<T>> {
+  const refused = blocking.refuses(ready);
+  return refused.ok && refused.value ? err(WOULD_BLOCK) : settle(call);
 }
 
 /**
@@ -131,7 +70,7 @@ export class TcpListener {
 
   /** Listens at `"host:port"` or `"[ipv6]:port"`; port 0: any free port. */
   static bind(addr: string): Promise<Result<TcpListener>> {
-    return attempt(async () => {
+    return settle(async () => {
       const { host, port } = splitAddress(addr);
       const server = new TcpServer(host, port);
       await server.opened;
@@ -142,7 +81,8 @@ export class TcpListener {
   /** Waits for the next connection and accepts it. */
   accept(): Promise<Result<TcpStream>> {
     const { server } = this;
-    return this.#blocking.attempt(
+    return unlessBlocked(
+      this.#blocking,
       () => server.canAccept,
       async () => new TcpStream(await server.accept()),
     );
@@ -150,7 +90,7 @@ export class TcpListener {
 
   /** Returns the address at which it listens; an error after `close`. */
   local_addr(): Result<string> {
-    return attemptNow(() => this.server.addr());
+    return attempt(() => this.server.addr());
   }
 
   /** Sets non-blocking mode, in which `accept` fails with `"would block"` if no connection waits. Default: false. */
@@ -197,7 +137,7 @@ export class TcpStream {
 
   /** Connects to `"host:port"` or `"[ipv6]:port"`. */
   static connect(addr: string): Promise<Result<TcpStream>> {
-    return attempt(async () => {
+    return settle(async () => {
       const { host, port } = splitAddress(addr);
       const conn = new TcpConnection(host, port);
       await conn.opened;
@@ -208,7 +148,8 @@ export class TcpStream {
   /** Reads what has arrived, or waits for it: 1 to `size` bytes, or none at the end of the stream. */
   read(size: number): Promise<Result<Uint8Array>> {
     const { conn } = this;
-    return this.#blocking.attempt(
+    return unlessBlocked(
+      this.#blocking,
       () => conn.canRead,
       () => conn.read(size),
     );
@@ -217,7 +158,8 @@ export class TcpStream {
   /** Writes as much as fits, at least one byte. Returns the number of bytes. */
   write(data: Uint8Array | readonly number[]): Promise<Result<number>> {
     const { conn } = this;
-    return this.#blocking.attempt(
+    return unlessBlocked(
+      this.#blocking,
       () => conn.canWrite,
       async () => conn.write(bytesOf(data)),
     );
@@ -235,12 +177,12 @@ export class TcpStream {
 
   /** Returns the peer's address; an error after `close`. */
   peer_addr(): Result<string> {
-    return attemptNow(() => this.conn.remoteAddr());
+    return attempt(() => this.conn.remoteAddr());
   }
 
   /** Returns the local address; an error after `close`. */
   local_addr(): Result<string> {
-    return attemptNow(() => this.conn.localAddr());
+    return attempt(() => this.conn.localAddr());
   }
 
   /** Alias of `set_nonblocking`. */
@@ -280,7 +222,7 @@ export class UdpSocket {
 
   /** Binds `"ip:port"` or `"[ipv6]:port"`; port 0: any free port. */
   static bind(addr: string): Promise<Result<UdpSocket>> {
-    return attempt(async () => {
+    return settle(async () => {
       const { host, port } = splitAddress(addr);
       const socket = new MainUdpSocket(host, port);
       await socket.opened;
@@ -290,7 +232,7 @@ export class UdpSocket {
 
   /** Sets the peer: datagrams of others are ignored, and `peer_addr` returns it. */
   connect(addr: string): Promise<Result<void>> {
-    return attempt(async () => {
+    return settle(async () => {
       const { host, port } = splitAddress(addr);
       await this.socket.connect(host, port);
     });
@@ -298,7 +240,7 @@ export class UdpSocket {
 
   /** Sends one datagram. Returns the number of its bytes. */
   send_to(data: Uint8Array | readonly number[], addr: string): Promise<Result<number>> {
-    return attempt(async () => {
+    return settle(async () => {
       const { host, port } = splitAddress(addr);
       return this.socket.sendTo(bytesOf(data), host, port);
     });
@@ -307,7 +249,8 @@ export class UdpSocket {
   /** Waits for a datagram. Returns its first `size` bytes and the sender's address. */
   recv_from(size: number): Promise<Result<[Uint8Array, string]>> {
     const { socket } = this;
-    return this.#blocking.attempt(
+    return unlessBlocked(
+      this.#blocking,
       () => socket.canReceive,
       async () => {
         const { data, address } = await socket.recvFrom(size);
@@ -328,12 +271,12 @@ export class UdpSocket {
 
   /** Returns the address of the peer that `connect` set; an error without one and after `close`. */
   peer_addr(): Result<string> {
-    return attemptNow(() => this.socket.remoteAddr());
+    return attempt(() => this.socket.remoteAddr());
   }
 
   /** Returns the local address; an error after `close`. */
   local_addr(): Result<string> {
-    return attemptNow(() => this.socket.localAddr());
+    return attempt(() => this.socket.localAddr());
   }
 
   /** Alias of `send_to`. */
@@ -365,17 +308,17 @@ export class UdpSocket {
 const calls = {
   /** Sends a request and waits for the response, as `http.request` of `twinwire`. */
   request(req: HttpRequest, options?: HttpRequestOptions): Promise<Result<HttpResponse>> {
-    return attempt(() => main.request(req, options));
+    return settle(() => main.request(req, options));
   },
 
   /** Reads one request from a connected stream. */
   read_request(stream: HttpConn, options?: ReadRequestOptions): Promise<Result<HttpServerRequest>> {
-    return attempt(() => main.read_request(stream, options));
+    return settle(() => main.read_request(stream, options));
   },
 
   /** Writes a response with a JSON body; `content-type` is `application/json` unless `headers` has another one. */
   write_response(stream: HttpConn, response: HttpServerResponse, options?: WaitOptions): Promise<Result<void>> {
-    return attempt(() => main.write_response(stream, response, options));
+    return settle(() => main.write_response(stream, response, options));
   },
 } as const;
 

@@ -36,7 +36,7 @@ const groups = [
   /* An adapter must not need a chunk that imports #host: the adapter itself. */
   {
     name: "base",
-    test: /[\\/](adapters[\\/]port|wasm[\\/](abi\.gen|errors|text)|api[\\/]internal[\\/](arguments|options))\.ts$/,
+    test: /[\\/](adapters[\\/]port|wasm[\\/](abi\.gen|errors|text)|api[\\/]internal[\\/](arguments|options|result))\.ts$/,
     priority: 3,
   },
   { name: "host", test: /[\\/]adapters[\\/]shared[\\/]/, priority: 2 },

@@ -4,71 +4,18 @@
  */
 import type { HttpRequest, HttpResponse, HttpServerRequest, HttpServerResponse } from "../http/types.ts";
 import { bytesOf, splitAddress } from "../internal/arguments.ts";
+import { attempt, Blocking, err, type Result, WOULD_BLOCK } from "../internal/result.ts";
 import { type Conn, TcpConnection } from "./conn.ts";
 import { type HttpConn, type HttpRequestOptions, http as main, type ReadRequestOptions } from "./http.ts";
 import { TcpServer } from "./server.ts";
 import { UdpSocket as MainUdpSocket } from "./udp.ts";
 
-/** The result of a call: a value, or an error. `E` is text that begins with an error code. */
-export type Result<T, E = string> = Ok<T> | Err<E>;
+export { type Err, err, type Ok, ok, type Result, unwrap, WOULD_BLOCK } from "../internal/result.ts";
 
-/** The result of a call that succeeded. */
-export interface Ok<T> {
-  readonly ok: true;
-  readonly value: T;
-}
-
-/** The result of a call that failed. */
-export interface Err<E = string> {
-  readonly ok: false;
-  readonly error: E;
-}
-
-/** Returns a result with a value. */
-export function ok<T>(value: T): Ok<T> {
-  return { ok: true, value };
-}
-
-/** Returns a result with an error. */
-export function err<E = string>(error: E): Err<E> {
-  return { ok: false, error };
-}
-
-/** Returns the value of a result. @throws Error if the result is an error, which is its message. */
-export function unwrap<T>(result: Result<T>): T {
-  if (result.ok) return result.value;
-  throw new Error(result.error);
-}
-
-/** The error of a call that would have to wait, in non-blocking mode. */
-export const WOULD_BLOCK = "would block";
-
-/** Returns the result of a call that may throw. */
-function attempt<T>(call: () => T): Result<T> {
-  try {
-    return ok(call());
-  } catch (error) {
-    return err(error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** The blocking mode of a socket. */
-class Blocking {
-  #nonblocking = false;
-
-  /** Calls `call`; in non-blocking mode only if it would not have to wait. */
-  attempt<T>(ready: () => boolean, call: () => T): Result<T> {
-    const readiness = this.#nonblocking ? attempt(ready) : ok(true);
-    return readiness.ok && !readiness.value ? err(WOULD_BLOCK) : attempt(call);
-  }
-
-  /** Sets the mode; `check` throws once the socket is closed. */
-  set(enabled: boolean, check: () => unknown): Result<void> {
-    return attempt(() => {
-      check();
-      this.#nonblocking = Boolean(enabled);
-    });
-  }
+/** Calls `call`; in non-blocking mode only if it would not have to wait. */
+function unlessBlocked<T>(blocking: Blocking, ready: () => boolean, call: () => T): Result<T> {
+  const refused = blocking.refuses(ready);
+  return refused.ok && refused.value ? err(WOULD_BLOCK) : attempt(call);
 }
 
 /**
@@ -100,7 +47,8 @@ export class TcpListener {
   /** Waits for the next connection and accepts it. */
   accept(): Result<TcpStream> {
     const { server } = this;
-    return this.#blocking.attempt(
+    return unlessBlocked(
+      this.#blocking,
       () => server.canAccept,
       () => new TcpStream(server.accept()),
     );
@@ -164,7 +112,8 @@ export class TcpStream {
   /** Reads what has arrived, or waits for it: 1 to `size` bytes, or none at the end of the stream. */
   read(size: number): Result<Uint8Array> {
     const { conn } = this;
-    return this.#blocking.attempt(
+    return unlessBlocked(
+      this.#blocking,
       () => conn.canRead,
       () => conn.read(size),
     );
@@ -173,7 +122,8 @@ export class TcpStream {
   /** Writes as much as fits, at least one byte. Returns the number of bytes. */
   write(data: Uint8Array | readonly number[]): Result<number> {
     const { conn } = this;
-    return this.#blocking.attempt(
+    return unlessBlocked(
+      this.#blocking,
       () => conn.canWrite,
       () => conn.write(bytesOf(data)),
     );
@@ -261,7 +211,8 @@ export class UdpSocket {
   /** Waits for a datagram. Returns its first `size` bytes and the sender's address. */
   recv_from(size: number): Result<[Uint8Array, string]> {
     const { socket } = this;
-    return this.#blocking.attempt(
+    return unlessBlocked(
+      this.#blocking,
       () => socket.canReceive,
       () => {
         const { data, address } = socket.recvFrom(size);

@@ -13,8 +13,7 @@ import type { HttpReply } from "../http/types.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
 import { closeArguments } from "../internal/websocket.ts";
 import { deliveryOf } from "../websocket/base.ts";
-import { type BroadcastResult, broadcast, Clients } from "./clients.ts";
-import { metricsOf } from "./metrics.ts";
+import { type BroadcastResult, broadcast, Clients, metricsOf } from "./clients.ts";
 import {
   type BroadcastOptions,
   type CheckedServer,
