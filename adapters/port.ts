@@ -295,6 +295,13 @@ export interface DeflateHost {
   compressor(options: CompressorOptions): Compressor;
   /** Makes a decompressor for the messages of its peer. */
   decompressor(options: DecompressorOptions): Decompressor;
+  /**
+   * Compresses a message within the call, as a compressor does whose window holds `window`: the end of what was compressed
+   * before, at most 2 ** `windowBits` bytes. Both are borrowed for the call.
+   *
+   * @returns bytes that belong to the caller, or an error number.
+   */
+  compressNow(data: Uint8Array, options: CompressorOptions, window: Uint8Array): Uint8Array | number;
 }
 
 /** How messages are inflated. */

@@ -8,7 +8,7 @@ export type { ErrorCode, Limits } from "../wasm/abi.gen.ts";
 export type { Diagnosis, DisconnectedDiagnosis, ErrorDiagnosis } from "../wasm/diagnostics.ts";
 export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
 export { type Host, limits, useHost } from "../wasm/host.ts";
-export type { Stats } from "../wasm/memory.ts";
+export type { AddressStats, Stats } from "../wasm/memory.ts";
 export type { Pem, TlsOptions } from "../wasm/port-types.ts";
 export { type Done, type HandleState, type ListenerOptions, lastError } from "./handles/calls.ts";
 export type * from "./handles/events.ts";
@@ -22,7 +22,9 @@ export {
   type Shape,
 } from "./handles/listeners.ts";
 export * as net from "./handles/net.ts";
+export type { NetListenOptions } from "./handles/net.ts";
 export * as runtime from "./handles/runtime.ts";
 export * as ws from "./handles/ws.ts";
 export type { WsOpenOptions } from "./handles/ws-endpoint.ts";
+export type { WsListenOptions } from "./handles/ws-server.ts";
 export type { Bytes } from "./internal/arguments.ts";

@@ -78,10 +78,10 @@ export type {
   WebSocketOptions,
 } from "./websocket/options.ts";
 export { WebSocket } from "./websocket/websocket.ts";
-export type { BroadcastResult } from "./ws-server/clients.ts";
+export { type BroadcastResult, upgrade } from "./ws-server/clients.ts";
+export type { AcceptOptions, AdmissionOptions, ProtocolChooser } from "./ws-server/handshake.ts";
 export type {
   BroadcastOptions,
-  ProtocolChooser,
   PublishOptions,
   SlowClients,
   UpgradeOptions,
@@ -90,7 +90,6 @@ export type {
 } from "./ws-server/options.ts";
 export { type UpgradeSource, WebSocketServer } from "./ws-server/server.ts";
 export { ServerSocket } from "./ws-server/socket.ts";
-export { upgrade } from "./ws-server/upgrade.ts";
 
 /** The version of the package. */
 export const version = "0.1.0";

@@ -241,6 +241,8 @@ test("docs/websocket-server.md names every member of a server and its clients, a
     "BroadcastOptions",
     "WebSocketCloseOptions",
     "UpgradeOptions",
+    "AcceptOptions",
+    "AdmissionOptions",
     "BroadcastResult",
     "ServeOptions",
   ];

@@ -1,6 +1,7 @@
 /** Types of the port that reach the application as they are: options of sockets and TLS, compression. */
 export type {
   Compressor,
+  CompressorOptions,
   ContentCoding,
   Decompressor,
   DeflateHost,

@@ -5,6 +5,7 @@ import {
   createInflateRaw,
   type DeflateRaw,
   deflateRaw,
+  deflateRawSync,
   type InflateRaw,
   inflateRaw,
 } from "node:zlib";
@@ -58,6 +59,15 @@ function withTail(data: Uint8Array): Buffer {
 export const deflate: DeflateHost = {
   compressor: (options) => (options.takeover ? new KeepingCompressor(options) : new FreshCompressor(options)),
   decompressor: (options) => (options.takeover ? new KeepingDecompressor(options) : new FreshDecompressor(options)),
+  compressNow(data, options, window) {
+    const how = { ...levels(options), windowBits: options.windowBits, finishFlush: constants.Z_SYNC_FLUSH };
+    try {
+      /* Of a raw stream, the dictionary is the window. */
+      return withoutTail(deflateRawSync(data, window.length === 0 ? how : { ...how, dictionary: window }));
+    } catch {
+      return HOST_ERROR;
+    }
+  },
 };
 
 /** One job after another, none of which reports its end after `close`. */

@@ -73,6 +73,9 @@ export interface ServerOptions extends StreamOptions {
   readonly onError?: ((error: TwinwireError) => void) | undefined;
 }
 
+/** The options of a listener whose connections are reported as events. */
+export interface ListenOptions extends Omit<ServerOptions, "window" | "onError"> {}
+
 /** The limits for each peer address of a server. */
 export interface AddressLimits {
   /** Open connections, 1 to 4294967295. Default: any number. */
@@ -143,6 +146,8 @@ export const tlsConnectOptions = new OptionSet<TlsConnectOptions>({
   policy,
   tls: tlsOptions.rule,
 });
+const { window: _, onError: __, ...ofListeners } = ofServers;
+export const listenOptions = new OptionSet<ListenOptions>(ofListeners);
 export const serverOptions = new OptionSet<ServerOptions>(ofServers);
 export const tlsServerOptions = new OptionSet<TlsServerOptions>({ ...ofServers, tls: tlsOptions.rule });
 /** How a UDP socket sends to multicast groups. */

@@ -1,12 +1,14 @@
 /** What `net`, `ws` and `runtime` have in common: the calls on handles of every kind, and the error of the last one. */
-import { type AddressOf, type ErrorCode, MAX_DELAYS, State } from "../../wasm/abi.gen.ts";
-import type { Endpoint } from "../../wasm/endpoint.ts";
+import { type AddressOf, type ErrorCode, MAX_DELAYS, SocketKind, State } from "../../wasm/abi.gen.ts";
+import { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, type ErrorStep, errorCode, TwinwireError } from "../../wasm/errors.ts";
-import { openedEngine } from "../../wasm/host.ts";
+import { defaultEngine, openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
-import { show } from "../internal/arguments.ts";
-import { HandleEndpoint } from "./endpoints.ts";
+import type { SocketOptions, TlsOptions } from "../../wasm/port-types.ts";
+import type { AddressLimits } from "../conn/options.ts";
+import { isInt32, show } from "../internal/arguments.ts";
+import { type EventSource, HandleEndpoint } from "./endpoints.ts";
 import { type AnyListener, type Channel, type EventType, Form, isEventType } from "./listeners.ts";
 
 /* A send that is refused again and again must stay cheap: the error object is made when it is asked for. */
@@ -79,7 +81,9 @@ export function stale(handle: unknown): -1 {
 }
 
 export function close(found: Found, handle: unknown): Done {
-  return call(found, handle, "close", (engine) => engine.close(found as Endpoint));
+  return call(found, handle, "close", (engine) =>
+    found instanceof HandleEndpoint ? found.close() : engine.close(found as Endpoint),
+  );
 }
 
 export function setAutoReconnect(found: Found, handle: unknown, on: unknown): Done {
@@ -148,11 +152,18 @@ export function textOr(result: string | number, { address }: Endpoint): string {
 }
 
 /** Binds a declared type or a plain function to an event. */
-export function listen(found: Found, handle: unknown, event: unknown, target: unknown, options: unknown): Done {
+export function listen(
+  found: Found | EventSource,
+  handle: unknown,
+  event: unknown,
+  target: unknown,
+  options: unknown,
+): Done {
   if (found === undefined) return stale(handle);
-  const channel = channelOf(found, event);
-  if (channel === -1) return channel;
-  if (isEventType(target)) return bind(found, channel, String(event), target);
+  const source = sourceOf(found);
+  const channel = channelOf(source, found.address, event);
+  if (channel === -1 || source === undefined) return -1;
+  if (isEventType(target)) return bind(source, channel, String(event), target);
   const { address } = found;
   if (typeof target !== "function") {
     const reason = `"${event}" is bound to what defineEvent returned or to a function, not to ${show(target)}`;
@@ -166,27 +177,31 @@ export function listen(found: Found, handle: unknown, event: unknown, target: un
 }
 
 /** Removes what `listen` added. */
-export function unlisten(found: Found, handle: unknown, event: unknown, target: unknown): Done {
+export function unlisten(found: Found | EventSource, handle: unknown, event: unknown, target: unknown): Done {
   if (found === undefined) return stale(handle);
-  const channel = channelOf(found, event);
+  const channel = channelOf(sourceOf(found), found.address, event);
   if (channel === -1) return channel;
   if (channel.remove(target)) return 0;
   return refuse("ERR_ARGUMENT", { address: found.address, reason: `this listener was not added to "${event}"` });
 }
 
-function channelOf(found: Endpoint, event: unknown): Channel | -1 {
-  const { address } = found;
-  if (!(found instanceof HandleEndpoint)) {
+/** A handle of another API has no listeners here. */
+function sourceOf(found: Endpoint | EventSource): EventSource | undefined {
+  return found instanceof Endpoint && !(found instanceof HandleEndpoint) ? undefined : (found as EventSource);
+}
+
+function channelOf(source: EventSource | undefined, address: string, event: unknown): Channel | -1 {
+  if (source === undefined) {
     return refuse("ERR_EVENT", { address, reason: "its events belong to the object that opened it" });
   }
-  const channel = typeof event === "string" ? found.channel(event) : undefined;
+  const channel = typeof event === "string" ? source.channel(event) : undefined;
   return channel ?? refuse("ERR_EVENT", { address, reason: `event ${show(event)}` });
 }
 
-function bind(found: Endpoint, channel: Channel, event: string, type: EventType<never>): Done {
-  const result = openedEngine()?.bindEvent(found.handle, event, type.signature) ?? -1;
+function bind(source: EventSource, channel: Channel, event: string, type: EventType<never>): Done {
+  const result = source.bind(event, type);
   if (result < 0) {
-    return refuse(result, { address: found.address, reason: `event "${event}", declared as ${type.declaration}` });
+    return refuse(result, { address: source.address, reason: `event "${event}", declared as ${type.declaration}` });
   }
   channel.add(Form.TYPED, type);
   return 0;
@@ -196,4 +211,65 @@ function formOf(event: string, { binary, text }: ListenerOptions): Form | undefi
   if (binary && text) return undefined;
   if (!withData.includes(event)) return Form.PLAIN;
   return binary ? Form.BYTES : text ? Form.TEXT : Form.PLAIN;
+}
+
+/** Where a listener listens. */
+export interface ListenPlace {
+  readonly kind: SocketKind;
+  readonly name: string;
+  readonly port: number;
+  /** The same for error messages. */
+  readonly address: string;
+}
+
+/** Checks a host and a port, and runs `listen`, which throws for bad options. Returns its result, or -1. */
+export function listenAt(host: unknown, port: unknown, listen: (place: ListenPlace) => number): number {
+  if (typeof host !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `host ${show(host)}` });
+  if (typeof port !== "number") return refuse("ERR_ARGUMENT", { step: "open", reason: `port ${show(port)}` });
+  const address = hostAndPort(host, port);
+  if (!isInt32(port)) return refuse("ERR_PORT", { step: "open", address });
+  return caught(() => listen({ kind: SocketKind.TCP_LISTENER, name: host, port, address }));
+}
+
+/** As `listenAt`, for the path of a Unix socket. */
+export function listenAtPath(path: unknown, listen: (place: ListenPlace) => number): number {
+  if (typeof path !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `path ${show(path)}` });
+  return caught(() => listen({ kind: SocketKind.UNIX_LISTENER, name: path, port: 0, address: path }));
+}
+
+/** Runs a call whose options may be refused by a `TwinwireError`. */
+export function caught(run: () => number): number {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof TwinwireError) return refuseWith(error);
+    throw error;
+  }
+}
+
+/** Opens a listener. Returns its handle, or -1. */
+export function openListener(
+  make: (engine: Engine) => Endpoint,
+  { kind, name, port, address }: ListenPlace,
+  sockets: SocketOptions,
+  { tls, perAddress }: { readonly tls?: TlsOptions | undefined; readonly perAddress?: AddressLimits | undefined },
+): number {
+  const engine = defaultEngine();
+  const endpoint = make(engine);
+  endpoint.options = sockets;
+  if (tls !== undefined) engine.setTls(endpoint, tls);
+  const { listeners } = engine;
+  const handle = listeners.listen(endpoint, kind, name, port);
+  if (handle < 0) return refuse(handle, { step: "open", address, cause: engine.cause });
+  if (perAddress === undefined) return handle;
+  const { connections = 0, handshakesPerSecond = 0, messagesPerSecond = 0 } = perAddress;
+  const result = listeners.limitAddresses(handle, connections, handshakesPerSecond, messagesPerSecond);
+  if (result >= 0) return handle;
+  engine.close(endpoint);
+  return refuse(result, { step: "open", address, reason: "limits().addresses is 0, so there is no room for perAddress" });
+}
+
+/** A host and a port as text; an IPv6 address in brackets. */
+export function hostAndPort(host: string, port: number): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]:${port}` : `${host}:${port}`;
 }

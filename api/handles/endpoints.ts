@@ -1,79 +1,103 @@
+/** The endpoints of sockets of the handle API: they deliver events to listeners. */
 import { AddressOf, FOREVER, Kind } from "../../wasm/abi.gen.ts";
 import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { StreamText } from "../../wasm/parts.ts";
 import type { Disconnect, Failure, NetByteEvents, NetEvents, NetListenerEvents } from "./events.ts";
-import { Channel, EventContext, Form } from "./listeners.ts";
+import { type Channel, Channels, EventContext, type EventName, type EventType, Form } from "./listeners.ts";
 
-const NO_BYTES = new Uint8Array(0);
+const STREAM_EVENTS: readonly EventName[] = ["connected", "disconnected", "data", "drain", "error"];
+const UDP_EVENTS: readonly EventName[] = ["datagram", "drain", "error"];
+const LISTENER_EVENTS: readonly EventName[] = ["connected", "disconnected", "accepted", "error"];
+
+/** What listeners are added to: a handle, or the WebSockets of a server. */
+export interface EventSource {
+  readonly handle: number;
+  readonly address: string;
+  /** Returns the channel of an event, or `undefined` if there is no such event here. */
+  channel(event: string): Channel | undefined;
+  /** Checks the declaration of an event. Returns 0 or an error number. */
+  bind(event: string, type: EventType<never>): number;
+}
 
 /**
  * A handle of this API: its listeners by event. `S` is the struct that names the handle: `{ sock }` or `{ conn }`.
  */
-export abstract class HandleEndpoint<S extends object> extends Endpoint {
+export abstract class HandleEndpoint<S extends object> extends Endpoint implements EventSource {
   readonly engine: Engine;
-  #connected: Channel | undefined;
-  #disconnected: Channel | undefined;
-  #drain: Channel | undefined;
-  #error: Channel | undefined;
+  /** Whether a listener accepted it. */
+  wasAccepted = false;
+  readonly #shared: Channels | undefined;
+  #channels: Channels;
 
-  constructor(engine: Engine, kind: Kind, address: string) {
+  /** `shared`: the channels of the server that accepted it. */
+  constructor(engine: Engine, kind: Kind, address: string, shared?: Channels) {
     super(kind, address);
     this.engine = engine;
+    this.#shared = shared;
+    this.#channels = shared ?? new Channels();
   }
+
+  /** The events of this kind of handle. */
+  protected abstract get events(): readonly EventName[];
 
   /** The struct that names this handle. */
   protected abstract self(): S;
 
-  /** The channel of an event of this kind of handle, or `undefined` if it has no such event. */
+  protected get channels(): Channels {
+    return this.#channels;
+  }
+
   channel(event: string): Channel | undefined {
-    switch (event) {
-      case "connected":
-        this.#connected ??= new Channel();
-        return this.#connected;
-      case "disconnected":
-        this.#disconnected ??= new Channel();
-        return this.#disconnected;
-      case "drain":
-        this.#drain ??= new Channel();
-        return this.#drain;
-      case "error":
-        this.#error ??= new Channel();
-        return this.#error;
-      default:
-        return undefined;
-    }
+    if (!this.events.includes(event as EventName)) return undefined;
+    if (this.#channels === this.#shared) this.#channels = new Channels(this.#shared);
+    return this.#channels.of(event as EventName);
+  }
+
+  bind(event: string, type: EventType<never>): number {
+    return this.engine.bindEvent(this.handle, event, type.signature);
+  }
+
+  /** Closes it, as the application does. Returns 0 or an error number. */
+  close(): number {
+    return this.engine.close(this);
   }
 
   override connected(): void {
-    this.#connected?.emit(this.context(), this.self(), this.self());
+    this.#channels.connected?.emit(this.context(), this.self(), this.self());
   }
 
   override disconnected({ code, clean, unsent, retryMs }: Ending): void {
     const retry = retryMs === FOREVER ? -1 : retryMs;
     const event: S & Disconnect = { ...this.self(), code: Math.max(0, code), clean, unsent, retryMs: retry };
-    this.#disconnected?.emit(this.context(), this.self(), event);
+    this.#channels.disconnected?.emit(this.context(), this.self(), event);
+    /* It can't be opened again, so its number stands for nothing any more. */
+    if (this.wasAccepted && !this.released) this.engine.close(this);
   }
 
   override drain(): void {
-    this.#drain?.emit(this.context(), undefined, this.self());
+    this.#channels.drain?.emit(this.context(), undefined, this.self());
   }
 
   override error(make: () => TwinwireError, retryMs: number): void {
-    if (!this.#error?.wants(Form.PLAIN)) return;
-    const error = make();
-    const event: S & Failure = { ...this.self(), code: error.code, message: error.message, error };
-    if (retryMs !== FOREVER) event.retryMs = retryMs;
-    this.#error.emit(this.context(), undefined, event);
+    const channel = this.#channels.error;
+    if (!channel?.wants(Form.PLAIN)) return;
+    const event: S & Failure = { ...this.self(), ...failureOf(make(), retryMs) };
+    channel.emit(this.context(), undefined, event);
   }
 
   /** The context of an event without bytes. */
   protected context(): EventContext {
-    const context = new EventContext(this.handle, false, undefined, 0, 0);
-    EventContext.keep(context, NO_BYTES);
-    return context;
+    return EventContext.empty(this.handle);
   }
+}
+
+/** The fields of an `error` event. `retryMs`: milliseconds to the next attempt, or `FOREVER`. */
+export function failureOf(error: TwinwireError, retryMs: number): Failure {
+  const failure: Failure = { code: error.code, message: error.message, error };
+  if (retryMs !== FOREVER) failure.retryMs = retryMs;
+  return failure;
 }
 
 /** Streams and datagrams are text unless a listener asks for bytes. */
@@ -81,18 +105,15 @@ const AS_TEXT = Form.TYPED | Form.PLAIN | Form.TEXT;
 
 /** A TCP connection or a Unix stream of the handle API. */
 export class TcpEndpoint extends HandleEndpoint<{ sock: number }> {
-  #data: Channel | undefined;
   /** Made when the first byte above 127 comes. */
   #decoder: StreamText | undefined;
 
-  override channel(event: string): Channel | undefined {
-    if (event !== "data") return super.channel(event);
-    this.#data ??= new Channel();
-    return this.#data;
+  protected override get events(): readonly EventName[] {
+    return STREAM_EVENTS;
   }
 
   override data(at: number, size: number, ascii: boolean): void {
-    const channel = this.#data;
+    const channel = this.channels.data;
     if (channel === undefined) return;
     const context = new EventContext(this.handle, false, this.engine.memory, at, size);
     let text: NetEvents["data"] | undefined;
@@ -123,7 +144,7 @@ export class TcpEndpoint extends HandleEndpoint<{ sock: number }> {
 
   /** Delivers U+FFFD for a stream that ends inside a character, as every decoder does. */
   #endText(): void {
-    const channel = this.#data;
+    const channel = this.channels.data;
     const data = this.#decoder?.end() ?? "";
     if (data === "" || channel === undefined) return;
     channel.emit(this.context(), { data }, { data });
@@ -132,17 +153,13 @@ export class TcpEndpoint extends HandleEndpoint<{ sock: number }> {
 
 /** A UDP socket of the handle API. */
 export class UdpEndpoint extends HandleEndpoint<{ sock: number }> {
-  #datagram: Channel | undefined;
-
-  override channel(event: string): Channel | undefined {
-    if (event === "error" || event === "drain") return super.channel(event);
-    if (event !== "datagram") return undefined;
-    this.#datagram ??= new Channel();
-    return this.#datagram;
+  protected override get events(): readonly EventName[] {
+    return UDP_EVENTS;
   }
 
+
   override datagram(at: number, size: number, addr: string, port: number): void {
-    const channel = this.#datagram;
+    const channel = this.channels.datagram;
     if (channel === undefined) return;
     const { memory } = this.engine;
     const context = new EventContext(this.handle, false, memory, at, size);
@@ -161,25 +178,27 @@ export class UdpEndpoint extends HandleEndpoint<{ sock: number }> {
 
 /** A listener of the handle API. */
 export class ListenerEndpoint extends HandleEndpoint<{ sock: number }> {
-  #accepted: Channel | undefined;
-
-  override channel(event: string): Channel | undefined {
-    if (event === "drain") return undefined;
-    if (event !== "accepted") return super.channel(event);
-    this.#accepted ??= new Channel();
-    return this.#accepted;
+  protected override get events(): readonly EventName[] {
+    return LISTENER_EVENTS;
   }
 
   /** A connection that no listener of `accepted` would get is closed. */
   override accepted(handle: number): Endpoint | undefined {
-    if (this.#accepted?.wants(Form.PLAIN) !== true) return undefined;
-    const peer = this.engine.address(handle, AddressOf.REMOTE);
-    return new TcpEndpoint(this.engine, Kind.TCP, typeof peer === "string" && peer !== "" ? peer : this.address);
+    if (this.channels.accepted?.wants(Form.PLAIN) !== true) return undefined;
+    const connection = new TcpEndpoint(this.engine, Kind.TCP, this.peerOf(handle));
+    connection.wasAccepted = true;
+    return connection;
   }
 
   override registered(connection: Endpoint): void {
     const event: NetListenerEvents["accepted"] = { sock: connection.handle, listener: this.handle };
-    this.#accepted?.emit(this.context(), undefined, event);
+    this.channels.accepted?.emit(this.context(), undefined, event);
+  }
+
+  /** The address of a new connection's peer, for error messages. */
+  protected peerOf(handle: number): string {
+    const peer = this.engine.address(handle, AddressOf.REMOTE);
+    return typeof peer === "string" && peer !== "" ? peer : this.address;
   }
 
   protected override self(): { sock: number } {

@@ -1,5 +1,7 @@
+/** The events of the handle API: their names, and the structs that listeners receive. */
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
+import type { IncomingRequest } from "../http/calls.ts";
 
 /** The fields of the `net` events, as a program declares them with `defineEvent`. */
 export interface NetEvents {
@@ -61,6 +63,11 @@ export interface NetListenerEvents {
 
 /** The events of a `ws` handle, as plain functions receive them. */
 export interface WsListenerEvents {
+  /**
+   * A server has accepted `request` as the WebSocket `conn`. Add listeners for `conn` here: its `connected` follows.
+   * Of servers only.
+   */
+  accepted: { conn: number; listener: number; request: IncomingRequest };
   connected: { conn: number };
   disconnected: { conn: number } & Disconnect;
   /** A message: a string if it is text, bytes if it is binary. */

@@ -5,6 +5,8 @@ import type { Memory } from "../../wasm/memory.ts";
 import { report } from "../../wasm/report.ts";
 import { show } from "../internal/arguments.ts";
 
+const NO_BYTES = new Uint8Array(0);
+
 /**
  * The second argument of a listener: the handle of the event, and its bytes.
  *
@@ -48,6 +50,13 @@ export class EventContext {
       throw new TwinwireError("ERR_STATE", { step: "receive", reason });
     }
     return this.#memory.copy(this.#at, this.#size);
+  }
+
+  /** The context of an event without bytes. @internal */
+  static empty(handle: number): EventContext {
+    const context = new EventContext(handle, false, undefined, 0, 0);
+    context.#bytes = NO_BYTES;
+    return context;
   }
 
   /** Gives the context bytes of its own. @internal */
@@ -195,10 +204,16 @@ export class Channel {
   /* Never changed, only replaced: a listener may add and remove listeners. */
   #entries: readonly Entry[] = NO_ENTRIES;
   #forms = 0;
+  readonly #next: Channel | undefined;
+
+  /** `next`: that of the server that accepted the handle. Its listeners are called behind those here. */
+  constructor(next?: Channel) {
+    this.#next = next;
+  }
 
   /** Whether a listener wants the event in one of these forms. */
   wants(forms: number): boolean {
-    return (this.#forms & forms) !== 0;
+    return (this.#forms & forms) !== 0 || this.#next?.wants(forms) === true;
   }
 
   /** Adds a listener. A declared type is bound once, however often it is added. */
@@ -232,6 +247,51 @@ export class Channel {
       if (form === Form.TYPED) callAll((target as EventType<never>).listeners, event, context);
       else callOne(target as AnyListener, event, context);
     }
+    this.#next?.emit(context, struct, plain, bytes);
+  }
+}
+
+/** The names of all events. */
+const EVENTS = [
+  "connected",
+  "disconnected",
+  "accepted",
+  "data",
+  "datagram",
+  "message",
+  "drain",
+  "error",
+  "closing",
+  "ping",
+  "pong",
+] as const;
+
+/** The name of an event. */
+export type EventName = (typeof EVENTS)[number];
+
+/** The channels of a handle, or those of a server for all WebSockets that it accepts. */
+export class Channels {
+  connected: Channel | undefined;
+  disconnected: Channel | undefined;
+  accepted: Channel | undefined;
+  data: Channel | undefined;
+  datagram: Channel | undefined;
+  message: Channel | undefined;
+  drain: Channel | undefined;
+  error: Channel | undefined;
+  closing: Channel | undefined;
+  ping: Channel | undefined;
+  pong: Channel | undefined;
+
+  /** `next`: those of a server, which get each event, too. */
+  constructor(next?: Channels) {
+    if (next !== undefined) for (const event of EVENTS) this[event] = new Channel(next.of(event));
+  }
+
+  /** Returns the channel of an event, which is made when it is first asked for. */
+  of(event: EventName): Channel {
+    this[event] ??= new Channel();
+    return this[event];
   }
 }
 

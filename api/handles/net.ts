@@ -1,16 +1,26 @@
 /** TCP, Unix and UDP sockets as numbers and events. */
 
-import { AddressOf, Kind, SocketKind } from "../../wasm/abi.gen.ts";
+import { AddressOf, Kind } from "../../wasm/abi.gen.ts";
 import type { Endpoint } from "../../wasm/endpoint.ts";
 import { defaultEngine, defaultPort, openedEngine } from "../../wasm/host.ts";
-import type { Stats } from "../../wasm/memory.ts";
-import type { UdpOption } from "../../wasm/port-types.ts";
+import type { AddressStats, Stats } from "../../wasm/memory.ts";
+import type { TlsOptions, UdpOption } from "../../wasm/port-types.ts";
+import { type ListenOptions, listenOptions, socketOptions } from "../conn/options.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
+import { OptionSet, tlsOptions } from "../internal/options.ts";
 import * as common from "./calls.ts";
-import { type Done, type HandleState, type ListenerOptions, refuse } from "./calls.ts";
+import { type Done, type HandleState, type ListenerOptions, type ListenPlace, refuse } from "./calls.ts";
 import { ListenerEndpoint, TcpEndpoint, UdpEndpoint } from "./endpoints.ts";
 import type { NetByteEvents, NetEitherEvents, NetEvents, NetListenerEvents } from "./events.ts";
 import type { EventType, Listener } from "./listeners.ts";
+
+/** The options of `net.tcpListen` and `net.unixListen`. An unknown name is an error. */
+export interface NetListenOptions extends ListenOptions {
+  /** The accepted connections use TLS from the first byte. `cert` and `key` are required. */
+  readonly tls?: TlsOptions | undefined;
+}
+
+const netListenOptions = new OptionSet<NetListenOptions>({ ...listenOptions.rules, tls: tlsOptions.rule });
 
 /** Sockets of every API: calls that need no listener work on all of them. */
 function find(handle: number): Endpoint | undefined {
@@ -33,7 +43,7 @@ function find(handle: number): Endpoint | undefined {
 export function tcpConnect(host: string, port: number): number {
   if (typeof host !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `host ${show(host)}` });
   if (typeof port !== "number") return refuse("ERR_ARGUMENT", { step: "open", reason: `port ${show(port)}` });
-  const address = hostAndPort(host, port);
+  const address = common.hostAndPort(host, port);
   if (!isInt32(port)) return refuse("ERR_PORT", { step: "open", address });
   return open((engine) => {
     const endpoint = new TcpEndpoint(engine, Kind.TCP, address);
@@ -66,14 +76,11 @@ export function unixConnect(path: string): number {
  *
  * @param host a local host name or literal address; `""`: every address.
  * @param port 0 to 65535; 0: any free port, which `localAddr` returns.
+ * @param options limits for each peer address, TLS, and options of the sockets.
  * @returns a handle, valid until `close`; or -1: ERR_ARGUMENT, ERR_PORT, ERR_LIMIT, ERR_MEMORY, ERR_UNSUPPORTED.
  */
-export function tcpListen(host: string, port: number): number {
-  if (typeof host !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `host ${show(host)}` });
-  if (typeof port !== "number") return refuse("ERR_ARGUMENT", { step: "open", reason: `port ${show(port)}` });
-  const address = hostAndPort(host, port);
-  if (!isInt32(port)) return refuse("ERR_PORT", { step: "open", address });
-  return listen(SocketKind.TCP_LISTENER, host, port, address);
+export function tcpListen(host: string, port: number, options?: NetListenOptions): number {
+  return common.listenAt(host, port, (place) => listen("net.tcpListen", place, options));
 }
 
 /**
@@ -82,9 +89,19 @@ export function tcpListen(host: string, port: number): number {
  * @param path 1 to 107 bytes. Nothing may exist there: ERR_IN_USE.
  * @returns a handle, valid until `close`; or -1: ERR_ARGUMENT, ERR_PATH, ERR_LIMIT, ERR_MEMORY, ERR_UNSUPPORTED.
  */
-export function unixListen(path: string): number {
-  if (typeof path !== "string") return refuse("ERR_ARGUMENT", { step: "open", reason: `path ${show(path)}` });
-  return listen(SocketKind.UNIX_LISTENER, path, 0, path);
+export function unixListen(path: string, options?: NetListenOptions): number {
+  return common.listenAtPath(path, (place) => listen("net.unixListen", place, options));
+}
+
+/**
+ * Returns what the limits per address of a listener have done so far: connections, handshakes and messages that were
+ * refused; all 0 without limits. `undefined`: ERR_HANDLE.
+ */
+export function addressStats(listener: number): AddressStats | undefined {
+  const found = find(listener);
+  const result = found?.kind === Kind.LISTENER ? defaultEngine().listeners.addressStats(listener) : undefined;
+  if (result === undefined) common.stale(listener);
+  return result;
 }
 
 /**
@@ -145,7 +162,7 @@ export function udpSendTo(sock: number, ip: string, port: number, data: string |
   if (typeof ip !== "string" || typeof port !== "number" || payload === undefined) {
     return refuse("ERR_ARGUMENT", { step: "send", reason: `ip ${show(ip)}, port ${show(port)}, data ${show(data)}` });
   }
-  const address = hostAndPort(ip, port);
+  const address = common.hostAndPort(ip, port);
   if (!isInt32(port)) return refuse("ERR_PORT", { step: "send", address });
   const engine = defaultEngine();
   const result = engine.udp.sendTo(sock, ip, port, payload);
@@ -342,13 +359,13 @@ function setUdpOption(sock: number, option: UdpOption, address: string): Done {
   return result < 0 ? refuse(result, { step: "call", address: address || found.address, cause: engine.cause }) : 0;
 }
 
-function listen(kind: SocketKind, name: string, port: number, address: string): number {
-  return open((engine) => {
-    return engine.listeners.listen(new ListenerEndpoint(engine, Kind.LISTENER, address), kind, name, port);
-  }, address);
-}
-
-/** A host and a port as text; an IPv6 address in brackets. */
-function hostAndPort(host: string, port: number): string {
-  return host.includes(":") && !host.startsWith("[") ? `[${host}]:${port}` : `${host}:${port}`;
+/** Opens a listener. @throws TwinwireError ERR_ARGUMENT. */
+function listen(operation: string, place: ListenPlace, given: NetListenOptions | undefined): number {
+  const options = netListenOptions.read(operation, given);
+  return common.openListener(
+    (engine) => new ListenerEndpoint(engine, Kind.LISTENER, place.address),
+    place,
+    { ...socketOptions(options), takesBytes: false },
+    options,
+  );
 }

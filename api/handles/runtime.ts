@@ -3,6 +3,7 @@
 import { openedEngine } from "../../wasm/host.ts";
 import { isInt32, show } from "../internal/arguments.ts";
 import { type Done, refuse } from "./calls.ts";
+import { HandleEndpoint } from "./endpoints.ts";
 
 /** The longest time that a timer takes: 31 bits of milliseconds. */
 const LONGEST_MS = 2_147_483_647;
@@ -34,7 +35,8 @@ export function exit(code?: number): Done {
   const engine = openedEngine();
   for (const endpoint of engine?.all() ?? []) {
     engine?.keep(endpoint, true);
-    engine?.close(endpoint);
+    if (endpoint instanceof HandleEndpoint) endpoint.close();
+    else engine?.close(endpoint);
   }
   const host = (globalThis as { process?: { exitCode?: number | string | null | undefined } }).process;
   if (code !== undefined && host !== undefined) host.exitCode = code;

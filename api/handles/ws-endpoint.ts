@@ -1,11 +1,11 @@
 /** WebSockets of the handle API: the options of `ws.open`, and the endpoint that delivers events. */
-import { type ErrorCode, EventFlag, FOREVER, Kind } from "../../wasm/abi.gen.ts";
+import { type ErrorCode, EventFlag, FOREVER, Kind, SendFlag } from "../../wasm/abi.gen.ts";
 import type { Ending } from "../../wasm/endpoint.ts";
-import type { Engine } from "../../wasm/engine.ts";
+import type { Engine, Payload } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { TlsOptions } from "../../wasm/port-types.ts";
-import { asciiText, utf8Text } from "../../wasm/text.ts";
-import { Codec, type Compression, type DeflateOptions, deflateRule } from "../internal/deflate.ts";
+import { asciiText, utf8Bytes, utf8Text } from "../../wasm/text.ts";
+import { Codec, type Compression, type DeflateOptions, deflateRule, ImmediateCompressor } from "../internal/deflate.ts";
 import { closeCodeOf, MessageReceiver, type MessageSink, type ReceivedMessage, WINDOW } from "../internal/messages.ts";
 import { complete, listOf, OptionSet, text, tlsOptions } from "../internal/options.ts";
 import {
@@ -17,7 +17,7 @@ import {
 } from "../internal/websocket.ts";
 import { HandleEndpoint } from "./endpoints.ts";
 import type { WsByteEvents, WsEvents, WsListenerEvents } from "./events.ts";
-import { Channel, EventContext, Form } from "./listeners.ts";
+import { type Channel, type Channels, EventContext, type EventName, Form } from "./listeners.ts";
 
 /** The options of `ws.open`. An unknown name is an error. */
 export interface WsOpenOptions {
@@ -34,8 +34,8 @@ export interface WsOpenOptions {
   /** TLS options, for `wss:` only. Default: the server is verified for the URL's host, by the machine's authorities. */
   tls?: TlsOptions;
   /**
-   * Offers compression (permessage-deflate, RFC 7692): received messages are inflated. This API sends without
-   * compression, since a send is done when it returns; `WebSocket` of `twinwire` compresses. Default: false.
+   * Offers compression (permessage-deflate, RFC 7692). Where it is agreed upon, received messages are inflated, and messages
+   * of `threshold` bytes and more are compressed within `ws.send`. Default: false.
    */
   deflate?: boolean | DeflateOptions;
 }
@@ -147,56 +147,82 @@ export class WsRequest {
   }
 }
 
+/** The events of a WebSocket. */
+export const WS_EVENTS: readonly EventName[] = [
+  "connected",
+  "disconnected",
+  "message",
+  "drain",
+  "error",
+  "closing",
+  "ping",
+  "pong",
+];
+
+/** What a WebSocket is made of besides its address. */
+export interface WsParts {
+  /** What its handshakes consist of, if it is a client. */
+  readonly request?: WsRequest | undefined;
+  /** The channels of its server, if a server accepted it. */
+  readonly server?: Channels | undefined;
+  readonly compression: Compression | undefined;
+  /** Bytes that a received message may inflate to. Default: `limits().maxMessage`. */
+  readonly maxMessage?: number | undefined;
+}
+
 /** A WebSocket of the handle API. */
 export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements MessageSink {
-  #message: Channel | undefined;
-  #closing: Channel | undefined;
-  #ping: Channel | undefined;
-  #pong: Channel | undefined;
+  readonly #parts: WsParts;
   /** Made when a message comes in parts, or compression was agreed upon. */
   #inbound: MessageReceiver | undefined;
+  /** While compression is agreed upon. */
+  #compressor: ImmediateCompressor | undefined;
   /** Whether the core has a window and is to be given credit. */
   #windowed = false;
-  readonly #request: WsRequest;
   /** From `connected` to `disconnected`. */
   #open = false;
+  /** Called at its end. */
+  onEnd: (() => void) | undefined;
 
-  constructor(engine: Engine, address: string, request: WsRequest) {
-    super(engine, Kind.WS, address);
-    this.#request = request;
+  constructor(engine: Engine, address: string, parts: WsParts) {
+    super(engine, Kind.WS, address, parts.server);
+    this.wasAccepted = parts.server !== undefined;
+    this.#parts = parts;
+  }
+
+  protected override get events(): readonly EventName[] {
+    return WS_EVENTS;
   }
 
   override connected(): void {
-    const { compression } = this.#request;
+    const { compression } = this.#parts;
     const parameters = compression === undefined ? 0 : this.engine.ws.deflate(this.handle);
     const host = this.engine.deflateHost;
     this.#open = true;
     if (compression !== undefined && parameters > 0 && host !== undefined) {
-      this.#inbound = this.#newInbound(new Codec(host, parameters, compression, false));
+      this.#inbound = this.#newInbound(new Codec(host, parameters, compression, this.wasAccepted));
+      this.#compressor = new ImmediateCompressor(host, parameters, compression, this.wasAccepted);
       /* While messages wait to be inflated, no more are received. */
       this.engine.setWindow(this.handle, WINDOW);
       this.#windowed = true;
+    } else if (this.wasAccepted) {
+      this.engine.setWindow(this.handle, 0); /* that of the HTTP request */
     }
     super.connected();
   }
 
-  override channel(event: string): Channel | undefined {
-    switch (event) {
-      case "message":
-        this.#message ??= new Channel();
-        return this.#message;
-      case "closing":
-        this.#closing ??= new Channel();
-        return this.#closing;
-      case "ping":
-        this.#ping ??= new Channel();
-        return this.#ping;
-      case "pong":
-        this.#pong ??= new Channel();
-        return this.#pong;
-      default:
-        return super.channel(event);
-    }
+  /** Queues a message, or a fragment by its `SendFlag`s. Returns the bytes of the payload, or an error number. */
+  send(payload: Payload, fragment: number): number {
+    const compressor = fragment === 0 ? this.#compressor : undefined;
+    if (compressor === undefined) return this.engine.ws.send(this.handle, payload, fragment);
+    const bytes = typeof payload === "string" ? utf8Bytes(payload) : payload;
+    const compressed = compressor.compress(bytes);
+    if (compressed === undefined) return this.engine.ws.send(this.handle, payload);
+    const kind = typeof payload === "string" ? SendFlag.TEXT : SendFlag.BINARY;
+    const result = this.engine.ws.send(this.handle, compressed, kind | SendFlag.COMPRESSED);
+    if (result < 0) return result;
+    compressor.sent(bytes);
+    return bytes.length;
   }
 
   override message(at: number, size: number, flags: number): void {
@@ -205,7 +231,8 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Mess
       this.#inbound.add(at, size, flags);
       return;
     }
-    if (this.#message !== undefined) this.#whole(this.#message, at, size, flags);
+    const { message } = this.channels;
+    if (message !== undefined) this.#whole(message, at, size, flags);
     if (this.#windowed) this.engine.consumed(this.handle, size);
   }
 
@@ -216,7 +243,7 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Mess
 
   /** As `MessageSink`. */
   take({ bytes, flags, text, credit }: ReceivedMessage): void {
-    const channel = this.#message;
+    const channel = this.channels.message;
     if (channel !== undefined) {
       const binary = (flags & EventFlag.TEXT) === 0;
       const context = new EventContext(this.handle, binary, undefined, 0, 0);
@@ -237,11 +264,12 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Mess
   override disconnected(ending: Ending): void {
     const inbound = this.#inbound;
     this.#inbound = undefined;
+    this.#compressor = undefined;
     this.#open = false;
     if (ending.retryMs !== FOREVER) this.#renew();
     inbound?.end();
-    if (inbound === undefined) super.disconnected(ending);
-    else inbound.after(() => super.disconnected(ending));
+    if (inbound === undefined) this.#end(ending);
+    else inbound.after(() => this.#end(ending));
     inbound?.after(() => inbound.close());
   }
 
@@ -252,24 +280,29 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Mess
   }
 
   override closing(code: number, at: number, size: number): void {
-    if (!this.#closing?.wants(Form.PLAIN)) return;
+    if (!this.channels.closing?.wants(Form.PLAIN)) return;
     const reason = this.engine.memory.utf8(at, size);
     const event: WsListenerEvents["closing"] = { conn: this.handle, code, reason };
-    const emit = (): void => this.#closing?.emit(this.context(), undefined, event);
+    const emit = (): void => this.channels.closing?.emit(this.context(), undefined, event);
     if (this.#inbound === undefined) emit();
     else this.#inbound.after(emit);
   }
 
   override ping(at: number, size: number): void {
-    this.#control(this.#ping, at, size);
+    this.#control(this.channels.ping, at, size);
   }
 
   override pong(at: number, size: number): void {
-    this.#control(this.#pong, at, size);
+    this.#control(this.channels.pong, at, size);
   }
 
   protected override self(): { conn: number } {
     return { conn: this.handle };
+  }
+
+  #end(ending: Ending): void {
+    super.disconnected(ending);
+    this.onEnd?.();
   }
 
   #whole(channel: Channel, at: number, size: number, flags: number): void {
@@ -286,11 +319,11 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Mess
 
   /** Asks the application for the headers of the attempt that follows. */
   #renew(): void {
-    this.#request.renew(this.engine, this.handle, (error) => super.error(() => error, FOREVER));
+    this.#parts.request?.renew(this.engine, this.handle, (error) => super.error(() => error, FOREVER));
   }
 
   #newInbound(codec: Codec | undefined): MessageReceiver {
-    return new MessageReceiver(this, this.engine.limits.maxMessage, codec);
+    return new MessageReceiver(this, this.#parts.maxMessage ?? this.engine.limits.maxMessage, codec);
   }
 
   #control(channel: Channel | undefined, at: number, size: number): void {

@@ -66,7 +66,8 @@ export function serve(server: Server<Conn>, handler: HttpHandler, options?: Serv
 }
 
 const { signal: _, ...ofReading } = readOptions.rules;
-const serveOptions = new OptionSet<ServeOptions>({
+/** Checks `ServeOptions`. */
+export const serveOptions = new OptionSet<ServeOptions>({
   ...ofReading,
   headAsGet: flag,
   writeTimeoutMs: duration,
@@ -154,6 +155,11 @@ const WRITE_MS = 60_000;
 
 /** What only this program can have done wrong when a response can't be sent. */
 const OURS: ReadonlySet<string> = new Set(["ERR_CALLBACK", "ERR_ARGUMENT", "ERR_HEADER", "ERR_HTTP_LENGTH"]);
+
+/** Whether an error of a server is a fault of this program, and not of a client. */
+export function isOurs(error: unknown): boolean {
+  return !(error instanceof TwinwireError) || OURS.has(error.code);
+}
 
 /** A client that has ended its half, and for which a body has no next part for so long, has left. */
 const LEFT_MS = 1_000;
@@ -275,7 +281,7 @@ export class ServerConnection {
     try {
       await reply(this.#exchange, response, undefined, this.#stopping || !leavesBehind(message));
     } catch (error) {
-      this.#report(error, !(error instanceof TwinwireError) || OURS.has(error.code));
+      this.#report(error, isOurs(error));
       /* If it was refused as a whole, something else can be said. */
       if (this.#stream.phase !== "open" || this.#exchange.sender.busy) throw error;
       receiver.request = message;

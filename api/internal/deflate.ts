@@ -1,6 +1,6 @@
 import { Deflate, type ErrorCode } from "../../wasm/abi.gen.ts";
 import { errorCode } from "../../wasm/errors.ts";
-import type { Compressor, Decompressor, DeflateHost } from "../../wasm/port-types.ts";
+import type { Compressor, CompressorOptions, Decompressor, DeflateHost } from "../../wasm/port-types.ts";
 import { flag, integer, OptionSet, type Rule } from "./options.ts";
 
 /** permessage-deflate, RFC 7692. A smaller window takes less memory and compresses less. */
@@ -117,6 +117,53 @@ export function extensionsText(parameters: number): string {
 /** Takes the bytes, or why there are none. */
 export type Coded = (result: Uint8Array | ErrorCode, cause?: unknown) => void;
 
+/** How one end compresses: the server if `server`, else the client. */
+function directionOf(parameters: number, server: boolean): { windowBits: number; takeover: boolean } {
+  const bits = server ? parameters : parameters >> CLIENT_SHIFT;
+  const fresh = server ? Deflate.SERVER_NO_CONTEXT_TAKEOVER : Deflate.CLIENT_NO_CONTEXT_TAKEOVER;
+  return { windowBits: bits & MOST_BITS, takeover: (parameters & fresh) === 0 };
+}
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Compresses messages within the call. Between messages it keeps no state of the library, only what the peer's window holds:
+ * the end of what was sent compressed (RFC 7692 7.2.3.2). So a message that is refused leaves no trace.
+ */
+export class ImmediateCompressor {
+  readonly #host: DeflateHost;
+  readonly #options: CompressorOptions;
+  readonly #threshold: number;
+  #window = NOTHING;
+
+  /** As `Codec`. */
+  constructor(host: DeflateHost, parameters: number, compression: Compression, server: boolean) {
+    const { level, memLevel, threshold } = compression;
+    this.#host = host;
+    this.#options = { ...directionOf(parameters, server), level, memLevel };
+    this.#threshold = Math.max(1, threshold);
+  }
+
+  /** Compresses a message; `undefined` if it is to be sent as it is. If it is sent compressed, `sent` has to be called. */
+  compress(data: Uint8Array): Uint8Array | undefined {
+    if (data.length < this.#threshold) return undefined;
+    const result = this.#host.compressNow(data, this.#options, this.#window);
+    return typeof result !== "number" && result.length < data.length ? result : undefined;
+  }
+
+  /** A message was sent compressed. */
+  sent(data: Uint8Array): void {
+    const { takeover, windowBits } = this.#options;
+    if (!takeover) return;
+    const most = 2 ** windowBits;
+    const kept = this.#window.subarray(Math.max(0, this.#window.length + Math.min(most, data.length) - most));
+    const window = new Uint8Array(Math.min(most, kept.length + data.length));
+    window.set(kept);
+    window.set(data.subarray(Math.max(0, data.length - most)), kept.length);
+    this.#window = window;
+  }
+}
+
 /** Both directions of one connection. What the library needs is made when it is first needed. */
 export class Codec {
   readonly threshold: number;
@@ -139,13 +186,13 @@ export class Codec {
   /** Compresses a message. One at a time. */
   compress(data: Uint8Array, done: Coded): void {
     const { level, memLevel } = this.#compression;
-    this.#compressor ??= this.#host.compressor({ ...this.#direction(this.#server), level, memLevel });
+    this.#compressor ??= this.#host.compressor({ ...directionOf(this.#parameters, this.#server), level, memLevel });
     this.#compressor.compress(data, coded(done));
   }
 
   /** Inflates a message to at most so many bytes. One at a time. */
   inflate(data: Uint8Array, most: number, done: Coded): void {
-    this.#decompressor ??= this.#host.decompressor(this.#direction(!this.#server));
+    this.#decompressor ??= this.#host.decompressor(directionOf(this.#parameters, !this.#server));
     this.#decompressor.inflate(data, most, coded(done));
   }
 
@@ -153,13 +200,6 @@ export class Codec {
   close(): void {
     this.#compressor?.close();
     this.#decompressor?.close();
-  }
-
-  #direction(server: boolean): { windowBits: number; takeover: boolean } {
-    const parameters = this.#parameters;
-    const bits = server ? parameters : parameters >> CLIENT_SHIFT;
-    const fresh = server ? Deflate.SERVER_NO_CONTEXT_TAKEOVER : Deflate.CLIENT_NO_CONTEXT_TAKEOVER;
-    return { windowBits: bits & MOST_BITS, takeover: (parameters & fresh) === 0 };
   }
 }
 

@@ -70,6 +70,11 @@ const LAST_OWN = 4999;
 /** RFC 6455 7.4.1 and IANA's registry: what a library or a server may say besides. */
 const OF_SERVERS = [1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
 
+/** Whether an application may close with a code. `server`: that of a server may use more than the standard lets pages use. */
+export function isCloseCode(code: number, server: boolean): boolean {
+  return code === NORMAL || (code >= FIRST_OWN && code <= LAST_OWN) || (server && OF_SERVERS.includes(code));
+}
+
 /**
  * What `close` is given, as the standard takes it. Code 0: none is sent. `server`: a server may send more codes than the
  * standard lets pages send.
@@ -78,8 +83,7 @@ const OF_SERVERS = [1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 
  */
 export function closeArguments(code: unknown, reason: unknown, server = false): { code: number; reason: string } {
   const number = code === undefined ? undefined : clamped(code);
-  const own = number === undefined || number === NORMAL || (number >= FIRST_OWN && number <= LAST_OWN);
-  if (!own && !(server && OF_SERVERS.includes(number))) {
+  if (number !== undefined && !isCloseCode(number, server)) {
     const right = server ? "a code that a server may send" : "1000 or from 3000 to 4999";
     throw new DOMException(`close: ${number} is not ${right}`, "InvalidAccessError");
   }

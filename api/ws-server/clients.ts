@@ -1,16 +1,74 @@
+/** The clients of WebSocket servers: how a request becomes one, those of a server, and what is sent to many. */
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import type { AddressStats } from "../../wasm/memory.ts";
+import { streamOf } from "../conn/conn.ts";
+import type { IncomingRequest } from "../http/calls.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
-import { ReadyState } from "../websocket/session.ts";
-import type { SlowClients } from "./options.ts";
-import { type ServerSocket, sessionOf } from "./socket.ts";
+import { Connection } from "../websocket/connection.ts";
+import { ReadyState, Session } from "../websocket/session.ts";
+import { acceptRequest } from "./handshake.ts";
+import { type CheckedUpgrade, checkUpgrade, type SlowClients, type UpgradeOptions } from "./options.ts";
+import { ServerSocket, sessionOf } from "./socket.ts";
 
 /** The most clients that wait to be taken by `accept`; further ones are not kept for it. */
 const MOST_READY = 1024;
 
+const MAX_BUFFERED = 16_777_216;
+
 /** How often clients are closed that are to be closed over some time, in ms. */
 const STEP_MS = 20;
+
+/**
+ * Accepts a request as the opening handshake of a WebSocket (RFC 6455 4.2). The connection of the request is then a WebSocket,
+ * and its `Conn` can no longer be used. Call it before anything was responded.
+ *
+ * ```ts
+ * const request = await http.receive(conn);
+ * if (request.path === "/chat") serveChat(upgrade(request, { protocols: ["chat"] }));
+ * ```
+ *
+ * @throws TwinwireError ERR_WS_HANDSHAKE for a request that is not a valid handshake; its `status` is to be responded: 400,
+ * 405 or 426; ERR_ARGUMENT for a bad option, or a subprotocol that was not offered; ERR_CALLBACK for
+ * a `protocols` function that throws; ERR_HEADER;
+ * ERR_LIMIT if `limits().webSockets` are open; ERR_STATE if the connection has ended or the request was answered. In all
+ * these cases nothing was sent.
+ */
+export function upgrade(request: IncomingRequest, options: UpgradeOptions = {}): ServerSocket {
+  return accept(request, checkUpgrade(options));
+}
+
+/** As `upgrade`, with options that have been checked. */
+export function accept(request: IncomingRequest, options: CheckedUpgrade): ServerSocket {
+  const { engine } = streamOf(request.conn);
+  const session = sessionFor(request, options, engine.limits.closeTimeoutMs);
+  const { endpoint, remote, rest } = acceptRequest(
+    request,
+    options,
+    (address) =>
+      new Connection(engine, address, session, {
+        maxMessage: options.maxMessage ?? 0,
+        compression: options.deflate,
+        server: true,
+      }),
+  );
+  const socket = new ServerSocket(session, request, remote);
+  endpoint.limitReading();
+  endpoint.connected();
+  if (rest.length > 0) engine.unread(endpoint.handle, rest);
+  return socket;
+}
+
+function sessionFor(request: IncomingRequest, options: CheckedUpgrade, limit: number): Session {
+  const scheme = request.conn.isTLS() ? "wss" : "ws";
+  const { host, origin = "" } = request.headers;
+  const url = `${scheme}://${host}${request.target.startsWith("/") ? request.target : "/"}`;
+  return new Session(url, origin, {
+    closeTimeoutMs: Math.min(options.closeTimeoutMs ?? limit, limit),
+    maxBuffered: options.maxBuffered ?? MAX_BUFFERED,
+    offlineBytes: 0,
+  });
+}
 
 /** The clients of a server, and the calls that wait for one. */
 export class Clients {

@@ -1,50 +1,20 @@
 import type { Conn } from "../conn/conn.ts";
 import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
 import type { IncomingRequest } from "../http/calls.ts";
-import type { HttpHandler, ServeOptions } from "../http/server.ts";
-import type { HeadersInput, HttpReply } from "../http/types.ts";
-import { type Compression, type DeflateOptions, deflateRule } from "../internal/deflate.ts";
+import type { ServeOptions } from "../http/server.ts";
+import { callback, integer, OptionSet, oneOf, type Rule, type Rules, value } from "../internal/options.ts";
 import {
-  callback,
-  either,
-  integer,
-  listOf,
-  OptionSet,
-  oneOf,
-  type Rule,
-  type Rules,
-  text,
-  value,
-} from "../internal/options.ts";
-import { heartbeatRule } from "../websocket/options.ts";
+  type AcceptOptions,
+  type AdmissionOptions,
+  acceptRules,
+  admissionRules,
+  type CheckedAccept,
+  positive,
+} from "./handshake.ts";
 import { ServerSocket } from "./socket.ts";
 
-/** Chooses one of the offered subprotocols; `undefined`, `null` or `false`: none. */
-export type ProtocolChooser = (
-  offered: readonly string[],
-  request: IncomingRequest,
-) => string | undefined | null | false;
-
 /** The options of `upgrade`, and of each client of a `WebSocketServer`. */
-export interface UpgradeOptions {
-  /**
-   * Subprotocols that the server supports: the first offer of the client that is among them is chosen. Or a function that
-   * chooses one of the offers. A name that was not offered fails the upgrade with ERR_ARGUMENT, and the client gets 500.
-   */
-  readonly protocols?: readonly string[] | ProtocolChooser | undefined;
-  /** Further header fields of the response. */
-  readonly headers?: HeadersInput | undefined;
-  /** Accepts permessage-deflate (RFC 7692), if the client offers it. Default: false. */
-  readonly deflate?: boolean | DeflateOptions | undefined;
-  /**
-   * Sends a ping after `intervalMs` without received bytes, and ends the connection with ERR_HEARTBEAT after `timeoutMs`
-   * more. Default: off.
-   */
-  readonly heartbeat?: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
-  /** The largest message to receive, in bytes, after inflating. Default: `limits().maxMessage`. */
-  readonly maxMessage?: number | undefined;
-  /** The most frames that a received message may have. Default: `limits().maxFragments`. */
-  readonly maxFragments?: number | undefined;
+export interface UpgradeOptions extends AcceptOptions {
   /** The bytes that may wait to be sent to a client; more end its connection with ERR_BACKPRESSURE. Default: 16777216. */
   readonly maxBuffered?: number | undefined;
   /** The most milliseconds from `close()` to `closed`, at most `limits().closeTimeoutMs`. Default: that. */
@@ -52,21 +22,9 @@ export interface UpgradeOptions {
 }
 
 /** The options of `new WebSocketServer`. An unknown name is an error. */
-export interface WebSocketServerOptions<Data = unknown> extends UpgradeOptions, ServeOptions {
+export interface WebSocketServerOptions<Data = unknown> extends UpgradeOptions, AdmissionOptions, ServeOptions {
   /** The options of the `TcpServer`, or with `tls` of the `TlsServer`, that listens. */
   readonly listen?: ServerOptions | TlsServerOptions | undefined;
-  /** The path that clients request, without a query; others get 404. Default: any. */
-  readonly path?: string | undefined;
-  /**
-   * Origins of pages that may connect, as browsers send them: `"https://example.com"`; others get 403. Clients without an
-   * `Origin` field, such as programs, may always connect. Default: any page may.
-   */
-  readonly origins?: readonly string[] | ((origin: string, request: IncomingRequest) => boolean) | undefined;
-  /**
-   * Decides whether a client may connect: `false` sends 403, a response is sent instead of 101. It has
-   * `limits().handshakeTimeoutMs` to decide. If it throws, rejects or takes longer, the client gets 500.
-   */
-  readonly authorize?: ((request: IncomingRequest) => boolean | HttpReply | Promise<boolean | HttpReply>) | undefined;
   /** Called when a client has connected, before any of its messages. It may be async. */
   readonly onConnection?: ((socket: ServerSocket<Data>, request: IncomingRequest) => void) | undefined;
   /**
@@ -75,8 +33,6 @@ export interface WebSocketServerOptions<Data = unknown> extends UpgradeOptions, 
    * 65536 bytes is received ahead of those that are still pending.
    */
   readonly onMessage?: ((socket: ServerSocket<Data>, message: string | Uint8Array) => void) | undefined;
-  /** Responds to requests that do not ask for a WebSocket. Default: 426. */
-  readonly onRequest?: HttpHandler | undefined;
   /**
    * Called with what a callback of the application throws, and with the errors of clients that break HTTP or the handshake.
    * Without it, what a callback throws or rejects with becomes an uncaught exception.
@@ -119,35 +75,18 @@ export interface WebSocketCloseOptions {
 }
 
 /** `UpgradeOptions`, checked and copied. */
-export interface CheckedUpgrade extends Omit<UpgradeOptions, "deflate"> {
-  readonly deflate?: Compression | undefined;
-}
+export interface CheckedUpgrade extends Omit<UpgradeOptions, "deflate">, CheckedAccept {}
 
 /** `WebSocketServerOptions`, checked and copied. */
 export interface CheckedServer extends Omit<WebSocketServerOptions, "deflate">, CheckedUpgrade {}
 
 const MOST = 2 ** 31 - 1;
 
-const positive = integer(1, MOST);
-
 /* The HTTP server and the listener check these themselves. */
 const passed: Rule<never> = (given) => given as never;
 
-const isHeaders = value("an object or pairs of names and values", (given): given is HeadersInput => {
-  return typeof given === "object" && given !== null;
-});
-
 const upgradeRules: Rules<CheckedUpgrade> = {
-  protocols: either(
-    (given) => typeof given === "function",
-    callback<ProtocolChooser>(),
-    listOf(text, "a list of names, or a function"),
-  ),
-  headers: isHeaders,
-  deflate: deflateRule,
-  heartbeat: heartbeatRule,
-  maxMessage: positive,
-  maxFragments: positive,
+  ...acceptRules,
   maxBuffered: integer(1, Number.MAX_SAFE_INTEGER),
   closeTimeoutMs: positive,
 };
@@ -156,17 +95,10 @@ const upgradeOptions = new OptionSet<CheckedUpgrade>(upgradeRules);
 
 const serverOptions = new OptionSet<CheckedServer>({
   ...upgradeRules,
+  ...admissionRules,
   listen: passed,
-  path: text,
-  origins: either(
-    (given) => typeof given === "function",
-    callback<(origin: string, request: IncomingRequest) => boolean>(),
-    listOf(text, "a list of origins, or a function"),
-  ),
-  authorize: callback(),
   onConnection: callback(),
   onMessage: callback(),
-  onRequest: callback(),
   onError: callback(),
   idleTimeoutMs: passed,
   headTimeoutMs: passed,

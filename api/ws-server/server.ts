@@ -9,11 +9,11 @@ import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
 import { adoptInto, Server, TcpServer, TlsServer } from "../conn/server.ts";
 import type { IncomingRequest } from "../http/calls.ts";
 import { HttpServer, type ServeOptions } from "../http/server.ts";
-import type { HttpReply } from "../http/types.ts";
 import { type Bytes, isInt32, show, toPayload } from "../internal/arguments.ts";
 import { closeArguments } from "../internal/websocket.ts";
 import { deliveryOf } from "../websocket/base.ts";
-import { type BroadcastResult, broadcast, Clients, metricsOf } from "./clients.ts";
+import { accept, type BroadcastResult, broadcast, Clients, metricsOf } from "./clients.ts";
+import { Admission } from "./handshake.ts";
 import {
   type BroadcastOptions,
   type CheckedServer,
@@ -27,7 +27,6 @@ import {
   type WebSocketServerOptions,
 } from "./options.ts";
 import { checkTopic, type ServerSocket, Topics, useTopics } from "./socket.ts";
-import { accept } from "./upgrade.ts";
 
 const GOING_AWAY = 1001;
 const SERVICE_RESTART = 1012;
@@ -83,7 +82,15 @@ export class WebSocketServer<Data = unknown> {
       headAsGet,
     };
     const server = onServer ? where : listen(where, second as number, options.listen);
-    this.#http = new HttpServer(server, (request) => this.#answer(request), serve);
+    const clients = this.#clients;
+    const admission = new Admission(this.#engine, options, {
+      get stopped(): boolean {
+        return clients.stopped;
+      },
+      accept: (request) => this.#welcome(accept(request, options), request),
+      refused: (error, request) => onError?.(error, request.conn),
+    });
+    this.#http = new HttpServer(server, (request) => admission.answer(request), serve);
   }
 
   /**
@@ -265,31 +272,6 @@ export class WebSocketServer<Data = unknown> {
     return broadcast(this.#engine, chosen, data, slow);
   }
 
-  async #answer(request: IncomingRequest): Promise<HttpReply | undefined> {
-    const { authorize, onRequest, path } = this.#options;
-    if (onRequest !== undefined && !request.upgrade) return onRequest(request);
-    if (path !== undefined && request.path !== path) return refusal(404, "nothing is here");
-    if (!this.#originAllowed(request)) return refusal(403, "this origin may not connect");
-    if (request.upgrade && authorize !== undefined) {
-      const verdict = await inTime(
-        Promise.resolve(authorize(request)),
-        "authorize",
-        this.#engine.limits.handshakeTimeoutMs,
-      );
-      if (typeof verdict === "object" && verdict !== null) return verdict;
-      if (!verdict) return refusal(403, "not allowed");
-    }
-    if (request.upgrade && this.#clients.stopped) return refusal(503, "the server is stopping");
-    let socket: ServerSocket;
-    try {
-      socket = accept(request, this.#options);
-    } catch (error) {
-      return this.#refused(error, request);
-    }
-    this.#welcome(socket, request);
-    return undefined;
-  }
-
   #welcome(socket: ServerSocket, request: IncomingRequest): void {
     const { onConnection, onError, onMessage } = this.#options;
     const failed = (error: unknown): void => {
@@ -316,38 +298,6 @@ export class WebSocketServer<Data = unknown> {
     } catch (error) {
       report(error);
     }
-  }
-
-  #originAllowed(request: IncomingRequest): boolean {
-    const { origins } = this.#options;
-    const { origin } = request.headers;
-    if (origins === undefined || origin === undefined) return true;
-    return typeof origins === "function" ? origins(origin, request) : origins.includes(origin);
-  }
-
-  /** Returns the response to a handshake that can't be accepted. A fault of ours goes where a handler's exception goes. */
-  #refused(error: unknown, request: IncomingRequest): HttpReply {
-    const code = error instanceof TwinwireError ? error.code : undefined;
-    const busy = code === "ERR_LIMIT" || code === "ERR_BACKPRESSURE" || code === "ERR_MEMORY";
-    if (!(error instanceof TwinwireError) || !(busy || code === "ERR_WS_HANDSHAKE")) throw error;
-    this.#guard(() => this.#options.onError?.(error, request.conn));
-    return busy
-      ? refusal(503, "no place is free")
-      : refusal(error.status, "a WebSocket handshake of RFC 6455 is wanted");
-  }
-}
-
-/** What a promise of the application's results in. @throws TwinwireError ERR_CALLBACK if that takes too long. */
-async function inTime<T>(promise: Promise<T>, name: string, ms: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const error = new TwinwireError("ERR_CALLBACK", { step: "accept", reason: `${name}: no result within ${ms} ms` });
-    timer = setTimeout(() => reject(error), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
@@ -402,13 +352,4 @@ function listen(host: string, port: number, options: ServerOptions | TlsServerOp
 
 function* without(all: Iterable<ServerSocket>, one: ServerSocket): Generator<ServerSocket> {
   for (const socket of all) if (socket !== one) yield socket;
-}
-
-/** What a client gets that can't come in. RFC 9110 15.5.6 and 15.5.22 want to know what would be right. */
-function refusal(status: number, why: string): HttpReply {
-  const wanted: Readonly<Record<number, Record<string, string>>> = {
-    405: { allow: "GET" },
-    426: { upgrade: "websocket", connection: "upgrade", "sec-websocket-version": "13" },
-  };
-  return { status, headers: { "content-type": "text/plain", ...wanted[status] }, body: `${why}\n` };
 }

@@ -21,6 +21,24 @@ function inflate(it: Decompressor, data: Uint8Array, most = 1 << 20): Promise<Ui
 
 const text = Buffer.from("the quick brown fox jumps over the lazy dog, again and again and again. ".repeat(40));
 
+test("a message that is compressed within the call refers to what the peer's window holds", async () => {
+  for (let windowBits = 9; windowBits <= 15; windowBits++) {
+    const decompressor = deflate.decompressor({ windowBits, takeover: true });
+    const options = { windowBits, takeover: true, level: 9, memLevel: 9 };
+    let before = Buffer.alloc(0);
+    const sizes: number[] = [];
+    for (const data of [text, text, Buffer.from([7]), Buffer.alloc(100_000, "ab"), text, text]) {
+      const window = before.subarray(Math.max(0, before.length - 2 ** windowBits));
+      const compressed = deflate.compressNow(data, options, window) as Uint8Array;
+      sizes.push(compressed.length);
+      expect(data.equals((await inflate(decompressor, compressed)) as Uint8Array)).toBe(true);
+      before = Buffer.concat([before, data]);
+    }
+    if (windowBits === 15) expect((sizes[1] as number) < (sizes[0] as number) / 2).toBe(true);
+    decompressor.close();
+  }
+});
+
 describe.each([
   ["a window that is kept", true],
   ["each message by itself", false],
