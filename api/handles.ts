@@ -21,8 +21,8 @@ export {
   on,
   type Shape,
 } from "./handles/listeners.ts";
-export * as net from "./handles/net.ts";
 export type { NetListenOptions } from "./handles/net.ts";
+export * as net from "./handles/net.ts";
 export * as runtime from "./handles/runtime.ts";
 export * as ws from "./handles/ws.ts";
 export type { WsOpenOptions } from "./handles/ws-endpoint.ts";

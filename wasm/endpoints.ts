@@ -1,4 +1,4 @@
-import type { Port } from "../adapters/port.ts";
+import type { Port, TlsOptions } from "../adapters/port.ts";
 import { Event, HANDLE_INDEX, Kind, type Limits } from "./abi.gen.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -15,6 +15,8 @@ export class EndpointTable {
   #webSockets = 0;
   /** The endpoint for which a handle is being opened. */
   #opening: Endpoint | undefined;
+  /** The listener whose new connection is being admitted: TLS may begin on it before it has an endpoint of its own. */
+  accepting: Endpoint | undefined;
 
   constructor(port: Port, limits: Pick<Limits, "sockets" | "webSockets"> = { sockets: 0, webSockets: 0 }) {
     this.#port = port;
@@ -55,6 +57,11 @@ export class EndpointTable {
   /** Whose socket is being opened: that of a handle that is new, or of one that connects again. */
   opener(handle: number): Endpoint | undefined {
     return this.#opening ?? this.find(handle);
+  }
+
+  /** How TLS is done on a handle. */
+  tlsOf(handle: number): TlsOptions {
+    return (this.find(handle) ?? this.accepting)?.tls ?? {};
   }
 
   /** A handle was opened for the endpoint. */

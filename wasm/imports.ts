@@ -74,7 +74,7 @@ export function routeImports(
     },
     twc_port_start_tls(_host, handle, name, nameSize) {
       const server = core().memory.utf8(name >>> 0, nameSize);
-      const result = guard(() => port.startTls(handle, server, endpoints.find(handle)?.tls ?? {}), HOST_ERROR);
+      const result = guard(() => port.startTls(handle, server, endpoints.tlsOf(handle)), HOST_ERROR);
       if (result < 0) failed(handle, port.cause);
       tracing?.tracer?.asked(handle, "start-tls", server);
       return result;

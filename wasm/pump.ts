@@ -85,8 +85,13 @@ export class Pump implements PortEvents {
     if (handle >= 0) register(handle);
     /* Delivered first, so that the connection has its endpoint when TLS asks for its options. */
     this.#drain(exports.twc_pump(self));
-    if (handle >= 0) this.#drain(exports.twc_connected(self, handle));
-    return handle >= 0;
+    if (handle < 0) return false;
+    /* With limits per address, the connection is admitted here, and TLS begins before its endpoint is known. */
+    this.endpoints.accepting = this.endpoints.find(listener);
+    const ready = exports.twc_connected(self, handle);
+    this.endpoints.accepting = undefined;
+    this.#drain(ready);
+    return true;
   }
 
   secured(handle: number): void {

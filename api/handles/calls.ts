@@ -266,7 +266,11 @@ export function openListener(
   const result = listeners.limitAddresses(handle, connections, handshakesPerSecond, messagesPerSecond);
   if (result >= 0) return handle;
   engine.close(endpoint);
-  return refuse(result, { step: "open", address, reason: "limits().addresses is 0, so there is no room for perAddress" });
+  return refuse(result, {
+    step: "open",
+    address,
+    reason: "limits().addresses is 0, so there is no room for perAddress",
+  });
 }
 
 /** A host and a port as text; an IPv6 address in brackets. */

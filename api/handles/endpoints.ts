@@ -157,7 +157,6 @@ export class UdpEndpoint extends HandleEndpoint<{ sock: number }> {
     return UDP_EVENTS;
   }
 
-
   override datagram(at: number, size: number, addr: string, port: number): void {
     const channel = this.channels.datagram;
     if (channel === undefined) return;

@@ -174,7 +174,9 @@ export class WsServerEndpoint extends ListenerEndpoint implements AdmissionOwner
   /** A client has failed, or a callback of the application's for it. */
   #failed(cause: unknown, conn: number): void {
     const error =
-      cause instanceof TwinwireError ? cause : new TwinwireError("ERR_CALLBACK", { step: "accept", address: this.address, cause });
+      cause instanceof TwinwireError
+        ? cause
+        : new TwinwireError("ERR_CALLBACK", { step: "accept", address: this.address, cause });
     const channel = this.sockets.channels.error;
     if (channel?.wants(Form.PLAIN)) {
       const context = EventContext.empty(conn);

@@ -128,7 +128,7 @@ export function close(conn: number, code?: number, reason = ""): Done {
   const found = findAny(conn);
   if (found === undefined) return common.stale(conn);
   const isServer = found instanceof WsServerEndpoint;
-  const given = code ?? (isServer ? GOING_AWAY : NORMAL);
+  const given = code === undefined ? (isServer ? GOING_AWAY : NORMAL) : code;
   const right = isInt32(given) && isCloseCode(given, isServer || found.wasAccepted);
   if (!right || typeof reason !== "string" || utf8Size(reason) > MAX_REASON) {
     const problem = right ? `a reason has at most ${MAX_REASON} bytes` : `code ${show(code)}`;

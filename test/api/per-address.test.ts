@@ -1,11 +1,13 @@
 /** What a server grants each peer address: `perAddress`. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { afterEach, expect, test } from "@jest/globals";
-import { http, TcpServer, WebSocketServer } from "twinwire";
+import { http, TcpServer, TlsServer, WebSocketServer } from "twinwire";
 import { WebSocket as Client } from "ws";
 import { atEnd, endPeers } from "../support/peers.ts";
 import { until, within } from "../support/wait.ts";
+import { makeCertificates } from "./certificates.ts";
 
 afterEach(endPeers);
 
@@ -46,6 +48,20 @@ test("a connection too many is closed, counted, and reported to no one", async (
   two.socket.destroy();
   server.close();
   expect(server.addressStats()).toMatchObject({ admitted: 3, refusedConnections: 1 });
+});
+
+test("TLS begins on connections that are counted", async () => {
+  const { ca, good } = makeCertificates();
+  const server = new TlsServer("127.0.0.1", 0, { tls: good, perAddress: { connections: 1 } });
+  atEnd(() => server.close());
+  await within(server.opened, "listening");
+  const port = portOf({ addr: server.addr() });
+  const socket = connectTls({ port, host: "127.0.0.1", ca });
+  atEnd(() => socket.destroy());
+  const conn = await within(server.accept(), "a connection");
+  await conn.writeAll("secret");
+  expect(String((await within(once(socket, "data"), "bytes"))[0])).toBe("secret");
+  expect(await client(port).ended).toBe("");
 });
 
 test("more new connections than one address may open within a second are closed", async () => {
