@@ -60,6 +60,7 @@ export type { Bytes } from "./internal/arguments.ts";
 export type { DeflateOptions } from "./internal/deflate.ts";
 export type { AddressPolicy } from "./internal/policy.ts";
 export type { ProxyOption } from "./internal/url.ts";
+export { type Recorder, type RecorderOptions, recorder } from "./recorder.ts";
 export type { Sendable } from "./websocket/base.ts";
 export type { CloseInfo } from "./websocket/connection.ts";
 export type {

@@ -9,6 +9,8 @@ export const Contender = {
   TWINWIRE: "twinwire",
   /** twinwire's connection API, beside its calls that wait. */
   PROMISES: "twinwire, await",
+  /** twinwire while its flight recorder is on. */
+  RECORDED: "twinwire, recorded",
   WS: "ws",
   RAW: "node:net raw",
   NET: "node:net",
@@ -162,6 +164,13 @@ function besideBun(it: ServeCase): ServeCase {
   return { ...it, contenders: [...it.contenders, BUN_SERVERS[it.protocol]] };
 }
 
+/** The same beside itself with a flight recorder: what recording costs. */
+function besideRecorded(it: ServeCase): ServeCase {
+  const [protocol, task, load] = it.name.split("/");
+  const contenders = [Contender.TWINWIRE, Contender.RECORDED];
+  return { ...it, name: `${protocol}/${task}-recorded/${load}`, contenders };
+}
+
 /** The same in Bun, beside its own. */
 function inBun(it: ServeCase): ServeCase {
   return {
@@ -219,6 +228,7 @@ export const cases: readonly Case[] = [
   besideBun(server("ws", "connect", 16, 1)),
   latencyOf(server("ws", "echo", 100, 1), 40_000),
   latencyOf(server("ws", "echo", 1000, 1), 30_000),
+  besideRecorded(server("ws", "echo", 100, 16)),
   server("ws", "broadcast", 1000, 16),
   server("ws", "broadcast", 1000, 1),
   server("tcp", "echo", 1000, 1),
@@ -244,6 +254,7 @@ const EXTRA: ReadonlySet<string> = new Set([
   "ws-server/echo/1x64",
   "ws-server/echo-16KiB/16x1",
   "ws-server/echo-1MiB/4x1",
+  "ws-server/echo-recorded/100x16",
   "ws-server/connect/16x1",
   "tcp-server/echo/100x16",
   "tcp-server/echo-64KiB/4x4",

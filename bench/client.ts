@@ -35,6 +35,7 @@ const httpServers: Partial<Record<Contender, () => Promise<Server>>> = {
 
 const wsServers: Partial<Record<Contender, () => Promise<Server>>> = {
   [Contender.TWINWIRE]: () => import("./servers/ws-twinwire.ts"),
+  [Contender.RECORDED]: () => import("./servers/ws-recorded.ts"),
   [Contender.WS]: () => import("./servers/ws-ws.ts"),
   [Contender.BUN_SERVE]: () => import("./servers/bun-serve.ts"),
 };

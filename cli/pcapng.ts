@@ -1,8 +1,9 @@
 /**
  * A trace as pcapng, for Wireshark: packets with made-up headers around the bytes that passed. A connection is TCP from
- * 10.0.0.1 to its peer, a literal IPv4 address or 10.1.0.N; timestamps are those of the trace.
+ * 10.0.0.1 to its peer, a literal IPv4 address or 10.1.0.N; timestamps are those of the trace. A connection that was accepted
+ * has the port of its listener.
  */
-import type { TraceLine } from "../wasm/trace/tracer.ts";
+import type { TraceLine } from "../wasm/trace/lines.ts";
 
 const MTU = 65_495;
 const Flags = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16 } as const;
@@ -15,6 +16,7 @@ interface End {
 
 /** A connection of the trace. */
 interface Flow {
+  readonly index: number;
   readonly local: End;
   readonly peer: End;
 }
@@ -29,6 +31,8 @@ export class PcapNg {
   readonly #blocks: Buffer[] = [];
   readonly #flows = new Map<string, Flow>();
   #ms = 0;
+  /** When the first line was recorded, as far as the trace says so: milliseconds since 1970. */
+  #began = 0;
   #packets = 0;
 
   constructor() {
@@ -54,6 +58,8 @@ export class PcapNg {
 
   add(line: TraceLine): void {
     this.#ms = line.ms ?? this.#ms;
+    if (line.began !== undefined) this.#began = Date.parse(line.began);
+    if (line.call?.[0] === "udp-send" && typeof line.result === "number") this.#sent(line.call);
     const [word, name, ...rest] = line.host ?? line.wire ?? [];
     if (typeof word !== "string" || typeof name !== "string") return;
     if (line.wire !== undefined) this.#wire(word, name, rest, line);
@@ -70,7 +76,7 @@ export class PcapNg {
 
   #host(word: string, name: string, rest: readonly (string | number)[]): void {
     if (word === "accepted") {
-      const flow = this.#flow(String(rest[0]), "", 0);
+      const flow = this.#flow(String(rest[0]), "", 0, this.#flow(name).peer.port);
       this.#handshake(flow.peer, flow.local);
       return;
     }
@@ -79,16 +85,21 @@ export class PcapNg {
     if (word === "rx") this.#data(flow.peer, flow.local, bytesOf(String(rest[0] ?? "")));
     if (word === "ended") this.#segment(flow.peer, flow.local, Flags.FIN | Flags.ACK);
     if (word === "closed") this.#segment(flow.peer, flow.local, Flags.RST);
-    if (word === "datagram") this.#datagram(flow, bytesOf(String(rest[0] ?? "")), String(rest[1]), Number(rest[2]));
+    if (word === "datagram") {
+      const from: End = { address: ipv4(String(rest[1])) ?? flow.peer.address, port: Number(rest[2]), sequence: 0 };
+      this.#datagram(from, flow.local, bytesOf(String(rest[0] ?? "")));
+    }
   }
 
-  #flow(name: string, host?: string, port = 0): Flow {
+  #flow(name: string, host?: string, port = 0, listening = 0): Flow {
     const known = this.#flows.get(name);
     if (known !== undefined && host === undefined) return known;
-    const index = known === undefined ? this.#flows.size + 1 : known.local.port - 49_151;
+    const index = known?.index ?? this.#flows.size + 1;
+    const own = 49_151 + index;
     const flow: Flow = {
-      local: { address: [10, 0, 0, 1], port: 49_151 + index, sequence: 0 },
-      peer: { address: ipv4(host ?? "") ?? [10, 1, index >> 8, index & 255], port, sequence: 0 },
+      index,
+      local: { address: [10, 0, 0, 1], port: listening || own, sequence: 0 },
+      peer: { address: ipv4(host ?? "") ?? [10, 1, index >> 8, index & 255], port: port || own, sequence: 0 },
     };
     this.#flows.set(name, flow);
     return flow;
@@ -118,13 +129,18 @@ export class PcapNg {
     this.#packet(from, to, 6, Buffer.concat([tcp, data]));
   }
 
-  #datagram(flow: Flow, data: Buffer, host: string, port: number): void {
-    const from: End = { address: ipv4(host) ?? flow.peer.address, port, sequence: 0 };
+  #sent([, name, host = "", port, bytes = ""]: readonly (string | number)[]): void {
+    const { local, peer } = this.#flow(`${name}`);
+    const to: End = { address: ipv4(`${host}`) ?? peer.address, port: Number(port), sequence: 0 };
+    this.#datagram(local, to, bytesOf(`${bytes}`));
+  }
+
+  #datagram(from: End, to: End, data: Buffer): void {
     const header = Buffer.alloc(8);
-    header.writeUInt16BE(port, 0);
-    header.writeUInt16BE(flow.local.port, 2);
+    header.writeUInt16BE(from.port, 0);
+    header.writeUInt16BE(to.port, 2);
     header.writeUInt16BE(8 + data.length, 4);
-    this.#packet(from, flow.local, 17, Buffer.concat([header, data]));
+    this.#packet(from, to, 17, Buffer.concat([header, data]));
   }
 
   #packet(from: End, to: End, protocol: number, payload: Buffer): void {
@@ -141,7 +157,7 @@ export class PcapNg {
     ip.writeUInt16BE(~sum & 0xffff, 10);
     const size = 20 + payload.length;
     const head = Buffer.alloc(20);
-    const micros = BigInt(this.#ms) * 1000n;
+    const micros = BigInt(this.#began + this.#ms) * 1000n;
     head.writeUInt32LE(Number(micros >> 32n), 4);
     head.writeUInt32LE(Number(micros & 0xffff_ffffn), 8);
     head.writeUInt32LE(size, 12);

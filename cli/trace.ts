@@ -1,6 +1,6 @@
 /** `twinwire trace`: what a recorded trace contains, as text or as pcapng; and whether the core does the same again. */
 import { readFileSync, writeFileSync } from "node:fs";
-import type { TraceLine } from "../wasm/trace/tracer.ts";
+import type { TraceLine } from "../wasm/trace/lines.ts";
 import { help, UsageError } from "./arguments.ts";
 import { type Command, Status } from "./command.ts";
 import type { Output } from "./output.ts";
@@ -22,6 +22,7 @@ function* linesOf(text: string): Generator<TraceLine> {
 
 /** `12 ms  c1  ← CONNECTED` */
 function describe(line: TraceLine): string {
+  if (line.began !== undefined) return `          dump from ${line.began}, ${line.lost ?? 0} older records are gone`;
   const words = line.call ?? line.host ?? line.wire ?? [line.event ?? "?", line.of ?? ""];
   const sign = line.call ? "call" : line.host ? "host" : line.wire ? "wire" : "event";
   const [word, handle, ...rest] = words;
@@ -36,12 +37,14 @@ async function replay(file: string, output: Output): Promise<number> {
   const lines = readFileSync(file, "utf8")
     .split("\n")
     .filter((line) => line.trim() !== "");
-  const { CoreMachine, runCase, vectorOf } = await import("./conformance/index.ts");
-  const one = vectorOf(file, lines);
+  const { CoreMachine, replayableOf, runCase } = await import("./conformance/index.ts");
+  const { one, left } = replayableOf(file, lines);
   const { failure } = runCase(new CoreMachine(), one);
   const steps = one.steps.length;
-  const text = failure === undefined ? `${file}: the core did the same in all ${steps} steps` : `differs: ${failure}`;
-  output.event({ event: "replayed", file, steps, failure }, text, failure === undefined ? "green" : "red");
+  const without = left.length === 0 ? "" : `, without ${left.join(", ")}, which are not recorded from their beginning`;
+  const same = `${file}: the core did the same in all ${steps} steps${without}`;
+  const text = failure === undefined ? same : `differs: ${failure}`;
+  output.event({ event: "replayed", file, steps, left, failure }, text, failure === undefined ? "green" : "red");
   return failure === undefined ? Status.OK : Status.FAILED;
 }
 
@@ -70,7 +73,7 @@ export const trace: Command = {
       return replay(file, output);
     }
     for (const line of linesOf(readFileSync(file, "utf8"))) {
-      const words = line.call ?? line.host ?? line.wire ?? ["", line.of ?? ""];
+      const words = line.call ?? line.host ?? line.wire ?? ["", line.of ?? of ?? ""];
       if (of !== undefined && words[1] !== of) continue;
       if (target !== undefined) pcap.add(line);
       else output.data(output.json ? JSON.stringify(line) : describe(line), true);

@@ -4,11 +4,13 @@ import type { Diagnostics } from "./diagnostics.ts";
 import type { Ending, Endpoint } from "./endpoint.ts";
 import { errorCode, errorWithoutStack, stepName, type TwinwireError } from "./errors.ts";
 import { report } from "./report.ts";
+import type { Watching } from "./trace/watcher.ts";
 
 /** What records are read and delivered with. */
 export interface DispatchContext {
   readonly core: Core;
   readonly diagnostics: Diagnostics;
+  readonly watching: Watching;
   /** The bytes of the delivery that is under way, if the port gave them away. */
   readonly ownBytes: Uint8Array | undefined;
 }
@@ -129,7 +131,7 @@ export function dispatchFailure(
 
 /** Delivers an error, which is created once, when it is first read. */
 function deliverError(
-  { diagnostics }: DispatchContext,
+  { diagnostics, watching }: DispatchContext,
   endpoint: Endpoint,
   make: () => TwinwireError,
   retryMs: number,
@@ -139,6 +141,7 @@ function deliverError(
     error ??= make();
     return error;
   };
+  watching.watcher?.failed(once);
   diagnostics.error(endpoint, once, retryMs);
   endpoint.error(once, retryMs);
 }

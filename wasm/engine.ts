@@ -7,7 +7,7 @@ import type { Memory, Stats } from "./memory.ts";
 import { HttpCalls, WsCalls } from "./protocol-calls.ts";
 import { type ResolveOptions, resolve } from "./resolve.ts";
 import { ListenerCalls, StreamCalls, UdpCalls } from "./socket-calls.ts";
-import type { TraceSink } from "./trace/tracer.ts";
+import type { Watched, Watcher } from "./trace/watcher.ts";
 
 export type { Payload, ProxyServer } from "./call-context.ts";
 export type { Broadcast, WsAnswer } from "./protocol-calls.ts";
@@ -68,10 +68,12 @@ export class Engine {
     this.#context.pump.endpoints.add(endpoint, handle);
   }
 
-  /** Records what passes the core interface, of one handle or of all. Returns a function that stops it. */
-  trace(sink: TraceSink, only?: number): () => void {
-    const { core, port, tracing } = this.#context.pump;
-    return tracing.begin(core, sink, Math.floor(port.clock.now()), only);
+  /** Begins to watch the core interface; a watcher of the same kind ends. Returns a function that ends this one. */
+  watch(kind: "recorder" | "trace", make: (watched: Watched) => Watcher): () => void {
+    const { core, endpoints, port, watching } = this.#context.pump;
+    const isLeaving = (handle: number): boolean => endpoints.find(handle)?.released === true;
+    const nowMs = Math.floor(port.clock.now());
+    return watching.begin(core, kind, make({ core, isLeaving, limits: this.limits, nowMs }));
   }
 
   /** What the runtime reported, if it is why the last call failed that opens, connects, sends a datagram or starts TLS. */

@@ -4,7 +4,7 @@ import type { Core } from "./core.ts";
 import type { EndpointTable } from "./endpoints.ts";
 import type { ReadControl } from "./receiving.ts";
 import { report } from "./report.ts";
-import type { Tracing } from "./trace/tracer.ts";
+import type { Watching } from "./trace/watcher.ts";
 
 const HOST_ERROR = Errors.ERR_HOST.value;
 
@@ -18,8 +18,8 @@ interface ImportContext {
   readonly refused: (cause: unknown) => void;
   /** The same, where the core can report it only later: in an ERROR of that handle. */
   readonly failed: (handle: number, cause: unknown) => void;
-  /** The tracer of what passes the core interface, if there is one. */
-  readonly tracing?: Tracing;
+  /** Who watches what passes the core interface. */
+  readonly watching?: Watching;
 }
 
 /**
@@ -29,7 +29,7 @@ interface ImportContext {
  */
 export function routeImports(
   port: Port,
-  { endpoints, reading, core, refused, failed, tracing }: ImportContext,
+  { endpoints, reading, core, refused, failed, watching }: ImportContext,
 ): CoreImports {
   return {
     twc_port_open(_host, handle, kind, name, nameSize, portNumber) {
@@ -40,14 +40,14 @@ export function routeImports(
       const result = guard(() => port.open(handle, kind as SocketKind, where, portNumber, options, first), HOST_ERROR);
       if (result === 0) endpoints.socketOpened(handle);
       else failed(handle, port.cause);
-      tracing?.tracer?.asked(handle, "open", where, portNumber);
+      watching?.watcher?.asked(handle, "open", where, portNumber);
       return result;
     },
     twc_port_write(_host, handle, spans, count) {
       const pieces = gather(core(), spans >>> 0, count);
       try {
         const taken = port.write(handle, pieces);
-        tracing?.tracer?.wrote(handle, pieces, taken);
+        watching?.watcher?.wrote(handle, pieces, taken);
         return taken;
       } catch (error) {
         report(error);
@@ -63,7 +63,7 @@ export function routeImports(
       return result;
     },
     twc_port_shutdown(_host, handle) {
-      tracing?.tracer?.asked(handle, "shutdown");
+      watching?.watcher?.asked(handle, "shutdown");
       guard(() => port.shutdown(handle), undefined);
     },
     twc_port_connect(_host, handle, address, addressSize, portNumber) {
@@ -76,15 +76,15 @@ export function routeImports(
       const server = core().memory.utf8(name >>> 0, nameSize);
       const result = guard(() => port.startTls(handle, server, endpoints.tlsOf(handle)), HOST_ERROR);
       if (result < 0) failed(handle, port.cause);
-      tracing?.tracer?.asked(handle, "start-tls", server);
+      watching?.watcher?.asked(handle, "start-tls", server);
       return result;
     },
     twc_port_read(_host, handle, on) {
-      tracing?.tracer?.asked(handle, "read", on !== 0 ? "on" : "off");
+      watching?.watcher?.asked(handle, "read", on !== 0 ? "on" : "off");
       guard(() => reading.set(handle, on !== 0), undefined);
     },
     twc_port_close(_host, handle, how) {
-      tracing?.tracer?.asked(handle, "close", how === Close.ORDERLY ? "orderly" : "abort");
+      watching?.watcher?.asked(handle, "close", how === Close.ORDERLY ? "orderly" : "abort");
       guard(() => port.close(handle, how as Close), undefined);
     },
     twc_port_address(_host, handle, which, text, capacity) {

@@ -67,7 +67,7 @@ export class Memory {
   readonly #i32: Int32Array;
   readonly #u32: Uint32Array;
 
-  constructor(memory: WebAssembly.Memory) {
+  constructor(memory: { readonly buffer: ArrayBufferLike }) {
     this.bytes = bytesOver(memory.buffer);
     this.#u16 = new Uint16Array(memory.buffer);
     this.#i32 = new Int32Array(memory.buffer);

@@ -9,7 +9,7 @@ import { routeImports } from "./imports.ts";
 import { ReadControl, Redelivery } from "./receiving.ts";
 import { report } from "./report.ts";
 import { deferrer, WakeTimer } from "./timing.ts";
-import { Tracing } from "./trace/tracer.ts";
+import { Watching } from "./trace/watcher.ts";
 
 /** The events that an endpoint still receives after the application has closed it. */
 function isFarewell(event: number): boolean {
@@ -38,7 +38,7 @@ export class Pump implements PortEvents {
   #laterQueued = false;
   /** Records that a tick outside a delivery made: they wait for the next loop iteration. */
   #waiting = 0;
-  readonly tracing = new Tracing();
+  readonly watching = new Watching();
   /** What `unread` is to deliver. */
   readonly #redelivery: Redelivery;
   #redeliveryQueued = false;
@@ -64,7 +64,7 @@ export class Pump implements PortEvents {
           this.#cause = cause;
           this.#causeHandle = handle;
         },
-        tracing: this.tracing,
+        watching: this.watching,
       }),
     );
     this.#redelivery = new Redelivery(this.core, limits.recvBuffer, (ready) => this.#deliver(ready));
@@ -109,7 +109,7 @@ export class Pump implements PortEvents {
     /* Where the core only counts bytes, its buffer need not hold them, except for a trace, which reads them there. */
     const counted = this.endpoints.find(handle)?.takesBytes === true;
     if (counted) this.ownBytes = bytes;
-    if (!counted || this.tracing.tracer !== undefined)
+    if (!counted || this.watching.watcher !== undefined)
       this.core.memory.writeBytes(this.core.received, bytes.length, bytes);
     try {
       this.#receive(handle, bytes.length);
@@ -276,12 +276,12 @@ export class Pump implements PortEvents {
         const endpoint = this.endpoints.find(handle);
         if (endpoint === undefined) {
           if (memory.eventType(record) !== Event.ACCEPTED) continue;
-          this.tracing.tracer?.event(record);
+          this.watching.watcher?.event(record);
           this.#accept(handle, memory.eventDetail(record));
           continue;
         }
         if (endpoint.released && !isFarewell(memory.eventType(record))) continue;
-        this.tracing.tracer?.event(record);
+        this.watching.watcher?.event(record);
         try {
           dispatch(this, record, endpoint, handle === this.#causeHandle ? this.#cause : undefined);
         } catch (error) {

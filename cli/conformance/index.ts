@@ -2,4 +2,4 @@
 export { readVectors } from "./file.ts";
 export { CoreMachine } from "./machine.ts";
 export { runCase } from "./run.ts";
-export { vectorOf } from "./trace.ts";
+export { replayableOf, vectorOf } from "./trace.ts";

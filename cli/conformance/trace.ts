@@ -1,7 +1,7 @@
 /** Makes a vector of a trace: what the application and the host did are its steps, what came of it is what must come. */
 import { ClientStream, Log, newSocket, parseBytes, type ScriptSocket } from "../../adapters/script/index.ts";
 import { Errors, Event, Kind } from "../../wasm/abi.gen.ts";
-import type { TraceLine } from "../../wasm/trace/tracer.ts";
+import type { TraceLine } from "../../wasm/trace/lines.ts";
 import { EventLog, type Records } from "./events.ts";
 import type { Step, VectorCase } from "./file.ts";
 
@@ -29,15 +29,84 @@ function keyOf(count: number): Uint8Array {
   return Uint8Array.of(count >> 24, count >> 16, count >> 8, count);
 }
 
-/**
- * The case that replays a trace, which began before its connections were opened.
- *
- * @throws Error for a line that is no line of a trace.
- */
+/** What a trace is as a case, and the connections that can't be part of it. */
+export interface Replayable {
+  readonly one: VectorCase;
+  readonly left: readonly string[];
+}
+
+/** Limits of a dump that decide what the core does; sizes of memory do not, as long as it suffices. */
+const LIMITS = [
+  ...["maxMessage", "maxHead", "maxLine", "maxFields", "maxFragments", "maxUnfinished", "addresses"],
+  ...["connectTimeoutMs", "handshakeTimeoutMs", "closeTimeoutMs", "stallTimeoutMs"],
+];
+
+const OPENS = /^(tcp|ws|unix|udp)(-via|-bind|-allowed)?$|^listen$/;
+
+/** The core's places in a case that sets none. */
+const PLACES = 4;
+const SEND_BUFFER = 65_536;
+
+/** The case that replays a trace, without the connections that began before it. @throws Error for a line of no trace. */
 export function vectorOf(name: string, lines: readonly string[]): VectorCase {
-  const trace = lines.map((line) => JSON.parse(line) as TraceLine);
-  const steps = new Replay(inOrderOfCause(trace)).steps();
-  return { name, steps };
+  return replayableOf(name, lines).one;
+}
+
+/** As `vectorOf`, and the connections that were left out. */
+export function replayableOf(name: string, lines: readonly string[]): Replayable {
+  const all = lines.map((line) => JSON.parse(line) as TraceLine);
+  const header = all.find(({ began }) => began !== undefined);
+  const trace = all.filter((line) => line !== header);
+  const { names, left } = connectionsOf(trace, header?.unfinished ?? []);
+  const whole = trace.filter((line) => ownersOf(line).every((owner) => !left.has(owner)));
+  const places = Math.max(PLACES, names.size);
+  const sendBuffer = Math.max(SEND_BUFFER, 2 * Math.max(0, ...whole.map(({ call }) => Math.max(0, ...sizesOf(call)))));
+  const limits = LIMITS.flatMap((limit) => {
+    const value = header?.limits?.[limit];
+    return value === undefined ? [] : [["limit", limit, value] as Step];
+  });
+  const steps: Step[] = [
+    ["limit", "sockets", places],
+    ["limit", "webSockets", places],
+    ["limit", "sendBuffer", sendBuffer],
+    ["limit", "sendPool", 2 * sendBuffer],
+    ...limits,
+    ...new Replay(inOrderOfCause(whole), header !== undefined).steps(),
+  ];
+  return { one: { name, steps }, left: [...left] };
+}
+
+/** The characters of a call's texts: not fewer than their bytes. */
+function sizesOf(words: Words = []): number[] {
+  return words.map((word) => `${word}`.length);
+}
+
+/** The connections that a line is about. */
+function ownersOf({ host, call, wire, of, by }: TraceLine): string[] {
+  if (host?.[0] === "accepted") return [`${host[1]}`, `${host[2]}`];
+  const [, name = of] = host ?? call ?? wire ?? [];
+  return [name, by].filter((it) => it !== undefined).map(String);
+}
+
+/** All connections of a trace, and those that can't be replayed: they began before it, or some of their bytes are missing. */
+function connectionsOf(
+  trace: readonly TraceLine[],
+  unfinished: readonly string[],
+): Record<"names" | "left", Set<string>> {
+  const names = new Set<string>();
+  const left = new Set(unfinished);
+  const opened = new Set(trace.filter(({ call }) => OPENS.test(`${call?.[0]}`)).map(({ call }) => `${call?.[1]}`));
+  for (const line of trace) {
+    const accepts = line.host?.[0] === "accepted";
+    for (const name of ownersOf(line)) {
+      const begins = accepts ? line.host?.[2] === name : line.wire?.[0] === "open" && opened.has(name);
+      if (!names.has(name) && !begins) left.add(name);
+      names.add(name);
+      if (line.left !== undefined || `${line.call?.[0]}`.startsWith("ws-attach")) left.add(name);
+    }
+  }
+  for (const { host } of trace) if (host?.[0] === "accepted" && left.has(`${host[1]}`)) left.add(`${host[2]}`);
+  return { names, left };
 }
 
 /**
@@ -65,11 +134,14 @@ class Replay {
   readonly #wire = new Log();
   readonly #random = new Random();
   readonly #events: EventLog;
+  readonly #isDump: boolean;
   #frames = 0;
   #ms = 0;
 
-  constructor(trace: readonly TraceLine[]) {
+  /** `isDump`: it may end in the middle of what a step causes. */
+  constructor(trace: readonly TraceLine[], isDump: boolean) {
     this.#trace = trace;
+    this.#isDump = isDump;
     const names = (handle: number): ScriptSocket | undefined => [...this.#sockets.values()][handle];
     const fail = (_socket: unknown, what: string): void => {
       throw new Error(`the trace violates the core interface: ${what}`);
@@ -85,7 +157,8 @@ class Replay {
       else if (line.event !== undefined) this.#event(line);
       else throw new Error(`line ${at + 1} is empty`);
     }
-    this.#check();
+    if (this.#isDump) this.#steps.push(["whatever"]);
+    else this.#check();
     return [["random", `x:${Buffer.from(this.#random.bytes).toString("hex")}`], ...this.#steps];
   }
 
@@ -99,11 +172,20 @@ class Replay {
 
   #call(at: number, words: Words, result: number | string): void {
     const [word, name] = words as [string, string];
-    const kinds: Record<string, Kind> = { ws: Kind.WS, "ws-via": Kind.WS, udp: Kind.UDP, listen: Kind.LISTENER };
-    const opens = /^(tcp|ws|unix|udp)(-via|-bind)?$|^listen$/.test(word);
-    if (opens) this.#add(name, kinds[word] ?? (word === "udp-bind" ? Kind.UDP : Kind.TCP));
+    const kind = /^ws/.test(word)
+      ? Kind.WS
+      : /^udp/.test(word)
+        ? Kind.UDP
+        : word === "listen"
+          ? Kind.LISTENER
+          : Kind.TCP;
+    if (OPENS.test(word)) this.#add(name, kind);
     this.#step(at, name, (typeof result === "string" ? [...words, result] : words) as Step);
     if (word === "ws-accept" && result === 0) this.#serve(name);
+    /* The host does these at once; a trace does not repeat what the call has. */
+    if (typeof result === "number" && word === "udp-send")
+      this.#wire.line(`${words[2] === "" ? "send" : "send-to"} ${name} *`);
+    if (typeof result === "number" && word === "udp-connect") this.#wire.line(`connect ${name} *`);
   }
 
   /** Adds a step at its time, preceded by how much the host takes of the writes that it causes. */

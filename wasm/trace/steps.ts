@@ -1,6 +1,7 @@
 import { type CoreExports, HttpBody, HttpRead, HttpSend, SendFlag, SocketKind, WsOption } from "../abi.gen.ts";
-import type { Core } from "../core.ts";
 import { errorCode } from "../errors.ts";
+import type { Memory } from "../memory.ts";
+import { hideCredentials } from "./redact.ts";
 
 /** Whether a byte can stand for itself in a text that people read. */
 function isPrintable(byte: number): boolean {
@@ -23,10 +24,19 @@ export interface Step {
   readonly rest: readonly (string | number)[];
 }
 
-/** Returns a call of the core interface as a step, from its arguments behind the core. */
-type Describe = (core: Core, args: readonly number[]) => Step;
+/** Where the bytes of arguments can be read. */
+export interface StepSource {
+  readonly memory: Pick<Memory, "ascii" | "readI32" | "view">;
+  /** `twc_rx_buffer` */
+  readonly received: number;
+  /** `twc_rx_address` */
+  readonly sender: number;
+}
 
-const text = (core: Core, at: number, size: number): string => showBytes(core.memory.view(at >>> 0, size));
+/** Returns a call of the core interface as a step, from its arguments behind the core. */
+export type Describe = (core: StepSource, args: readonly number[]) => Step;
+
+const text = (core: StepSource, at: number, size: number): string => showBytes(core.memory.view(at >>> 0, size));
 
 /** The words of a call's flags, joined by `+`. */
 function words(flags: number, names: readonly (readonly [string, number])[], none: string): string {
@@ -47,6 +57,7 @@ function kindWord(flags: number): string {
 const optionWords = [
   ["no-auto-pong", WsOption.NO_AUTO_PONG],
   ["report-head", WsOption.REPORT_HEAD],
+  ["receive-while-closing", WsOption.RECEIVE_WHILE_CLOSING],
 ] as const;
 
 const readWords = [
@@ -88,6 +99,9 @@ const pair =
     rest: [text(core, first, firstSize), text(core, second, secondSize)],
   });
 
+/** Credentials of a proxy, which no trace has. */
+const hidden = (core: StepSource, at: number, size: number): string => hideCredentials(text(core, at, size), size);
+
 /** What the application does. A proxy's credentials are left out. */
 export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
   twc_tcp_connect: (core, [at = 0, size = 0, port = 0]) => ({
@@ -96,18 +110,15 @@ export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
     rest: [text(core, at, size), port],
   }),
   twc_tcp_connect_via: (core, args) => {
-    const [at = 0, size = 0, port = 0, proxy = 0, proxySize = 0, proxyPort = 0] = args;
-    return {
-      word: "tcp-via",
-      handle: 0,
-      rest: [text(core, at, size), port, text(core, proxy, proxySize), proxyPort, ""],
-    };
+    const [at = 0, size = 0, port = 0, proxy = 0, proxySize = 0, proxyPort = 0, secret = 0, secretSize = 0] = args;
+    const via = [text(core, proxy, proxySize), proxyPort, hidden(core, secret, secretSize)];
+    return { word: "tcp-via", handle: 0, rest: [text(core, at, size), port, ...via] };
   },
-  twc_ws_connect_via: (core, [at = 0, size = 0, proxy = 0, proxySize = 0, proxyPort = 0]) => ({
-    word: "ws-via",
-    handle: 0,
-    rest: [text(core, at, size), text(core, proxy, proxySize), proxyPort, ""],
-  }),
+  twc_ws_connect_via: (core, args) => {
+    const [at = 0, size = 0, proxy = 0, proxySize = 0, proxyPort = 0, secret = 0, secretSize = 0] = args;
+    const via = [text(core, proxy, proxySize), proxyPort, hidden(core, secret, secretSize)];
+    return { word: "ws-via", handle: 0, rest: [text(core, at, size), ...via] };
+  },
   twc_tcp_connect_allowed: (core, [at = 0, size = 0, port = 0, policy = 0, policySize = 0]) => ({
     word: "tcp-allowed",
     handle: 0,
@@ -160,7 +171,7 @@ export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
   twc_ws_set_options: (_core, [handle = 0, options = 0, maxMessage = 0, maxFragments = 0]) => ({
     word: "ws-options",
     handle,
-    rest: [words(options, optionWords, "none"), maxMessage, maxFragments],
+    rest: [words(options, optionWords, "none"), maxMessage >>> 0, maxFragments >>> 0],
   }),
   twc_set_address_limits: (_core, [listener = 0, connections = 0, handshakes = 0, messages = 0]) => ({
     word: "address-limits",
@@ -176,7 +187,7 @@ export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
   twc_http_read: (_core, [handle = 0, flags = 0, maxBody = 0]) => ({
     word: "http-read",
     handle,
-    rest: [words(flags, readWords, "request"), maxBody],
+    rest: [words(flags, readWords, "request"), maxBody >>> 0],
   }),
   twc_http_send: (core, args) => {
     const [handle = 0, flags = 0, status = 0, head = 0, headSize = 0, count = 0, body = 0, bodySize = 0] = args;
@@ -188,6 +199,12 @@ export const calls: { readonly [Name in keyof CoreExports]?: Describe } = {
     const rest = [(flags & HttpBody.LAST) === 0 ? "more" : "last", text(core, at, size)];
     return { word: "http-body", handle, rest: [...rest, text(core, trailers, trailersSize), count] };
   },
+  /* Only that of a server is an operation of the vectors. */
+  twc_ws_attach: (_core, [handle = 0, client = 0, deflate = 0]) => ({
+    word: client === 0 ? "ws-attach" : "ws-attach-client",
+    handle,
+    rest: [deflate],
+  }),
   twc_ws_ping: bytes("ping"),
   twc_ws_pong: bytes("pong"),
   twc_ws_close: (core, [handle = 0, code = 0, at = 0, size = 0]) => ({

@@ -1,7 +1,8 @@
 import { defaultEngine } from "../host.ts";
-import type { TraceSink } from "./tracer.ts";
+import { Tracer, type TraceSink } from "./tracer.ts";
 
-export type { TraceLine, TraceSink } from "./tracer.ts";
+export type { TraceLine } from "./lines.ts";
+export type { TraceSink } from "./tracer.ts";
 
 /**
  * Records what passes between the application, the core and the host: calls, bytes received and sent, events. Each is one line
@@ -22,5 +23,6 @@ export type { TraceLine, TraceSink } from "./tracer.ts";
  * @returns a function that ends the trace. Another call of `trace` ends it, too.
  */
 export function trace(sink: TraceSink, of?: number | { readonly handle: number }): () => void {
-  return defaultEngine().trace(sink, typeof of === "object" ? of.handle : of);
+  const only = typeof of === "object" ? of.handle : of;
+  return defaultEngine().watch("trace", ({ core, nowMs }) => new Tracer(core, sink, nowMs, only));
 }

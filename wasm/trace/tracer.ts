@@ -1,60 +1,26 @@
-import { type CoreExports, Event } from "../abi.gen.ts";
+import type { CoreExports } from "../abi.gen.ts";
 import type { Core } from "../core.ts";
-import { errorCode } from "../errors.ts";
 import { report } from "../report.ts";
-import { calls, deliveries, type Step, showBytes } from "./steps.ts";
+import { Lines, opening, type TraceLine } from "./lines.ts";
+import { calls, deliveries, type Step } from "./steps.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** Takes the lines of a trace: each is one JSON object. */
 export type TraceSink = (line: string) => void;
 
 type Call = (...args: number[]) => number;
 
-/** A line of a trace: one of `call`, `host`, `wire` or `event`, and what belongs to it. */
-export interface TraceLine {
-  /** Milliseconds since the trace began, by the clock of the core, which stands still between deliveries. */
-  ms?: number;
-  /** A call of the application, in the words of the shared vectors: operation, name, arguments. */
-  call?: readonly (string | number)[];
-  /** What it returned: a number, or the name of an error. */
-  result?: number | string;
-  /** The delivery of the host to the core, in the same form. */
-  host?: readonly (string | number)[];
-  /** What the core asked of the host. */
-  wire?: readonly (string | number)[];
-  /** Of a write: the bytes that the host took at once. */
-  taken?: number;
-  /** The name of an event, and whose it is. */
-  event?: string | number;
-  of?: string;
-  flags?: number;
-  code?: number | string;
-  detail?: number;
-  by?: string;
-  from?: readonly [address: string, port: number];
-  step?: number;
-  retryMs?: number;
-  /** The bytes of a write or an event: text, or `x:` and hex. */
-  bytes?: string;
-  /** Their number. */
-  size?: number;
-}
-
 type Mutable = { -readonly [Name in keyof CoreExports]: CoreExports[Name] };
 
-const eventNames = new Map<number, string>(Object.entries(Event).map(([name, value]) => [value, name]));
-
-/** What opens a handle: it is known by the result. */
-const opening = new Set(["tcp", "tcp-via", "unix", "ws", "ws-via", "udp", "udp-bind", "listen"]);
-
 /**
- * Records what passes the core interface: calls, deliveries, what the host is asked to write, events. It stands between the
- * engine and the core's functions only while a trace is active, so that it costs nothing otherwise.
+ * Writes a line for each thing that passes the core interface: calls, deliveries, what the host is asked to write, events. It
+ * stands between the engine and the core's functions only while a trace is active, so that it costs nothing otherwise.
  */
-export class Tracer {
+export class Tracer implements Watcher {
   readonly #core: Core;
   readonly #sink: TraceSink;
   readonly #only: number | undefined;
-  readonly #names = new Map<number, string>();
+  readonly #lines: Lines;
   readonly #start: number;
   /** A call that opens a handle is under way: what it asks of the host is about that one. */
   #opening = false;
@@ -66,6 +32,7 @@ export class Tracer {
     this.#core = core;
     this.#sink = sink;
     this.#only = only;
+    this.#lines = new Lines(core, (line) => this.#write(line));
     this.#start = nowMs;
     this.#nowMs = nowMs;
   }
@@ -113,80 +80,44 @@ export class Tracer {
     watched.twc_accepted = (self: number, listener: number): number => {
       const result = exports.twc_accepted(self, listener);
       if (this.#traces(listener) && result >= 0) {
-        this.#write({ host: ["accepted", this.#name(listener), this.#name(result)] });
+        this.#lines.accepted(listener, result);
       }
       return result;
     };
     return watched as unknown as CoreExports;
   }
 
-  /** The host was asked to write, and has taken so much of it. */
   wrote(handle: number, pieces: readonly Uint8Array[], taken: number): void {
     if (!this.#traces(handle)) return;
-    let size = 0;
-    let shown = "";
-    for (const piece of pieces) {
-      size += piece.length;
-      if (pieces.length === 1) shown = showBytes(piece);
-    }
-    if (pieces.length > 1) shown = showBytes(joined(pieces, size));
-    this.#write({ wire: ["write", this.#name(handle)], bytes: shown, size, taken });
+    const [first] = pieces;
+    const bytes = pieces.length === 1 && first !== undefined ? first : joined(pieces);
+    this.#lines.wrote(handle, bytes, bytes.length, taken);
   }
 
-  /** The host was asked for something else. */
   asked(handle: number, word: string, ...rest: readonly (string | number)[]): void {
-    if (!this.#traces(handle)) return;
-    this.#write({ wire: [word, this.#name(handle), ...rest] });
+    if (this.#traces(handle)) this.#lines.asked(handle, word, rest);
   }
 
-  /** The record at this place is about to be delivered. */
   event(record: number): void {
-    const { arena, memory, sender } = this.#core;
-    const handle = memory.eventHandle(record);
-    if (!this.#traces(handle)) return;
-    const type = memory.eventType(record);
-    const size = memory.eventSize(record);
-    const line: TraceLine = { event: eventNames.get(type) ?? type, of: this.#name(handle) };
-    const flags = memory.eventFlags(record);
-    const code = memory.eventCode(record);
-    const detail = memory.eventDetail(record);
-    if (flags !== 0) line.flags = flags;
-    if (code !== 0) line.code = code < 0 ? errorCode(code) : code;
-    if (type === Event.ACCEPTED) line.by = this.#name(detail);
-    else if (type === Event.DATAGRAM) line.from = [memory.ascii(sender, detail), memory.eventPort(record)];
-    else if (detail !== 0) line.detail = detail;
-    if (type === Event.ERROR) line.step = memory.eventStep(record);
-    if (type === Event.ERROR || type === Event.DISCONNECTED) line.retryMs = memory.eventRetryMs(record) >>> 0;
-    if (size > 0) line.bytes = showBytes(memory.view(arena + memory.eventData(record), size));
-    line.size = size;
-    this.#write(line);
+    if (this.#traces(this.#core.memory.eventHandle(record))) this.#lines.event(record);
   }
 
-  #call({ word, handle, rest }: Step, result: number): void {
-    const of = opening.has(word) ? result : handle;
+  failed(): void {}
+
+  #call(step: Step, result: number): void {
+    const of = opening.has(step.word) ? result : step.handle;
     if (of < 0) return;
-    if (opening.has(word) && this.#only === undefined) this.#name(of);
-    if (!this.#traces(of)) return;
-    this.#write({ call: [word, this.#name(of), ...rest], result: result < 0 ? errorCode(result) : result });
+    if (opening.has(step.word) && this.#only === undefined) this.#lines.name(of);
+    if (this.#traces(of)) this.#lines.call(of, step, result);
   }
 
-  #host({ word, handle, rest }: Step): void {
-    if (!this.#traces(handle)) return;
-    this.#write({ host: [word, this.#name(handle), ...rest] });
+  #host(step: Step): void {
+    if (this.#traces(step.handle)) this.#lines.host(step);
   }
 
   /** Whether it is one of those that the trace records: the one that was asked for, or all that were opened since. */
   #traces(handle: number): boolean {
-    return this.#only === undefined ? this.#opening || this.#names.has(handle) : handle === this.#only;
-  }
-
-  #name(handle: number): string {
-    let name = this.#names.get(handle);
-    if (name === undefined) {
-      name = `c${this.#names.size + 1}`;
-      this.#names.set(handle, name);
-    }
-    return name;
+    return this.#only === undefined ? this.#opening || this.#lines.knows(handle) : handle === this.#only;
   }
 
   #write(line: TraceLine): void {
@@ -199,34 +130,12 @@ export class Tracer {
   }
 }
 
-function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
-  const all = new Uint8Array(size);
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {
     all.set(piece, at);
     at += piece.length;
   }
   return all;
-}
-
-/** The tracer of what passes the core interface, if there is one. */
-export class Tracing {
-  tracer: Tracer | undefined;
-  #end: (() => void) | undefined;
-
-  /** Begins to write; a trace that is being written ends. Returns what ends this one. */
-  begin(core: Core, sink: TraceSink, nowMs: number, only: number | undefined): () => void {
-    this.#end?.();
-    const plain = core.exports;
-    const tracer = new Tracer(core, sink, nowMs, only);
-    this.tracer = tracer;
-    core.exports = tracer.watch(plain);
-    const end = (): void => {
-      if (this.tracer !== tracer) return;
-      this.tracer = undefined;
-      core.exports = plain;
-    };
-    this.#end = end;
-    return end;
-  }
 }

@@ -1,0 +1,346 @@
+/**
+ * The flight recorder: copies what passes the core interface into a ring, as numbers and bytes. It stands in the path of every
+ * message, so it allocates nothing there; `Dump` makes lines of the records when they are asked for.
+ */
+import { type CoreExports, Event, EventRecord, type Limits } from "../abi.gen.ts";
+import type { Core } from "../core.ts";
+import type { TwinwireError } from "../errors.ts";
+import { callSafely, report } from "../report.ts";
+import { dump, type Recording } from "./dump.ts";
+import { type Layout, layouts, Place } from "./layout.ts";
+import { Field, Form, HEADER, Kind } from "./records.ts";
+import { Ring } from "./ring.ts";
+import type { Watched, Watcher } from "./watcher.ts";
+
+/** Handles whose beginning is kept beside the ring, and records of it. */
+const MOST_OPENINGS = 64;
+const MOST_RECORDS = 16;
+
+/** Up to so many bytes, a loop is faster than making a view of them. */
+const SHORT = 256;
+
+/** Handles that live long and serve many: listeners and UDP sockets. */
+const LASTING = new Set<keyof CoreExports>(["twc_listen", "twc_udp_open", "twc_udp_bind"]);
+
+/** What belongs to their beginning. */
+const BEGINNING = new Set<keyof CoreExports>([
+  ...(["twc_connected", "twc_set_address_limits", "twc_set_tls", "twc_udp_connect"] as const),
+]);
+
+const encoder = new TextEncoder();
+
+type Call = (...args: number[]) => number;
+
+type Mutable = { -readonly [Name in keyof CoreExports]: CoreExports[Name] };
+
+/** How to record. */
+export interface RecorderSettings {
+  /** The bytes of the ring. */
+  readonly bytes: number;
+  readonly onError: ((error: TwinwireError) => unknown) | undefined;
+  readonly everyMs: number;
+  readonly secrets: readonly string[];
+}
+
+const padded = (size: number): number => (size + 3) & ~3;
+
+/** Records what passes the core interface in a ring. */
+export class Recorder implements Watcher {
+  readonly #core: Core;
+  readonly #limits: Limits;
+  readonly #settings: RecorderSettings;
+  readonly #isLeaving: (handle: number) => boolean;
+  readonly #ring: Ring;
+  /** Bytes of a record's part, at most. */
+  readonly #most: number;
+  /** Linear memory. */
+  readonly #bytes: Uint8Array;
+  readonly #source: DataView;
+  readonly #numbers: Int32Array;
+  readonly #args = new Int32Array(16);
+  /** Where the receive buffer ends. */
+  readonly #receivedEnd: number;
+  readonly #openings = new Map<number, Uint8Array[]>();
+  /** The record of what the host was asked last. */
+  #asked = 0;
+  /** The core's time: that of its last tick, 32 bits. */
+  #nowMs: number;
+  #failedMs: number | undefined;
+
+  constructor({ core, isLeaving, limits, nowMs }: Watched, settings: RecorderSettings) {
+    this.#core = core;
+    this.#limits = limits;
+    this.#settings = settings;
+    this.#isLeaving = isLeaving;
+    this.#nowMs = nowMs | 0;
+    this.#ring = new Ring(settings.bytes & ~3);
+    this.#most = (settings.bytes >>> 2) & ~3;
+    this.#bytes = core.memory.bytes;
+    this.#source = new DataView(this.#bytes.buffer);
+    this.#numbers = new Int32Array(this.#bytes.buffer);
+    this.#receivedEnd = core.received + limits.recvBuffer;
+  }
+
+  get records(): number {
+    return this.#ring.records;
+  }
+
+  get lost(): number {
+    return this.#ring.lost;
+  }
+
+  /** The records as lines, of one handle or of all. */
+  dump(only: number | undefined): string {
+    const recording: Recording = {
+      ring: this.#ring,
+      openings: this.#openings,
+      nowMs: this.#nowMs,
+      limits: this.#limits,
+      secrets: this.#settings.secrets,
+      isLeaving: this.#isLeaving,
+    };
+    return dump(recording, only);
+  }
+
+  watch(exports: CoreExports): CoreExports {
+    const watched: Record<string, unknown> & Partial<Pick<Mutable, "twc_accepted" | "twc_tick" | "twc_ws_broadcast">> =
+      { ...exports };
+    for (const [index, layout] of layouts.entries()) {
+      watched[layout.name] = this.#wrap(layout, index, exports[layout.name] as unknown as Call);
+    }
+    watched.twc_tick = (self: number, nowMs: number): number => {
+      this.#nowMs = nowMs | 0;
+      return exports.twc_tick(self, nowMs);
+    };
+    watched.twc_accepted = (self: number, listener: number): number => {
+      const result = exports.twc_accepted(self, listener);
+      if (result >= 0) this.#ring.words[this.#begin(Kind.ACCEPTED, listener, 4) + Field.RESULT] = result;
+      return result;
+    };
+    watched.twc_ws_broadcast = (
+      self: number,
+      handles: number,
+      count: number,
+      flags: number,
+      at: number,
+      size: number,
+    ) => this.#broadcast(exports, self, handles, count, flags, at, size);
+    return watched as unknown as CoreExports;
+  }
+
+  /** `pieces` are views of linear memory. */
+  wrote(handle: number, pieces: readonly Uint8Array[], taken: number): void {
+    let size = 0;
+    for (let index = 0; index < pieces.length; index++) size += pieces[index]?.length ?? 0;
+    const stored = size > this.#most ? this.#most : size;
+    const at = this.#begin(Kind.WRITE, handle, 12 + stored);
+    const { words } = this.#ring;
+    words[at + Field.SIZE] = size;
+    words[at + Field.TAKEN] = taken;
+    words[at + Field.STORED] = stored;
+    let to = (at + Field.BYTES) << 2;
+    let left = stored;
+    for (let index = 0; left > 0; index++) {
+      const piece = pieces[index] as Uint8Array;
+      const some = piece.length > left ? left : piece.length;
+      this.#copy(to, piece.byteOffset, some);
+      to += some;
+      left -= some;
+    }
+  }
+
+  asked(handle: number, word: string, ...rest: readonly (string | number)[]): void {
+    const text = encoder.encode(JSON.stringify([word, ...rest]));
+    const at = this.#begin(Kind.ASKED, handle, 4 + text.length);
+    this.#ring.words[at + Field.TEXT_SIZE] = text.length;
+    this.#ring.bytes.set(text, (at + Field.TEXT) << 2);
+    this.#asked = at;
+  }
+
+  event(record: number): void {
+    const { memory, arena, received } = this.#core;
+    const size = memory.eventSize(record);
+    const data = arena + memory.eventData(record);
+    /* What lies in the receive buffer is recorded already, as the delivery: only what the core has made of its first bytes. */
+    const referred = size > 0 && data >= received && data + size <= this.#receivedEnd;
+    const stored = size === 0 || referred ? 0 : size > this.#most ? this.#most : size;
+    const handle = memory.eventHandle(record);
+    const at = this.#begin(Kind.EVENT, handle, EventRecord.SIZE + 12 + stored);
+    const { words } = this.#ring;
+    const from = record >>> 2;
+    for (let word = 0; word < EventRecord.SIZE >>> 2; word++) {
+      words[at + Field.RECORD + word] = this.#numbers[from + word] as number;
+    }
+    words[at + Field.FORM] = size === 0 ? Form.NONE : referred ? Form.REFERENCE : Form.COPY;
+    words[at + Field.PLACE] = referred ? data - received : stored;
+    words[at + Field.FIRST] = size === 0 ? 0 : this.#source.getInt32(data, true);
+    if (stored > 0) this.#copy((at + Field.COPY) << 2, data, stored);
+    if (memory.eventType(record) === Event.CONNECTED) this.#keep(handle, at);
+  }
+
+  failed(make: () => TwinwireError): void {
+    const { onError, everyMs } = this.#settings;
+    if (onError === undefined) return;
+    if (this.#failedMs !== undefined && (this.#nowMs - this.#failedMs) >>> 0 < everyMs) return;
+    this.#failedMs = this.#nowMs;
+    const error = make();
+    /* When what is delivered now has been recorded. */
+    queueMicrotask(() => callSafely(() => onError(error), report));
+  }
+
+  /** Ends the recording of beginnings, too. */
+  clear(): void {
+    this.#openings.clear();
+  }
+
+  #wrap(layout: Layout, index: number, original: Call): Call {
+    const kind = Kind.STEP | (index << 8);
+    const args = this.#args;
+    if (layout.kind === "host") {
+      /* Recorded before the call: the core unmasks in place. */
+      const extra = BEGINNING.has(layout.name);
+      return (self: number, handle: number, size = 0, addressSize = 0, port = 0): number => {
+        args[0] = handle;
+        args[1] = size;
+        args[2] = addressSize;
+        args[3] = port;
+        const at = this.#step(layout, kind, handle, 0);
+        if (extra) this.#keep(handle, at);
+        return original(self, handle, size, addressSize, port);
+      };
+    }
+    if (layout.args <= 4 && !LASTING.has(layout.name) && !BEGINNING.has(layout.name)) {
+      return (self: number, a: number, b = 0, c = 0, d = 0): number => {
+        const result = original(self, a, b, c, d);
+        args[0] = a;
+        args[1] = b;
+        args[2] = c;
+        args[3] = d;
+        this.#called(layout, kind, result);
+        return result;
+      };
+    }
+    return (self: number, ...given: number[]): number => {
+      const result = original(self, ...given);
+      args.set(given);
+      const at = this.#called(layout, kind, result);
+      if (LASTING.has(layout.name) && result >= 0) {
+        this.#open(result);
+        this.#keep(result, this.#asked);
+        this.#keep(result, at);
+      } else if (BEGINNING.has(layout.name)) {
+        this.#keep(given[0] ?? 0, at);
+      }
+      return result;
+    };
+  }
+
+  /** A call has returned: what opens a handle is recorded as one of that handle, and not at all if it failed. */
+  #called(layout: Layout, kind: number, result: number): number {
+    if (layout.opens) return result < 0 ? 0 : this.#step(layout, kind, result, result);
+    return this.#step(layout, kind, this.#args[0] as number, result);
+  }
+
+  #step(layout: Layout, kind: number, handle: number, result: number): number {
+    const { blobs } = layout;
+    const args = this.#args;
+    let size = 4 + 4 * layout.args;
+    for (let index = 0; index < blobs.length; index++) {
+      const blob = blobs[index] as Layout["blobs"][number];
+      size += 4 + padded(this.#stored((args[blob.size] as number) * blob.unit));
+    }
+    const at = this.#begin(kind, handle, size);
+    const { words } = this.#ring;
+    words[at + Field.RESULT] = result;
+    let to = at + Field.ARGS;
+    for (let index = 0; index < layout.args; index++) words[to++] = args[index] as number;
+    for (let index = 0; index < blobs.length; index++) {
+      const blob = blobs[index] as Layout["blobs"][number];
+      const stored = this.#stored((args[blob.size] as number) * blob.unit);
+      words[to++] = stored;
+      const from =
+        blob.at >= 0
+          ? (args[blob.at] as number) >>> 0
+          : blob.at === Place.RECEIVED
+            ? this.#core.received
+            : this.#core.sender;
+      this.#copy(to << 2, from, stored);
+      to += padded(stored) >>> 2;
+    }
+    return at;
+  }
+
+  #broadcast(
+    exports: CoreExports,
+    self: number,
+    handles: number,
+    count: number,
+    flags: number,
+    data: number,
+    size: number,
+  ): number {
+    /* The core overwrites the handles by results; nothing else is recorded meanwhile. */
+    const held = Math.min(count, this.#most >>> 3);
+    const stored = this.#stored(size);
+    const at = this.#begin(Kind.BROADCAST, 0, 16 + 8 * held + stored);
+    const { words } = this.#ring;
+    words[at + Field.COUNT] = held;
+    words[at + Field.FLAGS] = flags;
+    words[at + Field.WHOLE] = size;
+    words[at + Field.HELD] = stored;
+    const first = at + Field.HANDLES;
+    for (let index = 0; index < held; index++) words[first + index] = this.#numbers[(handles >>> 2) + index] as number;
+    this.#copy((first + 2 * held) << 2, data, stored);
+    const result = exports.twc_ws_broadcast(self, handles, count, flags, data, size);
+    for (let index = 0; index < held; index++) {
+      words[first + held + index] = result < 0 ? result : (this.#numbers[(handles >>> 2) + index] as number);
+    }
+    return result;
+  }
+
+  #stored(size: number): number {
+    return size > this.#most ? this.#most : size;
+  }
+
+  /** Begins a record with so many bytes behind its header. Returns the index of its first word. */
+  #begin(kind: number, handle: number, size: number): number {
+    const at = this.#ring.append(HEADER + padded(size)) >>> 2;
+    const { words } = this.#ring;
+    words[at + Field.KIND] = kind;
+    words[at + Field.MS] = this.#nowMs;
+    words[at + Field.HANDLE] = handle;
+    return at;
+  }
+
+  /** Copies bytes of linear memory to a place that is divisible by 4, or byte by byte to one that is not. */
+  #copy(to: number, from: number, size: number): void {
+    if (size > SHORT) {
+      this.#ring.bytes.set(this.#bytes.subarray(from, from + size), to);
+      return;
+    }
+    let at = 0;
+    if ((to & 3) === 0) {
+      const { words } = this.#ring;
+      for (; at + 4 <= size; at += 4) words[(to + at) >>> 2] = this.#source.getInt32(from + at, true);
+    }
+    const { bytes } = this.#ring;
+    for (; at < size; at++) bytes[to + at] = this.#bytes[from + at] as number;
+  }
+
+  /** A handle's beginning is kept from now on. */
+  #open(handle: number): void {
+    for (const oldest of this.#openings.keys()) {
+      if (this.#openings.size < MOST_OPENINGS) break;
+      this.#openings.delete(oldest);
+    }
+    this.#openings.set(handle, []);
+  }
+
+  /** The record at this word is one of a beginning, if its handle's is kept. */
+  #keep(handle: number, at: number): void {
+    const records = this.#openings.get(handle);
+    if (records === undefined || records.length >= MOST_RECORDS) return;
+    const { bytes, words } = this.#ring;
+    records.push(bytes.slice(at << 2, (at << 2) + (words[at] as number)));
+  }
+}
