@@ -4,6 +4,9 @@ import { asciiText, bytesOver, copyBytes, latin1Text, utf8Text, writeLatin1, wri
 
 const PAGE = 65536;
 
+/** Up to so many bytes, a loop is faster than making a view of them. */
+const SHORT = 256;
+
 /** Counters of a handle since it was opened. They go on counting after reconnecting. */
 export interface Stats {
   /** Bytes received, with handshakes and frame headers, without TLS records; of UDP: payloads of datagrams. */
@@ -66,12 +69,14 @@ export class Memory {
   readonly #u16: Uint16Array;
   readonly #i32: Int32Array;
   readonly #u32: Uint32Array;
+  readonly #any: DataView;
 
   constructor(memory: { readonly buffer: ArrayBufferLike }) {
     this.bytes = bytesOver(memory.buffer);
     this.#u16 = new Uint16Array(memory.buffer);
     this.#i32 = new Int32Array(memory.buffer);
     this.#u32 = new Uint32Array(memory.buffer);
+    this.#any = new DataView(memory.buffer);
   }
 
   /** The `Event` of an event record. */
@@ -184,6 +189,25 @@ export class Memory {
   /** The bytes themselves: borrowed for as long as the core lends them. */
   view(at: number, size: number): Uint8Array {
     return this.bytes.subarray(at, at + size);
+  }
+
+  /** The 32-bit number at any place. */
+  word(at: number): number {
+    return this.#any.getInt32(at, true);
+  }
+
+  /**
+   * Copies bytes to the words of another memory from `index` on, without allocating if they are few. Up to three more than `size`
+   * come along.
+   */
+  copyWords(at: number, size: number, words: Int32Array, index: number): void {
+    if (size > SHORT) {
+      const count = (size + 3) >>> 2;
+      if ((at & 3) === 0) words.set(this.#i32.subarray(at >>> 2, (at >>> 2) + count), index);
+      else new Uint8Array(words.buffer, words.byteOffset).set(this.view(at, size), index << 2);
+      return;
+    }
+    for (let done = 0; done < size; done += 4) words[index + (done >>> 2)] = this.#any.getInt32(at + done, true);
   }
 
   /** Writes text as UTF-8. Returns its bytes, or -1 if they are more than `room`. */

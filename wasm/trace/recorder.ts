@@ -5,6 +5,7 @@
 import { type CoreExports, Event, EventRecord, type Limits } from "../abi.gen.ts";
 import type { Core } from "../core.ts";
 import type { TwinwireError } from "../errors.ts";
+import type { Memory } from "../memory.ts";
 import { callSafely, report } from "../report.ts";
 import { dump, type Recording } from "./dump.ts";
 import { type Layout, layouts, Place } from "./layout.ts";
@@ -15,9 +16,6 @@ import type { Watched, Watcher } from "./watcher.ts";
 /** Handles whose beginning is kept beside the ring, and records of it. */
 const MOST_OPENINGS = 64;
 const MOST_RECORDS = 16;
-
-/** Up to so many bytes, a loop is faster than making a view of them. */
-const SHORT = 256;
 
 /** Handles that live long and serve many: listeners and UDP sockets. */
 const LASTING = new Set<keyof CoreExports>(["twc_listen", "twc_udp_open", "twc_udp_bind"]);
@@ -53,10 +51,7 @@ export class Recorder implements Watcher {
   readonly #ring: Ring;
   /** Bytes of a record's part, at most. */
   readonly #most: number;
-  /** Linear memory. */
-  readonly #bytes: Uint8Array;
-  readonly #source: DataView;
-  readonly #numbers: Int32Array;
+  readonly #memory: Memory;
   readonly #args = new Int32Array(16);
   /** Where the receive buffer ends. */
   readonly #receivedEnd: number;
@@ -75,9 +70,7 @@ export class Recorder implements Watcher {
     this.#nowMs = nowMs | 0;
     this.#ring = new Ring(settings.bytes & ~3);
     this.#most = (settings.bytes >>> 2) & ~3;
-    this.#bytes = core.memory.bytes;
-    this.#source = new DataView(this.#bytes.buffer);
-    this.#numbers = new Int32Array(this.#bytes.buffer);
+    this.#memory = core.memory;
     this.#receivedEnd = core.received + limits.recvBuffer;
   }
 
@@ -143,7 +136,9 @@ export class Recorder implements Watcher {
     for (let index = 0; left > 0; index++) {
       const piece = pieces[index] as Uint8Array;
       const some = piece.length > left ? left : piece.length;
-      this.#copy(to, piece.byteOffset, some);
+      /* Another piece than the first may begin anywhere. */
+      if ((to & 3) === 0) this.#memory.copyWords(piece.byteOffset, some, words, to >>> 2);
+      else this.#ring.bytes.set(some === piece.length ? piece : piece.subarray(0, some), to);
       to += some;
       left -= some;
     }
@@ -167,14 +162,11 @@ export class Recorder implements Watcher {
     const handle = memory.eventHandle(record);
     const at = this.#begin(Kind.EVENT, handle, EventRecord.SIZE + 12 + stored);
     const { words } = this.#ring;
-    const from = record >>> 2;
-    for (let word = 0; word < EventRecord.SIZE >>> 2; word++) {
-      words[at + Field.RECORD + word] = this.#numbers[from + word] as number;
-    }
+    memory.copyWords(record, EventRecord.SIZE, words, at + Field.RECORD);
     words[at + Field.FORM] = size === 0 ? Form.NONE : referred ? Form.REFERENCE : Form.COPY;
     words[at + Field.PLACE] = referred ? data - received : stored;
-    words[at + Field.FIRST] = size === 0 ? 0 : this.#source.getInt32(data, true);
-    if (stored > 0) this.#copy((at + Field.COPY) << 2, data, stored);
+    words[at + Field.FIRST] = size === 0 ? 0 : memory.word(data);
+    if (stored > 0) memory.copyWords(data, stored, words, at + Field.COPY);
     if (memory.eventType(record) === Event.CONNECTED) this.#keep(handle, at);
   }
 
@@ -264,7 +256,7 @@ export class Recorder implements Watcher {
           : blob.at === Place.RECEIVED
             ? this.#core.received
             : this.#core.sender;
-      this.#copy(to << 2, from, stored);
+      this.#memory.copyWords(from, stored, words, to);
       to += padded(stored) >>> 2;
     }
     return at;
@@ -289,11 +281,11 @@ export class Recorder implements Watcher {
     words[at + Field.WHOLE] = size;
     words[at + Field.HELD] = stored;
     const first = at + Field.HANDLES;
-    for (let index = 0; index < held; index++) words[first + index] = this.#numbers[(handles >>> 2) + index] as number;
-    this.#copy((first + 2 * held) << 2, data, stored);
+    for (let index = 0; index < held; index++) words[first + index] = this.#memory.word(handles + 4 * index);
+    this.#memory.copyWords(data, stored, words, first + 2 * held);
     const result = exports.twc_ws_broadcast(self, handles, count, flags, data, size);
     for (let index = 0; index < held; index++) {
-      words[first + held + index] = result < 0 ? result : (this.#numbers[(handles >>> 2) + index] as number);
+      words[first + held + index] = result < 0 ? result : this.#memory.word(handles + 4 * index);
     }
     return result;
   }
@@ -310,21 +302,6 @@ export class Recorder implements Watcher {
     words[at + Field.MS] = this.#nowMs;
     words[at + Field.HANDLE] = handle;
     return at;
-  }
-
-  /** Copies bytes of linear memory to a place that is divisible by 4, or byte by byte to one that is not. */
-  #copy(to: number, from: number, size: number): void {
-    if (size > SHORT) {
-      this.#ring.bytes.set(this.#bytes.subarray(from, from + size), to);
-      return;
-    }
-    let at = 0;
-    if ((to & 3) === 0) {
-      const { words } = this.#ring;
-      for (; at + 4 <= size; at += 4) words[(to + at) >>> 2] = this.#source.getInt32(from + at, true);
-    }
-    const { bytes } = this.#ring;
-    for (; at < size; at++) bytes[to + at] = this.#bytes[from + at] as number;
   }
 
   /** A handle's beginning is kept from now on. */

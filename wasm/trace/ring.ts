@@ -3,8 +3,6 @@ export class Ring {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The same memory as words. The first one of a record is its size; what follows is its owner's. */
   readonly words: Int32Array<ArrayBuffer>;
-  /** The same memory for numbers at any place. */
-  readonly view: DataView<ArrayBuffer>;
   /** How many records there are, and how many were replaced. */
   records = 0;
   lost = 0;
@@ -20,7 +18,6 @@ export class Ring {
     const buffer = new ArrayBuffer(size);
     this.bytes = new Uint8Array(buffer);
     this.words = new Int32Array(buffer);
-    this.view = new DataView(buffer);
   }
 
   /**
