@@ -64,8 +64,11 @@ declare const ws: WebSocket;
 declare function token(): Promise<string>;
 `;
 
-const webSocketServer = `import { readFile } from "node:fs/promises";
-import { http, TcpServer, WebSocketServer } from "twinwire";
+const webSocketServer = `import { fork } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { http, openMetrics, TcpServer, WebSocketServer } from "twinwire";
 declare const server: WebSocketServer;
 `;
 

@@ -4,6 +4,7 @@ import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { type AddressStats, NO_ADDRESS_STATS } from "../../wasm/memory.ts";
+import type { Metric } from "../../wasm/metrics.ts";
 import type { TlsOptions } from "../../wasm/port-types.ts";
 import { report } from "../../wasm/report.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
@@ -33,6 +34,7 @@ export class Listener<C extends Accepted> extends Endpoint {
   observed = false;
   #listening = false;
   #addressStats = NO_ADDRESS_STATS;
+  #acceptedCount = 0;
   /** Why it accepts no more. */
   #end: TwinwireError | undefined;
   #failure: TwinwireError | undefined;
@@ -119,6 +121,22 @@ export class Listener<C extends Accepted> extends Endpoint {
     return this.#addressStats;
   }
 
+  /** Its counts; also after the end. */
+  measure(): readonly Metric[] {
+    const { refusedConnections, refusedHandshakes, refusedMessages } = this.addressStats();
+    const counter = (name: string, help: string, value: number): Metric => {
+      return { name: `twinwire_tcp_${name}`, kind: "counter", help, value };
+    };
+    const [name, help] = ["twinwire_tcp_waiting", "Connections that wait to be accepted by the application."];
+    return [
+      { name, kind: "gauge", help, value: this.#ready.length },
+      counter("accepted", "Connections that have opened.", this.#acceptedCount),
+      counter("refused_connections", "Connections above a limit for their address.", refusedConnections),
+      counter("refused_handshakes", "Connections above the rate for their address.", refusedHandshakes),
+      counter("refused_messages", "Messages and requests above the rate for their address.", refusedMessages),
+    ];
+  }
+
   keep(on: boolean): void {
     if (this.handle >= 0 && !this.released) this.#engine.keep(this, on);
   }
@@ -184,6 +202,7 @@ export class Listener<C extends Accepted> extends Endpoint {
       if (this.#end === undefined) this.#reportError(error);
       return;
     }
+    this.#acceptedCount++;
     const conn = this.#wrap(stream);
     const waiter = this.#acceptors.shift();
     if (waiter === undefined) this.#ready.push(conn);

@@ -2,6 +2,7 @@ import { SocketKind } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { AddressStats } from "../../wasm/memory.ts";
+import type { Metric } from "../../wasm/metrics.ts";
 import type { TlsOptions } from "../../wasm/port-types.ts";
 import { isInt32, joinAddress, show } from "../internal/arguments.ts";
 import type { Conn } from "./conn.ts";
@@ -122,6 +123,11 @@ export abstract class Server<C extends Conn> {
   /** Returns what the limits of `perAddress` have done so far; all 0 without limits. */
   addressStats(): AddressStats {
     return this.#listener.addressStats();
+  }
+
+  /** Returns its counts, for `openMetrics`. */
+  measure(): readonly Metric[] {
+    return this.#listener.measure();
   }
 
   /**

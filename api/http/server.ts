@@ -1,5 +1,6 @@
 import { HttpFlag } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
+import type { Metric } from "../../wasm/metrics.ts";
 import { callSafely, report } from "../../wasm/report.ts";
 import { type Conn, streamOf } from "../conn/conn.ts";
 import { connectionsOf, observe, type Server } from "../conn/server.ts";
@@ -83,6 +84,7 @@ export class HttpServer {
   readonly #handler: HttpHandler;
   readonly #options: ServeOptions;
   readonly #connections = new Set<ServerConnection>();
+  readonly #counts = { requests: 0, failed: 0, invalid: 0 };
   #closing = false;
   #allEnded: (() => void) | undefined;
 
@@ -134,9 +136,24 @@ export class HttpServer {
     return this.close();
   }
 
+  /** Returns its counts and those of `server`, for `openMetrics`. */
+  measure(): readonly Metric[] {
+    const { requests, failed, invalid } = this.#counts;
+    const of = (name: string, kind: Metric["kind"], help: string, value: number): Metric => {
+      return { name: `twinwire_http_${name}`, kind, help, value };
+    };
+    return [
+      of("connections", "gauge", "Connections that are open.", this.#connections.size),
+      of("requests", "counter", "Requests that were passed to the handler.", requests),
+      of("failed", "counter", "Requests that were answered with 500 because the handler failed.", failed),
+      of("invalid", "counter", "Requests that were refused because they violate HTTP or a limit.", invalid),
+      ...this.server.measure(),
+    ];
+  }
+
   async #accept(): Promise<void> {
     for await (const conn of connectionsOf(this.server)) {
-      const connection = new ServerConnection(conn, this.#handler, this.#options);
+      const connection = new ServerConnection(conn, this.#handler, this.#options, this.#counts);
       this.#connections.add(connection);
       if (this.#closing) connection.stop();
       /* A handler may never be done; its connection is over all the same. */
@@ -170,6 +187,13 @@ const MOST_LEFT = 262_144;
 /** So many requests that came together are answered before other connections have their share. */
 const BURST = 16;
 
+/** What the connections of a server have done together. */
+interface Counts {
+  requests: number;
+  failed: number;
+  invalid: number;
+}
+
 /** One connection of a server: requests are read and answered one after the other. */
 export class ServerConnection {
   readonly conn: Conn;
@@ -178,6 +202,7 @@ export class ServerConnection {
   readonly #handler: HttpHandler;
   readonly #options: ServeOptions;
   readonly #expected: Expected;
+  readonly #counts: Counts;
   #stopping = false;
   /** Whether it waits for a request. */
   #idle = false;
@@ -188,12 +213,13 @@ export class ServerConnection {
   /** What had left when it was last looked at. */
   #sent = -1;
 
-  constructor(conn: Conn, handler: HttpHandler, options: ServeOptions) {
+  constructor(conn: Conn, handler: HttpHandler, options: ServeOptions, counts: Counts) {
     this.conn = conn;
     this.#stream = streamOf(conn);
     this.#exchange = exchangeOf(this.#stream);
     this.#handler = handler;
     this.#options = options;
+    this.#counts = counts;
     this.#expected = expect(options, false);
     this.#timeout = new Timeout(() => this.#watched());
     this.#exchange.receiver.onPeerEnd = () => this.#watchLeft();
@@ -235,6 +261,7 @@ export class ServerConnection {
   /** Answers one request. Returns whether another one may follow. */
   async #answer(message: HttpMessage): Promise<boolean> {
     let response: HttpReply | undefined;
+    this.#counts.requests++;
     try {
       response = await this.#handler(new IncomingRequest(this.conn, message, this.#options.headAsGet));
     } catch (error) {
@@ -325,6 +352,7 @@ export class ServerConnection {
     const { receiver } = this.#exchange;
     if (!(error instanceof TwinwireError) || error.status === 0 || this.#stream.phase !== "open") return;
     if (this.#exchange.ending) return;
+    this.#counts.invalid++;
     this.#report(error, false);
     receiver.answered();
     await reply(this.#exchange, plain(error.status), undefined, true);
@@ -332,6 +360,7 @@ export class ServerConnection {
 
   /** Reports an error to `onError`; without one, to the log if it is a fault of this program. */
   #report(error: unknown, isOurs: boolean): void {
+    if (isOurs) this.#counts.failed++;
     const { onError } = this.#options;
     if (onError !== undefined) callSafely(() => onError(error, this.conn), report);
     else if (isOurs) console.error("http.serve: a request failed:", error);

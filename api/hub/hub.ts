@@ -1,6 +1,7 @@
 /** The hub: topics and presence over several processes. */
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
+import type { Metric } from "../../wasm/metrics.ts";
 import { positionOf, positionText, RecentIds } from "../hub-client.ts";
 import { type Bytes, show } from "../internal/arguments.ts";
 import { broadcast } from "../ws-server/clients.ts";
@@ -21,6 +22,7 @@ import {
   type JoinOptions,
   type Listener,
   Listeners,
+  metricsOf,
   type Published,
   wrong,
 } from "./options.ts";
@@ -227,6 +229,11 @@ export class Hub {
     let memberships = 0;
     for (const { members } of this.#topics.values()) memberships += members.size;
     return { up: this.#isUp, topics: this.#topics.size, memberships, pending: this.#pending, ...this.#counts };
+  }
+
+  /** Returns its counts, for `openMetrics` of `twinwire`. */
+  measure(): readonly Metric[] {
+    return metricsOf(this.stats());
   }
 
   /** Leaves all topics with all sockets, which stay open, and removes this node from the broker. */

@@ -2,6 +2,7 @@
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import type { AddressStats } from "../../wasm/memory.ts";
+import type { Metric } from "../../wasm/metrics.ts";
 import { streamOf } from "../conn/conn.ts";
 import type { IncomingRequest } from "../http/calls.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
@@ -203,16 +204,15 @@ export function broadcast(
   return { sent, skipped: [] };
 }
 
-/** The counts of a `WebSocketServer` as text of OpenMetrics 1.0. */
-export function metricsOf(clients: Clients, topics: Iterable<readonly [string, number]>, stats: AddressStats): string {
-  const lines: string[] = [];
+/** The counts of a `WebSocketServer`. */
+export function metricsOf(
+  clients: Clients,
+  topics: Iterable<readonly [string, number]>,
+  stats: AddressStats,
+): readonly Metric[] {
+  const metrics: Metric[] = [];
   const add = (name: string, kind: "gauge" | "counter", help: string, value: number): void => {
-    const full = `twinwire_ws_${name}`;
-    lines.push(
-      `# TYPE ${full} ${kind}`,
-      `# HELP ${full} ${help}`,
-      `${full}${kind === "counter" ? "_total" : ""} ${value}`,
-    );
+    metrics.push({ name: `twinwire_ws_${name}`, kind, help, value });
   };
   let buffered = 0;
   for (const { bufferedAmount } of clients.all) buffered += bufferedAmount;
@@ -230,5 +230,5 @@ export function metricsOf(clients: Clients, topics: Iterable<readonly [string, n
   add("refused_connections", "counter", "Connections above a limit for their address.", stats.refusedConnections);
   add("refused_handshakes", "counter", "Connections above the rate for their address.", stats.refusedHandshakes);
   add("refused_messages", "counter", "Messages above the rate for their address.", stats.refusedMessages);
-  return `${lines.join("\n")}\n# EOF\n`;
+  return metrics;
 }

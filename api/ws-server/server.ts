@@ -2,6 +2,7 @@ import { SocketKind } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
+import { type Metric, metricsText } from "../../wasm/metrics.ts";
 import type { TlsOptions } from "../../wasm/port-types.ts";
 import { isThenable, report } from "../../wasm/report.ts";
 import type { Conn } from "../conn/conn.ts";
@@ -243,6 +244,11 @@ export class WebSocketServer<Data = unknown> {
 
   /** Returns its counts as text of OpenMetrics, for Prometheus: each name begins with `twinwire_ws_`. */
   metrics(): string {
+    return metricsText(this.measure());
+  }
+
+  /** Returns its counts, for `openMetrics`. */
+  measure(): readonly Metric[] {
     return metricsOf(this.#clients, this.#topics.counts(), this.#http.server.addressStats());
   }
 

@@ -1,24 +1,29 @@
 /** A new process serves before the old one ends: no connection is refused, and nobody comes back at the same time. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "@jest/globals";
 import { WebSocket } from "twinwire";
-import { describeWith, findTool } from "../../support/child.ts";
+import { describeWith, findTool, startChild } from "../../support/child.ts";
 import { atEnd, endPeers } from "../../support/peers.ts";
 import { Inbox, until, within } from "../../support/wait.ts";
 
 /* CONNECTIONS=10000 is the long form; each takes a descriptor here and one in the other process. */
 const { CONNECTIONS = "1000" } = process.env;
 const COUNT = Number(CONNECTIONS);
+/* For the ways that differ from the first one in how the socket is passed only. */
+const FEW = Math.min(COUNT, 300);
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const program = path("handover-process.mjs");
+const environment = { NODE_OPTIONS: "" };
 
 afterEach(endPeers);
 
 /** Starts the program that has the listening socket; returns the lines of it and of its processes. */
 function startSupervisor(python: string): { lines: Inbox<string>; send(command: string): void } {
-  const args = [path("handover.py"), process.execPath, path("handover-process.mjs")];
+  const args = [path("handover.py"), process.execPath, program, "inherit"];
   const child = spawn(python, args, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = new Inbox<string>("a line of the supervisor");
   createInterface({ input: child.stdout }).on("line", lines.push);
@@ -29,53 +34,150 @@ function startSupervisor(python: string): { lines: Inbox<string>; send(command: 
   return { lines, send: (command) => child.stdin.write(`${command}\n`) };
 }
 
+/** Clients that connect again at once when they are closed, while some of them send. */
+class Load {
+  /** Attempts that failed, and clients that were closed or refused. */
+  refused = 0;
+  closed = 0;
+  answers = 0;
+  readonly codes = new Set<number>();
+  readonly open = new Set<WebSocket>();
+  /** The processes that have answered. */
+  readonly pids = new Set<number>();
+  readonly #url: string;
+  #ended = false;
+
+  constructor(address: string) {
+    this.#url = `ws://${address}/`;
+    const timer = setInterval(() => {
+      for (const socket of [...this.open].slice(0, 20)) socket.send("x");
+    }, 10);
+    atEnd(() => {
+      clearInterval(timer);
+      this.end();
+    });
+  }
+
+  async connect(count: number): Promise<void> {
+    for (let at = 0; at < count; at += 50) {
+      const some = Array.from({ length: Math.min(50, count - at) }, () => this.#connect());
+      await within(Promise.all(some), "the connections");
+    }
+  }
+
+  /** Asks every client's server who it is. */
+  async ask(): Promise<ReadonlySet<number>> {
+    this.pids.clear();
+    const before = this.answers;
+    const asked = [...this.open];
+    for (const socket of asked) socket.send("pid");
+    await until(() => this.answers - before >= asked.length, "the answers");
+    return this.pids;
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const socket of this.open) socket.close();
+  }
+
+  #connect(): Promise<void> {
+    return new Promise((resolve) => {
+      const socket = new WebSocket(this.#url);
+      socket.onopen = () => {
+        this.open.add(socket);
+        resolve();
+      };
+      socket.onmessage = ({ data }) => {
+        const [, pid] = /^pid (\d+)$/.exec(String(data)) ?? [];
+        if (pid !== undefined) this.pids.add(Number(pid));
+        this.answers++;
+      };
+      socket.onclose = ({ code }) => {
+        if (this.#ended) return;
+        if (this.open.delete(socket)) {
+          this.closed++;
+          this.codes.add(code);
+        } else this.refused++;
+        this.#connect().then(resolve);
+      };
+    });
+  }
+}
+
+/** Waits until each of the clients was closed once and is connected again; none was refused, and none is what it was. */
+async function moves(load: Load, count: number, old: readonly WebSocket[]): Promise<void> {
+  await until(() => load.open.size === count && load.closed >= count, "all connections");
+  const before = load.answers;
+  await until(() => load.answers > before, "answers of the new process");
+  load.end();
+  expect(load.refused).toBe(0);
+  expect([...load.codes]).toEqual([1012]);
+  expect(old.every((socket) => !load.open.has(socket))).toBe(true);
+}
+
+const LINE = /^serving (\S+) (\d+)$/;
+
+/** The address and the process of the next line. */
+async function serving(lines: Inbox<string>): Promise<{ address: string; pid: number }> {
+  const [, address = "", pid = ""] = LINE.exec(await lines.next()) ?? [];
+  expect(address).not.toBe("");
+  return { address, pid: Number(pid) };
+}
+
 describeWith(findTool("python3", ["python3"], ["--version"]), "a listening socket that is passed on", (python) => {
   test(`${COUNT} connections under load move to the new process, and none is refused`, async () => {
     const { lines, send } = startSupervisor(python);
-    const port = Number((await lines.next()).replace("port ", ""));
+    expect(await lines.next()).toMatch(/^port \d+$/);
     send("start");
-    expect(await lines.next()).toBe("serving");
-    let refused = 0;
-    let reconnected = 0;
-    let answers = 0;
-    let ended = false;
-    const codes = new Set<number>();
-    const open = new Set<WebSocket>();
-    const connect = (): Promise<void> =>
-      new Promise((resolve) => {
-        const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
-        socket.onopen = () => {
-          open.add(socket);
-          resolve();
-        };
-        socket.onmessage = () => answers++;
-        socket.onclose = ({ code }) => {
-          if (ended) return;
-          if (open.delete(socket)) codes.add(code);
-          else refused++;
-          reconnected++;
-          connect();
-        };
-      });
-    for (let at = 0; at < COUNT; at += 50) {
-      await within(Promise.all(Array.from({ length: Math.min(50, COUNT - at) }, connect)), "the connections");
-    }
-    const load = setInterval(() => {
-      for (const socket of [...open].slice(0, 20)) socket.send("x");
-    }, 10);
-    atEnd(() => clearInterval(load));
+    const load = new Load((await serving(lines)).address);
+    await load.connect(COUNT);
     send("start");
-    expect(await lines.next()).toBe("serving");
-    const old = [...open];
+    await serving(lines);
+    const old = [...load.open];
     send("end");
     expect(await lines.next()).toBe("ended 0");
-    await until(() => open.size === COUNT && reconnected >= COUNT, "all connections");
-    const before = answers;
-    await until(() => answers > before, "answers of the new process");
-    ended = true;
-    expect(refused).toBe(0);
-    expect([...codes]).toEqual([1012]);
-    expect(old.every((socket) => !open.has(socket))).toBe(true);
-    for (const socket of open) socket.close();
+    await moves(load, COUNT, old);
   }, 120_000);
+});
+
+test("a process passes its socket to its successor by process.send, under load, and no connection is refused", async () => {
+  const child = startChild(process.execPath, [program, "open"], environment);
+  const { address, pid } = await serving(child.lines);
+  const load = new Load(address);
+  await load.connect(FEW);
+  expect([...(await load.ask())]).toEqual([pid]);
+  const old = [...load.open];
+  child.process.kill("SIGUSR2");
+  const next = await serving(child.lines);
+  atEnd(() => process.kill(next.pid, "SIGKILL"));
+  expect(next.address).toBe(address);
+  expect(await child.lines.next()).toBe(`ended ${pid}`);
+  await until(() => load.open.size === FEW && load.closed >= FEW, "all connections");
+  expect([...(await load.ask())]).toEqual([next.pid]);
+  await moves(load, FEW, old);
+}, 120_000);
+
+/* Its own version of Node may be too old for `reusePort`. */
+const newer = fileURLToPath(new URL("../../../scripts/runtimes/node_modules/node-26/bin/node", import.meta.url));
+const node26 = {
+  program: existsSync(newer) ? newer : undefined,
+  from: "in scripts/runtimes: npm ci --prefix scripts/runtimes",
+};
+
+describeWith(node26, "a port that processes of Node 26 share", (node) => {
+  test("both serve, and when one ends, its clients move to the other", async () => {
+    const first = startChild(node, [program, "port", "0"], environment);
+    const { address, pid } = await serving(first.lines);
+    const second = startChild(node, [program, "port", address.split(":").at(-1) ?? ""], environment);
+    const other = await serving(second.lines);
+    expect(other.address).toBe(address);
+    const load = new Load(address);
+    await load.connect(FEW);
+    expect([...(await load.ask())].sort()).toEqual([pid, other.pid].sort());
+    first.process.kill("SIGTERM");
+    expect(await within(first.ended, "the end of the first")).toBe(0);
+    await until(() => load.open.size === FEW, "all connections");
+    expect([...(await load.ask())]).toEqual([other.pid]);
+    expect([...load.codes]).toEqual([1012]);
+  }, 60_000);
 });

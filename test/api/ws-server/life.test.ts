@@ -125,19 +125,3 @@ test("a server takes over a socket that listens already", async () => {
   await server.close();
   expect((await within(closed, "the close"))[0]).toBe(1001);
 });
-
-test("metrics are text of OpenMetrics", async () => {
-  const server = new WebSocketServer("127.0.0.1", 0, { onConnection: (socket) => socket.subscribe("news") });
-  await server.opened;
-  const client = await wsClient(`ws://${server.addr()}/`);
-  await until(() => server.clients.size === 1, "the client");
-  const text = server.metrics();
-  expect(text).toMatch(/\n# EOF\n$/);
-  expect(text).toContain("# TYPE twinwire_ws_clients gauge\n");
-  expect(text).toContain("\ntwinwire_ws_clients 1\n");
-  expect(text).toContain("\ntwinwire_ws_accepted_total 1\n");
-  expect(text).toContain("\ntwinwire_ws_subscriptions 1\n");
-  for (const line of text.trim().split("\n")) expect(line).toMatch(/^(# (TYPE|HELP) \w+ .+|# EOF|\w+ \d+)$/);
-  client.close();
-  await server.close();
-});
