@@ -231,10 +231,13 @@ export class Topic {
         membership.since = { epoch, offset };
         if (node === this.#host.node && seq > membership.seq) continue;
         this.#host.send([socket], frame({ topic: this.name, at: `${epoch}:${offset}`, id }, data));
+        /* A page of large messages must not exceed what may wait for the client. */
+        if (socket.bufferedAmount > MOST_BUFFERED) await Promise.race([socket.drained, socket.closed]);
+        if (isOver()) return undefined;
       }
       if (messages.length === 0) membership.since = end;
-      if (socket.bufferedAmount > MOST_BUFFERED) await Promise.race([socket.drained, socket.closed]);
       if (end.epoch !== this.#position?.epoch) await this.sync();
+      if (isOver()) return undefined;
       const now = membership.since ?? end;
       if (now.epoch === this.#position.epoch && now.offset >= this.#position.offset && messages.length < PAGE)
         return this.#goLive(socket, membership, now);

@@ -1,12 +1,14 @@
 /** "What happens when ..." of docs/hub.md with Redis. */
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { createClient } from "redis";
+import { RedisDriver } from "../../api/hub.ts";
 import { describeWith } from "../support/child.ts";
-import { endPeers } from "../support/peers.ts";
-import { pause, until } from "../support/wait.ts";
+import { endPeers, tcpPeer } from "../support/peers.ts";
+import { pause, until, within } from "../support/wait.ts";
 import { BrokenNetwork } from "./broken-network.ts";
 import { failureSuite, haveJoined, isUp, lists, nodeWith, TOPIC } from "./failure-suite.ts";
 import { RedisServer, redisKind, redisTool } from "./redis-server.ts";
-import { receives } from "./support.ts";
+import { OPTIONS, receives, startNode } from "./support.ts";
 
 describeWith(redisTool, "Redis", (redis) => {
   failureSuite(redisKind, redis);
@@ -60,5 +62,36 @@ describeWith(redisTool, "Redis", (redis) => {
       expect(await node.hub.publish("other", "refused")).toBe("here");
       expect(node.hub.isUp).toBe(true);
     });
+  });
+});
+
+describe("what answers is no Redis", () => {
+  afterEach(endPeers);
+
+  const replies = [
+    "+OK\r\n",
+    ":7\r\n",
+    "$-1\r\n",
+    "*0\r\n",
+    "*2\r\n$3\r\nabc\r\n:-1\r\n",
+    "-ERR unknown command\r\n",
+    "%1\r\n+server\r\n+redis\r\n",
+    "HTTP/1.1 400 Bad Request\r\n\r\n",
+    "\0\xff".repeat(100),
+  ];
+
+  test.each(replies)("it answers %j: the node serves its own members, and ends", async (reply) => {
+    const { port } = await tcpPeer((socket) => socket.on("data", () => socket.write(Buffer.from(reply, "latin1"))));
+    const client = createClient({ socket: { host: "127.0.0.1", port, reconnectStrategy: () => 50 } });
+    client.on("error", () => {});
+    const node = await startNode(new RedisDriver(client), { ...OPTIONS, timeoutMs: 500 });
+    const ada = await node.connect();
+    expect(await within(node.hub.join(ada.socket, TOPIC, { member: "Ada" }), "the join")).toBe(undefined);
+    expect(await within(node.hub.publish(TOPIC, "x"), "the result")).toBe("here");
+    await receives(ada, TOPIC, ["x"]);
+    const members = node.hub.members(TOPIC).catch((error: { code: string }) => error.code);
+    expect(await within(members, "the members")).toBe("ERR_BROKER");
+    expect(node.events).not.toContain("gap");
+    await within(node.close(), "the end of the node");
   });
 });
