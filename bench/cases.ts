@@ -1,25 +1,8 @@
+import { Contender } from "./contenders.ts";
+import { type HubCase, hubCases } from "./hub/cases.ts";
+
 /** What a message is made of. `utf8`: text of which most characters are not ASCII. */
 export type Content = "text" | "utf8" | "binary";
-
-/**
- * Who takes part. `raw`: node:net with WebSocket frames that were made beforehand; it decodes nothing. `web`: the WebSocket
- * that the runtime itself has.
- */
-export const Contender = {
-  TWINWIRE: "twinwire",
-  /** twinwire's connection API, beside its calls that wait. */
-  PROMISES: "twinwire, await",
-  /** twinwire while its flight recorder is on. */
-  RECORDED: "twinwire, recorded",
-  WS: "ws",
-  RAW: "node:net raw",
-  NET: "node:net",
-  HTTP: "node:http",
-  WEB: "WebSocket",
-  BUN_SERVE: "Bun.serve",
-  BUN_LISTEN: "Bun.listen",
-} as const;
-export type Contender = (typeof Contender)[keyof typeof Contender];
 
 /** What the contenders run on. */
 export type Runtime = "node" | "bun" | "deno";
@@ -83,7 +66,7 @@ export interface ServeCase {
 }
 
 /** One thing that is measured. */
-export type Case = EchoCase | IdleCase | ServeCase;
+export type Case = EchoCase | IdleCase | ServeCase | HubCase;
 
 function sizeName(size: number): string {
   return size % 1024 === 0 ? `${size / 1024}KiB` : `${size}B`;
@@ -245,6 +228,7 @@ export const cases: readonly Case[] = [
   onRuntime("bun", wsClient(64, "text", 1)),
   onRuntime("deno", wsClient(64, "text", 256)),
   onRuntime("deno", wsClient(64, "text", 1)),
+  ...hubCases,
   ...scale(),
 ];
 
@@ -268,7 +252,7 @@ const EXTRA: ReadonlySet<string> = new Set([
 
 /** Whether it is left out where time is short. */
 export function isExtra({ name }: Case): boolean {
-  return /\bsync\//.test(name) || EXTRA.has(name) || isScale(name);
+  return /\bsync\/|^hub\//.test(name) || EXTRA.has(name) || isScale(name);
 }
 
 /** Whether it is measured for the plots only, when it is asked for. */

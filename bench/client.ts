@@ -1,5 +1,6 @@
 /** The process of one contender: measures what its parent asks for, one job after the other, until the parent leaves. */
-import { Contender, type EchoCase, type ServeCase } from "./cases.ts";
+import type { EchoCase, ServeCase } from "./cases.ts";
+import { Contender } from "./contenders.ts";
 import { measureIdle } from "./idle.ts";
 import type { Answer, Job, Measured, Ports } from "./protocol.ts";
 import { measureServe } from "./serve.ts";
@@ -68,6 +69,7 @@ async function run(job: Job): Promise<Measured> {
     port ??= await (await known(servers[job.contender], job.contender, job.case.name)()).start(job.case.task);
     return measureServe(job.case, job, port);
   }
+  if (job.case.kind === "hub") return (await import("./hub/measure.ts")).measureHub(job.case, job);
   const client = await load(job);
   if (job.case.kind === "echo") return client.echo(job.case, job);
   if (client.openIdle === undefined) throw new Error(`${job.contender} takes no part in ${job.case.name}`);

@@ -1,7 +1,9 @@
 /** `make bench`: measures twinwire beside its peers. */
 import { type Case, cases, isExtra, isScale } from "./cases.ts";
+import { Contender } from "./contenders.ts";
 import { findDeno } from "./deno.ts";
 import { difference } from "./difference.ts";
+import { describeBrokers, isInstalled } from "./hub/broker.ts";
 import { describeMachine } from "./machine.ts";
 import { type Options, parseOptions, usage } from "./options.ts";
 import { type Comparison, compare, describe, notes, toJson, toText } from "./report.ts";
@@ -13,6 +15,13 @@ function print(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** A case of hubs with the contenders whose brokers are installed; none without Redis, by which all are compared. */
+function withBrokers(one: Case): readonly Case[] {
+  if (one.kind !== "hub") return [one];
+  const contenders = one.contenders.filter(isInstalled);
+  return contenders.includes(Contender.TWINWIRE) ? [{ ...one, contenders }] : [];
+}
+
 async function bench(options: Options): Promise<void> {
   const named = cases.filter((one) => one.name.startsWith(options.prefix));
   const isLeftOut = options.quick ? isExtra : ({ name }: Case) => isScale(name);
@@ -20,17 +29,18 @@ async function bench(options: Options): Promise<void> {
   if (chosen.length === 0) {
     throw new Error(`no case begins with ${options.prefix}; there are\n  ${cases.map((one) => one.name).join("\n  ")}`);
   }
-  const there = chosen.filter((one) => one.runtime !== "deno" || findDeno() !== undefined);
+  const there = chosen.filter((one) => one.runtime !== "deno" || findDeno() !== undefined).flatMap(withBrokers);
   if (there.length < chosen.length)
-    print("bench: Deno is not installed, its cases are skipped; run npm ci --prefix scripts/runtimes");
+    print("bench: what is not installed is skipped; CONTRIBUTING.md lists what it needs");
   const server = await startServer();
   const comparisons: Comparison[] = [];
   try {
     const machine = describeMachine(server.version);
     if (!options.json) print(`${describe(machine)}\n`);
+    if (!options.json && there.some(({ kind }) => kind === "hub")) print(`${describeBrokers()}\n`);
     for (const one of there) {
       print(`${one.name} ...`);
-      const rounds = one.kind === "idle" ? options.idleRounds : options.pace.rounds;
+      const rounds = one.kind === "idle" || one.kind === "hub" ? options.idleRounds : options.pace.rounds;
       const result = await runCase(one, server.ports, { ...options.pace, rounds }, options.flags[one.runtime]);
       comparisons.push(...compare(result));
     }

@@ -1,5 +1,6 @@
 /** The messages between the parent and the process of a contender. */
-import type { Case, Contender } from "./cases.ts";
+import type { Case } from "./cases.ts";
+import type { Contender } from "./contenders.ts";
 
 /** Ports of the echo server, on 127.0.0.1. */
 export interface Ports {

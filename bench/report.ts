@@ -1,4 +1,4 @@
-import { Contender } from "./cases.ts";
+import { Contender } from "./contenders.ts";
 import type { Machine } from "./machine.ts";
 import type { Measured } from "./protocol.ts";
 import type { CaseResult } from "./session.ts";
@@ -46,7 +46,7 @@ const LATENCIES = ["p50", "p99", "p99.9"].map((name, at) => ({
 export function compare({ case: one, rounds }: CaseResult): Comparison[] {
   const ours = rounds.get(Contender.TWINWIRE) ?? [];
   const peers = [...rounds].filter(([contender]) => contender !== Contender.TWINWIRE);
-  const values = one.kind === "serve" && one.rate !== undefined ? LATENCIES : VALUES;
+  const values = "rate" in one && one.rate !== undefined ? LATENCIES : VALUES;
   return values.flatMap(({ suffix, of }) =>
     peers.map(([peerName, theirs]) => {
       const [mine, other] = [ours.map(of), theirs.map(of)];

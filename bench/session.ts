@@ -1,5 +1,6 @@
-import { type Case, type Contender, runtimeOf } from "./cases.ts";
+import { type Case, runtimeOf } from "./cases.ts";
 import { Child } from "./child.ts";
+import type { Contender } from "./contenders.ts";
 import { findLoad } from "./native.ts";
 import type { Measured, Ports } from "./protocol.ts";
 
@@ -33,7 +34,8 @@ export async function runCase(one: Case, ports: Ports, pace: Pace, flags: readon
     return child;
   };
   try {
-    const warmUps = one.kind === "idle" ? 0 : 1;
+    /* A hub's processes are new in each round. */
+    const warmUps = one.kind === "idle" || one.kind === "hub" ? 0 : 1;
     for (let round = 0; round < pace.rounds + warmUps; round++) {
       for (let next = 0; next < one.contenders.length; next++) {
         const contender = one.contenders[(next + round) % one.contenders.length] as Contender;

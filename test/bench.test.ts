@@ -13,6 +13,8 @@ import { compare, toJson, toMarkdown, toText } from "../bench/report.ts";
 import type { CaseResult } from "../bench/session.ts";
 import { median, pairedRatios, spread } from "../bench/statistics.ts";
 import { StreamChecker } from "../bench/stream.ts";
+import { redisTool } from "./hub/redis-server.ts";
+import { describeWith } from "./support/child.ts";
 
 const named = (name: string): Case => {
   const found = cases.find((one) => one.name === name);
@@ -271,6 +273,22 @@ describe("a real run", () => {
       expect(it.peerName).toBe("node:http");
       expect(it.twinwire).toBeGreaterThan(0);
     }
+  });
+
+  describeWith(redisTool, "with Redis", () => {
+    test.each([
+      ["hub/publish/2", "msg/s"],
+      ["hub/recovery/restart", "ms"],
+    ])("hubs are measured beside socket.io, of which nothing is left: %s", async (name, unit) => {
+      const { status, stdout, left } = await run("--quick", "--json", "--rounds", "1", "--only", name);
+      expect([status, left]).toEqual([0, false]);
+      const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
+      expect(entries.map((it) => it.peerName)).toContain("socket.io");
+      for (const it of entries) {
+        expect(it).toMatchObject({ name, unit });
+        expect(Math.min(it.twinwire, it.peer)).toBeGreaterThan(0);
+      }
+    });
   });
 
   test("a case that does not exist ends with the names of those that do", async () => {
