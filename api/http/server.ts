@@ -84,7 +84,7 @@ export class HttpServer {
   readonly #handler: HttpHandler;
   readonly #options: ServeOptions;
   readonly #connections = new Set<ServerConnection>();
-  readonly #counts = { requests: 0, failed: 0, invalid: 0 };
+  readonly #counts = noCounts();
   #closing = false;
   #allEnded: (() => void) | undefined;
 
@@ -194,6 +194,10 @@ interface Counts {
   invalid: number;
 }
 
+function noCounts(): Counts {
+  return { requests: 0, failed: 0, invalid: 0 };
+}
+
 /** One connection of a server: requests are read and answered one after the other. */
 export class ServerConnection {
   readonly conn: Conn;
@@ -213,7 +217,7 @@ export class ServerConnection {
   /** What had left when it was last looked at. */
   #sent = -1;
 
-  constructor(conn: Conn, handler: HttpHandler, options: ServeOptions, counts: Counts) {
+  constructor(conn: Conn, handler: HttpHandler, options: ServeOptions, counts: Counts = noCounts()) {
     this.conn = conn;
     this.#stream = streamOf(conn);
     this.#exchange = exchangeOf(this.#stream);
