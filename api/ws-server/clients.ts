@@ -2,7 +2,7 @@
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import type { AddressStats } from "../../wasm/memory.ts";
-import type { Metric } from "../../wasm/metrics.ts";
+import { type Metric, metricsNamed } from "../../wasm/metrics.ts";
 import { streamOf } from "../conn/conn.ts";
 import type { IncomingRequest } from "../http/calls.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
@@ -210,10 +210,6 @@ export function metricsOf(
   topics: Iterable<readonly [string, number]>,
   stats: AddressStats,
 ): readonly Metric[] {
-  const metrics: Metric[] = [];
-  const add = (name: string, kind: "gauge" | "counter", help: string, value: number): void => {
-    metrics.push({ name: `twinwire_ws_${name}`, kind, help, value });
-  };
   let buffered = 0;
   for (const { bufferedAmount } of clients.all) buffered += bufferedAmount;
   let count = 0;
@@ -222,13 +218,14 @@ export function metricsOf(
     count++;
     subscriptions += subscribed;
   }
-  add("clients", "gauge", "Clients that are connected.", clients.all.size);
-  add("accepted", "counter", "Clients that have connected.", clients.accepted);
-  add("buffered_bytes", "gauge", "Bytes that wait to be sent to clients.", buffered);
-  add("topics", "gauge", "Topics with subscribers.", count);
-  add("subscriptions", "gauge", "Subscriptions of clients to topics.", subscriptions);
-  add("refused_connections", "counter", "Connections above a limit for their address.", stats.refusedConnections);
-  add("refused_handshakes", "counter", "Connections above the rate for their address.", stats.refusedHandshakes);
-  add("refused_messages", "counter", "Messages above the rate for their address.", stats.refusedMessages);
-  return metrics;
+  return metricsNamed("twinwire_ws_", [
+    ["clients", "gauge", "Clients that are connected.", clients.all.size],
+    ["accepted", "counter", "Clients that have connected.", clients.accepted],
+    ["buffered_bytes", "gauge", "Bytes that wait to be sent to clients.", buffered],
+    ["topics", "gauge", "Topics with subscribers.", count],
+    ["subscriptions", "gauge", "Subscriptions of clients to topics.", subscriptions],
+    ["refused_connections", "counter", "Connections above a limit for their address.", stats.refusedConnections],
+    ["refused_handshakes", "counter", "Connections above the rate for their address.", stats.refusedHandshakes],
+    ["refused_messages", "counter", "Messages above the rate for their address.", stats.refusedMessages],
+  ]);
 }
