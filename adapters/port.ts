@@ -27,6 +27,12 @@
  */
 import type { AddressOf, Close, SocketKind } from "../wasm/abi.gen.ts";
 
+/**
+ * Bytes that arrived, the receiver's to keep: `Uint8Array<ArrayBuffer>`, which `Blob` and `crypto.subtle` take, and
+ * `Uint8Array` before TypeScript 5.7, which does not tell the two apart.
+ */
+export type ReceivedBytes = ReturnType<Uint8Array["slice"]>;
+
 /** What an adapter exports. */
 export interface Host {
   /** Makes the port of a new engine. */
@@ -274,7 +280,7 @@ export interface Port {
    * Decodes a content coding of HTTP, part by part. The result fails for invalid or incomplete data, and with what `source`
    * fails with; ending its iteration ends that of `source`. Absent where the host has no zlib.
    */
-  decode?(coding: ContentCoding, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  decode?(coding: ContentCoding, source: AsyncIterable<ReceivedBytes>): AsyncIterable<ReceivedBytes>;
 
   /**
    * A variable of the environment; `undefined` if it is not set or the program may not read it. Never asks the user. Absent
@@ -321,7 +327,7 @@ export interface CompressorOptions extends DecompressorOptions {
 }
 
 /** Receives the resulting bytes, which belong to the receiver, or an error number and the library's error. */
-export type Transformed = (result: Uint8Array | number, cause?: unknown) => void;
+export type Transformed = (result: ReceivedBytes | number, cause?: unknown) => void;
 
 /** One call at a time: the next call follows `done`, which is called later, never inside the call. */
 export interface Compressor {
@@ -397,7 +403,7 @@ export interface PortEvents {
    * neither reads nor writes them any more. On sockets with `takesBytes` this saves two copies; on all others it is as if
    * the port had copied them.
    */
-  given(handle: number, bytes: Uint8Array): void;
+  given(handle: number, bytes: ReceivedBytes): void;
 
   /**
    * The peer ended its half of the stream. A TLS stream that ends without close_notify has been cut off: where the runtime

@@ -4,7 +4,7 @@
  * @module
  */
 import { TwinwireError } from "../wasm/errors.ts";
-import type { TlsOptions } from "../wasm/port-types.ts";
+import type { ReceivedBytes, TlsOptions } from "../wasm/port-types.ts";
 import { callSafely, report } from "../wasm/report.ts";
 import { Conn } from "./conn/conn.ts";
 import {
@@ -198,7 +198,7 @@ const LARGEST_DATAGRAM = 65_535;
  *
  * @throws TwinwireError ERR_DEADLINE after the read time-out; otherwise as `Conn.read` and `UdpSocket.recvFrom`.
  */
-export async function read(conn: Connection, n: number, options?: WaitOptions): Promise<Uint8Array> {
+export async function read(conn: Connection, n: number, options?: WaitOptions): Promise<ReceivedBytes> {
   const { read: timeoutMs = 0 } = timeouts.get(conn) ?? {};
   if (timeoutMs > 0) conn.setReadDeadline(timeoutMs);
   if (conn instanceof Conn) return conn.read(n, options);
@@ -249,7 +249,7 @@ export function set_write_timeout(conn: Connection, timeoutMs: number): void {
 export interface Reader {
   readonly conn: Connection;
   /** Calls `read` on the connection. */
-  readonly read: (n: number, options?: WaitOptions) => Promise<Uint8Array>;
+  readonly read: (n: number, options?: WaitOptions) => Promise<ReceivedBytes>;
   /** Closes the connection. */
   readonly close: () => void;
 }

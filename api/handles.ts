@@ -9,7 +9,7 @@ export type { Diagnosis, DisconnectedDiagnosis, ErrorDiagnosis } from "../wasm/d
 export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
 export { type Host, limits, useHost } from "../wasm/host.ts";
 export type { AddressStats, Stats } from "../wasm/memory.ts";
-export type { Pem, TlsOptions } from "../wasm/port-types.ts";
+export type { Pem, ReceivedBytes, TlsOptions } from "../wasm/port-types.ts";
 export { type Done, type HandleState, type ListenerOptions, lastError } from "./handles/calls.ts";
 export type * from "./handles/events.ts";
 export {

@@ -16,7 +16,7 @@ export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
 export { type Host, limits, useHost } from "../wasm/host.ts";
 export type { AddressStats, Stats } from "../wasm/memory.ts";
 export { type Metric, type MetricsSource, openMetrics } from "../wasm/metrics.ts";
-export type { Pem, TlsInfo, TlsOptions } from "../wasm/port-types.ts";
+export type { Pem, ReceivedBytes, TlsInfo, TlsOptions } from "../wasm/port-types.ts";
 export { type TraceLine, type TraceSink, trace } from "../wasm/trace/trace.ts";
 export { Conn } from "./conn/conn.ts";
 export type { Datagram } from "./conn/datagrams.ts";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ReceivedBytes } from "../wasm/port-types.ts";
 import type { Conn } from "./conn/conn.ts";
 import type { WaitOptions } from "./conn/options.ts";
 import { TcpServer } from "./conn/server.ts";
@@ -146,7 +147,7 @@ export class TcpStream {
   }
 
   /** Reads what has arrived, or waits for it: 1 to `size` bytes, or none at the end of the stream. */
-  read(size: number): Promise<Result<Uint8Array>> {
+  read(size: number): Promise<Result<ReceivedBytes>> {
     const { conn } = this;
     return unlessBlocked(
       this.#blocking,
@@ -247,14 +248,14 @@ export class UdpSocket {
   }
 
   /** Waits for a datagram. Returns its first `size` bytes and the sender's address. */
-  recv_from(size: number): Promise<Result<[Uint8Array, string]>> {
+  recv_from(size: number): Promise<Result<[ReceivedBytes, string]>> {
     const { socket } = this;
     return unlessBlocked(
       this.#blocking,
       () => socket.canReceive,
       async () => {
         const { data, address } = await socket.recvFrom(size);
-        return [data, address] as [Uint8Array, string];
+        return [data, address] as [ReceivedBytes, string];
       },
     );
   }
@@ -285,7 +286,7 @@ export class UdpSocket {
   }
 
   /** Alias of `recv_from`. */
-  recvFrom(size: number): Promise<Result<[Uint8Array, string]>> {
+  recvFrom(size: number): Promise<Result<[ReceivedBytes, string]>> {
     return this.recv_from(size);
   }
 

@@ -13,7 +13,7 @@
 export { type ErrorCode, Errors as errors, type Limits } from "../wasm/abi.gen.ts";
 export { type ErrorStep, TwinwireError } from "../wasm/errors.ts";
 export type { AddressStats, Stats } from "../wasm/memory.ts";
-export type { Pem, TlsInfo, TlsOptions } from "../wasm/port-types.ts";
+export type { Pem, ReceivedBytes, TlsInfo, TlsOptions } from "../wasm/port-types.ts";
 export type { Datagram } from "./conn/datagrams.ts";
 export type { AddressLimits, MulticastOptions, StreamOptions } from "./conn/options.ts";
 export type {

@@ -36,7 +36,7 @@ const groups = [
   /* An adapter must not need a chunk that imports #host: the adapter itself. */
   {
     name: "base",
-    test: /[\\/](adapters[\\/]port|wasm[\\/](abi\.gen|errors|text)|api[\\/]internal[\\/](arguments|options|result))\.ts$/,
+    test: /^\0rolldown|[\\/](adapters[\\/]port|wasm[\\/](abi\.gen|errors|text)|api[\\/]internal[\\/](arguments|options|result))\.ts$/,
     priority: 3,
   },
   { name: "host", test: /[\\/]adapters[\\/]shared[\\/]/, priority: 2 },
@@ -54,16 +54,6 @@ const minify = {
   compress: false,
   mangle: { toplevel: true, keepNames: true },
   codegen: { removeWhitespace: false },
-};
-
-/** The core as text with one character for each byte: packed, it is a fifth smaller than base64. */
-const inlineCore = {
-  name: "inline-core",
-  load(id) {
-    if (!id.endsWith("module.gen.ts")) return undefined;
-    const text = JSON.stringify(readFileSync(join(root, "build/core.wasm"), "latin1"));
-    return { code: `export const moduleBase64 = btoa(${text});`, moduleType: "js" };
-  },
 };
 
 /** A map says nothing of a module that only passes on what others export. */
@@ -90,7 +80,6 @@ async function bundleCode(names) {
     cwd: root,
     tsconfig: false,
     transform: { target: "node20.19" },
-    plugins: [inlineCore],
     onLog,
   });
   const files = await bundle.write({
@@ -115,7 +104,8 @@ async function bundleCode(names) {
 }
 
 async function bundleTypes() {
-  const typed = modules.filter((name) => !/^(core|cli)\b/.test(name));
+  /* All hosts have the types of the one for Node. */
+  const typed = modules.filter((name) => !/^(core|cli|host\/(?!node))\b/.test(name));
   const bundle = await rolldown({
     input: inputs(typed, (source) => `build/lib/${source}.d.ts`),
     external,
@@ -123,7 +113,7 @@ async function bundleTypes() {
     plugins: [dts({ dtsInput: true, tsconfig: false })],
     onLog,
   });
-  const shared = [{ name: "types", test: /\.d\.ts$/, minShareCount: 2 }];
+  const shared = [{ name: "types", test: /^\0rolldown|\.d\.ts$/, minShareCount: 2 }];
   await bundle.write({
     dir: dist,
     format: "es",

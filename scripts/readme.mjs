@@ -10,7 +10,7 @@ import { root } from "../wasm/build/project.mjs";
 const [what, folder = root] = process.argv.slice(2);
 const readme = join(folder, "README.md");
 const original = join(folder, ".readme-original.md");
-const packed = ["CHANGELOG.md", "LICENSE"];
+const packed = ["LICENSE"];
 
 /** The address of a file or folder of the project in its repository. */
 function address(repository, path, isImage) {

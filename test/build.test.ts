@@ -2,9 +2,10 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliDecompressSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import { ABI_HASH, type CoreExports, exportNames, importNames } from "../wasm/abi.gen.ts";
-import { moduleBase64 } from "../wasm/module.gen.ts";
+import { packedModule } from "../wasm/module.gen.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const bytes = readFileSync(join(root, "build/core.wasm"));
@@ -12,7 +13,7 @@ const module = new WebAssembly.Module(bytes);
 
 describe("the module", () => {
   test("is the one that is inlined", () => {
-    expect(bytes.equals(Buffer.from(moduleBase64, "base64"))).toBe(true);
+    expect(bytes.equals(brotliDecompressSync(Buffer.from(packedModule, "base64")))).toBe(true);
   });
 
   test("imports what abi.def lists, from env", () => {

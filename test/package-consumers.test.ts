@@ -54,9 +54,57 @@ describe("types", () => {
   const compilers = ["typescript-5.4", "typescript-5.9", "typescript"] as const;
   type Compiler = (typeof compilers)[number];
 
+  /** With the types of a browser, in which a Blob and crypto.subtle take bytes of an ArrayBuffer alone. */
+  const received = `
+    import * as main from "twinwire";
+    import * as dial from "twinwire/dial";
+    import { net, ws } from "twinwire/handles";
+    import { TcpStream, UdpSocket } from "twinwire/result";
+    import * as sync from "twinwire/sync";
+    function take(bytes: main.ReceivedBytes): unknown {
+      return [new Blob([bytes]), crypto.subtle.digest("SHA-256", bytes)];
+    }
+    const takeMessage = (it: string | main.ReceivedBytes): unknown => (typeof it === "string" ? it : take(it));
+    export async function connections(conn: main.TcpConnection, socket: main.UdpSocket, client: main.WebSocket) {
+      take(await conn.read());
+      take(await conn.readExact(1));
+      take(await conn.readUntil("x"));
+      for await (const part of conn) take(part);
+      take((await conn.readable.getReader().read()).value ?? (await conn.read()));
+      take((await socket.recvFrom()).data);
+      for await (const message of client) takeMessage(message);
+      const { body } = await main.http.stream({ url: "http://localhost/" });
+      take(await body.bytes());
+      for await (const part of body) take(part);
+      return new main.WebSocketServer("", 0, { onMessage: (_socket, message) => void takeMessage(message) });
+    }
+    net.on(1, "data", ({ data }) => take(data), { binary: true });
+    net.on(1, "datagram", (_datagram, { bytes }) => take(bytes));
+    ws.on(1, "message", ({ message }) => takeMessage(message));
+    export async function others(stream: TcpStream, socket: UdpSocket, conn: dial.Connection) {
+      const read = await stream.read(1);
+      if (read.ok) take(read.value);
+      const datagram = await socket.recvFrom(1);
+      if (datagram.ok) take(datagram.value[0]);
+      take(await dial.read(conn, 1));
+    }
+    export function waits(conn: sync.TcpConnection, socket: sync.UdpSocket): unknown {
+      return [take(conn.read(1)), take(socket.recvFrom().data)];
+    }`;
+
   function compile(compiler: Compiler, resolution: string, format: string, ...files: string[]): void {
+    compileFor(["ES2022"], compiler, resolution, format, ...files);
+  }
+
+  function compileFor(
+    lib: readonly string[],
+    compiler: Compiler,
+    resolution: string,
+    format: string,
+    ...files: string[]
+  ): void {
     const folder = compiler === "typescript" ? join(root, "node_modules") : consumers;
-    const options = "--noEmit --strict --skipLibCheck false --target ES2022 --lib ES2022 --types node".split(" ");
+    const options = `--noEmit --strict --skipLibCheck false --target ES2022 --lib ${lib} --types node`.split(" ");
     const types = ["--typeRoots", join(root, "node_modules/@types")];
     const args = [...options, "--module", format, "--moduleResolution", resolution, ...types, ...files];
     succeed(process.execPath, [join(folder, compiler, "bin/tsc"), ...args], packed.home);
@@ -77,6 +125,16 @@ describe("types", () => {
   withConsumers("an old resolver finds main and types", () => {
     const source = 'import { TcpServer } from "twinwire"; export const server: TcpServer = new TcpServer("", 0);';
     compile("typescript-5.4", "node10", "commonjs", write("src/old.ts", source));
+  });
+
+  withConsumers.each(["typescript-5.4", "typescript"] as const)("%s: received bytes fit into a Blob and into crypto.subtle", (compiler) => {
+    compileFor(["ES2022", "DOM"], compiler, "nodenext", "nodenext", write("src/received.mts", received));
+  });
+
+  test("bytes that may be shared with other threads do not", () => {
+    const shared = "export const wrong = new Blob([new Uint8Array(new SharedArrayBuffer(1))]);";
+    const file = write("src/shared.mts", shared);
+    expect(() => compileFor(["ES2022", "DOM"], "typescript", "nodenext", "nodenext", file)).toThrow("TS2322");
   });
 
   test("a mistake is a complaint", () => {

@@ -43,7 +43,7 @@ export const WS_ABNORMAL = 1006;
 export const MAX_SPANS = 16;
 
 /** Every error: its number, what went wrong, what to do. */
-export const Errors = {
+export const Errors: { readonly [code in ErrorCode]: ErrorEntry } = {
   ERR_BACKPRESSURE: { value: -1, what: "the outbound buffer has no room for all of it; nothing was queued", todo: "wait for the drain event, then send again" },
   ERR_HANDLE: { value: -2, what: "no open handle of this kind has this number", todo: "use the number that the opening call returned, and only until close" },
   ERR_ARGUMENT: { value: -3, what: "an argument is outside its documented range", todo: "see the function's documentation" },
@@ -104,8 +104,80 @@ export const Errors = {
   ERR_ADDRESS_LIMIT: { value: -58, what: "the peer's address has exceeded a limit of perAddress", todo: "raise the limit if so much is expected from one address" },
   ERR_WOULD_BLOCK: { value: -59, what: "the operation would have to wait, and the connection is in non-blocking mode", todo: "try again later, or turn non-blocking mode off" },
   ERR_POLICY: { value: -60, what: "the policy of the connection does not allow the address", todo: "connect to another address, or allow this one in policy" },
-} as const;
-export type ErrorCode = keyof typeof Errors;
+};
+
+/** A line of the table of errors. */
+export interface ErrorEntry {
+  /** Its number, below 0. */
+  readonly value: number;
+  /** What went wrong. */
+  readonly what: string;
+  /** What to do. */
+  readonly todo: string;
+}
+
+/** The name of an error. */
+export type ErrorCode =
+  | "ERR_BACKPRESSURE"
+  | "ERR_HANDLE"
+  | "ERR_ARGUMENT"
+  | "ERR_STATE"
+  | "ERR_LIMIT"
+  | "ERR_TOO_LARGE"
+  | "ERR_URL"
+  | "ERR_PORT"
+  | "ERR_HEADER"
+  | "ERR_ADDRESS"
+  | "ERR_UNSUPPORTED"
+  | "ERR_EVENT"
+  | "ERR_NETWORK_DOWN"
+  | "ERR_NAME_NOT_FOUND"
+  | "ERR_NAME_FAILED"
+  | "ERR_REFUSED"
+  | "ERR_RESET"
+  | "ERR_UNREACHABLE"
+  | "ERR_TIMEOUT"
+  | "ERR_IN_USE"
+  | "ERR_ACCESS"
+  | "ERR_HOST"
+  | "ERR_HTTP"
+  | "ERR_HEAD_TOO_LARGE"
+  | "ERR_WS_REFUSED"
+  | "ERR_WS_HANDSHAKE"
+  | "ERR_WS_PROTOCOL"
+  | "ERR_WS_UTF8"
+  | "ERR_WS_TOO_BIG"
+  | "ERR_ENDED"
+  | "ERR_MEMORY"
+  | "ERR_DEADLINE"
+  | "ERR_UNEXPECTED_EOF"
+  | "ERR_ABORTED"
+  | "ERR_PATH"
+  | "ERR_NOT_FOUND"
+  | "ERR_TLS"
+  | "ERR_TLS_NAME"
+  | "ERR_TLS_EXPIRED"
+  | "ERR_TLS_UNTRUSTED"
+  | "ERR_TLS_PIN"
+  | "ERR_TLS_BUFFERED"
+  | "ERR_STARTED"
+  | "ERR_BODY_TOO_LARGE"
+  | "ERR_HTTP_CODING"
+  | "ERR_HTTP_VERSION"
+  | "ERR_HTTP_LENGTH"
+  | "ERR_PROXY"
+  | "ERR_WS_DEFLATE"
+  | "ERR_HEARTBEAT"
+  | "ERR_REDIRECT"
+  | "ERR_CALLBACK"
+  | "ERR_DESCRIPTORS"
+  | "ERR_STALLED"
+  | "ERR_OVERLOAD"
+  | "ERR_JSON"
+  | "ERR_BROKER"
+  | "ERR_ADDRESS_LIMIT"
+  | "ERR_WOULD_BLOCK"
+  | "ERR_POLICY";
 
 /** What a handle is. */
 export const Kind = {

@@ -1,3 +1,4 @@
+import type { ReceivedBytes } from "../adapters/port.ts";
 import { type Deadline, Event, EventFlag, FOREVER, Kind } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { Diagnostics } from "./diagnostics.ts";
@@ -12,7 +13,7 @@ export interface DispatchContext {
   readonly diagnostics: Diagnostics;
   readonly watching: Watching;
   /** The bytes of the delivery that is under way, if the port gave them away. */
-  readonly ownBytes: Uint8Array | undefined;
+  readonly ownBytes: ReceivedBytes | undefined;
 }
 
 /**
@@ -83,7 +84,7 @@ export function dispatch(around: DispatchContext, record: number, endpoint: Endp
 }
 
 /** The bytes that a record reports, usually all of them. */
-function part(bytes: Uint8Array, start: number, size: number): Uint8Array {
+function part(bytes: ReceivedBytes, start: number, size: number): ReceivedBytes {
   return size === bytes.length ? bytes : bytes.subarray(start, start + size);
 }
 

@@ -1,4 +1,4 @@
-import type { SocketOptions, TlsOptions } from "../adapters/port.ts";
+import type { ReceivedBytes, SocketOptions, TlsOptions } from "../adapters/port.ts";
 import { type Deadline, type Kind, NONE } from "./abi.gen.ts";
 import type { TwinwireError } from "./errors.ts";
 
@@ -88,7 +88,7 @@ export abstract class Endpoint {
   data(_at: number, _size: number, _ascii: boolean): void {}
 
   /** As `data`: bytes that are the endpoint's to keep. Only if it `takesBytes`. */
-  given(_bytes: Uint8Array): void {}
+  given(_bytes: ReceivedBytes): void {}
 
   /** A datagram, and from whom. */
   datagram(_at: number, _size: number, _address: string, _port: number): void {}

@@ -1,3 +1,4 @@
+import type { ReceivedBytes } from "../adapters/port.ts";
 import { AddressStats as AddressStatsRecord, EventRecord, Span, Stats as StatsRecord } from "./abi.gen.ts";
 import { TwinwireError } from "./errors.ts";
 import { asciiText, bytesOver, copyBytes, latin1Text, utf8Text, writeLatin1, writeUtf8 } from "./text.ts";
@@ -182,7 +183,7 @@ export class Memory {
   }
 
   /** A copy that is the caller's to keep. */
-  copy(at: number, size: number): Uint8Array {
+  copy(at: number, size: number): ReceivedBytes {
     return copyBytes(this.bytes, at, at + size);
   }
 
@@ -242,7 +243,7 @@ export class Memory {
   }
 
   /** A copy that has a buffer of its own, for those who hand out the buffer. */
-  separate(at: number, size: number): Uint8Array<ArrayBuffer> {
+  separate(at: number, size: number): ReceivedBytes {
     /* Not slice: that of a Buffer is a view. */
     const copy = new Uint8Array(size);
     copy.set(this.bytes.subarray(at, at + size));

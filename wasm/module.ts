@@ -1,4 +1,5 @@
-import { moduleBase64 } from "./module.gen.ts";
+import { brotliDecompressSync } from "node:zlib";
+import { packedModule } from "./module.gen.ts";
 import { bytesOfBase64 } from "./text.ts";
 
 let compiled: WebAssembly.Module | undefined;
@@ -8,6 +9,6 @@ let compiled: WebAssembly.Module | undefined;
  * at the first call and kept for the process. A runtime that compiles no bytes has a module of its own for `#core`.
  */
 export function coreModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(bytesOfBase64(moduleBase64));
+  compiled ??= new WebAssembly.Module(new Uint8Array(brotliDecompressSync(bytesOfBase64(packedModule))));
   return compiled;
 }

@@ -1,3 +1,4 @@
+import type { ReceivedBytes } from "../adapters/port.ts";
 import { bytesOver, newBytes, utf8Text } from "./text.ts";
 
 /** A first part makes room for this many bytes at least. */
@@ -8,7 +9,7 @@ const FIRST = 1024;
  * that all parts together are within `maxMessage`.
  */
 export class Joiner {
-  #bytes: Uint8Array = newBytes(0);
+  #bytes: ReceivedBytes = newBytes(0);
   #size = 0;
   /** Whether every byte so far is below 128. */
   ascii = true;
@@ -27,7 +28,7 @@ export class Joiner {
   }
 
   /** All of it, the caller's to keep. The joiner is of no more use. */
-  take(): Uint8Array {
+  take(): ReceivedBytes {
     const spare = this.#bytes.length - this.#size;
     if (spare <= this.#size / 4) return this.#bytes.subarray(0, this.#size);
     /* A message that is kept should not keep more memory than it needs. */

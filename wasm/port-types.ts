@@ -6,6 +6,7 @@ export type {
   Decompressor,
   DeflateHost,
   Pem,
+  ReceivedBytes,
   SocketOptions,
   TlsInfo,
   TlsOptions,

@@ -1,4 +1,4 @@
-import type { Port, PortEvents } from "../adapters/port.ts";
+import type { Port, PortEvents, ReceivedBytes } from "../adapters/port.ts";
 import { Event, EventRecord, type Limits, MAX_ADDRESS, NONE } from "./abi.gen.ts";
 import { type Core, createCore, restoreStack } from "./core.ts";
 import { Diagnostics } from "./diagnostics.ts";
@@ -25,7 +25,7 @@ export class Pump implements PortEvents {
   readonly port: Port;
   readonly endpoints: EndpointTable;
   /** The bytes of the delivery that is under way, if the port gave them away. */
-  ownBytes: Uint8Array | undefined;
+  ownBytes: ReceivedBytes | undefined;
   readonly diagnostics: Diagnostics;
   /** What the runtime reported when the port last refused something. */
   refusal: unknown;
@@ -104,7 +104,7 @@ export class Pump implements PortEvents {
     this.#receive(handle, size);
   }
 
-  given(handle: number, bytes: Uint8Array): void {
+  given(handle: number, bytes: ReceivedBytes): void {
     this.#begin();
     /* Where the core only counts bytes, its buffer need not hold them, except for a trace, which reads them there. */
     const counted = this.endpoints.find(handle)?.takesBytes === true;

@@ -2,6 +2,7 @@
  * Text and bytes: what the runtime's `Buffer` does best where there is one (Node, Bun, Deno), and the web's own
  * functions elsewhere. All of it works on any byte array; only memory.ts applies it to linear memory.
  */
+import type { ReceivedBytes } from "../adapters/port.ts";
 
 /** The methods of `Buffer` that its type declarations leave out. */
 interface RuntimeBuffer extends Uint8Array {
@@ -13,9 +14,9 @@ interface RuntimeBuffer extends Uint8Array {
 }
 
 interface BufferClass {
-  from(bytes: ArrayBufferLike, offset: number, size: number): Uint8Array;
+  from<B extends ArrayBufferLike>(bytes: B, offset: number, size: number): Uint8Array<B>;
   from(text: string, encoding: "base64"): Uint8Array<ArrayBuffer>;
-  allocUnsafe(size: number): Uint8Array;
+  allocUnsafe(size: number): ReceivedBytes;
   byteLength(text: string): number;
 }
 
@@ -30,17 +31,21 @@ const SHORT = 20;
 const ONE_BYTE = /^[\0-\xff]*$/;
 
 /** A view of all of `buffer`: a `Buffer` where the runtime has one. */
-export function bytesOver(buffer: ArrayBufferLike, offset = 0, size = buffer.byteLength - offset): Uint8Array {
+export function bytesOver<B extends ArrayBufferLike>(
+  buffer: B,
+  offset = 0,
+  size = buffer.byteLength - offset,
+): Uint8Array<B> {
   return BufferClass === undefined ? new Uint8Array(buffer, offset, size) : BufferClass.from(buffer, offset, size);
 }
 
 /** New bytes whose content is not defined. */
-export function newBytes(size: number): Uint8Array {
+export function newBytes(size: number): ReceivedBytes {
   return BufferClass === undefined ? new Uint8Array(size) : BufferClass.allocUnsafe(size);
 }
 
 /** A copy of a range. The caller's to keep. */
-export function copyBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
+export function copyBytes(bytes: Uint8Array, start: number, end: number): ReceivedBytes {
   const copy = newBytes(end - start);
   if (BufferClass === undefined) copy.set(bytes.subarray(start, end));
   else (bytes as RuntimeBuffer).copy(copy, 0, start, end);

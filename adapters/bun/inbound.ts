@@ -12,9 +12,9 @@ export class Inbound {
   #closed = false;
   #handing = false;
   /** What remains of the bytes that were handed on last. */
-  #rest: Buffer | undefined;
+  #rest: Buffer<ArrayBuffer> | undefined;
   /** What came behind it. */
-  #queue: Buffer[] | undefined;
+  #queue: Buffer<ArrayBuffer>[] | undefined;
   /** What is delivered once all bytes were: the end, and that the socket is closed. */
   #ends: (() => void)[] | undefined;
 
@@ -46,7 +46,7 @@ export class Inbound {
   }
 
   /** Bytes were received. */
-  take(bytes: Buffer): void {
+  take(bytes: Buffer<ArrayBuffer>): void {
     if (this.#handing || !this.#reading || this.holds) {
       this.#queue ??= [];
       this.#queue.push(bytes);
@@ -67,13 +67,13 @@ export class Inbound {
   }
 
   /** Delivers bytes, until reading is stopped. */
-  #hand(bytes: Buffer): void {
+  #hand(bytes: Buffer<ArrayBuffer>): void {
     const { handle, deliver, memory } = this.#place;
     const room = memory.received.length;
-    let next: Buffer | undefined = bytes;
+    let next: Buffer<ArrayBuffer> | undefined = bytes;
     this.#handing = true;
     while (next !== undefined && this.#reading && !this.#closed) {
-      const part: Buffer = next.length <= room ? next : next.subarray(0, room);
+      const part: Buffer<ArrayBuffer> = next.length <= room ? next : next.subarray(0, room);
       this.#rest = part === next ? undefined : next.subarray(room);
       if (this.#gives) deliver.given(handle, part);
       else {

@@ -54,7 +54,7 @@ export interface BunSecureSocket<Data> extends BunSocket<Data> {
 export interface BunHandlers<Data> {
   open?(socket: BunSocket<Data>): void;
   /** The bytes are in memory that Bun does not use any more. */
-  data?(socket: BunSocket<Data>, bytes: Buffer): void;
+  data?(socket: BunSocket<Data>, bytes: Buffer<ArrayBuffer>): void;
   /** It may be written to; also where nothing was refused. */
   drain?(socket: BunSocket<Data>): void;
   /** The peer has ended its half. */

@@ -188,7 +188,7 @@ export class StreamSocket implements StreamHandle {
   }
 
   /** Bun: bytes have come. */
-  received(socket: BunSocket<unknown>, bytes: Buffer): void {
+  received(socket: BunSocket<unknown>, bytes: Buffer<ArrayBuffer>): void {
     if (socket === this.#socket && !this.#closed) this.#inbound.take(bytes);
   }
 

@@ -11,11 +11,11 @@ export class Inbound {
   readonly #gives: boolean;
   /** The socket whose bytes are delivered; none while TLS starts that has no socket yet. */
   #socket: ByteStream | undefined;
-  #listener: ((bytes: Buffer) => void) | undefined;
+  #listener: ((bytes: Buffer<ArrayBuffer>) => void) | undefined;
   #reading = true;
   #closed = false;
   /** What was received while reading was off: a paused TLS socket still delivers what it has decrypted. */
-  #held: Buffer[] | undefined;
+  #held: Buffer<ArrayBuffer>[] | undefined;
   /** The end came while reading was off: whether it is certain that nothing was cut off. */
   #endHeld: boolean | undefined;
 
@@ -83,7 +83,7 @@ export class Inbound {
     if (socket instanceof Socket) this.#traits.afterRead?.(socket, on);
   }
 
-  #copied(bytes: Buffer): void {
+  #copied(bytes: Buffer<ArrayBuffer>): void {
     const { handle, deliver, memory } = this.#place;
     const room = memory.received.length;
     const socket = this.#socket;
@@ -98,7 +98,7 @@ export class Inbound {
     }
   }
 
-  #hold(bytes: Buffer): void {
+  #hold(bytes: Buffer<ArrayBuffer>): void {
     this.#held ??= [];
     this.#held.push(bytes);
   }

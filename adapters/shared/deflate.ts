@@ -16,6 +16,7 @@ import type {
   Decompressor,
   DecompressorOptions,
   DeflateHost,
+  ReceivedBytes,
   Transformed,
 } from "../port.ts";
 
@@ -97,8 +98,8 @@ function levels({ level, memLevel }: CompressorOptions): { level?: number; memLe
   return { ...(level === undefined ? {} : { level }), ...(memLevel === undefined ? {} : { memLevel }) };
 }
 
-function withoutTail(bytes: Buffer): Buffer {
-  return bytes.subarray(0, bytes.length - TAIL.length);
+function withoutTail(bytes: Buffer): ReceivedBytes {
+  return bytes.subarray(0, bytes.length - TAIL.length) as ReceivedBytes;
 }
 
 /** Each message by itself: nothing is held between messages. */
@@ -145,7 +146,7 @@ class FreshDecompressor extends Worker implements Decompressor {
 class Collector {
   readonly #most: number;
   readonly #over: Transformed;
-  readonly #parts: Buffer[] = [];
+  readonly #parts: Buffer<ArrayBuffer>[] = [];
   #size = 0;
   #done = false;
 
@@ -155,20 +156,20 @@ class Collector {
   }
 
   /** Returns whether there is still room. */
-  add(part: Buffer): boolean {
+  add(part: Buffer<ArrayBuffer>): boolean {
     this.#size += part.length;
     if (this.#size <= this.#most) this.#parts.push(part);
     else this.finish(TOO_BIG);
     return this.#size <= this.#most;
   }
 
-  join(): Buffer {
+  join(): Buffer<ArrayBuffer> {
     const [first] = this.#parts;
     return this.#parts.length === 1 && first !== undefined ? first : Buffer.concat(this.#parts, this.#size);
   }
 
   /** Once. */
-  finish(result: Uint8Array | number, cause?: unknown): void {
+  finish(result: ReceivedBytes | number, cause?: unknown): void {
     if (this.#done) return;
     this.#done = true;
     this.#over(result, cause);
@@ -204,7 +205,7 @@ class KeepingCompressor extends Worker implements Compressor {
   #open(): DeflateRaw {
     if (this.#stream !== undefined) return this.#stream;
     const stream = createDeflateRaw({ ...levels(this.#options), windowBits: this.#options.windowBits });
-    stream.on("data", (part: Buffer) => this.#collector?.add(part));
+    stream.on("data", (part: Buffer<ArrayBuffer>) => this.#collector?.add(part));
     stream.on("error", (error) => this.#collector?.finish(HOST_ERROR, error));
     this.#stream = stream;
     return stream;
@@ -251,7 +252,7 @@ class KeepingDecompressor extends Worker implements Decompressor {
   #open(): InflateRaw {
     if (this.#stream !== undefined) return this.#stream;
     const stream = createInflateRaw({ windowBits: this.#windowBits });
-    stream.on("data", (part: Buffer) => {
+    stream.on("data", (part: Buffer<ArrayBuffer>) => {
       /* Destroyed here, it inflates no further. */
       if (this.#collector?.add(part) === false) this.#leave();
     });

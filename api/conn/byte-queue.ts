@@ -1,5 +1,7 @@
 /** Bytes that arrived and wait to be read. */
+
 import type { Memory } from "../../wasm/memory.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { newBytes } from "../../wasm/text.ts";
 
 /** Small pieces are gathered in blocks, so that a peer who sends byte by byte costs no more than its bytes. */
@@ -9,7 +11,7 @@ const LARGEST_BLOCK = 16_384;
 const LARGE = 4_096;
 
 interface Block {
-  readonly bytes: Uint8Array;
+  readonly bytes: ReceivedBytes;
   /** What has been handed out ends here. */
   start: number;
   /** What has come ends here; behind it there may be room. */
@@ -38,13 +40,13 @@ export class ByteQueue {
   }
 
   /** Takes bytes over. Small ones are gathered all the same. */
-  give(bytes: Uint8Array): void {
+  give(bytes: ReceivedBytes): void {
     if (this.#last === undefined || bytes.length >= LARGE) this.#append(bytes, bytes.length);
     else this.#gather(this.#last, bytes);
   }
 
   /** Shows 1 to `max` of the first bytes, which stay; there must be some. */
-  peek(max: number): Uint8Array {
+  peek(max: number): ReceivedBytes {
     const { bytes, start, end } = this.#first as Block;
     return bytes.subarray(start, Math.min(end, start + max));
   }
@@ -65,7 +67,7 @@ export class ByteQueue {
   }
 
   /** Hands out 1 to `max` bytes; there must be some. */
-  take(max: number): Uint8Array {
+  take(max: number): ReceivedBytes {
     const block = this.#first as Block;
     const { bytes, start } = block;
     const end = Math.min(block.end, start + max);
@@ -76,7 +78,7 @@ export class ByteQueue {
   }
 
   /** Hands out exactly `size` bytes in one piece; there must be so many. */
-  takeExact(size: number): Uint8Array {
+  takeExact(size: number): ReceivedBytes {
     const first = this.#first;
     if (first === undefined || first.end - first.start >= size)
       return first === undefined ? newBytes(0) : this.take(size);
@@ -95,7 +97,7 @@ export class ByteQueue {
     this.#size = 0;
   }
 
-  #append(bytes: Uint8Array, size: number): Block {
+  #append(bytes: ReceivedBytes, size: number): Block {
     const block: Block = { bytes, start: 0, end: size, next: undefined };
     if (this.#last === undefined) this.#first = block;
     else this.#last.next = block;

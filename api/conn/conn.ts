@@ -2,7 +2,7 @@ import { AddressOf, Deadline, Kind } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { openedEngine } from "../../wasm/host.ts";
 import type { Stats } from "../../wasm/memory.ts";
-import type { TlsInfo, TlsOptions } from "../../wasm/port-types.ts";
+import type { ReceivedBytes, TlsInfo, TlsOptions } from "../../wasm/port-types.ts";
 import { utf8Text } from "../../wasm/text.ts";
 import { type Bytes, show, toBytes } from "../internal/arguments.ts";
 import { OptionSet, signal, tlsOptions } from "../internal/options.ts";
@@ -100,7 +100,7 @@ export class Conn {
    * @returns 1 to `max` bytes; an empty array at the end of the stream.
    * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED.
    */
-  read(max: number = CHUNK, options?: WaitOptions): Promise<Uint8Array> {
+  read(max: number = CHUNK, options?: WaitOptions): Promise<ReceivedBytes> {
     const { receiver } = this.#stream;
     if (options === undefined) return receiver.read(max, undefined);
     return waiting("read", options, (signal) => receiver.read(max, signal));
@@ -113,7 +113,7 @@ export class Conn {
    * @throws TwinwireError ERR_UNEXPECTED_EOF if the stream ends earlier; `detail` is the number of bytes that arrived;
    * ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED.
    */
-  readExact(size: number, options?: WaitOptions): Promise<Uint8Array> {
+  readExact(size: number, options?: WaitOptions): Promise<ReceivedBytes> {
     const { receiver } = this.#stream;
     if (options === undefined) return receiver.readExact(size, undefined);
     return waiting("readExact", options, (signal) => receiver.readExact(size, signal));
@@ -131,7 +131,7 @@ export class Conn {
    * @throws TwinwireError ERR_TOO_LARGE if the delimiter is not within `max` bytes; ERR_UNEXPECTED_EOF if the stream ends
    * without it, with `detail` as the number of bytes that arrived; ERR_ARGUMENT, ERR_DEADLINE, ERR_ABORTED.
    */
-  async readUntil(delimiter: string | Bytes, options?: ReadUntilOptions): Promise<Uint8Array> {
+  async readUntil(delimiter: string | Bytes, options?: ReadUntilOptions): Promise<ReceivedBytes> {
     const { max = CHUNK, signal } = readUntilOptions.read("readUntil", options, "receive");
     return this.#stream.receiver.readUntil(Uint8Array.from(toBytes(delimiter)), max, signal);
   }
@@ -294,7 +294,7 @@ export class Conn {
   }
 
   /** The received bytes as a web stream. The connection is closed when `readable` and `writable` have both ended. */
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<ReceivedBytes> {
     this.#streams ??= new WebStreams(this);
     return this.#streams.readable;
   }
@@ -306,7 +306,7 @@ export class Conn {
   }
 
   /** Iterates over the received chunks until the stream ends or `close` is called. `break` leaves the connection open. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedBytes, void, undefined> {
     for (;;) {
       const chunk = await this.read(CHUNK).catch((error: TwinwireError) => this.#unlessClosed(error));
       if (chunk.length === 0) return;
@@ -314,7 +314,7 @@ export class Conn {
     }
   }
 
-  #unlessClosed(error: TwinwireError): Uint8Array {
+  #unlessClosed(error: TwinwireError): ReceivedBytes {
     if (this.#stream.phase === "closed") return new Uint8Array(0);
     throw error;
   }
@@ -333,7 +333,7 @@ export class Conn {
 
 /** The two web streams of a connection. */
 export class WebStreams {
-  readonly readable: ReadableStream<Uint8Array>;
+  readonly readable: ReadableStream<ReceivedBytes>;
   readonly writable: WritableStream<string | Bytes>;
   readonly #conn: Conn;
   readonly #cancelled = new AbortController();
@@ -341,7 +341,7 @@ export class WebStreams {
 
   constructor(conn: Conn) {
     this.#conn = conn;
-    this.readable = new ReadableStream<Uint8Array>(
+    this.readable = new ReadableStream<ReceivedBytes>(
       {
         pull: (controller) => this.#pull(controller),
         cancel: () => {
@@ -358,7 +358,7 @@ export class WebStreams {
     });
   }
 
-  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+  async #pull(controller: ReadableStreamDefaultController<ReceivedBytes>): Promise<void> {
     const chunk = await this.#conn.read(undefined, { signal: this.#cancelled.signal });
     if (chunk.length > 0) {
       controller.enqueue(chunk);

@@ -3,6 +3,7 @@ import { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine, Payload } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { callSafely, report } from "../../wasm/report.ts";
 import { joinAddress } from "../internal/arguments.ts";
 import { Deadlines, Waiter, WaitingList } from "../internal/waiting.ts";
@@ -11,7 +12,7 @@ import { type UdpOptions, udpQueueOf } from "./options.ts";
 /** A received datagram. */
 export interface Datagram {
   /** The payload; a `Buffer` where the runtime has that class. */
-  readonly data: Uint8Array;
+  readonly data: ReceivedBytes;
   /** The sender, as `"ip:port"` or `"[ipv6]:port"`. */
   readonly address: string;
   /** The sender's literal address, without brackets. */

@@ -1,5 +1,7 @@
 /** The receiving half of a stream. */
+
 import type { TwinwireError } from "../../wasm/errors.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { newBytes } from "../../wasm/text.ts";
 import { show } from "../internal/arguments.ts";
 import { type HalfStream, Waiter, WaitingList } from "../internal/waiting.ts";
@@ -8,7 +10,7 @@ import { ByteQueue } from "./byte-queue.ts";
 /** The most that one call reads: what every runtime can hold in one piece. */
 const MAX_READ = 2 ** 31 - 1;
 
-class Reader extends Waiter<Uint8Array> {
+class Reader extends Waiter<ReceivedBytes> {
   /** Bytes at most; if `exact`, bytes at least, too. With a delimiter: the most bytes up to its end. */
   readonly size: number;
   readonly exact: boolean;
@@ -90,12 +92,12 @@ export class StreamReceiver {
   }
 
   /** All the bytes that wait. */
-  takeAll(): Uint8Array {
+  takeAll(): ReceivedBytes {
     return this.#used(this.#bytes.takeExact(this.#bytes.size));
   }
 
   /** Reads 1 to `max` bytes, or none at the end of the stream. */
-  read(max: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  read(max: number, signal: AbortSignal | undefined): Promise<ReceivedBytes> {
     if (!isSize(max) || max === 0) return Promise.reject(this.#refuse(`read(${show(max)}): 1 to ${MAX_READ} bytes`));
     if (this.#readers.length > 0 || this.#late || signal?.aborted) return this.#wait(max, false, signal);
     if (this.#bytes.size > 0) return Promise.resolve(this.#used(this.#bytes.take(max)));
@@ -104,14 +106,14 @@ export class StreamReceiver {
   }
 
   /** Reads exactly `size` bytes. */
-  readExact(size: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  readExact(size: number, signal: AbortSignal | undefined): Promise<ReceivedBytes> {
     if (!isSize(size)) return Promise.reject(this.#refuse(`readExact(${show(size)}): 0 to ${MAX_READ} bytes`));
     const now = this.#readers.length === 0 && !this.#late && !signal?.aborted && this.#has(size);
     return now ? Promise.resolve(this.#used(this.#bytes.takeExact(size))) : this.#wait(size, true, signal);
   }
 
   /** Reads up to and including the first `delimiter`, at most `max` bytes in all. */
-  readUntil(delimiter: Uint8Array, max: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  readUntil(delimiter: ReceivedBytes, max: number, signal: AbortSignal | undefined): Promise<ReceivedBytes> {
     if (!isSize(max) || max < delimiter.length || delimiter.length === 0) {
       const reason = `readUntil: max ${show(max)}, delimiter of ${delimiter.length} bytes: 1 to max, at most ${MAX_READ}`;
       return Promise.reject(this.#refuse(reason));
@@ -133,7 +135,7 @@ export class StreamReceiver {
   }
 
   /** Bytes have come that are ours to keep and to hand on. */
-  given(bytes: Uint8Array): void {
+  given(bytes: ReceivedBytes): void {
     const rest = this.#bytes.size === 0 ? this.#handOut(bytes) : bytes;
     if (rest.length < bytes.length) this.#consumed(bytes.length - rest.length);
     if (rest.length === 0) return;
@@ -162,11 +164,11 @@ export class StreamReceiver {
     if (late) this.#readers.rejectAll(() => this.#deadline());
   }
 
-  #wait(size: number, exact: boolean, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  #wait(size: number, exact: boolean, signal: AbortSignal | undefined): Promise<ReceivedBytes> {
     return this.#enqueue(new Reader(size, exact), signal);
   }
 
-  #enqueue(reader: Reader, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  #enqueue(reader: Reader, signal: AbortSignal | undefined): Promise<ReceivedBytes> {
     if (signal?.aborted) return Promise.reject(this.#aborted(signal));
     if (this.#late) return Promise.reject(this.#deadline());
     this.#readers.add(reader);
@@ -181,7 +183,7 @@ export class StreamReceiver {
   }
 
   /** Gives waiting calls what has just come, without a detour. Returns what is left. */
-  #handOut(bytes: Uint8Array): Uint8Array {
+  #handOut(bytes: ReceivedBytes): ReceivedBytes {
     let at = 0;
     for (let reader = this.#readers.first; reader !== undefined && at < bytes.length; reader = this.#readers.first) {
       const left = bytes.length - at;
@@ -259,7 +261,7 @@ export class StreamReceiver {
     this.#consumed(unreported);
   }
 
-  #used(bytes: Uint8Array): Uint8Array {
+  #used(bytes: ReceivedBytes): ReceivedBytes {
     const before = Math.min(this.#reported, bytes.length);
     this.#reported -= before;
     if (bytes.length > before) this.#consumed(bytes.length - before);

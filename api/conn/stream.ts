@@ -3,7 +3,7 @@ import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, type ErrorStep, errorCode, errorWithoutStack, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
-import type { TlsInfo, TlsOptions } from "../../wasm/port-types.ts";
+import type { ReceivedBytes, TlsInfo, TlsOptions } from "../../wasm/port-types.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
 import { show } from "../internal/arguments.ts";
 import { Deadlines, Waiter } from "../internal/waiting.ts";
@@ -122,7 +122,7 @@ export class Stream extends Endpoint {
     this.receiver.received(at, size);
   }
 
-  override given(bytes: Uint8Array): void {
+  override given(bytes: ReceivedBytes): void {
     this.receiver.given(bytes);
   }
 
@@ -204,7 +204,7 @@ export class Stream extends Endpoint {
   /**
    * Its handle is another endpoint's now, and it is over. Returns what came and was not read, which goes there.
    */
-  handOver(reason: string): Uint8Array {
+  handOver(reason: string): ReceivedBytes {
     const rest = this.receiver.takeAll();
     const error = errorWithoutStack("ERR_STATE", { address: this.address, reason });
     this.#failure ??= error;

@@ -1,6 +1,7 @@
 /** The events of the handle API: their names, and the structs that listeners receive. */
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import type { IncomingRequest } from "../http/calls.ts";
 
 /** The fields of the `net` events, as a program declares them with `defineEvent`. */
@@ -71,32 +72,32 @@ export interface WsListenerEvents {
   connected: { conn: number };
   disconnected: { conn: number } & Disconnect;
   /** A message: a string if it is text, bytes if it is binary. */
-  message: { message: string | Uint8Array };
+  message: { message: string | ReceivedBytes };
   /** A send that was refused with ERR_BACKPRESSURE fits now. */
   drain: { conn: number };
   error: { conn: number } & Failure;
   /** The peer's close frame arrived: its code, 1005 if it has none, and its reason. */
   closing: { conn: number; code: number; reason: string };
   /** A ping arrived; its pong is queued already. */
-  ping: { conn: number; data: Uint8Array };
-  pong: { conn: number; data: Uint8Array };
+  ping: { conn: number; data: ReceivedBytes };
+  pong: { conn: number; data: ReceivedBytes };
 }
 
 /** The events with data, as plain functions with `{ binary: true }` receive them. */
 export interface NetByteEvents {
-  data: { data: Uint8Array };
-  datagram: { data: Uint8Array; addr: string; port: number };
+  data: { data: ReceivedBytes };
+  datagram: { data: ReceivedBytes; addr: string; port: number };
 }
 
 /** The events with data, where `binary` is not known at compile time. */
 export interface NetEitherEvents {
-  data: { data: string | Uint8Array };
-  datagram: { data: string | Uint8Array; addr: string; port: number };
+  data: { data: string | ReceivedBytes };
+  datagram: { data: string | ReceivedBytes; addr: string; port: number };
 }
 
 /** The events with data, as plain functions with `{ binary: true }` receive them. */
 export interface WsByteEvents {
-  message: { message: Uint8Array };
+  message: { message: ReceivedBytes };
 }
 
 /** The events with data, as plain functions with `{ text: true }` receive them. */

@@ -1,7 +1,9 @@
 /** Listeners: declared event types, what a listener is called with, and who listens to which event of a handle. */
+
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { Memory } from "../../wasm/memory.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { report } from "../../wasm/report.ts";
 import { show } from "../internal/arguments.ts";
 
@@ -22,7 +24,7 @@ export class EventContext {
   #memory: Memory | undefined;
   readonly #at: number;
   readonly #size: number;
-  #bytes: Uint8Array | undefined;
+  #bytes: ReceivedBytes | undefined;
 
   /** @internal */
   constructor(handle: number, binary: boolean, memory: Memory | undefined, at: number, size: number) {
@@ -39,12 +41,12 @@ export class EventContext {
    *
    * @throws TwinwireError ERR_STATE if the first read happens after the listener has returned.
    */
-  get bytes(): Uint8Array {
+  get bytes(): ReceivedBytes {
     this.#bytes ??= this.#copy();
     return this.#bytes;
   }
 
-  #copy(): Uint8Array {
+  #copy(): ReceivedBytes {
     if (this.#memory === undefined) {
       const reason = "an event's bytes must be read inside its listener, before the first await";
       throw new TwinwireError("ERR_STATE", { step: "receive", reason });
@@ -60,7 +62,7 @@ export class EventContext {
   }
 
   /** Gives the context bytes of its own. @internal */
-  static keep(context: EventContext, bytes: Uint8Array): void {
+  static keep(context: EventContext, bytes: ReceivedBytes): void {
     context.#bytes = bytes;
   }
 

@@ -1,4 +1,5 @@
 import type { TwinwireError } from "../../wasm/errors.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { newBytes, utf8Text } from "../../wasm/text.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
 import { parseJson, toHeaders } from "./head.ts";
@@ -24,7 +25,7 @@ export let newBody: (source: BodySource, empty: boolean) => Body;
 
 /** What the receiving side does with it. @internal */
 export let bodyEnds: {
-  push(body: Body, bytes: Uint8Array): void;
+  push(body: Body, bytes: ReceivedBytes): void;
   end(body: Body, trailers: readonly string[] | Headers, error: TwinwireError | undefined): void;
   /** Whether nothing of it is left to be read. */
   isOver(body: Body): boolean;
@@ -36,7 +37,7 @@ export let bodyEnds: {
   detach(body: Body): void;
 };
 
-const DONE: IteratorResult<Uint8Array> = { done: true, value: undefined };
+const DONE: IteratorResult<ReceivedBytes> = { done: true, value: undefined };
 
 /**
  * The body of a received message, part by part as it arrives. TCP slows down a peer that sends faster than the body is read. It
@@ -46,16 +47,16 @@ const DONE: IteratorResult<Uint8Array> = { done: true, value: undefined };
  * for await (const part of response.body) file.write(part);
  * ```
  */
-export class Body implements AsyncIterable<Uint8Array> {
+export class Body implements AsyncIterable<ReceivedBytes> {
   readonly #source: BodySource;
-  #parts: Uint8Array[] = [];
-  readonly #readers = new WaitingList<Waiter<IteratorResult<Uint8Array>>>();
+  #parts: ReceivedBytes[] = [];
+  readonly #readers = new WaitingList<Waiter<IteratorResult<ReceivedBytes>>>();
   #ended = false;
   /** Whether the connection no longer counts what is read. */
   #detached = false;
   #error: TwinwireError | undefined;
   #wanted = false;
-  #stream: ReadableStream<Uint8Array> | undefined;
+  #stream: ReadableStream<ReceivedBytes> | undefined;
   #trailers: Headers = {};
 
   /** @internal */
@@ -82,20 +83,20 @@ export class Body implements AsyncIterable<Uint8Array> {
   }
 
   /** Waits for the next part; `undefined` at the end. */
-  async next(): Promise<Uint8Array | undefined> {
+  async next(): Promise<ReceivedBytes | undefined> {
     const { done, value } = await this.#read();
     return done ? undefined : value;
   }
 
   /** Reads the rest of the body into memory; `maxBody` limits its size. */
-  async bytes(): Promise<Uint8Array> {
+  async bytes(): Promise<ReceivedBytes> {
     const parts: Uint8Array[] = [];
     let size = 0;
     for (let part = await this.next(); part !== undefined; part = await this.next()) {
       parts.push(part);
       size += part.length;
     }
-    if (parts.length === 1) return parts[0] as Uint8Array;
+    if (parts.length === 1) return parts[0] as ReceivedBytes;
     const all = newBytes(size);
     let at = 0;
     for (const part of parts) {
@@ -126,8 +127,8 @@ export class Body implements AsyncIterable<Uint8Array> {
   }
 
   /** The body as a web stream. */
-  get stream(): ReadableStream<Uint8Array> {
-    this.#stream ??= new ReadableStream<Uint8Array>(
+  get stream(): ReadableStream<ReceivedBytes> {
+    this.#stream ??= new ReadableStream<ReceivedBytes>(
       {
         pull: async (controller) => {
           const { done, value } = await this.#read();
@@ -152,7 +153,7 @@ export class Body implements AsyncIterable<Uint8Array> {
   }
 
   /** Iterates over the parts. `break` discards the rest. */
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterator<ReceivedBytes> {
     return {
       next: () => this.#read(),
       return: () => {
@@ -162,7 +163,7 @@ export class Body implements AsyncIterable<Uint8Array> {
     };
   }
 
-  #read(): Promise<IteratorResult<Uint8Array>> {
+  #read(): Promise<IteratorResult<ReceivedBytes>> {
     if (!this.#wanted) {
       this.#wanted = true;
       if (!this.#ended) this.#source.wanted();
@@ -174,13 +175,13 @@ export class Body implements AsyncIterable<Uint8Array> {
     }
     if (this.#error !== undefined) return Promise.reject(this.#error);
     if (this.#ended) return Promise.resolve(DONE);
-    const reader = new Waiter<IteratorResult<Uint8Array>>();
+    const reader = new Waiter<IteratorResult<ReceivedBytes>>();
     this.#readers.add(reader);
     this.#source.awaited();
     return reader.promise;
   }
 
-  #push(value: Uint8Array): void {
+  #push(value: ReceivedBytes): void {
     const reader = this.#readers.shift();
     if (reader === undefined) {
       this.#parts.push(value);

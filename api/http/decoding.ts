@@ -1,7 +1,7 @@
 /** Bodies in a content coding: gzip, deflate, br. RFC 9110 8.4 */
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultPort } from "../../wasm/host.ts";
-import type { ContentCoding } from "../../wasm/port-types.ts";
+import type { ContentCoding, ReceivedBytes } from "../../wasm/port-types.ts";
 import { callSafely } from "../../wasm/report.ts";
 import { type Body, type BodySource, bodyEnds, newBody } from "./body.ts";
 
@@ -43,7 +43,7 @@ class DecodedSource implements BodySource {
   readonly #body: Body;
   readonly #codings: readonly ContentCoding[];
   readonly #most: number;
-  #iterator: AsyncIterator<Uint8Array> | undefined;
+  #iterator: AsyncIterator<ReceivedBytes> | undefined;
   #size = 0;
   /** Calls that wait for a part. */
   #awaited = 0;
@@ -104,16 +104,16 @@ class DecodedSource implements BodySource {
     }
   }
 
-  async #next(): Promise<IteratorResult<Uint8Array, undefined>> {
+  async #next(): Promise<IteratorResult<ReceivedBytes, undefined>> {
     if (this.#iterator === undefined) {
       const first = await this.#body.next();
       /* RFC 9110 9.3.2: a response to HEAD names a coding, too. */
       if (first === undefined) return { done: true, value: undefined };
-      let parts: AsyncIterable<Uint8Array> = after(first, this.#body);
+      let parts: AsyncIterable<ReceivedBytes> = after(first, this.#body);
       for (const coding of this.#codings) parts = defaultPort().decode?.(coding, parts) ?? parts;
       this.#iterator = parts[Symbol.asyncIterator]();
     }
-    return this.#iterator.next() as Promise<IteratorResult<Uint8Array, undefined>>;
+    return this.#iterator.next() as Promise<IteratorResult<ReceivedBytes, undefined>>;
   }
 
   #error(code: "ERR_BODY_TOO_LARGE" | "ERR_HTTP_CODING", cause: unknown): TwinwireError {
@@ -123,7 +123,7 @@ class DecodedSource implements BodySource {
   }
 }
 
-async function* after(first: Uint8Array, rest: Body): AsyncGenerator<Uint8Array, void, undefined> {
+async function* after(first: ReceivedBytes, rest: Body): AsyncGenerator<ReceivedBytes, void, undefined> {
   yield first;
   yield* rest;
 }

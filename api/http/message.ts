@@ -2,6 +2,7 @@ import { EventFlag, HttpFlag, HttpRead } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import type { Memory } from "../../wasm/memory.ts";
 import { Joiner } from "../../wasm/parts.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { utf8Text } from "../../wasm/text.ts";
 import { Timeout } from "../internal/waiting.ts";
 import { type Body, type BodySource, newBody } from "./body.ts";
@@ -91,7 +92,7 @@ export class HttpMessage {
   }
 
   /** The bytes of its head, as they came. */
-  get headBytes(): Uint8Array {
+  get headBytes(): ReceivedBytes {
     const text = this.#headText;
     const bytes = new Uint8Array(text.length);
     for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);

@@ -1,6 +1,6 @@
 import { Deflate, type ErrorCode } from "../../wasm/abi.gen.ts";
 import { errorCode } from "../../wasm/errors.ts";
-import type { Compressor, CompressorOptions, Decompressor, DeflateHost } from "../../wasm/port-types.ts";
+import type { Compressor, CompressorOptions, Decompressor, DeflateHost, ReceivedBytes } from "../../wasm/port-types.ts";
 import { flag, integer, OptionSet, type Rule } from "./options.ts";
 
 /** permessage-deflate, RFC 7692. A smaller window takes less memory and compresses less. */
@@ -115,7 +115,7 @@ export function extensionsText(parameters: number): string {
 }
 
 /** Takes the bytes, or why there are none. */
-export type Coded = (result: Uint8Array | ErrorCode, cause?: unknown) => void;
+export type Coded = (result: ReceivedBytes | ErrorCode, cause?: unknown) => void;
 
 /** How one end compresses: the server if `server`, else the client. */
 function directionOf(parameters: number, server: boolean): { windowBits: number; takeover: boolean } {
@@ -203,6 +203,6 @@ export class Codec {
   }
 }
 
-function coded(done: Coded): (result: Uint8Array | number, cause?: unknown) => void {
+function coded(done: Coded): (result: ReceivedBytes | number, cause?: unknown) => void {
   return (result, cause) => done(typeof result === "number" ? errorCode(result) : result, cause);
 }

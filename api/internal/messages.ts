@@ -1,6 +1,7 @@
 import { type ErrorCode, EventFlag } from "../../wasm/abi.gen.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { Joiner } from "../../wasm/parts.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { strictUtf8Text } from "../../wasm/text.ts";
 import type { Codec } from "./deflate.ts";
 
@@ -16,7 +17,7 @@ export function closeCodeOf(code: ErrorCode): number {
 
 /** A message that is whole, out of the core's memory and inflated. */
 export interface ReceivedMessage {
-  readonly bytes: Uint8Array;
+  readonly bytes: ReceivedBytes;
   /** `EventFlag` bits: TEXT, ASCII. */
   readonly flags: number;
   /** The text, where it had to be decoded already to see whether it is UTF-8. */
@@ -37,7 +38,7 @@ export interface MessageSink {
 }
 
 interface Waiting {
-  readonly bytes: Uint8Array;
+  readonly bytes: ReceivedBytes;
   readonly flags: number;
   readonly credit: number;
 }
@@ -173,7 +174,7 @@ export class MessageReceiver {
     });
   }
 
-  #inflated({ flags, credit }: Waiting, result: Uint8Array | ErrorCode, cause: unknown): void {
+  #inflated({ flags, credit }: Waiting, result: ReceivedBytes | ErrorCode, cause: unknown): void {
     if (typeof result === "string") {
       this.#fail(result, cause);
       return;

@@ -103,6 +103,19 @@ function clamped(value: unknown): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
+/**
+ * Gives a prototype the members of the one behind it, enumerable, as Web IDL demands of an interface: a program that lists
+ * or wraps them finds them on the prototype itself. `lengths` has the arguments that a method cannot do without.
+ */
+export function defineInterface(prototype: object, members: object, lengths: Readonly<Record<string, number>>): void {
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(members))) {
+    if (Object.hasOwn(prototype, name)) continue;
+    const length = lengths[name];
+    if (length !== undefined) Object.defineProperty(descriptor.value, "length", { value: length });
+    Object.defineProperty(prototype, name, { ...descriptor, enumerable: true });
+  }
+}
+
 /** Makes the accessors and methods of a prototype enumerable, as Web IDL demands of attributes and operations. */
 export function showMembers(prototype: object): void {
   for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {

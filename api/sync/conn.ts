@@ -2,7 +2,7 @@
 import { Deadline } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import type { Stats } from "../../wasm/memory.ts";
-import type { TlsInfo, TlsOptions } from "../../wasm/port-types.ts";
+import type { ReceivedBytes, TlsInfo, TlsOptions } from "../../wasm/port-types.ts";
 import { type Bytes, show } from "../internal/arguments.ts";
 import type { Caller, CallFacts, Reply } from "./caller.ts";
 import {
@@ -109,7 +109,7 @@ export class Conn {
    * @returns 1 to `max` bytes; an empty array at the end of the stream. The bytes are the caller's to keep.
    * @throws TwinwireError ERR_ARGUMENT, ERR_DEADLINE.
    */
-  read(max: number = PART): Uint8Array {
+  read(max: number = PART): ReceivedBytes {
     return this.#link.call(Op.READ, { number: Math.min(checkSize("read", max), PART) }).data;
   }
 
@@ -120,7 +120,7 @@ export class Conn {
    * @throws TwinwireError ERR_UNEXPECTED_EOF if the stream ends earlier; `detail` is the number of bytes that arrived;
    * ERR_ARGUMENT, ERR_DEADLINE.
    */
-  readExact(size: number): Uint8Array {
+  readExact(size: number): ReceivedBytes {
     return this.#link.call(Op.READ_EXACT, { number: checkSize("readExact", size, 0) }).data;
   }
 
@@ -130,7 +130,7 @@ export class Conn {
    * @throws TwinwireError ERR_TOO_LARGE if the delimiter is not within `max` bytes (default: 65536); ERR_UNEXPECTED_EOF if the
    * stream ends without it; ERR_ARGUMENT, ERR_DEADLINE.
    */
-  readUntil(delimiter: string | Bytes, options?: ReadUntilOptions): Uint8Array {
+  readUntil(delimiter: string | Bytes, options?: ReadUntilOptions): ReceivedBytes {
     const args = [pack("readUntil", options)];
     return this.#link.call(Op.READ_UNTIL, { args, data: checkBytes(delimiter) }).data;
   }

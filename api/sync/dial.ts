@@ -1,5 +1,7 @@
 /** Connections as functions that wait, with a network and an address as text. */
+
 import { TwinwireError } from "../../wasm/errors.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { show, splitAddress, toBytes, type Writable } from "../internal/arguments.ts";
 import { callback, OptionSet } from "../internal/options.ts";
 import { Conn, Link, TcpConnection, TlsConnection } from "./conn.ts";
@@ -152,7 +154,7 @@ const LARGEST_DATAGRAM = 65_535;
  *
  * @throws TwinwireError ERR_DEADLINE after the read time-out; otherwise as `Conn.read` and `UdpSocket.recvFrom`.
  */
-export function read(conn: Connection, n: number): Uint8Array {
+export function read(conn: Connection, n: number): ReceivedBytes {
   const { read: timeoutMs = 0 } = timeouts.get(conn) ?? {};
   if (timeoutMs > 0) conn.setReadDeadline(timeoutMs);
   if (conn instanceof Conn) return conn.read(n);
@@ -203,7 +205,7 @@ export function set_write_timeout(conn: Connection, timeoutMs: number): void {
 export interface Reader {
   readonly conn: Connection;
   /** Calls `read` on the connection. */
-  readonly read: (n: number) => Uint8Array;
+  readonly read: (n: number) => ReceivedBytes;
   /** Closes the connection. */
   readonly close: () => void;
 }

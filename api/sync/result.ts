@@ -2,6 +2,7 @@
  * Sockets whose calls wait and never throw. Each returns `{ ok: true, value }` or `{ ok: false, error }`, with the error as one
  * text that begins with its code.
  */
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import type { HttpRequest, HttpResponse, HttpServerRequest, HttpServerResponse } from "../http/types.ts";
 import { bytesOf, splitAddress } from "../internal/arguments.ts";
 import { attempt, Blocking, err, type Result, WOULD_BLOCK } from "../internal/result.ts";
@@ -110,7 +111,7 @@ export class TcpStream {
   }
 
   /** Reads what has arrived, or waits for it: 1 to `size` bytes, or none at the end of the stream. */
-  read(size: number): Result<Uint8Array> {
+  read(size: number): Result<ReceivedBytes> {
     const { conn } = this;
     return unlessBlocked(
       this.#blocking,
@@ -209,14 +210,14 @@ export class UdpSocket {
   }
 
   /** Waits for a datagram. Returns its first `size` bytes and the sender's address. */
-  recv_from(size: number): Result<[Uint8Array, string]> {
+  recv_from(size: number): Result<[ReceivedBytes, string]> {
     const { socket } = this;
     return unlessBlocked(
       this.#blocking,
       () => socket.canReceive,
       () => {
         const { data, address } = socket.recvFrom(size);
-        return [data, address] as [Uint8Array, string];
+        return [data, address] as [ReceivedBytes, string];
       },
     );
   }
@@ -247,7 +248,7 @@ export class UdpSocket {
   }
 
   /** Alias of `recv_from`. */
-  recvFrom(size: number): Result<[Uint8Array, string]> {
+  recvFrom(size: number): Result<[ReceivedBytes, string]> {
     return this.recv_from(size);
   }
 

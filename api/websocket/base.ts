@@ -79,7 +79,8 @@ export abstract class WebSocketBase extends EventTarget {
   }
 
   set binaryType(type: BinaryType) {
-    if (type === "blob" || type === "arraybuffer") this.#delivery.binaryType = type;
+    const delivery = this.#delivery;
+    if (type === "blob" || type === "arraybuffer") delivery.binaryType = type;
   }
 
   get onopen(): Handler<Event> {
@@ -138,8 +139,8 @@ export abstract class WebSocketBase extends EventTarget {
    */
   send(data: Sendable): void;
   send(...given: unknown[]): void {
-    if (given.length === 0) throw new TypeError("send: 1 argument is needed");
     const { sender, readyState, options } = this.#session;
+    if (given.length === 0) throw new TypeError("send: 1 argument is needed");
     const data = dataOf(given[0]);
     if (readyState === ReadyState.OPEN) {
       sender.send(data);
@@ -217,8 +218,9 @@ export abstract class WebSocketBase extends EventTarget {
    * @throws DOMException InvalidAccessError for another code, SyntaxError for a longer reason.
    */
   close(code?: number, reason?: string): void {
+    const session = this.#session;
     const checked = closeArguments(code, reason);
-    this.#session.close(checked.code, checked.reason);
+    session.close(checked.code, checked.reason);
   }
 
   /** Fulfilled when it is open, rejected if opening fails. A rejection that is not handled is not reported. */

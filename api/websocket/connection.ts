@@ -3,6 +3,7 @@ import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { asciiText, utf8Text } from "../../wasm/text.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
 import { Codec, type Coded, type Compression } from "../internal/deflate.ts";
@@ -39,7 +40,7 @@ export class Ping extends Waiter<number> {
 export interface ConnectionOwner {
   connectionOpened(connection: Connection): void;
   /** A message: a string, or bytes that the owner may keep. `credit` goes to `Connection.consumed` when it is used up. */
-  connectionMessage(message: string | Uint8Array, credit: number): void;
+  connectionMessage(message: string | ReceivedBytes, credit: number): void;
   /** Whether another message can be taken now; if not, the owner calls `Connection.resume` later. */
   connectionHasRoom(): boolean;
   connectionDrained(): void;
@@ -52,8 +53,8 @@ export interface ConnectionOwner {
   /** Whether anything is done with the payloads of pings and of pongs: else none is copied, however many a peer sends. */
   readonly usesPings: boolean;
   readonly usesPongs: boolean;
-  connectionPing(payload: Uint8Array): void;
-  connectionPong(payload: Uint8Array): void;
+  connectionPing(payload: ReceivedBytes): void;
+  connectionPong(payload: ReceivedBytes): void;
   /** The head of a response to the handshake, in one piece. */
   connectionHead(status: number, head: string): void;
 }

@@ -1,8 +1,11 @@
 /** How a WebSocket's messages reach the application: events, a callback, or a loop. */
+
 import type { TwinwireError } from "../../wasm/errors.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { isThenable, report } from "../../wasm/report.ts";
 import { bytesOver } from "../../wasm/text.ts";
 import { WINDOW } from "../internal/messages.ts";
+import { showMembers } from "../internal/websocket.ts";
 import type { CloseInfo } from "./connection.ts";
 import type { Session, SessionEvents } from "./session.ts";
 
@@ -63,37 +66,57 @@ interface ErrorInit {
 type EventClass<I, E> = new (type: string, init: I) => E;
 
 class OwnMessageEvent extends Event implements MessageEventLike {
-  readonly data: MessageEventLike["data"];
-  readonly origin: string;
+  readonly #init: MessageInit;
 
-  constructor(type: string, { data, origin }: MessageInit) {
+  constructor(type: string, init: MessageInit) {
     super(type);
-    this.data = data;
-    this.origin = origin;
+    this.#init = init;
+  }
+
+  get data(): MessageEventLike["data"] {
+    return this.#init.data;
+  }
+
+  get origin(): string {
+    return this.#init.origin;
   }
 }
 
 class OwnCloseEvent extends Event implements CloseEventLike {
-  readonly code: number;
-  readonly reason: string;
-  readonly wasClean: boolean;
+  readonly #init: CloseInit;
 
-  constructor(type: string, { code, reason, wasClean }: CloseInit) {
+  constructor(type: string, init: CloseInit) {
     super(type);
-    this.code = code;
-    this.reason = reason;
-    this.wasClean = wasClean;
+    this.#init = init;
+  }
+
+  get code(): number {
+    return this.#init.code;
+  }
+
+  get reason(): string {
+    return this.#init.reason;
+  }
+
+  get wasClean(): boolean {
+    return this.#init.wasClean;
   }
 }
 
 class OwnErrorEvent extends Event implements ErrorEventLike {
-  readonly error: TwinwireError;
-  readonly message: string;
+  readonly #init: ErrorInit;
 
-  constructor(type: string, { error, message }: ErrorInit) {
+  constructor(type: string, init: ErrorInit) {
     super(type);
-    this.error = error as TwinwireError;
-    this.message = message;
+    this.#init = init;
+  }
+
+  get error(): TwinwireError {
+    return this.#init.error as TwinwireError;
+  }
+
+  get message(): string {
+    return this.#init.message;
   }
 }
 
@@ -102,6 +125,7 @@ for (const [name, own] of [
   ["CloseEvent", OwnCloseEvent],
   ["ErrorEvent", OwnErrorEvent],
 ] as const) {
+  showMembers(own.prototype);
   Object.defineProperty(own, "name", { value: name });
   Object.defineProperty(own.prototype, Symbol.toStringTag, { value: name, configurable: true });
 }
@@ -173,7 +197,7 @@ export class Handlers {
 }
 
 /** A message as a loop receives it: a string, or bytes; a `Buffer` where the runtime has that class. */
-export type WebSocketMessage = string | Uint8Array;
+export type WebSocketMessage = string | ReceivedBytes;
 
 type Result = IteratorResult<WebSocketMessage, undefined>;
 
@@ -192,7 +216,7 @@ export type BinaryType = "blob" | "arraybuffer";
 export class Delivery implements SessionEvents {
   binaryType: BinaryType = "blob";
   /** Takes messages instead of `message` events. */
-  onMessage: ((message: string | Uint8Array) => unknown) | undefined;
+  onMessage: ((message: string | ReceivedBytes) => unknown) | undefined;
   /** Called with what `onMessage` throws. */
   onFailure: (error: unknown) => void = report;
   readonly #target: EventTarget;
@@ -213,7 +237,7 @@ export class Delivery implements SessionEvents {
     this.#target.dispatchEvent(new Event("open"));
   }
 
-  message(message: string | Uint8Array, credit: number): void {
+  message(message: string | ReceivedBytes, credit: number): void {
     if (this.#queue !== undefined) {
       this.#queue.put(message, credit);
     } else if (this.onMessage !== undefined) {
@@ -254,7 +278,11 @@ export class Delivery implements SessionEvents {
   }
 
   /** A promise that the application returns keeps its place in the window until it is settled. */
-  #handle(onMessage: (message: string | Uint8Array) => unknown, message: string | Uint8Array, credit: number): void {
+  #handle(
+    onMessage: (message: string | ReceivedBytes) => unknown,
+    message: string | ReceivedBytes,
+    credit: number,
+  ): void {
     const { connection } = this.#session;
     const done = (): void => {
       if (connection === this.#session.connection) this.#session.consumed(credit);
@@ -274,10 +302,10 @@ export class Delivery implements SessionEvents {
     done();
   }
 
-  #data(message: string | Uint8Array): MessageEventLike["data"] {
+  #data(message: string | ReceivedBytes): MessageEventLike["data"] {
     if (typeof message === "string") return message;
-    if (this.binaryType === "blob") return new Blob([message as Uint8Array<ArrayBuffer>]);
-    const { buffer, byteLength } = message as Uint8Array<ArrayBuffer>;
+    if (this.binaryType === "blob") return new Blob([message]);
+    const { buffer, byteLength } = message;
     return buffer.byteLength === byteLength ? buffer : new Uint8Array(message).buffer;
   }
 }
@@ -307,7 +335,7 @@ class MessageQueue {
   }
 
   /** A message has come. */
-  put(message: string | Uint8Array, credit: number): void {
+  put(message: string | ReceivedBytes, credit: number): void {
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) {
       waiting.resolve({ done: false, value: outgoing(message) });
@@ -377,6 +405,6 @@ class MessageQueue {
   }
 }
 
-function outgoing(message: string | Uint8Array): WebSocketMessage {
+function outgoing(message: string | ReceivedBytes): WebSocketMessage {
   return typeof message === "string" ? message : bytesOver(message.buffer, message.byteOffset, message.length);
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { utf8Text } from "../../wasm/text.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
 import { extensionsText } from "../internal/deflate.ts";
@@ -28,13 +29,13 @@ export interface SessionEvents {
   /** A connection is open. */
   opened(): void;
   /** A message: a string, or bytes that the application may keep. `credit` goes to `Session.consumed` when it is used up. */
-  message(message: string | Uint8Array, credit: number): void;
+  message(message: string | ReceivedBytes, credit: number): void;
   /** Whether another message can be taken now; if not, `Session.resume` is called later. */
   hasRoom(): boolean;
   /** There is room in the engine for what it refused. */
   drained?(): void;
-  ping?(payload: Uint8Array): void;
-  pong?(payload: Uint8Array): void;
+  ping?(payload: ReceivedBytes): void;
+  pong?(payload: ReceivedBytes): void;
   /** An attempt or a connection failed. */
   failed(error: TwinwireError): void;
   /** A connection has ended, or the last attempt failed. */
@@ -183,7 +184,7 @@ export class Session implements ConnectionOwner {
     this.#events?.opened();
   }
 
-  connectionMessage(message: string | Uint8Array, credit: number): void {
+  connectionMessage(message: string | ReceivedBytes, credit: number): void {
     const wanted = !this.#closedByUs || this.options.receivesWhileClosing === true;
     if (wanted && this.readyState !== ReadyState.CLOSED) this.#events?.message(message, credit);
     else this.#connection?.consumed(credit);
@@ -216,11 +217,11 @@ export class Session implements ConnectionOwner {
     return this.#pings.length > 0 || this.#events?.pong !== undefined;
   }
 
-  connectionPing(payload: Uint8Array): void {
+  connectionPing(payload: ReceivedBytes): void {
     if (this.readyState < ReadyState.CLOSED) this.#events?.ping?.(payload);
   }
 
-  connectionPong(payload: Uint8Array): void {
+  connectionPong(payload: ReceivedBytes): void {
     if (this.#pings.length > 0) this.#answered(utf8Text(payload, 0, payload.length));
     if (this.readyState < ReadyState.CLOSED) this.#events?.pong?.(payload);
   }

@@ -2,7 +2,7 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import { report } from "../../wasm/report.ts";
 import { locationText } from "../internal/url.ts";
-import { isToken, webSocketUrl } from "../internal/websocket.ts";
+import { defineInterface, isToken, webSocketUrl } from "../internal/websocket.ts";
 import { WebSocketBase } from "./base.ts";
 import { Dialer, type DialPlan, type ResponseHead } from "./dialer.ts";
 import { type ClientOptions, checkClientOptions, type HandshakeResponse, type WebSocketOptions } from "./options.ts";
@@ -80,7 +80,8 @@ export class WebSocket extends WebSocketBase {
   }
 
   static {
-    /* As Web IDL has constants, on the class and on its prototype; and its members can be enumerated. */
+    /* As Web IDL has an interface: members on the prototype itself, constants there and on the class. */
+    defineInterface(WebSocket.prototype, WebSocketBase.prototype, { send: 1, close: 0 });
     for (const [name, value] of Object.entries(ReadyState)) {
       for (const place of [WebSocket, WebSocket.prototype]) {
         Object.defineProperty(place, name, { value, enumerable: true, writable: false, configurable: false });

@@ -1,5 +1,6 @@
 /**
- * Connects a client through the engine alone: where the runtime's streams can't be adopted, and through `proxy`. Presents
+ * Connects a client through the engine alone: where the runtime's streams can't be adopted, through `proxy`, and with a `policy`.
+ * Presents
  * its connection as a socket of node:net.
  */
 import { EventEmitter } from "node:events";
@@ -12,7 +13,7 @@ import type { Connection } from "../websocket/connection.ts";
 import { Dialer, type DialPlan, type ResponseHead } from "../websocket/dialer.ts";
 import type { Facade, Opening } from "./facade.ts";
 import { type Head, headOf, openingError, redirectTarget, responseOf } from "./handshake.ts";
-import { type ClientOptions, checkClient, compressionOf, maxMessageOf, tlsOf } from "./options.ts";
+import { type ClientOptions, checkClient, compressionOf, maxMessageOf, policyOf, tlsOf } from "./options.ts";
 
 /* What the handshake writes itself, and `ws` writes over whatever was given. */
 const own = ["connection", "upgrade", "sec-websocket-key", "sec-websocket-version"];
@@ -51,7 +52,7 @@ export class CompatDialer implements Opening {
   }
 
   #plan(): DialPlan {
-    const { autoPong, followRedirects, handshakeTimeout, maxFragments, maxPayload } = this.#options;
+    const { autoPong, followRedirects, handshakeTimeout, maxFragments, maxPayload, policy } = this.#options;
     const { perMessageDeflate = true, proxy = null } = this.#options;
     const secure = this.#url.protocol === "wss:" || followRedirects === true;
     return {
@@ -61,7 +62,7 @@ export class CompatDialer implements Opening {
       headers: [...this.#fields()],
       tls: secure ? tlsOf(this.#options) : undefined,
       proxy: proxy instanceof URL ? proxy.href : proxy,
-      policy: undefined,
+      policy: policyOf(policy),
       deflate: defaultEngine().deflateHost === undefined ? undefined : compressionOf(perMessageDeflate, "server"),
       heartbeat: undefined,
       maxMessage: maxMessageOf(maxPayload),

@@ -6,7 +6,8 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import type { Pem, TlsOptions } from "../../wasm/port-types.ts";
 import { show, toPayload } from "../internal/arguments.ts";
 import { type Compression, checkDeflate } from "../internal/deflate.ts";
-import { tlsOptions } from "../internal/options.ts";
+import { OptionSet, tlsOptions } from "../internal/options.ts";
+import { type AddressPolicy, policy } from "../internal/policy.ts";
 import type { ProxyOption } from "../internal/url.ts";
 
 /** permessage-deflate, with the names of `ws`. */
@@ -75,6 +76,11 @@ export interface ClientOptions extends Omit<RequestOptions, OwnRequestOptions> {
   readonly finishRequest?: ((request: ClientRequest, ws: EventEmitter) => void) | undefined;
   /** Beyond `ws`: the HTTP proxy to go through. Default: none, whatever the environment defines. */
   readonly proxy?: ProxyOption;
+  /**
+   * Beyond `ws`: the addresses that it may connect to, also after redirects. The connection is then the engine's, as with
+   * `proxy`. Default: any.
+   */
+  readonly policy?: AddressPolicy | undefined;
   readonly ca?: Pem | readonly Pem[] | undefined;
   readonly cert?: Pem | undefined;
   readonly key?: Pem | undefined;
@@ -128,6 +134,13 @@ export function checkClient(options: ClientOptions): void {
   if (agent && (typeof agent !== "object" || agent.constructor?.name !== "Agent" || "proxy" in agent)) {
     throw unsupported("an agent that connects in its own way: say proxy instead");
   }
+}
+
+const policyOption = new OptionSet<{ policy?: AddressPolicy }>({ policy });
+
+/** @throws TwinwireError ERR_ARGUMENT for what is no policy. */
+export function policyOf(given: unknown): AddressPolicy | undefined {
+  return given === undefined ? undefined : policyOption.read("WebSocket", { policy: given }).policy;
 }
 
 /** TLS as the options say, and the agent that they name. */

@@ -63,7 +63,7 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     this.#facade = new Facade(this as EventEmitter, target?.href ?? "", given.closeTimeout ?? CLOSE_TIMEOUT);
     this.#dom = new DomListeners(this as EventEmitter, this.#facade);
     if (target === undefined) return;
-    const Dialer = canAdopt() && !given.proxy ? HttpDialer : CompatDialer;
+    const Dialer = canAdopt() && !given.proxy && given.policy === undefined ? HttpDialer : CompatDialer;
     new Dialer(this.#facade, target, protocolsOf(listed), given);
   }
 

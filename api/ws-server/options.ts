@@ -1,3 +1,4 @@
+import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import type { Conn } from "../conn/conn.ts";
 import type { ServerOptions, TlsServerOptions } from "../conn/options.ts";
 import type { IncomingRequest } from "../http/calls.ts";
@@ -32,7 +33,7 @@ export interface WebSocketServerOptions<Data = unknown> extends UpgradeOptions, 
    * `message` events, which are not dispatched then. A promise that it returns slows the client down: at most a window of
    * 65536 bytes is received ahead of those that are still pending.
    */
-  readonly onMessage?: ((socket: ServerSocket<Data>, message: string | Uint8Array) => void) | undefined;
+  readonly onMessage?: ((socket: ServerSocket<Data>, message: string | ReceivedBytes) => void) | undefined;
   /**
    * Called with what a callback of the application throws, and with the errors of clients that break HTTP or the handshake.
    * Without it, what a callback throws or rejects with becomes an uncaught exception.

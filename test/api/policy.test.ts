@@ -5,6 +5,8 @@ import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
 import { http, TcpConnection, TlsConnection, WebSocket } from "twinwire";
+import { WebSocket as CompatWebSocket } from "twinwire/ws-compat";
+import { WebSocketServer } from "ws";
 import { atEnd, endPeers } from "../support/peers.ts";
 import { within } from "../support/wait.ts";
 import { failure } from "./support.ts";
@@ -136,4 +138,26 @@ test("a policy that says nothing, or nothing that can be understood, is an error
   const url = "http://name.test/";
   const proxy = "http://127.0.0.1:1";
   expect((await failure(http.request({ url }, { proxy, policy: denied }))).code).toBe("ERR_ARGUMENT");
+});
+
+test("twinwire/ws-compat has the option, too", async () => {
+  const server = createHttpServer();
+  const { port, count } = await listen(server, inner);
+  new WebSocketServer({ server }).on("connection", (socket) => socket.send("hello"));
+  const attempt = (policy: object, host = inner): Promise<unknown> =>
+    within(
+      new Promise((resolve) => {
+        const ws = new CompatWebSocket(`ws://${host}:${port}/`, { policy });
+        atEnd(() => ws.terminate());
+        ws.on("error", (error) => resolve((error as { code?: string }).code));
+        ws.on("message", (data) => resolve(String(data)));
+      }),
+      "the outcome",
+    );
+  resolves("inner.test", inner);
+  expect(await attempt(denied)).toBe("ERR_POLICY");
+  expect(await attempt({ deny: "private" }, "inner.test")).toBe("ERR_POLICY");
+  expect(count()).toBe(0);
+  expect(await attempt({ deny: "private", allow: [inner] }, "inner.test")).toBe("hello");
+  expect(() => new CompatWebSocket("ws://127.0.0.1/", { policy: { denies: [] } as object })).toThrow(/denies/);
 });

@@ -431,3 +431,78 @@ describe.each(classes)("%s", (name, WebSocket) => {
     expect(Buffer.from((await nextEvent(ws, "message")).data).equals(bytes)).toBe(true);
   });
 });
+
+/** What Web IDL prescribes of a member: its kind, attributes, name and number of arguments, but not the functions themselves. */
+function shapeOf(object: object, name: string | symbol): unknown {
+  const descriptor = Object.getOwnPropertyDescriptor(object, name);
+  if (descriptor === undefined) return "missing";
+  const shape = (it: unknown): unknown => (typeof it === "function" ? `${it.name}(${it.length})` : it);
+  return Object.fromEntries(Object.entries(descriptor).map(([key, it]) => [key, shape(it)]));
+}
+
+const shapesOf = (object: object, names: readonly (string | symbol)[]): unknown =>
+  names.map((name) => [String(name), shapeOf(object, name)]);
+
+/** The class of an event and what it is made of. */
+async function eventClass(WebSocket: Class, type: "close" | "error"): Promise<object> {
+  const { url } = await wsPeer((socket) => socket.send("x", () => socket.terminate()));
+  const event = await nextEvent(new WebSocket(url), type);
+  return Object.getPrototypeOf(event);
+}
+
+const withUndici = host === "bun" ? describe.skip : describe;
+
+withUndici("members are those of undici's class, in the same shape", () => {
+  test("on the class and on its prototype", () => {
+    for (const [theirs, ours] of [
+      [NodeWebSocket, OurWebSocket],
+      [NodeWebSocket.prototype, OurWebSocket.prototype],
+    ] as const) {
+      const names = Reflect.ownKeys(theirs).filter((name) => name !== "constructor" && name !== "prototype");
+      expect(names.length).toBeGreaterThan(5);
+      expect(shapesOf(ours, names)).toEqual(shapesOf(theirs, names));
+    }
+    expect(shapeOf(OurWebSocket, "prototype")).toEqual({
+      value: OurWebSocket.prototype,
+      writable: false,
+      enumerable: false,
+      configurable: false,
+    });
+  });
+
+  test("what is ours besides can be enumerated, too", () => {
+    const more = Object.keys(OurWebSocket.prototype).filter((name) => !(name in NodeWebSocket.prototype));
+    expect(more).toEqual(expect.arrayContaining(["sendAsync", "opened", "closed", "ping", "drained"]));
+  });
+
+  /* Events are of the runtime's classes where it has them: message events everywhere, all of them on Deno. */
+  const withOwnEvents = host === "deno" ? test.skip : test;
+
+  withOwnEvents("events cannot be changed", async () => {
+    for (const [type, names] of [
+      ["close", ["code", "reason", "wasClean"]],
+      ["error", ["error", "message"]],
+    ] as const) {
+      const ours = await eventClass(OurWebSocket as unknown as Class, type);
+      const theirs = await eventClass(NodeWebSocket as unknown as Class, type);
+      expect([type, shapesOf(ours, names)]).toEqual([type, shapesOf(theirs, names)]);
+      const tag = Symbol.toStringTag;
+      expect([type, shapesOf(ours, [tag])]).toEqual([type, shapesOf(theirs, [tag])]);
+      expect(Object.getPrototypeOf(ours)).toBe(Event.prototype);
+    }
+  });
+
+  test("on another object they are a TypeError", () => {
+    const names = Object.keys(NodeWebSocket.prototype).filter((name) => !/^[A-Z]+$/.test(name));
+    for (const name of names) {
+      for (const prototype of [OurWebSocket.prototype, NodeWebSocket.prototype] as object[]) {
+        const { get, set, value } = Object.getOwnPropertyDescriptor(prototype, name) ?? {};
+        for (const call of [get, set, value].filter((it) => it !== undefined)) {
+          for (const other of [{}, undefined, Object.create(prototype), new EventTarget()]) {
+            expect(() => Reflect.apply(call, other, ["x"])).toThrow(TypeError);
+          }
+        }
+      }
+    }
+  });
+});

@@ -34,7 +34,7 @@ export function installPacked(): Packed {
   const home = mkdtempSync(join(tmpdir(), "twinwire-package-"));
   const source = join(home, "source");
   mkdirSync(source);
-  for (const name of ["package.json", "README.md", "CHANGELOG.md", "LICENSE", "dist"])
+  for (const name of ["package.json", "README.md", "LICENSE", "dist"])
     cpSync(join(root, name), join(source, name), { recursive: true });
   /* As "npm pack" does by prepack, but not in the project itself, where other tests read at this moment. */
   succeed(process.execPath, ["scripts/readme.mjs", "pack", source], root);

@@ -1,86 +1,28 @@
 /** The adapter of workerd, inside workerd, against real peers: clients of TCP, TLS, HTTP and WebSocket. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { type AddressInfo, connect, createServer as createTcpServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
 import { createServer as createTlsServer, TLSSocket } from "node:tls";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { makeCertificates } from "../api/certificates.ts";
-import { root, succeed } from "../support/packed.ts";
 import { endPeers, freePort, tcpPeer, wsPeer } from "../support/peers.ts";
-import { pause } from "../support/wait.ts";
+import { hasWorkerd, startWorkerd, type Workerd } from "./start.ts";
 
-const program = join(root, "scripts/runtimes/node_modules/workerd/bin/workerd");
-const { CI } = process.env;
-/* It is for x64 and arm64 Linux and macOS; make test installs it. */
-const withWorkerd = existsSync(program) || CI === "true" ? test : test.skip;
+const withWorkerd = hasWorkerd ? test : test.skip;
 
 const certificates = makeCertificates();
-let folder = "";
-let workerd: ChildProcess | undefined;
-let complaints = "";
-let url = "";
+let workerd: Workerd | undefined;
 const servers: Server[] = [];
 
-function bundleWorker(): void {
-  succeed(process.execPath, [join(root, "test/workerd/bundle.mjs"), join(folder, "worker.js")], root);
-  copyFileSync(join(root, "dist/core.wasm"), join(folder, "core.wasm"));
-}
-
-const config = (port: number): string => `
-using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "main", worker = (
-      modules = [(name = "dist/worker.js", esModule = embed "worker.js"), (name = "core.wasm", wasm = embed "core.wasm")],
-      compatibilityDate = "2025-01-01",
-    )),
-    (name = "internet", network = (
-      allow = ["public", "private"],
-      tlsOptions = (trustBrowserCas = false, trustedCertificates = [${JSON.stringify(certificates.ca)}]),
-    )),
-  ],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
-);
-`;
-
 beforeAll(async () => {
-  if (!existsSync(program)) return;
-  folder = mkdtempSync(join(tmpdir(), "twinwire-workerd-"));
-  bundleWorker();
-  const port = await freePort();
-  writeFileSync(join(folder, "config.capnp"), config(port));
-  workerd = spawn(program, ["serve", "config.capnp"], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
-  workerd.stderr?.setEncoding("utf8").on("data", (part: string) => {
-    complaints += part;
-  });
-  url = `http://127.0.0.1:${port}/`;
-  for (;;) {
-    if (workerd.exitCode !== null) throw new Error(complaints);
-    if (await canConnect(port)) return;
-    await pause(50);
-  }
+  if (hasWorkerd) workerd = await startWorkerd({ entry: "worker.mjs", ca: certificates.ca });
 });
 
-afterAll(async () => {
-  workerd?.kill();
-  if (folder !== "") rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => workerd?.stop());
 
 afterEach(async () => {
   await endPeers();
   for (const server of servers.splice(0)) server.close();
 });
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.on("connect", () => resolve(true)).on("error", () => resolve(false));
-    socket.on("connect", () => socket.destroy());
-  });
-}
 
 async function listening(server: Server): Promise<number> {
   servers.push(server);
@@ -90,9 +32,10 @@ async function listening(server: Server): Promise<number> {
 
 /** Runs a scenario of worker.mjs. */
 async function run(name: string, port = 0): Promise<unknown> {
+  const { url, complaints } = workerd as Workerd;
   const response = await fetch(url, { method: "POST", body: JSON.stringify({ name, port }) });
   const { result, error } = (await response.json()) as { result?: unknown; error?: string };
-  if (error !== undefined) throw new Error(`${error}\n${complaints}`);
+  if (error !== undefined) throw new Error(`${error}\n${complaints()}`);
   return result;
 }
 
