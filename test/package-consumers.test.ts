@@ -127,9 +127,12 @@ describe("types", () => {
     compile("typescript-5.4", "node10", "commonjs", write("src/old.ts", source));
   });
 
-  withConsumers.each(["typescript-5.4", "typescript"] as const)("%s: received bytes fit into a Blob and into crypto.subtle", (compiler) => {
-    compileFor(["ES2022", "DOM"], compiler, "nodenext", "nodenext", write("src/received.mts", received));
-  });
+  withConsumers.each(["typescript-5.4", "typescript"] as const)(
+    "%s: received bytes fit into a Blob and into crypto.subtle",
+    (compiler) => {
+      compileFor(["ES2022", "DOM"], compiler, "nodenext", "nodenext", write("src/received.mts", received));
+    },
+  );
 
   test("bytes that may be shared with other threads do not", () => {
     const shared = "export const wrong = new Blob([new Uint8Array(new SharedArrayBuffer(1))]);";
