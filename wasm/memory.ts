@@ -208,6 +208,13 @@ export class Memory {
       else new Uint8Array(words.buffer, words.byteOffset).set(this.view(at, size), index << 2);
       return;
     }
+    if ((at & 3) === 0) {
+      const numbers = this.#i32;
+      const from = at >>> 2;
+      const count = (size + 3) >>> 2;
+      for (let word = 0; word < count; word++) words[index + word] = numbers[from + word] as number;
+      return;
+    }
     for (let done = 0; done < size; done += 4) words[index + (done >>> 2)] = this.#any.getInt32(at + done, true);
   }
 

@@ -271,6 +271,7 @@ export class Pump implements PortEvents {
     const { exports, events, memory, self } = core;
     for (let count = ready; count > 0; count = exports.twc_pump(self)) {
       const end = events + count * EventRecord.SIZE;
+      this.watching.watcher?.batch(count);
       for (let record = events; record < end; record += EventRecord.SIZE) {
         const handle = memory.eventHandle(record);
         const endpoint = this.endpoints.find(handle);

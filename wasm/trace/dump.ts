@@ -4,7 +4,7 @@ import { Memory } from "../memory.ts";
 import { bytesOver, latin1Text } from "../text.ts";
 import { type Layout, layouts, Place } from "./layout.ts";
 import { Lines, type TraceLine } from "./lines.ts";
-import { Field, Form, Kind } from "./records.ts";
+import { DELIVERED_SHIFT, Field, Form, Kind, Mark } from "./records.ts";
 import { Redaction } from "./redact.ts";
 import type { Ring } from "./ring.ts";
 import { calls } from "./steps.ts";
@@ -15,6 +15,8 @@ export interface Recording {
   readonly ring: Ring;
   /** The first records of handles that live long. */
   readonly openings: ReadonlyMap<number, readonly Uint8Array[]>;
+  /** The receive buffer, from the start of the arena. */
+  readonly received: number;
   readonly nowMs: number;
   readonly limits: Limits;
   /** Names of further secret header fields. */
@@ -51,6 +53,8 @@ class Dump {
   readonly #words: Int32Array;
   /** The first word of each record. */
   readonly #places: number[] = [];
+  /** Which record is the first one of the ring. */
+  readonly #newest: number;
   readonly #spare: number;
   readonly #redaction: Redaction;
   readonly #streams: Streams;
@@ -60,7 +64,9 @@ class Dump {
   constructor(recording: Recording, only: number | undefined) {
     this.#recording = recording;
     this.#only = only;
-    const records = [...recordsOf(recording)];
+    const { beginnings, held } = recordsOf(recording);
+    const records = [...beginnings, ...held];
+    this.#newest = beginnings.length;
     const size = records.reduce((sum, record) => sum + record.length, 0);
     const most = Math.max(0, ...records.map((record) => record.length));
     this.#spare = size;
@@ -94,7 +100,7 @@ class Dump {
     let deliveredTo = 0;
     for (const at of this.#places) {
       const handle = this.#word(at, Field.HANDLE);
-      const kind = this.#word(at, Field.KIND);
+      const kind = this.#word(at, Field.KIND) & 0xffff;
       const isOpen = kind === Kind.ASKED && this.#asked(at)[0] === "open";
       if (kind !== Kind.BROADCAST) this.#streams.begin(handle, isOpen);
       if (isOpen) this.#streams.reopen(handle);
@@ -198,7 +204,7 @@ class Dump {
   #write(): string {
     const { limits, isLeaving, nowMs, ring } = this.#recording;
     const out: string[] = [];
-    const newest = this.#places.length - ring.records;
+    const newest = this.#newest;
     const oldest = this.#places[newest];
     const age = oldest === undefined ? 0 : (nowMs - this.#word(oldest, Field.MS)) >>> 0;
     let ms = 0;
@@ -214,7 +220,7 @@ class Dump {
       ms = index < newest ? 0 : Math.max(0, age - ((nowMs - this.#word(at, Field.MS)) >>> 0));
       left = 0;
       if (isLeaving(handle)) leaving.add(handle);
-      const kind = this.#word(at, Field.KIND);
+      const kind = this.#word(at, Field.KIND) & 0xffff;
       const layout = layoutOf(kind);
       if (layout !== undefined) {
         const parts = this.#parts(at, layout);
@@ -255,7 +261,7 @@ class Dump {
 
   #isWanted(at: number, handle: number): boolean {
     if (this.#only === undefined || handle === this.#only) return true;
-    const kind = this.#word(at, Field.KIND);
+    const kind = this.#word(at, Field.KIND) & 0xffff;
     if (kind === Kind.BROADCAST) return true;
     return handle === this.#listener && (kind !== Kind.ACCEPTED || this.#word(at, Field.RESULT) === this.#only);
   }
@@ -336,14 +342,52 @@ function layoutOf(kind: number): Layout | undefined {
 }
 
 /** The records: beginnings that the ring has lost, then what it holds. */
-function* recordsOf({ ring, openings }: Recording): Generator<Uint8Array> {
-  const held = [...ring.places()].map((at) => ring.bytes.subarray(at, at + (ring.words[at >>> 2] ?? 0)));
+function recordsOf(recording: Recording): { readonly beginnings: Uint8Array[]; readonly held: Uint8Array[] } {
+  const held = [...heldBy(recording)];
   const known = new Set(held.map(keyOf));
-  for (const records of openings.values()) {
-    const [first] = records;
-    if (first !== undefined && !known.has(keyOf(first))) yield* records.filter((record) => !known.has(keyOf(record)));
+  const beginnings = [...recording.openings.values()]
+    .filter(([first]) => first !== undefined && !known.has(keyOf(first)))
+    .flatMap((records) => records.filter((record) => !known.has(keyOf(record))));
+  return { beginnings, held };
+}
+
+/** The records of the ring, with a record for each event, where it was delivered. */
+function* heldBy({ ring, received }: Recording): Generator<Uint8Array> {
+  let block = -1;
+  let next = 0;
+  function* until(end: number): Generator<Uint8Array> {
+    for (; block >= 0 && next < Math.min(end, ring.words[block + Field.EVENT_COUNT] ?? 0); next++) {
+      const event = eventOf(ring, block, next, received);
+      if (event !== undefined) yield event;
+    }
   }
-  yield* held;
+  for (const place of ring.places()) {
+    const at = place >>> 2;
+    const kind = ring.words[at + Field.KIND] ?? 0;
+    const isBlock = (kind & 255) === Kind.EVENTS;
+    yield* until(isBlock ? Number.POSITIVE_INFINITY : kind >>> DELIVERED_SHIFT);
+    if (isBlock) [block, next] = [at, 0];
+    else yield ring.bytes.subarray(place, place + (ring.words[at] ?? 0));
+  }
+  yield* until(Number.POSITIVE_INFINITY);
+}
+
+/** An event of a block as a record of its own, if it was delivered. */
+function eventOf({ words }: Ring, block: number, index: number, received: number): Uint8Array | undefined {
+  const count = words[block + Field.EVENT_COUNT] ?? 0;
+  const size = EventRecord.SIZE >>> 2;
+  const first = block + Field.EVENTS + count * size + index;
+  if (words[first + count] !== Mark.DELIVERED) return undefined;
+  const from = block + Field.EVENTS + index * size;
+  const record = new Int32Array(Field.COPY);
+  const handle = words[from + (EventRecord.handle >>> 2)] ?? 0;
+  record.set([4 * Field.COPY, Kind.EVENT, words[block + Field.MS] ?? 0, handle]);
+  record.set(words.subarray(from, from + size), Field.RECORD);
+  const isEmpty = words[from + (EventRecord.size >>> 2)] === 0;
+  record[Field.FORM] = isEmpty ? Form.NONE : Form.REFERENCE;
+  record[Field.PLACE] = isEmpty ? 0 : (words[from + (EventRecord.data >>> 2)] ?? 0) - received;
+  record[Field.FIRST] = words[first] ?? 0;
+  return new Uint8Array(record.buffer);
 }
 
 /** What differs between two records of a handle: kind, time and handle, and the first word behind them. */

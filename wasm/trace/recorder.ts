@@ -9,13 +9,16 @@ import type { Memory } from "../memory.ts";
 import { callSafely, report } from "../report.ts";
 import { dump, type Recording } from "./dump.ts";
 import { type Layout, layouts, Place } from "./layout.ts";
-import { Field, Form, HEADER, Kind } from "./records.ts";
+import { DELIVERED_SHIFT, Field, Form, HEADER, Kind, Mark } from "./records.ts";
 import { Ring } from "./ring.ts";
 import type { Watched, Watcher } from "./watcher.ts";
 
 /** Handles whose beginning is kept beside the ring, and records of it. */
 const MOST_OPENINGS = 64;
 const MOST_RECORDS = 16;
+
+/** Events that are copied at once. */
+const MOST_EVENTS = 64;
 
 /** Handles that live long and serve many: listeners and UDP sockets. */
 const LASTING = new Set<keyof CoreExports>(["twc_listen", "twc_udp_open", "twc_udp_bind"]);
@@ -56,6 +59,14 @@ export class Recorder implements Watcher {
   /** Where the receive buffer ends. */
   readonly #receivedEnd: number;
   readonly #openings = new Map<number, Uint8Array[]>();
+  /** Event records that are there, and those that were copied last: from which to which, and where their marks are. */
+  #count = 0;
+  #blockStart = 0;
+  #blockEnd = 0;
+  #blockNumber = 0;
+  #marks = 0;
+  /** How many of these were delivered, as the word of a record has it. */
+  #delivered = 0;
   /** The record of what the host was asked last. */
   #asked = 0;
   /** The core's time: that of its last tick, 32 bits. */
@@ -87,6 +98,7 @@ export class Recorder implements Watcher {
     const recording: Recording = {
       ring: this.#ring,
       openings: this.#openings,
+      received: this.#core.received - this.#core.arena,
       nowMs: this.#nowMs,
       limits: this.#limits,
       secrets: this.#settings.secrets,
@@ -152,22 +164,22 @@ export class Recorder implements Watcher {
     this.#asked = at;
   }
 
+  batch(count: number): void {
+    this.#count = count;
+    this.#blockEnd = 0;
+  }
+
   event(record: number): void {
-    const { memory, arena, received } = this.#core;
-    const size = memory.eventSize(record);
-    const data = arena + memory.eventData(record);
-    /* What lies in the receive buffer is recorded already, as the delivery: only what the core has made of its first bytes. */
-    const referred = size > 0 && data >= received && data + size <= this.#receivedEnd;
-    const stored = size === 0 || referred ? 0 : size > this.#most ? this.#most : size;
-    const handle = memory.eventHandle(record);
-    const at = this.#begin(Kind.EVENT, handle, EventRecord.SIZE + 12 + stored);
+    const index = ((record - this.#core.events) / EventRecord.SIZE) | 0;
+    if (index >= this.#blockEnd) this.#copyEvents(record, index);
+    const own = index - this.#blockStart;
+    this.#delivered = (own + 1) << DELIVERED_SHIFT;
     const { words } = this.#ring;
-    memory.copyWords(record, EventRecord.SIZE, words, at + Field.RECORD);
-    words[at + Field.FORM] = size === 0 ? Form.NONE : referred ? Form.REFERENCE : Form.COPY;
-    words[at + Field.PLACE] = referred ? data - received : stored;
-    words[at + Field.FIRST] = size === 0 ? 0 : memory.word(data);
-    if (stored > 0) memory.copyWords(data, stored, words, at + Field.COPY);
-    if (memory.eventType(record) === Event.CONNECTED) this.#keep(handle, at);
+    /* What the application did meanwhile may have replaced the block. */
+    const isThere = this.#blockNumber > this.#ring.lost;
+    if (!isThere || words[this.#marks + own] === Mark.SEPARATE) this.#separate(record);
+    else words[this.#marks + own] = Mark.DELIVERED;
+    if (this.#openings.size > 0 && this.#memory.eventType(record) === Event.CONNECTED) this.#keepEvent(record);
   }
 
   failed(make: () => TwinwireError): void {
@@ -188,34 +200,57 @@ export class Recorder implements Watcher {
   #wrap(layout: Layout, index: number, original: Call): Call {
     const kind = Kind.STEP | (index << 8);
     const args = this.#args;
+    const [blob] = layout.blobs;
+    const isSimple = layout.blobs.length <= 1 && !layout.opens && !BEGINNING.has(layout.name);
     if (layout.kind === "host") {
+      if (layout.name === "twc_received") {
+        return (self: number, handle: number, size = 0): number => {
+          this.#bytes(kind, handle, 2, this.#core.received, size, size, 0, 0);
+          return original(self, handle, size);
+        };
+      }
       /* Recorded before the call: the core unmasks in place. */
-      const extra = BEGINNING.has(layout.name);
       return (self: number, handle: number, size = 0, addressSize = 0, port = 0): number => {
         args[0] = handle;
         args[1] = size;
         args[2] = addressSize;
         args[3] = port;
         const at = this.#step(layout, kind, handle, 0);
-        if (extra) this.#keep(handle, at);
+        if (!isSimple) this.#keep(handle, at);
         return original(self, handle, size, addressSize, port);
       };
     }
-    if (layout.args <= 4 && !LASTING.has(layout.name) && !BEGINNING.has(layout.name)) {
-      return (self: number, a: number, b = 0, c = 0, d = 0): number => {
-        const result = original(self, a, b, c, d);
-        args[0] = a;
-        args[1] = b;
-        args[2] = c;
-        args[3] = d;
-        this.#called(layout, kind, result);
+    if (isSimple && layout.args <= 2 && blob === undefined) {
+      return (self: number, handle: number, number = 0): number => {
+        const result = original(self, handle, number);
+        const at = this.#begin(kind, handle, 4 + 4 * layout.args);
+        const { words } = this.#ring;
+        words[at + Field.RESULT] = result;
+        words[at + Field.ARGS] = handle;
+        if (layout.args === 2) words[at + Field.ARGS + 1] = number;
+        return result;
+      };
+    }
+    if (isSimple && blob?.unit === 1 && layout.args === 3 && blob.at === 1 && blob.size === 2) {
+      return (self: number, handle: number, data: number, size = 0): number => {
+        const result = original(self, handle, data, size);
+        this.#bytes(kind, handle, 3, data, size, data, size, result);
+        return result;
+      };
+    }
+    if (isSimple && blob?.unit === 1 && layout.args === 4 && blob.at === 2 && blob.size === 3) {
+      return (self: number, handle: number, flags: number, data = 0, size = 0): number => {
+        const result = original(self, handle, flags, data, size);
+        const at = this.#bytes(kind, handle, 4, data, size, flags, data, result);
+        this.#ring.words[at + Field.ARGS + 3] = size;
         return result;
       };
     }
     return (self: number, ...given: number[]): number => {
       const result = original(self, ...given);
       args.set(given);
-      const at = this.#called(layout, kind, result);
+      if (layout.opens && result < 0) return result;
+      const at = this.#step(layout, kind, layout.opens ? result : (given[0] ?? 0), result);
       if (LASTING.has(layout.name) && result >= 0) {
         this.#open(result);
         this.#keep(result, this.#asked);
@@ -227,10 +262,27 @@ export class Recorder implements Watcher {
     };
   }
 
-  /** A call has returned: what opens a handle is recorded as one of that handle, and not at all if it failed. */
-  #called(layout: Layout, kind: number, result: number): number {
-    if (layout.opens) return result < 0 ? 0 : this.#step(layout, kind, result, result);
-    return this.#step(layout, kind, this.#args[0] as number, result);
+  /** A step of up to four arguments whose bytes are `size` at `from`: the form of almost every step, without a loop. */
+  #bytes(
+    kind: number,
+    handle: number,
+    count: number,
+    from: number,
+    size: number,
+    second: number,
+    third: number,
+    result: number,
+  ): number {
+    const stored = size > this.#most ? this.#most : size;
+    const at = this.#begin(kind, handle, 8 + 4 * count + stored);
+    const { words } = this.#ring;
+    words[at + Field.RESULT] = result;
+    words[at + Field.ARGS] = handle;
+    words[at + Field.ARGS + 1] = second;
+    if (count > 2) words[at + Field.ARGS + 2] = third;
+    words[at + Field.ARGS + count] = stored;
+    this.#memory.copyWords(from, stored, words, at + Field.ARGS + count + 1);
+    return at;
   }
 
   #step(layout: Layout, kind: number, handle: number, result: number): number {
@@ -298,7 +350,7 @@ export class Recorder implements Watcher {
   #begin(kind: number, handle: number, size: number): number {
     const at = this.#ring.append(HEADER + padded(size)) >>> 2;
     const { words } = this.#ring;
-    words[at + Field.KIND] = kind;
+    words[at + Field.KIND] = kind | this.#delivered;
     words[at + Field.MS] = this.#nowMs;
     words[at + Field.HANDLE] = handle;
     return at;
@@ -311,6 +363,57 @@ export class Recorder implements Watcher {
       this.#openings.delete(oldest);
     }
     this.#openings.set(handle, []);
+  }
+
+  /** Copies the event records from this one on, as far as a block reaches. Their bytes are in the delivery. */
+  #copyEvents(record: number, index: number): void {
+    const { memory, arena, received } = this.#core;
+    const left = this.#count - index;
+    const count = left > MOST_EVENTS ? MOST_EVENTS : left;
+    this.#delivered = 0;
+    const at = this.#begin(Kind.EVENTS, count, count * (EventRecord.SIZE + 8));
+    const { words } = this.#ring;
+    memory.copyWords(record, count * EventRecord.SIZE, words, at + Field.EVENTS);
+    const first = at + Field.EVENTS + count * (EventRecord.SIZE >>> 2);
+    const marks = first + count;
+    for (let own = 0; own < count; own++) {
+      const event = record + own * EventRecord.SIZE;
+      const size = memory.eventSize(event);
+      const data = arena + memory.eventData(event);
+      const isThere = data >= received && data + size <= this.#receivedEnd;
+      words[first + own] = size > 0 ? memory.word(data) : 0;
+      words[marks + own] = size === 0 || isThere ? Mark.NONE : Mark.SEPARATE;
+    }
+    this.#blockStart = index;
+    this.#blockEnd = index + count;
+    this.#blockNumber = this.#ring.records + this.#ring.lost;
+    this.#marks = marks;
+  }
+
+  /** Records an event by itself, with its bytes. */
+  #separate(record: number): void {
+    const { memory, arena } = this.#core;
+    const size = memory.eventSize(record);
+    const data = arena + memory.eventData(record);
+    const stored = this.#stored(size);
+    const at = this.#begin(Kind.EVENT, memory.eventHandle(record), EventRecord.SIZE + 12 + stored);
+    const { words } = this.#ring;
+    memory.copyWords(record, EventRecord.SIZE, words, at + Field.RECORD);
+    words[at + Field.FORM] = size === 0 ? Form.NONE : Form.COPY;
+    words[at + Field.PLACE] = stored;
+    words[at + Field.FIRST] = 0;
+    memory.copyWords(data, stored, words, at + Field.COPY);
+  }
+
+  /** CONNECTED of a handle whose beginning is kept: as it is when blocks are taken apart. */
+  #keepEvent(record: number): void {
+    const handle = this.#memory.eventHandle(record);
+    const records = this.#openings.get(handle);
+    if (records === undefined || records.length >= MOST_RECORDS) return;
+    const words = new Int32Array(Field.COPY);
+    words.set([4 * Field.COPY, Kind.EVENT, this.#nowMs, handle]);
+    this.#memory.copyWords(record, EventRecord.SIZE, words, Field.RECORD);
+    records.push(new Uint8Array(words.buffer));
   }
 
   /** The record at this word is one of a beginning, if its handle's is kept. */

@@ -1,7 +1,16 @@
 /** The records of the flight recorder: words of 32 bits. */
 
-/** What a record is; a step has the index of its layout in the bits above. */
-export const Kind = { STEP: 1, ACCEPTED: 2, WRITE: 3, ASKED: 4, EVENT: 5, BROADCAST: 6 } as const;
+/**
+ * What a record is: the low 8 bits of its word. A step has the index of its layout in the next 8 bits. The upper 16 have how many
+ * events of the last `EVENTS` record had been delivered when it was made, so that the order of both is known.
+ */
+export const Kind = { STEP: 1, ACCEPTED: 2, WRITE: 3, ASKED: 4, EVENT: 5, BROADCAST: 6, EVENTS: 7 } as const;
+
+/** Where these bits begin. */
+export const DELIVERED_SHIFT = 16;
+
+/** Whether an event of an `EVENTS` record was delivered, or has a record of its own, because its bytes are elsewhere. */
+export const Mark = { NONE: 0, DELIVERED: 1, SEPARATE: 2 } as const;
 
 /** Bytes in front of what a kind of record has for itself: size, kind, time, handle. */
 export const HEADER = 16;
@@ -34,6 +43,9 @@ export const Field = {
   PLACE: 13,
   FIRST: 14,
   COPY: 15,
+  /** EVENTS: the number of event records, these, the first four bytes of each, and their marks. */
+  EVENT_COUNT: 3,
+  EVENTS: 4,
   /** BROADCAST: handles that are stored, flags, size of the message, bytes of it that are stored, handles, results, bytes. */
   COUNT: 4,
   FLAGS: 5,

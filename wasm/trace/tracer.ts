@@ -98,6 +98,8 @@ export class Tracer implements Watcher {
     if (this.#traces(handle)) this.#lines.asked(handle, word, rest);
   }
 
+  batch(): void {}
+
   event(record: number): void {
     if (this.#traces(this.#core.memory.eventHandle(record))) this.#lines.event(record);
   }

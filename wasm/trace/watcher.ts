@@ -21,6 +21,8 @@ export interface Watcher {
   wrote(handle: number, pieces: readonly Uint8Array[], taken: number): void;
   /** The host was asked for something else. */
   asked(handle: number, word: string, ...rest: readonly (string | number)[]): void;
+  /** So many event records are there; `event` is called for those that are delivered. */
+  batch(count: number): void;
   /** The record at this place is about to be delivered. */
   event(record: number): void;
   /** An attempt, a connection or a datagram has failed. `make` returns the error, which is created once. */
@@ -49,6 +51,11 @@ class Both implements Watcher {
   asked(handle: number, word: string, ...rest: readonly (string | number)[]): void {
     this.#one.asked(handle, word, ...rest);
     this.#other.asked(handle, word, ...rest);
+  }
+
+  batch(count: number): void {
+    this.#one.batch(count);
+    this.#other.batch(count);
   }
 
   event(record: number): void {
