@@ -12,14 +12,6 @@ export interface Metric {
   readonly value: number;
 }
 
-/** A metric as its name, kind, help and value. @internal */
-export type MetricRow = readonly [name: string, kind: Metric["kind"], help: string, value: number];
-
-/** Returns metrics whose names have a prefix in common. @internal */
-export function metricsNamed(prefix: string, rows: readonly MetricRow[]): readonly Metric[] {
-  return rows.map(([name, kind, help, value]) => ({ name: prefix + name, kind, help, value }));
-}
-
 /** What has counts: a server, a hub, or an object of the application. */
 export interface MetricsSource {
   /** Returns the counts of now. */

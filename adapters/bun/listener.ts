@@ -112,8 +112,8 @@ export class Listener implements ListenerHandle {
   #failed(error: number, cause: unknown): void {
     if (this.#closed) return;
     this.#closed = true;
-    const { handle, deliver, forget } = this.#place;
-    forget();
+    const { handle, deliver } = this.#place;
+    this.#place.forget();
     deliver.closed(handle, error, cause);
   }
 }

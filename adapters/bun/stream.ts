@@ -251,8 +251,8 @@ export class StreamSocket implements StreamHandle {
     if (this.#closed) return;
     const number = this.#isSecuring ? tlsErrorNumber(error) : error === undefined ? 0 : errorNumber(error);
     this.#close();
-    const { handle, deliver, forget } = this.#place;
-    forget();
+    const { handle, deliver } = this.#place;
+    this.#place.forget();
     deliver.closed(handle, number, plainError(error));
   }
 

@@ -95,11 +95,11 @@ export class UdpSocket extends DatagramSocket<BunUdpSocket> {
     try {
       this.#replace(before, family, make);
     } catch (error) {
-      const { handle, deliver, forget } = this.place;
+      const { handle, deliver } = this.place;
       queueMicrotask(() => {
         if (this.main === undefined) return;
         this.close();
-        forget();
+        this.place.forget();
         deliver.closed(handle, errorNumber(error), error);
       });
     }

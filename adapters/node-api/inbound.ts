@@ -31,14 +31,13 @@ export class Inbound {
 
   /**
    * Delivers the bytes of this socket from now on, or of none: what its predecessor still has is not for the core.
-   * `copies`: they are in memory of Node.
+   * `listener`: calls `copied`, if the bytes come in memory of Node.
    */
-  from(socket: ByteStream | undefined, copies: boolean): void {
+  from(socket: ByteStream | undefined, listener: ((bytes: Buffer<ArrayBuffer>) => void) | undefined): void {
     if (this.#listener !== undefined) this.#socket?.off("data", this.#listener);
     this.#socket = socket;
-    if (!copies) return;
-    this.#listener ??= (bytes) => this.#copied(bytes);
-    socket?.on("data", this.#listener);
+    this.#listener = listener;
+    if (listener !== undefined) socket?.on("data", listener);
   }
 
   read(on: boolean): void {
@@ -83,7 +82,8 @@ export class Inbound {
     if (socket instanceof Socket) this.#traits.afterRead?.(socket, on);
   }
 
-  #copied(bytes: Buffer<ArrayBuffer>): void {
+  /** Bytes came, in memory of Node. */
+  copied(bytes: Buffer<ArrayBuffer>): void {
     const { handle, deliver, memory } = this.#place;
     const room = memory.received.length;
     const socket = this.#socket;

@@ -92,13 +92,13 @@ export class Listener implements ListenerHandle {
 
   #failed(error: Error): void {
     if (this.#closed) return;
-    const { handle, deliver, forget } = this.#place;
+    const { handle, deliver } = this.#place;
     if (this.#listening) {
       deliver.failed(handle, errorNumber(error), error); /* one connection less; it still listens */
       return;
     }
     this.#closed = true;
-    forget();
+    this.#place.forget();
     deliver.closed(handle, errorNumber(error), error);
   }
 }

@@ -15,6 +15,34 @@ import type { Traits } from "./traits.ts";
 
 const NOTHING = Buffer.alloc(0);
 
+/** The key under which a socket has its `StreamSocket`: its listeners are shared by all, as a connection is cheaper without. */
+const OWNER = Symbol("twinwire.owner");
+
+interface Owned {
+  [OWNER]?: StreamSocket;
+}
+
+let received: (owner: StreamSocket, bytes: Buffer<ArrayBuffer>) => void;
+let ended: (owner: StreamSocket, socket: Owned) => void;
+let failed: (owner: StreamSocket, error: Error) => void;
+let closed: (owner: StreamSocket, socket: Owned) => void;
+
+function onData(this: Owned, bytes: Buffer<ArrayBuffer>): void {
+  if (this[OWNER] !== undefined) received(this[OWNER], bytes);
+}
+
+function onEnd(this: Owned): void {
+  if (this[OWNER] !== undefined) ended(this[OWNER], this);
+}
+
+function onError(this: Owned, error: Error): void {
+  if (this[OWNER] !== undefined) failed(this[OWNER], error);
+}
+
+function onClose(this: Owned): void {
+  if (this[OWNER] !== undefined) closed(this[OWNER], this);
+}
+
 /** Where TLS stands. */
 type TlsState = "none" | "securing" | "secured";
 
@@ -30,7 +58,7 @@ export class StreamSocket implements StreamHandle {
   /** What bytes are written to and read from: the TLS socket once there is one. Absent until it is connected. */
   #socket: ByteStream | undefined;
   /** The sockets that are connecting. */
-  readonly #attempts = new Set<Socket>();
+  #attempts: Set<Socket> | undefined;
   /** Ends all attempts. */
   #stop: (() => void) | undefined;
   /** The same, if it is a TLS socket. */
@@ -44,6 +72,7 @@ export class StreamSocket implements StreamHandle {
   #kept = true;
   #closed = false;
   #error: Error | undefined;
+  #onWritten: ((error?: Error | null) => void) | undefined;
 
   /** @throws the error with which Node refuses the options. */
   constructor(place: Place, traits: Traits, source: Source, options: SocketOptions, tls?: TlsOptions) {
@@ -163,7 +192,7 @@ export class StreamSocket implements StreamHandle {
 
   keep(on: boolean): void {
     this.#kept = on;
-    for (const socket of [...this.#attempts, this.#socket]) {
+    for (const socket of [...(this.#attempts ?? []), this.#socket]) {
       if (on) socket?.ref?.();
       else socket?.unref?.();
     }
@@ -175,8 +204,10 @@ export class StreamSocket implements StreamHandle {
     const failed = (error: Error): void => {
       failure ??= error;
     };
+    this.#attempts ??= new Set();
+    const attempts = this.#attempts;
     const gone = (): void => {
-      this.#attempts.delete(socket);
+      attempts.delete(socket);
       ended(failure ?? new Error("the attempt was given up"));
     };
     socket.on("error", failed);
@@ -184,31 +215,39 @@ export class StreamSocket implements StreamHandle {
     socket.once("connect", () => {
       if (this.#closed) return;
       socket.off("close", gone);
-      this.#attempts.delete(socket);
+      attempts.delete(socket);
       ended();
       connected();
     });
-    this.#attempts.add(socket);
+    attempts.add(socket);
     if (!this.#kept) socket.unref();
     return () => {
       socket.off("close", gone);
-      this.#attempts.delete(socket);
+      attempts.delete(socket);
       socket.destroy();
     };
   }
 
   /** `copies`: the bytes come in memory of Node's own. */
   #listen(socket: ByteStream, copies: boolean): void {
-    this.#inbound.from(socket, copies);
-    socket.on("end", () => {
-      if (socket === this.#socket) this.#ended();
-    });
-    socket.on("error", (error) => {
-      this.#error ??= error;
-    });
-    socket.on("close", () => {
-      if (socket === this.#socket && !this.#serving) this.#gone(this.#error);
-    });
+    (socket as Owned)[OWNER] = this;
+    this.#inbound.from(socket, copies ? onData : undefined);
+    socket.on("end", onEnd);
+    socket.on("error", onError);
+    socket.on("close", onClose);
+  }
+
+  static {
+    received = (owner, bytes) => owner.#inbound.copied(bytes);
+    ended = (owner, socket) => {
+      if (socket === owner.#socket) owner.#ended();
+    };
+    failed = (owner, error) => {
+      owner.#error ??= error;
+    };
+    closed = (owner, socket) => {
+      if (socket === owner.#socket && !owner.#serving) owner.#gone(owner.#error);
+    };
   }
 
   /** A server's handshake is under way. It reports its end and the reason itself. */
@@ -218,7 +257,7 @@ export class StreamSocket implements StreamHandle {
 
   #serve(below: Socket, options: TlsOptions): void {
     const server = secureServer(options);
-    this.#inbound.from(undefined, false);
+    this.#inbound.from(undefined, undefined);
     server.secure(below, {
       secured: (socket) => {
         this.#become(socket, options);
@@ -274,8 +313,8 @@ export class StreamSocket implements StreamHandle {
   #gone(error: Error | undefined): void {
     if (this.#closed) return;
     this.#close();
-    const { handle, deliver, forget } = this.#place;
-    forget();
+    const { handle, deliver } = this.#place;
+    this.#place.forget();
     const number = this.#tls === "securing" ? tlsErrorNumber(error) : error === undefined ? 0 : errorNumber(error);
     deliver.closed(handle, number, plainError(error));
   }
@@ -288,12 +327,18 @@ export class StreamSocket implements StreamHandle {
   }
 
   /** The write that borrowed bytes is done. How much of a failed one was written is unknown; `closed` follows. */
-  readonly #written = (error?: Error | null): void => {
+  #wrote(error?: Error | null): void {
     const size = this.#borrowed;
     this.#borrowed = 0;
     if (error || this.#closed || this.#socket?.destroyed !== false || size === 0) return;
     this.#place.deliver.written(this.#place.handle, size);
-  };
+  }
+
+  /** Most connections never borrow. */
+  get #written(): (error?: Error | null) => void {
+    this.#onWritten ??= (error) => this.#wrote(error);
+    return this.#onWritten;
+  }
 
   /** Writes the pieces as one; `done` is called when Node has let go of them. Returns their bytes. */
   #writeAll(socket: ByteStream, pieces: readonly Uint8Array[], done?: (error?: Error | null) => void): number {

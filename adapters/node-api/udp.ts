@@ -159,13 +159,13 @@ export class UdpSocket extends DatagramSocket<Socket> {
   /** What a peer reports by ICMP ends nothing; else a socket that fails outside a send is of no more use. */
   #failed(socket: Socket, error: Error): void {
     if (this.main === undefined) return;
-    const { handle, deliver, forget } = this.place;
+    const { handle, deliver } = this.place;
     if (socket === this.connected) {
       deliver.failed(handle, errorNumber(error), error);
       return;
     }
     this.close();
-    forget();
+    this.place.forget();
     deliver.closed(handle, errorNumber(error), error);
   }
 }

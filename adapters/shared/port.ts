@@ -21,6 +21,25 @@ import type { ListenerHandle, Place, StreamHandle, Target, UdpHandle } from "./s
 
 const STATE = Errors.ERR_STATE.value;
 
+/** The place of a socket among those of its kind. */
+class KnownPlace implements Place {
+  readonly handle: number;
+  readonly deliver: PortEvents;
+  readonly memory: PortMemory;
+  readonly #all: Map<number, unknown>;
+
+  constructor(handle: number, deliver: PortEvents, memory: PortMemory, all: Map<number, unknown>) {
+    this.handle = handle;
+    this.deliver = deliver;
+    this.memory = memory;
+    this.#all = all;
+  }
+
+  forget(): void {
+    this.#all.delete(this.handle);
+  }
+}
+
 /**
  * The port of a JavaScript runtime that has Node's modules for everything but sockets: it keeps the sockets by handle, and
  * turns exceptions into error numbers. A host extends it by what makes sockets.
@@ -179,7 +198,7 @@ export abstract class JavaScriptPort<Stream extends StreamHandle> implements Por
   /** What the socket of a handle is given; `all` are those of its kind. */
   #place(handle: number, all: Map<number, unknown>): Place {
     if (this.#deliver === undefined || this.#memory === undefined) throw new Error("the port is not attached");
-    return { handle, deliver: this.#deliver, memory: this.#memory, forget: () => all.delete(handle) };
+    return new KnownPlace(handle, this.#deliver, this.#memory, all);
   }
 
   /** Runs a call whose failure the application may ask about. */

@@ -8,7 +8,7 @@ export interface Place {
   readonly deliver: PortEvents;
   readonly memory: PortMemory;
   /** To be called before the socket's last delivery, `closed`: from then on the handle may belong to another socket. */
-  readonly forget: () => void;
+  forget(): void;
 }
 
 /** Where a stream connects to, or where a listener listens. */

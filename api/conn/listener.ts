@@ -4,7 +4,7 @@ import { type Ending, Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { type AddressStats, NO_ADDRESS_STATS } from "../../wasm/memory.ts";
-import { type Metric, metricsNamed } from "../../wasm/metrics.ts";
+import type { Metric } from "../../wasm/metrics.ts";
 import type { TlsOptions } from "../../wasm/port-types.ts";
 import { report } from "../../wasm/report.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
@@ -124,13 +124,17 @@ export class Listener<C extends Accepted> extends Endpoint {
   /** Its counts; also after the end. */
   measure(): readonly Metric[] {
     const { refusedConnections, refusedHandshakes, refusedMessages } = this.addressStats();
-    return metricsNamed("twinwire_tcp_", [
-      ["waiting", "gauge", "Connections that wait to be accepted by the application.", this.#ready.length],
-      ["accepted", "counter", "Connections that have opened.", this.#acceptedCount],
-      ["refused_connections", "counter", "Connections above a limit for their address.", refusedConnections],
-      ["refused_handshakes", "counter", "Connections above the rate for their address.", refusedHandshakes],
-      ["refused_messages", "counter", "Messages and requests above the rate for their address.", refusedMessages],
-    ]);
+    const counter = (name: string, help: string, value: number): Metric => {
+      return { name: `twinwire_tcp_${name}`, kind: "counter", help, value };
+    };
+    const [name, help] = ["twinwire_tcp_waiting", "Connections that wait to be accepted by the application."];
+    return [
+      { name, kind: "gauge", help, value: this.#ready.length },
+      counter("accepted", "Connections that have opened.", this.#acceptedCount),
+      counter("refused_connections", "Connections above a limit for their address.", refusedConnections),
+      counter("refused_handshakes", "Connections above the rate for their address.", refusedHandshakes),
+      counter("refused_messages", "Messages and requests above the rate for their address.", refusedMessages),
+    ];
   }
 
   keep(on: boolean): void {

@@ -212,6 +212,8 @@ export class Stream extends Endpoint {
     this.#forget();
     this.receiver.end(error);
     this.#stop(error);
+    this.http = undefined;
+    this.#closed = undefined;
     return rest;
   }
 

@@ -1,4 +1,4 @@
-import type { TwinwireError } from "../../wasm/errors.ts";
+import { TwinwireError } from "../../wasm/errors.ts";
 import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { newBytes, utf8Text } from "../../wasm/text.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
@@ -35,6 +35,18 @@ export let bodyEnds: {
   sourceOf(body: Body): BodySource;
   /** It has ended, and its connection is used for something else: what has not been read is the reader's alone. */
   detach(body: Body): void;
+  /** Its connection is over: it is forgotten, unless something is left to be read. */
+  forgetSource(body: Body): void;
+};
+
+/** The source of a body that has been read, whose connection is over. */
+const NO_SOURCE: BodySource = {
+  consumed: () => {},
+  wanted: () => {},
+  awaited: () => {},
+  abandoned: () => {},
+  fault: (reason) => new TwinwireError("ERR_STATE", { step: "receive", reason }),
+  notJson: (cause) => new TwinwireError("ERR_JSON", { step: "receive", status: 400, detail: 400, cause }),
 };
 
 const DONE: IteratorResult<ReceivedBytes> = { done: true, value: undefined };
@@ -48,7 +60,7 @@ const DONE: IteratorResult<ReceivedBytes> = { done: true, value: undefined };
  * ```
  */
 export class Body implements AsyncIterable<ReceivedBytes> {
-  readonly #source: BodySource;
+  #source: BodySource;
   #parts: ReceivedBytes[] = [];
   readonly #readers = new WaitingList<Waiter<IteratorResult<ReceivedBytes>>>();
   #ended = false;
@@ -74,6 +86,9 @@ export class Body implements AsyncIterable<ReceivedBytes> {
       late: (body, error) => body.#readers.rejectAll(() => error),
       sourceOf: (body) => body.#source,
       detach: (body) => body.#detach(),
+      forgetSource: (body) => {
+        if (body.#ended && body.#parts.length === 0) body.#source = NO_SOURCE;
+      },
     };
   }
 

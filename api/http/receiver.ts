@@ -163,9 +163,12 @@ export class HttpReceiver implements HttpEndpoint, BodySource {
   ended(error: TwinwireError): void {
     this.#timeout.stop();
     if (this.#message?.over === false) this.#fail(error);
+    if (this.#message?.body !== undefined) bodyEnds.forgetSource(this.#message.body);
     this.#broken ??= error;
     this.onEnded?.(error);
     this.onPeerEnd?.();
+    this.onEnded = undefined;
+    this.onPeerEnd = undefined;
     this.#left?.abort(error);
   }
 

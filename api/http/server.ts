@@ -1,6 +1,6 @@
 import { HttpFlag } from "../../wasm/abi.gen.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
-import { type Metric, metricsNamed } from "../../wasm/metrics.ts";
+import type { Metric } from "../../wasm/metrics.ts";
 import { callSafely, report } from "../../wasm/report.ts";
 import { type Conn, streamOf } from "../conn/conn.ts";
 import { connectionsOf, observe, type Server } from "../conn/server.ts";
@@ -84,7 +84,7 @@ export class HttpServer {
   readonly #handler: HttpHandler;
   readonly #options: ServeOptions;
   readonly #connections = new Set<ServerConnection>();
-  readonly #counts = new Counts();
+  readonly #counts = noCounts();
   #closing = false;
   #allEnded: (() => void) | undefined;
 
@@ -139,13 +139,16 @@ export class HttpServer {
   /** Returns its counts and those of `server`, for `openMetrics`. */
   measure(): readonly Metric[] {
     const { requests, failed, invalid } = this.#counts;
-    const own = metricsNamed("twinwire_http_", [
-      ["connections", "gauge", "Connections that are open.", this.#connections.size],
-      ["requests", "counter", "Requests that were passed to the handler.", requests],
-      ["failed", "counter", "Requests that were answered with 500 because the handler failed.", failed],
-      ["invalid", "counter", "Requests that were refused because they violate HTTP or a limit.", invalid],
-    ]);
-    return [...own, ...this.server.measure()];
+    const of = (name: string, kind: Metric["kind"], help: string, value: number): Metric => {
+      return { name: `twinwire_http_${name}`, kind, help, value };
+    };
+    return [
+      of("connections", "gauge", "Connections that are open.", this.#connections.size),
+      of("requests", "counter", "Requests that were passed to the handler.", requests),
+      of("failed", "counter", "Requests that were answered with 500 because the handler failed.", failed),
+      of("invalid", "counter", "Requests that were refused because they violate HTTP or a limit.", invalid),
+      ...this.server.measure(),
+    ];
   }
 
   async #accept(): Promise<void> {
@@ -185,10 +188,14 @@ const MOST_LEFT = 262_144;
 const BURST = 16;
 
 /** What the connections of a server have done together. */
-class Counts {
-  requests = 0;
-  failed = 0;
-  invalid = 0;
+interface Counts {
+  requests: number;
+  failed: number;
+  invalid: number;
+}
+
+function noCounts(): Counts {
+  return { requests: 0, failed: 0, invalid: 0 };
 }
 
 /** One connection of a server: requests are read and answered one after the other. */
@@ -210,7 +217,7 @@ export class ServerConnection {
   /** What had left when it was last looked at. */
   #sent = -1;
 
-  constructor(conn: Conn, handler: HttpHandler, options: ServeOptions, counts: Counts = new Counts()) {
+  constructor(conn: Conn, handler: HttpHandler, options: ServeOptions, counts: Counts = noCounts()) {
     this.conn = conn;
     this.#stream = streamOf(conn);
     this.#exchange = exchangeOf(this.#stream);
@@ -285,7 +292,7 @@ export class ServerConnection {
 
   /** The client has ended its half. It may still read; but who waits for news in vain should not wait for ever. */
   #watchLeft(): void {
-    if (this.#leftTimer !== undefined) return;
+    if (this.#leftTimer !== undefined || this.#stream.phase !== "open") return;
     const look = (): void => {
       const awaited = this.#exchange.sender.awaitedPart;
       if (this.#stream.phase !== "open") clearInterval(this.#leftTimer);

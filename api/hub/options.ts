@@ -1,6 +1,6 @@
 /** The options of a hub and of its calls, and its events. */
 import { TwinwireError } from "../../wasm/errors.ts";
-import { type Metric, metricsNamed } from "../../wasm/metrics.ts";
+import type { Metric } from "../../wasm/metrics.ts";
 import { report } from "../../wasm/report.ts";
 import { show, toPayload } from "../internal/arguments.ts";
 import { callback, integer, OptionSet, type Rule, text, value } from "../internal/options.ts";
@@ -97,16 +97,19 @@ export interface HubStats {
 
 /** The counts of a hub for `openMetrics`. */
 export function metricsOf(stats: HubStats): readonly Metric[] {
-  return metricsNamed("twinwire_hub_", [
-    ["up", "gauge", "Whether the broker can be used.", Number(stats.up)],
-    ["topics", "gauge", "Topics with members on this node.", stats.topics],
-    ["memberships", "gauge", "Members of all topics on this node.", stats.memberships],
-    ["pending", "gauge", "Messages that wait for the broker.", stats.pending],
-    ["published_everywhere", "counter", "Messages that the broker has stored and published.", stats.everywhere],
-    ["published_here", "counter", "Messages that only the members on this node are certain to have.", stats.here],
-    ["received", "counter", "Messages that the broker has sent to this node.", stats.received],
-    ["gaps", "counter", "Gaps that were reported.", stats.gaps],
-  ]);
+  const of = (name: string, kind: Metric["kind"], help: string, value: number): Metric => {
+    return { name: `twinwire_hub_${name}`, kind, help, value };
+  };
+  return [
+    of("up", "gauge", "Whether the broker can be used.", Number(stats.up)),
+    of("topics", "gauge", "Topics with members on this node.", stats.topics),
+    of("memberships", "gauge", "Members of all topics on this node.", stats.memberships),
+    of("pending", "gauge", "Messages that wait for the broker.", stats.pending),
+    of("published_everywhere", "counter", "Messages that the broker has stored and published.", stats.everywhere),
+    of("published_here", "counter", "Messages that only the members on this node are certain to have.", stats.here),
+    of("received", "counter", "Messages that the broker has sent to this node.", stats.received),
+    of("gaps", "counter", "Gaps that were reported.", stats.gaps),
+  ];
 }
 
 /** `HubOptions`, with the defaults. */

@@ -162,23 +162,23 @@ type HandlerFunction = (event: Event) => unknown;
  */
 export class Handlers {
   readonly #target: EventTarget;
-  readonly #handlers = new Map<string, { handler: HandlerFunction; readonly listener: (event: Event) => void }>();
+  #handlers: Map<string, { handler: HandlerFunction; readonly listener: (event: Event) => void }> | undefined;
 
   constructor(target: EventTarget) {
     this.#target = target;
   }
 
   get<H>(type: string): H | null {
-    return (this.#handlers.get(type)?.handler as H | undefined) ?? null;
+    return (this.#handlers?.get(type)?.handler as H | undefined) ?? null;
   }
 
   /** What is no function is none. */
   set(type: string, value: unknown): void {
-    const known = this.#handlers.get(type);
+    const known = this.#handlers?.get(type);
     if (typeof value !== "function") {
       if (known === undefined) return;
       this.#target.removeEventListener(type, known.listener);
-      this.#handlers.delete(type);
+      this.#handlers?.delete(type);
       return;
     }
     if (known !== undefined) {
@@ -191,6 +191,7 @@ export class Handlers {
         if (entry.handler.call(this.#target, event) === false) event.preventDefault();
       },
     };
+    this.#handlers ??= new Map();
     this.#handlers.set(type, entry);
     this.#target.addEventListener(type, entry.listener);
   }

@@ -83,9 +83,12 @@ export class Session implements ConnectionOwner {
   #connection: Connection | undefined;
   #opened: Waiter<void> | undefined;
   #failure: TwinwireError | undefined;
-  readonly #closed = new Waiter<CloseInfo>();
+  /** Called once, when it has ended for good. */
+  onEnd: (() => void) | undefined;
+  #closed: Waiter<CloseInfo> | undefined;
+  #closeInfo: CloseInfo | undefined;
   #cancelClose: (() => void) | undefined;
-  readonly #timers = new Set<RuntimeTimer>();
+  #timers: Set<RuntimeTimer> | undefined;
   readonly #pings = new WaitingList<Ping>();
   #pingCount = 0;
   #stats: Stats = NO_STATS;
@@ -121,6 +124,10 @@ export class Session implements ConnectionOwner {
   }
 
   get closed(): Promise<CloseInfo> {
+    if (this.#closed === undefined) {
+      this.#closed = new Waiter();
+      if (this.#closeInfo !== undefined) this.#closed.resolve(this.#closeInfo);
+    }
     return this.#closed.promise;
   }
 
@@ -270,7 +277,9 @@ export class Session implements ConnectionOwner {
     this.#leaveConnection(false, info);
     this.#events?.finished(this.#closedByUs ? null : (info.error ?? null));
     this.#opened?.reject(info.error ?? this.#overFault());
-    this.#closed.resolve(info);
+    this.#closeInfo = info;
+    this.#closed?.resolve(info);
+    this.onEnd?.();
     if (info.error !== undefined) this.#events?.failed(info.error);
     this.#events?.closed(info);
   }
@@ -344,19 +353,21 @@ export class Session implements ConnectionOwner {
     this.#kept = on;
     const connection = this.#connection;
     if (connection !== undefined && !connection.released) connection.engine.keep(connection, on);
-    for (const timer of this.#timers) keepAlive(timer, on);
+    for (const timer of this.#timers ?? []) keepAlive(timer, on);
   }
 
   /** Starts a timer that keeps the process alive if this does. Returns what stops it. */
   after(ms: number, run: () => void): () => void {
+    this.#timers ??= new Set();
+    const timers = this.#timers;
     const timer = setTimeout(() => {
-      this.#timers.delete(timer);
+      timers.delete(timer);
       run();
     }, ms);
-    this.#timers.add(timer);
+    timers.add(timer);
     keepAlive(timer, this.#kept);
     return () => {
-      this.#timers.delete(timer);
+      timers.delete(timer);
       clearTimeout(timer);
     };
   }

@@ -2,7 +2,7 @@
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
 import type { AddressStats } from "../../wasm/memory.ts";
-import { type Metric, metricsNamed } from "../../wasm/metrics.ts";
+import type { Metric } from "../../wasm/metrics.ts";
 import { streamOf } from "../conn/conn.ts";
 import type { IncomingRequest } from "../http/calls.ts";
 import { Waiter, WaitingList } from "../internal/waiting.ts";
@@ -10,7 +10,7 @@ import { Connection } from "../websocket/connection.ts";
 import { ReadyState, Session } from "../websocket/session.ts";
 import { acceptRequest } from "./handshake.ts";
 import { type CheckedUpgrade, checkUpgrade, type SlowClients, type UpgradeOptions } from "./options.ts";
-import { ServerSocket, sessionOf } from "./socket.ts";
+import { leaveTopics, ServerSocket, sessionOf } from "./socket.ts";
 
 /** The most clients that wait to be taken by `accept`; further ones are not kept for it. */
 const MOST_READY = 1024;
@@ -88,7 +88,7 @@ export class Clients {
   add(socket: ServerSocket): void {
     this.#accepted++;
     this.all.add(socket);
-    socket.closed.then(() => this.#left(socket));
+    sessionOf(socket).onEnd = () => this.#left(socket);
     const waiter = this.#waiters.shift();
     if (waiter !== undefined) waiter.resolve(socket);
     else if (this.#ready.length < MOST_READY) this.#ready.push(socket);
@@ -144,6 +144,7 @@ export class Clients {
 
   #left(socket: ServerSocket): void {
     this.all.delete(socket);
+    leaveTopics(socket);
     const at = this.#ready.indexOf(socket);
     if (at >= 0) this.#ready.splice(at, 1);
     if (this.all.size === 0) for (const emptied of this.#emptied.splice(0)) emptied();
@@ -210,6 +211,10 @@ export function metricsOf(
   topics: Iterable<readonly [string, number]>,
   stats: AddressStats,
 ): readonly Metric[] {
+  const metrics: Metric[] = [];
+  const add = (name: string, kind: "gauge" | "counter", help: string, value: number): void => {
+    metrics.push({ name: `twinwire_ws_${name}`, kind, help, value });
+  };
   let buffered = 0;
   for (const { bufferedAmount } of clients.all) buffered += bufferedAmount;
   let count = 0;
@@ -218,14 +223,13 @@ export function metricsOf(
     count++;
     subscriptions += subscribed;
   }
-  return metricsNamed("twinwire_ws_", [
-    ["clients", "gauge", "Clients that are connected.", clients.all.size],
-    ["accepted", "counter", "Clients that have connected.", clients.accepted],
-    ["buffered_bytes", "gauge", "Bytes that wait to be sent to clients.", buffered],
-    ["topics", "gauge", "Topics with subscribers.", count],
-    ["subscriptions", "gauge", "Subscriptions of clients to topics.", subscriptions],
-    ["refused_connections", "counter", "Connections above a limit for their address.", stats.refusedConnections],
-    ["refused_handshakes", "counter", "Connections above the rate for their address.", stats.refusedHandshakes],
-    ["refused_messages", "counter", "Messages above the rate for their address.", stats.refusedMessages],
-  ]);
+  add("clients", "gauge", "Clients that are connected.", clients.all.size);
+  add("accepted", "counter", "Clients that have connected.", clients.accepted);
+  add("buffered_bytes", "gauge", "Bytes that wait to be sent to clients.", buffered);
+  add("topics", "gauge", "Topics with subscribers.", count);
+  add("subscriptions", "gauge", "Subscriptions of clients to topics.", subscriptions);
+  add("refused_connections", "counter", "Connections above a limit for their address.", stats.refusedConnections);
+  add("refused_handshakes", "counter", "Connections above the rate for their address.", stats.refusedHandshakes);
+  add("refused_messages", "counter", "Messages above the rate for their address.", stats.refusedMessages);
+  return metrics;
 }

@@ -1,5 +1,5 @@
 /** The server's side of opening handshakes, RFC 6455 4.2: which requests become WebSockets, and what others get. */
-import { AddressOf, Deadline } from "../../wasm/abi.gen.ts";
+import { Deadline } from "../../wasm/abi.gen.ts";
 import type { Endpoint } from "../../wasm/endpoint.ts";
 import type { Engine } from "../../wasm/engine.ts";
 import { errorCode, TwinwireError } from "../../wasm/errors.ts";
@@ -139,9 +139,7 @@ export function acceptRequest<E extends Endpoint>(
   if (stream.phase !== "open" || message.answered) {
     throw stream.fault("ERR_STATE", { step: "accept", reason: "the connection is over, or the request was answered" });
   }
-  /* A client that has reset the connection by now has no address any more; its end is reported later. */
-  const address = engine.address(handle, AddressOf.REMOTE);
-  const remote = typeof address === "string" ? address : stream.address;
+  const remote = stream.address;
   const endpoint = endpointFor(remote);
   const result = engine.ws.accept(endpoint, handle, head, {
     protocol,

@@ -47,6 +47,9 @@ export function checkTopic(topic: unknown, operation: string): string {
 /** Lets a client subscribe to the topics of its server. @internal */
 export let useTopics: (socket: ServerSocket, topics: Topics<ServerSocket>) => void;
 
+/** Ends the subscriptions of a client. @internal */
+export let leaveTopics: (socket: ServerSocket) => void;
+
 /** The session of a client. @internal */
 export let sessionOf: (socket: ServerSocket) => Session;
 
@@ -82,8 +85,8 @@ export class ServerSocket<Data = unknown> extends WebSocketBase {
     sessionOf = (socket) => socket.#session;
     useTopics = (socket, topics) => {
       socket.#topics = topics;
-      socket.closed.then(() => socket.#leaveTopics());
     };
+    leaveTopics = (socket) => socket.#leaveTopics();
   }
 
   /**
