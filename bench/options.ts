@@ -30,7 +30,7 @@ export const usage = `usage: make bench ARGS="[options]"
   --node-flag <flag> a flag of node for every contender, as --node-flag=--cpu-prof; --bun-flag, --deno-flag: one of theirs
   --help`;
 
-const FULL: Pace = { rounds: 7, settleMs: 200, measureMs: 800 };
+const FULL: Pace = { rounds: 5, settleMs: 1000, measureMs: 1000 };
 const QUICK: Pace = { rounds: 3, settleMs: 60, measureMs: 200 };
 
 /** Reads the command line. Throws for what it does not know. */

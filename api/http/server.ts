@@ -7,7 +7,7 @@ import { connectionsOf, observe, type Server } from "../conn/server.ts";
 import type { Stream } from "../conn/stream.ts";
 import { show } from "../internal/arguments.ts";
 import { callback, flag, OptionSet } from "../internal/options.ts";
-import { Timeout } from "../internal/waiting.ts";
+import { nextShare, Timeout } from "../internal/waiting.ts";
 import { expect, IncomingRequest, reply } from "./calls.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
 import { reasonOf } from "./head.ts";
@@ -392,35 +392,3 @@ function itself(message: HttpMessage): HttpMessage {
 }
 
 function nothing(): void {}
-
-/** How many connections go on in one iteration of the event loop. */
-const PER_ITERATION = 4;
-
-interface Immediates {
-  readonly setImmediate?: (run: () => void) => unknown;
-}
-
-/** Calls `run` in a later iteration of the event loop. The functions are looked up at each call: a test may replace them. */
-function defer(run: () => void): void {
-  const { setImmediate = setTimeout } = globalThis as Immediates;
-  setImmediate(run);
-}
-
-let waiting: (() => void)[] = [];
-
-function resume(): void {
-  const first = waiting.slice(0, PER_ITERATION);
-  waiting = waiting.slice(PER_ITERATION);
-  if (waiting.length > 0) defer(resume);
-  for (const go of first) go();
-}
-
-/**
- * Settled in a later iteration of the event loop, in the order of the calls. A connection whose requests came together
- * waits for it after some of them, so that thousands of requests of some clients don't delay one of another.
- */
-export function nextShare(): Promise<void> {
-  return new Promise((resolve) => {
-    if (waiting.push(resolve) === 1) defer(resume);
-  });
-}

@@ -221,8 +221,68 @@ export class Deadlines {
 export type RuntimeTimer = ReturnType<typeof setTimeout>;
 
 /** Sets whether a timer keeps the process alive; that of a runtime with numbers for timers always does. */
-export function keepAlive(timer: RuntimeTimer, on: boolean): void {
+function keepAlive(timer: RuntimeTimer, on: boolean): void {
   const { ref, unref } = timer as { ref?(): void; unref?(): void };
   if (on) ref?.call(timer);
   else unref?.call(timer);
+}
+
+/** The timers of something that keeps the process alive, or not, as a whole. */
+export class TimerGroup {
+  #timers: Set<RuntimeTimer> | undefined;
+  #kept = true;
+
+  /** Starts one. Returns what stops it. */
+  after(ms: number, run: () => void): () => void {
+    this.#timers ??= new Set();
+    const timers = this.#timers;
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      run();
+    }, ms);
+    timers.add(timer);
+    keepAlive(timer, this.#kept);
+    return () => {
+      timers.delete(timer);
+      clearTimeout(timer);
+    };
+  }
+
+  /** Sets whether they keep the process alive. Default: they do. */
+  keep(on: boolean): void {
+    this.#kept = on;
+    for (const timer of this.#timers ?? []) keepAlive(timer, on);
+  }
+}
+
+/** How many connections go on in one iteration of the event loop. */
+const PER_ITERATION = 4;
+
+interface Immediates {
+  readonly setImmediate?: (run: () => void) => unknown;
+}
+
+/** Calls `run` in a later iteration of the event loop. The functions are looked up at each call: a test may replace them. */
+function defer(run: () => void): void {
+  const { setImmediate = setTimeout } = globalThis as Immediates;
+  setImmediate(run);
+}
+
+let waiting: (() => void)[] = [];
+
+function resume(): void {
+  const first = waiting.slice(0, PER_ITERATION);
+  waiting = waiting.slice(PER_ITERATION);
+  if (waiting.length > 0) defer(resume);
+  for (const go of first) go();
+}
+
+/**
+ * Settled in a later iteration of the event loop, in the order of the calls. A connection whose requests came together
+ * waits for it after some of them, so that thousands of requests of some clients don't delay one of another.
+ */
+export function nextShare(): Promise<void> {
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) === 1) defer(resume);
+  });
 }

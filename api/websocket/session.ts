@@ -5,7 +5,7 @@ import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { utf8Text } from "../../wasm/text.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
 import { extensionsText } from "../internal/deflate.ts";
-import { keepAlive, type RuntimeTimer, Waiter, WaitingList } from "../internal/waiting.ts";
+import { TimerGroup, Waiter, WaitingList } from "../internal/waiting.ts";
 import { type CloseInfo, type Connection, type ConnectionOwner, Ping } from "./connection.ts";
 import { MessageSender, type SenderOptions } from "./sender.ts";
 
@@ -88,7 +88,7 @@ export class Session implements ConnectionOwner {
   #closed: Waiter<CloseInfo> | undefined;
   #closeInfo: CloseInfo | undefined;
   #cancelClose: (() => void) | undefined;
-  #timers: Set<RuntimeTimer> | undefined;
+  readonly #timers = new TimerGroup();
   readonly #pings = new WaitingList<Ping>();
   #pingCount = 0;
   #stats: Stats = NO_STATS;
@@ -353,23 +353,12 @@ export class Session implements ConnectionOwner {
     this.#kept = on;
     const connection = this.#connection;
     if (connection !== undefined && !connection.released) connection.engine.keep(connection, on);
-    for (const timer of this.#timers ?? []) keepAlive(timer, on);
+    this.#timers.keep(on);
   }
 
   /** Starts a timer that keeps the process alive if this does. Returns what stops it. */
   after(ms: number, run: () => void): () => void {
-    this.#timers ??= new Set();
-    const timers = this.#timers;
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      run();
-    }, ms);
-    timers.add(timer);
-    keepAlive(timer, this.#kept);
-    return () => {
-      timers.delete(timer);
-      clearTimeout(timer);
-    };
+    return this.#timers.after(ms, run);
   }
 
   #arrived(connection: Connection, waiting: readonly (() => void)[]): void {
