@@ -382,9 +382,89 @@ static void test_policy(void) {
   tw_posix_stop();
 }
 
+static void on_limited_error(const WsError *e, void *ctx) {
+  CHECK(e->code == TW_ERR_ADDRESS_LIMIT);
+  ++*(int *)ctx;
+}
+
+static void count_gone(const NetDisconnected *e, void *ctx) {
+  (void)e;
+  ++*(int *)ctx;
+}
+
+static void send_three(const WsConnected *e, void *ctx) {
+  (void)ctx;
+  for (int i = 0; i < 3; i++)
+    tw_ws_send(e->conn, "message");
+}
+
+static void count_closing(const WsClosing *e, void *ctx) {
+  CHECK(e->code == 1008);
+  ++*(int *)ctx;
+}
+
+static void count_response(const NetData *e, void *ctx) {
+  if (strstr(e->data, "HTTP/1.1 429 ") != NULL)
+    ++*(int *)ctx;
+}
+
+static void ask(const NetConnected *e, void *ctx) { tw_net_send(e->sock, ctx, strlen(ctx)); }
+
+static void test_address_limits(void) {
+  static char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  tw_address_stats stats;
+  int gone = 0;
+  int errors = 0;
+  int closings = 0;
+  int responses = 0;
+  CHECK(refused(tw_net_set_address_limits(1, NULL), TW_ERR_STATE));
+  CHECK(tw_posix_start(NULL) == 0);
+  int32_t server = tw_ws_listen("127.0.0.1", 0, NULL);
+  int32_t port = port_of(server);
+  CHECK(refused(tw_net_set_address_limits(-1, NULL), TW_ERR_HANDLE));
+  CHECK(refused(tw_net_set_address_limits(server, &(tw_address_limits){.messages_per_second = 1000001}),
+                TW_ERR_ARGUMENT));
+  CHECK(refused(tw_net_address_stats(server, NULL), TW_ERR_ARGUMENT));
+  CHECK(tw_net_set_address_limits(server, &(tw_address_limits){.connections = 1}) == 0);
+  int32_t first = tw_net_tcp_connect("127.0.0.1", port);
+  int32_t second = tw_net_tcp_connect("127.0.0.1", port);
+  CHECK(refused(tw_net_set_address_limits(first, NULL), TW_ERR_HANDLE));
+  CHECK(refused(tw_net_address_stats(first, &stats), TW_ERR_HANDLE));
+  tw_net_on(second, count_gone, &gone);
+  CHECK(until(&gone, 1)); /* closed before it is reported */
+  CHECK(tw_net_address_stats(server, &stats) == 0 && stats.admitted == 1 && stats.refused_connections == 1);
+  tw_net_abort(first);
+  tw_net_close(server);
+  server = tw_ws_listen("127.0.0.1", 0, NULL);
+  port = port_of(server);
+  char url[64];
+  snprintf(url, sizeof url, "ws://127.0.0.1:%d/", (int)port);
+  /* The handshake is the first message. */
+  CHECK(tw_net_set_address_limits(server, &(tw_address_limits){.messages_per_second = 3}) == 0);
+  tw_ws_on(server, on_limited_error, &errors);
+  int32_t conn = tw_ws_open(url);
+  tw_ws_on(conn, send_three, NULL);
+  tw_ws_on(conn, count_closing, &closings);
+  CHECK(until(&errors, 1) && until(&closings, 1));
+  int32_t client = tw_net_tcp_connect("127.0.0.1", port);
+  tw_net_on(client, ask, request);
+  tw_net_on(client, count_response, &responses);
+  CHECK(until(&responses, 1));
+  CHECK(tw_net_address_stats(server, &stats) == 0 && stats.refused_messages >= 2);
+  CHECK(tw_net_set_address_limits(server, NULL) == 0);
+  tw_posix_stop();
+  tw_limits none = TW_LIMITS_HOST;
+  none.addresses = 0;
+  CHECK(tw_posix_start(&(tw_posix_options){.limits = &none}) == 0);
+  server = tw_net_tcp_listen("127.0.0.1", 0);
+  CHECK(refused(tw_net_set_address_limits(server, &(tw_address_limits){.connections = 1}), TW_ERR_LIMIT));
+  tw_posix_stop();
+}
+
 int main(void) {
-  static void (*const tests[])(void) = {
-      test_timers, test_timers_that_call, test_allocator, test_log, test_options, test_group, test_proxy, test_policy};
+  static void (*const tests[])(void) = {test_timers, test_timers_that_call, test_allocator,
+                                        test_log,    test_options,          test_group,
+                                        test_proxy,  test_policy,           test_address_limits};
   unsigned failed = 0;
   const unsigned all = sizeof tests / sizeof *tests;
   for (unsigned i = 0; i < all; i++) {

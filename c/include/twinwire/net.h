@@ -169,6 +169,31 @@ int32_t tw_net_tcp_connect_via(const char *host, int32_t port, const tw_proxy *p
  */
 int32_t tw_net_set_policy(const char *policy);
 
+/* What a listener grants each peer address; 0: no limit. A rate allows that many at once. IPv6 addresses are counted by
+ * /64; Unix sockets have none. */
+typedef struct tw_address_limits {
+  uint32_t connections;           /* at the same time */
+  uint32_t handshakes_per_second; /* new connections, 0..1000000 */
+  uint32_t messages_per_second;   /* of WebSockets, and HTTP requests, 0..1000000 */
+} tw_address_limits;
+
+/* Sets the limits of a listener, which may be a server of HTTP or WebSockets, from now on; copied. NULL: none, as at
+ * first. A connection over a limit is closed before it is reported. A message over it ends its WebSocket with
+ * TW_ERR_ADDRESS_LIMIT (close code 1008), behind the answers to those before; a request is answered with 429. The
+ * addresses of all listeners share limits.addresses entries; one that finds no place among those with open connections
+ * is admitted and not counted.
+ * Returns 0; or -1: TW_ERR_LIMIT (limits.addresses is 0, as on a device), TW_ERR_ARGUMENT (a rate is too large),
+ * TW_ERR_HANDLE.
+ *
+ *   int32_t server = tw_ws_listen("127.0.0.1", 8080, NULL);
+ *   tw_net_set_address_limits(server, &(tw_address_limits){.connections = 50, .messages_per_second = 500});
+ */
+int32_t tw_net_set_address_limits(int32_t listener, const tw_address_limits *limits);
+
+/* Writes what the limits of a listener have done so far: refused connections leave no event. Returns 0; or -1:
+ * TW_ERR_ARGUMENT (`stats` is NULL), TW_ERR_HANDLE. */
+int32_t tw_net_address_stats(int32_t listener, tw_address_stats *stats);
+
 /* Opens a UDP socket on the local `port`, 0 for any free one; it is ready when the call returns.
  * Returns a handle; or -1: TW_ERR_PORT, TW_ERR_LIMIT, TW_ERR_IN_USE, TW_ERR_ACCESS, TW_ERR_NETWORK_DOWN. */
 int32_t tw_net_udp_open(int32_t port);
