@@ -37,6 +37,8 @@ export interface IdleCase {
   readonly runtime: Runtime;
   readonly protocol: Protocol;
   readonly connections: number;
+  /** Whether the contenders are servers in C, and their memory is measured. */
+  readonly compiled?: boolean;
   readonly unit: "bytes/connection";
   readonly better: "less";
   readonly contenders: readonly Contender[];
@@ -49,10 +51,11 @@ export interface ServeCase {
   readonly runtime: Runtime;
   readonly protocol: "http" | "ws" | "tcp";
   /**
-   * What the server does: it answers GET or POST, each message by itself, or by sending it to every client. `connect`: it
+   * What the server does: it answers GET or POST, each message by itself, or by sending it to every client. `text`: it
+   * answers GET with one text. `alone`: one client alone sends messages, and processor time is measured. `connect`: it
    * accepts connections that end once they are open.
    */
-  readonly task: "GET" | "POST" | "echo" | "broadcast" | "connect";
+  readonly task: "GET" | "POST" | "text" | "echo" | "alone" | "broadcast" | "connect";
   /** Bytes of a message, where there are messages. */
   readonly size: number;
   readonly connections: number;
@@ -60,7 +63,9 @@ export interface ServeCase {
   readonly inFlight: number;
   /** Messages a second that are sent whether or not the last one was answered; the value is then a latency. */
   readonly rate?: number;
-  readonly unit: "req/s" | "msg/s" | "conn/s" | "µs";
+  /** Whether twinwire takes part with its library for C, and others that are written in C. */
+  readonly compiled?: boolean;
+  readonly unit: "req/s" | "msg/s" | "conn/s" | "µs" | "ns CPU/msg";
   readonly better: "more" | "less";
   readonly contenders: readonly Contender[];
 }
@@ -164,6 +169,16 @@ function inBun(it: ServeCase): ServeCase {
   };
 }
 
+/** The library for C, beside others of its kind. */
+function inC(it: ServeCase, contenders: readonly Contender[]): ServeCase {
+  return { ...it, compiled: true, name: `c/${it.name}`, contenders: [Contender.TWINWIRE, ...contenders] };
+}
+
+/** One client sends, the others are idle: what that costs the server. */
+function alone(connections: number): ServeCase {
+  return { ...server("tcp", "alone", connections, 1), unit: "ns CPU/msg", better: "less" };
+}
+
 /** How cost grows: with connections that ask one after the other, and with the size of a message. For the plots. */
 const CONNECTIONS = [10, 100, 1000, 4000, 8000];
 const SIZES = [16, 256, 4096, 65_536, 1_048_576];
@@ -229,6 +244,11 @@ export const cases: readonly Case[] = [
   onRuntime("deno", wsClient(64, "text", 256)),
   onRuntime("deno", wsClient(64, "text", 1)),
   ...hubCases,
+  inC(server("ws", "echo", 100, 16), [Contender.BUN_SERVE, Contender.LIBWEBSOCKETS]),
+  inC(server("tcp", "echo", 1000, 1), [Contender.EPOLL]),
+  inC(server("http", "text", 64, 1), [Contender.BUN_SERVE, Contender.LIBMICROHTTPD]),
+  inC(alone(4000), [Contender.EPOLL]),
+  { ...idle("ws", "c/ws-idle", [Contender.TWINWIRE, Contender.LIBWEBSOCKETS]), compiled: true },
   ...scale(),
 ];
 
@@ -252,7 +272,7 @@ const EXTRA: ReadonlySet<string> = new Set([
 
 /** Whether it is left out where time is short. */
 export function isExtra({ name }: Case): boolean {
-  return /\bsync\/|^hub\//.test(name) || EXTRA.has(name) || isScale(name);
+  return /\bsync\/|^(hub|c)\//.test(name) || EXTRA.has(name) || isScale(name);
 }
 
 /** Whether it is measured for the plots only, when it is asked for. */

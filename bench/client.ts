@@ -1,7 +1,8 @@
 /** The process of one contender: measures what its parent asks for, one job after the other, until the parent leaves. */
 import type { EchoCase, ServeCase } from "./cases.ts";
+import { CompiledServer } from "./compiled.ts";
 import { Contender } from "./contenders.ts";
-import { measureIdle } from "./idle.ts";
+import { measureIdle, measureIdleServer } from "./idle.ts";
 import type { Answer, Job, Measured, Ports } from "./protocol.ts";
 import { measureServe } from "./serve.ts";
 
@@ -50,6 +51,9 @@ const tcpServers: Partial<Record<Contender, () => Promise<Server>>> = {
 /** The port of the server that this process is, once it has been asked for one. */
 let port: number | undefined;
 
+/** The server in C that it has started instead. */
+let compiled: CompiledServer | undefined;
+
 /** Each API of twinwire has a file of its own. */
 function load({ contender, case: { protocol, name } }: Job): Promise<Client> {
   if (contender === Contender.TWINWIRE && protocol === "sync") return import("./clients/twinwire-sync.ts");
@@ -63,7 +67,17 @@ function known<T>(found: T | undefined, contender: Contender, name: string): T {
   return found;
 }
 
+/** What the job measures is a program. */
+async function runCompiled(job: Job, program: string): Promise<Measured> {
+  const { case: one } = job;
+  compiled ??= await CompiledServer.start(program, one.protocol);
+  if (one.kind === "serve") return measureServe(one, job, compiled.port, compiled);
+  if (one.kind === "idle") return measureIdleServer(one, job, compiled.port, compiled);
+  throw new Error(`${job.contender} takes no part in ${one.name}`);
+}
+
 async function run(job: Job): Promise<Measured> {
+  if (job.program !== undefined) return runCompiled(job, job.program);
   if (job.case.kind === "serve") {
     const servers = { http: httpServers, ws: wsServers, tcp: tcpServers }[job.case.protocol];
     port ??= await (await known(servers[job.contender], job.contender, job.case.name)()).start(job.case.task);

@@ -15,6 +15,10 @@ export const Contender = {
   WEB: "WebSocket",
   BUN_SERVE: "Bun.serve",
   BUN_LISTEN: "Bun.listen",
+  /** The least that a server in C does: bench/c/floor.c. */
+  EPOLL: "epoll loop",
+  LIBWEBSOCKETS: "libwebsockets",
+  LIBMICROHTTPD: "libmicrohttpd",
   /** Nodes that share a broker: ours and socket.io by Redis, ours by the other brokers. */
   SOCKET_IO: "socket.io",
   HUB_NATS: "twinwire, NATS",

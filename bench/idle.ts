@@ -1,5 +1,7 @@
+import { connect, type Socket } from "node:net";
 import type { IdleCase } from "./cases.ts";
 import type { Job, Measured, Ports } from "./protocol.ts";
+import { HANDSHAKE, type Meter } from "./serve.ts";
 
 /** Connections that are being opened at the same time. */
 const AT_ONCE = 50;
@@ -21,6 +23,41 @@ export async function measureIdle(
   }
   const after = await residentBytes(settleMs);
   return { value: Math.max(1, (after - before) / connections), cpuMicros: 0, count: kept.length - 1 };
+}
+
+/** The same of a server's process: connections of this one are open to `port`, and have nothing to send. */
+export async function measureIdleServer(
+  { connections, protocol }: IdleCase,
+  { settleMs }: Job,
+  port: number,
+  meter: Meter,
+): Promise<Measured> {
+  const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, settleMs));
+  const kept = [await openIdle(port, protocol)];
+  await pause();
+  const before = meter.rss();
+  while (kept.length <= connections) {
+    const some = Math.min(AT_ONCE, connections + 1 - kept.length);
+    kept.push(...(await Promise.all(Array.from({ length: some }, () => openIdle(port, protocol)))));
+  }
+  await pause();
+  const after = meter.rss();
+  for (const socket of kept) socket.destroy();
+  return { value: Math.max(1, (after - before) / connections), cpuMicros: 0, count: connections };
+}
+
+/** A connection that is open, behind the handshake of a WebSocket. */
+function openIdle(port: number, protocol: IdleCase["protocol"]): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("error", reject);
+    if (protocol === "ws") {
+      socket.write(HANDSHAKE);
+      socket.once("data", () => resolve(socket));
+    } else {
+      socket.once("connect", () => resolve(socket));
+    }
+  });
 }
 
 /** The resident set once the garbage is gone. */

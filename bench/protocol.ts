@@ -15,6 +15,8 @@ export interface Job {
   readonly ports: Ports;
   /** The load generator; `undefined`: there is no compiler for it, and load.ts takes its place. */
   readonly load: string | undefined;
+  /** The contender's server in C; `undefined`: it is not written in C. */
+  readonly program?: string | undefined;
   /** Milliseconds that are not counted, at the start of each connection. */
   readonly settleMs: number;
   /** Milliseconds that are counted. */

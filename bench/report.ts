@@ -23,6 +23,8 @@ export interface Comparison {
   /** The resident sets of the servers behind the last round, in bytes; 0 where there is none. */
   readonly twinwireRss: number;
   readonly peerRss: number;
+  /** What the peer needs and this machine lacks: nothing was measured. */
+  readonly absent?: string | undefined;
 }
 
 /** What one line of the JSON output holds. */
@@ -42,12 +44,23 @@ const LATENCIES = ["p50", "p99", "p99.9"].map((name, at) => ({
   of: (it: Measured) => it.latency?.[at] ?? Number.NaN,
 }));
 
+/** The rows of peers that can't take part here. */
+function compareAbsent({ case: one, rounds, absent = new Map() }: CaseResult): Comparison[] {
+  const twinwire = median((rounds.get(Contender.TWINWIRE) ?? []).map((it) => it.value));
+  const none = { median: Number.NaN, min: Number.NaN, max: Number.NaN };
+  return [...absent].map(([peerName, lacks]) => ({
+    ...{ name: one.name, unit: one.unit, twinwire, peer: Number.NaN, peerName, ratio: none, absent: lacks },
+    ...{ twinwireCpu: 0, peerCpu: 0, load: 0, twinwireRss: 0, peerRss: 0 },
+  }));
+}
+
 /** twinwire beside each of its peers. */
-export function compare({ case: one, rounds }: CaseResult): Comparison[] {
+export function compare(result: CaseResult): Comparison[] {
+  const { case: one, rounds } = result;
   const ours = rounds.get(Contender.TWINWIRE) ?? [];
   const peers = [...rounds].filter(([contender]) => contender !== Contender.TWINWIRE);
   const values = "rate" in one && one.rate !== undefined ? LATENCIES : VALUES;
-  return values.flatMap(({ suffix, of }) =>
+  const measured = values.flatMap(({ suffix, of }) =>
     peers.map(([peerName, theirs]) => {
       const [mine, other] = [ours.map(of), theirs.map(of)];
       return {
@@ -65,19 +78,22 @@ export function compare({ case: one, rounds }: CaseResult): Comparison[] {
       };
     }),
   );
+  return [...measured, ...compareAbsent(result)];
 }
 
 /** The JSON output. */
 export function toJson(comparisons: readonly Comparison[]): { cases: JsonCase[] } {
   return {
-    cases: comparisons.map(({ name, unit, twinwire, peer, peerName, ratio }) => ({
-      name,
-      unit,
-      twinwire: Math.round(twinwire),
-      peer: Math.round(peer),
-      peerName,
-      ratio: Number(ratio.median.toFixed(2)),
-    })),
+    cases: comparisons
+      .filter(({ absent }) => absent === undefined)
+      .map(({ name, unit, twinwire, peer, peerName, ratio }) => ({
+        name,
+        unit,
+        twinwire: Math.round(twinwire),
+        peer: Math.round(peer),
+        peerName,
+        ratio: Number(ratio.median.toFixed(2)),
+      })),
   };
 }
 
@@ -97,6 +113,11 @@ const COLUMNS = [
 ];
 
 function cells(it: Comparison): string[] {
+  if (it.absent !== undefined) {
+    const twinwire = Number.isNaN(it.twinwire) ? "" : grouped(it.twinwire);
+    const cells = [it.name, twinwire, it.peerName, "", it.unit, "not installed", `(${it.absent})`];
+    return COLUMNS.map((_, at) => cells[at] ?? "");
+  }
   const cpu = (value: number): string => (value === 0 ? "" : value.toFixed(2));
   const rss = (bytes: number): string => (bytes === 0 ? "" : `${Math.round(bytes / 2 ** 20)}`);
   return [
@@ -163,7 +184,8 @@ export const notes = [
   "made and masked beforehand, and it neither parses nor decodes nor hands out what comes back.",
   "Servers are asked by a load generator in C, which counts; load: the share of a processor that it took. Below 95 % it was",
   "not what held the server up. RSS: the resident set of the server behind the case.",
-  "WebSocket: the one that the runtime itself has. bun/, deno/: both run there.",
+  "WebSocket: the one that the runtime itself has. bun/, deno/: both run there. c/: the library for C, in a process of its",
+  "own; epoll loop: the least that a server does. alone: the processor time of the server, one of whose clients sends.",
   "Idle: what the resident set grows by, the leaps of V8's young generation included, which connections do not keep;",
   "--node-flag=--max-semi-space-size=1 bounds those.",
 ];

@@ -9,7 +9,8 @@ const LOAD = fileURLToPath(new URL("./load.js", import.meta.url));
 /** Bytes that a client sends as a body, where it sends one. */
 const BODY = JSON.stringify({ text: "The quick brown fox jumps over the lazy dog", n: 64 });
 
-const HANDSHAKE = [
+/** What a WebSocket client sends first. */
+export const HANDSHAKE = [
   "GET / HTTP/1.1",
   "Host: 127.0.0.1",
   "Upgrade: websocket",
@@ -43,13 +44,33 @@ function requestOf({ task, protocol, size }: ServeCase): string {
   if (protocol === "tcp") return "x".repeat(size);
   if (protocol === "ws") return frameOf(size);
   const fields = "Host: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: application/json\r\n";
-  if (task === "GET") return `GET /items/1?a=b HTTP/1.1\r\n${fields}\r\n`;
+  if (task === "GET" || task === "text") return `GET /items/1?a=b HTTP/1.1\r\n${fields}\r\n`;
   const body = `Content-Type: application/json\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`;
   return `POST /items HTTP/1.1\r\n${fields}${body}`;
 }
 
-/** How many requests the server at `port`, which is in this process, answers in a second to clients of another one. */
-export async function measureServe(one: ServeCase, job: Job, port: number): Promise<Measured> {
+/** What a server has used. */
+export interface Meter {
+  /** Processor time so far, in microseconds. */
+  cpuMicros(): number;
+  /** The resident set, in bytes. */
+  rss(): number;
+}
+
+/** Of this process. */
+export const ownMeter: Meter = {
+  cpuMicros: () => {
+    const { user, system } = process.cpuUsage();
+    return user + system;
+  },
+  rss: () => process.memoryUsage.rss(),
+};
+
+/**
+ * How many requests the server at `port` answers in a second to clients of another process. The server is in this process,
+ * or in the one of `meter`.
+ */
+export async function measureServe(one: ServeCase, job: Job, port: number, meter: Meter = ownMeter): Promise<Measured> {
   const { connections, inFlight } = one;
   const { settleMs, measureMs } = job;
   const order: LoadOrder = {
@@ -59,7 +80,7 @@ export async function measureServe(one: ServeCase, job: Job, port: number): Prom
     opening: one.protocol === "ws" ? HANDSHAKE : "",
     request: requestOf(one),
     answerSize: answerSizeOf(one),
-    oneAsks: one.task === "broadcast",
+    oneAsks: one.task === "broadcast" || one.task === "alone",
     reopens: one.task === "connect",
     rate: one.rate ?? 0,
     settleMs,
@@ -68,13 +89,12 @@ export async function measureServe(one: ServeCase, job: Job, port: number): Prom
   const load = job.load === undefined ? new ScriptLoad(order) : new NativeLoad(job.load, order);
   try {
     await load.begun;
-    const before = process.cpuUsage();
+    const before = meter.cpuMicros();
     const { count, ms, cpu, latency } = await load.counted;
-    const { user, system } = process.cpuUsage(before);
+    const cpuMicros = (meter.cpuMicros() - before) / count;
     if (count === 0) throw new Error("the server answered nothing");
-    const { rss } = process.memoryUsage();
-    const value = latency?.[1] ?? (count * 1000) / ms;
-    return { value, cpuMicros: (user + system) / count, count, load: cpu, rss, latency };
+    const value = one.task === "alone" ? cpuMicros * 1000 : (latency?.[1] ?? (count * 1000) / ms);
+    return { value, cpuMicros, count, load: cpu, rss: meter.rss(), latency };
   } finally {
     await load.end();
   }

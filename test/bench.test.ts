@@ -14,6 +14,7 @@ import type { CaseResult } from "../bench/session.ts";
 import { median, pairedRatios, spread } from "../bench/statistics.ts";
 import { StreamChecker } from "../bench/stream.ts";
 import { redisTool } from "./hub/redis-server.ts";
+import { BUILD_PATIENCE, buildTools } from "./posix/build.ts";
 import { describeWith } from "./support/child.ts";
 
 const named = (name: string): Case => {
@@ -173,6 +174,16 @@ describe("report", () => {
     expect(markdown).toContain("| 6.00 x | (4.00 to 9.00) |");
   });
 
+  test("a peer that can't take part has a row that says what it needs", () => {
+    const row = compare({
+      case: named("c/ws-server/echo/100x16"),
+      rounds: new Map([["twinwire", [measured(5)]]]),
+      absent: new Map([["libwebsockets", "libwebsockets-dev"]]),
+    });
+    expect(toText(row)).toMatch(/100x16 +5 +libwebsockets +msg\/s +not installed +\(libwebsockets-dev\)$/m);
+    expect(toJson(row).cases).toEqual([]);
+  });
+
   test("options that make no sense are refused", () => {
     expect(() => parseOptions(["--rounds", "0"])).toThrow("--rounds");
     expect(() => parseOptions(["--fast"])).toThrow("--fast");
@@ -182,10 +193,23 @@ describe("report", () => {
 
 const program = join(process.cwd(), "build/tools/bench/main.js");
 
+interface Run {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Whether it has left a process behind. */
+  readonly left: boolean;
+}
+
+/** Runs the program. */
+function run(...args: string[]): Promise<Run> {
+  return runWithin(80_000, ...args);
+}
+
 /** Runs the program as the leader of a process group, so that what it leaves behind can be seen. */
-async function run(...args: string[]): Promise<{ status: number; stdout: string; stderr: string; left: boolean }> {
+async function runWithin(timeout: number, ...args: string[]): Promise<Run> {
   if (!existsSync(program)) throw new Error("build/tools is missing: run make build first");
-  const child = spawn(process.execPath, [program, ...args], { detached: true, timeout: 80_000, killSignal: "SIGKILL" });
+  const child = spawn(process.execPath, [program, ...args], { detached: true, timeout, killSignal: "SIGKILL" });
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk) => {
     output.stdout += String(chunk);
@@ -289,6 +313,24 @@ describe("a real run", () => {
         expect(Math.min(it.twinwire, it.peer)).toBeGreaterThan(0);
       }
     });
+  });
+
+  describeWith(buildTools(), "in C", () => {
+    test(
+      "the library is measured beside the least that a server does",
+      async () => {
+        const args = ["--quick", "--json", "--rounds", "1", "--only", "c/tcp-server/"];
+        const { status, stdout, left } = await runWithin(BUILD_PATIENCE, ...args);
+        expect([status, left]).toEqual([0, false]);
+        const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
+        expect(entries.map((it) => it.name)).toEqual(["c/tcp-server/echo/1000x1", "c/tcp-server/alone/4000x1"]);
+        for (const it of entries) {
+          expect(it.peerName).toBe("epoll loop");
+          expect(it.twinwire).toBeGreaterThan(0);
+        }
+      },
+      BUILD_PATIENCE + 10_000,
+    );
   });
 
   test("a case that does not exist ends with the names of those that do", async () => {
