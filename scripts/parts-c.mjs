@@ -19,7 +19,7 @@ const sanitizers = [
 const api = () => listFiles("c/src", ".c");
 const apiIncludes = ["c/include", "c/src"];
 const apiFlags = apiIncludes.map((it) => `-I${it}`);
-const elsewhere = /\/kqueue\.c$/; // its headers are those of the BSDs
+const elsewhere = /\/(kqueue|port\/port)\.c$/; // their headers are those of the BSDs, and of Node
 const host = () =>
   ["c/wait", "adapters/posix", "test/posix", "examples/c"]
     .flatMap((folder) => listFiles(folder, ".c"))

@@ -10,7 +10,9 @@
 
 #include "twinwire/tw_posix.h"
 
-enum { MAX_LINE = 65536, MAX_WORDS = 32, SHOWN = 64, HANDLES = 32768 };
+enum { MAX_LINE = 65536, MAX_WORDS = 32, HANDLES = 32768, MAX_DURING = 16 };
+
+static uint32_t shown = 64; /* bytes that are shown in hex; more are only counted */
 
 static struct {
   pthread_mutex_t mutex;
@@ -76,9 +78,29 @@ static void show(const char *what, int32_t handle, const char *data, uint32_t si
   if (seen[index].quiet)
     return;
   printf("%s %d %u ", what, handle, size);
-  for (uint32_t i = 0; i < size && size <= SHOWN; i++)
+  for (uint32_t i = 0; i < size && size <= shown; i++)
     printf("%02x", (uint8_t)data[i]);
-  printf("%s%s\n", size > SHOWN || size == 0 ? "-" : "", rest);
+  printf("%s%s\n", size > shown || size == 0 ? "-" : "", rest);
+}
+
+/* Calls to be made in the handlers of the next events, one in each, and what precedes their results. */
+static struct {
+  char lines[MAX_DURING][MAX_LINE / MAX_DURING];
+  unsigned first, count;
+} during;
+static const char *lead = "=";
+
+static void run_line(char *line);
+
+static void run_during(void) {
+  if (during.count == 0)
+    return;
+  char *line = during.lines[during.first % MAX_DURING];
+  during.first++;
+  during.count--;
+  lead = "during";
+  run_line(line);
+  lead = "=";
 }
 
 /* ---- Events -------------------------------------------------------------------------------------------------- */
@@ -136,10 +158,12 @@ static void on_deadline(const NetDeadline *e, void *ctx) {
 static void on_ws_connected(const WsConnected *e, void *ctx) {
   (void)ctx;
   printf("connected %d\n", e->conn);
+  run_during();
 }
 static void on_ws_disconnected(const WsDisconnected *e, void *ctx) {
   (void)ctx;
   printf("disconnected %d %d %s %u %d\n", e->conn, e->code, e->clean ? "clean" : "unclean", e->unsent, e->retry_ms);
+  run_during();
 }
 static void on_message(const WsMessage *e, void *ctx) {
   (void)ctx;
@@ -147,26 +171,32 @@ static void on_message(const WsMessage *e, void *ctx) {
   snprintf(how, sizeof how, " %s%s%s", e->binary ? "binary" : "text", e->first ? " first" : "",
            e->final ? " final" : "");
   show("message", e->conn, e->message, e->size, how);
+  run_during();
 }
 static void on_ws_drain(const WsDrain *e, void *ctx) {
   (void)ctx;
   printf("drain %d\n", e->conn);
+  run_during();
 }
 static void on_ws_error(const WsError *e, void *ctx) {
   (void)ctx;
   printf("error %d %s %u %d %u\n", e->conn, tw_error_name(e->code), e->step, e->retry_ms, e->detail);
+  run_during();
 }
 static void on_closing(const WsClosing *e, void *ctx) {
   (void)ctx;
   printf("closing %d %d %s\n", e->conn, e->code, e->reason);
+  run_during();
 }
 static void on_ping(const WsPing *e, void *ctx) {
   (void)ctx;
   show("ping", e->conn, e->data, e->size, "");
+  run_during();
 }
 static void on_pong(const WsPong *e, void *ctx) {
   (void)ctx;
   show("pong", e->conn, e->data, e->size, "");
+  run_during();
 }
 
 static void must(int32_t result, const char *what) {
@@ -212,14 +242,22 @@ static void listen_to(int32_t handle, uint32_t kind) {
 
 static void answer(int32_t result) {
   if (result < 0)
-    printf("= -1 %s\n", tw_error_name(tw_last_error()));
+    printf("%s -1 %s\n", lead, tw_error_name(tw_last_error()));
   else
-    printf("= %d\n", result);
+    printf("%s %d\n", lead, result);
 }
 
 static int32_t opened(int32_t handle, uint32_t kind) {
   listen_to(handle, kind);
   return handle;
+}
+
+/* A server's listeners are those of its WebSockets. */
+static int32_t serve_ws(int32_t server) {
+  listen_to(server, TW_KIND_WS);
+  if (server > 0)
+    must(tw_net_on(server, "connected", on_connected, NULL), "connected");
+  return server;
 }
 
 static bool has_prefix(const char *word, const char *prefix, const char **rest) {
@@ -320,6 +358,24 @@ static int32_t open_ws(char **words, int count) {
   return count == 1 ? tw_ws_open(words[0]) : tw_ws_open_with(words[0], &options);
 }
 
+/* Puts the bytes that a word has in hex, or none for "-", in their place. */
+static size_t from_hex(char *word) {
+  size_t size = 0;
+  for (unsigned byte; sscanf(word + 2 * size, "%2x", &byte) == 1; size++)
+    word[size] = (char)byte;
+  return size;
+}
+
+/* `kind`: text or binary; with "+more" or "+last" it is a fragment. */
+static int32_t send_bytes(int32_t handle, const char *kind, char *word) {
+  size_t size = from_hex(word);
+  bool binary = kind[0] == 'b';
+  const char *part = strchr(kind, '+');
+  if (part != NULL)
+    return tw_ws_send_fragment(handle, binary, word, size, part[1] == 'l');
+  return binary ? tw_ws_send_binary(handle, word, size) : tw_ws_send_text(handle, word, size);
+}
+
 static char *filled(size_t size, char with) {
   char *data = malloc(size + 1);
   memset(data, with, size);
@@ -340,7 +396,7 @@ static void deliver_text(int32_t result, const char *text) {
   if (result < 0)
     answer(result);
   else
-    printf("= %s\n", text);
+    printf("%s %s\n", lead, text);
 }
 
 static void print_stats(int32_t result, const tw_stats *stats) {
@@ -460,6 +516,17 @@ static bool run_ws(char **w, int n) {
     answer(tw_ws_send(h, second));
   else if (is(call, "wsbinary"))
     answer(tw_ws_send_binary(h, second, strlen(second)));
+  else if (is(call, "wslisten"))
+    answer(serve_ws(tw_ws_listen(w[1], (int32_t)strtol(second, NULL, 10), NULL)));
+  else if (is(call, "wsbytes"))
+    answer(send_bytes(h, second, w[3]));
+  else if (is(call, "wspingbytes"))
+    answer(tw_ws_ping_with(h, w[2], from_hex(w[2])));
+  else if (is(call, "wsclosebytes")) {
+    w[3][from_hex(w[3])] = 0;
+    answer(tw_ws_close_with(h, (int32_t)strtol(second, NULL, 10), w[3]));
+  } else if (is(call, "wsabort"))
+    answer(tw_ws_abort(h));
   else if (is(call, "wsfill")) {
     char *data = filled((size_t)strtol(second, NULL, 10), 'w');
     answer(tw_ws_send_text(h, data, (size_t)strtol(second, NULL, 10)));
@@ -477,7 +544,7 @@ static bool run_ws(char **w, int n) {
   else if (is(call, "wsreconnect"))
     answer(tw_ws_set_auto_reconnect(h, second[0] == '1'));
   else if (is(call, "wsstate"))
-    printf("= %s\n", tw_state_name(tw_ws_state(h)));
+    deliver_text(0, tw_state_name(tw_ws_state(h)));
   else if (is(call, "wsprotocol"))
     deliver_text(tw_ws_chosen_protocol(h, text, sizeof text), text);
   else if (is(call, "wsparts"))
@@ -529,6 +596,13 @@ static bool run_other(char **w, int n) {
 static void run_line(char *line) {
   char *words[MAX_WORDS];
   int count = 0;
+  if (strncmp(line, "during ", 7) == 0) {
+    size_t size = strlen(line + 7) + 1;
+    if (during.count < MAX_DURING && size <= sizeof *during.lines)
+      memcpy(during.lines[(during.first + during.count++) % MAX_DURING], line + 7, size);
+    printf("= %u\n", during.count);
+    return;
+  }
   for (char *word = strtok(line, " "); word != NULL && count < MAX_WORDS; word = strtok(NULL, " "))
     words[count++] = word;
   if (count > 0 && !run_net(words, count) && !run_ws(words, count) && !run_other(words, count))
@@ -592,6 +666,8 @@ int main(int argc, char **argv) {
     set_limit(&limits, argv[i]);
     if (has_prefix(argv[i], "keepalive=", &value))
       options.keep_alive_s = (uint32_t)strtoul(value, NULL, 10);
+    if (has_prefix(argv[i], "shown=", &value))
+      shown = (uint32_t)strtoul(value, NULL, 10);
   }
   setvbuf(stdout, NULL, _IOLBF, 0);
   if (tw_posix_start(&options) < 0) {
