@@ -149,7 +149,7 @@ build/gen.stamp: core-c/abi.def $(wildcard core-c/gen*.mjs)
 	@node core-c/gen.mjs >&2
 	@touch $@
 
-build/dist.stamp: $(LIBRARY) tsconfig.json tsconfig.build.json package.json scripts/bundle.mjs build/wasm-$(TOOLCHAIN).stamp
+build/dist.stamp: $(LIBRARY) tsconfig.json tsconfig.build.json package.json $(wildcard scripts/bundle*.mjs) build/wasm-$(TOOLCHAIN).stamp
 	@rm -rf build/lib
 	@node_modules/.bin/tsc -p tsconfig.build.json >&2
 	@node scripts/bundle.mjs >&2

@@ -4,12 +4,12 @@
 //   node scripts/bundle.mjs
 
 import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
-import { decode, encode } from "@jridgewell/sourcemap-codec";
 import { rolldown } from "rolldown";
 import { dts } from "rolldown-plugin-dts";
 import { root } from "../wasm/build/project.mjs";
+import { inLines } from "./bundle-lines.mjs";
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const dist = join(root, "dist");
@@ -49,27 +49,15 @@ const groups = [
 const standalone = "hub-client";
 const output = { dir: dist, format: "es", codeSplitting: { groups } };
 
-/** Local names are short; what a stack trace or a debugger shows (functions, classes, properties, lines) stays. */
+/** What a stack trace shows stays: the names of functions and classes, and a line for each statement (bundle-lines.mjs). */
 const minify = {
-  compress: false,
+  compress: { target: "node20.19", keepNames: { function: true, class: true } },
   mangle: { toplevel: true, keepNames: true },
-  codegen: { removeWhitespace: false },
+  codegen: { removeWhitespace: true },
 };
 
 /** A map says nothing of a module that only passes on what others export. */
 const isWorthAMap = (code) => code.split("\n").length > 20;
-
-/** Keeps one position for each line that can be in a stack trace, and no copy of the sources. */
-function slimMap(chunk, code) {
-  const map = JSON.parse(chunk.source);
-  const texts = code.split("\n");
-  const isShown = (line) => /[(]|\bthrow\b/.test(texts[line] ?? "");
-  const lines = decode(map.mappings).map((line, at) =>
-    isShown(at) ? line.slice(0, 1).map((it) => it.slice(0, 4)) : [],
-  );
-  const { version, file, sources } = map;
-  return JSON.stringify({ version, file, names: [], sources, mappings: encode(lines) });
-}
 
 async function bundleCode(names) {
   const bundle = await rolldown({
@@ -90,16 +78,19 @@ async function bundleCode(names) {
     minifyInternalExports: false,
     minify,
   });
-  const codeOf = (map) => files.output.find(({ fileName }) => `${fileName}.map` === map.fileName).code;
+  const mapped = /\/\/# sourceMappingURL=.*\n?/;
   for (const it of files.output) {
-    if (!it.fileName.endsWith(".map")) continue;
-    const code = codeOf(it);
-    if (isWorthAMap(code)) {
-      writeFileSync(join(dist, it.fileName), slimMap(it, code));
-      continue;
-    }
-    rmSync(join(dist, it.fileName));
-    writeFileSync(join(dist, it.fileName.replace(/\.map$/, "")), code.replace(/^\/\/# sourceMappingURL=.*\n?/m, ""));
+    const name = `${it.fileName}.map`;
+    const map = files.output.find(({ fileName }) => fileName === name);
+    if (map === undefined) continue;
+    const lines = inLines(it.code.replace(mapped, ""), JSON.parse(map.source));
+    const hasMap = isWorthAMap(lines.code);
+    writeFileSync(
+      join(dist, it.fileName),
+      hasMap ? `${lines.code}//# sourceMappingURL=${basename(name)}\n` : lines.code,
+    );
+    if (hasMap) writeFileSync(join(dist, name), lines.map);
+    else rmSync(join(dist, name));
   }
 }
 

@@ -54,6 +54,16 @@ static void lay_out(tw_core *core, const tw_limits *limits, tw_arena *arena) {
   twc_pool_init(&core->tx_pool, arena, limits->sendPool, limits->blockSize);
 }
 
+void twc_slot_admit(tw_core *core, uint32_t index) {
+  twc_queue_admit(&core->raised, index);
+  twc_queue_admit(&core->dirty, index);
+  twc_queue_admit(&core->starved, index);
+  twc_queue_admit(&core->dead, index);
+  twc_queue_admit(&core->deferred, index);
+  for (uint32_t timer = 0; timer < TIMERS_PER_SLOT; timer++)
+    twc_timer_admit(&core->timers, index + timer * core->slot_count);
+}
+
 uint32_t twc_need(const tw_limits *limits) {
   if (!limits_valid(limits))
     return 0;

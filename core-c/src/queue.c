@@ -6,8 +6,6 @@ void twc_queue_init(tw_queue *queue, tw_arena *arena, uint32_t count) {
   if (next == NULL)
     return;
   *queue = (tw_queue){.next = next, .first = TW_QUEUE_END, .last = TW_QUEUE_END};
-  for (uint32_t i = 0; i < count; i++)
-    next[i] = TW_QUEUE_OUT;
 }
 
 void twc_queue_push(tw_queue *queue, uint32_t index) {

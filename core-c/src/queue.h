@@ -16,7 +16,11 @@ typedef struct tw_queue {
   uint32_t last;
 } tw_queue;
 
+/* Lays out the links of `count` indices. They are not written: room for many costs nothing. */
 void twc_queue_init(tw_queue *queue, tw_arena *arena, uint32_t count);
+
+/* Makes an index one that is not queued. Called before its first use. */
+static inline void twc_queue_admit(tw_queue *queue, uint32_t index) { queue->next[index] = TW_QUEUE_OUT; }
 
 static inline int twc_queue_empty(const tw_queue *queue) { return queue->first == TW_QUEUE_END; }
 

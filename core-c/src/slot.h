@@ -150,6 +150,9 @@ typedef struct tw_slot_range {
 
 void twc_slots_init(tw_core *core);
 
+/* Prepares what belongs to a slot in queues and timers, before its first use (core.c). */
+void twc_slot_admit(tw_core *core, uint32_t index);
+
 /* Takes a free slot of the kind's range. NULL: none is left. */
 tw_slot *twc_slot_take(tw_core *core, uint32_t kind, const tw_protocol_ops *protocol);
 

@@ -28,6 +28,7 @@ static uint32_t take_index(tw_core *core, uint32_t kind) {
   tw_slot_range *range = kind == TW_KIND_WS ? &core->web_socket_slots : &core->socket_slots;
   if (range->fresh < range->end && range->free < REST) {
     memset(&core->slots[range->fresh], 0, sizeof *core->slots);
+    twc_slot_admit(core, range->fresh);
     return range->fresh++;
   }
   uint32_t index = range->first_free;

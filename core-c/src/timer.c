@@ -8,8 +8,6 @@ void twc_timers_init(tw_timers *timers, tw_arena *arena, uint32_t ids) {
   if (place == NULL)
     return;
   *timers = (tw_timers){.heap = heap, .place = place, .due = due};
-  for (uint32_t id = 0; id < ids; id++)
-    place[id] = TW_TIMER_NONE;
 }
 
 static void put(tw_timers *timers, uint32_t at, uint32_t id) {

@@ -16,7 +16,11 @@ typedef struct tw_timers {
   uint32_t count;
 } tw_timers;
 
+/* Lays out `ids` timers. They are not written: room for many costs nothing. */
 void twc_timers_init(tw_timers *timers, tw_arena *arena, uint32_t ids);
+
+/* Makes a timer one that is not set. Called before its first use. */
+static inline void twc_timer_admit(tw_timers *timers, uint32_t id) { timers->place[id] = TW_TIMER_NONE; }
 
 /* Sets or moves the timer of `id`. */
 void twc_timer_set(tw_timers *timers, uint32_t id, uint64_t due);
