@@ -153,7 +153,7 @@ async function jest(args, { runtime = [process.execPath], env = {}, name = "js" 
 
 /** Tests that have the same result on every runtime: of C, the build, the documentation, and other programs. */
 const hostless = [
-  "test/(architecture|bench|build|chat-cluster|demo|demo-web|package|package-consumers|readme|security|site)\\.test\\.ts$",
+  "test/(architecture|bench|build|chat-cluster|clauses|demo|demo-web|package|package-consumers|readme|security|site)\\.test\\.ts$",
   "test/(esp32|posix|targets|workerd)/",
   /* Its processes are Node's, of the package as it was built. */
   "test/api/ws-server/handover\\.test\\.ts$",

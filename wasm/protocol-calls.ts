@@ -289,6 +289,7 @@ export class WsCalls {
     return { taken, results: taken < 0 ? NO_RESULTS : memory.readI32(place, handles.length) };
   }
 
+  /** RFC 6455 10.6: wss: is TLS. */
   #secureBy(endpoint: Endpoint, url: string): void {
     endpoint.tls = /^wss:/i.test(url) ? (endpoint.tls ?? {}) : undefined;
   }

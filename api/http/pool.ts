@@ -94,7 +94,7 @@ export function poolOf(engine: Engine): Pool {
   return pool;
 }
 
-/** Open, and no unrequested bytes arrived. */
+/** Open, and no unrequested bytes arrived: RFC 9112 9.2. */
 function isGood({ phase, receiver, handle, released }: Stream): boolean {
   return phase === "open" && handle !== NONE && !released && receiver.size === 0 && !receiver.hasEnded;
 }

@@ -1,4 +1,4 @@
-/** permessage-deflate against `ws` and against bytes made by hand. */
+/** permessage-deflate against `ws` and against bytes made by hand: RFC 7692 7.2.1, 7.2.2. */
 import type { Socket } from "node:net";
 import { constants, deflateRawSync } from "node:zlib";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";

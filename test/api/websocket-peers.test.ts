@@ -98,6 +98,7 @@ async function secureEcho(identity: { cert: string; key: string }): Promise<{ ur
   return { url: `wss://localhost:${port}/`, port };
 }
 
+/* RFC 6455 10.6 */
 describe("wss:", () => {
   test("messages, compressed and not", async () => {
     const { url } = await secureEcho(certificates.good);

@@ -121,6 +121,7 @@ describe("patience", () => {
 });
 
 describe("memory", () => {
+  /* RFC 6455 10.4 */
   test("maxMessage: the last that fits, and one byte more, whole and in fragments", async () => {
     const { url } = await wsPeer((socket) => {
       socket.send("x".repeat(1000));

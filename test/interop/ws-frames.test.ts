@@ -30,6 +30,7 @@ describe("segments", () => {
     }
   });
 
+  /* RFC 6455 6.2 */
   test("frames of all kinds byte by byte", async () => {
     const { client, peer } = await pair();
     const text = prose(300);
@@ -62,6 +63,7 @@ describe("segments", () => {
     expect(client.connected.all.length).toBe(1);
   });
 
+  /* RFC 6455 6.1, 10.3 */
   test("what we send is masked, whole and in order", async () => {
     const { client, frames } = await pair();
     ws.send(client.handle, "one");

@@ -112,6 +112,7 @@ describe("answers that are right", () => {
     expect(await new WsClient(url(peer)).messages.next()).toBe("hello");
   });
 
+  /* RFC 9110 7.6.1, 7.8 */
   test("the request is what RFC 6455 4.1 asks for", async () => {
     const peer = await answering((socket, head) => {
       socket.write(switching(head, "Sec-WebSocket-Protocol: b\r\n"));

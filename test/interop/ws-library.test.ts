@@ -167,6 +167,7 @@ describe("closing", () => {
     expect(await client.disconnected.next()).toMatchObject({ clean: true, unsent: 0 });
   });
 
+  /* RFC 6455 7.2.1 */
   test("a connection that is cut ends with 1006", async () => {
     const { client, peer } = await pair();
     peer.terminate();

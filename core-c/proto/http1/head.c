@@ -159,7 +159,7 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
     head->fields_left--;
     head->state = NAME;
     return part(token, TW_HEAD_NAME, data, twc_token_run(data, size));
-  case NAME:
+  case NAME: /* RFC 9112 5.1: nothing between a name and its colon */
     if (byte == ':') {
       head->state = VALUE_START;
       return size > 1 && data[1] == SP ? 2 : 1;

@@ -24,7 +24,7 @@ static bool is_response(const tw_message *message) { return (message->read & TW_
 
 static bool knows(const tw_message *message, uint32_t fact) { return (message->facts & fact) != 0; }
 
-/* RFC 9112 6.3 items 1 and 2: whatever its fields say. */
+/* RFC 9112 6.3 items 1 and 2, RFC 9110 6: whatever its fields say. */
 static bool is_bodiless(const tw_message *message, bool tunnel) {
   uint32_t status = message->head.number;
   return status < 200 || status == 204 || status == 304 || tunnel || (message->read & TW_HTTP_READ_NO_BODY) != 0;
@@ -231,7 +231,7 @@ void twc_message_end(tw_message *message, tw_message_part *part) {
   message->over = true;
   if (message->phase == UNTIL_CLOSE)
     give(message, part, TW_MESSAGE_BODY, NULL, 0, true);
-  else
+  else /* RFC 9112 8 */
     message->error = TW_ERR_ENDED;
 }
 
@@ -246,7 +246,7 @@ uint32_t twc_message_answer(const tw_message *message) {
   case TW_ERR_BODY_TOO_LARGE:
     return 413;
   case TW_ERR_HEAD_TOO_LARGE:
-    return knows(message, TW_FACT_LINE) ? 431 : 414; /* RFC 9112 3, RFC 6585 5 */
+    return knows(message, TW_FACT_LINE) ? 431 : 414; /* RFC 9112 3, RFC 9110 5.4, RFC 6585 5 */
   case TW_ERR_ADDRESS_LIMIT:
     return 429; /* RFC 6585 4 */
   case TW_ERR_HTTP_CODING:

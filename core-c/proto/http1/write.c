@@ -232,7 +232,7 @@ static int32_t frame(outgoing *message) {
 static void write_message(output *out, const void *what) {
   const outgoing *message = what;
   if (message->status != 0) {
-    PUT(out, "HTTP/1.1 ");
+    PUT(out, "HTTP/1.1 "); /* RFC 9110 6.2 */
     put_decimal(out, message->status);
     PUT(out, " "); /* RFC 9112 4: also if the reason is empty */
     put(out, message->method.at, message->method.size);

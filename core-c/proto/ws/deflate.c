@@ -1,5 +1,5 @@
-/* deflate.c: agreeing on permessage-deflate, RFC 7692 7. What is compressed is the host's business; here is only who
- * may do what. The grammar of the field is that of RFC 6455 9.1. */
+/* deflate.c: agreeing on permessage-deflate, RFC 7692 5, 7.1. What is compressed is the host's business; here is only
+ * who may do what. The grammar of the field is that of RFC 6455 9, 9.1. */
 #include <string.h>
 
 #include "proto/ws/ws.h"

@@ -75,6 +75,7 @@ int32_t twc_ws_request(tw_core *core, tw_slot *slot, tw_ws *ws) {
   put_target(core, slot, url);
   PUT(" HTTP/1.1\r\nHost: ");
   put_host(core, slot, url);
+  /* RFC 9110 7.6.1, 7.8 */
   PUT("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
   twc_tx_put(core, slot, response->accept, TW_WS_KEY_TEXT);
   PUT("\r\nSec-WebSocket-Version: 13\r\n");

@@ -1,4 +1,4 @@
-/* receive.c: frames in, RFC 6455 5. */
+/* receive.c: frames in, RFC 6455 5, 6.2, 10.7. */
 #include <string.h>
 
 #include "proto/ws/ws.h"
@@ -243,6 +243,7 @@ static void begin_payload(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8_t
     bool goes_on = opcode_of(in) == TW_WS_CONTINUATION;
     uint32_t before = goes_on ? in->message_size : 0;
     in->fragments = goes_on ? in->fragments + 1 : 1;
+    /* RFC 6455 10.4: what a message may take is bounded before it is there. */
     if (before > ws->max_message || length > ws->max_message - before || in->fragments > ws->max_fragments) {
       ws->fault = length >> 53 != 0 ? TW_WS_FAULT_HUGE : in->fragments > ws->max_fragments ? TW_WS_FAULT_FRAGMENTS : 0;
       twc_ws_end(core, slot, ws, TW_ERR_WS_TOO_BIG);

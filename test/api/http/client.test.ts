@@ -104,6 +104,7 @@ describe("JSON", () => {
     expect(({} as { y?: string }).y).toBeUndefined();
   });
 
+  /* RFC 9110 6, 6.4.1: what a body is depends on the request. */
   test("HEAD, 204 and 304 have no body, whatever their fields say", async () => {
     const { url } = await nodePeer((request, response) => {
       if (request.method === "HEAD") response.setHeader("content-length", "5").end();
@@ -182,6 +183,7 @@ test.each(reachable)("a server on %s, as %s", async (host, name) => {
 });
 
 describe("connections", () => {
+  /* RFC 9112 9.2, 9.3: a response belongs to the one request that is under way. */
   test("are kept and used again, one for each request at a time", async () => {
     const { url, accepted } = await nodePeer((_request, response) => setTimeout(() => response.end("x"), 10));
     for (let count = 0; count < 5; count++) await http.request({ method: "GET", url });
@@ -190,6 +192,7 @@ describe("connections", () => {
     expect(accepted.length).toBe(4);
   });
 
+  /* RFC 9112 9.6 */
   test("are closed if that is asked for, by either side", async () => {
     const { url, accepted } = await nodePeer((request, response) => {
       if (request.url === "/close") response.setHeader("connection", "close");
@@ -238,6 +241,7 @@ describe("connections", () => {
     expect(connections).toBe(3);
   });
 
+  /* RFC 9112 6.3, 9.2: what comes without a request is no response. */
   test("on which bytes came that nobody asked for are not used", async () => {
     let connections = 0;
     const { port } = await tcpPeer((socket) => {
@@ -549,6 +553,7 @@ describe("bodies in time", () => {
 });
 
 describe("interim responses", () => {
+  /* RFC 9110 10.1.1 */
   test("100 is waited for before the body goes out", async () => {
     const events: string[] = [];
     const { url, server } = await nodePeer(mirror);
@@ -593,6 +598,7 @@ describe("interim responses", () => {
     expect(text).toMatch(/^expect: 100-continue\r$/im);
   });
 
+  /* RFC 9110 15.2 */
   test("others are reported, and the last response follows", async () => {
     const url = await scripted((_head, socket) => {
       socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${ok("end")}`);

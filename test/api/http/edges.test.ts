@@ -158,6 +158,7 @@ describe("onInterim", () => {
   });
 });
 
+/* RFC 9110 15.2 */
 test("no interim response goes to an HTTP/1.0 client", async () => {
   const { port } = await serve(async (request) => {
     await http.respond(request.conn, { status: 103, headers: { link: "</a.css>" } });

@@ -29,6 +29,7 @@ const post = (body: string, fields = ""): string =>
 const withoutDate = (response: string): string => response.replace(/date: [^\r]*\r\n/gi, "");
 
 describe("read_request and write_response", () => {
+  /* RFC 9110 6.6.1, 5.6.7: a Date. */
   test("as the document says", async () => {
     const { conn, client } = await accepted(
       'POST /a/b%20c?x=1&y HTTP/1.1\r\nHost: x:1\r\nX-One: 1\r\nContent-Length: 11\r\n\r\n{"a":[1,2]}',
@@ -121,6 +122,7 @@ describe("read_request and write_response", () => {
     expect(withoutDate(await client.all())).toBe(expected);
   });
 
+  /* RFC 9110 9.1, 9.3.2 */
   test("HEAD is answered without a body, but with its length", async () => {
     const { conn, client } = await accepted(get("/").replace("GET", "HEAD") + get("/2"));
     await http.read_request(conn);
@@ -497,6 +499,7 @@ describe("bodies in time", () => {
     expect(client.got().slice(0, 300)).toMatch(/\r\ncontent-length: 20000000\r\n/);
   });
 
+  /* RFC 9112 8: an end in the middle of chunks is no end of the body. */
   test("a body that throws leaves the client with a body that is not whole", async () => {
     const { conn, client } = await accepted(get("/"));
     await http.receive(conn);
@@ -542,6 +545,7 @@ describe("100 (Continue)", () => {
 });
 
 describe("serve", () => {
+  /* RFC 9110 9.3.6 */
   test("what follows a request for a tunnel is no request", async () => {
     const paths: string[] = [];
     const { port } = await serve((request) => {
@@ -553,6 +557,7 @@ describe("serve", () => {
     expect(paths).toEqual(["a.example:1"]);
   });
 
+  /* RFC 9112 9.3.2 */
   test("answers in order what came together", async () => {
     const { port } = await serve(async (request) => {
       await pause(request.path === "/0" ? 40 : 1);
@@ -584,6 +589,7 @@ describe("serve", () => {
     expect(reported).toEqual([error, ...codes]);
   });
 
+  /* RFC 9112 9.3: a body is read, or the connection ends. */
   test("a body that the handler did not read is passed over", async () => {
     const { port } = await serve(() => ({ body: "ok" }));
     const client = raw(port, post("x".repeat(100_000)) + get("/", "Connection: close\r\n"));

@@ -45,6 +45,7 @@ describe("what is no opening handshake", () => {
     ).toBe(431);
   });
 
+  /* RFC 6455 7.2.2 */
   test("a head that never ends: 408, and the connection is closed", async () => {
     const client = new RawClient(await serve({ headTimeoutMs: 150 }));
     client.write("GET / HTTP/1.1\r\nHost: a\r\n");

@@ -131,6 +131,7 @@ const fields = [
   field("whitespace about a value", "keep-alive", "X: \t y z \t"),
   field("any byte of a value but controls", "keep-alive", 'X: !"#(),/:;<=>?@[\\]{}é\t~'),
   field("a name with every kind of character", "keep-alive", "!#$%&'*+-.^_`|~09azAZ: y"),
+  // RFC 9112 5.1
   badField("a space before the colon", "X‖ : y\r\n\r\n"),
   badField("a tab before the colon", "X‖\t: y\r\n\r\n"),
   badField("a space before the name", "‖ X: y\r\n\r\n"),

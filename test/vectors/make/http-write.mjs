@@ -35,6 +35,7 @@ const refused = (name, flags, status, head, count, data, error) =>
   );
 
 const responses = [
+  // RFC 9110 6.2: each message has the version of ours.
   answer("a body", "none", 200, "OK|X|y", 1, "hello", "HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 5\r\n\r\nhello"),
   answer("no body", "none", 200, "OK", 0, "", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
   answer("an empty reason, RFC 9112 4", "none", 404, "", 0, "", "HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n"),
@@ -227,6 +228,7 @@ const parts = [
     body("last", "x"),
     wrote("PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
   ),
+  // RFC 9112 6.2: with a length there is no Transfer-Encoding.
   session(
     "a body of which all parts are as long as Content-Length says",
     send("part", 200, "OK|Content-Length|10", 1, "hello"),
