@@ -9,6 +9,8 @@ import { World } from "./world.ts";
 /** Fresh processes compile their code while they warm up, and a round has to be long beside that. */
 const SETTLE_FACTOR = 4;
 const MEASURE_FACTOR = 2;
+/** Messages that warm up, for each millisecond: on a busy machine, time alone is not enough to compile what is measured. */
+const WARM_UP = 15;
 /** How long no message may arrive, in ms. */
 const STALL_MS = 10_000;
 /** How often messages of a fixed rate are sent, in ms. */
@@ -37,15 +39,15 @@ async function keep(one: HubCase, world: World, { settleMs }: Job): Promise<Meas
   await world.connect(ports);
   const alone = one.topics / one.joins;
   if (one.task === "membership") await world.join(0, alone);
-  const resident = async (): Promise<number> => {
-    await pause(settleMs);
-    return (await world.nodes[0]?.usage())?.rss ?? 0;
+  const kept = async (): Promise<number> => {
+    await pause(settleMs * SETTLE_FACTOR * 2);
+    return (await world.nodes[0]?.usage())?.memory ?? 0;
   };
-  const before = await resident();
+  const before = await kept();
   const [from, to] = one.task === "topic" ? [0, alone] : [alone, one.clients];
   await world.join(from, to);
   const count = (to - from) * one.joins;
-  return { value: Math.max(1, ((await resident()) - before) / count), cpuMicros: 0, count };
+  return { value: Math.max(1, ((await kept()) - before) / count), cpuMicros: 0, count };
 }
 
 /**
@@ -100,6 +102,8 @@ async function flood(one: HubCase, world: World, job: Job): Promise<Measured> {
     for (let token = 0; token < one.inFlight; token++) watch.publish(node * one.clients + (token % one.clients), 0);
   }
   await pause(job.settleMs * SETTLE_FACTOR);
+  const end = performance.now() + STALL_MS;
+  while (count < job.settleMs * WARM_UP && performance.now() < end) await pause(STEP_MS);
   const cpu = await world.cpuMicros();
   const [before, start] = [count, performance.now()];
   await pause(job.measureMs * MEASURE_FACTOR);

@@ -23,7 +23,8 @@ async function usage(): Promise<NodeReport> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const { user, system } = process.cpuUsage();
-  return { kind: "usage", rss: process.memoryUsage.rss(), cpuMicros: user + system };
+  const { heapUsed, external } = process.memoryUsage();
+  return { kind: "usage", memory: heapUsed + external, cpuMicros: user + system };
 }
 
 if (parentPort === null) {

@@ -95,7 +95,7 @@ export function startThread(order: NodeOrder, broker: MemoryBroker): BenchNode {
   worker.once("exit", reports.ended);
   return {
     reports,
-    usage: async () => ({ rss: 0, cpuMicros: 0 }),
+    usage: async () => ({ memory: 0, cpuMicros: 0 }),
     signal: () => {
       throw new Error("a thread takes no signals");
     },

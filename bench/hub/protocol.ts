@@ -19,8 +19,8 @@ export interface UsageRequest {
 
 /** What a node has used. */
 export interface Usage {
-  /** Resident set, in bytes. */
-  readonly rss: number;
+  /** What lives on the heap, and what that keeps elsewhere, in bytes: the resident set also has what V8 has freed and kept. */
+  readonly memory: number;
   /** User and system, in microseconds. */
   readonly cpuMicros: number;
 }
