@@ -21,6 +21,14 @@ const missing = compiler ? undefined : "gcc";
 
 export const simSources = () => [...coreSources(), ...listFiles("test/sim-c", ".c")];
 
+/** The same network and lives with the handle API in C on each machine. */
+export const apiSimSources = () => [
+  ...coreSources(),
+  ...listFiles("c/src", ".c"),
+  ...["main", "network", "sim"].map((name) => `test/sim-c/${name}.c`),
+  ...listFiles("test/sim-c-api", ".c"),
+];
+
 /** What calls answer to wrong arguments and with full memory. */
 export const callSources = () => [...coreSources(), ...listFiles("test/calls", ".c"), "test/c-api/stub_port.c"];
 
@@ -46,6 +54,7 @@ async function build(program, sources, more = sanitizers) {
 function warnings(name, { path } = {}) {
   const sources = () => [
     ...listFiles("test/sim-c", ".c"),
+    ...listFiles("test/sim-c-api", ".c"),
     ...listFiles("test/fuzz/targets", ".c"),
     ...listFiles("test/calls", ".c"),
   ];
@@ -61,9 +70,9 @@ function warnings(name, { path } = {}) {
 }
 
 /** The same lives in every run, under the sanitizers; "make sim-c" lives fresh seeds. */
-async function simulate() {
-  const program = join(root, "build/c/sim-c-sanitized");
-  if (!(await build(program, simSources()))) return { passed: 0, failed: 1 };
+async function simulate(name, sources) {
+  const program = join(root, `build/c/${name}-sanitized`);
+  if (!(await build(program, sources))) return { passed: 0, failed: 1 };
   const { status, counts } = await run(program, ["--from", "1", "--count", "100"]);
   return status === 0 && counts ? counts : { passed: 0, failed: 1 };
 }
@@ -74,6 +83,17 @@ async function call() {
   const { status, counts } = await run(program, []);
   return counts && (status === 0 || counts.failed > 0) ? counts : { passed: 0, failed: 1 };
 }
+
+/** The bounds of "make coverage": lines and branches of the core that the tests in C reach. */
+const coverage = {
+  name: "C coverage of the core",
+  group: "c",
+  missing: clang && findProgram(suffixed("llvm-cov")) ? undefined : "clang-19 llvm-19",
+  async run() {
+    const { status } = await run(process.execPath, ["scripts/coverage.mjs"], { quiet: true });
+    return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  },
+};
 
 /** Each target, with inputs that are the same in every run. */
 async function fuzz() {
@@ -93,6 +113,8 @@ export const proofParts = [
   warnings("gcc", gcc),
   warnings("clang", clang),
   { name: "C tests, calls of the core", group: "c", missing, run: call },
-  { name: "C simulation, two cores", group: "c", missing, run: simulate },
+  { name: "C simulation, two cores", group: "c", missing, run: () => simulate("sim-c", simSources()) },
+  { name: "C simulation, the handle API", group: "c", missing, run: () => simulate("sim-c-api", apiSimSources()) },
   { name: "C fuzzing, frames, handshakes, the C API", group: "c", missing, run: fuzz },
+  coverage,
 ];

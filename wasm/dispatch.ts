@@ -4,6 +4,7 @@ import type { Core } from "./core.ts";
 import type { Diagnostics } from "./diagnostics.ts";
 import type { Ending, Endpoint } from "./endpoint.ts";
 import { errorCode, errorWithoutStack, stepName, type TwinwireError } from "./errors.ts";
+import type { Memory } from "./memory.ts";
 import { report } from "./report.ts";
 import type { Watching } from "./trace/watcher.ts";
 
@@ -95,7 +96,7 @@ function dispatchEnd({ core: { memory }, diagnostics }: DispatchContext, record:
     clean:
       (memory.eventFlags(record) & EventFlag.CLEAN) !== 0 && !(endpoint.uncertainEnd && endpoint.kind === Kind.TCP),
     unsent: memory.eventDetail(record),
-    retryMs: memory.eventRetryMs(record),
+    retryMs: retryOf(memory, record, endpoint),
   };
   endpoint.uncertainEnd = false;
   diagnostics.disconnected(endpoint, ending);
@@ -109,7 +110,12 @@ function dispatchError(around: DispatchContext, record: number, endpoint: Endpoi
   const detail = memory.eventDetail(record);
   const { address } = endpoint;
   const make = (): TwinwireError => errorWithoutStack(code, { step, address, detail, cause });
-  deliverError(around, endpoint, make, memory.eventRetryMs(record));
+  deliverError(around, endpoint, make, retryOf(memory, record, endpoint));
+}
+
+/** A record may have been made before the application closed the handle: then no attempt follows. */
+function retryOf(memory: Memory, record: number, endpoint: Endpoint): number {
+  return endpoint.released ? FOREVER : memory.eventRetryMs(record);
 }
 
 /** Delivers a failure that the port reports of a socket that stays open. */

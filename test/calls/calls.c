@@ -400,6 +400,90 @@ static void test_listener_gone(void) {
   CHECK(twc_state(core, handle) == TW_STATE_OPEN);
 }
 
+/* An end of a WebSocket that has nothing but the frames: on the server's side of a stream, as a client. */
+static int32_t attached(uint32_t client) {
+  int32_t handle = accepted_stream();
+  CHECK(twc_ws_attach(core, handle, client, 0) == 0);
+  return handle;
+}
+
+static void test_texts(void) {
+  static char url[TW_MAX_URL + 1];
+  start("texts");
+  memset(url, 'a', sizeof url);
+  memcpy(url, "ws://h/", 7);
+  CHECK(twc_ws_connect(core, url, sizeof url) == TW_ERR_URL);
+  CHECK(twc_tcp_connect(core, "a b", 3, 80) == TW_ERR_ARGUMENT);
+  CHECK(twc_tcp_connect(core, "a\x7f", 2, 80) == TW_ERR_ARGUMENT);
+  CHECK(twc_tcp_connect_allowed(core, "h", 1, 0, "-private", 8) == TW_ERR_PORT);
+  CHECK(twc_tcp_connect_allowed(core, "h", 1, 65536, "-private", 8) == TW_ERR_PORT);
+  CHECK(twc_tcp_connect_allowed(core, "h", 1, 65535, "-private", 8) > 0);
+  while (twc_tcp_connect(core, "h", 1, 80) > 0) {
+  }
+  CHECK(twc_tcp_connect_allowed(core, "h", 1, 80, "-private", 8) == TW_ERR_LIMIT);
+}
+
+static void test_full_tables(void) {
+  start("full tables");
+  int32_t stream = accepted_stream();
+  for (uint32_t i = 0; i < limits.webSockets; i++)
+    open_ws();
+  CHECK(twc_ws_attach(core, stream, 1, 0) == TW_ERR_LIMIT);
+  CHECK(twc_state(core, stream) == TW_STATE_OPEN);
+}
+
+/* A host that reports what can't be: nothing comes of it. */
+static void test_datagrams(void) {
+  start("datagrams");
+  int32_t udp = twc_udp_open(core, 53);
+  CHECK(twc_datagram(core, udp, limits.recvBuffer + 1, 1, 1) == 0);
+  CHECK(twc_datagram(core, udp, 1, TW_MAX_ADDRESS + 1, 1) == 0);
+  CHECK(twc_datagram(core, udp + 1, 1, 1, 1) == 0);
+  drain(twc_datagram(core, udp, 1, 1, 1));
+  CHECK(events == 1);
+  CHECK(twc_close(core, udp) == 0);
+  CHECK(twc_datagram(core, udp, 1, 1, 1) == 0);
+  fill_text_pool(open_ws());
+  CHECK(twc_udp_bind(core, "2001:db8:1111:2222:3333:4444:5555:6666", 38, 53) == TW_ERR_MEMORY);
+}
+
+static void test_faults(void) {
+  start("faults of frames");
+  int32_t client = attached(1);
+  int32_t tcp = twc_tcp_connect(core, "h", 1, 80);
+  CHECK(twc_ws_fault(core, 12345) == TW_ERR_HANDLE);
+  CHECK(twc_ws_fault(core, tcp) == TW_ERR_HANDLE);
+  CHECK(twc_ws_fault(core, client) == 0);
+  /* A limit that is lowered in the middle of a message. */
+  receive(client, "\x01\x05hello", 7);
+  CHECK(twc_ws_set_options(core, client, 0, 2, 0) == 0);
+  receive(client, "\x80\x01!", 3);
+  drain(twc_pump(core));
+  CHECK(last_error.handle == client && last_error.code == TW_ERR_WS_TOO_BIG);
+}
+
+/* To receive while closing concerns a connection that is open and has not been closed by its peer. */
+static void test_close(void) {
+  start("close");
+  int32_t ws = open_ws();
+  CHECK(twc_ws_set_options(core, ws, TW_WS_OPTION_RECEIVE_WHILE_CLOSING, 0, 0) == 0);
+  CHECK(twc_ws_close(core, ws, 1000, "", 0) == 0);
+  CHECK(twc_state(core, ws) == TW_STATE_CLOSED);
+  ws = attached(1);
+  CHECK(twc_ws_set_options(core, ws, TW_WS_OPTION_RECEIVE_WHILE_CLOSING, 0, 0) == 0);
+  memcpy(twc_rx_buffer(core), "\x88\x00", 2);
+  drain(twc_received(core, ws, 2)); /* the end is deferred until the loop iteration is over */
+  CHECK(twc_ws_close(core, ws, 1000, "", 0) == 0);
+  CHECK(twc_state(core, ws) == TW_STATE_CLOSING);
+  settle();
+  drain(twc_pump(core));
+  settle();
+  drain(twc_ended(core, ws));
+  settle();
+  drain(twc_pump(core));
+  CHECK(twc_state(core, ws) == TW_STATE_CLOSED);
+}
+
 /* Every byte in the name of a URL's host, RFC 3986 3.2.2: what may be in a name
  * that a resolver takes. */
 static void test_hosts(void) {
@@ -421,9 +505,10 @@ static void test_hosts(void) {
 
 int main(void) {
   static void (*const tests[])(void) = {
-      test_init,    test_headers,        test_credentials, test_arguments,     test_judge,
-      test_accept,  test_deflate_offers, test_no_offer,    test_full_memory,   test_full_pool,
-      test_answers, test_hosts,          test_broadcast,   test_listener_gone,
+      test_init,        test_headers,        test_credentials, test_arguments,     test_judge,
+      test_accept,      test_deflate_offers, test_no_offer,    test_full_memory,   test_full_pool,
+      test_answers,     test_hosts,          test_broadcast,   test_listener_gone, test_texts,
+      test_full_tables, test_datagrams,      test_faults,      test_close,
   };
   const unsigned count = sizeof tests / sizeof *tests;
   unsigned failed = 0;

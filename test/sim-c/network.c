@@ -39,7 +39,7 @@ static sim_link *link_new(sim *s) {
       sim_pipe *pipe = &link->pipes[side]; /* whose bytes need not be cleared */
       pipe->head = pipe->size = pipe->first = pipe->count = pipe->total = 0;
       pipe->last_due = s->now;
-      pipe->fin = pipe->gone = pipe->reset = false;
+      pipe->fin = pipe->gone = pipe->reset = pipe->severed = false;
       link->ends[side] = (sim_end){0};
     }
     link->used = true;
@@ -73,7 +73,7 @@ static uint32_t arrival(sim *s, sim_pipe *pipe) {
 /* Takes up to `size` bytes: as many as there is room for. */
 static uint32_t pipe_put(sim *s, sim_pipe *pipe, const uint8_t *data, uint32_t size) {
   uint32_t taken = 0;
-  if (pipe->gone) {
+  if (pipe->gone || pipe->severed) {
     pipe->total += size;
     return size;
   }
@@ -93,6 +93,16 @@ static uint32_t pipe_put(sim *s, sim_pipe *pipe, const uint8_t *data, uint32_t s
   }
   pipe->total += taken;
   return taken;
+}
+
+void sim_network_garble(sim *s, sim_link *link, uint32_t side) {
+  static const uint8_t garbage[] = {0x7f, 0x7f}; /* reserved bits, and an opcode that is none: RFC 6455 5.2 */
+  sim_pipe *pipe = &link->pipes[side];
+  if (pipe->severed || pipe->gone || pipe->fin || pipe->reset || pipe_room(s, pipe) < sizeof garbage)
+    return;
+  link->disturbed = true;
+  if (pipe_put(s, pipe, garbage, sizeof garbage) > 0)
+    pipe->severed = true;
 }
 
 /* Bytes that have arrived. */
@@ -212,7 +222,7 @@ static bool accept_one(sim_machine *m, sim_socket *listener) {
 static bool deliver_written(sim_machine *m, sim_socket *socket) {
   sim *s = m->sim;
   sim_pipe *pipe = outgoing(socket);
-  if ((pipe_room(s, pipe) == 0 && !pipe->gone) || sim_range(s, 4) == 0)
+  if ((pipe_room(s, pipe) == 0 && !pipe->gone && !pipe->severed) || sim_range(s, 4) == 0)
     return false;
   uint32_t done = 0;
   for (uint32_t i = 0; i < socket->span_count && socket->lent > 0; i++) {
@@ -237,7 +247,11 @@ static bool deliver_received(sim_machine *m, sim_socket *socket, uint32_t size) 
   if (size > most)
     size = most;
   pipe_take(incoming(socket), twc_rx_buffer(m->core), size);
-  sim_machine_drain(m, twc_received(m->core, socket->handle, size));
+  int32_t handle = socket->handle;
+  bool garbled = incoming(socket)->severed && incoming(socket)->size == 0;
+  sim_machine_drain(m, twc_received(m->core, handle, size));
+  if (garbled)
+    sim_program_garbled(m, handle);
   return true;
 }
 
@@ -275,7 +289,7 @@ static bool deliver_to(sim_machine *m, sim_socket *socket) {
   uint32_t size = pipe_arrived(s, pipe);
   if (size > 0)
     return deliver_received(m, socket, size);
-  if (!pipe->fin || pipe->size > 0 || socket->ended || !sim_is_due(s, pipe->last_due) ||
+  if (!pipe->fin || pipe->severed || pipe->size > 0 || socket->ended || !sim_is_due(s, pipe->last_due) ||
       !sim_is_due(s, s->partitioned_until))
     return false;
   socket->ended = true;

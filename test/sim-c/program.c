@@ -4,6 +4,8 @@
  *   - accepted bytes and messages arrive once, in order, and unchanged; a response belongs to its request
  *   - a clean end means that everything has arrived, and `unsent` is what the host never took
  *   - a refused send changes nothing, and DRAIN follows while the connection is open
+ *   - whoever holds nothing of the pool can send something small, whatever the others do
+ *   - who is given a message can answer it, and a peer that breaks the protocol is reported at once
  *   - nothing follows the last event, and every wait ends
  *   - at the end every block, slot and timer is free */
 #include <stdio.h>
@@ -11,7 +13,7 @@
 
 #include "sim.h"
 
-enum { LARGEST = 500, WINDOW = 300, BODY = 900 };
+enum { LARGEST = 500, WINDOW = 300, BODY = 900, SMALL = 40, AT_ONCE = 1000, FLOOD = 30 };
 
 const tw_limits sim_limits = {
     .sockets = 12,
@@ -34,6 +36,8 @@ const tw_limits sim_limits = {
     .maxUnfinished = 4000,
     .stallTimeoutMs = 15000,
 };
+
+const char sim_arguments[] = "";
 
 static const tw_limits *limits(void) { return &sim_limits; }
 static sim_end *end_of(const sim_handle *h) { return &h->link->ends[h->side]; }
@@ -137,15 +141,27 @@ static void close_handle(sim_machine *m, sim_handle *h) {
 
 /* ---- Sending ---- */
 
-static void sent(sim_machine *m, sim_handle *h, int32_t result, int32_t before, uint32_t blocks) {
+/* It has something to answer yet, or wants to receive nothing: what comes at the end may wait for it. */
+static void hold_back(sim_handle *h) {
+  if (h->link != NULL)
+    end_of(h)->garbled = false;
+}
+
+static void sent(sim_machine *m, sim_handle *h, uint32_t size, int32_t result, int32_t before, uint32_t blocks) {
   if (result >= 0)
     return;
+  sim_check(m->sim, result != TW_ERR_BACKPRESSURE || before > 0 || size > SMALL,
+            "a connection that holds nothing can send something small");
+  sim_check(m->sim, result != TW_ERR_STATE || h->role != SIM_WS || h->ending,
+            "a WebSocket can send until its end is reported");
   sim_check(m->sim, twc_buffered(m->core, h->handle) == before && twc_free_blocks(m->core) == blocks,
             "a refused send changes nothing");
   sim_check(m->sim, result == TW_ERR_BACKPRESSURE || result == TW_ERR_STATE || result == TW_ERR_LIMIT,
             "a refused send has a reason that can be");
-  if (result == TW_ERR_BACKPRESSURE)
+  if (result == TW_ERR_BACKPRESSURE) {
     h->drain = true;
+    hold_back(h);
+  }
 }
 
 static void send_stream(sim_machine *m, sim_handle *h) {
@@ -158,7 +174,7 @@ static void send_stream(sim_machine *m, sim_handle *h) {
   uint32_t blocks = twc_free_blocks(m->core);
   int32_t result = twc_send(m->core, h->handle, bytes, size);
   sim_check(m->sim, result < 0 || (uint32_t)result == size, "a send is taken whole");
-  sent(m, h, result, before, blocks);
+  sent(m, h, size, result, before, blocks);
   if (result > 0)
     end->sent += size;
 }
@@ -177,7 +193,7 @@ static void send_message(sim_machine *m, sim_handle *h) {
   int32_t before = twc_buffered(m->core, h->handle);
   uint32_t blocks = twc_free_blocks(m->core);
   int32_t result = twc_ws_send(m->core, h->handle, flags, bytes, size);
-  sent(m, h, result, before, blocks);
+  sent(m, h, size, result, before, blocks);
   if (result < 0)
     return;
   sim_check(m->sim, (uint32_t)result == size, "a message is taken whole");
@@ -191,7 +207,7 @@ static void send_message(sim_machine *m, sim_handle *h) {
 static void send_ping(sim_machine *m, sim_handle *h) {
   int32_t before = twc_buffered(m->core, h->handle);
   uint32_t blocks = twc_free_blocks(m->core);
-  sent(m, h, twc_ws_ping(m->core, h->handle, "ping", 4), before, blocks);
+  sent(m, h, 4, twc_ws_ping(m->core, h->handle, "ping", 4), before, blocks);
 }
 
 static void send_request(sim_machine *m, sim_handle *h) {
@@ -207,7 +223,7 @@ static void send_request(sim_machine *m, sim_handle *h) {
   int32_t before = twc_buffered(m->core, h->handle);
   uint32_t blocks = twc_free_blocks(m->core);
   int32_t result = twc_http_send(m->core, h->handle, 0, 0, head, (uint32_t)text + 1, 1, body, size);
-  sent(m, h, result, before, blocks);
+  sent(m, h, LARGEST, result, before, blocks);
   if (result < 0)
     return;
   h->request = number;
@@ -227,7 +243,7 @@ static void send_response(sim_machine *m, sim_handle *h) {
   int32_t before = twc_buffered(m->core, h->handle);
   uint32_t blocks = twc_free_blocks(m->core);
   int32_t result = twc_http_send(m->core, h->handle, 0, 200, head, sizeof head, 0, body, size);
-  sent(m, h, result, before, blocks);
+  sent(m, h, LARGEST, result, before, blocks);
   if (result < 0)
     return;
   h->answer = false;
@@ -244,6 +260,10 @@ static void send_some(sim_machine *m, sim_handle *h) {
     send_stream(m, h);
     break;
   case SIM_WS:
+    for (uint32_t n = h->floods ? FLOOD : 0; n > 0 && !h->drain; n--)
+      send_ping(m, h);
+    if (h->floods)
+      break;
     if (sim_range(m->sim, 16) == 0 || sim_chance(m->sim, m->sim->faults.pings))
       send_ping(m, h);
     else
@@ -288,6 +308,8 @@ static void on_message(sim_machine *m, sim_handle *h, const tw_event *event) {
   end->at = 0;
   end->received++;
   sim_check(m->sim, end->received <= peer_of(h)->sent, "more messages arrive than were sent");
+  if (sim_range(m->sim, 4) == 0)
+    send_some(m, h);
 }
 
 static void begin_serving(sim_machine *m, sim_handle *h) {
@@ -337,12 +359,45 @@ static void on_http(sim_machine *m, sim_handle *h, const tw_event *event) {
   h->busy = false;
 }
 
+/* The first report behind garbage. */
+static void check_prompt(sim *s, sim_end *end) {
+  sim_check(s, !end->garbled || s->faults.pause > 0 || s->now - end->garbled_at < AT_ONCE,
+            "a peer that breaks the protocol is reported at once");
+  end->garbled = false;
+}
+
+void sim_program_garbled(sim_machine *m, int32_t handle) {
+  const sim_handle *h = known(m, handle);
+  if (h == NULL || !h->is_open || h->closed || h->ending || h->link == NULL)
+    return;
+  if (h->window > 0 || !h->receiving || h->drain) /* it may still have to answer what came before */
+    return;
+  end_of(h)->garbled = true;
+  end_of(h)->garbled_at = m->sim->now;
+}
+
+void sim_program_garble(sim_machine *m) {
+  uint32_t first = sim_range(m->sim, SIM_SLOTS);
+  for (uint32_t i = 0; i < SIM_SLOTS; i++) {
+    const sim_handle *h = &m->handles[(first + i) % SIM_SLOTS];
+    if (h->role != SIM_WS || !h->is_open || h->closed || h->ending || h->link == NULL)
+      continue;
+    if (twc_buffered(m->core, h->handle) == 0) /* what was written ends with a whole frame */
+      sim_network_garble(m->sim, h->link, 1 - h->side);
+    return;
+  }
+}
+
+/* Whether a close code says that the peer gave up, so that it did not receive everything: RFC 6455 7.4.1. */
+static bool is_refusal(int32_t code) { return code > 1000 && code < 3000 && code != 1005; }
+
 static void on_disconnected(sim_machine *m, sim_handle *h, const tw_event *event) {
   sim *s = m->sim;
   sim_link *link = h->link;
   if (h->is_open && link != NULL) {
     sim_end *end = end_of(h);
-    end->clean = (event->flags & TW_FLAG_CLEAN) != 0;
+    check_prompt(s, end);
+    end->clean = (event->flags & TW_FLAG_CLEAN) != 0 && !is_refusal(event->code);
     end->unsent = event->detail;
     end->prompt = m->sim->now - end->closed_at < sim_limits.closeTimeoutMs;
     if (h->role == SIM_STREAM) {
@@ -352,8 +407,7 @@ static void on_disconnected(sim_machine *m, sim_handle *h, const tw_event *event
   }
   sim_check(s, event->retry_ms == TW_FOREVER || h->reconnects, "an attempt that was not asked for");
   h->is_open = false;
-  h->drain = h->busy = h->answer = h->finished = false;
-  h->receiving = true;
+  h->drain = h->busy = h->answer = h->finished = h->ending = false;
   h->unread = h->head_size = h->request = 0;
   end_link(m, h);
   if (h->closed)
@@ -363,6 +417,10 @@ static void on_disconnected(sim_machine *m, sim_handle *h, const tw_event *event
 static void on_connected(sim_machine *m, sim_handle *h) {
   sim_check(m->sim, !h->is_open, "CONNECTED comes twice");
   h->is_open = true;
+  if (h->floods) {
+    h->receiving = false;
+    twc_set_receiving(m->core, h->handle, 0);
+  }
   if (h->role == SIM_HTTP_SERVER)
     sim_check(m->sim, twc_http_read(m->core, h->handle, TW_HTTP_READ_REQUEST, BODY) == 0, "a request is awaited");
 }
@@ -416,12 +474,19 @@ void sim_program_event(sim_machine *m, const tw_event *event) {
   case TW_EVENT_DRAIN:
     sim_check(s, h->drain, "DRAIN without a refused send");
     h->drain = false;
-    send_some(m, h);
+    if (twc_state(m->core, h->handle) == TW_STATE_OPEN) /* else it was lost before this was reported */
+      send_some(m, h);
     break;
   case TW_EVENT_ERROR:
     sim_check(s, event->code < 0, "an error has a code");
+    h->ending = h->is_open;
+    if (h->is_open && h->link != NULL)
+      check_prompt(s, end_of(h));
     if (!h->is_open)
       end_link(m, h);
+    break;
+  case TW_EVENT_CLOSE:
+    h->ending = true;
     break;
   default:
     break;
@@ -459,6 +524,7 @@ static void open_one(sim_machine *m) {
     h->window = WINDOW;
   if (which == 0 && sim_range(m->sim, 3) == 0)
     twc_ws_set_heartbeat(m->core, handle, 500, 5000);
+  h->floods = which == 0 && sim_chance(m->sim, m->sim->faults.floods);
 }
 
 static void send_datagram(sim_machine *m) {
@@ -470,9 +536,11 @@ static void send_datagram(sim_machine *m) {
 
 static void change_one(sim_machine *m, sim_handle *h) {
   int32_t due = 0;
-  switch (sim_range(m->sim, 6)) {
+  uint32_t what = sim_range(m->sim, 6);
+  switch (h->floods && what != 3 ? 1 : what) {
   case 0:
     h->receiving = !h->receiving;
+    hold_back(h);
     due = twc_set_receiving(m->core, h->handle, h->receiving);
     break;
   case 1:

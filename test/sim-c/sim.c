@@ -14,7 +14,7 @@ void sim_check(sim *s, bool right, const char *rule) {
     return;
   printf("not ok: seed %llu, step %llu, at %u ms: %s\n", (unsigned long long)s->seed, (unsigned long long)s->steps,
          (unsigned)s->now, rule);
-  printf("to repeat it: make sim-c ARGS=\"--seed %llu\"\n", (unsigned long long)s->seed);
+  printf("to repeat it: make sim-c ARGS=\"%s--seed %llu\"\n", sim_arguments, (unsigned long long)s->seed);
   fflush(stdout);
   exit(1);
 }
@@ -50,10 +50,12 @@ static void choose_faults(sim *s) {
       .refused = maybe(s, 80),
       .black_hole = maybe(s, 60),
       .pings = maybe(s, 255),
+      .floods = maybe(s, 200),
       .datagram_loss = maybe(s, 128),
       .datagram_duplication = maybe(s, 128),
       .call_failure = maybe(s, 400),
       .reset = maybe(s, 100),
+      .garbage = maybe(s, 60),
       .partition = maybe(s, 20),
       .pause = maybe(s, 40),
   };
@@ -72,12 +74,17 @@ static uint32_t until_timer(sim *s) {
   return least;
 }
 
+/* Whether a machine has something to do in its next loop iteration, before which it must not sleep. */
+static bool waits(const sim *s) { return s->machines[0].pump_due || s->machines[1].pump_due; }
+
 static void disturb(sim *s) {
   if (sim_rarely(s, s->faults.reset)) {
     sim_link *link = &s->links[sim_range(s, SIM_LINKS)];
     if (link->used)
       sim_network_reset(s, link);
   }
+  if (sim_rarely(s, s->faults.garbage))
+    sim_program_garble(&s->machines[sim_range(s, SIM_MACHINES)]);
   if (sim_rarely(s, s->faults.partition))
     s->partitioned_until = s->now + sim_range(s, 20000);
   if (sim_rarely(s, s->faults.pause))
@@ -127,7 +134,7 @@ uint64_t sim_live(sim *s, uint64_t seed, uint64_t steps) {
       advance(s, 1);
     else if (!busy && sim_range(s, 8) == 0)
       advance(s, 1 + sim_range(s, 10));
-    else if (!busy && sim_range(s, 512) == 0)
+    else if (!busy && sim_range(s, 512) == 0 && !waits(s))
       advance(s, until_timer(s));
   }
   s->ending = true;
@@ -135,6 +142,7 @@ uint64_t sim_live(sim *s, uint64_t seed, uint64_t steps) {
   for (uint32_t i = 0; i < SIM_MACHINES; i++) {
     s->machines[i].paused_until = s->now;
     sim_machine_tick(&s->machines[i]);
+    sim_machine_drain(&s->machines[i], twc_pump(s->machines[i].core)); /* what the last write has raised */
     sim_program_close(&s->machines[i]);
     sim_machine_flush(&s->machines[i]);
   }

@@ -34,10 +34,12 @@ typedef struct sim_faults {
   uint32_t refused;
   uint32_t black_hole; /* connections that nobody answers */
   uint32_t pings;      /* that a WebSocket sends instead of messages */
+  uint32_t floods;     /* WebSockets that send nothing but pings and receive nothing */
   uint32_t datagram_loss;
   uint32_t datagram_duplication;
   uint32_t call_failure; /* rare, of each call of the host */
   uint32_t reset;        /* rare, of each step */
+  uint32_t garbage;      /* rare, of each step: a peer breaks the protocol of a WebSocket and keeps the connection */
   uint32_t partition;    /* rare, of each step; for up to 20 s */
   uint32_t pause;        /* rare, of each step: a process stands still for up to 8 s */
 } sim_faults;
@@ -58,6 +60,7 @@ typedef struct sim_pipe {
   bool fin;          /* behind all bytes */
   bool gone;         /* nobody reads: what still comes is answered with a reset */
   bool reset;        /* the reader finds the connection reset */
+  bool severed;      /* garbage came in between: what is written is dropped */
 } sim_pipe;
 
 /* What the application at one end of a connection knows of it. */
@@ -72,6 +75,8 @@ typedef struct sim_end {
   bool clean;        /* what DISCONNECTED said */
   bool prompt;       /* it came before closeTimeoutMs had passed */
   uint32_t closed_at;
+  bool garbled; /* garbage was received, and the application held nothing back */
+  uint32_t garbled_at;
   bool over;   /* DISCONNECTED came */
   bool socket; /* the host has a socket */
 } sim_end;
@@ -126,6 +131,8 @@ typedef struct sim_handle {
   bool receiving; /* not stopped by twc_set_receiving */
   bool reconnects;
   bool finished; /* by twc_shutdown */
+  bool ending;   /* an error or the close frame of the peer was reported */
+  bool floods;   /* sends nothing but pings and receives nothing */
   uint32_t window;
   uint32_t unread;  /* bytes that are still to be consumed */
   uint32_t port;    /* of a listener */
@@ -203,6 +210,10 @@ bool sim_network_deliver(sim_machine *m);
 /* Resets a connection, as a router would. */
 void sim_network_reset(sim *s, sim_link *link);
 
+/* Has the reader at `side` find garbage behind what was written to it so far, and then nothing: no more bytes, no end.
+ */
+void sim_network_garble(sim *s, sim_link *link, uint32_t side);
+
 /* Frees what nobody knows any more. */
 void sim_link_release(sim_link *link);
 
@@ -220,6 +231,7 @@ void sim_machine_flush(sim_machine *m);
 
 /* program.c: the application. */
 extern const tw_limits sim_limits;
+extern const char sim_arguments[]; /* of "make sim-c", for a life of this program */
 
 void sim_program_start(sim_machine *m);
 void sim_program_event(sim_machine *m, const tw_event *event);
@@ -227,6 +239,12 @@ void sim_program_accepted(sim_machine *m, int32_t handle, sim_link *link);
 
 /* The connection that a handle has from now on. */
 void sim_program_attach(sim_machine *m, int32_t handle, sim_link *link, uint32_t side);
+
+/* Called when a handle has received the garbage of a peer. */
+void sim_program_garbled(sim_machine *m, int32_t handle);
+
+/* Has the peer of some WebSocket break the protocol. */
+void sim_program_garble(sim_machine *m);
 
 /* Makes some call. */
 void sim_program_act(sim_machine *m);

@@ -40,7 +40,7 @@ export function optionsOf(seed) {
   for (const name of ["datagramLoss", "datagramDuplication", "datagramReordering"]) maybe(name, (x) => x * 0.5);
   maybe("dnsFailure", (x) => x * 0.3);
   maybe("callFailure", (x) => x * 0.02);
-  maybe("sockets", (x) => 6 + Math.floor(x * 30));
+  maybe("sockets", (x) => 16 + Math.floor(x * 30));
   maybe("partitions", (x) => ({ everyMs: 5_000 + Math.floor(x * 60_000), forMs: 500 + Math.floor(x * 30_000) }));
   maybe("pauses", (x) => ({ everyMs: 3_000 + Math.floor(x * 30_000), forMs: 100 + Math.floor(x * 8_000) }));
   maybe("clockJumps", (x) => ({ everyMs: 10_000, forMs: Math.floor(x * 1e8) + 1 }));
@@ -112,13 +112,14 @@ export async function live(seed, activities, options = optionsOf(seed)) {
   return sim.run(seed, { ...options, limits, maxMs: 20_000_000, maxSteps: 3_000_000 }, async (net) => {
     const server = net.host("server");
     const clients = [net.host("one"), net.host("two")];
-    const world = { net: { options }, server, clients, random: Math.random, stop: [] };
+    const third = net.host("three");
+    const world = { net: { options }, server, clients, third, random: Math.random, stop: [] };
     const chosen = activities.filter(() => Math.random() < 0.6);
     await Promise.all((chosen.length > 0 ? chosen : activities).map((activity) => activity(world)));
     for (const stop of world.stop.reverse()) await stop();
     net.change({ sockets: 65_536, callFailure: 0, dnsFailure: 0 });
     await sim.advance(PATIENCE_MS);
-    for (const host of [server, ...clients]) checkEmpty(host);
+    for (const host of [server, ...clients, third]) checkEmpty(host);
     return { digest: net.digest, steps: net.steps, ms: sim.now() };
   });
 }

@@ -10,6 +10,7 @@
 
 import { parseArgs } from "node:util";
 import { activities } from "./activities.mjs";
+import { edges } from "./edges.mjs";
 import { live, optionsOf, Violation } from "./lives.mjs";
 
 const { values } = parseArgs({
@@ -21,12 +22,13 @@ const { values } = parseArgs({
     options: { type: "string" },
     digest: { type: "boolean" },
     broken: { type: "boolean" },
+    brief: { type: "boolean" },
   },
 });
 
 /** With --broken, an activity that fails: a test of this program. */
 const broken = () => Promise.reject(new Violation("this invariant never holds"));
-const chosen = values.broken ? [broken] : Object.values(activities);
+const chosen = values.broken ? [broken] : [...Object.values(activities), ...Object.values(edges)];
 
 /** Uncaught errors of a life: promises of the programs that nothing awaited any more. */
 let loose;
@@ -57,6 +59,7 @@ async function shrink(seed, options) {
 
 async function fail(seed, options, error) {
   console.log(`\nnot ok: seed ${seed}\n${error?.stack ?? error}`);
+  if (values.brief) return; /* whoever asks wants to know only whether it fails */
   const small = await shrink(seed, options);
   const { error: smaller } = await attempt(seed, small);
   console.log(`\nenough for it: ${JSON.stringify(small)}\n${smaller?.message ?? ""}`);
