@@ -100,7 +100,7 @@ fuzz: $(NODE_MODULES) build/gen.stamp ## fuzz the core with libFuzzer, for T sec
 mutants: $(NODE_MODULES) build/gen.stamp ## make small mistakes in the C sources and count which the tests notice; ARGS="--sample 200 --seed N" or ARGS=--all
 	@node scripts/mutants.mjs $(ARGS)
 
-faults: $(NODE_MODULES) build/gen.stamp ## bring faults back into copies of the core, one by one, and see that the simulation finds them
+faults: build/dist.stamp ## bring faults back into copies of the sources, one by one, and see that the simulations find them; ARGS="--seconds 20 pool"
 	@node scripts/faults.mjs $(ARGS)
 
 proof: $(NODE_MODULES) build/gen.stamp ## prove by Frama-C that parsers of the core do nothing undefined on arbitrary bytes

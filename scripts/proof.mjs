@@ -19,19 +19,7 @@ import { run } from "./run.mjs";
 const programs = {
   utf8: { sources: ["core-c/small/utf8.c"], states: 20000 },
   url: { sources: ["core-c/src/url.c", "core-c/src/ip.c", "core-c/src/bytes.c"], states: 2000 },
-  head: { sources: ["core-c/small/runs.c", "core-c/src/bytes.c"], states: 20000 },
   chunk: { sources: ["core-c/src/bytes.c"], states: 20000 },
-  words: {
-    sources: [
-      "core-c/proto/http1/words.c",
-      "core-c/proto/http1/field.c",
-      "core-c/proto/ws/handshake.c",
-      "core-c/src/bytes.c",
-    ],
-    states: 20000,
-  },
-  frames: { sources: ["core-c/small/mask.c", "core-c/src/bytes.c"], states: 5000 },
-  handshake: { sources: ["core-c/proto/http1/words.c", "core-c/src/bytes.c"], states: 5000 },
 };
 
 const frama = findProgram(["frama-c"], ["-version"]);

@@ -7,7 +7,7 @@ enum { HT = '\t', SP = ' ' };
 /* ---- Values --------------------------------------------------------------------------------------------------- */
 
 /* In the order of their bits. Methods are case-sensitive (RFC 9110 9.1), all else is not. */
-const tw_word_table twc_message_words = {
+const char *const twc_message_words[] = {
     "host",  "content-length", "transfer-encoding", "connection",   "expect",  "upgrade", "chunked",
     "close", "keep-alive",     "upgrade",           "100-continue", "CONNECT", "OPTIONS"};
 

@@ -104,7 +104,7 @@ void twc_ws_accept_text(const char *key, char *accept) {
 }
 
 /* In the order of their bits. */
-const tw_word_table twc_ws_words = {"host",
+const char *const twc_ws_words[] = {"host",
                                     "upgrade",
                                     "connection",
                                     "sec-websocket-key",
