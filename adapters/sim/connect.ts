@@ -31,12 +31,15 @@ export class Connecting {
   }
 
   /** Connects to a name. */
-  toName(name: string, port: number): void {
+  toName(name: string, port: number, allows: (address: string) => boolean = () => true): void {
     const { simulation } = this.#network;
     simulation.after(simulation.faults.dnsMs, undefined, () => {
       const { error, addresses } = this.#network.lookUp(this.#machine, name, 0);
       if (error !== 0) this.#stream.fail(error);
-      this.#waiting = [...addresses];
+      /* A literal address is the core's to check, before it opens anything. */
+      const allowed = addresses.filter((address) => address === name || allows(address));
+      if (allowed.length === 0 && addresses.length > 0) this.#stream.fail(Errors.ERR_POLICY.value);
+      this.#waiting = allowed;
       this.#next(port);
     });
   }

@@ -74,7 +74,7 @@ export class SimPort implements Port {
     if (!machine.hasRoom) return Errors.ERR_DESCRIPTORS.value;
     switch (kind) {
       case SocketKind.TCP:
-        this.#connecting(handle).toName(name, port);
+        this.#connecting(handle).toName(name, port, options.allows);
         return 0;
       case SocketKind.UNIX:
         this.#connecting(handle).toPath(name);

@@ -168,6 +168,8 @@ const expectations: Record<string, Operation> = {
   },
   events: (s, step) => expectLines(s.events.takeLines(), step.slice(1), "events"),
   wire: (s, step) => expectLines(s.port.wire.takeLines(), step.slice(1), "wire"),
+  /* Of several connections, each in its order. */
+  "wire-apart": (s, step) => expectLines(bySocket(s.port.wire.takeLines()), bySocket(step.slice(1)), "wire"),
   state: (s, step) => {
     const got = s.core.exports.twc_state(s.core.self, handleAt(s, step, 1));
     const name = got < 0 ? errorName(got) : states[got];
@@ -221,6 +223,12 @@ const expectations: Record<string, Operation> = {
     expectText(s, step, 3, (to) => s.core.exports.twc_address(s.core.self, handle, which, to, MAX_ADDRESS));
   },
 };
+
+/** Lines of the wire, those of a socket together. */
+function bySocket(lines: readonly (string | number)[]): string[] {
+  const name = (line: string): string => line.split(" ")[1] ?? "";
+  return lines.map(String).sort((one, other) => (name(one) < name(other) ? -1 : name(one) > name(other) ? 1 : 0));
+}
 
 /** Steps that add to what the peer has sent, so that both can come in one delivery. */
 const FROM_PEER = new Set<string | number>(["rx", "rx-masked", "ended"]);

@@ -247,7 +247,9 @@ class Replay {
   /** What has come until now must have come. */
   #check(): void {
     const [wire, events] = [this.#wire.takeLines(), this.#events.takeLines()];
-    if (wire.length > 0) this.#steps.push(["wire", ...wire]);
+    /* What a loop iteration has queued for several connections is written in an order that a replay, step by step, has not. */
+    const sockets = new Set(wire.map((line) => line.split(" ")[1]));
+    if (wire.length > 0) this.#steps.push([sockets.size > 1 ? "wire-apart" : "wire", ...wire]);
     if (events.length > 0) this.#steps.push(["events", ...events]);
   }
 
