@@ -247,8 +247,8 @@ int32_t tw_ws_send_fragment(int32_t conn, bool binary, const void *data, size_t 
  * stale at once; a connection that had been open ends with "disconnected". Returns 0, or -1: TW_ERR_HANDLE. */
 int32_t tw_ws_close(int32_t conn);
 
-/* The same with a `code` (1000, or 3000..4999) and a `reason` (NULL: none; at most TW_MAX_REASON bytes of UTF-8).
- * Also -1: TW_ERR_ARGUMENT. */
+/* The same with a `code` that may be sent (RFC 6455 7.4: 1000..1003, 1007..1014, 3000..4999) and a `reason` (NULL:
+ * none; at most TW_MAX_REASON bytes of UTF-8). Also -1: TW_ERR_ARGUMENT. */
 int32_t tw_ws_close_with(int32_t conn, int32_t code, const char *reason);
 
 /* Closes at once, without a close frame: what is queued is dropped, and the connection is reset. Also for a handle that
