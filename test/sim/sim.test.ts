@@ -62,15 +62,16 @@ describe("two hosts in one process", () => {
   });
 
   test("of a name's addresses only those are tried that a policy allows", async () => {
-    const dns = { "both.test": ["10.0.0.1", "10.0.0.2"], "inner.test": ["10.0.0.1"] };
+    const dns = { "both.test": ["10.0.0.2", "10.0.0.3"], "inner.test": ["10.0.0.2"] };
     await sim.run("policy", { dns }, async (net) => {
       const [inner, outer, client] = [net.host("inner"), net.host("outer"), net.host("client")];
+      expect([inner.address, outer.address]).toEqual(dns["both.test"]);
       const servers = [inner, outer].map(({ TcpServer }) => new TcpServer("", 7));
       for (const server of servers) await server.opened;
-      const policy = { deny: ["10.0.0.1", "fd00::/8"] };
+      const policy = { deny: ["10.0.0.2", "fd00::/8"] };
       const conn = new client.TcpConnection("both.test", 7, { policy });
       await conn.opened;
-      expect(conn.remoteAddr()).toBe("10.0.0.2:7");
+      expect(conn.remoteAddr()).toBe("10.0.0.3:7");
       for (const name of ["inner.test", "inner"]) {
         await expect(new client.TcpConnection(name, 7, { policy }).opened).rejects.toMatchObject({
           code: "ERR_POLICY",
