@@ -64,6 +64,12 @@ export interface SocketOptions {
   readonly adopts?: boolean | undefined;
   /** Other listeners may have the same address (SO_REUSEPORT); the system distributes the connections. Default: false. */
   readonly reusePort?: boolean | undefined;
+  /**
+   * TLS with what a TCP connection is made to, such as a proxy, verified for the name that is connected to. `connected` follows
+   * its handshake; `closed` with the ERR_TLS… of the check that failed. `startTls` then puts another TLS upon it. Only where
+   * `Port.outerTls` is there.
+   */
+  readonly outerTls?: TlsOptions | undefined;
   /** A socket that listens already: a file descriptor, or an object of the runtime. Name and port have no meaning then. */
   readonly inherited?: unknown;
 }
@@ -269,6 +275,9 @@ export interface Port {
    * reports nothing.
    */
   readonly cause?: unknown;
+
+  /** Whether the port has `SocketOptions.outerTls`. Default: it does not. */
+  readonly outerTls?: boolean;
 
   /** Channels on which the events of handles are published; absent where the runtime has none. */
   readonly diagnostics?: DiagnosticsHost;

@@ -150,7 +150,7 @@ describe("TypeScript", () => {
     const allowed = (it: Import) =>
       inside(it.to, `adapters/${name}`) ||
       inside(it.to, "adapters/shared") ||
-      (inside(it.to, "adapters/node-api") && ["node", "deno", "node-api"].includes(name)) ||
+      (inside(it.to, "adapters/node-api") && ["node", "deno", "bun", "node-api"].includes(name)) ||
       it.to === "adapters/port.ts" ||
       it.to === "wasm/abi.gen.ts" ||
       builtin.test(it.to);

@@ -1,5 +1,5 @@
 /** What the calls of the engine are made with: arguments are put into the stage buffer, and what a call may cause is prepared. */
-import type { Port } from "../adapters/port.ts";
+import type { Port, TlsOptions } from "../adapters/port.ts";
 import { Errors, type Limits } from "./abi.gen.ts";
 import type { Core } from "./core.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -15,6 +15,8 @@ export interface ProxyServer {
   readonly port: number;
   /** `"user:password"`, or `""`. */
   readonly credentials: string;
+  /** How TLS is done with the proxy itself; `undefined`: it is not. */
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** A core that runs, and the steps that its calls have in common. */
@@ -85,13 +87,18 @@ export class CallContext {
   openVia(
     endpoint: Endpoint,
     size: number,
-    { host, credentials }: ProxyServer,
+    { host, credentials, tls }: ProxyServer,
     call: (host: number, hostSize: number, credentials: number, credentialsSize: number) => number,
   ): number {
     const { stage } = this.core;
     const hostSize = this.stage(host, size);
     const credentialsSize = hostSize < 0 ? -1 : this.stage(credentials, size + hostSize);
     if (credentialsSize < 0) return Errors.ERR_ARGUMENT.value;
+    if (tls !== undefined) {
+      /* Without TLS, the credentials would go out in the clear. */
+      if (this.pump.port.outerTls !== true) return Errors.ERR_UNSUPPORTED.value;
+      endpoint.options = { ...endpoint.options, outerTls: tls };
+    }
     endpoint.tunneled = true;
     /* The proxy's answer is the core's to read. */
     endpoint.takesBytes = false;

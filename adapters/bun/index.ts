@@ -1,8 +1,10 @@
 /** The port of Bun: Bun.connect, Bun.listen, Bun.udpSocket and their TLS. */
+import { StreamSocket as LayeredStream } from "../node-api/stream.ts";
+import type { Traits } from "../node-api/traits.ts";
 import type { Port, SocketOptions, TlsOptions } from "../port.ts";
 import { unsupported } from "../shared/errors.ts";
 import { JavaScriptPort } from "../shared/port.ts";
-import type { ListenerHandle, Place, Target, UdpHandle } from "../shared/sockets.ts";
+import type { ListenerHandle, Place, StreamHandle, Target, UdpHandle } from "../shared/sockets.ts";
 import { Listener } from "./listener.ts";
 import type { BunPlace } from "./runtime.ts";
 import { StreamSocket } from "./stream.ts";
@@ -14,10 +16,15 @@ export function createPort(): Port {
   return new BunPort();
 }
 
-class BunPort extends JavaScriptPort<StreamSocket> {
-  readonly name = "bun";
+/** Bun's node:net and node:tls, for TLS within TLS, which its own sockets do not have. */
+const nodeTraits: Traits = { name: "bun", readsInPlace: false, wholeDgram: false, reusePort: false, inherits: false };
 
-  protected override connect(place: Place, target: Target, options: SocketOptions, tls?: TlsOptions): StreamSocket {
+class BunPort extends JavaScriptPort<StreamHandle> {
+  readonly name = "bun";
+  readonly outerTls = true;
+
+  protected override connect(place: Place, target: Target, options: SocketOptions, tls?: TlsOptions): StreamHandle {
+    if (options.outerTls !== undefined) return new LayeredStream(place, nodeTraits, target, options, tls);
     return new StreamSocket(place, placeOf(target), options, tls);
   }
 

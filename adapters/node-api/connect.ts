@@ -64,7 +64,12 @@ export function connectSecure(target: Target, tls: ConnectionOptions, onread: On
 
 /** Puts TLS upon a connection. `name`: the server's, `""` for the one that was connected to. */
 export function upgrade(socket: Socket, target: Target, name: string, tls: TlsOptions): TLSSocket {
-  return connectTls({ ...tlsClientOptions(tls, name === "" ? (target.host ?? "") : name), socket });
+  return putTls(socket, tlsClientOptions(tls, name === "" ? (target.host ?? "") : name));
+}
+
+/** As `upgrade`, with options for Node. */
+export function putTls(socket: Socket, options: ConnectionOptions): TLSSocket {
+  return connectTls({ ...options, socket });
 }
 
 /** Sets on a connected or accepted socket what it was given no options for. */

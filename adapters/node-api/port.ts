@@ -18,6 +18,7 @@ import { UdpSocket } from "./udp.ts";
 /** The port of one runtime over Node's modules. */
 export class NodeApiPort extends JavaScriptPort<StreamSocket> {
   readonly name: string;
+  readonly outerTls = true;
   readonly #traits: Traits;
 
   constructor(traits: Traits) {

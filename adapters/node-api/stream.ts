@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
+import { type ConnectionOptions, TLSSocket } from "node:tls";
 import { type AddressOf, Errors } from "../../wasm/abi.gen.ts";
 import type { SocketOptions, TlsInfo, TlsOptions } from "../port.ts";
 import { endAddress } from "../shared/address.ts";
@@ -8,7 +8,7 @@ import { errorNumber } from "../shared/errors.ts";
 import { race } from "../shared/race.ts";
 import type { Place, StreamHandle, Target } from "../shared/sockets.ts";
 import { pinError, tlsErrorNumber } from "../shared/tls.ts";
-import { type ByteStream, configure, connectPlain, connectSecure, type Source, upgrade } from "./connect.ts";
+import { type ByteStream, configure, connectPlain, connectSecure, putTls, type Source, upgrade } from "./connect.ts";
 import { Inbound } from "./inbound.ts";
 import { plainError, secureServer, tlsClientOptions, tlsInfoOf } from "./tls.ts";
 import type { Traits } from "./traits.ts";
@@ -63,7 +63,7 @@ export class StreamSocket implements StreamHandle {
   #stop: (() => void) | undefined;
   /** The same, if it is a TLS socket. */
   #secure: TLSSocket | undefined;
-  /** The socket below one that became TLS in place. */
+  /** The socket below one that became TLS in place, or below two. */
   #below: ByteStream | undefined;
   #tls: TlsState = "none";
   #pin: string | undefined;
@@ -89,13 +89,16 @@ export class StreamSocket implements StreamHandle {
     }
     /* What is wrong with the options is known at once. */
     const secure = tls && tlsClientOptions(tls, source.host ?? "");
+    const { outerTls } = options;
+    const outer = outerTls && tlsClientOptions(outerTls, source.host ?? "");
     const onread = { buffer: place.memory.received, callback: (size: number) => this.#inbound.received(size) };
-    const inPlace = secure !== undefined || traits.readsInPlace;
+    const inPlace = outer === undefined && (secure !== undefined || traits.readsInPlace);
     const begin = (target: Target, ended: (error?: Error) => void): (() => void) => {
       const socket = secure
         ? connectSecure(target, secure, onread)
         : connectPlain(target, options, inPlace ? onread : undefined);
-      return this.#attempt(socket, ended, () => this.#connected(socket, inPlace, tls));
+      const connected = (): void => this.#connected(socket, inPlace, tls);
+      return this.#attempt(socket, ended, outer ? () => this.#secureOuter(socket, outer, outerTls.pin) : connected);
     };
     if (source.path === undefined)
       this.#stop = race(
@@ -116,7 +119,7 @@ export class StreamSocket implements StreamHandle {
   write(pieces: readonly Uint8Array[]): number {
     const socket = this.#socket;
     if (socket === undefined || socket.destroyed) return 0;
-    if (this.#secure !== undefined) {
+    if (socket instanceof TLSSocket) {
       this.#borrowed = this.#writeAll(socket, pieces, this.#written);
       return 0;
     }
@@ -153,7 +156,7 @@ export class StreamSocket implements StreamHandle {
     if (this.#secure === undefined) {
       if ("accepted" in source) this.#serve(below, options);
       else this.#become(upgrade(below, source, name, options), options);
-      this.#below = below;
+      this.#below ??= below;
     } /* else it began by itself, as soon as the connection was there */
     this.#tls = "securing";
     return 0;
@@ -226,6 +229,37 @@ export class StreamSocket implements StreamHandle {
       attempts.delete(socket);
       socket.destroy();
     };
+  }
+
+  /** Begins TLS with what was connected to. What is in it is a stream like any other. */
+  #secureOuter(below: Socket, options: ConnectionOptions, pin: string | undefined): void {
+    const socket = putTls(below, options);
+    const failed = (error: Error): void => {
+      this.#error ??= error;
+    };
+    const gone = (): void => {
+      this.#attempts.delete(socket);
+      this.#gone(this.#error, "with the proxy");
+    };
+    this.#below = below;
+    this.#attempts.add(socket);
+    this.#stop = () => socket.destroy();
+    socket.on("error", failed);
+    socket.once("close", gone);
+    socket.once("secureConnect", () => {
+      if (this.#closed) return;
+      this.#error = pinError(socket, pin);
+      if (this.#error !== undefined) {
+        socket.destroy();
+        return;
+      }
+      this.#stop = undefined;
+      this.#attempts.delete(socket);
+      socket.off("close", gone);
+      socket.off("error", failed);
+      this.#connected(socket, false, undefined);
+    });
+    if (!this.#kept) socket.unref();
   }
 
   /** `copies`: the bytes come in memory of Node's own. */
@@ -307,16 +341,20 @@ export class StreamSocket implements StreamHandle {
 
   #ended(): void {
     /* Half a handshake leads nowhere: Node closes the socket. */
-    if (this.#tls !== "securing") this.#inbound.ended(this.#tls === "none");
+    if (this.#tls !== "securing") this.#inbound.ended(!(this.#socket instanceof TLSSocket));
   }
 
-  #gone(error: Error | undefined): void {
+  /** `outer`: it was in a handshake before it was connected; with whom. */
+  #gone(error: Error | undefined, outer?: string): void {
     if (this.#closed) return;
     this.#close();
     const { handle, deliver } = this.#place;
     this.#place.forget();
-    const number = this.#tls === "securing" ? tlsErrorNumber(error) : error === undefined ? 0 : errorNumber(error);
-    deliver.closed(handle, number, plainError(error));
+    const securing = this.#tls === "securing" || outer !== undefined;
+    const number = securing ? tlsErrorNumber(error) : error === undefined ? 0 : errorNumber(error);
+    const cause = plainError(error);
+    const reason = cause?.message ?? "it ended the connection";
+    deliver.closed(handle, number, outer === undefined ? cause : new Error(`TLS ${outer}: ${reason}`, { cause }));
   }
 
   /** Nothing is delivered any more. */

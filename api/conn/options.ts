@@ -13,6 +13,7 @@ import {
   tlsOptions,
 } from "../internal/options.ts";
 import { type AddressPolicy, policy } from "../internal/policy.ts";
+import { type ProxyOption, proxyRule } from "../internal/url.ts";
 
 type OnError = (error: TwinwireError) => void;
 
@@ -45,8 +46,15 @@ export interface StreamOptions {
 export interface ConnectOptions extends StreamOptions {
   /** Ends the attempt with ERR_ABORTED when it aborts. It has no effect once the connection is open. */
   readonly signal?: AbortSignal | undefined;
-  /** The addresses to connect to; any other is ERR_POLICY, as is a Unix socket. Default: all. */
+  /** The addresses to connect to; any other is ERR_POLICY, as is a Unix socket. Not with a proxy. Default: all. */
   readonly policy?: AddressPolicy | undefined;
+  /**
+   * The HTTP proxy to connect through, by CONNECT: `"http://[user:password@]host[:port]"`, or `"https://…"` for TLS with the proxy.
+   * Default: none, whatever the environment defines.
+   */
+  readonly proxy?: ProxyOption;
+  /** TLS options for a proxy whose URL is `https:`. Default: its certificate is verified for the proxy's host. */
+  readonly proxyTls?: TlsOptions | undefined;
 }
 
 /** The options of `new TlsConnection`. */
@@ -139,13 +147,9 @@ const ofServers = {
 const waitOptions = new OptionSet<WaitOptions>({ signal });
 export const readUntilOptions = new OptionSet<ReadUntilOptions>({ signal, max: integer(1, 2 ** 31 - 1) });
 export const streamOptions = new OptionSet<StreamOptions>(ofStreams);
-export const connectOptions = new OptionSet<ConnectOptions>({ ...ofStreams, signal, policy });
-export const tlsConnectOptions = new OptionSet<TlsConnectOptions>({
-  ...ofStreams,
-  signal,
-  policy,
-  tls: tlsOptions.rule,
-});
+const ofClients = { ...ofStreams, signal, policy, proxy: proxyRule, proxyTls: tlsOptions.rule };
+export const connectOptions = new OptionSet<ConnectOptions>(ofClients);
+export const tlsConnectOptions = new OptionSet<TlsConnectOptions>({ ...ofClients, tls: tlsOptions.rule });
 const { window: _, onError: __, ...ofListeners } = ofServers;
 export const listenOptions = new OptionSet<ListenOptions>(ofListeners);
 export const serverOptions = new OptionSet<ServerOptions>(ofServers);

@@ -1,10 +1,12 @@
 import type { ErrorCode } from "../../wasm/abi.gen.ts";
 import type { Engine, ProxyServer } from "../../wasm/engine.ts";
+import type { TwinwireError } from "../../wasm/errors.ts";
 import { defaultEngine } from "../../wasm/host.ts";
 import type { TlsOptions } from "../../wasm/port-types.ts";
 import { isInt32, joinAddress, show } from "../internal/arguments.ts";
 import { flag, OptionSet, oneOf, signal } from "../internal/options.ts";
-import { rulesOf } from "../internal/policy.ts";
+import { refuseProxy, rulesOf } from "../internal/policy.ts";
+import { proxyNamed } from "../internal/url.ts";
 import { Conn } from "./conn.ts";
 import {
   type ConnectOptions,
@@ -34,13 +36,14 @@ export class TcpConnection extends Conn {
    * @param host a host name or a literal address, 1 to 253 bytes.
    * @param port 1 to 65535.
    * @throws TwinwireError ERR_ARGUMENT for a bad option. All other errors are reported by `opened`: ERR_ARGUMENT, ERR_PORT,
-   * ERR_LIMIT, ERR_NAME_NOT_FOUND, ERR_POLICY, ERR_REFUSED, ERR_UNREACHABLE, ERR_TIMEOUT, ERR_ABORTED.
+   * ERR_LIMIT, ERR_NAME_NOT_FOUND, ERR_POLICY, ERR_REFUSED, ERR_UNREACHABLE, ERR_TIMEOUT, ERR_ABORTED; with `proxy` also ERR_URL,
+   * ERR_UNSUPPORTED, ERR_PROXY.
    */
   constructor(host: string, port: number, options?: ConnectOptions);
   /** @internal */
   constructor(stream: Stream);
   constructor(target: string | Stream, port = 0, options?: ConnectOptions) {
-    super(target instanceof Stream ? target : connectTcp(target, port, connectOptions.read("TcpConnection", options)));
+    super(target instanceof Stream ? target : connect(target, port, connectOptions.read("TcpConnection", options)));
   }
 
   /** Connects to a Unix stream socket. As the constructor; ERR_PATH, ERR_NOT_FOUND, ERR_UNSUPPORTED. */
@@ -77,17 +80,26 @@ export class TlsConnection extends TcpConnection {
 
 function connectTls(host: string, port: number, options: TlsConnectOptions | undefined): Stream {
   const checked = tlsConnectOptions.read("TlsConnection", options);
-  return connectTcp(host, port, checked, checked.tls ?? {});
+  return connect(host, port, checked, checked.tls ?? {});
+}
+
+/** As `connectTcp`, through the proxy that the options name. */
+function connect(host: string, port: number, options: ConnectOptions, tls?: TlsOptions): Stream {
+  const { policy, proxy: given, proxyTls } = options;
+  if (given === undefined || given === null || given === "") return connectTcp(host, port, options, tls);
+  let proxy: ProxyServer;
+  try {
+    refuseProxy(policy, given);
+    proxy = proxyNamed(given, proxyTls, true);
+  } catch (error) {
+    return start(targetOf(host, port), options, tls, (_, stream) => stream.fail(error as TwinwireError));
+  }
+  return connectVia(host, port, proxy, options, tls);
 }
 
 /** Starts a connection to a host and a port. The stream reports errors. */
 export function connectTcp(host: string, port: number, options: ConnectOptions, tls?: TlsOptions): Stream {
-  const address = typeof host === "string" ? joinAddress(host, String(port)) : show(host);
-  return start(address, options, tls, (engine, stream) => {
-    if (typeof host !== "string") return refuse(stream, "ERR_ARGUMENT", `host ${show(host)}`);
-    if (!isInt32(port)) return refuse(stream, "ERR_PORT", `port ${show(port)}`);
-    stream.begun(engine.streams.connect(stream, host, port));
-  });
+  return startAt(host, port, options, tls, (engine, stream) => engine.streams.connect(stream, host, port));
 }
 
 /** As `connectTcp`, through an HTTP proxy. TLS is with the host, through the tunnel. */
@@ -98,9 +110,27 @@ export function connectVia(
   options: ConnectOptions,
   tls?: TlsOptions,
 ): Stream {
-  return start(joinAddress(host, String(port)), options, tls, (engine, stream) => {
-    stream.begun(engine.streams.connectVia(stream, host, port, proxy));
+  return startAt(host, port, options, tls, (engine, stream) => engine.streams.connectVia(stream, host, port, proxy));
+}
+
+/** Starts a connection to a host and a port that may not be such. `open` returns the handle or an error number. */
+function startAt(
+  host: string,
+  port: number,
+  options: ConnectOptions,
+  tls: TlsOptions | undefined,
+  open: (engine: Engine, stream: Stream) => number,
+): Stream {
+  return start(targetOf(host, port), options, tls, (engine, stream) => {
+    if (typeof host !== "string") return refuse(stream, "ERR_ARGUMENT", `host ${show(host)}`);
+    if (!isInt32(port)) return refuse(stream, "ERR_PORT", `port ${show(port)}`);
+    stream.begun(open(engine, stream));
   });
+}
+
+/** A host and a port for error messages. */
+function targetOf(host: unknown, port: unknown): string {
+  return typeof host === "string" ? joinAddress(host, String(port)) : show(host);
 }
 
 /** Starts a connection to a Unix stream socket. */

@@ -45,9 +45,9 @@ export function urlOf(text: unknown, base?: URL): URL {
 }
 
 /** Where to connect for it. */
-export function routeOf({ url }: PreparedRequest, { proxy: given, tls, policy }: HttpRequestOptions): Route {
+export function routeOf({ url }: PreparedRequest, { proxy: given, proxyTls, tls, policy }: HttpRequestOptions): Route {
   const secure = url.protocol === "https:";
-  const proxy = proxyFor(url, given);
+  const proxy = proxyFor(url, given, proxyTls);
   refuseProxy(policy, proxy);
   return { secure, host: hostOf(url), port: portOf(url), proxy, tls, policy };
 }
@@ -157,7 +157,7 @@ function connect({ secure, host, port, proxy, tls, policy }: Route, signal: Abor
   const options = secure ? (tls ?? {}) : undefined;
   if (proxy === undefined) return connectTcp(host, port, { signal, policy }, options);
   if (secure) return connectVia(host, port, proxy, { signal }, options);
-  return connectTcp(proxy.host, proxy.port, { signal });
+  return connectTcp(proxy.host, proxy.port, { signal }, proxy.tls);
 }
 
 /** One request on one connection. */

@@ -106,7 +106,8 @@ function idleTime(hint: string | undefined): number {
 
 function keyOf({ secure, host, port, proxy, tls, policy }: Route): string {
   const number = secure && tls !== undefined ? numberOf(tls) : 0;
-  const via = proxy === undefined ? "" : `${proxy.credentials}@${proxy.host}:${proxy.port}`;
+  const outer = proxy?.tls === undefined ? "" : `s${numberOf(proxy.tls)} `;
+  const via = proxy === undefined ? "" : `${outer}${proxy.credentials}@${proxy.host}:${proxy.port}`;
   return `${secure ? "s" : "p"}${number} ${host}:${port} ${via} ${rulesOf(policy) ?? ""}`;
 }
 

@@ -4,7 +4,7 @@ import type { WaitOptions } from "../conn/options.ts";
 import type { Bytes } from "../internal/arguments.ts";
 import { callback, flag, integer, MAX_MS, OptionSet, type Rule, signal, tlsOptions } from "../internal/options.ts";
 import { type AddressPolicy, policy } from "../internal/policy.ts";
-import type { ProxyOption } from "../internal/url.ts";
+import { type ProxyOption, proxyRule } from "../internal/url.ts";
 
 /** A JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -115,6 +115,8 @@ export interface HttpRequestOptions extends WaitOptions {
   readonly policy?: AddressPolicy | undefined;
   /** The HTTP proxy to use; `null` for none. Default: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. */
   readonly proxy?: ProxyOption;
+  /** TLS options for a proxy whose URL is `https:`. Default: its certificate is verified for the proxy's host. */
+  readonly proxyTls?: TlsOptions | undefined;
   /** TLS options for `https:`. */
   readonly tls?: TlsOptions | undefined;
   /**
@@ -155,9 +157,6 @@ const MOST_REDIRECTS = 1_000;
 export const duration: Rule<number> = integer(0, MAX_MS);
 const bytes: Rule<number> = integer(0, NO_BOUND);
 
-/* What is no proxy is refused with codes of its own, when the route is known. A URL object can change: its text can't. */
-const proxy: Rule<ProxyOption> = (given) => (given instanceof URL ? given.href : (given as ProxyOption));
-
 export const requestOptions = new OptionSet<HttpRequestOptions>({
   signal,
   timeoutMs: duration,
@@ -165,7 +164,8 @@ export const requestOptions = new OptionSet<HttpRequestOptions>({
   maxRedirects: integer(0, MOST_REDIRECTS),
   keepAlive: flag,
   policy,
-  proxy,
+  proxy: proxyRule,
+  proxyTls: tlsOptions.rule,
   tls: tlsOptions.rule,
   decompress: flag,
   expectContinue: flag,

@@ -2,37 +2,62 @@
 import type { ProxyServer } from "../../wasm/engine.ts";
 import { TwinwireError } from "../../wasm/errors.ts";
 import { defaultPort } from "../../wasm/host.ts";
+import type { TlsOptions } from "../../wasm/port-types.ts";
 import { show } from "./arguments.ts";
+import type { Rule } from "./options.ts";
 
 /**
- * Through which HTTP proxy something is reached: its URL (`http://[user:password@]host[:port]`); `null` or `""`: none.
- * What is left out is for the environment to say: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either
- * case.
+ * Through which HTTP proxy something is reached: its URL (`http://[user:password@]host[:port]`, or `https://…` for TLS with
+ * the proxy); `null` or `""`: none. What is left out is for the environment to say: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`
+ * and `NO_PROXY`, in either case.
  */
 export type ProxyOption = string | URL | null | undefined;
+
+/* What is no proxy is refused with codes of its own, when the route is known. A URL object can change: its text can't. */
+export const proxyRule: Rule<ProxyOption> = (given) => (given instanceof URL ? given.href : (given as ProxyOption));
 
 /**
  * The proxy for a URL, or `undefined` if it is reached directly. `ws:` counts as `http:`, `wss:` as `https:`.
  *
- * @throws TwinwireError ERR_URL for what is no URL of a proxy; ERR_UNSUPPORTED for a proxy that is not spoken to by `http:`.
+ * @param tls how TLS is done with a proxy whose URL is `https:`.
+ * @throws TwinwireError as `proxyNamed`.
  */
-export function proxyFor(target: URL, option: ProxyOption): ProxyServer | undefined {
+export function proxyFor(target: URL, option: ProxyOption, tls?: TlsOptions): ProxyServer | undefined {
   if (option === null || option === "") return undefined;
-  const proxy = option === undefined ? fromEnvironment(target) : option;
-  return proxy === undefined ? undefined : serverOf(proxy);
+  /* RFC 9112 3.2.2: a request for http: is sent to the proxy itself. */
+  const tunnels = target.protocol !== "http:";
+  if (option !== undefined) return proxyNamed(option, tls, tunnels);
+  const proxy = fromEnvironment(target);
+  if (proxy === undefined) return undefined;
+  return proxyNamed(proxy, /^https:/i.test(proxy) ? tls : undefined, tunnels);
 }
 
-/** The proxy that a URL names. */
-function serverOf(proxy: string | URL): ProxyServer {
+/**
+ * The proxy that a URL names.
+ *
+ * @param tunnels whether it is asked for a tunnel.
+ * @throws TwinwireError ERR_URL for what is no URL of a proxy; ERR_UNSUPPORTED for one that is neither `http:` nor `https:`, and
+ * where the runtime has no tunnel within TLS; ERR_ARGUMENT for TLS options with a proxy that is not `https:`.
+ */
+export function proxyNamed(proxy: string | URL, tls: TlsOptions | undefined, tunnels: boolean): ProxyServer {
   const text = String(proxy);
   const written = typeof proxy === "string" || proxy instanceof URL;
   const url = written ? parse(text.includes("://") ? text : `http://${text}`) : undefined;
   if (url === undefined || url.hostname === "") {
     throw new TwinwireError("ERR_URL", { step: "proxy", reason: `proxy ${show(withoutPassword(text))}` });
   }
-  if (url.protocol !== "http:") {
-    const reason = `a proxy is spoken to by http:, not ${url.protocol}`;
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    const reason = `a proxy is spoken to by http: or https:, not ${url.protocol}`;
     throw new TwinwireError("ERR_UNSUPPORTED", { step: "proxy", reason });
+  }
+  const secure = url.protocol === "https:";
+  if (secure && tunnels && defaultPort().outerTls !== true) {
+    const reason = "this runtime does not offer a tunnel within TLS; use a proxy whose URL is http:";
+    throw new TwinwireError("ERR_UNSUPPORTED", { step: "proxy", reason });
+  }
+  if (!secure && tls !== undefined) {
+    const reason = "proxyTls has no meaning for a proxy that is not https:; write https:, or leave proxyTls out";
+    throw new TwinwireError("ERR_ARGUMENT", { step: "proxy", reason });
   }
   const user = decode(url.username);
   const password = decode(url.password);
@@ -40,7 +65,12 @@ function serverOf(proxy: string | URL): ProxyServer {
     host: hostOf(url),
     port: portOf(url),
     credentials: user === "" && password === "" ? "" : `${user}:${password}`,
+    tls: secure ? (tls ?? {}) : undefined,
   };
+}
+
+function isSecure({ protocol }: URL): boolean {
+  return protocol === "https:" || protocol === "wss:";
 }
 
 /** The host of a URL as it is connected to: an IPv6 address without brackets. */
@@ -58,7 +88,7 @@ function fromEnvironment(target: URL): string | undefined {
   const port = defaultPort();
   const env = (name: string): string | undefined => port.env?.(name) || undefined;
   const read = (name: string): string | undefined => env(name.toLowerCase()) ?? env(name);
-  const secure = target.protocol === "https:" || target.protocol === "wss:";
+  const secure = isSecure(target);
   /* Where a program answers web requests by CGI, HTTP_PROXY is what a request's "Proxy" field says. */
   const isCgi = !secure && env("REQUEST_METHOD") !== undefined;
   const own = isCgi ? env("http_proxy") : read(secure ? "HTTPS_PROXY" : "HTTP_PROXY");
@@ -129,9 +159,9 @@ export function decode(text: string): string {
   }
 }
 
-/** A URL as it may stand in a log. */
+/** A URL as it may stand in a log. What is no URL may have its password anywhere before the last `@`. */
 function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, "//…@");
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@");
 }
 
 /** Rules of redirects and credentials that HTTP and WebSocket clients share. */

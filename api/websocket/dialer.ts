@@ -35,6 +35,8 @@ export interface DialPlan {
   readonly tls: TlsOptions | undefined;
   /** The URL of a proxy; `null`: none; `undefined`: as the environment says. */
   readonly proxy: string | null | undefined;
+  /** How TLS is done with a proxy whose URL is `https:`. */
+  readonly proxyTls?: TlsOptions | undefined;
   readonly policy: AddressPolicy | undefined;
   readonly deflate: Compression | undefined;
   readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
@@ -227,7 +229,7 @@ export class Dialer implements Connector {
     let result: number;
     try {
       if (tls !== undefined && this.#url.protocol === "wss:") engine.setTls(connection, tls);
-      const proxy = this.#url.protocol === "ws+unix:" ? undefined : proxyFor(this.#url, this.#plan.proxy);
+      const proxy = this.#url.protocol === "ws+unix:" ? undefined : proxyFor(this.#url, this.#plan.proxy, this.#plan.proxyTls);
       refuseProxy(this.#plan.policy, proxy);
       connection.policy = rulesOf(this.#plan.policy);
       const url = plainUrl(this.#url);

@@ -150,6 +150,8 @@ export interface WebSocketOptions {
   readonly policy?: AddressPolicy | undefined;
   /** The HTTP proxy to connect through; `null` for none. Default: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. */
   readonly proxy?: ProxyOption;
+  /** TLS options for a proxy whose URL is `https:`. Default: its certificate is verified for the proxy's host. */
+  readonly proxyTls?: TlsOptions | undefined;
   /**
    * Sends a ping after `intervalMs` without received bytes, and ends the connection with ERR_HEARTBEAT after `timeoutMs`
    * more. Default: off.
@@ -220,6 +222,7 @@ const clientOptions = new OptionSet<ClientOptions>({
   tls: tlsOptions.rule,
   policy,
   proxy: (given, path) => (given === null ? null : proxyText(given instanceof URL ? given.href : given, path)),
+  proxyTls: tlsOptions.rule,
   heartbeat: heartbeatRule,
   reconnect: reconnectRule,
   queue: complete(new OptionSet<{ maxBytes?: number }>({ maxBytes: integer(0, Number.MAX_SAFE_INTEGER) })),

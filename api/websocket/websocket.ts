@@ -101,6 +101,7 @@ function planOf(url: URL, protocols: readonly string[], options: ClientOptions):
     headers: headers ?? [],
     tls: options.tls,
     proxy: options.proxy,
+    proxyTls: options.proxyTls,
     policy: options.policy,
     deflate: options.deflate,
     heartbeat: options.heartbeat,

@@ -218,7 +218,7 @@ describe("handshakes", () => {
     const { server, address } = await listening({
       path: "/chat",
       origins: ["https://good.example"],
-      authorize: async ({ headers }) => (headers["cookie"] === "no" ? { status: 401 } : headers["cookie"] !== "never"),
+      authorize: async ({ headers: { cookie } }) => (cookie === "no" ? { status: 401 } : cookie !== "never"),
       protocols: ["b", "a"],
       headers: { "X-Server": "yes" },
     });
