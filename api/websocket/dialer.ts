@@ -229,7 +229,8 @@ export class Dialer implements Connector {
     let result: number;
     try {
       if (tls !== undefined && this.#url.protocol === "wss:") engine.setTls(connection, tls);
-      const proxy = this.#url.protocol === "ws+unix:" ? undefined : proxyFor(this.#url, this.#plan.proxy, this.#plan.proxyTls);
+      const proxy =
+        this.#url.protocol === "ws+unix:" ? undefined : proxyFor(this.#url, this.#plan.proxy, this.#plan.proxyTls);
       refuseProxy(this.#plan.policy, proxy);
       connection.policy = rulesOf(this.#plan.policy);
       const url = plainUrl(this.#url);

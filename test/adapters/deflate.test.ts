@@ -5,6 +5,7 @@ import type { Compressor, Decompressor } from "../../adapters/port.ts";
 import { deflate } from "../../adapters/shared/deflate.ts";
 import { createPort } from "../../adapters/template/index.ts";
 import { Errors } from "../../wasm/abi.gen.ts";
+import { differs } from "../support/host.ts";
 import { pause, within } from "../support/wait.ts";
 
 const TAIL = Buffer.from([0, 0, 255, 255]);
@@ -34,7 +35,8 @@ test("a message that is compressed within the call refers to what the peer's win
       expect(data.equals((await inflate(decompressor, compressed)) as Uint8Array)).toBe(true);
       before = Buffer.concat([before, data]);
     }
-    if (windowBits === 15) expect((sizes[1] as number) < (sizes[0] as number) / 2).toBe(true);
+    const shorter = (sizes[1] as number) < (sizes[0] as number) / 2;
+    if (windowBits === 15) expect(shorter).toBe(!differs("deflate-window"));
     decompressor.close();
   }
 });

@@ -132,16 +132,19 @@ export function outerTlsSuite(name: string, createPort: () => Port): void {
       expect(refused).toBe(Errors.ERR_ARGUMENT.value);
     });
 
-    test.each([Close.ABORT, Close.ORDERLY])("closed (%d) in the middle of the handshake: nothing is left", async (how) => {
-      const { ca } = certificates();
-      const silent = await tcpPeer((socket) => socket.resume());
-      const { port, recorder } = attach(createPort);
-      port.open(1, SocketKind.TCP, HOST, silent.port, { outerTls: { ca } });
-      await until(() => silent.sockets.size === 1, "the connection");
-      await pause(20);
-      port.close(1, how);
-      await until(() => silent.sockets.size === 0, "its end");
-      expect(recorder.observed.all).toEqual([]);
-    });
+    test.each([Close.ABORT, Close.ORDERLY])(
+      "closed (%d) in the middle of the handshake: nothing is left",
+      async (how) => {
+        const { ca } = certificates();
+        const silent = await tcpPeer((socket) => socket.resume());
+        const { port, recorder } = attach(createPort);
+        port.open(1, SocketKind.TCP, HOST, silent.port, { outerTls: { ca } });
+        await until(() => silent.sockets.size === 1, "the connection");
+        await pause(20);
+        port.close(1, how);
+        await until(() => silent.sockets.size === 0, "its end");
+        expect(recorder.observed.all).toEqual([]);
+      },
+    );
   });
 }

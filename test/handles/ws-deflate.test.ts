@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { lastError, net, ws } from "twinwire/handles";
 import { type WebSocket as Peer, WebSocketServer } from "ws";
 import { wsClient } from "../api/ws-server/support.ts";
+import { differs } from "../support/host.ts";
 import { atEnd, endPeers } from "../support/peers.ts";
 import { Inbox, until, within } from "../support/wait.ts";
 
@@ -56,7 +57,7 @@ describe.each([
     await until(() => ws.bufferedAmount(conn) === 0, "all messages");
     const rest = sentBy(conn) - before - first;
     /* With a window that is kept, what was sent once is short. */
-    if (name === "a window that is kept") expect(rest).toBeLessThan(first);
+    if (name === "a window that is kept") expect(rest < first).toBe(!differs("deflate-window"));
     const all = [await messages.next(), await messages.next(), await messages.next(), await messages.next()];
     expect(all).toEqual([`text ${text}`, `text ${text}`, "text short", `binary ${text}`]);
   });
