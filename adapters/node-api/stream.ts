@@ -238,10 +238,11 @@ export class StreamSocket implements StreamHandle {
       this.#error ??= error;
     };
     const gone = (): void => {
-      this.#attempts.delete(socket);
+      this.#attempts?.delete(socket);
       this.#gone(this.#error, "with the proxy");
     };
     this.#below = below;
+    this.#attempts ??= new Set();
     this.#attempts.add(socket);
     this.#stop = () => socket.destroy();
     socket.on("error", failed);
@@ -254,7 +255,7 @@ export class StreamSocket implements StreamHandle {
         return;
       }
       this.#stop = undefined;
-      this.#attempts.delete(socket);
+      this.#attempts?.delete(socket);
       socket.off("close", gone);
       socket.off("error", failed);
       this.#connected(socket, false, undefined);
