@@ -7,7 +7,9 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { TcpServer, WebSocketServer } from "../../../dist/index.js";
+import { limits, TcpServer, WebSocketServer } from "../../../dist/index.js";
+
+limits({ sockets: 16_384, webSockets: 16_384 });
 
 const [how, port] = process.argv.slice(2);
 let listening; // of node:net
