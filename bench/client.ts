@@ -98,4 +98,7 @@ process.on("message", (message) => {
     )
     .then((answer) => process.send?.(answer));
 });
-process.on("disconnect", () => process.exit(0));
+process.on("disconnect", () => {
+  /* Its server is waited for: it would be left to the system otherwise. */
+  void (compiled?.end() ?? Promise.resolve()).finally(() => process.exit(0));
+});
