@@ -128,7 +128,7 @@ test("a server compresses for clients that offer it, and a broadcast keeps its p
   }
 });
 
-test("after a reconnect, compression begins anew", async () => {
+test("after a reconnect, compression starts afresh", async () => {
   const { url, sockets, messages } = await peer();
   const conn = await opened(url, { threshold: 1 });
   ws.setAutoReconnect(conn, true);

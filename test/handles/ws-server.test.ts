@@ -119,7 +119,7 @@ describe("a server", () => {
     expect(rest).toContain("\x81\x06re one\x88\x02\x03\xe8");
   });
 
-  test("listeners may close what they are called for, and what they throw hurts no other", async () => {
+  test("listeners may close what they are called for, and no event follows but the end", async () => {
     const { server, address } = await listening();
     const seen = new Inbox<string>("an event");
     ws.on(server, "accepted", ({ conn }) => {
@@ -160,7 +160,7 @@ describe("a server", () => {
     }
   });
 
-  test("broadcast makes one frame, and says what became of it on each", async () => {
+  test("broadcast makes one frame, and returns the result for each", async () => {
     const { server, address } = await listening();
     const conns = new Set<number>();
     ws.on(server, "connected", ({ conn }) => conns.add(conn));
