@@ -91,7 +91,7 @@ bench: build $(RUNTIMES) ## measure and compare with other libraries; ARGS="--js
 sim: build ## live programs of all APIs on simulated networks with faults, for a minute; ARGS="--seconds 600", ARGS="--seed N"
 	@node test/sim/main.mjs $(ARGS)
 
-sim-c: $(NODE_MODULES) build/gen.stamp ## live two cores against each other on a simulated network, natively, for a minute; ARGS="--seconds 3600", ARGS="--seed N"
+sim-c: $(NODE_MODULES) build/gen.stamp ## live two cores against each other on a simulated network, natively, for a minute; ARGS="--seconds 3600", ARGS="--seed N", ARGS=--api for the C API
 	@node scripts/sim-c.mjs $(ARGS)
 
 fuzz: $(NODE_MODULES) build/gen.stamp ## fuzz the core with libFuzzer, for T seconds each target (60)

@@ -20,6 +20,15 @@ const programs = {
   utf8: { sources: ["core-c/small/utf8.c"], states: 20000 },
   url: { sources: ["core-c/src/url.c", "core-c/src/ip.c", "core-c/src/bytes.c"], states: 2000 },
   chunk: { sources: ["core-c/src/bytes.c"], states: 20000 },
+  words: {
+    sources: [
+      "core-c/proto/http1/words.c",
+      "core-c/proto/http1/field.c",
+      "core-c/proto/ws/handshake.c",
+      "core-c/src/bytes.c",
+    ],
+    states: 20000,
+  },
 };
 
 const frama = findProgram(["frama-c"], ["-version"]);
