@@ -57,7 +57,7 @@ const headers = join(dirname(process.execPath), "../include/node");
 export function moduleTools(): Tool {
   const needed = [join(headers, "node_api.h"), join(headers, "uv.h"), "openssl/ssl.h"];
   const args = ["-fsyntax-only", ...needed.flatMap((it) => ["-include", it]), "-x", "c", "/dev/null"];
-  return findTool("gcc libssl-dev, and the headers of Node beside it", ["cc"], args);
+  return { ...findTool("libssl-dev", ["cc"], args), from: "libssl-dev, and gcc and the headers of Node beside it" };
 }
 
 /** Compiles the host and the module, and loads it. Once for a process: it is one loop. */
