@@ -15,7 +15,8 @@ import { root } from "../wasm/build/project.mjs";
 import { findProgram } from "./programs.mjs";
 import { run } from "./run.mjs";
 
-/* A program that includes a source can set its private state to anything. core-c/small has the variants for devices: Frama-C does not know vector registers. `states`: how many Eva keeps apart. */
+/* A program that includes a source can set its private state to anything. core-c/small has the variants for devices:
+   Frama-C does not know vector registers. `states`: how many Eva keeps apart. */
 const programs = {
   utf8: { sources: ["core-c/small/utf8.c"], states: 20000 },
   url: { sources: ["core-c/src/url.c", "core-c/src/ip.c", "core-c/src/bytes.c"], states: 2000 },

@@ -54,7 +54,7 @@ export async function callbacks({ server, clients, stop }) {
   await Promise.all(Array.from({ length: 1 + upTo(2) }, one));
 }
 
-/** Clients that leave in the middle of a response without an end: its body is told to stop. */
+/** Clients that leave in the middle of a response without an end: its body is stopped. */
 export async function departures({ net, server, clients, stop }) {
   let waiting = 0;
   const events = () => {
