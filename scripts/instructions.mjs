@@ -53,7 +53,7 @@ async function measure(names) {
   return counts;
 }
 
-/** llhttp's count for the same request, where Debian's node-llhttp is installed. */
+/** llhttp's count for the request of http-head, where Debian's node-llhttp is installed. */
 async function llhttp() {
   const sources = ["api", "http", "llhttp"].map((name) => `/usr/share/llhttp/${name}.c`);
   const args = ["-w", "-I/usr/share/include/llhttp", `${folder}/llhttp.c`, ...sources];
@@ -75,7 +75,7 @@ export async function runInstructions({ write = false } = {}) {
     print(`${name.padEnd(16)}${instructions} instructions, budget ${budget[name]}${within ? "" : ": exceeded"}`);
   }
   const other = await llhttp();
-  if (other !== undefined) print(`${"llhttp".padEnd(16)}${other} instructions for the request of http-parse`);
+  if (other !== undefined) print(`${"llhttp".padEnd(16)}${other} instructions for the request of http-head`);
   if (write) writeFileSync(budgetFile, `${JSON.stringify(counts, null, 2)}\n`);
   return total;
 }

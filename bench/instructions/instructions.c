@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/http1/message.h"
 #include "request.h"
 #include "twinwire/core.h"
 
@@ -163,6 +164,18 @@ static void http(uint32_t count, event_handler *handler) {
 
 static void parse(uint32_t count) { http(count, ignore); }
 
+static void parse_alone(uint32_t count) {
+  const uint8_t *data = (const uint8_t *)request;
+  for (uint32_t i = 0; i < count; i++) {
+    tw_message message;
+    tw_message_part part;
+    size_t used;
+    twc_message_init(&message, TW_HTTP_READ_REQUEST, 0, &limits);
+    twc_message_next(&message, data, sizeof request - 1, &used, &part);
+    must(message.over && message.error == 0 && used == sizeof request - 1, "the request is refused");
+  }
+}
+
 static void answer(uint32_t count) { http(count, respond); }
 
 static uint32_t messages;
@@ -251,7 +264,8 @@ static const struct {
   const char *name;
   void (*run)(uint32_t count);
 } works[] = {
-    {"http-parse", parse},      /* one request's head is read */
+    {"http-head", parse_alone}, /* one request's head is parsed, by the parser alone, as llhttp does */
+    {"http-parse", parse},      /* the same, read from a connection, with its events */
     {"http-answer", answer},    /* the same, and 200 with 12 bytes is sent */
     {"ws-server-echo", serve},  /* 16 masked text frames of 64 bytes are read and echoed */
     {"ws-client-echo", connect} /* 16 text frames of 64 bytes are read and echoed, masked */

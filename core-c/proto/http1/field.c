@@ -7,12 +7,12 @@ enum { HT = '\t', SP = ' ' };
 /* ---- Values --------------------------------------------------------------------------------------------------- */
 
 /* In the order of their bits. Methods are case-sensitive (RFC 9110 9.1), all else is not. */
-const char *const twc_message_words[] = {
-    "host",  "content-length", "transfer-encoding", "connection",   "expect",  "upgrade", "chunked",
-    "close", "keep-alive",     "upgrade",           "100-continue", "CONNECT", "OPTIONS"};
+const char *const twc_message_words[] = {"CONNECT",           "OPTIONS", "host",        "connection", "content-length",
+                                         "transfer-encoding", "expect",  "upgrade",     "keep-alive", "close",
+                                         "upgrade",           "chunked", "100-continue"};
 
 /* tw_message.field: TW_WORD_... of names that matter, as numbers that fit, or these. */
-enum { NO_FIELD = 0, OTHER_FIELD = 64, IN_NAME = 65 };
+enum { NO_FIELD = 0, OTHER_FIELD = 1, IN_NAME = 2 };
 
 static bool is_space(uint8_t byte) { return byte == SP || byte == HT; }
 

@@ -2,6 +2,7 @@
 #include "proto/http1/head.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "src/bytes.h"
 #include "src/runs.h"
@@ -37,6 +38,10 @@ enum {
   END
 };
 
+/* What nearly all messages have here is taken at once. */
+static const char common_protocol[] = "HTTP/1.";
+enum { COMMON_SIZE = sizeof common_protocol - 1 };
+
 static const uint8_t first_states[] = {
     [TW_HEAD_RESPONSE] = RESPONSE_START, [TW_HEAD_REQUEST] = REQUEST_START, [TW_HEAD_TRAILERS] = LINE_START};
 
@@ -58,13 +63,16 @@ static size_t expect(tw_head *head, uint8_t byte, uint8_t wanted, uint8_t next) 
   return 1;
 }
 
-/* The CR behind a value, and with it the LF if that is there. */
-static size_t end_value(tw_head *head, const uint8_t *data, size_t size, tw_head_token *token) {
-  head->state = VALUE_LF;
+/* Takes the CR that must stand here, and with it the LF if that is there; then the token is whole. Between the two it
+ * is in state `lf`. */
+static size_t end_line(tw_head *head, const uint8_t *data, size_t size, uint8_t lf, uint8_t next, tw_head_token *token,
+                       tw_head_type type) {
   if (size == 1 || data[1] != LF)
-    return 1;
-  head->state = LINE_START;
-  token->type = TW_HEAD_FIELD_END;
+    return expect(head, data[0], CR, lf);
+  size_t taken = expect(head, data[0], CR, next);
+  if (taken == 0)
+    return 0;
+  token->type = type;
   return 2;
 }
 
@@ -99,6 +107,11 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
       return expect(head, byte, SP, PROTOCOL);
     return part(token, TW_HEAD_TARGET, data, twc_target_run(data, size));
   case PROTOCOL: /* RFC 9112 2.3: case-sensitive */
+    if (head->at == 0 && size >= COMMON_SIZE && memcmp(data, common_protocol, COMMON_SIZE) == 0) {
+      head->minor = 1;
+      head->state = MINOR;
+      return COMMON_SIZE;
+    }
     if (byte != "HTTP/"[head->at])
       return 0;
     if (++head->at == 5)
@@ -123,7 +136,7 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
     head->state = head->kind == TW_HEAD_REQUEST ? VERSION_CR : STATUS_SP;
     return 1;
   case VERSION_CR:
-    return expect(head, byte, CR, VERSION_LF);
+    return end_line(head, data, size, VERSION_LF, LINE_START, token, TW_HEAD_VERSION);
   case VERSION_LF:
     taken = expect(head, byte, LF, LINE_START);
     if (taken > 0)
@@ -151,7 +164,7 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
     return expect(head, byte, LF, LINE_START);
   case LINE_START: /* whitespace here would be obs-fold, RFC 9112 5.2, or what 2.2 forbids after the first line */
     if (byte == CR)
-      return expect(head, byte, CR, END_LF);
+      return end_line(head, data, size, END_LF, END, token, TW_HEAD_END);
     if (head->fields_left == 0) {
       head->error = TW_ERR_HEAD_TOO_LARGE;
       return 0;
@@ -169,11 +182,11 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
     if (byte == SP || byte == HT)
       return 1;
     head->state = VALUE;
-    return byte == CR ? end_value(head, data, size, token)
+    return byte == CR ? end_line(head, data, size, VALUE_LF, LINE_START, token, TW_HEAD_FIELD_END)
                       : part(token, TW_HEAD_VALUE, data, twc_value_run(data, size));
   case VALUE:
     if (byte == CR)
-      return end_value(head, data, size, token);
+      return end_line(head, data, size, VALUE_LF, LINE_START, token, TW_HEAD_FIELD_END);
     return part(token, TW_HEAD_VALUE, data, twc_value_run(data, size));
   case VALUE_LF:
     taken = expect(head, byte, LF, LINE_START);

@@ -29,21 +29,21 @@ enum {
 extern const char *const twc_message_words[];
 
 enum {
-  TW_WORD_HOST = 1,
-  TW_WORD_CONTENT_LENGTH = 2,
-  TW_WORD_TRANSFER_ENCODING = 4,
+  TW_WORD_CONNECT = 1,
+  TW_WORD_OPTIONS = 2,
+  TW_WORD_HOST = 4,
   TW_WORD_CONNECTION = 8,
-  TW_WORD_EXPECT = 16,
-  TW_WORD_UPGRADE = 32,
-  TW_WORD_NAMES = 63,
-  TW_WORD_RESPONSE_NAMES = 14, /* the others mean nothing there */
-  TW_WORD_CHUNKED = 64,
-  TW_WORD_CLOSE = 128,
+  TW_WORD_CONTENT_LENGTH = 16,
+  TW_WORD_TRANSFER_ENCODING = 32,
+  TW_WORD_EXPECT = 64,
+  TW_WORD_UPGRADE = 128,
+  TW_WORD_NAMES = 252,
+  TW_WORD_RESPONSE_NAMES = 56, /* the others mean nothing there */
   TW_WORD_KEEP_ALIVE = 256,
-  TW_WORD_UPGRADES = 512,
-  TW_WORD_CONTINUE = 1024,
-  TW_WORD_CONNECT = 2048,
-  TW_WORD_OPTIONS = 4096,
+  TW_WORD_CLOSE = 512,
+  TW_WORD_UPGRADES = 1024,
+  TW_WORD_CHUNKED = 2048,
+  TW_WORD_CONTINUE = 4096,
 };
 
 /* A host and port that passes byte by byte, RFC 3986 3.2: from TW_HOST_START on. */
