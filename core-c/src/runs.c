@@ -54,13 +54,17 @@ static inline vector no_value_chars(vector bytes) {
   return (vector)(((bytes < 0x20) & (bytes != '\t')) | (bytes == 0x7f));
 }
 
-size_t twc_value_run(const uint8_t *data, size_t size) { return run(data, size, no_value_chars, is_no_value_char); }
+__attribute__((noinline)) size_t twc_value_run(const uint8_t *data, size_t size) {
+  return run(data, size, no_value_chars, is_no_value_char);
+}
 
 static inline bool is_not_visible(uint8_t byte) { return byte <= 0x20 || byte >= 0x7f; }
 
 static inline vector not_visible(vector bytes) { return (vector)((bytes <= 0x20) | (bytes >= 0x7f)); }
 
-size_t twc_target_run(const uint8_t *data, size_t size) { return run(data, size, not_visible, is_not_visible); }
+__attribute__((noinline)) size_t twc_target_run(const uint8_t *data, size_t size) {
+  return run(data, size, not_visible, is_not_visible);
+}
 
 static inline bool is_no_path_char(uint8_t byte) {
   return is_not_visible(byte) || byte == '#' || byte == '"' || byte == '<' || byte == '>';
@@ -71,7 +75,9 @@ static inline vector no_path_chars(vector bytes) {
   return (vector)((bytes <= 0x20) | (bytes >= 0x7f) | ((bytes | 0x01) == '#') | ((bytes | 0x02) == '>'));
 }
 
-size_t twc_path_run(const uint8_t *data, size_t size) { return run(data, size, no_path_chars, is_no_path_char); }
+__attribute__((noinline)) size_t twc_path_run(const uint8_t *data, size_t size) {
+  return run(data, size, no_path_chars, is_no_path_char);
+}
 
 static inline bool is_no_token_char(uint8_t byte) { return !twc_is_token_char(byte); }
 
@@ -80,7 +86,7 @@ static inline vector no_name_chars(vector bytes) {
 }
 
 /* Names are of letters, digits and hyphens, as a rule; what ends a run of those may still be of a token. */
-size_t twc_token_run(const uint8_t *data, size_t size) {
+__attribute__((noinline)) size_t twc_token_run(const uint8_t *data, size_t size) {
   for (size_t n = 0;; n++) {
     n += run(data + n, size - n, no_name_chars, is_no_token_char);
     if (n == size || data[n] == ':' || is_no_token_char(data[n]))

@@ -2,7 +2,6 @@
 #include "proto/http1/head.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "src/bytes.h"
 #include "src/runs.h"
@@ -19,9 +18,6 @@ enum {
   TARGET_START,
   TARGET,
   PROTOCOL,
-  MAJOR,
-  DOT,
-  MINOR,
   VERSION_CR,
   VERSION_LF,
   STATUS_SP,
@@ -37,10 +33,6 @@ enum {
   END_LF,
   END
 };
-
-/* What nearly all messages have here is taken at once. */
-static const char common_protocol[] = "HTTP/1.";
-enum { COMMON_SIZE = sizeof common_protocol - 1 };
 
 static const uint8_t first_states[] = {
     [TW_HEAD_RESPONSE] = RESPONSE_START, [TW_HEAD_REQUEST] = REQUEST_START, [TW_HEAD_TRAILERS] = LINE_START};
@@ -63,17 +55,40 @@ static size_t expect(tw_head *head, uint8_t byte, uint8_t wanted, uint8_t next) 
   return 1;
 }
 
-/* Takes the CR that must stand here, and with it the LF if that is there; then the token is whole. Between the two it
- * is in state `lf`. */
-static size_t end_line(tw_head *head, const uint8_t *data, size_t size, uint8_t lf, uint8_t next, tw_head_token *token,
-                       tw_head_type type) {
+/* The CR behind a value, and with it the LF if that is there. */
+static size_t end_value(tw_head *head, const uint8_t *data, size_t size, tw_head_token *token) {
+  head->state = VALUE_LF;
   if (size == 1 || data[1] != LF)
-    return expect(head, data[0], CR, lf);
-  size_t taken = expect(head, data[0], CR, next);
-  if (taken == 0)
-    return 0;
-  token->type = type;
+    return 1;
+  head->state = LINE_START;
+  token->type = TW_HEAD_FIELD_END;
   return 2;
+}
+
+/* The bytes of the protocol's version that are there and in order. RFC 9112 2.3: case-sensitive */
+static size_t take_protocol(tw_head *head, const uint8_t *data, size_t size) {
+  static const char pattern[] = "HTTP/0.0";
+  enum { MINOR_AT = sizeof pattern - 2 };
+  size_t taken = 0;
+  for (; taken < size; taken++) {
+    const uint8_t byte = data[taken];
+    const uint8_t wanted = (uint8_t)pattern[head->at];
+    if (wanted != '0' ? byte != wanted : !twc_is_digit(byte))
+      break;
+    if (wanted == '0') {
+      if (head->at == MINOR_AT && head->minor != 1) { /* RFC 9110 2.5: any minor version of HTTP/1 is understood */
+        head->error = TW_ERR_HTTP_VERSION;
+        break;
+      }
+      head->minor = (uint8_t)(byte - '0');
+    }
+    if (head->at++ == MINOR_AT) {
+      head->at = 0;
+      head->state = head->kind == TW_HEAD_REQUEST ? VERSION_CR : STATUS_SP;
+      return taken + 1;
+    }
+  }
+  return taken;
 }
 
 /* The state machine. Takes one byte or two, or the run of bytes that are a part of an item; fills the token if there is
@@ -106,37 +121,10 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
     if (byte == SP)
       return expect(head, byte, SP, PROTOCOL);
     return part(token, TW_HEAD_TARGET, data, twc_target_run(data, size));
-  case PROTOCOL: /* RFC 9112 2.3: case-sensitive */
-    if (head->at == 0 && size >= COMMON_SIZE && memcmp(data, common_protocol, COMMON_SIZE) == 0) {
-      head->minor = 1;
-      head->state = MINOR;
-      return COMMON_SIZE;
-    }
-    if (byte != "HTTP/"[head->at])
-      return 0;
-    if (++head->at == 5)
-      head->state = MAJOR;
-    return 1;
-  case MAJOR:
-    if (!twc_is_digit(byte))
-      return 0;
-    head->minor = (uint8_t)(byte - '0');
-    head->state = DOT;
-    return 1;
-  case DOT:
-    return expect(head, byte, '.', MINOR);
-  case MINOR: /* RFC 9110 2.5: any minor version of HTTP/1 is understood */
-    if (!twc_is_digit(byte))
-      return 0;
-    if (head->minor != 1) {
-      head->error = TW_ERR_HTTP_VERSION;
-      return 0;
-    }
-    head->minor = (uint8_t)(byte - '0');
-    head->state = head->kind == TW_HEAD_REQUEST ? VERSION_CR : STATUS_SP;
-    return 1;
+  case PROTOCOL:
+    return take_protocol(head, data, size);
   case VERSION_CR:
-    return end_line(head, data, size, VERSION_LF, LINE_START, token, TW_HEAD_VERSION);
+    return expect(head, byte, CR, VERSION_LF);
   case VERSION_LF:
     taken = expect(head, byte, LF, LINE_START);
     if (taken > 0)
@@ -164,7 +152,7 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
     return expect(head, byte, LF, LINE_START);
   case LINE_START: /* whitespace here would be obs-fold, RFC 9112 5.2, or what 2.2 forbids after the first line */
     if (byte == CR)
-      return end_line(head, data, size, END_LF, END, token, TW_HEAD_END);
+      return expect(head, byte, CR, END_LF);
     if (head->fields_left == 0) {
       head->error = TW_ERR_HEAD_TOO_LARGE;
       return 0;
@@ -182,11 +170,11 @@ static size_t advance(tw_head *head, const uint8_t *data, size_t size, tw_head_t
     if (byte == SP || byte == HT)
       return 1;
     head->state = VALUE;
-    return byte == CR ? end_line(head, data, size, VALUE_LF, LINE_START, token, TW_HEAD_FIELD_END)
+    return byte == CR ? end_value(head, data, size, token)
                       : part(token, TW_HEAD_VALUE, data, twc_value_run(data, size));
   case VALUE:
     if (byte == CR)
-      return end_line(head, data, size, VALUE_LF, LINE_START, token, TW_HEAD_FIELD_END);
+      return end_value(head, data, size, token);
     return part(token, TW_HEAD_VALUE, data, twc_value_run(data, size));
   case VALUE_LF:
     taken = expect(head, byte, LF, LINE_START);
