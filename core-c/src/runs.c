@@ -1,5 +1,6 @@
-/* runs.c: runs of bytes of one class, by vectors of 16 bytes. The bytes that end a run are looked for, and each found
- * one is exact. */
+/* runs.c: runs of bytes of one class, by vectors of 16 bytes. The bytes that end a run are looked for, and each one
+ * that is found is exact. The functions are not inlined: they are called from many places, and would be half of those.
+ */
 #include "src/runs.h"
 
 #include <stdbool.h>
