@@ -1,17 +1,39 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { Machine } from "./machine.ts";
 import { type Comparison, toMarkdown } from "./report.ts";
 
-/** Writes bench/results/<date>-<node>.json and .md. Returns their name without the ending. */
+interface Results {
+  readonly date: string;
+  readonly machine: Machine;
+  readonly cases: readonly Comparison[];
+}
+
+/**
+ * Writes bench/results/<date>-<node>.json and .md; cases that were measured before on that day, on the same machine and commit,
+ * stay. Returns their name without the ending.
+ */
 export async function save(machine: Machine, comparisons: readonly Comparison[]): Promise<string> {
   const root = dirname(createRequire(import.meta.url).resolve("twinwire/package.json"));
   const directory = join(root, "bench/results");
   const date = new Date().toISOString().slice(0, 10);
   const base = join(directory, `${date}-node${process.versions.node}`);
   await mkdir(directory, { recursive: true });
-  await writeFile(`${base}.json`, `${JSON.stringify({ date, machine, cases: comparisons }, undefined, 2)}\n`);
-  await writeFile(`${base}.md`, toMarkdown(comparisons, machine));
+  const cases = [...(await earlier(`${base}.json`, machine, comparisons)), ...comparisons];
+  await writeFile(`${base}.json`, `${JSON.stringify({ date, machine, cases } satisfies Results, undefined, 2)}\n`);
+  await writeFile(`${base}.md`, toMarkdown(cases, machine));
   return relative(process.cwd(), base);
+}
+
+/** What a file has of the same machine, besides the cases that were measured again. */
+async function earlier(path: string, machine: Machine, again: readonly Comparison[]): Promise<readonly Comparison[]> {
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  if (text === undefined) return [];
+  const found = JSON.parse(text) as Results;
+  /* As JSON has it: without what is undefined. */
+  if (!isDeepStrictEqual(found.machine, JSON.parse(JSON.stringify(machine)))) return [];
+  const names = new Set(again.map(({ name }) => name));
+  return found.cases.filter(({ name }) => !names.has(name));
 }

@@ -1,5 +1,5 @@
-// Draws the plots of docs/performance.md from stored results: how the cost of a message grows with the number of connections,
-// and with its size.
+// Makes the plots and the tables of docs/performance.md from stored results. The plots show how the cost of a message grows
+// with the number of connections, and with its size.
 //
 //   node scripts/plots/plots.mjs [bench/results/FILE.json]    without a file: the newest that has cases of scale/
 
@@ -74,6 +74,40 @@ if (path === undefined) {
   console.error('no stored result has the cases of scale/: run make bench ARGS="--only scale/ --save" first');
   process.exit(1);
 }
-const { cases } = read(path);
+const { cases, date, machine } = read(path);
 await draw("connections.svg", rows(cases, "connections"), TITLES, "connections, one message in flight on each");
 await draw("size.svg", rows(cases, "size"), SIZE_TITLES, "bytes of a message, one in flight on each connection");
+
+const grouped = (value) => Math.round(value).toLocaleString("en-US");
+const ratio = ({ median, min, max }) => `${median.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`;
+const micros = (value) => (value > 0 ? value.toFixed(2) : "");
+
+/** The rows of the cases whose names begin so. */
+function tableOf(prefixes) {
+  const chosen = cases.filter(({ name, absent }) => !absent && prefixes.some((prefix) => name.startsWith(prefix)));
+  const rows = chosen.map((one) => [
+    `\`${one.name}\``,
+    `${grouped(one.twinwire)} ${one.unit}`,
+    one.peerName,
+    `${grouped(one.peer)}`,
+    ratio(one.ratio),
+    micros(one.twinwireCpu),
+    micros(one.peerCpu),
+  ]);
+  const head = ["case", "twinwire", "beside", "has", "ratio", "CPU, µs", "its"];
+  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+/* Between `<!-- begin results: PREFIX ... -->` and `<!-- end results -->` stand the rows of these cases. */
+const page = join(root, "docs/performance.md");
+const text = readFileSync(page, "utf8")
+  .replace(/(<!-- begin results: ([^>]*) -->\n).*?(<!-- end results -->)/gs, (_, begin, prefixes, end) =>
+    [begin, tableOf(prefixes.split(" ")), "\n", end].join(""),
+  )
+  .replace(/(<!-- begin machine -->\n).*?(<!-- end machine -->)/s, (_, begin, end) => {
+    const { cpu, cores, memoryGiB, system, twinwire, ws, node, server } = machine;
+    const programs = `twinwire ${twinwire}, ws ${ws}, Node ${node}, ${server}`;
+    return `${begin}${date}: ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}; ${programs}.\n${end}`;
+  });
+writeFileSync(page, text);
+console.log(page);
