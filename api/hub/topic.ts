@@ -143,17 +143,24 @@ export class Topic {
       const before = this.#position;
       const { messages, gap, end } = await this.#host.read(this.name, before, PAGE);
       if (gap && before !== undefined) {
+        /* More may have come meanwhile than the broker keeps. What continues from here shows that nothing is missing. */
+        this.#takeHeld();
+        if (this.#position !== before) continue;
         this.#host.gap(this.name, before, undefined);
         this.#host.send(this.#live, frame({ topic: this.name, gap: positionText(before) }));
         if (end.epoch !== before.epoch || end.offset < before.offset) this.#beginAgain();
       }
       for (const message of messages) this.#deliver(message);
       if (messages.length === 0) this.#moveTo(end);
-      const held = this.#held;
-      this.#held = [];
-      const complete = messages.length < PAGE && !this.#overflow && held.every((message) => this.#accept(message));
-      if (complete) return;
+      if (this.#takeHeld() && messages.length < PAGE && !this.#overflow) return;
     }
+  }
+
+  /** Delivers what came while the history was read, up to where others are missing. Returns whether that was all of it. */
+  #takeHeld(): boolean {
+    const held = this.#held;
+    this.#held = [];
+    return held.every((message) => this.#accept(message));
   }
 
   /** Delivers a message if it is the next one. Returns false if others are missing before it. */
