@@ -182,7 +182,7 @@ const ofVersions = [
 /** Every runtime runs the vectors in the part that compares all targets, and Node those of each toolchain's module. */
 const vectors = "test/vectors\\.test\\.ts$";
 
-/** Of Node, the machine's version runs everything: that is the oldest one where tests are run as CI does. */
+/** Of Node, the machine's version runs everything, and the others what depends on the version. */
 const isNode = (name) => name.startsWith("Node ");
 
 /** Each host's own suite runs on that host. */
