@@ -119,7 +119,7 @@ describeWith(chromiumTool, "the page in Chromium", (executablePath) => {
     await shows(desk, "trip", (text) => Number(text) > 0 && Number(text) < 1000, "a time");
     expect(await desk.locator("#plot").getAttribute("data-points")).toMatch(/^[1-9]/);
 
-    await desk.getByText("50", { exact: true }).click();
+    await desk.locator(".choice").getByText("50", { exact: true }).click();
     await rate(desk, 40, 60);
     await rate(phone, 40, 60);
 
