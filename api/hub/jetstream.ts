@@ -48,6 +48,12 @@ export interface Stored {
   readonly data: Uint8Array;
 }
 
+/** Messages of a stream; `count`: how many there were when they were counted. */
+export interface Listed {
+  readonly count: number;
+  readonly messages: readonly Stored[];
+}
+
 export interface StreamState {
   readonly created: string;
   readonly description: string;
@@ -65,6 +71,10 @@ const TIMEOUT_MS = 10_000;
 const NANOS_PER_MS = 1_000_000;
 /** The bytes of messages that are taken at a time. */
 const PAGE_BYTES = 262_144;
+/** How long messages that were announced are awaited; they may have been removed meanwhile. */
+const GONE_NANOS = 300 * NANOS_PER_MS;
+/** How often the last messages of subjects are listed, if they change meanwhile. */
+const LIST_ATTEMPTS = 3;
 /** How long a consumer that was not deleted stays. */
 const IDLE_NANOS = 5000 * NANOS_PER_MS;
 
@@ -164,12 +174,16 @@ export class JetStream {
    * Returns messages of a subject, which may have wildcards: with `from`, those from a number on; without, the last of each
    * subject. At most `most`; `count` is how many there are.
    */
-  async list(
-    stream: string,
-    filter: string,
-    most: number,
-    from?: number,
-  ): Promise<{ readonly count: number; readonly messages: readonly Stored[] }> {
+  async list(stream: string, filter: string, most: number, from?: number): Promise<Listed> {
+    for (let attempt = 1; ; attempt++) {
+      const { count, messages } = await this.#list(stream, filter, most, from);
+      /* A server sends one message again in place of another that is gone. */
+      const unique = [...new Map(messages.map((it) => [it.seq, it])).values()];
+      if (unique.length === messages.length || attempt === LIST_ATTEMPTS) return { count, messages: unique };
+    }
+  }
+
+  async #list(stream: string, filter: string, most: number, from: number | undefined): Promise<Listed> {
     const start =
       from === undefined
         ? { deliver_policy: "last_per_subject" }
@@ -204,7 +218,8 @@ export class JetStream {
   async #next(stream: string, consumer: string, most: number, bytes?: number): Promise<Stored[]> {
     const batch = Math.min(most, 256);
     const found: Stored[] = [];
-    const request = JSON.stringify({ batch, max_bytes: bytes, no_wait: true });
+    /* Without a bound, nothing is answered if the messages that were announced are gone. */
+    const request = JSON.stringify({ batch, max_bytes: bytes, no_wait: true, expires: GONE_NANOS });
     /* Messages come with their own subjects, by which the common subscription for answers would not know them. */
     const options = { strategy: "count", maxMessages: batch, maxWait: TIMEOUT_MS, noMux: true } as const;
     const replies = await this.#connection.requestMany(
