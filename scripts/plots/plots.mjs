@@ -98,13 +98,13 @@ function tableOf(prefixes) {
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
-/* Between `<!-- begin results: PREFIX ... -->` and `<!-- end results -->` stand the rows of these cases. */
+/* Between `<!-- results of PREFIX ... -->` and `<!-- end of results -->` stand the rows of these cases. */
 const page = join(root, "docs/performance.md");
 const text = readFileSync(page, "utf8")
-  .replace(/(<!-- begin results: ([^>]*) -->\n).*?(<!-- end results -->)/gs, (_, begin, prefixes, end) =>
+  .replace(/(<!-- results of ([^>]*) -->\n).*?(<!-- end of results -->)/gs, (_, begin, prefixes, end) =>
     [begin, tableOf(prefixes.split(" ")), "\n", end].join(""),
   )
-  .replace(/(<!-- begin machine -->\n).*?(<!-- end machine -->)/s, (_, begin, end) => {
+  .replace(/(<!-- the machine -->\n).*?(<!-- end of the machine -->)/s, (_, begin, end) => {
     const { cpu, cores, memoryGiB, system, twinwire, ws, node, server } = machine;
     const programs = `twinwire ${twinwire}, ws ${ws}, Node ${node}, ${server}`;
     return `${begin}${date}: ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}; ${programs}.\n${end}`;

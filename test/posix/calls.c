@@ -411,6 +411,19 @@ static void on_conn(int32_t conn, void *ctx) {
   pthread_mutex_unlock(&lock);
 }
 
+/* Waits until so many handlers run, for 30 s at most: on a busy machine threads begin late. */
+static bool await_running(int count) {
+  const struct timespec step = {.tv_nsec = 5000000};
+  bool there = false;
+  for (int i = 0; i < 6000 && !there; i++) {
+    nanosleep(&step, NULL);
+    pthread_mutex_lock(&lock);
+    there = running == count;
+    pthread_mutex_unlock(&lock);
+  }
+  return there;
+}
+
 static void handlers_run_at_the_same_time_up_to_a_bound(void) {
   enum { CLIENTS = 6 };
   char address[TW_MAX_ADDRESS + 1], data[4];
@@ -425,6 +438,7 @@ static void handlers_run_at_the_same_time_up_to_a_bound(void) {
     conns[i] = tw_dial("tcp", address, NULL);
     tw_set_deadline(conns[i], LONG);
   }
+  CHECK(await_running(2)); /* each waits for what its client says */
   for (int i = 0; i < CLIENTS; i++)
     CHECK_IS(0, tw_write_all(conns[i], "go", 2));
   for (int i = 0; i < CLIENTS; i++) {
