@@ -44,7 +44,7 @@ export function faultSuite(name: string, createPort: () => Port): void {
       async (how) => {
         const { port, recorder, peer } = await pair();
         peer.on("data", () => peer.pause());
-        const piece = Buffer.alloc(32 * MIB);
+        const piece = Buffer.alloc(96 * MIB);
         const atOnce = port.write(1, [piece]);
         expect(atOnce).toBeLessThan(piece.length);
         if (how.endsWith("off")) port.read(1, false);
@@ -57,8 +57,8 @@ export function faultSuite(name: string, createPort: () => Port): void {
         await pause(200);
         port.read(1, true);
         expect(nameOf(await recorder.endOf(1))).toBe("ERR_RESET");
-        /* What the system's buffers on both sides may hold. */
-        expect(reported(recorder, atOnce)).toBeLessThan(16 * MIB);
+        /* What the system's buffers on both sides may hold: Linux lets the receiver's grow to 32 MiB. */
+        expect(reported(recorder, atOnce)).toBeLessThan(64 * MIB);
       },
     );
 
