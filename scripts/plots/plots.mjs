@@ -86,7 +86,7 @@ const micros = (value) => (value > 0 ? value.toFixed(2) : "");
 function tableOf(prefixes) {
   const chosen = cases.filter(({ name, absent }) => !absent && prefixes.some((prefix) => name.startsWith(prefix)));
   const rows = chosen.map((one) => [
-    `\`${one.name}\``,
+    one.name,
     `${grouped(one.twinwire)} ${one.unit}`,
     one.peerName,
     `${grouped(one.peer)}`,
