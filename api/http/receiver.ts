@@ -273,7 +273,8 @@ export class HttpReceiver implements HttpEndpoint, BodySource {
     }
     const result = phase === "open" ? engine.http.read(handle, message.read, message.maxBody) : Errors.ERR_STATE.value;
     if (result < 0) {
-      this.#fail(this.#nothing(message, phase === "open" ? result : undefined));
+      const why = phase === "gone" ? this.#stream.failure : undefined;
+      this.#fail(why ?? this.#nothing(message, phase === "open" ? result : undefined));
       return;
     }
     this.#stream.takesBytes = false;

@@ -159,6 +159,9 @@ describe("beside HTTP", () => {
     const client = await opened;
     expect(socket.request.query).toBe("x=1");
     expect(() => upgrade(request)).toThrow(expect.objectContaining({ code: "ERR_STATE" }));
+    await expect(http.receive(request.conn)).rejects.toMatchObject({ code: "ERR_STATE" });
+    await expect(http.respond(request.conn, { body: "late" })).rejects.toMatchObject({ code: "ERR_STATE" });
+    await expect(request.conn.read(1)).rejects.toMatchObject({ code: "ERR_STATE" });
     await expect(conn.read(1)).rejects.toMatchObject({ code: "ERR_STATE" });
     client.send("hello");
     for await (const message of socket) {
