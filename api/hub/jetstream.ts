@@ -73,7 +73,7 @@ const NANOS_PER_MS = 1_000_000;
 const PAGE_BYTES = 262_144;
 /** How long messages that were announced are awaited; they may have been removed meanwhile. */
 const GONE_NANOS = 300 * NANOS_PER_MS;
-/** How often the last messages of subjects are listed, if they change meanwhile. */
+/** How often messages are listed, if they change meanwhile. */
 const LIST_ATTEMPTS = 3;
 /** How long a consumer that was not deleted stays. */
 const IDLE_NANOS = 5000 * NANOS_PER_MS;
@@ -179,7 +179,12 @@ export class JetStream {
       const { count, messages } = await this.#list(stream, filter, most, from);
       /* A server sends one message again in place of another that is gone. */
       const unique = [...new Map(messages.map((it) => [it.seq, it])).values()];
-      if (unique.length === messages.length || attempt === LIST_ATTEMPTS) return { count, messages: unique };
+      /* The last message of a subject may have been replaced or removed meanwhile. */
+      const isShort = from !== undefined && unique.length < Math.min(count, most);
+      if (unique.length === messages.length && !isShort) return { count, messages };
+      if (attempt < LIST_ATTEMPTS) continue;
+      if (isShort) throw invalid("NATS", "fewer messages than it announced");
+      return { count, messages: unique };
     }
   }
 
@@ -203,10 +208,6 @@ export class JetStream {
         if (some.length === 0) some.push(...(await this.#unlessFailed(this.#next(stream, name, 1))));
         messages.push(...some);
         if (some.length === 0) break;
-      }
-      /* The last of a subject may have been replaced or removed meanwhile. */
-      if (from !== undefined && messages.length < Math.min(count, most)) {
-        throw invalid("NATS", "fewer messages than it announced");
       }
       return { count, messages };
     } finally {

@@ -145,11 +145,15 @@ export class NatsDriver<O extends object = object> implements HubDriver {
     const { history } = this.#limits;
     const oldest = from === 0 ? next : await streams.message(stream, { seq: 1, next_by_subj: subject });
     const { count, messages } = await streams.list(stream, subject, most + 1, next.seq);
-    if (oldest !== undefined && oldest.seq <= from) return { messages: this.#parse(messages, from, most), gap, end };
+    /* Others may have been removed before they were listed. */
+    const isWhole = messages[0]?.seq === next.seq;
+    if (isWhole && oldest !== undefined && oldest.seq <= from) {
+      return { messages: this.#parse(messages, from, most), gap, end };
+    }
     /* The stream has one message more than the history: if that is there, none before it is certain. */
     const tooMany = Math.max(0, count - history);
     const found = this.#parse(messages.slice(tooMany), from, most);
-    return { messages: found, gap: gap || tooMany > 0 || mayHaveAged, end };
+    return { messages: found, gap: gap || !isWhole || tooMany > 0 || mayHaveAged, end };
   }
 
   enter(topic: string, members: readonly Member[]): Promise<void> {

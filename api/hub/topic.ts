@@ -7,6 +7,8 @@ import type { History, Member, Position, StoredMessage } from "./driver.ts";
 /** Messages that are read from the history at a time, and the most that wait while it is read. */
 const PAGE = 100;
 const MOST_HELD = 256;
+/** How long a message that the history has is awaited from the subscription, in ms: what is read may overtake it. */
+const LATE_MS = 1000;
 
 /** Bytes that may wait to be sent to a client while it is sent the history. */
 const MOST_BUFFERED = 262_144;
@@ -54,6 +56,8 @@ export class Topic {
   #syncing: Promise<void> | undefined;
   #held: StoredMessage[] = [];
   #overflow = false;
+  /** Called when a message is held. */
+  #onHeld: (() => void) | undefined;
   #subscribed = false;
   /** When the members were last sent a position, by the monotonic clock. */
   #notedAt = performance.now();
@@ -97,6 +101,7 @@ export class Topic {
     if (this.#syncing === undefined && this.#accept(message)) return;
     if (this.#held.length < MOST_HELD) this.#held.push(message);
     else this.#overflow = true;
+    this.#onHeld?.();
     this.sync().catch(() => {});
   }
 
@@ -120,6 +125,8 @@ export class Topic {
   sync(): Promise<void> {
     this.#syncing ??= this.#sync().finally(() => {
       this.#syncing = undefined;
+      /* If the broker failed: later messages may continue from here without another look at the history. */
+      this.#takeHeld();
       this.#held = [];
       this.#overflow = false;
     });
@@ -144,6 +151,7 @@ export class Topic {
       const { messages, gap, end } = await this.#host.read(this.name, before, PAGE);
       if (gap && before !== undefined) {
         /* More may have come meanwhile than the broker keeps. What continues from here shows that nothing is missing. */
+        if (messages[0] !== undefined) await this.#arrival(messages[0]);
         this.#takeHeld();
         if (this.#position !== before) continue;
         this.#host.gap(this.name, before, undefined);
@@ -156,9 +164,40 @@ export class Topic {
     }
   }
 
+  /** Waits until the held messages lead up to a message of the history, unless those before it are lost. */
+  #arrival({ epoch, offset }: Position): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#onHeld = undefined;
+        resolve();
+      };
+      const timer = setTimeout(end, LATE_MS);
+      this.#onHeld = () => {
+        if (this.#overflow || epoch !== this.#position?.epoch || this.#reach() >= offset) end();
+      };
+      this.#onHeld();
+    });
+  }
+
+  /** The offset up to which the held messages continue what was delivered, without a gap. */
+  #reach(): number {
+    let reach = this.#position?.offset ?? -1;
+    for (const { epoch, offset, previous } of this.#sortHeld()) {
+      if (epoch !== this.#position?.epoch || previous > reach) break;
+      reach = Math.max(reach, offset);
+    }
+    return reach;
+  }
+
+  /** Brings the held messages into order: a broker may report messages that were published at one time in another. */
+  #sortHeld(): StoredMessage[] {
+    return this.#held.sort((a, b) => a.offset - b.offset);
+  }
+
   /** Delivers what came while the history was read, up to where others are missing. Returns whether that was all of it. */
   #takeHeld(): boolean {
-    const held = this.#held;
+    const held = this.#sortHeld();
     this.#held = [];
     return held.every((message) => this.#accept(message));
   }

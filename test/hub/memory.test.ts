@@ -1,7 +1,7 @@
-import { expect, test } from "@jest/globals";
+import { afterEach, describe, expect, test } from "@jest/globals";
 import { type HubDriver, MemoryBroker } from "../../api/hub.ts";
 import { endPeers } from "../support/peers.ts";
-import { until } from "../support/wait.ts";
+import { pause } from "../support/wait.ts";
 import { driverSuite } from "./suite.ts";
 import { OPTIONS, receives, startNode } from "./support.ts";
 
@@ -10,60 +10,108 @@ driverSuite("memory", async () => {
   return () => broker.driver();
 });
 
-/** A driver whose `read` is slow: it returns when the gate is open. `again` has the hub look for what it missed. */
-function slowReader(driver: HubDriver): { driver: HubDriver; again(): void; gate(closed: boolean): void } {
+/** How a broker is slow, and has the hub look for what it missed. */
+interface Slowness {
+  readonly driver: HubDriver;
+  /** Has the hub look for what it missed. */
+  again(): void;
+  /** `read` waits until the gate opens; with an error it fails then. */
+  closeGate(): void;
+  openGate(error?: Error): void;
+  /** What the broker reports is kept until it is released, in another order. */
+  keep(): void;
+  release(): void;
+}
+
+function slow(driver: HubDriver): Slowness {
   let again = (): void => {};
-  let open = (): void => {};
-  let gate = Promise.resolve();
-  const slow: Partial<HubDriver> = {
+  let open = (_error?: Error): void => {};
+  let gate = Promise.resolve<Error | undefined>(undefined);
+  let kept: (() => void)[] | undefined;
+  const slower: Partial<HubDriver> = {
     open(node, events, limits) {
       again = () => events.up();
-      driver.open(node, events, limits);
+      const message: typeof events.message = (...report) => {
+        if (kept === undefined) events.message(...report);
+        else kept.push(() => events.message(...report));
+      };
+      driver.open(node, { ...events, message }, limits);
     },
     async read(topic, after, most) {
-      await gate;
+      const error = await gate;
+      if (error !== undefined) throw error;
       return driver.read(topic, after, most);
     },
   };
   return {
     driver: new Proxy(driver, {
       get: (of, name) => {
-        const found = Reflect.get(name in slow ? slow : of, name);
+        const found = Reflect.get(name in slower ? slower : of, name);
         return typeof found === "function" ? found.bind(of) : found;
       },
     }),
     again: () => again(),
-    gate(closed) {
-      open();
-      if (closed)
-        gate = new Promise((resolve) => {
-          open = resolve;
-        });
+    closeGate() {
+      gate = new Promise((resolve) => {
+        open = resolve;
+      });
+    },
+    openGate: (error) => open(error),
+    keep() {
+      kept = [];
+    },
+    release() {
+      const reports = kept ?? [];
+      kept = undefined;
+      /* Pairs are exchanged. */
+      for (const [at, report] of reports.entries()) (reports[at ^ 1] ?? report)();
     },
   };
 }
 
-test("more messages than the broker keeps, while a node looks for what it missed, are no gap", async () => {
-  try {
+describe("more messages than the broker keeps, while a node looks for what it missed, are no gap", () => {
+  afterEach(endPeers);
+
+  /** `publish` publishes them all while a read is under way. */
+  async function isDelivered(during: (slowness: Slowness, publish: () => Promise<void>) => Promise<void>) {
     const broker = new MemoryBroker();
-    const reader = slowReader(broker.driver());
-    const [sends, looks] = [await startNode(broker.driver()), await startNode(reader.driver)];
+    const slowness = slow(broker.driver());
+    const [sends, looks] = [await startNode(broker.driver()), await startNode(slowness.driver)];
     await Promise.all([sends.up(), looks.up()]);
     const ada = await looks.connect();
     await looks.hub.join(ada.socket, "news");
     await sends.hub.publish("news", "first");
     await receives(ada, "news", ["first"]);
 
-    reader.gate(true);
-    reader.again();
+    slowness.closeGate();
+    slowness.again();
     const more = Array.from({ length: 3 * (OPTIONS.history ?? 0) }, (_, at) => `${at}`);
-    for (const it of more) expect(await sends.hub.publish("news", it)).toBe("everywhere");
-    await until(() => looks.hub.stats().received > more.length, "all messages at the node");
-    reader.gate(false);
+    await during(slowness, async () => {
+      for (const it of more) expect(await sends.hub.publish("news", it)).toBe("everywhere");
+    });
     await receives(ada, "news", ["first", ...more]);
     expect(ada.frames.filter(({ gap }) => gap !== undefined)).toEqual([]);
     expect(looks.events).not.toContain("gap");
-  } finally {
-    await endPeers();
   }
+
+  test("if the broker answers late", () =>
+    isDelivered(async ({ openGate }, publish) => {
+      await publish();
+      openGate();
+    }));
+
+  test("if the broker reports them late, and in another order", () =>
+    isDelivered(async ({ keep, release, openGate }, publish) => {
+      keep();
+      await publish();
+      openGate();
+      await pause(20);
+      release();
+    }));
+
+  test("if the broker fails", () =>
+    isDelivered(async ({ openGate }, publish) => {
+      await publish();
+      openGate(new Error("the broker fails"));
+    }));
 });

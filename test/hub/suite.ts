@@ -73,6 +73,22 @@ export function driverSuite(name: string, start: () => Promise<() => HubDriver>)
         expect(x?.messages(topic).filter((it) => Number(it) >= 1000 === (at === 1))).toEqual(upTo(100, at * 1000));
     });
 
+    test("a node that looks for what it missed while others publish more than the broker keeps has it all", async () => {
+      const looksOften = { ...OPTIONS, leaseMs: 1000 };
+      const nodes = [await node(looksOften), await node(looksOften), await node(looksOften)];
+      const [one, two, three] = nodes;
+      for (const topic of upTo(12).map(newTopic)) {
+        const listener = await three?.connect();
+        if (listener !== undefined) await three?.hub.join(listener.socket, topic);
+        const all = [one, two].flatMap((it, at) => upTo(100, at * 1000).map((text) => it?.hub.publish(topic, text)));
+        await Promise.all(all);
+        await until(() => (listener?.messages(topic).length ?? 0) >= 200, "all messages");
+        expect(listener?.frames.filter((it) => "gap" in it)).toEqual([]);
+        expect(new Set(listener?.messages(topic))).toEqual(new Set([...upTo(100, 0), ...upTo(100, 1000)]));
+      }
+      expect(three?.events.filter((it) => it === "gap" || it === "error")).toEqual([]);
+    });
+
     test("a client that was away is sent what it missed, once, also on another node", async () => {
       const [one, two] = [await node(), await node()];
       const topic = newTopic();
