@@ -287,7 +287,6 @@ static bool start(peer *it) {
 }
 
 static void stop(peer *it) {
-  p_shutdown(it->fd, SHUT_RDWR);
   p_close_listener(it->fd);
   it->fd = -1;
 }

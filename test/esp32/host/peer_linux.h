@@ -20,9 +20,8 @@
 #define p_recvfrom recvfrom
 #define p_getsockname getsockname
 #define p_setsockopt setsockopt
-#define p_shutdown shutdown
 #define p_close close
-#define p_close_listener close
+#define p_close_listener(fd) (shutdown(fd, SHUT_RDWR), close(fd))
 #define p_htons htons
 #define p_ntohs ntohs
 #define p_address(text) inet_addr(text)

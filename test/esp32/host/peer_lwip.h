@@ -5,6 +5,8 @@
 #include "lwip/inet.h"
 #include "lwip/sockets.h"
 
+#include "listener.h"
+
 #define PEER(name) lwip_peer_##name
 #define p_socket lwip_socket
 #define p_bind lwip_bind
@@ -17,14 +19,8 @@
 #define p_recvfrom lwip_recvfrom
 #define p_getsockname lwip_getsockname
 #define p_setsockopt lwip_setsockopt
-#define p_shutdown lwip_shutdown
 #define p_close lwip_close
-#define p_close_listener(fd)                                                                                           \
-  do {                                                                                                                 \
-    test_lwip_closes_listener++;                                                                                       \
-    lwip_close(fd);                                                                                                    \
-    test_lwip_closes_listener--;                                                                                       \
-  } while (0)
+#define p_close_listener test_lwip_close_listener
 #define p_htons lwip_htons
 #define p_ntohs lwip_ntohs
 #define p_address(text) ipaddr_addr(text)

@@ -10,8 +10,6 @@
 static pthread_mutex_t protection;
 static pthread_key_t thread_sem;
 
-volatile int test_lwip_closes_listener;
-
 unsigned test_lwip_random(void) {
   unsigned bytes = 0;
   if (getrandom(&bytes, sizeof bytes, 0) < 0)
