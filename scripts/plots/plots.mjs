@@ -79,7 +79,7 @@ await draw("connections.svg", rows(cases, "connections"), TITLES, "connections, 
 await draw("size.svg", rows(cases, "size"), SIZE_TITLES, "bytes of a message, one in flight on each connection");
 
 const grouped = (value) => Math.round(value).toLocaleString("en-US");
-const ratio = ({ median, min, max }) => `${median.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`;
+const ratio = ({ median, min, max }) => `${median.toFixed(2)} (${min.toFixed(2)}\u00a0to\u00a0${max.toFixed(2)})`;
 const micros = (value) => (value > 0 ? value.toFixed(2) : "");
 
 /** The rows of the cases whose names begin so. */
