@@ -78,7 +78,7 @@ function showHex(bytes: Uint8Array): string {
 }
 
 /** The bytes of all pieces, one behind the other. */
-export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
+export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {

@@ -2,6 +2,7 @@ import { joinBytes } from "./bytes.ts";
 import type { Log } from "./log.ts";
 
 const MAX_CONTROL = 125;
+const NONE = new Uint8Array(0);
 const opcodes = new Map([
   [0, "continuation"],
   [1, "text"],
@@ -29,7 +30,7 @@ export class ClientStream {
   readonly #name: string;
   readonly #log: Log;
   readonly #fault: (what: string) => void;
-  #bytes = new Uint8Array(0);
+  #bytes = NONE;
   #mask = "";
 
   constructor(name: string, log: Log, fault: (what: string) => void, server = false) {
@@ -42,15 +43,19 @@ export class ClientStream {
   /** A new connection of the same client. */
   restart(): void {
     this.upgraded = false;
-    this.#bytes = new Uint8Array(0);
+    this.#bytes = NONE;
     this.#mask = "";
   }
 
   /** More bytes came. They are copied. */
   add(bytes: Uint8Array): void {
-    this.#bytes = joinBytes([this.#bytes, bytes]) as Uint8Array<ArrayBuffer>;
+    this.#bytes = this.#bytes.length === 0 ? new Uint8Array(bytes) : joinBytes([this.#bytes, bytes]);
     while (!this.upgraded && this.#readRequest());
     while (this.upgraded && this.#readFrame());
+  }
+
+  #rest(from: number): Uint8Array<ArrayBuffer> {
+    return from === this.#bytes.length ? NONE : this.#bytes.slice(from);
   }
 
   /** A head. True if it asks a proxy (RFC 9110 9.3.6), so that another one follows. */
@@ -59,7 +64,7 @@ export class ClientStream {
     const end = text.indexOf("\r\n\r\n");
     if (end < 0) return false;
     const lines = new TextDecoder().decode(this.#bytes.subarray(0, end)).split("\r\n");
-    this.#bytes = this.#bytes.slice(end + 4);
+    this.#bytes = this.#rest(end + 4);
     this.upgraded = !text.startsWith("CONNECT ");
     if (lines.some((line) => /[\r\n]/.test(line))) this.#fault("a line of the request has no CRLF");
     lines.forEach((line, at) => {
@@ -78,8 +83,8 @@ export class ClientStream {
 
   /** One frame from the front; false if it is not all there. */
   #readFrame(): boolean {
-    const [first = 0, second = 0] = this.#bytes;
     if (this.#bytes.length < 2) return false;
+    const [first, second] = [this.#bytes[0] as number, this.#bytes[1] as number];
     const opcode = first & 15;
     const compressed = (first & 0x40) !== 0; /* RFC 7692 6 */
     if ((first & 0x30) !== 0 || (compressed && opcode !== 1 && opcode !== 2)) this.#fault("a frame has a reserved bit");
@@ -94,7 +99,7 @@ export class ClientStream {
     if (this.#bytes.length - header < size) return false;
     const payload = this.#bytes.slice(header, header + size);
     if (masked) this.#unmask(this.#bytes.slice(header - 4, header), payload);
-    this.#bytes = this.#bytes.slice(header + size);
+    this.#bytes = this.#rest(header + size);
     this.#logFrame(first, payload);
     return true;
   }

@@ -1,7 +1,7 @@
 import type { Port } from "../port.ts";
 import { ScriptPort } from "./script-port.ts";
 
-export { parseBytes, showBytes } from "./bytes.ts";
+export { joinBytes, parseBytes, showBytes } from "./bytes.ts";
 export { ClientStream } from "./client-stream.ts";
 export { Log } from "./log.ts";
 export { Script } from "./script.ts";

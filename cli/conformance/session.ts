@@ -1,6 +1,6 @@
 /** Runs the steps of one case against one core on a scripted host. */
 import type { PortEvents } from "../../adapters/port.ts";
-import { Script, ScriptPort } from "../../adapters/script/index.ts";
+import { joinBytes, Script, ScriptPort } from "../../adapters/script/index.ts";
 import { EventRecord, FOREVER, type Limits, MAX_ADDRESS } from "../../wasm/abi.gen.ts";
 import type { Core } from "../../wasm/core.ts";
 import { EventLog } from "./events.ts";
@@ -71,7 +71,7 @@ export class Session implements PortEvents {
   left: string | undefined;
   #draining = false;
   /** What is to be delivered in one, and to whom. */
-  #joined: { handle: number; bytes: number[]; ended: boolean } | undefined;
+  #joined: { handle: number; pieces: Uint8Array[]; ended: boolean } | undefined;
   readonly #mode: Mode;
   #core: Core | undefined;
 
@@ -206,19 +206,20 @@ export class Session implements PortEvents {
     const joined = this.#joined;
     if (joined === undefined || this.#draining) return;
     this.#joined = undefined;
-    const { handle, bytes, ended } = joined;
+    const { handle, pieces, ended } = joined;
+    const bytes = joinBytes(pieces);
     const room = this.limits.recvBuffer;
     for (let at = 0; at < bytes.length && this.port.fault === ""; at += room) {
-      this.script.receive(handle, Uint8Array.from(bytes.slice(at, at + room)));
+      this.script.receive(handle, bytes.subarray(at, at + room));
     }
     if (ended) this.script.end(handle);
     this.settle();
   }
 
-  #join(handle: number): { bytes: number[]; ended: boolean } | undefined {
+  #join(handle: number): { pieces: Uint8Array[]; ended: boolean } | undefined {
     if (this.#mode.cut !== "joined" || this.#draining) return undefined;
     if (this.#joined?.handle !== handle || this.#joined.ended) this.deliverJoined();
-    this.#joined ??= { handle, bytes: [], ended: false };
+    this.#joined ??= { handle, pieces: [], ended: false };
     return this.#joined;
   }
 
@@ -233,7 +234,7 @@ export class Session implements PortEvents {
   arrive(handle: number, bytes: Uint8Array, split: boolean): void {
     const joined = this.#join(handle);
     if (joined !== undefined) {
-      for (const byte of bytes) joined.bytes.push(byte);
+      joined.pieces.push(bytes);
       return;
     }
     if (split) this.arrivals.push(this.arrived);
