@@ -25,7 +25,7 @@ export const simSources = () => [...coreSources(), ...listFiles("test/sim-c", ".
 export const apiSimSources = () => [
   ...coreSources(),
   ...listFiles("c/src", ".c"),
-  ...["main", "network", "sim"].map((name) => `test/sim-c/${name}.c`),
+  ...["handles", "main", "network", "sim"].map((name) => `test/sim-c/${name}.c`),
   ...listFiles("test/sim-c-api", ".c"),
 ];
 

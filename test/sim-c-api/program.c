@@ -14,46 +14,14 @@
 
 enum { LARGEST = 500, BODY = 900, AT_ONCE = 1000 };
 
-const tw_limits sim_limits = {
-    .sockets = 12,
-    .webSockets = 6,
-    .recvBuffer = 700,
-    .stageBuffer = 0,
-    .sendBuffer = 1500,
-    .blockSize = 64,
-    .sendPool = 6400,
-    .textPool = 2048,
-    .events = 6,
-    .maxMessage = 600,
-    .maxHead = 500,
-    .connectTimeoutMs = 3000,
-    .handshakeTimeoutMs = 3000,
-    .closeTimeoutMs = 2000,
-    .maxLine = 300,
-    .maxFields = 12,
-    .maxFragments = 8,
-    .maxUnfinished = 4000,
-    .stallTimeoutMs = 15000,
-};
-
 const char sim_arguments[] = "--api ";
 
 static const tw_ws_accept_options accepting;
 static const tw_http_server_options serving = {.max_body = BODY, .web_sockets = &accepting};
 
-static sim_end *end_of(const sim_handle *h) { return &h->link->ends[h->side]; }
-static sim_end *peer_of(const sim_handle *h) { return &h->link->ends[1 - h->side]; }
-
-static sim_handle *known(sim_machine *m, int32_t handle) {
-  uint32_t index = (uint32_t)handle & TW_HANDLE_INDEX;
-  if (handle <= 0 || index >= SIM_SLOTS || m->handles[index].handle != handle)
-    return NULL;
-  return &m->handles[index];
-}
-
 /* The handle of an event. */
 static sim_handle *must_know(sim_machine *m, int32_t handle) {
-  sim_handle *h = known(m, handle);
+  sim_handle *h = sim_known(m, handle);
   sim_check(m->sim, h != NULL, "an event after the last one");
   return h;
 }
@@ -64,18 +32,11 @@ static sim_handle *must_be_open(sim_machine *m, int32_t handle) {
   return h;
 }
 
-static uint8_t stream_byte(const sim_handle *h, uint32_t side, uint32_t at) {
-  return (uint8_t)(at * 31 + (at >> 8) + h->link->id * 7 + side * 101);
-}
-static uint8_t message_byte(uint32_t number, uint32_t at) {
-  return (uint8_t)((at < 4 ? number >> 7 * at : number + at) & 0x7f);
-}
-
 static void end_link(sim_handle *h) {
   sim_link *link = h->link;
   if (link == NULL)
     return;
-  end_of(h)->over = true;
+  sim_end_of(h)->over = true;
   h->link = NULL;
   sim_link_release(link);
 }
@@ -99,7 +60,7 @@ static sim_handle *remember(sim_machine *m, int32_t handle, sim_role role) {
 }
 
 void sim_program_attach(sim_machine *m, int32_t handle, sim_link *link, uint32_t side) {
-  sim_handle *h = known(m, handle);
+  sim_handle *h = sim_known(m, handle);
   sim_check(m->sim, h != NULL, "a connection for a handle that the application does not know");
   end_link(h);
   h->link = link;
@@ -135,12 +96,6 @@ static void close_handle(sim_machine *m, sim_handle *h) {
 
 /* ---- Sending ---- */
 
-/* It has something to answer yet, or wants to receive nothing: what comes at the end may wait for it. */
-static void hold_back(sim_handle *h) {
-  if (h->link != NULL)
-    end_of(h)->garbled = false;
-}
-
 static int32_t buffered(const sim_handle *h) {
   return h->role == SIM_WS ? tw_ws_buffered_amount(h->handle) : tw_net_buffered_amount(h->handle);
 }
@@ -154,16 +109,16 @@ static void sent(sim_machine *m, sim_handle *h, int32_t result, int32_t before, 
   sim_check(m->sim, error == TW_ERR_BACKPRESSURE || error == TW_ERR_STATE, "a refused send has a reason that can be");
   if (error == TW_ERR_BACKPRESSURE) {
     h->drain = true;
-    hold_back(h);
+    sim_hold_back(h);
   }
 }
 
 static void send_stream(sim_machine *m, sim_handle *h) {
   uint8_t bytes[LARGEST];
-  sim_end *end = end_of(h);
+  sim_end *end = sim_end_of(h);
   uint32_t size = 1 + sim_range(m->sim, LARGEST);
   for (uint32_t i = 0; i < size; i++)
-    bytes[i] = stream_byte(h, h->side, end->sent + i);
+    bytes[i] = sim_stream_byte(h, h->side, end->sent + i);
   int32_t before = buffered(h);
   uint32_t blocks = twc_free_blocks(m->core);
   int32_t result = tw_net_send(h->handle, bytes, size);
@@ -175,14 +130,14 @@ static void send_stream(sim_machine *m, sim_handle *h) {
 
 static void send_message(sim_machine *m, sim_handle *h) {
   char bytes[LARGEST];
-  sim_end *end = end_of(h);
+  sim_end *end = sim_end_of(h);
   bool goes_on = end->part > 0;
   uint32_t most = goes_on ? (LARGEST - end->part) / 2 : LARGEST;
   uint32_t size = (goes_on ? 0 : 4) + sim_range(m->sim, most > 4 ? most - 4 : 1);
   bool more = size > 0 && end->part < LARGEST / 2 && sim_range(m->sim, goes_on ? 2 : 8) == 0;
   bool binary = sim_range(m->sim, 2) == 0;
   for (uint32_t i = 0; i < size; i++)
-    bytes[i] = (char)message_byte(end->sent, end->part + i);
+    bytes[i] = (char)sim_message_byte(end->sent, end->part + i);
   int32_t before = buffered(h);
   uint32_t blocks = twc_free_blocks(m->core);
   int32_t result = goes_on || more ? tw_ws_send_fragment(h->handle, binary, bytes, size, !more)
@@ -214,7 +169,7 @@ static void send_request(sim_machine *m, sim_handle *h) {
   int head = snprintf(bytes, sizeof bytes, "%s /%u HTTP/1.1\r\nHost: h\r\nContent-Length: %u\r\n\r\n",
                       size > 0 ? "POST" : "GET", (unsigned)number, (unsigned)size);
   for (uint32_t i = 0; i < size; i++)
-    bytes[(uint32_t)head + i] = (char)message_byte(number, i);
+    bytes[(uint32_t)head + i] = (char)sim_message_byte(number, i);
   int32_t before = buffered(h);
   uint32_t blocks = twc_free_blocks(m->core);
   int32_t result = tw_net_send(h->handle, bytes, (uint32_t)head + size);
@@ -230,7 +185,7 @@ static void respond(sim_machine *m, sim_handle *h) {
   uint8_t body[BODY];
   uint32_t size = 4 + h->request % (BODY - 4);
   for (uint32_t i = 0; i < size; i++)
-    body[i] = message_byte(h->request + 1, i);
+    body[i] = sim_message_byte(h->request + 1, i);
   int32_t before = buffered(h);
   uint32_t blocks = twc_free_blocks(m->core);
   int32_t result = tw_http_respond(h->handle, 200, "text/plain", body, size);
@@ -286,10 +241,10 @@ static void disconnected(sim_machine *m, int32_t handle, int32_t retry_ms, uint3
   sim_check(m->sim, !h->closed || retry_ms == -1, "a handle that was closed announces no attempt");
   sim_check(m->sim, retry_ms == -1 || h->reconnects, "an attempt that was not asked for");
   if (h->is_open && h->link != NULL && h->role == SIM_STREAM)
-    sim_check(m->sim, end_of(h)->sent - h->link->pipes[1 - h->side].total == unsent,
+    sim_check(m->sim, sim_end_of(h)->sent - h->link->pipes[1 - h->side].total == unsent,
               "unsent is not what the host never took");
   if (h->is_open && h->link != NULL)
-    check_prompt(m, end_of(h));
+    check_prompt(m, sim_end_of(h));
   h->is_open = h->drain = h->busy = h->answer = h->finished = h->ending = false;
   h->request = 0;
   bool owned = h->role == SIM_WS && h->side == 1; /* by the server, which closes it */
@@ -305,7 +260,7 @@ static void failed(sim_machine *m, int32_t handle, int32_t code, int32_t retry_m
     return;
   sim_check(m->sim, !h->closed, "an error of a handle that was closed");
   if (h->is_open && h->link != NULL)
-    check_prompt(m, end_of(h));
+    check_prompt(m, sim_end_of(h));
   h->ending = h->is_open || retry_ms == -1;
   if (!m->sim->ending && sim_range(m->sim, 8) == 0)
     close_handle(m, h);
@@ -338,7 +293,7 @@ static void read_response(sim_machine *m, sim_handle *h, const char *data, uint3
   sim_check(m->sim, h->busy, "a response without a request");
   for (uint32_t i = 0; i < size; i++) {
     if (h->section > 0) {
-      sim_check(m->sim, (uint8_t)data[i] == message_byte(h->request + 1, h->body), "a body belongs to its request");
+      sim_check(m->sim, (uint8_t)data[i] == sim_message_byte(h->request + 1, h->body), "a body belongs to its request");
       h->busy = ++h->body < h->section;
       sim_check(m->sim, h->busy || i + 1 == size, "bytes behind a response");
       continue;
@@ -370,10 +325,11 @@ static void on_net_data(const NetData *e, void *ctx) {
     read_response(m, h, e->data, e->size);
     return;
   }
-  sim_end *end = end_of(h);
-  sim_check(m->sim, e->size <= peer_of(h)->sent - end->received, "more bytes arrive than were sent");
+  sim_end *end = sim_end_of(h);
+  sim_check(m->sim, e->size <= sim_peer_of(h)->sent - end->received, "more bytes arrive than were sent");
   for (uint32_t i = 0; i < e->size; i++)
-    sim_check(m->sim, (uint8_t)e->data[i] == stream_byte(h, 1 - h->side, end->received + i), "a byte is another one");
+    sim_check(m->sim, (uint8_t)e->data[i] == sim_stream_byte(h, 1 - h->side, end->received + i),
+              "a byte is another one");
   end->received += e->size;
   react(m, h);
 }
@@ -381,17 +337,18 @@ static void on_net_data(const NetData *e, void *ctx) {
 static void on_message(const WsMessage *e, void *ctx) {
   sim_machine *m = ctx;
   sim_handle *h = must_be_open(m, e->conn);
-  sim_end *end = end_of(h);
+  sim_end *end = sim_end_of(h);
   sim_check(m->sim, h->role == SIM_WS && e->message[e->size] == 0, "a NUL follows a message");
   sim_check(m->sim, e->first == (end->at == 0), "a message begins once");
   for (uint32_t i = 0; i < e->size; i++)
-    sim_check(m->sim, (uint8_t)e->message[i] == message_byte(end->received, end->at + i), "a message is another one");
+    sim_check(m->sim, (uint8_t)e->message[i] == sim_message_byte(end->received, end->at + i),
+              "a message is another one");
   m->sim->delivered += e->size;
   end->at += e->size;
   if (e->final) {
     end->at = 0;
     end->received++;
-    sim_check(m->sim, end->received <= peer_of(h)->sent, "more messages arrive than were sent");
+    sim_check(m->sim, end->received <= sim_peer_of(h)->sent, "more messages arrive than were sent");
     react(m, h);
   }
 }
@@ -407,7 +364,7 @@ static void on_ws_connected(const WsConnected *e, void *ctx) {
   if (h->role == SIM_HTTP_SERVER) { /* its request was the handshake */
     h->role = SIM_WS;
     h->is_open = false;
-    end_of(h)->over = false;
+    sim_end_of(h)->over = false;
   }
   connected(m, e->conn);
 }
@@ -422,7 +379,7 @@ static void on_request(const HttpRequest *e, void *ctx) {
   sim_check(m->sim, h->role == SIM_HTTP_SERVER && !h->answer, "a request while one is being answered");
   sim_check(m->sim, sscanf(e->target, "/%u", &number) == 1 && number == h->request + 1, "requests come in order");
   for (uint32_t i = 0; i < e->size; i++)
-    sim_check(m->sim, (uint8_t)e->body[i] == message_byte(number, i), "a body belongs to its request");
+    sim_check(m->sim, (uint8_t)e->body[i] == sim_message_byte(number, i), "a body belongs to its request");
   h->request = number;
   respond(m, h);
 }
@@ -505,7 +462,7 @@ static void change_one(sim_machine *m, sim_handle *h) {
   switch (sim_range(m->sim, 4)) {
   case 0:
     h->receiving = false;
-    hold_back(h);
+    sim_hold_back(h);
     (void)(web ? tw_ws_pause(h->handle) : tw_net_pause(h->handle));
     break;
   case 1:
@@ -545,13 +502,13 @@ void sim_program_act(sim_machine *m) {
 }
 
 void sim_program_garbled(sim_machine *m, int32_t handle) {
-  const sim_handle *h = known(m, handle);
+  const sim_handle *h = sim_known(m, handle);
   if (h == NULL || h->role != SIM_WS || !h->is_open || h->closed || h->ending || h->link == NULL)
     return;
   if (!h->receiving || h->drain) /* it may still have to answer what came before */
     return;
-  end_of(h)->garbled = true;
-  end_of(h)->garbled_at = m->sim->now;
+  sim_end_of(h)->garbled = true;
+  sim_end_of(h)->garbled_at = m->sim->now;
 }
 
 void sim_program_garble(sim_machine *m) {

@@ -15,40 +15,7 @@
 
 enum { LARGEST = 500, WINDOW = 300, BODY = 900, SMALL = 40, AT_ONCE = 1000, FLOOD = 30 };
 
-const tw_limits sim_limits = {
-    .sockets = 12,
-    .webSockets = 6,
-    .recvBuffer = 700,
-    .stageBuffer = 0,
-    .sendBuffer = 1500,
-    .blockSize = 64,
-    .sendPool = 6400,
-    .textPool = 2048,
-    .events = 6,
-    .maxMessage = 600,
-    .maxHead = 500,
-    .connectTimeoutMs = 3000,
-    .handshakeTimeoutMs = 3000,
-    .closeTimeoutMs = 2000,
-    .maxLine = 300,
-    .maxFields = 12,
-    .maxFragments = 8,
-    .maxUnfinished = 4000,
-    .stallTimeoutMs = 15000,
-};
-
 const char sim_arguments[] = "";
-
-static const tw_limits *limits(void) { return &sim_limits; }
-static sim_end *end_of(const sim_handle *h) { return &h->link->ends[h->side]; }
-static sim_end *peer_of(const sim_handle *h) { return &h->link->ends[1 - h->side]; }
-
-static sim_handle *known(sim_machine *m, int32_t handle) {
-  uint32_t index = (uint32_t)handle & TW_HANDLE_INDEX;
-  if (handle <= 0 || index >= SIM_SLOTS || m->handles[index].handle != handle)
-    return NULL;
-  return &m->handles[index];
-}
 
 static sim_handle *remember(sim_machine *m, int32_t handle, sim_role role) {
   if (handle < 0)
@@ -58,14 +25,6 @@ static sim_handle *remember(sim_machine *m, int32_t handle, sim_role role) {
   sim_handle *h = &m->handles[index];
   *h = (sim_handle){.handle = handle, .role = role, .receiving = true};
   return h;
-}
-
-/* The bytes of a stream say where they belong; those of a message its number. */
-static uint8_t stream_byte(const sim_handle *h, uint32_t side, uint32_t at) {
-  return (uint8_t)(at * 31 + (at >> 8) + h->link->id * 7 + side * 101);
-}
-static uint8_t message_byte(uint32_t number, uint32_t at) {
-  return (uint8_t)((at < 4 ? number >> 7 * at : number + at) & 0x7f);
 }
 
 /* ---- Ends ---- */
@@ -90,7 +49,7 @@ static void end_link(sim_machine *m, sim_handle *h) {
   if (h->link == NULL)
     return;
   sim_link *link = h->link;
-  sim_end *end = end_of(h);
+  sim_end *end = sim_end_of(h);
   h->link = NULL;
   if (end->over)
     return;
@@ -106,7 +65,7 @@ static void forget(sim_machine *m, sim_handle *h) {
 }
 
 void sim_program_attach(sim_machine *m, int32_t handle, sim_link *link, uint32_t side) {
-  sim_handle *h = known(m, handle);
+  sim_handle *h = sim_known(m, handle);
   sim_check(m->sim, h != NULL, "a connection for a handle that the application does not know");
   end_link(m, h);
   h->link = link;
@@ -123,8 +82,8 @@ void sim_program_accepted(sim_machine *m, int32_t handle, sim_link *link) {
 static void close_handle(sim_machine *m, sim_handle *h) {
   int32_t handle = h->handle;
   if (h->link != NULL) {
-    end_of(h)->closed = true;
-    end_of(h)->closed_at = m->sim->now;
+    sim_end_of(h)->closed = true;
+    sim_end_of(h)->closed_at = m->sim->now;
   }
   uint32_t how = m->sim->ending ? 0 : sim_range(m->sim, 8);
   int32_t result = how == 1                       ? twc_abort(m->core, handle)
@@ -134,18 +93,12 @@ static void close_handle(sim_machine *m, sim_handle *h) {
   sim_check(m->sim, twc_close(m->core, handle) == TW_ERR_HANDLE, "a closed handle is stale at once");
   h->closed = true;
   if (how == 1 && h->link != NULL)
-    end_of(h)->aborted = true;
+    sim_end_of(h)->aborted = true;
   if (!h->is_open)
     forget(m, h);
 }
 
 /* ---- Sending ---- */
-
-/* It has something to answer yet, or wants to receive nothing: what comes at the end may wait for it. */
-static void hold_back(sim_handle *h) {
-  if (h->link != NULL)
-    end_of(h)->garbled = false;
-}
 
 static void sent(sim_machine *m, sim_handle *h, uint32_t size, int32_t result, int32_t before, uint32_t blocks) {
   if (result >= 0)
@@ -160,16 +113,16 @@ static void sent(sim_machine *m, sim_handle *h, uint32_t size, int32_t result, i
             "a refused send has a reason that can be");
   if (result == TW_ERR_BACKPRESSURE) {
     h->drain = true;
-    hold_back(h);
+    sim_hold_back(h);
   }
 }
 
 static void send_stream(sim_machine *m, sim_handle *h) {
   uint8_t bytes[LARGEST];
-  sim_end *end = end_of(h);
+  sim_end *end = sim_end_of(h);
   uint32_t size = 1 + sim_range(m->sim, LARGEST);
   for (uint32_t i = 0; i < size; i++)
-    bytes[i] = stream_byte(h, h->side, end->sent + i);
+    bytes[i] = sim_stream_byte(h, h->side, end->sent + i);
   int32_t before = twc_buffered(m->core, h->handle);
   uint32_t blocks = twc_free_blocks(m->core);
   int32_t result = twc_send(m->core, h->handle, bytes, size);
@@ -181,13 +134,13 @@ static void send_stream(sim_machine *m, sim_handle *h) {
 
 static void send_message(sim_machine *m, sim_handle *h) {
   uint8_t bytes[LARGEST];
-  sim_end *end = end_of(h);
+  sim_end *end = sim_end_of(h);
   bool goes_on = end->part > 0;
   uint32_t most = goes_on ? (LARGEST - end->part) / 2 : LARGEST;
   uint32_t size = (goes_on ? 0 : 4) + sim_range(m->sim, most > 4 ? most - 4 : 1);
   bool more = size > 0 && end->part < LARGEST / 2 && sim_range(m->sim, goes_on ? 2 : 8) == 0;
   for (uint32_t i = 0; i < size; i++)
-    bytes[i] = message_byte(end->sent, end->part + i);
+    bytes[i] = sim_message_byte(end->sent, end->part + i);
   uint32_t flags = (sim_range(m->sim, 2) == 0 ? TW_SEND_TEXT : TW_SEND_BINARY) | (goes_on || more ? TW_SEND_PART : 0u) |
                    (more ? TW_SEND_MORE : 0u);
   int32_t before = twc_buffered(m->core, h->handle);
@@ -219,7 +172,7 @@ static void send_request(sim_machine *m, sim_handle *h) {
   uint32_t size = sim_range(m->sim, 2) == 0 ? 0 : 4 + sim_range(m->sim, BODY - 4);
   int text = snprintf(head, sizeof head, "%s%c/%u%cHost%ch", size > 0 ? "POST" : "GET", 0, (unsigned)number, 0, 0);
   for (uint32_t i = 0; i < size; i++)
-    body[i] = message_byte(number, i);
+    body[i] = sim_message_byte(number, i);
   int32_t before = twc_buffered(m->core, h->handle);
   uint32_t blocks = twc_free_blocks(m->core);
   int32_t result = twc_http_send(m->core, h->handle, 0, 0, head, (uint32_t)text + 1, 1, body, size);
@@ -239,7 +192,7 @@ static void send_response(sim_machine *m, sim_handle *h) {
     return;
   uint32_t size = 4 + h->request % (BODY - 4);
   for (uint32_t i = 0; i < size; i++)
-    body[i] = message_byte(h->request, i);
+    body[i] = sim_message_byte(h->request, i);
   int32_t before = twc_buffered(m->core, h->handle);
   uint32_t blocks = twc_free_blocks(m->core);
   int32_t result = twc_http_send(m->core, h->handle, 0, 200, head, sizeof head, 0, body, size);
@@ -288,26 +241,26 @@ static const uint8_t *bytes_of(const sim_machine *m, const tw_event *event) {
 
 static void on_data(sim_machine *m, sim_handle *h, const tw_event *event) {
   const uint8_t *bytes = bytes_of(m, event);
-  sim_end *end = end_of(h);
+  sim_end *end = sim_end_of(h);
   sim_check(m->sim, h->role == SIM_STREAM, "bytes behind an HTTP message that no one has sent");
-  sim_check(m->sim, event->size <= peer_of(h)->sent - end->received, "more bytes arrive than were sent");
+  sim_check(m->sim, event->size <= sim_peer_of(h)->sent - end->received, "more bytes arrive than were sent");
   for (uint32_t i = 0; i < event->size; i++)
-    sim_check(m->sim, bytes[i] == stream_byte(h, 1 - h->side, end->received + i), "a byte is another one");
+    sim_check(m->sim, bytes[i] == sim_stream_byte(h, 1 - h->side, end->received + i), "a byte is another one");
   end->received += event->size;
 }
 
 static void on_message(sim_machine *m, sim_handle *h, const tw_event *event) {
   const uint8_t *bytes = bytes_of(m, event);
-  sim_end *end = end_of(h);
+  sim_end *end = sim_end_of(h);
   sim_check(m->sim, ((event->flags & TW_FLAG_FIRST) != 0) == (end->at == 0), "a message begins once");
   for (uint32_t i = 0; i < event->size; i++)
-    sim_check(m->sim, bytes[i] == message_byte(end->received, end->at + i), "a message is another one");
+    sim_check(m->sim, bytes[i] == sim_message_byte(end->received, end->at + i), "a message is another one");
   end->at += event->size;
   if ((event->flags & TW_FLAG_FINAL) == 0)
     return;
   end->at = 0;
   end->received++;
-  sim_check(m->sim, end->received <= peer_of(h)->sent, "more messages arrive than were sent");
+  sim_check(m->sim, end->received <= sim_peer_of(h)->sent, "more messages arrive than were sent");
   if (sim_range(m->sim, 4) == 0)
     send_some(m, h);
 }
@@ -343,7 +296,7 @@ static void on_http(sim_machine *m, sim_handle *h, const tw_event *event) {
     h->head_size += event->size;
   } else if (event->type == TW_EVENT_HTTP_BODY) {
     for (uint32_t i = 0; i < event->size; i++)
-      sim_check(s, bytes[i] == message_byte(h->request + server, h->body + i), "a body belongs to its message");
+      sim_check(s, bytes[i] == sim_message_byte(h->request + server, h->body + i), "a body belongs to its message");
     h->body += event->size;
   }
   if (event->type != TW_EVENT_HTTP_END)
@@ -367,13 +320,13 @@ static void check_prompt(sim *s, sim_end *end) {
 }
 
 void sim_program_garbled(sim_machine *m, int32_t handle) {
-  const sim_handle *h = known(m, handle);
+  const sim_handle *h = sim_known(m, handle);
   if (h == NULL || !h->is_open || h->closed || h->ending || h->link == NULL)
     return;
   if (h->window > 0 || !h->receiving || h->drain) /* it may still have to answer what came before */
     return;
-  end_of(h)->garbled = true;
-  end_of(h)->garbled_at = m->sim->now;
+  sim_end_of(h)->garbled = true;
+  sim_end_of(h)->garbled_at = m->sim->now;
 }
 
 void sim_program_garble(sim_machine *m) {
@@ -395,7 +348,7 @@ static void on_disconnected(sim_machine *m, sim_handle *h, const tw_event *event
   sim *s = m->sim;
   sim_link *link = h->link;
   if (h->is_open && link != NULL) {
-    sim_end *end = end_of(h);
+    sim_end *end = sim_end_of(h);
     check_prompt(s, end);
     end->clean = (event->flags & TW_FLAG_CLEAN) != 0 && !is_refusal(event->code);
     end->unsent = event->detail;
@@ -439,7 +392,7 @@ static void consume(sim_machine *m, sim_handle *h, uint32_t size) {
 
 void sim_program_event(sim_machine *m, const tw_event *event) {
   sim *s = m->sim;
-  sim_handle *h = known(m, event->handle);
+  sim_handle *h = sim_known(m, event->handle);
   if (event->type == TW_EVENT_ACCEPTED)
     return;
   sim_check(s, h != NULL, "an event after the last one");
@@ -481,7 +434,7 @@ void sim_program_event(sim_machine *m, const tw_event *event) {
     sim_check(s, event->code < 0, "an error has a code");
     h->ending = h->is_open;
     if (h->is_open && h->link != NULL)
-      check_prompt(s, end_of(h));
+      check_prompt(s, sim_end_of(h));
     if (!h->is_open)
       end_link(m, h);
     break;
@@ -540,7 +493,7 @@ static void change_one(sim_machine *m, sim_handle *h) {
   switch (h->floods && what != 3 ? 1 : what) {
   case 0:
     h->receiving = !h->receiving;
-    hold_back(h);
+    sim_hold_back(h);
     due = twc_set_receiving(m->core, h->handle, h->receiving);
     break;
   case 1:
@@ -610,11 +563,11 @@ void sim_program_check_empty(sim_machine *m) {
     sim_check(s, !m->sockets[i].open, "a socket is open at the end");
   }
   sim_check(s, twc_wait(m->core) == TW_FOREVER, "a timer runs at the end");
-  sim_check(s, twc_free_blocks(m->core) == limits()->sendPool / limits()->blockSize, "a block is missing at the end");
-  for (uint32_t i = 0; i < limits()->sockets; i++) {
+  sim_check(s, twc_free_blocks(m->core) == sim_limits.sendPool / sim_limits.blockSize, "a block is missing at the end");
+  for (uint32_t i = 0; i < sim_limits.sockets; i++) {
     opened[i] = twc_udp_open(m->core, 0);
     sim_check(s, opened[i] > 0, "a slot is missing at the end");
   }
-  for (uint32_t i = 0; i < limits()->sockets; i++)
+  for (uint32_t i = 0; i < sim_limits.sockets; i++)
     twc_close(m->core, opened[i]);
 }

@@ -229,8 +229,24 @@ void sim_machine_drain(sim_machine *m, uint32_t ready);
 /* The end of a loop iteration. */
 void sim_machine_flush(sim_machine *m);
 
-/* program.c: the application. */
+/* handles.c: what the applications of both simulations share. */
 extern const tw_limits sim_limits;
+
+/* The handle that the application knows by this number; NULL for another. */
+sim_handle *sim_known(sim_machine *m, int32_t handle);
+
+/* The end of a handle's connection, and that of its peer. */
+sim_end *sim_end_of(const sim_handle *h);
+sim_end *sim_peer_of(const sim_handle *h);
+
+/* The bytes of a stream say where they belong; those of a message its number. */
+uint8_t sim_stream_byte(const sim_handle *h, uint32_t side, uint32_t at);
+uint8_t sim_message_byte(uint32_t number, uint32_t at);
+
+/* It has something to answer yet, or wants to receive nothing: what comes at the end may wait for it. */
+void sim_hold_back(sim_handle *h);
+
+/* program.c: the application. */
 extern const char sim_arguments[]; /* of "make sim-c", for a life of this program */
 
 void sim_program_start(sim_machine *m);
