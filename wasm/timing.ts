@@ -49,10 +49,13 @@ export function afterMicrotasks(run: () => void): void {
   deferrer(run)();
 }
 
+const DONE = Promise.resolve();
+
 /** As `afterMicrotasks`, for what is called over and over. */
 export function deferrer(run: () => void): () => void {
   if (ticking?.nextTick === undefined) return () => queueMicrotask(run);
   /* Ticks come after microtasks only where the microtasks have begun. */
   const tick = (): void => ticking.nextTick?.(run);
-  return () => queueMicrotask(tick);
+  /* queueMicrotask would do the same, and make an AsyncResource each time. */
+  return () => void DONE.then(tick);
 }

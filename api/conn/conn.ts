@@ -15,6 +15,7 @@ import {
   waiting,
   windowOf,
 } from "./options.ts";
+import { Chunks } from "./receiver.ts";
 import { Stream } from "./stream.ts";
 
 /** The most bytes of one read of an iteration or a web stream. */
@@ -306,17 +307,9 @@ export class Conn {
   }
 
   /** Iterates over the received chunks until the stream ends or `close` is called. `break` leaves the connection open. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedBytes, void, undefined> {
-    for (;;) {
-      const chunk = await this.read(CHUNK).catch((error: TwinwireError) => this.#unlessClosed(error));
-      if (chunk.length === 0) return;
-      yield chunk;
-    }
-  }
-
-  #unlessClosed(error: TwinwireError): ReceivedBytes {
-    if (this.#stream.phase === "closed") return new Uint8Array(0);
-    throw error;
+  [Symbol.asyncIterator](): AsyncGenerator<ReceivedBytes, void, undefined> {
+    const stream = this.#stream;
+    return new Chunks(stream.receiver, CHUNK, () => stream.phase === "closed");
   }
 
   /** Calls `close`. */

@@ -311,6 +311,32 @@ describe("iteration and streams", () => {
     for await (const chunk of other.conn) expect(chunk).toBe("nothing");
   });
 
+  test("an iterator reports a failure once, and is done after that, after the end and after return", async () => {
+    const { conn, peer } = await pair();
+    const chunks = conn[Symbol.asyncIterator]();
+    expect(chunks[Symbol.asyncIterator]()).toBe(chunks);
+    const both = [chunks.next(), chunks.next()] as const;
+    peer.write("one");
+    const first = await both[0];
+    expect(first.done ? "" : text(first.value)).toBe("one");
+    peer.resetAndDestroy();
+    expect((await failure(both[1])).code).toBe("ERR_RESET");
+    expect(await chunks.next()).toEqual({ done: true, value: undefined });
+
+    const other = await pair();
+    other.peer.end();
+    const rest = other.conn[Symbol.asyncIterator]();
+    expect(await Promise.all([rest.next(), rest.next()])).toEqual(Array(2).fill({ done: true, value: undefined }));
+
+    const left = other.conn[Symbol.asyncIterator]();
+    expect(await left.return()).toEqual({ done: true, value: undefined });
+    expect(await left.next()).toEqual({ done: true, value: undefined });
+    const thrown = new Error("thrown into it");
+    const broken = other.conn[Symbol.asyncIterator]();
+    await expect(broken.throw(thrown)).rejects.toBe(thrown);
+    expect(await broken.next()).toEqual({ done: true, value: undefined });
+  });
+
   test("readable and writable; when both are over the connection is", async () => {
     const { port } = await echoPeer();
     const conn = new TcpConnection("127.0.0.1", port);
