@@ -12,8 +12,11 @@ export function runtimeOf(contender: Contender, { runtime }: Case): Runtime {
   return contender === Contender.BUN_SERVE || contender === Contender.BUN_LISTEN ? "bun" : runtime;
 }
 
-/** How it is spoken. `ws` and `tcp`: handles and events; over TCP, `conn`: objects and promises, `sync`: calls that wait. */
-export type Protocol = "ws" | "tcp" | "conn" | "sync";
+/**
+ * How it is spoken. `ws` and `tcp`: handles and events; over TCP, `conn`: objects and promises, `sync`: calls that wait; `http`:
+ * requests, each on a connection of its own.
+ */
+export type Protocol = "ws" | "tcp" | "conn" | "sync" | "http";
 
 /** A message received sends the next one, `inFlight` are on their way. */
 export interface EchoCase {
@@ -82,6 +85,19 @@ function wsClient(size: number, content: Content, inFlight: number): EchoCase {
   const contenders = [Contender.TWINWIRE, Contender.WS, Contender.RAW];
   const [unit, better, runtime] = ["msg/s", "more", "node"] as const;
   return { kind: "echo", protocol: "ws", name, runtime, size, content, inFlight, unit, better, contenders };
+}
+
+/** The same, with the one of undici as another peer. */
+function besideUndici(it: EchoCase): EchoCase {
+  return { ...it, contenders: [...it.contenders, Contender.UNDICI] };
+}
+
+/** Requests that send a message as JSON and have it returned. */
+function httpClient(size: number, inFlight: number): EchoCase {
+  const name = `http-client/${sizeName(size)}/text/${inFlight}`;
+  const contenders = [Contender.TWINWIRE, Contender.UNDICI];
+  const [unit, better, runtime] = ["msg/s", "more", "node"] as const;
+  return { kind: "echo", protocol: "http", name, runtime, size, content: "text", inFlight, unit, better, contenders };
 }
 
 /** The same on another runtime, beside the WebSocket that it has. */
@@ -169,6 +185,11 @@ function inBun(it: ServeCase): ServeCase {
   };
 }
 
+/** The same in Deno, beside its own. */
+function inDeno(it: ServeCase): ServeCase {
+  return { ...it, runtime: "deno", name: `deno/${it.name}`, contenders: [Contender.TWINWIRE, Contender.DENO_SERVE] };
+}
+
 /** The library for C, beside others of its kind. */
 function inC(it: ServeCase, contenders: readonly Contender[]): ServeCase {
   return { ...it, compiled: true, name: `c/${it.name}`, contenders: [Contender.TWINWIRE, ...contenders] };
@@ -196,13 +217,15 @@ function scale(): ServeCase[] {
 
 /** What is measured, as what/size/content/in flight. */
 export const cases: readonly Case[] = [
-  wsClient(64, "text", 256),
-  wsClient(64, "text", 1),
+  besideUndici(wsClient(64, "text", 256)),
+  besideUndici(wsClient(64, "text", 1)),
   wsClient(16384, "text", 16),
   wsClient(64, "binary", 256),
   wsClient(1024, "text", 64),
   wsClient(64, "utf8", 256),
   wsClient(16384, "utf8", 16),
+  httpClient(64, 1),
+  httpClient(64, 16),
   tcpClient(1024, 64),
   tcpConn(64, 1),
   tcpConn(65536, 1),
@@ -239,6 +262,10 @@ export const cases: readonly Case[] = [
   inBun(server("tcp", "echo", 100, 16)),
   inBun(server("http", "GET", 64, 1)),
   inBun(server("http", "GET", 16, 16)),
+  inDeno(server("ws", "echo", 100, 16)),
+  inDeno(server("ws", "echo", 1000, 1)),
+  inDeno(server("http", "GET", 64, 1)),
+  inDeno(server("http", "POST", 64, 1)),
   onRuntime("bun", wsClient(64, "text", 256)),
   onRuntime("bun", wsClient(64, "text", 1)),
   onRuntime("deno", wsClient(64, "text", 256)),
@@ -267,6 +294,11 @@ const EXTRA: ReadonlySet<string> = new Set([
   "bun/tcp-server/echo/1000x1",
   "bun/tcp-server/echo/100x16",
   "bun/http-server/GET/16x16",
+  "http-client/64B/text/1",
+  "deno/ws-server/echo/100x16",
+  "deno/ws-server/echo/1000x1",
+  "deno/http-server/GET/64x1",
+  "deno/http-server/POST/64x1",
   "deno/ws-client/64B/text/1",
 ]);
 

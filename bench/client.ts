@@ -21,6 +21,7 @@ const clients: Partial<Record<Contender, () => Promise<Client>>> = {
   [Contender.RAW]: () => import("./clients/raw.ts"),
   [Contender.NET]: () => import("./clients/net.ts"),
   [Contender.WEB]: () => import("./clients/web.ts"),
+  [Contender.UNDICI]: () => import("./clients/undici.ts"),
 };
 
 /** What a server's file exports. */
@@ -33,6 +34,7 @@ const httpServers: Partial<Record<Contender, () => Promise<Server>>> = {
   [Contender.TWINWIRE]: () => import("./servers/http-twinwire.ts"),
   [Contender.HTTP]: () => import("./servers/http-node.ts"),
   [Contender.BUN_SERVE]: () => import("./servers/bun-serve.ts"),
+  [Contender.DENO_SERVE]: () => import("./servers/deno-serve.ts"),
 };
 
 const wsServers: Partial<Record<Contender, () => Promise<Server>>> = {
@@ -40,6 +42,7 @@ const wsServers: Partial<Record<Contender, () => Promise<Server>>> = {
   [Contender.RECORDED]: () => import("./servers/ws-recorded.ts"),
   [Contender.WS]: () => import("./servers/ws-ws.ts"),
   [Contender.BUN_SERVE]: () => import("./servers/bun-serve.ts"),
+  [Contender.DENO_SERVE]: () => import("./servers/deno-serve.ts"),
 };
 
 const tcpServers: Partial<Record<Contender, () => Promise<Server>>> = {
@@ -57,6 +60,7 @@ let compiled: CompiledServer | undefined;
 /** Each API of twinwire has a file of its own. */
 function load({ contender, case: { protocol, name } }: Job): Promise<Client> {
   if (contender === Contender.TWINWIRE && protocol === "sync") return import("./clients/twinwire-sync.ts");
+  if (contender === Contender.TWINWIRE && protocol === "http") return import("./clients/twinwire-http.ts");
   if (contender === Contender.PROMISES || (contender === Contender.TWINWIRE && protocol === "conn"))
     return import("./clients/twinwire-conn.ts");
   return known(clients[contender], contender, name)();

@@ -15,6 +15,8 @@ export const Contender = {
   WEB: "WebSocket",
   BUN_SERVE: "Bun.serve",
   BUN_LISTEN: "Bun.listen",
+  DENO_SERVE: "Deno.serve",
+  UNDICI: "undici",
   /** The least that a server in C does: bench/c/floor.c. */
   EPOLL: "epoll loop",
   LIBWEBSOCKETS: "libwebsockets",

@@ -1,4 +1,4 @@
-/** The echo server, run by Bun: WebSockets and TCP, on ports that the system chooses. Ends when its stdin does. */
+/** The echo server, run by Bun, on ports that the system chooses: WebSockets and bodies of POST, and TCP. Ends when its stdin does. */
 
 interface EchoSocket {
   sendText(text: string): number;
@@ -22,6 +22,7 @@ const ws = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
   fetch(request: Request, server: { upgrade(request: Request): boolean }) {
+    if (request.method === "POST") return request.text().then((text) => new Response(text));
     return server.upgrade(request) ? undefined : new Response("WebSocket only", { status: 426 });
   },
   websocket: {

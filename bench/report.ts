@@ -186,6 +186,7 @@ export const notes = [
   "not what held the server up. RSS: the resident set of the server behind the case.",
   "hub/: nodes in processes of their own, their broker and all clients share the machine; a message counts when a client of",
   "the next node has it. Recovery: from the end of the failure to the first message, or until a member has left or is there.",
+  "http-client: requests with a message as JSON, each of those under way on a connection of its own.",
   "WebSocket: the one that the runtime itself has. bun/, deno/: both run there. c/: the library for C, in a process of its",
   "own; epoll loop: the least that a server does. alone: the processor time of the server, one of whose clients sends.",
   "Idle: what the resident set grows by, the leaps of V8's young generation included, which connections do not keep;",

@@ -5,15 +5,18 @@ import { isDeepStrictEqual } from "node:util";
 import type { Machine } from "./machine.ts";
 import { type Comparison, toMarkdown } from "./report.ts";
 
+/** `commit`: of this repository when it was measured, if that is not the one of the file. */
+type Stored = Comparison & { readonly commit?: string | undefined };
+
 interface Results {
   readonly date: string;
   readonly machine: Machine;
-  readonly cases: readonly Comparison[];
+  readonly cases: readonly Stored[];
 }
 
 /**
- * Writes bench/results/<date>-<node>.json and .md; cases that were measured before on that day, on the same machine and commit,
- * stay. Returns their name without the ending.
+ * Writes bench/results/<date>-<node>.json and .md; cases that were measured before on that day and on the same machine
+ * stay, each with its commit. Returns their name without the ending.
  */
 export async function save(machine: Machine, comparisons: readonly Comparison[]): Promise<string> {
   const root = dirname(createRequire(import.meta.url).resolve("twinwire/package.json"));
@@ -28,12 +31,15 @@ export async function save(machine: Machine, comparisons: readonly Comparison[])
 }
 
 /** What a file has of the same machine, besides the cases that were measured again. */
-async function earlier(path: string, machine: Machine, again: readonly Comparison[]): Promise<readonly Comparison[]> {
+async function earlier(path: string, machine: Machine, again: readonly Comparison[]): Promise<readonly Stored[]> {
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return [];
   const found = JSON.parse(text) as Results;
+  const { commit } = found.machine;
   /* As JSON has it: without what is undefined. */
-  if (!isDeepStrictEqual(found.machine, JSON.parse(JSON.stringify(machine)))) return [];
+  const now = JSON.parse(JSON.stringify({ ...machine, commit })) as Machine;
+  if (!isDeepStrictEqual(found.machine, now)) return [];
   const names = new Set(again.map(({ name }) => name));
-  return found.cases.filter(({ name }) => !names.has(name));
+  const stay = found.cases.filter(({ name }) => !names.has(name));
+  return commit === machine.commit ? stay : stay.map((one) => ({ ...one, commit: one.commit ?? commit }));
 }

@@ -235,7 +235,7 @@ describe("a real run", () => {
     expect(status).toBe(0);
     expect(left).toBe(false);
     const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
-    expect(entries.map((it) => it.peerName)).toEqual(["ws", "node:net raw"]);
+    expect(entries.map((it) => it.peerName)).toEqual(["ws", "node:net raw", "undici"]);
     for (const it of entries) {
       expect(it.name).toBe("ws-client/64B/text/1");
       expect(it.twinwire).toBeGreaterThan(0);
@@ -274,14 +274,30 @@ describe("a real run", () => {
   });
 
   test("our servers are measured beside those of the runtimes, by a load generator that is not in the way", async () => {
-    const names = ["tcp-server/echo/100x16", "bun/ws-server/echo/100x16"];
+    const own: Record<string, string> = { bun: "Bun.serve", deno: "Deno.serve" };
+    const names = ["tcp-server/echo/100x16", ...runtimes.map((runtime) => `${runtime}/ws-server/echo/100x16`)];
     for (const name of names) {
       const { status, stdout, left } = await run("--quick", "--json", "--rounds", "1", "--only", name);
       expect([status, left]).toEqual([0, false]);
       const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
-      expect(entries.map((it) => it.peerName)).toEqual([name.startsWith("bun") ? "Bun.serve" : "node:net"]);
+      expect(entries.map((it) => it.peerName)).toEqual([own[name.split("/")[0] ?? ""] ?? "node:net"]);
       expect(entries[0]?.twinwire).toBeGreaterThan(0);
     }
+  });
+
+  test("our HTTP client is measured beside undici", async () => {
+    const { status, stdout, left } = await run(
+      "--quick",
+      "--json",
+      "--rounds",
+      "1",
+      "--only",
+      "http-client/64B/text/16",
+    );
+    expect([status, left]).toEqual([0, false]);
+    const { cases: entries } = JSON.parse(stdout) as ReturnType<typeof toJson>;
+    expect(entries.map((it) => it.peerName)).toEqual(["undici"]);
+    expect(Math.min(...entries.flatMap((it) => [it.twinwire, it.peer]))).toBeGreaterThan(0);
   });
 
   test("our HTTP server is measured beside node:http", async () => {

@@ -5,9 +5,14 @@ import { type Message, VARIETY } from "../payload.ts";
 import type { Job, Measured, Ports } from "../protocol.ts";
 
 /** As Client.echo in client.ts. */
-export async function echo(echoCase: EchoCase, job: Job): Promise<Measured> {
+export function echo(echoCase: EchoCase, job: Job): Promise<Measured> {
+  return echoBy(WebSocket, echoCase, job);
+}
+
+/** The same with a class of this shape. */
+export async function echoBy(Class: typeof WebSocket, echoCase: EchoCase, job: Job): Promise<Measured> {
   const flow = new Flow(echoCase);
-  const socket = await open(job.ports);
+  const socket = await open(Class, job.ports);
   socket.addEventListener("error", () => flow.fail(new Error("the WebSocket failed")));
   socket.addEventListener("close", () => flow.fail(new Error("the connection ended")));
   if (echoCase.content === "binary") socket.onmessage = ({ data }) => flow.take(new Uint8Array(data as ArrayBuffer));
@@ -37,12 +42,12 @@ class WebConnection implements Connection {
 
 /** As Client.openIdle in client.ts. */
 export function openIdle(ports: Ports): Promise<unknown> {
-  return open(ports);
+  return open(WebSocket, ports);
 }
 
-function open(ports: Ports): Promise<WebSocket> {
+function open(Class: typeof WebSocket, ports: Ports): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${ports.ws}/`);
+    const socket = new Class(`ws://127.0.0.1:${ports.ws}/`);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => resolve(socket);
     socket.onerror = () => reject(new Error("the WebSocket did not open"));
