@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { root } from "../wasm/build/project.mjs";
 
 /** { status, output }: the exit code, 1 also for a program that can't be started or takes too long, and all it printed. */
-export function capture(program, args, { seconds = 300 } = {}) {
+export function capture(program, args, { seconds = 900 } = {}) {
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     const pieces = [];

@@ -40,6 +40,9 @@ static inline bool twc_is_letter(uint8_t byte) {
   return lower >= 'a' && lower <= 'z';
 }
 
+/* The value of a hexadecimal digit (RFC 5234 B.1, and a to f), or -1. */
+int twc_hex_value(uint8_t byte);
+
 /* A-Z to a-z, every other byte as it is: HTTP names are compared as ASCII, whatever the locale. */
 static inline char twc_ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 

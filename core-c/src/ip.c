@@ -6,14 +6,6 @@
 
 #include "src/bytes.h"
 
-/* The value of a hexadecimal digit, or 16. */
-static unsigned hex_value(char c) {
-  char lower = twc_ascii_lower(c);
-  return twc_is_digit((uint8_t)c)       ? (unsigned)(c - '0')
-         : lower >= 'a' && lower <= 'f' ? (unsigned)(lower - 'a') + 10
-                                        : 16;
-}
-
 static bool parse_ipv4(const char *text, size_t size, uint8_t *bytes) {
   size_t i = 0;
   for (int part = 0; part < 4; part++) {
@@ -54,8 +46,8 @@ static bool parse_ipv6(const char *text, size_t size, uint8_t *bytes) {
   while (i < size) {
     size_t start = i;
     unsigned value = 0;
-    for (; i < size && i - start < 4 && hex_value(text[i]) < 16; i++)
-      value = value << 4 | hex_value(text[i]);
+    for (int digit; i < size && i - start < 4 && (digit = twc_hex_value((uint8_t)text[i])) >= 0; i++)
+      value = value << 4 | (unsigned)digit;
     if (i == start || count == TW_IP_BYTES)
       return false;
     if (i < size && text[i] == '.') {

@@ -33,11 +33,9 @@ static bool ends_in_number(const char *host, size_t size) {
   const char *label = host + start;
   size_t length = size - start;
   bool hex = length >= 2 && label[0] == '0' && twc_ascii_lower(label[1]) == 'x';
-  for (size_t i = hex ? 2 : 0; i < length; i++) {
-    char lower = twc_ascii_lower(label[i]);
-    if (!twc_is_digit((uint8_t)lower) && !(hex && lower >= 'a' && lower <= 'f'))
+  for (size_t i = hex ? 2 : 0; i < length; i++)
+    if (hex ? twc_hex_value((uint8_t)label[i]) < 0 : !twc_is_digit((uint8_t)label[i]))
       return false;
-  }
   return length > 0;
 }
 

@@ -24,13 +24,8 @@ enum {
   BAD
 };
 
-static int hex(uint8_t byte) {
-  uint8_t lower = (uint8_t)twc_ascii_lower((char)byte);
-  return twc_is_digit(byte) ? byte - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 static uint32_t take_digit(tw_message *message, uint8_t byte) {
-  int digit = hex(byte);
+  int digit = twc_hex_value(byte);
   if (digit < 0 || message->words.matched == MAX_DIGITS) /* 64 bits hold that many */
     return BAD;
   message->left = message->left << 4 | (uint64_t)digit;
@@ -48,7 +43,7 @@ static uint32_t advance(tw_message *message, uint8_t byte) {
     message->words.matched = 0;
     return take_digit(message, byte);
   case SIZE:
-    return hex(byte) >= 0 ? take_digit(message, byte) : after(byte);
+    return twc_hex_value(byte) >= 0 ? take_digit(message, byte) : after(byte);
   case SIZE_LF:
     return byte != LF ? BAD : message->left > 0 ? DATA : TRAILERS;
   case DATA: /* the data is over */

@@ -15,7 +15,6 @@ size_t twc_host_name_run(const uint8_t *data, size_t size) {
 /* RFC 3986 3.2.2 and 3.2.3. An empty host is none, but a Host field may be empty (RFC 9110 7.2). */
 uint32_t twc_host_take(uint32_t state, uint8_t byte) {
   bool name = is_in_name(byte);
-  uint8_t lower = (uint8_t)twc_ascii_lower((char)byte);
   switch (state) {
   case TW_HOST_START:
     return byte == '[' ? TW_HOST_LITERAL : name ? TW_HOST_NAME : TW_HOST_BAD;
@@ -24,8 +23,7 @@ uint32_t twc_host_take(uint32_t state, uint8_t byte) {
   case TW_HOST_LITERAL: /* of IPv6 */
     if (byte == ']')
       return TW_HOST_LITERAL_END;
-    return twc_is_digit(byte) || (lower >= 'a' && lower <= 'f') || byte == ':' || byte == '.' ? TW_HOST_LITERAL
-                                                                                              : TW_HOST_BAD;
+    return twc_hex_value(byte) >= 0 || byte == ':' || byte == '.' ? TW_HOST_LITERAL : TW_HOST_BAD;
   case TW_HOST_LITERAL_END:
     return byte == ':' ? TW_HOST_PORT : TW_HOST_BAD;
   case TW_HOST_PORT:
