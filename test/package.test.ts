@@ -84,9 +84,13 @@ describe("what is in it", () => {
         console.log(user + system);`;
       return Number(succeed(process.execPath, ["--input-type=module", "--eval", code], root));
     };
-    const pairs = Array.from({ length: 7 }, () => [importing("twinwire"), importing("ws")] as const);
-    const [own, ofWs] = [Math.min(...pairs.map(([it]) => it)), Math.min(...pairs.map(([, it]) => it))];
-    expect(own / ofWs).toBeLessThan(1.2); /* a fifth is for noise: it is 0.9 */
+    let [own, ofWs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    /* A fifth is for noise: it is 0.9. The least of a few is enough, unless other work disturbs even those. */
+    for (let count = 0; count < 4 || (count < 25 && own / ofWs >= 1.2); count++) {
+      own = Math.min(own, importing("twinwire"));
+      ofWs = Math.min(ofWs, importing("ws"));
+    }
+    expect(own / ofWs).toBeLessThan(1.2);
   });
 
   test("no dependency, and no script that an installation runs", () => {

@@ -227,13 +227,13 @@ export function faultSuite(name: string, createPort: () => Port): void {
 
     test("a refused address has the next one tried at once", async () => {
       const good = await tcpPeer(() => {}, { host: "127.0.0.9" });
-      const refusing = Array.from({ length: 12 }, (_, index) => `127.0.1.${index + 1}`);
+      const refusing = Array.from({ length: 80 }, (_, index) => `127.0.1.${index + 1}`);
       nameHosts({ "many.test": [...refusing, "127.0.0.9"] });
       const { port, recorder } = attach(createPort);
       const started = performance.now();
       expect(await outcome(port, recorder, good.port)).toBe("connected 1");
-      /* 250 ms for each would be 3,000. */
-      expect(performance.now() - started).toBeLessThan(2_500);
+      /* 250 ms for each would be 20,000. */
+      expect(performance.now() - started).toBeLessThan(18_000);
     });
 
     test("if all fail, the error is the one that says most", async () => {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { limits, TcpConnection } from "twinwire";
 import { endPeers, tcpPeer } from "../support/peers.ts";
-import { pause, until, within } from "../support/wait.ts";
+import { atRest, pause, until, within } from "../support/wait.ts";
 import { all, echoPeer, facts, failure, pair, pattern, text, thrown } from "./support.ts";
 
 afterEach(endPeers);
@@ -380,11 +380,9 @@ describe("iteration and streams", () => {
     };
     peer.on("drain", send);
     send();
-    await pause(400);
-    const held = sent - peer.writableLength;
-    await pause(200);
-    expect(sent - peer.writableLength).toBe(held);
-    expect(held).toBeLessThan(30_000_000);
+    /* What the system's buffers hold beside the window is up to it. */
+    await atRest(() => sent - peer.writableLength, "what is sent");
+    expect(conn.stats().received).toBeLessThan(200_000);
     stopped = true;
     peer.end();
     let got = 0;

@@ -26,6 +26,21 @@ export async function until(condition: () => boolean, what: string, ms: number =
   }
 }
 
+/** Waits until a number no longer changes, however slow the machine is, and returns it; rejects if it changes for ever. */
+export async function atRest(measure: () => number, what: string): Promise<number> {
+  const end = performance.now() + PATIENCE;
+  let before = measure();
+  /* Each pause lets this process's events happen: a process that had no processor for a while is not at rest. */
+  for (let same = 0; same < 8; ) {
+    if (performance.now() > end) throw new Error(`${what}: still changing after ${PATIENCE} ms`);
+    await pause(25);
+    const now = measure();
+    same = now === before ? same + 1 : 0;
+    before = now;
+  }
+  return before;
+}
+
 /** Lets `ms` pass. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { http, type TcpConnection, TcpServer } from "twinwire";
 import { http as resultHttp, TcpStream } from "twinwire/result";
 import { atEnd, endPeers } from "../../support/peers.ts";
-import { Inbox, pause, until, within } from "../../support/wait.ts";
+import { atRest, Inbox, pause, until, within } from "../../support/wait.ts";
 import { failure, pattern, text } from "../support.ts";
 import { type RawClient, raw, serve } from "./support.ts";
 
@@ -452,11 +452,7 @@ describe("bodies in time", () => {
     };
     client.socket.on("drain", more);
     more();
-    let before = -1;
-    while (sent !== before) {
-      before = sent;
-      await pause(100);
-    }
+    await atRest(() => sent, "what is sent");
     expect(conn.stats().received).toBeLessThan(200_000);
     let read = 0;
     for await (const part of request.body) {
@@ -478,12 +474,7 @@ describe("bodies in time", () => {
       }
     })();
     const failed = failure(http.respond(conn, { body: parts }));
-    let before = -1;
-    while (made !== before) {
-      before = made;
-      await pause(100);
-    }
-    expect(made).toBeLessThan(30_000_000);
+    await atRest(() => made, "what is made");
     client.socket.destroy();
     expect(["ERR_RESET", "ERR_STATE", "ERR_ENDED"]).toContain((await failed).code);
   });
