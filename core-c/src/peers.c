@@ -51,9 +51,16 @@ static tw_address *find(tw_core *core, int32_t listener, uint64_t prefix) {
     if (oldest == NULL || entry->listener == 0 || now - entry->refilled_at > now - oldest->refilled_at)
       oldest = entry;
   }
-  if (oldest != NULL) /* with full buckets: refill */
-    *oldest = (tw_address){.prefix = prefix, .listener = listener, .refilled_at = now - SECOND};
+  if (oldest != NULL)
+    *oldest = (tw_address){.prefix = prefix, .listener = listener, .refilled_at = now};
   return oldest;
+}
+
+/* A rate that was not limited before starts with a full bucket. */
+static void set_rate(uint32_t *rate, uint32_t *left, uint32_t limit) {
+  if (*rate == 0)
+    *left = limit * WHOLE;
+  *rate = limit;
 }
 
 static void refill_one(uint32_t *left, uint32_t rate, uint32_t ms) {
@@ -97,8 +104,8 @@ static uint32_t *judge(tw_core *core, tw_slot *slot) {
     limits->stats.untracked++;
     return NULL;
   }
-  entry->handshakes = limits->handshakes;
-  entry->messages = limits->messages;
+  set_rate(&entry->handshakes, &entry->handshakes_left, limits->handshakes);
+  set_rate(&entry->messages, &entry->messages_left, limits->messages);
   refill(core, entry);
   if (limits->connections > 0 && entry->connections >= limits->connections)
     return &limits->stats.refused_connections;

@@ -1,4 +1,20 @@
-/** A ring of records in memory of a fixed size: the newest replace the oldest. It allocates nothing after it was made. */
+/**
+ * A ring of records in memory of a fixed size: the newest replace the oldest, a block of them at a time, so that nothing
+ * looks at a record again when it is replaced.
+ */
+
+/** The ring has about so many blocks. */
+const BLOCKS = 32;
+
+/** Records that lie one behind the other and are replaced together. */
+interface Block {
+  /** Where the first one begins. */
+  readonly from: number;
+  /** How many there are; of the newest block, once there is another one. */
+  records: number;
+}
+
+/** Records in memory of a fixed size. */
 export class Ring {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The same memory as words. The first one of a record is its size; what follows is its owner's. */
@@ -6,12 +22,13 @@ export class Ring {
   /** How many records there are, and how many were replaced. */
   records = 0;
   lost = 0;
-  /** Where the next record begins, and where the oldest one does. */
+  /** Where the next record begins, and where the newest block ends at the latest. */
   #head = 0;
-  #tail = 0;
-  /** Whether the newest records are in front of the oldest ones; those end at `#wrap`. */
-  #wrapped = false;
-  #wrap = 0;
+  #limit = 0;
+  /** The oldest first. */
+  readonly #blocks: Block[] = [];
+  /** Records that there were, replaced ones too, when the newest block began. */
+  #before = 0;
 
   /** `size`: bytes, divisible by 4. */
   constructor(size: number) {
@@ -27,22 +44,9 @@ export class Ring {
    * @returns where it begins, divisible by 4.
    */
   append(size: number): number {
-    for (;;) {
-      if (this.#wrapped) {
-        if (this.#tail - this.#head >= size) break;
-        this.#drop();
-      } else if (this.#head + size <= this.bytes.length) {
-        break;
-      } else {
-        /* Records do not cross the end. */
-        this.#wrapped = this.#tail !== this.#head;
-        this.#wrap = this.#head;
-        this.#head = 0;
-        if (!this.#wrapped) this.#tail = 0;
-      }
-    }
+    if (this.#head + size > this.#limit) this.#beginBlock(size);
     const at = this.#head;
-    this.#head += size;
+    this.#head = at + size;
     this.words[at >>> 2] = size;
     this.records++;
     return at;
@@ -50,20 +54,44 @@ export class Ring {
 
   /** Where each record begins, the oldest first. */
   *places(): Generator<number> {
-    let at = this.#tail;
-    for (let count = this.records; count > 0; count--) {
-      if (this.#wrapped && at === this.#wrap) at = 0;
-      yield at;
-      at += this.words[at >>> 2] ?? 0;
+    this.#countNewest();
+    for (const { from, records } of this.#blocks) {
+      let at = from;
+      for (let count = records; count > 0; count--) {
+        yield at;
+        at += this.words[at >>> 2] ?? 0;
+      }
     }
   }
 
-  #drop(): void {
-    this.#tail += this.words[this.#tail >>> 2] ?? 0;
-    this.records--;
-    this.lost++;
-    if (this.#tail !== this.#wrap) return;
-    this.#tail = 0;
-    this.#wrapped = false;
+  /** Begins a block that has space for a record of `size` bytes, in place of the oldest ones. */
+  #beginBlock(size: number): void {
+    const end = this.bytes.length;
+    this.#countNewest();
+    if (this.#head + size > end) {
+      /* Records do not cross the end. */
+      this.#drop(this.#head, end);
+      this.#head = 0;
+    }
+    const from = this.#head;
+    this.#limit = Math.min(end, from + Math.max(size, (end / BLOCKS) & ~3));
+    this.#drop(from, this.#limit);
+    this.#before = this.records + this.lost;
+    this.#blocks.push({ from, records: 0 });
+  }
+
+  /** Removes the oldest blocks as far as they begin there. */
+  #drop(from: number, to: number): void {
+    for (let [oldest] = this.#blocks; oldest !== undefined; [oldest] = this.#blocks) {
+      if (oldest.from < from || oldest.from >= to) break;
+      this.#blocks.shift();
+      this.records -= oldest.records;
+      this.lost += oldest.records;
+    }
+  }
+
+  #countNewest(): void {
+    const newest = this.#blocks.at(-1);
+    if (newest !== undefined) newest.records = this.records + this.lost - this.#before;
   }
 }
