@@ -26,6 +26,17 @@ void tw_esp_serve_loss(tw_esp_port *port, tw_esp_socket *socket, int32_t error) 
 
 /* ---- Connecting ---------------------------------------------------------------------------------------------- */
 
+/* Connects to what the name has been resolved to, if the connection's policy allows it. */
+static int32_t connect_resolved(const tw_esp_port *port, tw_esp_socket *socket, const ip_addr_t *ip) {
+  struct sockaddr_storage address;
+  char text[TW_MAX_ADDRESS];
+  uint32_t number;
+  tw_esp_address_store(&address, ip, socket->port);
+  uint32_t size = tw_esp_address_print(&address, text, sizeof text, &number);
+  int32_t error = twc_check_address(port->core, socket->handle, text, size);
+  return error < 0 ? error : tw_esp_socket_connect(port, socket, ip);
+}
+
 static void serve_lookup(tw_esp_port *port, tw_esp_socket *socket) {
   tw_esp_lookup *lookup = &port->lookups[socket->lookup];
   uint32_t state = atomic_load(&lookup->state);
@@ -34,7 +45,7 @@ static void serve_lookup(tw_esp_port *port, tw_esp_socket *socket) {
   ip_addr_t ip = lookup->address;
   tw_esp_lookup_drop(lookup);
   socket->lookup = -1;
-  int32_t error = state == TW_ESP_LOOKUP_FOUND ? tw_esp_socket_connect(port, socket, &ip) : TW_ERR_NAME_FAILED;
+  int32_t error = state == TW_ESP_LOOKUP_FOUND ? connect_resolved(port, socket, &ip) : TW_ERR_NAME_FAILED;
   if (error < 0)
     tw_esp_serve_loss(port, socket, error);
 }

@@ -64,11 +64,39 @@ static void forgets_what_it_asked(void) {
   test_end();
 }
 
+/* A name leads only where the policy allows, and nobody is asked for a connection elsewhere: the port that refuses them
+ * has not refused this one. */
+static void goes_only_where_the_policy_allows(void) {
+  static story others[3];
+  test_begin(NULL);
+  CHECK(tw_net_set_policy("-private") == 0);
+  test_connect(&others[0], "peer.test", 9);
+  test_until(&others[0].disconnected, 1);
+  CHECK(others[0].errors == 1 && others[0].code == TW_ERR_POLICY && others[0].step == TW_STEP_CONNECT);
+  test_open_ws(&others[1], "ws://peer.test:9/");
+  test_until(&others[1].disconnected, 1);
+  CHECK(others[1].errors == 1 && others[1].code == TW_ERR_POLICY);
+  CHECK(tw_net_tcp_connect(here.peer_address, echo.port) == -1 && tw_last_error() == TW_ERR_POLICY);
+  char allowed[64];
+  snprintf(allowed, sizeof allowed, "-private,+%s", here.peer_address);
+  CHECK(tw_net_set_policy(allowed) == 0);
+  test_connect(&it, "peer.test", echo.port);
+  test_until(&it.connected, 1);
+  CHECK(tw_net_send(it.handle, "hello", 5) == 5);
+  test_until(&it.received, 5);
+  CHECK(tw_net_set_policy(NULL) == 0);
+  test_connect(&others[2], "peer.test", 9);
+  test_until(&others[2].disconnected, 1);
+  CHECK(others[2].code == TW_ERR_REFUSED);
+  test_end();
+}
+
 void tests_of_names(void) {
   memcpy(dns.answer, here.peer_address, strlen(here.peer_address));
   if (!here.peers->start(&echo) || !here.peers->start(&dns))
     printf("a peer does not start\n");
   TEST(connects_by_name);
+  TEST(goes_only_where_the_policy_allows);
   TEST(says_that_a_name_is_unknown);
   TEST(forgets_what_it_asked);
   TEST(does_not_wait_for_a_silent_server);
