@@ -77,7 +77,11 @@ static int32_t connect_to(exchange *it) {
   if (left == 0)
     return TW_ERR_TIMEOUT;
   tw_dial_options options = {
-      .timeout_ms = left, .tls = secure ? order->tls : NULL, .proxy = through && secure ? order->proxy : NULL};
+      .timeout_ms = left,
+      .tls = secure ? order->tls : NULL,
+      .proxy = through && secure ? order->proxy : NULL,
+      .policy = order->policy,
+  };
   return tw_dial(secure ? "tls" : "tcp", address, &options);
 }
 
@@ -162,6 +166,7 @@ static void put_route(tw_text *key, const exchange *it) {
   put_part(key, it->url.host);
   tw_text_number(key, (uint64_t)it->url.port, 10);
   put_part(key, it->order->proxy);
+  put_part(key, it->order->policy);
   if (it->url.secure && it->order->tls != NULL)
     put_tls(key, it->order->tls);
 }
@@ -308,6 +313,8 @@ int32_t tw_http_request(const tw_http_order *order, tw_http_message *response) {
   error = tw_web_url_parse(order->url, &it.url);
   if (error != 0)
     return tw_fail(self, order->url, error, NULL);
+  if (order->proxy != NULL && order->policy != NULL)
+    return tw_fail(self, order->url, TW_ERR_ARGUMENT, "a policy does not bind a proxy: choose one of them");
   if (order->proxy != NULL && !tw_web_proxy(order->proxy, &it.proxy))
     return tw_fail(self, order->url, TW_ERR_ARGUMENT, "a proxy is \"http://[user:password@]host:port\"");
   int32_t status = exchange_all(&it, response);

@@ -65,6 +65,20 @@ static int32_t connect_via(const tw_host_port *to, const char *url) {
   return handle < 0 ? tw_handles_refuse(handle) : tw_handles_add(handles, handle, TW_KIND_TCP, NULL);
 }
 
+static int32_t connect_allowed(const tw_host_port *to, const char *policy) {
+  tw_handles *handles = tw_handles_current();
+  tw_handles_touch(handles);
+  int32_t handle = twc_tcp_connect_allowed(handles->core, to->host, (uint32_t)strlen(to->host), to->port, policy,
+                                           (uint32_t)strlen(policy));
+  return handle < 0 ? tw_handles_refuse(handle) : tw_handles_add(handles, handle, TW_KIND_TCP, NULL);
+}
+
+static int32_t connect_tcp(const tw_host_port *to, const tw_dial_options *options) {
+  if (options->proxy != NULL)
+    return connect_via(to, options->proxy);
+  return options->policy != NULL ? connect_allowed(to, options->policy) : tw_net_tcp_connect(to->host, to->port);
+}
+
 static int32_t set_keep_alive(int32_t handle, const tw_keep_alive *how) {
   return how->idle_s == 0 ? 0 : tw_net_set_keep_alive(handle, how->idle_s, how->interval_s, how->count);
 }
@@ -83,7 +97,7 @@ static void begin_dial(tw_call *call) {
       tw_call_finish(call, NULL, error);
       return;
     }
-    handle = options->proxy != NULL ? connect_via(&to, options->proxy) : tw_net_tcp_connect(to.host, to.port);
+    handle = connect_tcp(&to, options);
   }
   tw_object *object = take(call, handle, TW_OBJECT_STREAM);
   if (object == NULL)
@@ -178,6 +192,9 @@ int32_t tw_dial(const char *name, const char *address, const tw_dial_options *op
     return tw_fail(self, address, TW_ERR_ARGUMENT, NULL);
   if (options != NULL && options->proxy != NULL && (kind == NETWORK_UNIX || kind == NETWORK_UDP))
     return tw_fail(self, address, TW_ERR_ARGUMENT, "a proxy is for \"tcp\" and \"tls\"");
+  if (options != NULL && options->policy != NULL &&
+      (options->proxy != NULL || (kind != NETWORK_TCP && kind != NETWORK_TLS)))
+    return tw_fail(self, address, TW_ERR_ARGUMENT, "a policy is for \"tcp\" and \"tls\" without a proxy");
   if (options != NULL && options->tls != NULL && kind != NETWORK_TLS)
     return tw_fail(self, address, TW_ERR_ARGUMENT, "TLS options are for \"tls\"");
   if (kind == NETWORK_UDP) {

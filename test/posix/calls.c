@@ -270,6 +270,12 @@ static void failures_of_opening_have_codes(void) {
                ? TW_ERR_REFUSED
                : tw_last_error());
   CHECK_IS(TW_ERR_ARGUMENT, tw_dial("tcp", address, &(tw_dial_options){.keep_alive = {.idle_s = 1}}));
+  CHECK_IS(TW_ERR_POLICY, tw_dial("tcp", address, &(tw_dial_options){.policy = "-private"}));
+  CHECK_IS(TW_ERR_POLICY, tw_dial("tcp", "localhost:9", &(tw_dial_options){.policy = "-private"}));
+  CHECK_IS(TW_ERR_REFUSED, tw_dial("tcp", address, &(tw_dial_options){.policy = "-private,+127.0.0.0/8"}));
+  CHECK_IS(TW_ERR_ARGUMENT, tw_dial("tcp", address, &(tw_dial_options){.policy = "private"}));
+  CHECK_IS(TW_ERR_ARGUMENT, tw_dial("unix", "/tmp/x", &(tw_dial_options){.policy = "-private"}));
+  CHECK_IS(TW_ERR_ARGUMENT, tw_dial("udp", address, &(tw_dial_options){.policy = "-private"}));
   static const tw_tls_options tls = {.accept_any = true};
   CHECK_IS(TW_ERR_ARGUMENT, tw_dial("tcp", address, &(tw_dial_options){.tls = &tls}));
   CHECK_IS(TW_ERR_ARGUMENT, tw_listen("udp", address, NULL));

@@ -232,6 +232,44 @@ static void redirects_are_followed_if_asked(void) {
   end(&there);
 }
 
+/* A policy holds for the URL, for what its name resolves to, for redirects, and for connections that are kept. */
+static void a_policy_holds_for_each_address(void) {
+  char away[256];
+  tw_http_message response;
+  script there = {.answers = {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nthere"}};
+  begin(&there);
+  snprintf(away, sizeof away, "HTTP/1.1 302 Away\r\nLocation: http://127.0.0.2:%s/\r\nContent-Length: 0\r\n\r\n",
+           strrchr(there.url, ':') + 1);
+  script it = {.answers = {away, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhere"}};
+  begin(&it);
+  tw_http_order order = {.url = it.url, .policy = "-private", .max_redirects = 1, .timeout_ms = LONG};
+  CHECK_IS(TW_ERR_POLICY, tw_http_request(&order, &response));
+  CHECK(says("ERR_POLICY: tw_http_request http://127.0.0.1:"));
+  tw_http_free(&response);
+  order.policy = "-private,+127.0.0.1";
+  CHECK_IS(TW_ERR_POLICY, tw_http_request(&order, &response));
+  CHECK(sent(&it, 0, "GET / "));
+  tw_http_free(&response);
+  CHECK_IS(200, tw_http_request(&order, &response));
+  CHECK(same(response.body, "here"));
+  tw_http_free(&response);
+  order.url = "http://localhost:9/";
+  order.policy = "-private";
+  CHECK_IS(TW_ERR_POLICY, tw_http_request(&order, &response));
+  tw_http_free(&response);
+  order.policy = "private";
+  CHECK_IS(TW_ERR_ARGUMENT, tw_http_request(&order, &response));
+  tw_http_free(&response);
+  order.policy = "-private";
+  order.proxy = it.url;
+  CHECK_IS(TW_ERR_ARGUMENT, tw_http_request(&order, &response));
+  tw_http_free(&response);
+  CHECK_IS(200, get(&there, "/", &response)); /* no one else has asked this one */
+  tw_http_free(&response);
+  end(&it);
+  end(&there);
+}
+
 static void a_proxy_is_asked(void) {
   script it = {.answers = {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nproxy", "HTTP/1.1 407 No\r\n\r\n"}};
   tw_http_message response;
@@ -455,6 +493,7 @@ int main(void) {
   RUN(bodies_go_and_come);
   RUN(heads_and_bodies_are_bounded);
   RUN(redirects_are_followed_if_asked);
+  RUN(a_policy_holds_for_each_address);
   RUN(a_proxy_is_asked);
   RUN(bad_requests_are_refused);
   RUN(an_exchange_ends_in_time);

@@ -64,6 +64,8 @@ typedef struct tw_dial_options {
   const char *proxy; /* an HTTP proxy, "http://[user:password@]host:port", which is asked for a tunnel */
   uint32_t window;   /* bytes that are received ahead of reads, 1..1073741824; default: 65536 */
   tw_keep_alive keep_alive; /* TCP keep-alive; default: off */
+  const char *policy;       /* the addresses to connect to, rules as in tw_net_set_policy, such as "-private"; not with
+                               a proxy, which connects to what it likes; default: all */
 } tw_dial_options;
 
 /* Connects, and waits until the connection is open. `network`: "tcp", "tls" (TLS from the first byte), "unix", or "udp"
@@ -73,7 +75,8 @@ typedef struct tw_dial_options {
  * Returns the connection's number, to be closed by tw_conn_close; or TW_ERR_ARGUMENT (another network, another form of
  * address, an option out of range), TW_ERR_PORT, TW_ERR_PATH, TW_ERR_NAME_NOT_FOUND, TW_ERR_NAME_FAILED,
  * TW_ERR_REFUSED, TW_ERR_UNREACHABLE, TW_ERR_TIMEOUT, TW_ERR_NOT_FOUND, TW_ERR_ACCESS, TW_ERR_TLS..., TW_ERR_PROXY,
- * TW_ERR_LIMIT, TW_ERR_DESCRIPTORS, TW_ERR_MEMORY, TW_ERR_STATE. */
+ * TW_ERR_POLICY (the policy allows none of the name's addresses), TW_ERR_LIMIT, TW_ERR_DESCRIPTORS, TW_ERR_MEMORY,
+ * TW_ERR_STATE. */
 int32_t tw_dial(const char *network, const char *address, const tw_dial_options *options);
 
 /* How to listen; what is 0 or NULL is the default. */

@@ -73,12 +73,13 @@ typedef struct tw_http_order {
   uint32_t max_redirects;    /* that are followed, 0..100; default: none, the redirect itself is returned */
   const char *proxy;         /* "http://[user:password@]host:port"; https goes through a tunnel (CONNECT) */
   const tw_tls_options *tls; /* for https; used until the call returns */
+  const char *policy;        /* the addresses to connect to, also after redirects: as in tw_dial_options */
   bool close;                /* uses a connection of its own that ends behind it; default: one that is kept */
 } tw_http_order;
 
 /* Sends a request, and waits for the whole response. Connections are kept for further requests to the same server by
- * the same proxy and TLS options (tw_http_set_pool). A server may close one while a request is on its way: then GET,
- * HEAD, OPTIONS, TRACE, PUT and DELETE are sent once more on another one, if nothing of a response has come and
+ * the same proxy, policy and TLS options (tw_http_set_pool). A server may close one while a request is on its way: then
+ * GET, HEAD, OPTIONS, TRACE, PUT and DELETE are sent once more on another one, if nothing of a response has come and
  * `source` is not used (RFC 9112 9.3.1); other requests fail with TW_ERR_RESET, TW_ERR_ENDED or TW_ERR_UNEXPECTED_EOF.
  * 301 and 302 change POST to GET, 303 changes every method but HEAD to GET, 307 and 308 repeat the request;
  * Authorization, Cookie, Proxy-Authorization and Host are not sent to another origin.
