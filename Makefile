@@ -23,7 +23,7 @@ TOOLS := $(shell find bench demo examples -name '*.ts' 2>/dev/null)
 
 include wasm/build.mk
 
-.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench plots instructions sim sim-c fuzz mutants faults proof coverage coverage-c clauses docs clean help
+.PHONY: all build gen lint format test test-c test-js test-bun test-deno test-nodes test-esp32 esp32 vectors vectors-gen size demo demo-web demo-cluster bench plots hub-figures instructions sim sim-c fuzz mutants faults proof coverage coverage-c clauses docs clean help
 
 all: build
 
@@ -81,6 +81,9 @@ demo-cluster: build ## serve a chat with four processes that are killed one afte
 
 plots: $(PLOTS) ## draw the plots of docs/performance.md from stored results; ARGS=FILE chooses them
 	@node scripts/plots/plots.mjs $(ARGS)
+
+hub-figures: ## write the tables of docs/hub.md from stored results; ARGS=FILE chooses them
+	@node scripts/plots/hub.mjs $(ARGS)
 
 instructions: $(NODE_MODULES) build/gen.stamp ## count the instructions of a frame and of an HTTP head, and compare with the budget; ARGS=--write makes them the budget
 	@node scripts/instructions.mjs $(ARGS)

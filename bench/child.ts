@@ -12,6 +12,8 @@ const CLIENT = fileURLToPath(new URL("./client.js", import.meta.url));
 
 /** Beyond what a job itself takes: starting, connecting, waiting for what is in flight. */
 const PATIENCE_MS = 40_000;
+/** For cases of hubs, with their many processes. */
+const HUB_PATIENCE_MS = 180_000;
 
 /** A contender in a process of its own. All have the same program and the same flags. */
 export class Child {
@@ -37,7 +39,8 @@ export class Child {
           else reject(new Error(`${what}: ${result.failed}`));
         });
       const late = (): void => settle(() => reject(new Error(`${what}: no answer in time`)));
-      const timer = setTimeout(late, job.settleMs + job.measureMs + PATIENCE_MS);
+      const patience = job.case.kind === "hub" ? HUB_PATIENCE_MS : PATIENCE_MS;
+      const timer = setTimeout(late, job.settleMs + job.measureMs + patience);
       const settle = (then: () => void): void => {
         clearTimeout(timer);
         child.off("exit", ended).off("error", failed).off("message", answered);

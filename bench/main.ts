@@ -22,6 +22,12 @@ function withBrokers(one: Case): readonly Case[] {
   return contenders.includes(Contender.TWINWIRE) ? [{ ...one, contenders }] : [];
 }
 
+/** How often a case is measured. */
+function roundsOf({ kind }: Case, { hubRounds, idleRounds, pace }: Options): number {
+  if (kind === "hub") return hubRounds;
+  return kind === "idle" ? idleRounds : pace.rounds;
+}
+
 async function bench(options: Options): Promise<void> {
   const named = cases.filter((one) => one.name.startsWith(options.prefix));
   const isLeftOut = options.quick ? isExtra : ({ name }: Case) => isScale(name);
@@ -37,16 +43,17 @@ async function bench(options: Options): Promise<void> {
   try {
     const machine = describeMachine(server.version);
     if (!options.json) print(`${describe(machine)}\n`);
-    if (!options.json && there.some(({ kind }) => kind === "hub")) print(`${describeBrokers()}\n`);
+    const brokers = there.some(({ kind }) => kind === "hub") ? describeBrokers() : undefined;
+    if (!options.json && brokers !== undefined) print(`${brokers}\n`);
     for (const one of there) {
       print(`${one.name} ...`);
-      const rounds = one.kind === "idle" || one.kind === "hub" ? options.idleRounds : options.pace.rounds;
+      const rounds = roundsOf(one, options);
       const result = await runCase(one, server.ports, { ...options.pace, rounds }, options.flags[one.runtime]);
       comparisons.push(...compare(result));
     }
     if (options.json) process.stdout.write(`${JSON.stringify(toJson(comparisons))}\n`);
     else process.stdout.write(`\n${toText(comparisons)}\n\n${notes.join("\n")}\n`);
-    if (options.save) print(`\nsaved in ${await save(machine, comparisons)}`);
+    if (options.save) print(`\nsaved in ${await save(machine, comparisons, brokers)}`);
   } finally {
     await server.end();
   }

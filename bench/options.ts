@@ -7,6 +7,8 @@ export interface Options {
   readonly pace: Pace;
   /** Rounds of the cases that measure memory: each takes new processes. */
   readonly idleRounds: number;
+  /** Rounds of the cases of hubs, which take seconds each. */
+  readonly hubRounds: number;
   /** Whether all of it is to take less than a minute. */
   readonly quick: boolean;
   readonly json: boolean;
@@ -25,7 +27,7 @@ export const usage = `usage: make bench ARGS="[options]"
   --json             one JSON object on stdout
   --only <prefix>    only the cases whose names begin so
   --compare <a> <b>  compares two files of bench/results/, and measures nothing
-  --rounds <n>       measured rounds for each case
+  --rounds <n>       measured rounds for each case; default: 5, 3 with --quick or of memory, 1 of hubs
   --save             keep the results in bench/results/
   --node-flag <flag> a flag of node for every contender, as --node-flag=--cpu-prof; --bun-flag, --deno-flag: one of theirs
   --help`;
@@ -61,6 +63,7 @@ export function parseOptions(args: readonly string[]): Options {
   return {
     pace: { ...pace, rounds },
     idleRounds: Math.min(rounds, values.quick ? 1 : 3),
+    hubRounds: values.rounds === undefined ? 1 : rounds,
     quick: values.quick,
     json: values.json,
     save: values.save,

@@ -6,6 +6,7 @@ import { positionOf, positionText, RecentIds } from "../hub-client.ts";
 import { type Bytes, show } from "../internal/arguments.ts";
 import { broadcast } from "../ws-server/clients.ts";
 import { ServerSocket } from "../ws-server/socket.ts";
+import { Calls } from "./calls.ts";
 import { brokerError, type DriverEvents, type HubDriver, inTime, type Member, type Position } from "./driver.ts";
 import {
   type CheckedHub,
@@ -62,6 +63,7 @@ export class Hub {
   readonly node: string = crypto.randomUUID().slice(0, 13);
   readonly #driver: HubDriver;
   readonly #options: CheckedHub;
+  readonly #calls: Calls;
   readonly #topics = new Map<string, Topic>();
   readonly #joinedBy = new Map<ServerSocket, Set<string>>();
   readonly #listeners = new Listeners();
@@ -88,8 +90,9 @@ export class Hub {
   /** @throws TwinwireError ERR_ARGUMENT for a bad option. That the broker can't be reached is reported as `down`. */
   constructor(driver: HubDriver, options?: HubOptions) {
     this.#options = checkHub(options);
-    const { history, historyMs, leaseMs } = this.#options;
+    const { history, historyMs, leaseMs, timeoutMs } = this.#options;
     this.#driver = driver;
+    this.#calls = new Calls(timeoutMs, (error, isLate) => this.#failed(error, isLate));
     const hub = this;
     this.#host = {
       node: this.node,
@@ -97,8 +100,8 @@ export class Hub {
       get isUp() {
         return hub.#isUp;
       },
-      subscribe: (topic) => this.#ask("subscribe", this.#driver.subscribe(topic)),
-      read: (topic, after, most) => this.#ask("read", this.#driver.read(topic, after, most)),
+      subscribe: (topic) => this.#calls.queue("subscribe", () => this.#driver.subscribe(topic)),
+      read: (topic, after, most) => this.#calls.queue("read", () => this.#driver.read(topic, after, most)),
       send: (sockets, data) => this.#send(sockets, data),
       gap: (topic, after, socket) => this.#gap(topic, after, socket),
       noteLater: (topic) => this.#toNote.add(topic),
@@ -160,7 +163,7 @@ export class Hub {
     if (entry === undefined || entry.members.size > 0) return;
     this.#topics.delete(topic);
     this.#toNote.delete(entry);
-    if (this.#isUp) this.#ask("unsubscribe", this.#driver.unsubscribe(topic)).catch(() => {});
+    if (this.#isUp) this.#calls.queue("unsubscribe", () => this.#driver.unsubscribe(topic)).catch(() => {});
   }
 
   /**
@@ -209,7 +212,7 @@ export class Hub {
   async members(topic: string): Promise<readonly Member[]> {
     const name = checkTopic(topic, "Hub.members", this.#options.maxTopic);
     if (!this.#isUp) throw new TwinwireError("ERR_BROKER", { step: "send", reason: "the hub is down" });
-    return this.#ask("members", this.#driver.members(name));
+    return this.#calls.answer("members", this.#driver.members(name));
   }
 
   /** Calls a listener with each event of a kind. What it throws becomes an uncaught exception. */
@@ -244,7 +247,7 @@ export class Hub {
     this.#isUp = false;
     this.#topics.clear();
     this.#joinedBy.clear();
-    await this.#ask("close", this.#driver.close()).catch(() => {});
+    await this.#calls.answer("close", this.#driver.close()).catch(() => {});
   }
 
   /** As `close`. */
@@ -256,7 +259,7 @@ export class Hub {
     if (!this.#isUp || this.#pending >= this.#options.maxPending) return "here";
     this.#pending++;
     try {
-      await this.#ask("publish", this.#driver.publish(topic, message));
+      await this.#calls.answer("publish", this.#driver.publish(topic, message));
       return "everywhere";
     } catch {
       return "here";
@@ -265,16 +268,10 @@ export class Hub {
     }
   }
 
-  /** Waits for the broker. If it does not answer in time, it is down until it does. */
-  async #ask<T>(operation: string, answer: Promise<T>): Promise<T> {
-    try {
-      return await inTime(answer, operation, this.#options.timeoutMs);
-    } catch (cause) {
-      const error = brokerError(cause);
-      if (cause === error && error.message.includes("no answer within")) this.#setUp(false, error);
-      else this.#listeners.emit("error", { error });
-      throw error;
-    }
+  /** If the broker does not answer in time, it is down until it does. */
+  #failed(error: TwinwireError, isLate: boolean): void {
+    if (isLate) this.#setUp(false, error);
+    else this.#listeners.emit("error", { error });
   }
 
   #driverEvents(): DriverEvents {
@@ -304,6 +301,7 @@ export class Hub {
     if (this.#closed) return;
     const was = this.#isUp;
     this.#isUp = isUp;
+    if (error !== undefined) this.#calls.fail(error);
     if (!isUp && was && error !== undefined) this.#listeners.emit("down", { error });
     if (!isUp) return;
     if (!was) this.#listeners.emit("up", {});
@@ -312,33 +310,33 @@ export class Hub {
 
   /** Brings the broker and the topics to the same state after `up`. */
   async #resume(): Promise<void> {
-    await this.#ask("renew", this.#driver.renew());
+    await this.#calls.answer("renew", this.#driver.renew());
     await Promise.all([...this.#topics.values()].map((topic) => topic.resume()));
     await this.#enterAll();
   }
 
   async #enterAll(): Promise<void> {
     for (const [key, { topic, member }] of this.#leaving) {
-      await this.#ask("exit", this.#driver.exit(topic, member));
+      await this.#calls.queue("exit", () => this.#driver.exit(topic, member));
       this.#leaving.delete(key);
     }
     const entering: Promise<void>[] = [];
     for (const topic of this.#topics.values()) {
       const members = [...topic.members.values()].flatMap(({ member }) => (member === undefined ? [] : [member]));
-      if (members.length > 0) entering.push(this.#ask("enter", this.#driver.enter(topic.name, members)));
+      if (members.length > 0) entering.push(this.#calls.queue("enter", () => this.#driver.enter(topic.name, members)));
     }
     await Promise.all(entering);
   }
 
   async #enter(topic: string, members: readonly Member[]): Promise<void> {
-    await this.#ask("enter", this.#driver.enter(topic, members)).catch(() => {});
+    await this.#calls.queue("enter", () => this.#driver.enter(topic, members)).catch(() => {});
     /* It may have left meanwhile, and then before it entered. */
     for (const member of members) if (!this.#present.has(member)) this.#exit(topic, member);
   }
 
   #exit(topic: string, member: Member): void {
     const later = (): unknown => this.#leaving.set(member.id, { topic, member });
-    if (this.#isUp) this.#ask("exit", this.#driver.exit(topic, member)).catch(later);
+    if (this.#isUp) this.#calls.queue("exit", () => this.#driver.exit(topic, member)).catch(later);
     else later();
   }
 
@@ -346,7 +344,7 @@ export class Hub {
     if (!this.#isUp || this.#renewing) return;
     this.#renewing = true;
     try {
-      const kept = await this.#ask("renew", this.#driver.renew());
+      const kept = await this.#calls.answer("renew", this.#driver.renew());
       if (!kept || this.#leaving.size > 0) await this.#enterAll();
       await Promise.all(this.#rounds.next(CHECKED).map((topic) => topic.resumeIfNeeded()));
     } catch {

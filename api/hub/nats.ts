@@ -1,6 +1,7 @@
 /** The driver for NATS with JetStream, by the official client `@nats-io/transport-node`. */
 import { TwinwireError } from "../../wasm/errors.ts";
 import { integer, OptionSet, oneOf, value } from "../internal/options.ts";
+import { Combined } from "./calls.ts";
 import {
   type Body,
   brokerError,
@@ -73,6 +74,9 @@ export class NatsDriver<O extends object = object> implements HubDriver {
   readonly #stored: { readonly storage: string; readonly num_replicas: number };
   readonly #subscriptions = new Map<string, { unsubscribe(): void }>();
   readonly #epochs = new Epochs();
+  /** However many topics subscribe and read at a time, each asks the server only once. */
+  readonly #flush = new Combined(() => this.#connected().flush());
+  readonly #state = new Combined(() => this.#check(this.#use()));
   #limits: DriverLimits = { history: 1, historyMs: 1000, leaseMs: 1000 };
   #node = "";
   #events: DriverEvents | undefined;
@@ -121,7 +125,7 @@ export class NatsDriver<O extends object = object> implements HubDriver {
       const subscription = connection.subscribe(`${this.#prefix}.m.${encode(topic)}.>`, { callback });
       this.#subscriptions.set(topic, subscription);
     }
-    await connection.flush();
+    await this.#flush.ask();
   }
 
   async unsubscribe(topic: string): Promise<void> {
@@ -132,7 +136,7 @@ export class NatsDriver<O extends object = object> implements HubDriver {
   async read(topic: string, after: Position | undefined, most: number): Promise<History> {
     const streams = this.#use();
     const stream = this.#name("messages");
-    const state = await this.#check(streams);
+    const state = await this.#state.ask();
     const end = { epoch: this.#epochs.current, offset: state.last };
     if (after === undefined) return { messages: [], gap: false, end };
     const { from, gap } = this.#epochs.resume(after, state.last);
@@ -170,7 +174,7 @@ export class NatsDriver<O extends object = object> implements HubDriver {
 
   async renew(): Promise<boolean> {
     const before = this.#epochs.current;
-    await this.#check(this.#use());
+    await this.#state.ask();
     const kept = await this.#there().renew(this.#limits.leaseMs);
     /* Another node has noticed that messages are lost. */
     if (before !== this.#epochs.current) this.#events?.up();
@@ -321,6 +325,8 @@ export class NatsDriver<O extends object = object> implements HubDriver {
     if (this.#closed) return;
     const reason = cause instanceof Error ? {} : { reason: "the connection has ended" };
     const error = new TwinwireError("ERR_BROKER", { step: "connect", address: "NATS", cause, ...reason });
+    this.#flush.forget();
+    this.#state.forget();
     this.#streams?.fail(error);
     this.#events?.down(error);
   }

@@ -1,7 +1,7 @@
 /** The broker of a case: a real one on loopback, or one in memory for nodes that are threads. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer, type Socket, connect as tcpConnect } from "node:net";
 import { tmpdir } from "node:os";
@@ -27,6 +27,10 @@ const programs = {
 
 /** It writes what it has stored to a file, and leaves it to the system when that reaches the disk. */
 const REDIS_OPTIONS = ["--save", "", "--appendonly", "yes", "--appendfsync", "no"];
+
+/** With these, a subscriber that reads too slowly is cut off after a second, or with a few messages. */
+const REDIS_IMPATIENT = ["--client-output-buffer-limit", "pubsub 64kb 64kb 1"];
+const NATS_IMPATIENT = 'max_pending: 1048576\nwrite_deadline: "1s"\n';
 
 /** A broker that is installed. */
 interface Found {
@@ -79,30 +83,29 @@ export class Broker {
   readonly port: number;
   readonly #kind: "redis" | "nats";
   readonly #program: string;
+  readonly #isImpatient: boolean;
   readonly #folder = mkdtempSync(join(tmpdir(), "twinwire-bench-"));
+  readonly #copy = `${this.#folder}-copy`;
   #child: ChildProcess | undefined;
 
-  private constructor(kind: "redis" | "nats", program: string, port: number) {
+  private constructor(kind: "redis" | "nats", program: string, port: number, isImpatient: boolean) {
     this.#kind = kind;
+    this.#isImpatient = isImpatient;
     this.#program = program;
     this.port = port;
     process.once("exit", this.#kill);
   }
 
-  /** Reserves a port; `start` starts the broker. */
-  static async make(kind: "redis" | "nats"): Promise<Broker> {
+  /** Reserves a port; `start` starts the broker. `isImpatient`: it soon cuts off who reads too slowly. */
+  static async make(kind: "redis" | "nats", isImpatient: boolean): Promise<Broker> {
     const broker = findBroker(kind);
     if (broker === undefined) throw new Error(`${kind}-server is not installed`);
-    return new Broker(kind, broker.program, await freePort());
+    return new Broker(kind, broker.program, await freePort(), isImpatient);
   }
 
   async start(): Promise<void> {
-    const { port } = this;
     mkdirSync(this.#folder, { recursive: true });
-    const args = {
-      redis: ["--bind", "127.0.0.1", "--port", `${port}`, "--dir", this.#folder, ...REDIS_OPTIONS],
-      nats: ["-a", "127.0.0.1", "-p", `${port}`, "-js", "-sd", this.#folder],
-    }[this.#kind];
+    const args = this.#kind === "redis" ? this.#redisArgs() : this.#natsArgs();
     const child = spawn(this.#program, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     await within(
@@ -133,6 +136,19 @@ export class Broker {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  /** Keeps a copy of its data as they are now. */
+  keep(): void {
+    this.stop();
+    cpSync(this.#folder, this.#copy, { recursive: true });
+    this.goOn();
+  }
+
+  /** Replaces its data by the copy, while it does not run: what was stored since then is lost. */
+  fallBack(): void {
+    this.forget();
+    cpSync(this.#copy, this.#folder, { recursive: true });
+  }
+
   /** Has it answer nothing until `goOn`. */
   stop(): void {
     this.#child?.kill("SIGSTOP");
@@ -145,7 +161,20 @@ export class Broker {
   async end(): Promise<void> {
     await this.kill();
     this.forget();
+    rmSync(this.#copy, { recursive: true, force: true });
     process.off("exit", this.#kill);
+  }
+
+  #redisArgs(): readonly string[] {
+    const limit = this.#isImpatient ? REDIS_IMPATIENT : [];
+    return ["--bind", "127.0.0.1", "--port", `${this.port}`, "--dir", this.#folder, ...REDIS_OPTIONS, ...limit];
+  }
+
+  #natsArgs(): readonly string[] {
+    const file = join(this.#folder, "nats.conf");
+    const limit = this.#isImpatient ? NATS_IMPATIENT : "";
+    writeFileSync(file, `host: "127.0.0.1"\nport: ${this.port}\njetstream { store_dir: "${this.#folder}" }\n${limit}`);
+    return ["-c", file];
   }
 
   readonly #kill = (): void => {

@@ -2,18 +2,21 @@
 import { Contender } from "../contenders.ts";
 
 /**
- * `publish`: messages that clients publish, and that clients of another node receive. `topic`, `membership`: what a node keeps
- * in memory. The others: how long after the end of a failure the first message reaches another node, or, of `node-`, how long
- * it takes the other nodes to see that a member has left or is there again.
+ * `publish`: messages that clients publish, and that clients of another node receive. `join`: how many memberships begin in a
+ * second. `topic`, `membership`: what a node keeps in memory. The others: how long after the end of a failure the first message
+ * reaches another node, or, of `node-`, how long it takes the other nodes to see that a member has left or is there again.
  */
 export type HubTask =
   | "publish"
+  | "join"
   | "topic"
   | "membership"
   | "late"
   | "restart"
   | "empty"
+  | "failover"
   | "stopped"
+  | "slow"
   | "cut"
   | "node-killed"
   | "node-paused";
@@ -35,7 +38,7 @@ export interface HubCase {
   readonly inFlight: number;
   /** Messages a second of all nodes, whether or not the last one was received; the value is then a latency. */
   readonly rate?: number;
-  readonly unit: "msg/s" | "µs" | "bytes/topic" | "bytes/membership" | "ms";
+  readonly unit: "msg/s" | "joins/s" | "µs" | "bytes/topic" | "bytes/membership" | "ms";
   readonly better: "more" | "less";
   readonly contenders: readonly Contender[];
 }
@@ -63,6 +66,13 @@ function publish(nodes: number): HubCase {
 /** 100 clients that join 1000 of 10,000 topics each: 10 members a topic, 100,000 memberships. */
 const MANY = { nodes: 2, clients: 50, topics: 10_000, joins: 1000 } as const;
 
+function many(task: "publish" | "join", unit: HubCase["unit"]): HubCase {
+  return {
+    ...{ ...publish(2), ...MANY, name: `hub/${task}-10000-topics/2`, task, unit },
+    contenders: [TWINWIRE, SOCKET_IO, HUB_NATS],
+  };
+}
+
 function latency(rate: number): HubCase {
   return { ...publish(2), name: `hub/latency/2/${rate}`, rate, unit: "µs", better: "less" };
 }
@@ -83,11 +93,12 @@ export const hubCases: readonly HubCase[] = [
   publish(1),
   publish(2),
   publish(4),
-  { ...publish(2), ...MANY, name: "hub/publish-10000-topics/2", contenders: [TWINWIRE, SOCKET_IO, HUB_NATS] },
+  many("join", "joins/s"),
+  many("publish", "msg/s"),
   latency(500),
   memory("topic"),
   memory("membership"),
-  ...(["late", "restart", "empty", "stopped", "cut"] as const).map((task) =>
+  ...(["late", "restart", "empty", "failover", "stopped", "slow", "cut"] as const).map((task) =>
     recovery(task, [TWINWIRE, SOCKET_IO, HUB_NATS]),
   ),
   ...(["node-killed", "node-paused"] as const).map((task) => recovery(task, [TWINWIRE, HUB_NATS])),

@@ -7,10 +7,10 @@ import { recover } from "./recovery.ts";
 import { World } from "./world.ts";
 
 /** Fresh processes compile their code while they warm up, and a round has to be long beside that. */
-const SETTLE_FACTOR = 4;
+const SETTLE_FACTOR = 2;
 const MEASURE_FACTOR = 2;
 /** Messages that warm up, for each millisecond: on a busy machine, time alone is not enough to compile what is measured. */
-const WARM_UP = 15;
+const WARM_UP = 4;
 /** How long no message may arrive, in ms. */
 const STALL_MS = 10_000;
 /** How often messages of a fixed rate are sent, in ms. */
@@ -25,8 +25,17 @@ export async function measureHub(one: HubCase, job: Job): Promise<Measured> {
     if (one.task === "topic" || one.task === "membership") return await keep(one, world, job);
     const ports = await world.startNodes(one.task !== "late", []);
     await world.connect(ports);
-    if (one.task !== "publish") return await recover(one, world);
+    if (one.task !== "publish" && one.task !== "join") return await recover(one, world, job.contender);
+    const start = performance.now();
     await world.join(0, one.clients);
+    if (one.task === "join") {
+      const count = one.nodes * one.clients * one.joins;
+      return {
+        value: (count * 1000) / (performance.now() - start),
+        cpuMicros: (await world.cpuMicros()) / count,
+        count,
+      };
+    }
     return one.rate === undefined ? await flood(one, world, job) : await drip(one, one.rate, world, job);
   } finally {
     await world.end();
@@ -40,7 +49,7 @@ async function keep(one: HubCase, world: World, { settleMs }: Job): Promise<Meas
   const alone = one.topics / one.joins;
   if (one.task === "membership") await world.join(0, alone);
   const kept = async (): Promise<number> => {
-    await pause(settleMs * SETTLE_FACTOR * 2);
+    await pause(settleMs);
     return (await world.nodes[0]?.usage())?.memory ?? 0;
   };
   const before = await kept();

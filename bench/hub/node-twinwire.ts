@@ -22,11 +22,11 @@ function driverOf({ contender, brokerPort }: NodeOrder, port: MessagePort | unde
   return new RedisDriver(client);
 }
 
-/** Starts the node; it reports its port, that it is up, and who joins and leaves. */
+/** Starts the node; it reports its port, what its hub notices, and who joins and leaves. */
 export async function start(order: NodeOrder, report: Report, port?: MessagePort): Promise<void> {
   const { leaseMs, timeoutMs, maxTopics } = order;
   const hub = new Hub(driverOf(order, port), { leaseMs, timeoutMs, maxTopics });
-  hub.on("up", () => report({ kind: "up" }));
+  for (const kind of ["up", "down", "gap"] as const) hub.on(kind, () => report({ kind }));
   for (const kind of ["joined", "left"] as const) {
     hub.on(kind, ({ member }) => report({ kind, member: `${member.data}` }));
   }

@@ -25,10 +25,10 @@ export interface Usage {
   readonly cpuMicros: number;
 }
 
-/** From a node: it listens; it can use the broker; a member has joined or left; what it has used. */
+/** From a node: it listens; it can use the broker, or can't; messages are lost; a member has joined or left; what it has used. */
 export type NodeReport =
   | { readonly kind: "port"; readonly port: number }
-  | { readonly kind: "up" }
+  | { readonly kind: "up" | "down" | "gap" }
   | { readonly kind: "joined" | "left"; readonly member: string }
   | ({ readonly kind: "usage" } & Usage);
 

@@ -1,7 +1,9 @@
 /** How long it takes after a failure until topics are whole again: the rows of "What happens when" in docs/hub.md. */
+import { Contender } from "../contenders.ts";
 import type { Measured } from "../protocol.ts";
 import { within } from "./broker.ts";
-import type { HubCase } from "./cases.ts";
+import type { HubCase, HubTask } from "./cases.ts";
+import type { BenchClient } from "./client.ts";
 import { LEASE_MS, TIMEOUT_MS, type World } from "./world.ts";
 
 /** How often a message is published to see whether it arrives, in ms. */
@@ -9,20 +11,32 @@ const PROBE_MS = 5;
 /** How long a failure lasts, in ms: one that is noticed at once, and one that takes a time-out. */
 const SHORT_MS = 300;
 const LONG_MS = TIMEOUT_MS * 2;
+/** What a subscriber that does not read is sent, so that the broker cuts it off: more than the buffers of the system hold. */
+const LARGE = { count: 400, text: "x".repeat(20_000) } as const;
 /** How long recovering may take, in ms. */
 const MOST_MS = 30_000;
 
+/** What a hub must have noticed of failures that might not have happened otherwise. */
+const SIGNS: ReadonlyMap<HubTask, "down" | "gap"> = new Map([
+  ["empty", "gap"],
+  ["failover", "gap"],
+  ["slow", "down"],
+]);
+
 /** The clients of a node and of the next: the first publishes, the second receives. */
-export async function recover(one: HubCase, world: World): Promise<Measured> {
+export async function recover(one: HubCase, world: World, contender: Contender): Promise<Measured> {
   const { task } = one;
   const value =
-    task === "node-killed" || task === "node-paused" ? await ofMember(task, world) : await ofTopic(one, world);
+    task === "node-killed" || task === "node-paused"
+      ? await ofMember(task, world)
+      : await ofTopic(one, world, contender);
   return { value, cpuMicros: 0, count: 1 };
 }
 
 /** From the end of a failure until a message that was published after it is received on the other node. */
-async function ofTopic({ task }: HubCase, world: World): Promise<number> {
+async function ofTopic({ task }: HubCase, world: World, contender: Contender): Promise<number> {
   const { broker, cable } = world;
+  const receiver = world.nodes.at(-1);
   if (broker === undefined) throw new Error("a broker in memory does not fail");
   const probes = new Probes(world);
   try {
@@ -41,10 +55,22 @@ async function ofTopic({ task }: HubCase, world: World): Promise<number> {
         await pause(SHORT_MS);
         await broker.start();
         break;
+      case "failover":
+        broker.keep();
+        await pause(SHORT_MS);
+        await broker.kill();
+        broker.fallBack();
+        await broker.start();
+        break;
       case "stopped":
         broker.stop();
         await pause(LONG_MS);
         broker.goOn();
+        break;
+      case "slow":
+        receiver?.signal("SIGSTOP");
+        await probes.flood();
+        receiver?.signal("SIGCONT");
         break;
       case "cut":
         cable?.cut();
@@ -53,7 +79,11 @@ async function ofTopic({ task }: HubCase, world: World): Promise<number> {
         break;
     }
     const end = performance.now();
-    return (await within(probes.arrivesAfter(end), "a message after the failure", MOST_MS)) - end;
+    const ms = (await within(probes.arrivesAfter(end), "a message after the failure", MOST_MS)) - end;
+    /* socket.io does not notice. */
+    const sign = contender === Contender.SOCKET_IO ? undefined : SIGNS.get(task);
+    if (sign !== undefined) await within(Promise.resolve(receiver?.reports.first(sign)), `the event ${sign}`, MOST_MS);
+    return ms;
   } finally {
     probes.end();
   }
@@ -61,6 +91,7 @@ async function ofTopic({ task }: HubCase, world: World): Promise<number> {
 
 /** Messages from one node to the other, again and again, each with the time at which it was published. */
 class Probes {
+  readonly #from: BenchClient;
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #waits: { readonly time: number; resolve(now: number): void }[] = [];
 
@@ -75,6 +106,7 @@ class Probes {
         wait.resolve(now);
       }
     };
+    this.#from = from;
     this.#timer = setInterval(() => {
       from.send({ kind: "publish", topic: 0, message: `probe|${performance.now()}|` });
     }, PROBE_MS);
@@ -85,6 +117,14 @@ class Probes {
     return new Promise((resolve) => {
       this.#waits.push({ time, resolve });
     });
+  }
+
+  /** Publishes large messages to the topic, slowly enough for those who read. */
+  async flood(): Promise<void> {
+    for (let count = 0; count < LARGE.count; count++) {
+      this.#from.send({ kind: "publish", topic: 0, message: `flood|0|${LARGE.text}` });
+      await pause(PROBE_MS);
+    }
   }
 
   end(): void {

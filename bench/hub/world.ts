@@ -7,10 +7,13 @@ import { BenchClient } from "./client.ts";
 import { type BenchNode, startProcess, startThread } from "./nodes.ts";
 import type { NodeOrder } from "./protocol.ts";
 
-/** How long the nodes wait for a broker, and their lease, in ms; shorter than the defaults, so that rows take seconds. */
+/** How long the nodes wait for a broker, and their lease, in ms; of recovery shorter than the defaults, so that rows take seconds. */
 export const TIMEOUT_MS = 1000;
 export const LEASE_MS = 1500;
+const DEFAULTS = { timeoutMs: 5000, leaseMs: 15_000 };
 
+/** How long the joins of one client on each node may take, in ms. */
+const JOINS_MS = 60_000;
 /** Clients that connect at the same time, and topics that one asks to join at once. */
 const AT_ONCE = 50;
 
@@ -37,7 +40,7 @@ export class World {
   /** Makes the broker of a case, and starts it. */
   static async make(one: HubCase, contender: Contender, startsBroker = true): Promise<World> {
     const kind = brokerOf(contender);
-    const broker = kind === "memory" ? undefined : await Broker.make(kind);
+    const broker = kind === "memory" ? undefined : await Broker.make(kind, one.task === "slow");
     if (startsBroker) await broker?.start();
     const cable = one.task === "cut" && broker !== undefined ? await Cable.to(broker.port) : undefined;
     return new World(one, contender, broker, cable);
@@ -45,14 +48,14 @@ export class World {
 
   /** Starts the nodes; without `isUp`, it does not wait until they reach the broker. */
   async startNodes(isUp: boolean, flags: readonly string[]): Promise<readonly number[]> {
-    const { nodes } = this.#case;
+    const { nodes, name } = this.#case;
+    const times = name.includes("/recovery/") ? { timeoutMs: TIMEOUT_MS, leaseMs: LEASE_MS } : DEFAULTS;
     for (let at = 0; at < nodes; at++) {
       const brokerPort = (at === nodes - 1 ? this.cable?.port : undefined) ?? this.broker?.port ?? 0;
       const order: NodeOrder = {
         contender: this.#contender,
         brokerPort,
-        timeoutMs: TIMEOUT_MS,
-        leaseMs: LEASE_MS,
+        ...times,
         maxTopics: this.#case.joins,
       };
       this.nodes.push(this.#memory === undefined ? startProcess(order, flags) : startThread(order, this.#memory));
@@ -90,7 +93,7 @@ export class World {
       const some = this.clients.map((own, node) =>
         own[client]?.join(first, joins, member === "" ? "" : `${member}-${node}`),
       );
-      await within(Promise.all(some), "the joins");
+      await within(Promise.all(some), "the joins", JOINS_MS);
     }
   }
 
