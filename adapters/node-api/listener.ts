@@ -7,6 +7,9 @@ import type { ListenerHandle, Place, Target } from "../shared/sockets.ts";
 import { configure, type Source } from "./connect.ts";
 import type { StreamSocket } from "./stream.ts";
 
+/** The longest queue that there is; the system's own limit is mostly lower. */
+const MOST_BACKLOG = 65_535;
+
 /** A server socket of one handle over node:net. */
 export class Listener implements ListenerHandle {
   readonly #place: Place;
@@ -49,7 +52,10 @@ export class Listener implements ListenerHandle {
         ...(reusePort ? { reusePort } : {}),
         ...(backlog === undefined ? {} : { backlog }),
       });
-    } else this.#server.listen(typeof inherited === "number" ? { fd: inherited } : inherited);
+    } else {
+      /* Node calls listen(2) again, for all processes that share the socket: who opened it may have chosen a longer queue. */
+      this.#server.listen(typeof inherited === "number" ? { fd: inherited } : inherited, backlog ?? MOST_BACKLOG);
+    }
   }
 
   close(): void {

@@ -65,7 +65,10 @@ export abstract class Server<C extends Conn> {
     } else {
       if (tls !== undefined) engine.setTls(listener, tls);
       const { listeners } = engine;
-      if (place.inherited !== undefined) listener.options = { ...listener.options, inherited: place.inherited };
+      /* Who opened it has chosen how many connections may wait in the system. */
+      const { inherited } = place;
+      const { backlog } = options;
+      if (inherited !== undefined) listener.options = { ...listener.options, inherited, backlog };
       listener.begun(
         place.adopts ? listeners.listenForAdopted(listener) : listeners.listen(listener, kind, name, port),
       );
