@@ -40,10 +40,12 @@ export class Calls {
 
   /** Makes a call for a topic once fewer than the most are under way, in order; its time begins then. */
   queue<T>(operation: string, call: () => Promise<T>): Promise<T> {
+    /* A driver may also throw. */
+    const run = async (): Promise<T> => call();
     return new Promise<T>((resolve, reject) => {
       const begin = (): void => {
         this.#underWay++;
-        this.answer(operation, call())
+        this.answer(operation, run())
           .then(resolve, reject)
           .finally(() => {
             this.#underWay--;

@@ -109,6 +109,42 @@ test("the time of a call begins when it is made, and what was not made fails at 
   expect(await calls.queue("read", async () => "again")).toBe("again");
 });
 
+test("a driver that throws instead of rejecting takes no place from the calls that follow", async () => {
+  const errors: string[] = [];
+  const calls = new Calls(LONG, (error, isLate) => errors.push(`${error.code} ${isLate}`));
+  const answers: (() => void)[] = [];
+  const first = Array.from({ length: 128 }, () =>
+    calls.queue("read", () => new Promise<void>((resolve) => answers.push(resolve))),
+  );
+  const thrown = Array.from({ length: 300 }, (_, at) =>
+    calls.queue("enter", () => {
+      throw new Error(`thrown ${at}`);
+    }),
+  );
+  const last = calls.queue("exit", async () => "done");
+  for (const answer of answers) answer();
+  await Promise.all(first);
+  const results = await Promise.allSettled(thrown);
+  expect(results.every((it) => it.status === "rejected" && it.reason.code === "ERR_BROKER")).toBe(true);
+  expect(errors).toEqual(Array(300).fill("ERR_BROKER false"));
+  expect(await last).toBe("done");
+  /* All places are free, once this iteration of the event loop is over. */
+  await new Promise((resolve) => setImmediate(resolve));
+  const made: number[] = [];
+  const ends: (() => void)[] = [];
+  const again = Array.from({ length: 129 }, (_, at) =>
+    calls.queue("read", () => {
+      made.push(at);
+      return new Promise<void>((resolve) => ends.push(resolve));
+    }),
+  );
+  expect(made).toHaveLength(128);
+  ends[0]?.();
+  await until(() => made.length === 129, "the last call");
+  for (const end of ends) end();
+  await Promise.all(again);
+});
+
 test("who asks while a call is under way gets the answer of the next one, which is made once", async () => {
   let made = 0;
   const answers: ((value: number | Error) => void)[] = [];
