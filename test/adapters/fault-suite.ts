@@ -192,7 +192,7 @@ export function faultSuite(name: string, createPort: () => Port): void {
     }
 
     test("an address that is slow to answer goes on while the others are tried", async () => {
-      const slow = await deafPeer(1200);
+      const slow = await deafPeer(2_500);
       nameHosts({ "many.test": [HOST, "127.0.0.9"] });
       const { port, recorder } = attach(createPort);
       const started = performance.now();

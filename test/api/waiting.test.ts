@@ -10,8 +10,8 @@ afterEach(endPeers);
 describe("deadlines", () => {
   test("a read that waits and all that follow fail from that instant on, and no byte is lost", async () => {
     const { conn, peer } = await pair();
-    conn.setReadDeadline(60);
     const since = performance.now();
+    conn.setReadDeadline(60);
     peer.write("abc");
     const error = await failure(conn.readExact(10));
     expect(performance.now() - since).toBeGreaterThan(50);

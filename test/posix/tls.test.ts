@@ -110,7 +110,7 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
     });
 
     test("a peer that speaks in the clear, that goes, that says nothing", async () => {
-      const driver = await Driver.start(folder, "handshakeTimeoutMs=150");
+      const driver = await Driver.start(folder);
       const clear = await tcpPeer((socket) => socket.once("data", () => socket.write("220 this is no TLS\r\n")));
       const first = await dial(driver, way, clear.port, [ca()], HOST);
       await driver.waitFor(`error ${first} ERR_TLS 7 -1`);
@@ -118,9 +118,10 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       const second = await dial(driver, way, gone.port, [ca()], HOST);
       await driver.waitFor(`error ${second} ERR_ENDED 7 -1`);
       const silent = await tcpPeer(() => {});
-      const third = await dial(driver, way, silent.port, [ca()], HOST);
-      expect(await driver.call("send", third, "early")).toBe("-1 ERR_STATE");
-      await driver.waitFor(`error ${third} ERR_TIMEOUT 7 -1`);
+      const hasty = await Driver.start(folder, "handshakeTimeoutMs=1500");
+      const third = await dial(hasty, way, silent.port, [ca()], HOST);
+      expect(await hasty.call("send", third, "early")).toBe("-1 ERR_STATE");
+      await hasty.waitFor(`error ${third} ERR_TIMEOUT 7 -1`);
     });
 
     test("much goes out against a slow peer and comes back, and a pause loses nothing", async () => {
@@ -131,14 +132,19 @@ describeWith(buildTools(), "the POSIX host: TLS", () => {
       await driver.waitFor(ready(way, sock));
       const peer = await peers.next();
       await driver.call("quiet", sock);
-      expect(await driver.call("fill", sock, 4 * MIB, "t")).toBe(`${4 * MIB}`);
-      expect(await driver.call("fill", sock, 4 * MIB, "t")).toBe("-1 ERR_BACKPRESSURE");
+      /* The buffers of the system may take the first ones. */
+      let filled = 0;
+      for (let answer = ""; answer !== "-1 ERR_BACKPRESSURE" && filled < 256 * MIB; ) {
+        answer = await driver.call("fill", sock, 4 * MIB, "t");
+        if (answer === `${4 * MIB}`) filled += 4 * MIB;
+        else expect(answer).toBe("-1 ERR_BACKPRESSURE");
+      }
       await driver.call("pause", sock);
       peer.pipe(peer);
       await pause(100);
       expect(await driver.call("total", sock)).toMatch(/^0 /);
       await driver.call("resume", sock);
-      await driver.receivedSize(sock, 4 * MIB);
+      await driver.receivedSize(sock, filled);
       await driver.waitFor(`drain ${sock}`);
     });
   });

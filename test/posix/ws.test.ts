@@ -185,9 +185,9 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
     const conn = await driver.open("ws", first.url, "header=X-Token:one");
     await driver.waitFor(`connected ${conn}`);
     await driver.call("wsreconnect", conn, 1);
-    await driver.call("wsdelays", conn, 150, 50);
+    await driver.call("wsdelays", conn, 2_000, 50);
     await driver.call("wssend", conn, "drop me");
-    await driver.waitFor(RegExp(`^disconnected ${conn} 1006 unclean 0 150$`));
+    await driver.waitFor(RegExp(`^disconnected ${conn} 1006 unclean 0 2000$`));
     expect(await driver.call("wsheaders", conn, "X-Token", "two")).toBe("0");
     await first.close();
     await driver.waitFor(RegExp(`^error ${conn} ERR_REFUSED 2 50 0$`));
@@ -200,7 +200,7 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
   });
 
   test("a server that says no, that breaks the rules, and that says nothing", async () => {
-    const driver = await Driver.start(folder, "handshakeTimeoutMs=100");
+    const driver = await Driver.start(folder);
     const no = await tcpPeer((socket) => socket.once("data", () => socket.end("HTTP/1.1 403 No\r\n\r\n")));
     const refused = await driver.open("ws", `ws://127.0.0.1:${no.port}/`);
     await driver.call("wsreconnect", refused, 1);
@@ -210,7 +210,8 @@ describeWith(buildTools(), "the POSIX host: WebSocket", () => {
     const broken = await driver.open("ws", `ws://127.0.0.1:${masked.port}/`);
     await driver.waitFor(`error ${broken} ERR_WS_PROTOCOL 4 -1 1002`);
     const mute = await tcpPeer(() => {});
-    const silent = await driver.open("ws", `ws://127.0.0.1:${mute.port}/`);
-    await driver.waitFor(`error ${silent} ERR_TIMEOUT 3 -1 0`);
+    const hasty = await Driver.start(folder, "handshakeTimeoutMs=100");
+    const silent = await hasty.open("ws", `ws://127.0.0.1:${mute.port}/`);
+    await hasty.waitFor(`error ${silent} ERR_TIMEOUT 3 -1 0`);
   });
 });

@@ -50,9 +50,9 @@ export function samplesSuite(command: (sample: string) => readonly string[]): vo
       const peer = await accepted.next();
       const connected = new RegExp(`^connected: 127\\.0\\.0\\.1:\\d+ to 127\\.0\\.0\\.1:${port}$`);
       expect(await program.lines.next()).toMatch(connected);
+      const since = performance.now();
       peer.destroy();
       expect(await program.lines.next()).toBe("disconnected — will reconnect");
-      const since = performance.now();
       await accepted.next();
       expect(performance.now() - since).toBeGreaterThan(900);
       expect(await program.lines.next()).toMatch(connected);
@@ -105,8 +105,8 @@ export function samplesSuite(command: (sample: string) => readonly string[]): vo
       const { url, accepted } = await server();
       const program = run("spec-001-auto-reconnect", `${url}/stream`);
       const first = await accepted.next();
-      first.peer.terminate();
       const since = performance.now();
+      first.peer.terminate();
       const second = await accepted.next();
       expect(performance.now() - since).toBeGreaterThan(900);
       expect([first.path, second.path]).toEqual(["/stream", "/stream"]);

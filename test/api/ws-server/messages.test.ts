@@ -171,14 +171,14 @@ describe("bad input", () => {
   });
 
   test("a client that has vanished is noticed by the heartbeat; one that answers stays", async () => {
-    const server = await serve({ heartbeat: { intervalMs: 60, timeoutMs: 60 } });
+    const server = await serve({ heartbeat: { intervalMs: 60, timeoutMs: 2_000 } });
     const dead = new RawClient(server);
     await dead.open();
     const gone = await nextOf(server);
     await wsClient(urlOf(server));
     const lives = await nextOf(server);
     expect((await within(gone.closed, "the end")).error?.code).toBe("ERR_HEARTBEAT");
-    await pause(150);
+    await pause(50);
     expect(lives.readyState).toBe(1);
   });
 });
