@@ -308,8 +308,7 @@ export class Conn {
 
   /** Iterates over the received chunks until the stream ends or `close` is called. `break` leaves the connection open. */
   [Symbol.asyncIterator](): AsyncGenerator<ReceivedBytes, void, undefined> {
-    const stream = this.#stream;
-    return new Chunks(stream.receiver, CHUNK, () => stream.phase === "closed");
+    return new Chunks(this.#stream, CHUNK);
   }
 
   /** Calls `close`. */

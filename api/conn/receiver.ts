@@ -292,26 +292,29 @@ function isSize(value: unknown): value is number {
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
+/** What is iterated over: a stream. That the application closed it ends the iteration without an error. */
+interface ChunkSource {
+  readonly receiver: StreamReceiver;
+  readonly phase: string;
+}
+
 /**
  * Iterates over the chunks of a stream. It does what an async generator would do, with a third of its promises: a loop over a
  * connection costs mostly those.
  */
 export class Chunks implements AsyncGenerator<ReceivedBytes, void, undefined> {
-  readonly #receiver: StreamReceiver;
+  readonly #stream: ChunkSource;
   readonly #max: number;
-  /** Whether the application closed the stream, which ends the iteration without an error. */
-  readonly #isClosed: () => boolean;
   #done = false;
 
-  constructor(receiver: StreamReceiver, max: number, isClosed: () => boolean) {
-    this.#receiver = receiver;
+  constructor(stream: ChunkSource, max: number) {
+    this.#stream = stream;
     this.#max = max;
-    this.#isClosed = isClosed;
   }
 
   next(): Promise<IteratorResult<ReceivedBytes, undefined>> {
     if (this.#done) return Promise.resolve(DONE);
-    return this.#receiver.read(this.#max, undefined).then(this.#took, this.#failed);
+    return this.#stream.receiver.read(this.#max, undefined).then(this.#took, this.#failed);
   }
 
   return(): Promise<IteratorReturnResult<undefined>> {
@@ -341,7 +344,7 @@ export class Chunks implements AsyncGenerator<ReceivedBytes, void, undefined> {
   readonly #failed = (error: TwinwireError): IteratorReturnResult<undefined> => {
     const again = this.#done;
     this.#done = true;
-    if (again || this.#isClosed()) return DONE;
+    if (again || this.#stream.phase === "closed") return DONE;
     throw error;
   };
 }

@@ -85,6 +85,11 @@ export class StreamSender {
     return this.#open && this.#writers.length === 0 && this.#stream.engine.streams.room(this.#stream.handle) > 0;
   }
 
+  /** Whether a write waits. */
+  get isAwaited(): boolean {
+    return this.#writers.length > 0;
+  }
+
   /** Writes as much as fits, once anything does. */
   write(data: string | Bytes, signal: AbortSignal | undefined): Promise<number> {
     const size = this.#now(data, signal);

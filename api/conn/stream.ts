@@ -33,8 +33,6 @@ type Phase = "opening" | "open" | "gone" | "closed";
 /** A stream of the connection API: connects the engine's events with the calls that wait for them. */
 export class Stream extends Endpoint {
   readonly engine: Engine;
-  readonly receiver = new StreamReceiver(this);
-  readonly sender = new StreamSender(this);
   readonly window: number;
   /** The object that stands for it in the application. */
   owner: unknown;
@@ -45,6 +43,10 @@ export class Stream extends Endpoint {
   phase: Phase = "opening";
   /** Whether it is protected, or will be before the first byte. */
   secure = false;
+  #receiver: StreamReceiver | undefined = new StreamReceiver(this);
+  #sender: StreamSender | undefined = new StreamSender(this);
+  /** Why its handle is another endpoint's. */
+  #handedOver: string | undefined;
   #opened: Waiter<void> | undefined;
   #failure: TwinwireError | undefined;
   #deadlines: Deadlines | undefined;
@@ -67,6 +69,31 @@ export class Stream extends Endpoint {
     return new TwinwireError(typeof code === "number" ? errorCode(code) : code, { address: this.address, ...facts });
   }
 
+  /** Its receiving half. One that was handed over gets another when a call asks for it: every WebSocket of a server has one. */
+  get receiver(): StreamReceiver {
+    if (this.#receiver === undefined) {
+      this.#receiver = new StreamReceiver(this);
+      this.#receiver.end(this.#over ?? null);
+    }
+    return this.#receiver;
+  }
+
+  /** Its sending half, likewise. */
+  get sender(): StreamSender {
+    if (this.#sender === undefined) {
+      this.#sender = new StreamSender(this);
+      this.#sender.end(this.#over ?? this.#closedFault("send"));
+    }
+    return this.#sender;
+  }
+
+  /** The error that ended it. That of one that was handed over is created when it is asked for. */
+  get #over(): TwinwireError | undefined {
+    if (this.#handedOver !== undefined)
+      this.#failure ??= errorWithoutStack("ERR_STATE", { address: this.address, reason: this.#handedOver });
+    return this.#failure;
+  }
+
   /** What opening it returned. */
   begun(result: number): void {
     if (result < 0) this.fail(this.fault(result, { step: "open", cause: this.engine.cause }));
@@ -86,14 +113,14 @@ export class Stream extends Endpoint {
       this.#opened = new Waiter();
       /* Reads and writes report it. */
       this.#opened.promise.catch(() => {});
-      if (this.phase !== "opening") this.#opened.reject(this.#failure ?? this.#closedFault("connect"));
+      if (this.phase !== "opening") this.#opened.reject(this.#over ?? this.#closedFault("connect"));
     }
     return this.#opened.promise;
   }
 
   /** The error that ended it: not one of `close`, and not the peer's end. */
   get failure(): TwinwireError | undefined {
-    return this.phase === "closed" ? undefined : this.#failure;
+    return this.phase === "closed" ? undefined : this.#over;
   }
 
   get closed(): Promise<void> {
@@ -205,13 +232,22 @@ export class Stream extends Endpoint {
    * Its handle is another endpoint's now, and it is over. Returns what came and was not read, which goes there.
    */
   handOver(reason: string): ReceivedBytes {
-    const rest = this.receiver.takeAll();
-    const error = errorWithoutStack("ERR_STATE", { address: this.address, reason });
-    this.#failure ??= error;
+    const { receiver, sender, http } = this;
+    const rest = receiver.takeAll();
     this.phase = "gone";
+    this.#handedOver = reason;
     this.#forget();
-    this.receiver.end(error);
-    this.#stop(error);
+    if (receiver.isAwaited || sender.isAwaited) {
+      receiver.end(this.#over ?? null);
+      sender.end(this.#over ?? this.#closedFault("send"));
+    }
+    if (this.#upgrade !== undefined) this.#upgrade.reject(this.#over ?? this.#closedFault("tls"));
+    this.#upgrade = undefined;
+    this.#receiver = undefined;
+    this.#sender = undefined;
+    this.#deadlines = undefined;
+    http?.ended(errorWithoutStack("ERR_STATE", { address: this.address, reason }));
+    this.#opened = undefined;
     this.http = undefined;
     this.#closed = undefined;
     return rest;

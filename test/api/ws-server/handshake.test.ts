@@ -1,6 +1,6 @@
 /** Who may connect, and what the others are answered. */
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { http, TcpServer, upgrade } from "twinwire";
+import { http, TcpServer, type TwinwireError, upgrade } from "twinwire";
 import { WebSocket as WsClient } from "ws";
 import { endPeers } from "../../support/peers.ts";
 import { within } from "../../support/wait.ts";
@@ -170,6 +170,31 @@ describe("beside HTTP", () => {
     }
     socket.close(4000, "done");
     expect(await within(socket.closed, "the end")).toMatchObject({ code: 4000, wasClean: true });
+    listener.close();
+  });
+
+  test("whoever reads or writes the connection while it becomes a WebSocket learns that, and so does whoever does later", async () => {
+    const listener = new TcpServer("127.0.0.1", 0);
+    await listener.opened;
+    const opened = wsClient(`ws://${listener.addr()}/`);
+    const conn = await listener.accept();
+    const early = conn[Symbol.asyncIterator]();
+    const request = await http.receive(conn);
+    const codeOf = (error: TwinwireError): string => error.code;
+    const waiting = [conn.read(1).catch(codeOf), conn.readExact(4).catch(codeOf)];
+    const socket = upgrade(request);
+    expect(await Promise.all(waiting)).toEqual(["ERR_STATE", "ERR_STATE"]);
+    await expect(early.next()).rejects.toMatchObject({ code: "ERR_STATE", address: socket.remoteAddr() });
+    await expect(conn.write("x")).rejects.toMatchObject({ code: "ERR_STATE" });
+    await expect(conn.closeWrite()).rejects.toMatchObject({ code: "ERR_STATE" });
+    expect([conn.canRead, conn.canWrite]).toEqual([true, true]);
+    await conn.closed;
+    conn.close();
+    const client = await opened;
+    const echoed = new Promise((resolve) => client.once("message", resolve));
+    socket.send("still open");
+    expect(String(await within(echoed, "the message"))).toBe("still open");
+    client.terminate();
     listener.close();
   });
 
