@@ -8,7 +8,8 @@
 //   handshake  what a client is answered, whole and in pieces; what a server is asked
 //   c-api      the handle API in C: calls and deliveries in any order, also from listeners
 //
-// What is found is kept in build/fuzz/TARGET, from which the next run goes on. "make fuzz T=SECONDS" runs this.
+// Prints how many inputs were executed, and how many edges of the program they reach. What is found is kept in
+// build/fuzz/TARGET, from which the next run goes on. "make fuzz T=SECONDS" runs this.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -80,9 +81,17 @@ for (const name of chosen) {
     "-print_final_stats=1",
     `-artifact_prefix=${folder}-`,
   ];
-  const { status } =
+  const { status, lines = [] } =
     built.status === 0 ? await run(program, args, { quiet: true, seconds: Number(seconds) + 120 }) : built;
-  console.log(`${name}: ${status === 0 ? "nothing found" : `failed; repeat it with ${program} FILE`}`);
+  const text = lines.join("\n");
+  const executions = /number_of_executed_units: (\d+)/.exec(text)?.[1] ?? "0";
+  const edges =
+    text
+      .match(/cov: \d+/g)
+      ?.at(-1)
+      ?.slice(5) ?? "0";
+  const finding = status === 0 ? "nothing found" : `failed; repeat it with ${program} FILE`;
+  console.log(`${name}: ${executions} executions, ${edges} edges reached; ${finding}`);
   if (status !== 0) failed++;
 }
 process.exitCode = failed > 0 ? 1 : 0;
