@@ -16,7 +16,8 @@ import { findProgram } from "./programs.mjs";
 import { run } from "./run.mjs";
 
 /* A program that includes a source can set its private state to anything. core-c/small has the variants for devices:
-   Frama-C does not know vector registers. `states`: how many Eva keeps apart. */
+   Frama-C does not know vector registers. `states`: how many Eva keeps apart; with `splits` also those that come out of a
+   function, by what is split on there; with `returns` those in which these functions return these numbers. */
 const programs = {
   utf8: { sources: ["core-c/small/utf8.c"], states: 20000 },
   url: { sources: ["core-c/src/url.c", "core-c/src/ip.c", "core-c/src/bytes.c"], states: 2000 },
@@ -30,6 +31,14 @@ const programs = {
     ],
     states: 20000,
   },
+  head: {
+    sources: ["core-c/small/runs.c", "core-c/src/bytes.c"],
+    states: 30000,
+    splits: true,
+    returns: "expect:0,take_protocol:0,advance:0",
+  },
+  handshake: { sources: [], states: 300, splits: true },
+  accept: { sources: [], states: 3000, splits: true },
 };
 
 const frama = findProgram(["frama-c"], ["-version"]);
@@ -49,7 +58,7 @@ const argued = JSON.parse(readFileSync(join(root, "test/proof/alarms.json"), "ut
 function alarmsOf(lines) {
   const found = [];
   const all = lines.join("\n");
-  const form = /\[eva:alarm\] (\S+?):\d+: Warning: \n((?: {2}.*\n?)+)/g;
+  const form = /\[eva:alarm\] (\S+?):\d+: Warning: (.*\n(?: {2}.*\n?)*)/g;
   for (const [, file, text] of `${all}\n`.matchAll(form)) {
     found.push({ file, text: text.trim().replace(/\s+/g, " ") });
   }
@@ -67,6 +76,8 @@ for (const name of chosen) {
     frama.path,
     [
       ...["-eva", "-c11", "-machdep", "gcc_x86_64", "-eva-slevel", String(program.states)],
+      ...(program.splits ? ["-eva-interprocedural-splits"] : []),
+      ...(program.returns ? ["-eva-split-return-function", program.returns] : []),
       ...["-eva-msg-key=-initial-state,-final-states", "-eva-warn-key=alarm=active"],
       "-cpp-extra-args=-Icore-c -Icore-c/include -Itest/proof",
       ...[`test/proof/${name}.c`, ...program.sources],
