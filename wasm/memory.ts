@@ -1,7 +1,16 @@
 import type { ReceivedBytes } from "../adapters/port.ts";
 import { AddressStats as AddressStatsRecord, EventRecord, Span, Stats as StatsRecord } from "./abi.gen.ts";
 import { TwinwireError } from "./errors.ts";
-import { asciiText, bytesOver, copyBytes, latin1Text, utf8Text, writeLatin1, writeUtf8 } from "./text.ts";
+import {
+  asciiText,
+  bytesOver,
+  copyBytes,
+  latin1Text,
+  utf8Text,
+  validUtf8Text,
+  writeLatin1,
+  writeUtf8,
+} from "./text.ts";
 
 const PAGE = 65536;
 
@@ -180,6 +189,11 @@ export class Memory {
   /** Text of UTF-8; what is not UTF-8 becomes U+FFFD. */
   utf8(at: number, size: number): string {
     return utf8Text(this.bytes, at, at + size);
+  }
+
+  /** Text of bytes that the core has seen to be UTF-8: those of a whole message. */
+  validUtf8(at: number, size: number): string {
+    return validUtf8Text(this.bytes, at, at + size);
   }
 
   /** A copy that is the caller's to keep. */

@@ -20,10 +20,32 @@ interface BufferClass {
   byteLength(text: string): number;
 }
 
+/** What is used of Node's `process` and of node:buffer. */
+interface NodeProcess {
+  readonly versions?: { readonly node?: string; readonly bun?: string; readonly deno?: string };
+  getBuiltinModule?(name: "node:buffer"): { readonly transcode?: Transcode } | undefined;
+}
+
+type Transcode = (bytes: Uint8Array, from: "utf8", to: "ucs2") => Uint8Array & { ucs2Slice(): string };
+
 const BufferClass = (globalThis as { Buffer?: BufferClass }).Buffer;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+
+/** From here on, `transcode` beats the decoder of V8 before Node 24, up to five times. */
+const LONG = 1024;
+
+/** The first version of Node whose `utf8Slice` uses SIMD. */
+const FAST_NODE = 24;
+
+const transcode = findTranscode((globalThis as { process?: NodeProcess }).process);
+
+function findTranscode(process: NodeProcess | undefined): Transcode | undefined {
+  const { node, bun, deno } = process?.versions ?? {};
+  if (node === undefined || bun !== undefined || deno !== undefined || Number.parseInt(node, 10) >= FAST_NODE) return;
+  return process?.getBuiltinModule?.("node:buffer")?.transcode;
+}
 
 /** Below this, a loop over the characters beats a call into the runtime. */
 const SHORT = 20;
@@ -62,6 +84,16 @@ export function asciiText(bytes: Uint8Array, start: number, end: number): string
 export function utf8Text(bytes: Uint8Array, start: number, end: number): string {
   if (BufferClass !== undefined) return (bytes as RuntimeBuffer).utf8Slice(start, end);
   return decoder.decode(bytes.subarray(start, end));
+}
+
+/** As `utf8Text`, for bytes that are known to be UTF-8. */
+export function validUtf8Text(bytes: Uint8Array, start: number, end: number): string {
+  if (transcode === undefined || end - start < LONG) return utf8Text(bytes, start, end);
+  try {
+    return transcode(bytes.subarray(start, end), "utf8", "ucs2").ucs2Slice();
+  } catch {
+    return utf8Text(bytes, start, end); /* it has no memory for twice the bytes, or they are not UTF-8 after all */
+  }
 }
 
 /** Text of bytes that are a character each, as Fetch reads fields. */

@@ -311,7 +311,7 @@ export class WsEndpoint extends HandleEndpoint<{ conn: number }> implements Mess
     const context = new EventContext(this.handle, binary, memory, at, size);
     let text = "";
     if (wantsText(channel, binary)) {
-      text = (flags & EventFlag.ASCII) !== 0 ? memory.ascii(at, size) : memory.utf8(at, size);
+      text = (flags & EventFlag.ASCII) !== 0 ? memory.ascii(at, size) : memory.validUtf8(at, size);
     }
     emitMessage(channel, text, context);
     EventContext.expire(context);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { Joiner, StreamText } from "../../wasm/parts.ts";
-import { asciiText, copyBytes, utf8Size, utf8Text, writeUtf8 } from "../../wasm/text.ts";
+import { asciiText, copyBytes, utf8Size, utf8Text, validUtf8Text, writeUtf8 } from "../../wasm/text.ts";
 
 const samples = [
   "",
@@ -16,6 +16,25 @@ const samples = [
   "\ufeffmark",
   "\0\u007f\u0080\u07ff\u0800\uffff",
 ];
+
+describe("reading long text that is UTF-8", () => {
+  test("is the same as decoding it otherwise, wherever it lies", () => {
+    for (const unit of ["é", "€", "😀", "a😀€é", "\ufeff", `${"x".repeat(63)}ß`, "\0\u07ff\u0800\uffff"]) {
+      for (const count of [1, 100, 340, 342, 511, 513, 1023, 1025, 40_000]) {
+        const text = unit.repeat(count);
+        const bytes = Buffer.concat([Buffer.from("€"), Buffer.from(text), Buffer.from("€")]);
+        const got = validUtf8Text(bytes, 3, bytes.length - 3);
+        /* Not toBe, which would print it. */
+        expect([unit, count, got === text]).toEqual([unit, count, true]);
+      }
+    }
+  });
+
+  test("what is not UTF-8 after all is decoded as ever", () => {
+    const bytes = Buffer.concat([Buffer.alloc(2000, "é"), Buffer.from([0xff, 0x61])]);
+    expect(validUtf8Text(bytes, 0, bytes.length)).toBe(utf8Text(bytes, 0, bytes.length));
+  });
+});
 
 describe("writing", () => {
   test.each(samples)("%j is written as UTF-8 at its place, and touches nothing else", (text) => {
