@@ -17,6 +17,7 @@ interface Waiting {
 export class Calls {
   readonly #timeoutMs: number;
   readonly #failed: (error: TwinwireError, isLate: boolean) => void;
+  readonly #once = new Set<string>();
   #underWay = 0;
   #waiting: Waiting[] = [];
   #next = 0;
@@ -55,6 +56,18 @@ export class Calls {
       if (this.#underWay < AT_ONCE) begin();
       else this.#waiting.push({ begin, reject });
     });
+  }
+
+  /** As `queue`, unless the same call for this topic was not answered yet. */
+  async once(operation: string, topic: string, call: () => Promise<void>): Promise<void> {
+    const key = `${operation} ${topic}`;
+    if (this.#once.has(key)) return;
+    this.#once.add(key);
+    try {
+      await this.queue(operation, call);
+    } finally {
+      this.#once.delete(key);
+    }
   }
 
   /** Rejects the calls that were not made yet. */

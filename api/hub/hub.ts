@@ -268,6 +268,11 @@ export class Hub {
     }
   }
 
+  #drop(topic: string): void {
+    if (!this.#isUp) return;
+    this.#calls.once("unsubscribe", topic, () => this.#driver.unsubscribe(topic)).catch(() => {});
+  }
+
   /** If the broker does not answer in time, it is down until it does. */
   #failed(error: TwinwireError, isLate: boolean): void {
     if (isLate) this.#setUp(false, error);
@@ -289,6 +294,8 @@ export class Hub {
         if (message.node !== this.node && message.id !== `${message.node}.${message.seq}`) {
           this.#recent.add(`${topic}\n${message.id}`);
         }
+        /* Without members, it was left while the broker was down. */
+        if (!this.#topics.has(topic)) this.#drop(topic);
         this.#topics.get(topic)?.receive(message);
       },
       joined: (topic, member) => this.#listeners.emit("joined", { topic, member }),
@@ -391,17 +398,13 @@ export class Hub {
   }
 
   #remember(socket: ServerSocket, topic: string): void {
-    const topics = this.#joinedBy.get(socket);
-    if (topics !== undefined) {
-      if (topics.size >= this.#options.maxTopics) {
-        const reason = `the socket has joined ${topics.size} topics; raise maxTopics if you trust the client`;
-        throw new TwinwireError("ERR_LIMIT", { step: "call", operation: "Hub.join", problem: reason });
-      }
-      topics.add(topic);
-      return;
+    const topics = this.#joinedBy.get(socket) ?? new Set();
+    if (topics.size >= this.#options.maxTopics) {
+      const reason = `the socket has joined ${topics.size} topics; raise maxTopics if you trust the client`;
+      throw new TwinwireError("ERR_LIMIT", { step: "call", operation: "Hub.join", problem: reason });
     }
-    this.#joinedBy.set(socket, new Set([topic]));
-    socket.closed.then(() => this.#leaveAll(socket));
+    if (topics.size === 0) socket.closed.then(() => this.#leaveAll(socket));
+    this.#joinedBy.set(socket, topics.add(topic));
   }
 
   #leaveAll(socket: ServerSocket): void {

@@ -44,6 +44,8 @@ const driverOptions = new OptionSet<RedisDriverOptions>({ prefix: text });
 
 /** How long Redis remembers the ids of messages that are to be stored once, in ms. */
 const ID_MS = 120_000;
+/** How long it waits before it asks again whether Redis can be used, in ms. */
+const RETRY_MS = 100;
 
 /**
  * Brings a topic up to date: its hash KEYS[1] has the epoch `e`, the last offset `o`, the id `g` of the Redis that assigned it,
@@ -193,6 +195,7 @@ export class RedisDriver implements HubDriver {
   #events: DriverEvents | undefined;
   #isUp = false;
   #closed = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
 
   /** @throws TwinwireError ERR_ARGUMENT for a bad option. */
   constructor(client: RedisClient, options?: RedisDriverOptions) {
@@ -280,6 +283,7 @@ export class RedisDriver implements HubDriver {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#retry);
     try {
       if (this.#commands.isReady) await this.#run("renew", [this.#key("nodes")], [this.#prefix, this.#node, "0"]);
     } finally {
@@ -326,7 +330,13 @@ export class RedisDriver implements HubDriver {
         this.#isUp = true;
         this.#events?.up();
       },
-      (error: unknown) => this.#down(error),
+      (error: unknown) => {
+        if (this.#closed) return;
+        this.#down(error);
+        /* It answers LOADING while it reads its data; the connections stay, and are not reported as ready again. */
+        clearTimeout(this.#retry);
+        this.#retry = setTimeout(() => this.#ready(), RETRY_MS);
+      },
     );
   }
 

@@ -1,7 +1,7 @@
 /** Thousands of topics at once: the broker is asked a few questions at a time, and is not taken for one that is down. */
 import { afterEach, expect, test } from "@jest/globals";
 import { Calls, Combined } from "../../api/hub/calls.ts";
-import { type HubDriver, MemoryBroker } from "../../api/hub.ts";
+import { type DriverEvents, type HubDriver, MemoryBroker } from "../../api/hub.ts";
 import { endPeers } from "../support/peers.ts";
 import { until, within } from "../support/wait.ts";
 import { OPTIONS, startNode } from "./support.ts";
@@ -80,6 +80,40 @@ test("the broker fails while 1000 topics wait to be joined: each join returns, a
   broker.start();
   const there = (): Set<unknown> => new Set(frames.flatMap(({ topic, joined }) => (joined ? [topic] : [])));
   await until(() => there().size === TOPICS.length, "that all have joined");
+});
+
+test("a topic that was left while the broker was down: its subscription ends with the first message that still comes", async () => {
+  const broker = new MemoryBroker();
+  const { driver } = counting(broker.driver());
+  const events: DriverEvents[] = [];
+  const asked: string[] = [];
+  const node = await startNode({
+    ...driver,
+    open(name, given, limits) {
+      events.push(given);
+      driver.open(name, given, limits);
+    },
+    async subscribe(topic) {
+      asked.push(`subscribe ${topic}`);
+      await driver.subscribe(topic);
+    },
+    async unsubscribe(topic) {
+      asked.push(`unsubscribe ${topic}`);
+      await driver.unsubscribe(topic);
+    },
+  });
+  await node.up();
+  const { socket } = await node.connect();
+  expect(await node.hub.join(socket, "news")).toBeDefined();
+  broker.stop();
+  node.hub.leave(socket, "news");
+  broker.start();
+  await node.up();
+  expect(asked).toEqual(["subscribe news"]);
+  const message = { id: "other.1", node: "other", seq: 1, data: "x", epoch: "e", previous: 0 };
+  for (let offset = 1; offset <= 3; offset++) events[0]?.message("news", { ...message, offset });
+  expect(await node.hub.join(socket, "news")).toBeDefined();
+  expect(asked).toEqual(["subscribe news", "unsubscribe news", "subscribe news"]);
 });
 
 test("the time of a call begins when it is made, and what was not made fails at once with the broker", async () => {
