@@ -59,7 +59,7 @@ const COSTS = [
   ["4 nodes with 5 members each", "hub/publish/4", count],
   ["2 nodes, 10,000 topics with 100,000 memberships", "hub/publish-10000-topics/2", count],
   ["processor time of all nodes for a message: 2 nodes", "hub/publish/2", micros, true],
-  ["4 nodes", "hub/publish/4", micros, true],
+  ["processor time of all nodes for a message: 4 nodes", "hub/publish/4", micros, true],
   ["from publish to receipt on another node, 500 messages a second: median", "hub/latency/2/500/p50", millisOfMicros],
   ["99 of 100 within", "hub/latency/2/500/p99", millisOfMicros],
   ["joins a second: 100,000 memberships of 10,000 topics, 2 nodes", "hub/join-10000-topics/2", count],
