@@ -62,7 +62,7 @@ describe("time-outs and the signal", () => {
     const { port } = await rawWsPeer((socket) => socket.pause());
     const ws = open(`ws://127.0.0.1:${port}/`, { closeTimeoutMs: 100 });
     await within(ws.opened, "open");
-    ws.send(new Uint8Array(20_000_000));
+    ws.send(new Uint8Array(60_000_000));
     const waiting = failure(ws.sendAsync("behind it"));
     const start = performance.now();
     ws.close();
