@@ -41,11 +41,11 @@ const apiPaths = ["c/include", "c/src", "c/wait", "adapters/posix", "adapters/po
 const posix = () => [
   ...listFiles("c/src", ".c").filter((path) => !path.endsWith("/current.c")),
   ...listFiles("c/wait", ".c"),
-  ...listFiles("adapters/posix", ".c").filter((path) => !/\/(tls_none|kqueue|poll)\.c$/.test(path)),
+  ...listFiles("adapters/posix", ".c").filter((path) => !/\/(tls_none|deflate_none|kqueue|poll)\.c$/.test(path)),
 ];
 const wrapped =
   "socket accept4 connect recv recvmsg send sendmsg sendto getsockopt setsockopt epoll_ctl epoll_wait calloc";
-const threads = ["-lssl", "-lcrypto", "-pthread"];
+const threads = ["-lssl", "-lcrypto", "-lz", "-pthread"];
 const onPosix = (name, ...more) => ({
   name,
   sources: () => [...coreSources(), ...posix(), `test/posix/${name}.c`],

@@ -37,6 +37,7 @@ const programs = {
     splits: true,
     returns: "expect:0,take_protocol:0,advance:0",
   },
+  frames: { sources: ["core-c/small/mask.c", "core-c/src/bytes.c"], states: 20000, splits: true },
   handshake: { sources: [], states: 300, splits: true },
   accept: { sources: [], states: 3000, splits: true },
 };

@@ -93,7 +93,6 @@ static uint32_t length_fault(const tw_ws_receiver *in, uint64_t *length) {
 
 static void end_frame(tw_ws_receiver *in) {
   in->in_payload = false;
-  in->header_size = 0;
   in->control_size = 0;
 }
 
@@ -285,6 +284,7 @@ static uint32_t take_header(tw_core *core, tw_slot *slot, tw_ws *ws, const uint8
       return at;
     }
     if (in->header_size >= 2 && in->header_size == header_size(in)) {
+      in->header_size = 0;
       begin_payload(core, slot, ws, data + at);
       return at;
     }

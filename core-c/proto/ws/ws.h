@@ -68,7 +68,7 @@ typedef struct tw_ws_response {
 /* The frame and the message that are being received. */
 typedef struct tw_ws_receiver {
   uint8_t header[14];
-  uint8_t header_size;  /* bytes of it that are there */
+  uint8_t header_size;  /* bytes of it that are there; 0 once it is whole */
   uint8_t control_size; /* bytes of control[] that are there */
   bool in_payload;
   bool in_message;       /* a data message has begun and its final frame has not ended */
