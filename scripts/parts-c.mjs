@@ -4,6 +4,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
+import { withCoreObject } from "./objects.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
 
@@ -63,8 +64,10 @@ function apiTests(name, compiler, missing) {
       mkdirSync(dirname(program), { recursive: true });
       const sources = [...coreSources(), ...api(), ...listFiles("test/c-api", ".c")];
       const paths = [...includes, ...apiIncludes, "test/c-api"].map((it) => `-I${it}`);
-      const built = await run(compiler.path, [...sanitizers, ...strict, ...paths, ...sources, "-o", program]);
-      if (built.status !== 0) return { passed: 0, failed: 1 };
+      const flags = [...sanitizers, ...strict];
+      const all = await withCoreObject(compiler.path, flags, sources);
+      const built = all && (await run(compiler.path, [...flags, ...paths, ...all, "-o", program]));
+      if (built?.status !== 0) return { passed: 0, failed: 1 };
       const { status, counts } = await run(program, []);
       if (!counts) return { passed: 0, failed: 1 };
       return status === 0 || counts.failed > 0 ? counts : { ...counts, failed: 1 };
@@ -76,6 +79,7 @@ function apiTests(name, compiler, missing) {
 const threadTests = {
   name: "C tests, the POSIX host's threads",
   group: "c",
+  seconds: 60,
   missing: noClang ?? noLibraries,
   async run() {
     const total = { passed: 0, failed: 0 };

@@ -56,6 +56,7 @@ export const esp32Parts = [
     name: "ESP32 component, ways to include it",
     group: "esp32",
     lane: "devices",
+    seconds: 45,
     missing: missingOf([findProgram(["cmake"]) !== undefined, "cmake"]),
     run: () => count(process.execPath, ["scripts/esp32-check.mjs"]),
   },

@@ -4,6 +4,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
+import { withCoreObject } from "./objects.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
 
@@ -47,7 +48,9 @@ export const fuzzIncludes = flags;
 
 async function build(program, sources, more = sanitizers) {
   mkdirSync(dirname(program), { recursive: true });
-  const { status } = await run(compiler.path, [...more, ...strict, ...flags, ...sources, "-o", program]);
+  const all = await withCoreObject(compiler.path, [...more, ...strict], sources);
+  if (all === undefined) return false;
+  const { status } = await run(compiler.path, [...more, ...strict, ...flags, ...all, "-o", program]);
   return status === 0;
 }
 

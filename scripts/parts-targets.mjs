@@ -11,6 +11,7 @@ export const targetParts = [
     name: "size on devices",
     group: "targets",
     lane: "devices", // it builds lwIP, too
+    seconds: 40,
     missing: missingFor("rv32imc", "xtensa") ?? lwipMissing(),
     run: () => runSize(),
   },

@@ -1,8 +1,9 @@
-// The parts of "make test". Each is { name, group, missing, onRequest, alone, lane, run }:
+// The parts of "make test". Each is { name, group, missing, onRequest, alone, lane, seconds, run }:
 //   missing    what has to be installed before the part can run; undefined: nothing
 //   onRequest  runs only if its group is named
 //   alone      keeps several processors busy: nothing else runs beside it. The others run side by side
 //   lane       parts with the same one share files: they run one after the other
+//   seconds    about what it takes, if that is far from 20: what takes long begins first
 //   run        does it, and returns { passed, failed } and perhaps skipped: tests that a part left out itself
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -10,6 +11,7 @@ import { dirname, join } from "node:path";
 import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
 import { toolchains } from "../wasm/build/toolchains.mjs";
 import { missing as missingInstructions, runInstructions } from "./instructions.mjs";
+import { withCoreObject } from "./objects.mjs";
 import { cParts } from "./parts-c.mjs";
 import { esp32Parts } from "./parts-esp32.mjs";
 import { llhttpPart } from "./parts-llhttp.mjs";
@@ -64,8 +66,9 @@ function warnings(name, compiler, missing, flags, sources) {
 
 async function compile(compiler, flags, sources, program) {
   mkdirSync(dirname(program), { recursive: true });
-  const args = [...flags, ...strict, ...includeFlags, ...sources, "-o", program];
-  return (await run(compiler.path, args)).status === 0;
+  const all = await withCoreObject(compiler.path, [...flags, ...strict], sources);
+  if (all === undefined) return false;
+  return (await run(compiler.path, [...flags, ...strict, ...includeFlags, ...all, "-o", program])).status === 0;
 }
 
 /** libFuzzer on the pure functions: the same inputs in every run, as many as a few seconds hold. */
@@ -111,6 +114,7 @@ function otherToolchain(toolchain) {
   return {
     name: `wasm by ${toolchain.name}`,
     group: "wasm",
+    seconds: 60,
     missing,
     async run() {
       const built = await check(process.execPath, ["wasm/build/build.mjs", file], {
@@ -191,14 +195,19 @@ const otherHosts = (host) =>
     .filter((other) => other !== host)
     .map((other) => `test/adapters/${other}(-\\w+)?\\.test\\.ts$`);
 
-/** The tests whose result depends on the runtime, on another runtime. */
+/**
+ * The tests whose result depends on the runtime, on another runtime. Those of other versions of Node wait much: each runs
+ * in one process, beside the parts that compile.
+ */
 function onOther({ name, program, missing }, group, ...flags) {
-  const args = ["--maxWorkers=2", "--testPathIgnorePatterns", ...hostless];
+  const alone = !isNode(name);
+  const file = name.replace(" ", "-");
+  const args = [`--maxWorkers=${alone ? 2 : 1}`, "--testPathIgnorePatterns", ...hostless];
   args.push(vectors);
   args.push(...otherHosts(group === "deno" ? "deno" : "node"));
-  if (isNode(name)) args.push("--testPathPatterns", ...ofVersions);
-  const runTests = () => jest(args, { runtime: [program.path, ...flags], name: name.replace(" ", "-") });
-  return { name: `TypeScript tests, ${name}`, group, missing, alone: true, run: runTests };
+  if (!alone) args.push("--testPathPatterns", ...ofVersions, `--cacheDirectory=${join(root, "build/jest", file)}`);
+  const runTests = () => jest(args, { runtime: [program.path, ...flags], name: file });
+  return { name: `TypeScript tests, ${name}`, group, missing, alone, seconds: 150, run: runTests };
 }
 
 /**
