@@ -84,10 +84,11 @@ int twc_ip_parse(const char *text, size_t size, uint8_t bytes[TW_IP_BYTES]) {
     return 4;
   }
   bytes[12] = bytes[13] = bytes[14] = bytes[15] = 0;
-  for (size_t i = 0; i < size; i++)
-    if (text[i] == '%')
-      return parse_ipv6(text, i, bytes) && is_zone(text + i + 1, size - i - 1) ? 6 : 0;
-  return parse_ipv6(text, size, bytes) ? 6 : 0;
+  size_t end = 0;
+  while (end < size && text[end] != '%')
+    end++;
+  bool plain = end == size || is_zone(text + end + 1, size - end - 1);
+  return plain && parse_ipv6(text, end, bytes) ? 6 : 0;
 }
 
 int twc_ip_parse_endpoint(const char *text, size_t size, uint8_t bytes[TW_IP_BYTES]) {

@@ -14,17 +14,19 @@ static inline uint32_t schedule(uint32_t w[16], unsigned t) {
   return w[t & 15] = rotl(x, 1);
 }
 
-/* FIPS 180-4 4.2.1. */
-static const uint32_t constants[4] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
-
 static void hash_block(uint32_t hash[5], const uint8_t *block) {
   uint32_t w[16];
   uint32_t a = hash[0], b = hash[1], c = hash[2], d = hash[3], e = hash[4];
   for (unsigned t = 0; t < 80; t++) {
     uint32_t word = t < 16 ? w[t] = twc_load_be32(block + 4 * t) : schedule(w, t);
-    uint32_t phase = t / 20;
-    uint32_t mix = phase == 0 ? d ^ (b & (c ^ d)) : phase == 2 ? (b & c) | (d & (b | c)) : b ^ c ^ d;
-    uint32_t next = rotl(a, 5) + mix + constants[phase] + e + word;
+    uint32_t mix;
+    if (t < 20)
+      mix = (d ^ (b & (c ^ d))) + 0x5a827999;
+    else if (t - 40 < 20)
+      mix = ((b & c) | (d & (b | c))) + 0x8f1bbcdc;
+    else
+      mix = (b ^ c ^ d) + (t < 40 ? 0x6ed9eba1 : 0xca62c1d6);
+    uint32_t next = rotl(a, 5) + mix + e + word;
     e = d;
     d = c;
     c = rotl(b, 30);

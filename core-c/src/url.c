@@ -34,7 +34,7 @@ static bool ends_in_number(const char *host, size_t size) {
   size_t length = size - start;
   bool hex = length >= 2 && label[0] == '0' && twc_ascii_lower(label[1]) == 'x';
   for (size_t i = hex ? 2 : 0; i < length; i++)
-    if (hex ? twc_hex_value((uint8_t)label[i]) < 0 : !twc_is_digit((uint8_t)label[i]))
+    if (!twc_is_digit((uint8_t)label[i]) && !(hex && twc_hex_value((uint8_t)label[i]) >= 0))
       return false;
   return length > 0;
 }
