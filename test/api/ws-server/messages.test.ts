@@ -211,7 +211,8 @@ describe("broadcast", () => {
     fast.on("message", () => observed++);
     const message = Buffer.alloc(1_000_000);
     let skipped = 0;
-    for (let count = 0; count < 12; count++) {
+    /* At least 12, and as many as the system's buffers take. */
+    for (let count = 0; count < 12 || (skipped === 0 && count < 200); count++) {
       const result = server.broadcast(message, { slow: "skip" });
       skipped += result.skipped.length;
       expect(result.skipped.every((it) => it === slowSocket)).toBe(true);
