@@ -33,8 +33,9 @@ static bool ends_in_number(const char *host, size_t size) {
   const char *label = host + start;
   size_t length = size - start;
   bool hex = length >= 2 && label[0] == '0' && twc_ascii_lower(label[1]) == 'x';
+  const unsigned base = hex ? 16 : 10;
   for (size_t i = hex ? 2 : 0; i < length; i++)
-    if (!twc_is_digit((uint8_t)label[i]) && !(hex && twc_hex_value((uint8_t)label[i]) >= 0))
+    if ((unsigned)twc_hex_value((uint8_t)label[i]) >= base)
       return false;
   return length > 0;
 }
