@@ -29,6 +29,9 @@ async function compileCore(compiler, flags, core, key) {
   const folder = join(root, "build/c/objects");
   mkdirSync(folder, { recursive: true });
   const object = join(folder, `core-${key}.o`);
-  const args = [...flags, ...includes.map((path) => `-I${path}`), "-nostdlib", "-r", ...core, "-o", object];
+  /* clang would link its sanitizers' runtime into the object, and then once more into the program. */
+  const alone = compiler.includes("clang") ? ["-fno-sanitize-link-runtime"] : [];
+  const paths = includes.map((path) => `-I${path}`);
+  const args = [...flags, ...paths, "-nostdlib", "-r", ...alone, ...core, "-o", object];
   return (await run(compiler, args)).status === 0 ? object : undefined;
 }
