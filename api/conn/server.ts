@@ -65,7 +65,7 @@ export abstract class Server<C extends Conn> {
     } else {
       if (tls !== undefined) engine.setTls(listener, tls);
       const { listeners } = engine;
-      /* Who opened it has chosen how many connections may wait in the system. */
+      /* Without a backlog, it keeps room for as many waiting connections as the system allows. */
       const { inherited } = place;
       const { backlog } = options;
       if (inherited !== undefined) listener.options = { ...listener.options, inherited, backlog };

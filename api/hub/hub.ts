@@ -151,9 +151,7 @@ export class Hub {
 
   /** Removes a socket from a topic. Does nothing if it has not joined. */
   leave(socket: ServerSocket, topic: string): void {
-    const topics = this.#joinedBy.get(socket);
-    if (!topics?.delete(topic)) return;
-    if (topics.size === 0) this.#joinedBy.delete(socket);
+    if (!this.#joinedBy.get(socket)?.delete(topic)) return;
     const entry = this.#topics.get(topic);
     const member = entry?.remove(socket)?.member;
     if (member !== undefined) {
@@ -403,12 +401,14 @@ export class Hub {
       const reason = `the socket has joined ${topics.size} topics; raise maxTopics if you trust the client`;
       throw new TwinwireError("ERR_LIMIT", { step: "call", operation: "Hub.join", problem: reason });
     }
-    if (topics.size === 0) socket.closed.then(() => this.#leaveAll(socket));
-    this.#joinedBy.set(socket, topics.add(topic));
-  }
-
-  #leaveAll(socket: ServerSocket): void {
-    for (const topic of [...(this.#joinedBy.get(socket) ?? [])]) this.leave(socket, topic);
+    topics.add(topic);
+    /* Once for each socket, however often it joins and leaves. */
+    if (this.#joinedBy.has(socket)) return;
+    this.#joinedBy.set(socket, topics);
+    socket.closed.then(() => {
+      for (const it of topics) this.leave(socket, it);
+      this.#joinedBy.delete(socket);
+    });
   }
 
   #checkSocket(socket: unknown): void {

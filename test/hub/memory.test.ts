@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { type HubDriver, MemoryBroker } from "../../api/hub.ts";
 import { endPeers } from "../support/peers.ts";
-import { pause } from "../support/wait.ts";
+import { pause, until } from "../support/wait.ts";
 import { driverSuite } from "./suite.ts";
 import { OPTIONS, receives, startNode } from "./support.ts";
 
@@ -114,4 +114,31 @@ describe("more messages than the broker keeps, while a node looks for what it mi
       await publish();
       openGate(new Error("the broker fails"));
     }));
+});
+
+test("a socket that joins and leaves over and over is waited for once, and leaves when it is closed", async () => {
+  try {
+    const one = await startNode(new MemoryBroker().driver());
+    await one.up();
+    const ada = await one.connect();
+    const { closed } = ada.socket;
+    let asked = 0;
+    Object.defineProperty(ada.socket, "closed", {
+      get() {
+        asked++;
+        return closed;
+      },
+    });
+    for (let at = 0; at < 50; at++) {
+      await one.hub.join(ada.socket, "news");
+      one.hub.leave(ada.socket, "news");
+    }
+    expect(asked).toBe(1);
+    await one.hub.join(ada.socket, "news");
+    expect(one.hub.stats().memberships).toBe(1);
+    await ada.close();
+    await until(() => one.hub.stats().memberships === 0, "it has left");
+  } finally {
+    await endPeers();
+  }
 });
