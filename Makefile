@@ -97,8 +97,8 @@ sim: build ## live programs of all APIs on simulated networks with faults, for a
 sim-c: $(NODE_MODULES) build/gen.stamp ## live two cores against each other on a simulated network, natively, for a minute; ARGS="--seconds 3600", ARGS="--seed N", ARGS=--api for the C API
 	@node scripts/sim-c.mjs $(ARGS)
 
-fuzz: $(NODE_MODULES) build/gen.stamp ## fuzz the core with libFuzzer, for T seconds each target (60)
-	@node scripts/fuzz.mjs $(T)
+fuzz: $(NODE_MODULES) build/gen.stamp ## fuzz the core with libFuzzer, for T seconds each target (60); ARGS=c-api: this one
+	@node scripts/fuzz.mjs $(or $(T),60) $(ARGS)
 
 mutants: $(NODE_MODULES) build/gen.stamp ## make small mistakes in the C sources and count which the tests notice; ARGS="--sample 200 --seed N" or ARGS=--all
 	@node scripts/mutants.mjs $(ARGS)

@@ -1,4 +1,4 @@
-// Makes the mutants of a C source: copies of it with one small mistake each.
+// Makes the mutants of a source in C or TypeScript: copies of it with one small mistake each.
 //
 //   boundary   <  becomes <=,  > becomes >=, and the other way round
 //   negate     == becomes !=,  < becomes >=, a condition loses its !
@@ -11,8 +11,8 @@
 export function blank(source) {
   const hide = (text) => text.replace(/[^\n]/g, " ");
   return source
-    .replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/g, hide)
-    .replace(/^[ \t]*#(?:[^\n]*\\\n)*[^\n]*/gm, hide);
+    .replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g, hide)
+    .replace(/^[ \t]*#[ \t]*(?:include|define|undef|if|el|endif|error|pragma)(?:[^\n]*\\\n)*[^\n]*/gm, hide);
 }
 
 const swap = {
@@ -34,6 +34,8 @@ const swap = {
   ],
   "==": [["negate", "!="]],
   "!=": [["negate", "=="]],
+  "===": [["negate", "!=="]],
+  "!==": [["negate", "==="]],
   "&&": [["logic", "||"]],
   "||": [["logic", "&&"]],
   "+": [["arithmetic", "-"]],
@@ -69,7 +71,7 @@ export function mutations(source) {
   const add = (at, before, after, kind) => found.push({ at, before, after, kind });
 
   /* Operators of two operands stand between spaces: clang-format sees to it. */
-  for (const { index, 1: operator } of code.matchAll(/(?<= )(<=?|>=?|==|!=|&&|\|\||[+-]=?)(?=[ \n])/g)) {
+  for (const { index, 1: operator } of code.matchAll(/(?<= )(<=?|>=?|===?|!==?|&&|\|\||[+-]=?)(?=[ \n])/g)) {
     for (const [kind, other] of swap[operator]) add(index, operator, other, kind);
   }
   for (const { index, 0: operator } of code.matchAll(/\+\+|--/g))
@@ -82,8 +84,9 @@ export function mutations(source) {
     if (next !== undefined && !inTable.some(([from, to]) => index >= from && index < to))
       add(index, number, next, "constant");
   }
-  const flag = /^[ \t]+([\w.>[\]-]+ (?:=|\|=|&=) ~?(?:true|false|NULL|0|[A-Z][A-Z_0-9]*)|[\w.>[\]-]+(?:\+\+|--));/gm;
-  for (const match of code.matchAll(flag)) add(match.index + match[0].indexOf(match[1]), match[1], "(void)0", "remove");
+  const flag =
+    /^[ \t]+([#\w.>[\]-]+ (?:=|\|=|&=) ~?(?:true|false|NULL|undefined|0|[A-Z][A-Z_0-9]*)|[#\w.>[\]-]+(?:\+\+|--));/gm;
+  for (const match of code.matchAll(flag)) add(match.index + match[0].indexOf(match[1]), match[1], "", "remove");
   return found.sort((one, other) => one.at - other.at || one.after.localeCompare(other.after));
 }
 

@@ -39,11 +39,15 @@ export async function build(name: string, options: readonly string[]): Promise<s
   return folder;
 }
 
-/** What "make coverage-c" sets: the clang to build with, so that it is counted which lines run. */
-const { TWINWIRE_COVERAGE: coverage } = process.env;
+/**
+ * What "make coverage-c" sets: the clang to build with, so that it is counted which lines run; what "make mutants" sets:
+ * the folder of the programs that it has built.
+ */
+const { TWINWIRE_COVERAGE: coverage, TWINWIRE_PROGRAMS: programs } = process.env;
 
 /** The library, the driver and the examples, with AddressSanitizer and UBSan. */
-export function buildSanitized(): Promise<string> {
+export async function buildSanitized(): Promise<string> {
+  if (programs !== undefined) return programs;
   const on = [
     "-DTWINWIRE_TESTS=ON",
     "-DTWINWIRE_EXAMPLES=ON",

@@ -1,0 +1,19 @@
+// The suites that judge mutants of the hosts in TypeScript, of which Node's is run.
+
+import { listFiles } from "../../wasm/build/project.mjs";
+
+const sources = () =>
+  ["adapters/node", "adapters/node-api", "adapters/shared"].flatMap((path) => listFiles(path, ".ts"));
+
+/** The files of tests that are about a source, the one that notices most first. */
+function files(path = "") {
+  const host = ["node", "node-connections", "node-faults"].map((name) => `test/adapters/${name}.test.ts`);
+  const topics = [
+    [/deflate/, ["test/adapters/deflate.test.ts", "test/api/websocket-deflate.test.ts"]],
+    [/udp/, [...host, "test/api/udp.test.ts"]],
+    [/tls/, [...host, "test/api/tls.test.ts"]],
+  ];
+  return topics.find(([source]) => source.test(path))?.[1] ?? [...host, "test/api/close.test.ts"];
+}
+
+export const hosts = { sources, suites: { name: "suites", files } };
