@@ -24,6 +24,8 @@ test("what Node reports is an error of the table", () => {
   ).toBe("ERR_REFUSED");
   expect(code(mostSpecificError([failed("EWHAT")]))).toBe("ERR_HOST");
   expect(code(failed("EWHAT"))).toBe("ERR_HOST");
+  expect(code(Object.assign(failed("EADDRNOTAVAIL"), { syscall: "connect" }))).toBe("ERR_UNREACHABLE");
+  expect(code(Object.assign(failed("EADDRNOTAVAIL"), { syscall: "listen" }))).toBe("ERR_HOST");
   for (const error of [new Error("plain"), null, undefined, "ECONNREFUSED", { code: 7 }, { code: "toString" }]) {
     expect(code(error)).toBe("ERR_HOST");
   }

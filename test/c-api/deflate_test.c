@@ -207,6 +207,14 @@ static void test_refused_options(void) {
     CHECK(tw_ws_listen(NULL, 0, &(tw_ws_accept_options){.deflate = &wrong[i]}) == -1);
     CHECK(tw_last_error() == TW_ERR_ARGUMENT);
   }
+  const tw_ws_deflate_options right[] = {
+      {.server_max_window_bits = 9, .client_max_window_bits = 15, .level = 9, .mem_level = 9},
+      {.server_max_window_bits = 15, .client_max_window_bits = 9, .level = 1, .mem_level = 1}};
+  for (unsigned i = 0; i < sizeof right / sizeof *right; i++) {
+    int32_t conn = tw_ws_open_with("ws://192.0.2.1/", &(tw_ws_options){.deflate = &right[i]});
+    CHECK(conn >= 0 && tw_ws_abort(conn) == 0);
+    turn();
+  }
   resizes_allowed = 0;
   CHECK(tw_ws_open_with("ws://192.0.2.1/", &(tw_ws_options){.deflate = &plain_options}) == -1);
   CHECK(tw_last_error() == TW_ERR_MEMORY);
