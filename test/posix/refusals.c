@@ -165,6 +165,36 @@ static void test_options(void) {
   REFUSED(TW_ERR_TOO_LARGE, tw_net_send(conn, some, TOO_LARGE));
 }
 
+/* Calls for TCP and UDP refuse WebSockets, and the other way round. */
+static void test_kinds(void) {
+  int32_t conn = tw_net_tcp_connect("192.0.2.1", 9); /* is not connected yet */
+  int32_t sock = tw_net_udp_bind("127.0.0.1", 0);
+  int32_t ws = tw_ws_open("ws://192.0.2.1:9/");
+  char text[TW_MAX_ADDRESS + 1] = "old";
+  tw_stats stats;
+  REFUSED(TW_ERR_HANDLE, tw_net_target(ws, text, sizeof text));
+  CHECK(text[0] == 0);
+  REFUSED(TW_ERR_HANDLE, tw_ws_target(conn, text, sizeof text));
+  REFUSED(TW_ERR_HANDLE, tw_ws_target(sock, text, sizeof text));
+  REFUSED(TW_ERR_HANDLE, tw_net_stats(ws, &stats));
+  REFUSED(TW_ERR_HANDLE, tw_ws_stats(conn, &stats));
+  REFUSED(TW_ERR_HANDLE, tw_net_buffered_amount(ws));
+  REFUSED(TW_ERR_HANDLE, tw_ws_buffered_amount(conn));
+  REFUSED(TW_ERR_HANDLE, tw_net_pause(ws));
+  REFUSED(TW_ERR_HANDLE, tw_ws_pause(conn));
+  REFUSED(TW_ERR_HANDLE, tw_net_abort(ws));
+  REFUSED(TW_ERR_HANDLE, tw_ws_abort(conn));
+  REFUSED(TW_ERR_HANDLE, tw_net_close(ws));
+  REFUSED(TW_ERR_HANDLE, tw_ws_close(conn));
+  REFUSED(TW_ERR_HANDLE, tw_ws_send(conn, "x"));
+  REFUSED(TW_ERR_HANDLE, tw_net_send(ws, some, 4));
+  CHECK(tw_net_state(ws) == TW_STATE_CLOSED && tw_ws_state(conn) == TW_STATE_CLOSED);
+  CHECK(tw_net_state(conn) == TW_STATE_CONNECTING && tw_ws_state(ws) == TW_STATE_CONNECTING);
+  CHECK(tw_net_state(sock) == TW_STATE_OPEN && tw_ws_state(sock) == TW_STATE_CLOSED);
+  CHECK(tw_net_target(conn, text, sizeof text) > 0 && tw_ws_target(ws, text, sizeof text) > 0);
+  CHECK(tw_net_abort(conn) == 0 && tw_net_close(sock) == 0 && tw_ws_abort(ws) == 0);
+}
+
 /* ---- Servers -------------------------------------------------------------------------------------------------- */
 
 static int requests, messages, answered;
@@ -275,7 +305,8 @@ static void test_servers(void) {
 }
 
 int main(void) {
-  static void (*const tests[])(void) = {test_without_a_loop, test_opening, test_udp, test_options, test_servers};
+  static void (*const tests[])(void) = {test_without_a_loop, test_opening, test_udp,
+                                        test_options,        test_kinds,   test_servers};
   unsigned failed = 0;
   const unsigned all = sizeof tests / sizeof *tests;
   for (unsigned i = 0; i < all; i++) {
