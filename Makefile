@@ -100,7 +100,7 @@ sim-c: $(NODE_MODULES) build/gen.stamp ## live two cores against each other on a
 fuzz: $(NODE_MODULES) build/gen.stamp ## fuzz the core with libFuzzer, for T seconds each target (60); ARGS=c-api: this one
 	@node scripts/fuzz.mjs $(or $(T),60) $(ARGS)
 
-mutants: $(NODE_MODULES) build/gen.stamp ## make small mistakes in the C sources and count which the tests notice; ARGS="--sample 200 --seed N" or ARGS=--all
+mutants: $(NODE_MODULES) build/gen.stamp ## make small mistakes in the sources of C and of Node's host, and count which the tests notice; ARGS="--sample 200 --seed N" or ARGS=--all
 	@node scripts/mutants.mjs $(ARGS)
 
 faults: build/dist.stamp ## bring faults back into copies of the sources, one by one, and see that the simulations find them; ARGS="--seconds 20 pool"
