@@ -503,12 +503,46 @@ static void test_hosts(void) {
   }
 }
 
+/* Bytes that neither a name nor a path may have, at each place. */
+static void test_names(void) {
+  static const char wrong_hosts[] = {'\0', '\t', ' ', 0x7f};
+  start("names");
+  for (uint32_t at = 0; at < 3; at++) {
+    char name[] = "abc";
+    for (size_t i = 0; i < sizeof wrong_hosts; i++) {
+      name[at] = wrong_hosts[i];
+      CHECK(twc_tcp_connect(core, name, 3, 80) == TW_ERR_ARGUMENT);
+      CHECK(twc_listen(core, TW_SOCKET_TCP_LISTENER, name, 3, 80) == TW_ERR_ARGUMENT);
+    }
+    name[at] = 0;
+    CHECK(twc_listen(core, TW_SOCKET_UNIX_LISTENER, name, 3, 0) == TW_ERR_PATH);
+  }
+  int32_t named = twc_tcp_connect(core, "a!c\0", 3, 80); /* what is behind the name is not read */
+  CHECK(named > 0 && twc_abort(core, named) == 0);
+  named = twc_listen(core, TW_SOCKET_UNIX_LISTENER, "a c\0", 3, 0);
+  CHECK(named > 0 && twc_abort(core, named) == 0);
+}
+
+/* The longest wait for a timer is not the one that means "no timer". */
+static void test_longest_wait(void) {
+  start("the longest wait");
+  CHECK(twc_wait(core) == TW_FOREVER);
+  int32_t stream = accepted_stream();
+  CHECK(twc_wait(core) == TW_FOREVER);
+  CHECK(twc_set_deadline(core, stream, TW_DEADLINE_READ, TW_FOREVER) == 0);
+  CHECK(twc_wait(core) == TW_FOREVER - 1);
+  CHECK(twc_set_deadline(core, stream, TW_DEADLINE_READ, TW_FOREVER - 1) == 0);
+  CHECK(twc_wait(core) == TW_FOREVER - 1);
+  CHECK(twc_set_deadline(core, stream, TW_DEADLINE_READ, TW_FOREVER - 2) == 0);
+  CHECK(twc_wait(core) == TW_FOREVER - 2);
+}
+
 int main(void) {
   static void (*const tests[])(void) = {
-      test_init,        test_headers,        test_credentials, test_arguments,     test_judge,
-      test_accept,      test_deflate_offers, test_no_offer,    test_full_memory,   test_full_pool,
-      test_answers,     test_hosts,          test_broadcast,   test_listener_gone, test_texts,
-      test_full_tables, test_datagrams,      test_faults,      test_close,
+      test_init,           test_headers,       test_credentials,  test_arguments,   test_judge,     test_accept,
+      test_deflate_offers, test_no_offer,      test_full_memory,  test_full_pool,   test_answers,   test_hosts,
+      test_broadcast,      test_listener_gone, test_texts,        test_full_tables, test_datagrams, test_faults,
+      test_close,          test_names,         test_longest_wait,
   };
   const unsigned count = sizeof tests / sizeof *tests;
   unsigned failed = 0;
