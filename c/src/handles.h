@@ -237,7 +237,7 @@ int32_t tw_handles_stats(uint32_t kinds, int32_t handle, tw_stats *stats);
 int32_t tw_handles_target(uint32_t kinds, int32_t handle, char *text, size_t capacity);
 int32_t tw_handles_set_receiving(uint32_t kinds, int32_t handle, bool on);
 
-/* ---- server.c ---- */
+/* ---- exchange.c ---- */
 
 /* The exchange of a connection on which a request waits to be answered; NULL, with the error noted: there is none. */
 tw_exchange *tw_exchange_waiting(tw_handles *handles, int32_t sock, tw_handles_slot **slot);

@@ -5,7 +5,7 @@
 
 enum { MAX_SIZE = 0x7fffffff, FIRST_STATUS = 200, LAST_STATUS = 599, NOT_MODIFIED = 304 };
 
-/* ---- Texts ---------------------------------------------------------------------------------------------------- */
+/* ---- Texts ------------------------------------------------------------------------------------------------------- */
 
 static const char *reason_of(uint32_t status) {
   switch (status) {
@@ -107,7 +107,7 @@ static const char *date_of(tw_handles *handles) {
   return handles->date;
 }
 
-/* ---- Heads ---------------------------------------------------------------------------------------------------- */
+/* ---- Heads ------------------------------------------------------------------------------------------------------- */
 
 /* The texts of a head as twc_http_send takes them, each ended by NUL. */
 typedef struct head_texts {
@@ -193,7 +193,7 @@ static void put_length(head_texts *head, size_t size) {
   head_field(head, "Content-Length", digits);
 }
 
-/* ---- Responding ----------------------------------------------------------------------------------------------- */
+/* ---- Responding -------------------------------------------------------------------------------------------------- */
 
 static uint32_t flags_of(const tw_handles_slot *slot, const tw_http_response *response, bool parts) {
   const tw_exchange *exchange = slot->exchange;
@@ -300,7 +300,7 @@ void tw_exchange_refuse(tw_handles *handles, tw_handles_slot *slot, uint32_t sta
     tw_net_close(slot->handle);
 }
 
-/* ---- Fields of a request -------------------------------------------------------------------------------------- */
+/* ---- Fields of a request ----------------------------------------------------------------------------------------- */
 
 /* The next line of a head, without its end; false: the head is over. */
 static bool next_line(const char **at, const char *end, const char **line, size_t *size) {

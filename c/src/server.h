@@ -40,16 +40,57 @@ struct tw_exchange {
   tw_exchange *settle; /* the next in handles->settling */
 };
 
-/* ---- server.c ---- */
+/* ---- exchange.c ---- */
 
-/* Has tw_handles_deliver look at an exchange once all records have been emitted. */
-void tw_exchange_settle(tw_handles *handles, tw_exchange *exchange);
+/* Appends to bytes that are kept; false: no memory, or the limit of what all connections keep is reached. */
+bool tw_bytes_append(tw_handles *handles, tw_bytes *bytes, const char *data, uint32_t size);
+void tw_bytes_drop(tw_handles *handles, tw_bytes *bytes);
+
+/* Frees the exchange of a slot, if it has one. */
+void tw_exchange_free(tw_handles *handles, tw_handles_slot *slot);
+
+/* Closes the connection: nothing more is read from it. */
+void tw_exchange_close(tw_handles *handles, tw_handles_slot *slot);
+
+/* The request's head, wherever it lies. */
+const char *tw_exchange_head(const tw_exchange *exchange);
+
+/* Copies a request out of the receive buffer, if it lies there; false as tw_bytes_append. */
+bool tw_exchange_keep(tw_handles *handles, tw_exchange *exchange);
+
+/* Emits "error" for a connection. `status`: of the response that is sent, or 0. */
+void tw_exchange_report(tw_handles *handles, tw_handles_slot *slot, int32_t code, uint32_t status);
+
+/* Emits "error", then responds with `status` and closes the connection unless a listener has. */
+void tw_exchange_fail(tw_handles *handles, tw_handles_slot *slot, int32_t code, uint32_t status);
+
+/* Emits "connected" of a WebSocket that was accepted, once. */
+void tw_exchange_connected(tw_handles *handles, tw_handles_slot *slot);
+
+/* ---- request.c ---- */
+
+/* Begins to read a request, or closes the connection if there will be none. */
+void tw_exchange_read(tw_handles *handles, tw_handles_slot *slot);
+
+/* The records of a request: HTTP_HEAD, HTTP_BODY, HTTP_END. */
+void tw_request_head(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, const char *data);
+void tw_request_body(tw_handles *handles, tw_handles_slot *slot, const tw_event *record, char *data);
+void tw_request_end(tw_handles *handles, tw_handles_slot *slot, const tw_event *record);
 
 /* The response is complete: the next request, or the end. */
 void tw_exchange_answered(tw_handles *handles, tw_handles_slot *slot);
 
-/* Emits "connected" of a WebSocket that was accepted, once. */
-void tw_exchange_connected(tw_handles *handles, tw_handles_slot *slot);
+/* ---- pipeline.c ---- */
+
+/* Keeps bytes that arrived behind a request until that is answered. */
+void tw_exchange_take_behind(tw_handles *handles, tw_handles_slot *slot, const char *data, uint32_t size);
+
+/* Has tw_exchange_settle_all look at an exchange. */
+void tw_exchange_settle_later(tw_handles *handles, tw_exchange *exchange);
+
+/* Once all records of a delivery have been emitted: copies a request out of the receive buffer, delivers the bytes that
+ * arrived behind requests, and frees the exchanges of connections that have become WebSockets. */
+void tw_exchange_settle_all(tw_handles *handles);
 
 /* ---- respond.c ---- */
 

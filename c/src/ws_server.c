@@ -117,7 +117,7 @@ int32_t tw_exchange_accept(tw_handles *handles, tw_handles_slot *slot, const tw_
   tw_handles_join_of(handles, slot)->codec = codec;
   configure(handles, slot, options);
   exchange->phase = TW_EXCHANGE_UPGRADED;
-  tw_exchange_settle(handles, exchange);
+  tw_exchange_settle_later(handles, exchange);
   return 0;
 }
 
