@@ -1,6 +1,7 @@
 /** The arguments of a command: options as people know them from curl, wscat and websocat, by node:util's parseArgs. */
 import { readFileSync } from "node:fs";
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { nearestOf } from "../api/internal/options.ts";
 import type { TlsOptions } from "../wasm/port-types.ts";
 
 /** What the user typed wrong; the command ends with status 2. */
@@ -51,7 +52,7 @@ export class Arguments {
       this.positionals = parsed.positionals;
       this.#values = parsed.values;
     } catch (error) {
-      throw new UsageError(error instanceof Error ? error.message : String(error));
+      throw new UsageError(problemOf(error, options));
     }
     if (this.has("help")) return;
     const { length } = this.positionals;
@@ -73,7 +74,7 @@ export class Arguments {
     return Array.isArray(value) ? value.map(String) : [];
   }
 
-  /** A number of seconds, in milliseconds. */
+  /** Returns a number of seconds, in milliseconds. */
   milliseconds(name: string): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
@@ -83,11 +84,11 @@ export class Arguments {
     return Math.round(seconds * 1000);
   }
 
-  /** The options of TLS; `undefined` if none was given. */
+  /** Returns the options of TLS; `undefined` if none was given. */
   tls(): TlsOptions | undefined {
     const file = (name: string): string | undefined => {
       const path = this.text(name);
-      return path === undefined ? undefined : readFileSync(path, "utf8");
+      return path === undefined ? undefined : readText(path, `--${name}`);
     };
     const given = {
       ca: file("cacert"),
@@ -102,7 +103,7 @@ export class Arguments {
     return set.length === 0 ? undefined : Object.fromEntries(set);
   }
 
-  /** The headers of `--header "Name: value"`, `--user name:password` and the like. */
+  /** Returns the headers of `--header "Name: value"`, `--user name:password` and the like. */
   headers(): Record<string, string> {
     const headers: Record<string, string> & { Authorization?: string; Origin?: string } = {};
     const user = this.text("user");
@@ -118,11 +119,32 @@ export class Arguments {
   }
 }
 
-/** An address: `host:port`, `[ipv6]:port`, `host port`, or a port alone. */
+/** Returns the text of a file that the user named. */
+export function readText(path: string, argument: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UsageError(`${argument}: cannot read ${path}${code === "ENOENT" ? ": no such file" : ` (${code})`}`);
+  }
+}
+
+/** Returns what parseArgs found wrong; without its advice on `--`, and with the option that was probably meant. */
+function problemOf(error: unknown, options: Options): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const unknown = /^Unknown option '-+([^']*)'/.exec(message)?.[1];
+  if (unknown === undefined) return message;
+  const dashes = unknown.length === 1 ? "-" : "--";
+  const nearest = unknown.length === 1 ? undefined : nearestOf(unknown, Object.keys(options));
+  return `unknown option ${dashes}${unknown}${nearest === undefined ? "" : `; did you mean --${nearest}?`}`;
+}
+
+/** Parses an address: `host:port`, `[ipv6]:port`, `host port`, or a port alone. */
 export function parseAddress(words: readonly string[], defaultHost = ""): { host: string; port: number } {
   const joined = words.join(":");
   const match = /^(?:(?:\[([^\]]*)\]|([^:]*)):)?(\d+)$/.exec(joined);
   const port = Number(match?.[3]);
-  if (match === null || port > 65535) throw new UsageError(`"${words.join(" ")}" is no address: write HOST:PORT`);
+  if (match === null || port > 65535)
+    throw new UsageError(`"${words.join(" ")}" is not an address; write HOST:PORT with a port of at most 65535`);
   return { host: match[1] ?? (match[2] || defaultHost), port };
 }

@@ -19,7 +19,9 @@ async function vectorsOf(folder: string | undefined): Promise<readonly VectorFil
   try {
     return readVectors(pathToFileURL(`${resolve(folder)}/`));
   } catch (error) {
-    throw new UsageError(`${folder} is no folder of vectors: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(
+      `${folder} is not a folder of test vectors: ${error instanceof Error ? error.message : error}`,
+    );
   }
 }
 
@@ -28,7 +30,7 @@ export const conformance: Command = {
   usage: "conformance [FOLDER]",
   positionals: [0, 1],
   options: {
-    only: { value: "NAME", help: "only files whose name begins so, such as ws-" },
+    only: { value: "NAME", help: "only files whose name begins with NAME, such as ws-" },
     json: { help: "print one JSON object for each file and each failure" },
     help,
   },
@@ -59,7 +61,7 @@ export const conformance: Command = {
     if (args.positionals.length === 0)
       output.event(
         { event: "note", sample: true },
-        "a sample; for all vectors name the folder test/vectors of a checkout of twinwire",
+        "these were a sample; to run all of them, name the folder test/vectors of a checkout of twinwire",
       );
     return failed > 0 || passed === 0 ? Status.FAILED : Status.OK;
   },

@@ -7,12 +7,13 @@ import { type Command, Status } from "./command.ts";
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(":") + 1));
 
 async function tcpEcho(host: string): Promise<void> {
+  /* Not "await using" for the two ends: each would wait until the other one is closed, too. */
   await using server = new TcpServer(host, 0);
   await server.opened;
-  await using conn = new TcpConnection(host, portOf(server.addr()));
+  using conn = new TcpConnection(host, portOf(server.addr()));
   conn.setDeadline(3000);
   await conn.writeAll("twinwire");
-  await using peer = await server.accept();
+  using peer = await server.accept();
   await peer.writeAll(await peer.readExact(8));
   await conn.readExact(8);
 }
@@ -44,7 +45,7 @@ const checks: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 export const doctor: Command = {
-  summary: "show versions and limits, and check this machine",
+  summary: "show versions and limits, and check networking on this machine",
   usage: "doctor",
   positionals: [0, 0],
   options: common,

@@ -17,7 +17,7 @@ export const http: Command = {
     output: { short: "O", value: "FILE", help: "write the body to this file" },
     location: { short: "L", help: "follow redirects" },
     proxy: { short: "X", value: "URL", help: "HTTP proxy. Default: from the environment" },
-    "max-time": { short: "m", value: "SECONDS", help: "for the whole exchange" },
+    "max-time": { short: "m", value: "SECONDS", help: "time limit for the whole exchange" },
     ...tls,
     ...common,
   },
@@ -28,7 +28,7 @@ export const http: Command = {
     const url = second ?? first;
     const method = second === undefined ? (data === undefined ? "GET" : "POST") : first.toUpperCase();
     if (!/^https?:\/\//i.test(url))
-      throw new UsageError(`"${url}" is no URL: write http://HOST/PATH or https://HOST/PATH`);
+      throw new UsageError(`"${url}" is not a URL; write http://HOST/PATH or https://HOST/PATH`);
     const tlsOptions = args.tls();
     const proxy = args.text("proxy");
     const timeoutMs = args.milliseconds("max-time");
@@ -63,11 +63,16 @@ export const http: Command = {
 
 function bodyOf(data: string): string | Uint8Array | AsyncIterable<Uint8Array> {
   if (data === "-") return process.stdin as AsyncIterable<Uint8Array>;
-  return data.startsWith("@") ? readFileSync(data.slice(1)) : data;
+  if (!data.startsWith("@")) return data;
+  try {
+    return readFileSync(data.slice(1));
+  } catch (error) {
+    throw new UsageError(`--data: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 export const resolve: Command = {
-  summary: "look a name up as the engine does",
+  summary: "look up a name as the engine does",
   usage: "resolve NAME",
   positionals: [1, 1],
   options: {

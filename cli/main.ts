@@ -25,6 +25,17 @@ const overview = (): string =>
     "Status: 0 success, 1 failure, 2 wrong usage, 130 ended by Ctrl-C.",
   ].join("\n");
 
+/** The options of TLS, four on a line: the help has to fit a screen. */
+function tlsHelp(names: readonly string[]): string[] {
+  const shown = names.map((name) => {
+    const { short, value } = tls[name] ?? {};
+    return `${short === undefined ? "" : `-${short}, `}--${name}${value === undefined ? "" : ` ${value}`}`;
+  });
+  return [shown.slice(0, 4), shown.slice(4)]
+    .filter((line) => line.length > 0)
+    .map((line, index) => `  ${index === 0 ? "TLS:" : "    "} ${line.join("  ")}`);
+}
+
 function helpOf({ summary, usage, options, examples = [] }: Command): string {
   const ofTls = Object.keys(tls).filter((name) => name in options);
   const rest = Object.entries(options).filter(([name]) => !ofTls.includes(name));
@@ -32,7 +43,7 @@ function helpOf({ summary, usage, options, examples = [] }: Command): string {
     const flags = `${short === undefined ? "    " : `-${short}, `}--${name}${value === undefined ? "" : ` ${value}`}`;
     return `  ${flags.padEnd(34)} ${help}`;
   });
-  if (ofTls.length > 0) lines.push(`  TLS: ${ofTls.map((name) => `--${name}`).join(" ")}`);
+  if (ofTls.length > 0) lines.push(...tlsHelp(ofTls));
   const shown = examples.length === 0 ? [] : ["", "examples:", ...examples.map((it) => `  ${it}`)];
   return [`usage: twinwire ${usage}`, summary, "", ...lines, ...shown].join("\n");
 }

@@ -40,7 +40,7 @@ export const tcp: Command = {
   positionals: [1, 2],
   options: {
     tls: { short: "t", help: "use TLS" },
-    "connect-timeout": { value: "SECONDS", help: "for the connection. Default: 10" },
+    "connect-timeout": { value: "SECONDS", help: "time limit for connecting. Default: 10" },
     ...tls,
     ...common,
   },
@@ -56,7 +56,7 @@ export const tcp: Command = {
       const { host, port } = parseAddress(args.positionals, "localhost");
       return secure ? new TlsConnection(host, port, options) : new TcpConnection(host, port, { signal });
     };
-    if (tlsOptions !== undefined && !secure) throw new UsageError("options of TLS need --tls");
+    if (tlsOptions !== undefined && !secure) throw new UsageError("TLS options need --tls");
     const conn = open();
     const timeout = args.milliseconds("connect-timeout");
     if (timeout !== undefined) conn.setDeadline(timeout);
@@ -72,7 +72,7 @@ export const listen: Command = {
   usage: "listen [HOST:]PORT  |  listen unix:PATH",
   positionals: [1, 2],
   options: {
-    echo: { help: "send back what comes, to any number of clients" },
+    echo: { help: "send received data back, to any number of clients" },
     keep: { short: "K", help: "after a connection, wait for the next" },
     ...Object.fromEntries(Object.entries(tls).filter(([name]) => ["cert", "key", "passphrase"].includes(name))),
     ...common,
@@ -128,7 +128,7 @@ async function echo(conn: Conn, from: string, output: Output): Promise<void> {
 }
 
 export const udp: Command = {
-  summary: "send lines as datagrams and print what comes back, or listen",
+  summary: "send stdin as datagrams and print what comes back, or listen",
   usage: "udp HOST:PORT  |  udp --listen [HOST:]PORT",
   positionals: [1, 2],
   options: {
@@ -166,6 +166,7 @@ async function udpListen(args: Arguments, output: Output, signal: AbortSignal): 
 
 async function udpSend(args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
   const { host, port } = parseAddress(args.positionals, "localhost");
+  const waitMs = args.milliseconds("wait") ?? 1000;
   const socket = new UdpSocket();
   await socket.opened;
   if (args.has("broadcast")) socket.setBroadcast(true);
@@ -176,7 +177,7 @@ async function udpSend(args: Arguments, output: Output, signal: AbortSignal): Pr
   signal.addEventListener("abort", () => process.stdin.destroy(), { once: true });
   try {
     for await (const chunk of process.stdin) await socket.sendTo(chunk as Buffer, host, port);
-    await Promise.race([aborted(signal), new Promise((done) => setTimeout(done, args.milliseconds("wait") ?? 1000))]);
+    await Promise.race([aborted(signal), new Promise((done) => setTimeout(done, waitMs))]);
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {

@@ -1,21 +1,21 @@
 /** `twinwire trace`: what a recorded trace contains, as text or as pcapng; and whether the core does the same again. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import type { TraceLine } from "../wasm/trace/lines.ts";
-import { help, UsageError } from "./arguments.ts";
+import { help, readText, UsageError } from "./arguments.ts";
 import { type Command, Status } from "./command.ts";
 import type { Output } from "./output.ts";
 import { PcapNg } from "./pcapng.ts";
 
 const SHOWN = 100;
 
-/** The lines of a trace, by number. */
-function* linesOf(text: string): Generator<TraceLine> {
-  for (const [index, line] of text.split("\n").entries()) {
+/** Reads the lines of a trace file. */
+function* linesOf(file: string): Generator<TraceLine> {
+  for (const [index, line] of readText(file, "FILE").split("\n").entries()) {
     if (line.trim() === "") continue;
     try {
       yield JSON.parse(line) as TraceLine;
     } catch {
-      throw new UsageError(`line ${index + 1} is no line of a trace`);
+      throw new UsageError(`${file} is not a trace: line ${index + 1} is not a JSON object`);
     }
   }
 }
@@ -34,7 +34,7 @@ function describe(line: TraceLine): string {
 
 /** Feeds the recorded calls and deliveries to a core, and compares what it does with what was recorded. */
 async function replay(file: string, output: Output): Promise<number> {
-  const lines = readFileSync(file, "utf8")
+  const lines = readText(file, "FILE")
     .split("\n")
     .filter((line) => line.trim() !== "");
   const { CoreMachine, replayableOf, runCase } = await import("./conformance/index.ts");
@@ -69,10 +69,10 @@ export const trace: Command = {
     const target = args.text("pcap");
     const pcap = new PcapNg();
     if (args.has("replay")) {
-      for (const _ of linesOf(readFileSync(file, "utf8"))); /* what is no trace is wrong usage */
+      for (const _ of linesOf(file)); /* a file that is not a trace is wrong usage */
       return replay(file, output);
     }
-    for (const line of linesOf(readFileSync(file, "utf8"))) {
+    for (const line of linesOf(file)) {
       const words = line.call ?? line.host ?? line.wire ?? ["", line.of ?? of ?? ""];
       if (of !== undefined && words[1] !== of) continue;
       if (target !== undefined) pcap.add(line);

@@ -87,6 +87,7 @@ function optionsOf(args: Arguments, output: Output): WebSocketOptions {
 }
 
 async function client(url: string, args: Arguments, output: Output, signal: AbortSignal): Promise<number> {
+  const waitMs = args.milliseconds("wait") ?? 1000;
   const ws = new WebSocket(url, optionsOf(args, output));
   const binary = args.has("binary");
   const executed = args.list("execute");
@@ -117,7 +118,7 @@ async function client(url: string, args: Arguments, output: Output, signal: Abor
     for (const text of executed) await ws.sendAsync(text);
     if (input !== undefined) await input.each((line) => ws.sendAsync(binary ? Buffer.from(`${line}\n`) : line));
     if (args.has("no-stdin") || (one && !asked)) return;
-    if (!output.interactive) await pause(args.milliseconds("wait") ?? 1000, signal);
+    if (!output.interactive) await pause(waitMs, signal);
     close();
   })().catch((error: unknown) => {
     if (!asked && ws.readyState === WebSocket.OPEN) {
@@ -192,7 +193,7 @@ async function listen(
 }
 
 export const ws: Command = {
-  summary: "talk to a WebSocket server, or be one",
+  summary: "talk to a WebSocket server, or run one",
   usage: "ws URL  |  ws --listen [HOST:]PORT",
   positionals: [1, 1],
   options: {
@@ -203,15 +204,15 @@ export const ws: Command = {
     execute: { short: "x", value: "TEXT", multiple: true, help: "send this instead of stdin; repeatable" },
     wait: { short: "w", value: "SECONDS", help: "wait after the last message sent. Default: 1" },
     "one-message": { short: "1", help: "end after the first message received" },
-    "no-stdin": { short: "n", help: "only receive, until the server closes" },
+    "no-stdin": { short: "n", help: "only receive, until the connection is closed" },
     binary: { short: "b", help: "send binary messages" },
     reconnect: { short: "r", help: "connect again when the connection is lost" },
-    ping: { value: "SECONDS", help: "heartbeat: ping, and expect an answer, in this time" },
+    ping: { value: "SECONDS", help: "ping at this interval; the answer must come within it" },
     location: { short: "L", help: "follow redirects" },
     deflate: { help: "offer permessage-deflate" },
     proxy: { short: "X", value: "URL", help: "HTTP proxy. Default: from the environment" },
-    "connect-timeout": { value: "SECONDS", help: "for the handshake. Default: 10" },
-    listen: { short: "l", help: "be a server; lines of stdin go to all clients" },
+    "connect-timeout": { value: "SECONDS", help: "time limit for the handshake. Default: 10" },
+    listen: { short: "l", help: "run a server; each line of stdin goes to all clients" },
     echo: { help: "with --listen: send each message back" },
     ...tls,
     ...common,
@@ -223,7 +224,10 @@ export const ws: Command = {
   run(args, output, signal) {
     const [target = ""] = args.positionals;
     if (args.has("listen")) return listen([target], args, output, signal);
-    if (args.has("echo")) throw new UsageError("--echo belongs to --listen");
-    return client(/^wss?:/i.test(target) ? target : `ws://${target}`, args, output, signal);
+    if (args.has("echo")) throw new UsageError("--echo needs --listen");
+    const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(target) ? target : `ws://${target}`;
+    if (!/^(wss?|https?|ws\+unix):\/\//i.test(url) || !URL.canParse(url))
+      throw new UsageError(`"${target}" is not a URL of a WebSocket; write ws://HOST:PORT/PATH or wss://HOST/PATH`);
+    return client(url, args, output, signal);
   },
 };

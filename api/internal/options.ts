@@ -194,7 +194,7 @@ function isPlainObject(given: unknown): given is Readonly<Record<string, unknown
 }
 
 /** The name that was probably meant, or `undefined` if none is near. */
-function nearestOf(name: string, names: readonly string[]): string | undefined {
+export function nearestOf(name: string, names: readonly string[]): string | undefined {
   if (name.length > 100) return undefined;
   const most = Math.min(MOST_EDITS, Math.ceil(name.length / 3));
   let nearest: string | undefined;

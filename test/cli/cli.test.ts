@@ -126,9 +126,14 @@ describe("help and wrong usage", () => {
     [["bogus"], 'unknown command "bogus"'],
     [["ws"], "an argument is missing"],
     [["ws", "a", "b"], 'unexpected argument "b"'],
-    [["ws", "ws://localhost", "--nonsense"], "Unknown option '--nonsense'"],
+    [["ws", "ws://localhost", "--nonsense"], "unknown option --nonsense"],
+    [["ws", "ws://localhost", "--reconect"], "did you mean --reconnect?"],
+    [["ws", "ftp://localhost"], "is not a URL of a WebSocket"],
+    [["ws", "ws://localhost", "--wait", "soon"], '--wait takes a number of seconds, not "soon"'],
+    [["ws", "ws://localhost", "--cacert", "/nowhere.pem"], "--cacert: cannot read /nowhere.pem: no such file"],
+    [["trace", "/nowhere.jsonl"], "cannot read /nowhere.jsonl"],
     [["tcp", "localhost"], "write HOST:PORT"],
-    [["http", "ftp://localhost/"], "is no URL"],
+    [["http", "ftp://localhost/"], "is not a URL"],
     [["ws", "ws://localhost", "-H", "nothing"], '--header takes "Name: value"'],
   ])("%j is wrong usage: status 2", async (args, problem) => {
     const { status, out, err } = await twinwire(...args).end();
@@ -330,10 +335,10 @@ describe("trace and doctor", () => {
     expect((await twinwire("conformance", join(folder, "nothing")).end()).status).toBe(2);
   });
 
-  test("what is no trace is wrong usage", async () => {
+  test("a file that is not a trace is wrong usage", async () => {
     const { status, err } = await twinwire("trace", program).end();
     expect(status).toBe(2);
-    expect(err).toContain("line 1 is no line of a trace");
+    expect(err).toContain("is not a trace: line 1 is not a JSON object");
   });
 
   test("doctor checks this machine", async () => {
