@@ -11,7 +11,8 @@ function files(path = "") {
   const topics = [
     [/deflate/, ["test/adapters/deflate.test.ts", "test/api/websocket-deflate.test.ts"]],
     [/udp/, [...host, "test/api/udp.test.ts"]],
-    [/tls/, [...host, "test/api/tls.test.ts"]],
+    [/tls/, ["test/adapters/tls-cache.test.ts", ...host, "test/api/tls.test.ts"]],
+    [/race|errors|resolve/, ["test/adapters/race.test.ts", ...host]],
   ];
   return topics.find(([source]) => source.test(path))?.[1] ?? [...host, "test/api/close.test.ts"];
 }
