@@ -65,7 +65,10 @@ const names = async (node: Node): Promise<unknown[]> => (await node.hub.members(
 /** Waits until a member has left once less than it has joined: it leaves once, and may have joined again if its node was slow. */
 async function hasLeftOnceEach(node: Node, name: string): Promise<void> {
   const count = (event: string): number => node.presence.filter((it) => it === `${event} ${name}`).length;
-  await until(() => count("left") > 0 && count("joined") - count("left") === 1, `${name} leaves once`);
+  const once = until(() => count("left") > 0 && count("joined") - count("left") === 1, `${name} leaves once`);
+  await once.catch((error: Error) => {
+    throw new Error(`${error.message}; the events are ${node.presence}`);
+  });
 }
 
 /** Waits until a node lists these members. */
@@ -183,6 +186,7 @@ export function failureSuite(kind: BrokerKind, program: string): void {
       const { child, url } = await startProcess(kind.name, server.port);
       const [node, ada] = await nodeWith(server, "Ada");
       await isUp(node);
+      await haveJoined(ada);
       const bob = clientOf([url], "Bob");
       await lists(node, ["Ada", "Bob"]);
       const hasCutOff = await server.watch();
@@ -212,6 +216,7 @@ export function failureSuite(kind: BrokerKind, program: string): void {
       ]);
       const [node, ada] = await nodeWith(server, "Ada");
       await isUp(node);
+      await haveJoined(ada);
       const bob = clientOf([killed.url, other.url], "Bob");
       await lists(node, ["Ada", "Bob"]);
       await node.hub.publish(TOPIC, "1");
