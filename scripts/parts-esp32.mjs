@@ -40,6 +40,7 @@ function onHost(name, mode) {
     group: "esp32",
     /* lwIP sends what it has lost again after seconds, and its threads are many: beside other work, connections stall. */
     alone: true,
+    again: true,
     missing: missingOf(),
     async run() {
       built ??= build().then(

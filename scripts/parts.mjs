@@ -1,16 +1,20 @@
-// The parts of "make test". Each is { name, group, missing, onRequest, alone, lane, seconds, run }:
+// The parts of "make test". Each is { name, group, missing, onRequest, alone, again, lane, seconds, run }:
 //   missing    what has to be installed before the part can run; undefined: nothing
 //   onRequest  runs only if its group is named
-//   alone      keeps several processors busy: nothing else runs beside it. The others run side by side
+//   alone      true: keeps several processors busy, so nothing else runs beside it; "pair": waits half of the time, so
+//              another such part may. The others run side by side
+//   again      depends on time, of emulators or threads: if it fails, it runs once more, and that decides
 //   lane       parts with the same one share files: they run one after the other
 //   seconds    about what it takes, if that is far from 20: what takes long begins first
-//   run        does it, and returns { passed, failed } and perhaps skipped: tests that a part left out itself
+//   run        does it, and returns { passed, failed }, perhaps skipped: tests that a part left out itself, and
+//              unsteady: names of tests that failed, and passed when they ran once more
 
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
 import { toolchains } from "../wasm/build/toolchains.mjs";
 import { missing as missingInstructions, runInstructions } from "./instructions.mjs";
+import { jest } from "./jest.mjs";
 import { withCoreObject } from "./objects.mjs";
 import { cParts } from "./parts-c.mjs";
 import { esp32Parts } from "./parts-esp32.mjs";
@@ -130,31 +134,6 @@ function otherToolchain(toolchain) {
   };
 }
 
-/** What a suite takes at most, on a machine that has other work. */
-const SUITE_SECONDS = 1_200;
-
-/** Jest, by the runtime that this runs on or by the command of another. */
-async function jest(args, { runtime = [process.execPath], env = {}, name = "js" } = {}) {
-  const report = join(root, `build/jest-${name}.json`);
-  mkdirSync(dirname(report), { recursive: true });
-  rmSync(report, { force: true });
-  const [program, ...before] = runtime;
-  const command = [...before, "node_modules/jest/bin/jest.js", "--json", `--outputFile=${report}`, ...args];
-  const { status } = await run(program, command, {
-    seconds: SUITE_SECONDS,
-    env: { NODE_OPTIONS: "--experimental-vm-modules", NODE_NO_WARNINGS: "1", ...env },
-  });
-  if (!existsSync(report)) return { passed: 0, failed: 1 };
-  const result = JSON.parse(readFileSync(report, "utf8"));
-  // A suite that cannot be loaded has no failing test; it counts as one.
-  const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
-  return {
-    passed: result.numPassedTests,
-    failed: status === 0 ? failed : Math.max(failed, 1),
-    skipped: result.numPendingTests,
-  };
-}
-
 /** Tests that have the same result on every runtime: of C, the build, the documentation, and other programs. */
 const hostless = [
   "test/(architecture|bench|build|chat-cluster|clauses|demo|demo-web|package|package-consumers|readme|security|site)\\.test\\.ts$",
@@ -175,7 +154,7 @@ const hostless = [
 ];
 
 /** The tests that a version of Node could decide otherwise: of the adapter, and of what the APIs take from the runtime. */
-const ofVersions = [
+const ofNewest = [
   "test/(adapters|handles|wasm)/",
   "test/interop/(families|limits|tcp|udp|ws-\\w+)\\.test\\.ts$",
   "test/api/(close|conn|server|tls|udp|waiting|websocket-(deflate|life|peers|standard))\\.test\\.ts$",
@@ -183,11 +162,16 @@ const ofVersions = [
   "test/api/ws-server/(handshake|messages)\\.test\\.ts$",
 ];
 
+/** Between the oldest version, which runs everything, and the newest: what is closest to the runtime. */
+const ofMiddle = [
+  "test/(adapters|wasm)/",
+  "test/interop/(families|limits|tcp|udp|ws-library)\\.test\\.ts$",
+  "test/api/(conn|tls|udp|websocket-standard)\\.test\\.ts$",
+  "test/api/http/peers\\.test\\.ts$",
+];
+
 /** Every runtime runs the vectors in the part that compares all targets, and Node those of each toolchain's module. */
 const vectors = "test/vectors\\.test\\.ts$";
-
-/** Of Node, the machine's version runs everything, and the others what depends on the version. */
-const isNode = (name) => name.startsWith("Node ");
 
 /** Each host's own suite runs on that host. */
 const otherHosts = (host) =>
@@ -195,19 +179,25 @@ const otherHosts = (host) =>
     .filter((other) => other !== host)
     .map((other) => `test/adapters/${other}(-\\w+)?\\.test\\.ts$`);
 
+/** The tests whose result depends on the runtime, in Deno, two processes at a time. */
+function onDeno({ name, program, missing }) {
+  const args = ["--maxWorkers=2", "--testPathIgnorePatterns", ...hostless, vectors, ...otherHosts("deno")];
+  const runTests = () => jest(args, { runtime: [program.path, "run", "--allow-all"], name });
+  return { name: `TypeScript tests, ${name}`, group: "deno", missing, alone: "pair", run: runTests };
+}
+
 /**
- * The tests whose result depends on the runtime, on another runtime. Those of other versions of Node wait much: each runs
- * in one process, beside the parts that compile.
+ * The tests whose result depends on the version, in another version of Node. They wait much: each version runs them in one
+ * process, beside the parts that compile.
  */
-function onOther({ name, program, missing }, group, ...flags) {
-  const alone = !isNode(name);
+function onNode({ name, program, missing }, _, all) {
   const file = name.replace(" ", "-");
-  const args = [`--maxWorkers=${alone ? 2 : 1}`, "--testPathIgnorePatterns", ...hostless];
-  args.push(vectors);
-  args.push(...otherHosts(group === "deno" ? "deno" : "node"));
-  if (!alone) args.push("--testPathPatterns", ...ofVersions, `--cacheDirectory=${join(root, "build/jest", file)}`);
-  const runTests = () => jest(args, { runtime: [program.path, ...flags], name: file });
-  return { name: `TypeScript tests, ${name}`, group, missing, alone, seconds: 150, run: runTests };
+  const isNewest = name === all.at(-1).name;
+  const args = ["--maxWorkers=1", `--cacheDirectory=${join(root, "build/jest", file)}`];
+  args.push("--testPathIgnorePatterns", ...hostless, vectors, ...otherHosts("node"));
+  args.push("--testPathPatterns", ...(isNewest ? ofNewest : ofMiddle));
+  const runTests = () => jest(args, { runtime: [program.path], name: file });
+  return { name: `TypeScript tests, ${name}`, group: "nodes", missing, seconds: isNewest ? 150 : 80, run: runTests };
 }
 
 /**
@@ -254,7 +244,7 @@ async function bun() {
     ...others,
     "./test",
   ];
-  const { status, lines } = await run(bunProgram.path, args, { seconds: SUITE_SECONDS });
+  const { status, lines } = await run(bunProgram.path, args, { seconds: 1_200 });
   const last = (word) => lines.map((line) => RegExp(`^ *(\\d+) ${word}$`).exec(line)?.[1]).findLast(Boolean);
   const [passed, failed, skipped] = ["pass", "fail", "skip"].map((word) => Number(last(word) ?? 0));
   return { passed, failed: status === 0 && passed > 0 ? failed : Math.max(failed, 1), skipped };
@@ -307,7 +297,7 @@ export const parts = [
     alone: true,
     run: () => jest(["--maxWorkers=2", "--testPathIgnorePatterns", vectors, ...otherHosts("node")]),
   },
-  { name: "TypeScript tests, Bun", group: "bun", missing: noBun, alone: true, run: bun },
-  onOther(deno, "deno", "run", "--allow-all"),
-  ...otherNodes.map((node) => onOther(node, "nodes")),
+  { name: "TypeScript tests, Bun", group: "bun", missing: noBun, alone: "pair", again: true, run: bun },
+  onDeno(deno),
+  ...otherNodes.map(onNode),
 ];

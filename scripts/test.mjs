@@ -3,7 +3,7 @@
 //   node scripts/test.mjs            all of them
 //   node scripts/test.mjs lint c     only these groups: build, lint, c, wasm, targets, js, bun
 //
-// Parts that use one processor run side by side, the others alone. A part whose tools are not installed is left out and
+// Parts that use one processor run side by side, the others alone or in pairs. A part whose tools are not installed is left out and
 // named. With CI=true that is a failure.
 
 import { availableParallelism } from "node:os";
@@ -19,13 +19,22 @@ if (unknown.length > 0) {
 const chosen = parts.filter((part) => (groups.length === 0 ? !part.onRequest : groups.includes(part.group)));
 const mustRunAll = process.env.CI === "true";
 
+/** Runs a part, and once more if it fails and depends on time. */
+async function runSteadily(part) {
+  const first = await part.run();
+  if (!part.again || first.failed === 0) return first;
+  print(`\n== once more: ${part.name}`);
+  const second = await part.run();
+  return second.failed === 0 ? { ...second, unsteady: [part.name] } : first;
+}
+
 /** Runs a part, and returns what came of it. */
 async function runPart(part) {
   print(`\n== ${part.name}`);
   const started = performance.now();
   const left = part.missing !== undefined;
   if (left) print(`left out: needs ${part.missing}`);
-  const counts = left ? { passed: 0, failed: mustRunAll ? 1 : 0 } : await part.run();
+  const counts = left ? { passed: 0, failed: mustRunAll ? 1 : 0 } : await runSteadily(part);
   const seconds = (performance.now() - started) / 1000;
   return { ...counts, name: part.name, left, missing: part.missing, seconds };
 }
@@ -59,7 +68,8 @@ const started = performance.now();
 /* What the others need comes first. */
 for (const part of chosen.filter(({ group }) => group === "build")) await runAlone(part);
 await runSideBySide(chosen.filter(({ alone }) => !alone));
-for (const part of chosen.filter((one) => one.alone && !results.has(one))) await runAlone(part);
+for (const part of chosen.filter((one) => one.alone === true && !results.has(one))) await runAlone(part);
+await runSideBySide(chosen.filter(({ alone }) => alone === "pair"));
 const rows = chosen.map((part) => results.get(part));
 
 const width = Math.max(...rows.map((row) => row.name.length));
@@ -73,6 +83,11 @@ const missing = rows.filter((row) => row.left || row.skipped > 0);
 if (missing.length > 0) {
   console.log("\nLeft out, for want of a tool or of what a host has not got (docs/hosts.md):");
   for (const row of missing) console.log(`  ${row.name}: ${row.missing ?? `${row.skipped} tests, see above`}`);
+}
+const unsteady = rows.flatMap((row) => row.unsteady ?? []);
+if (unsteady.length > 0) {
+  console.log("\nUnsteady: failed at first, and passed when it ran once more (see CONTRIBUTING.md):");
+  for (const name of unsteady) console.log(`  ${name}`);
 }
 
 const total = (key) => rows.reduce((sum, row) => sum + row[key], 0);

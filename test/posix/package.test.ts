@@ -122,7 +122,7 @@ describeWith(buildTools(), "the library, installed", (cmake) => {
       ];
       try {
         writeFileSync(join(folder, "CMakeLists.txt"), lines.join("\n"));
-        await runToEnd(cmake, ["-S", folder, "-B", `${folder}/build`]);
+        await runToEnd(cmake, ["-S", folder, "-B", `${folder}/build`, "-DCMAKE_BUILD_TYPE=Debug"]);
         const text = await runToEnd(cmake, ["--build", `${folder}/build`, "--target", "main", "-j", "2"]);
         expect(text).not.toMatch(/warning/i);
         expect(await runToEnd(`${folder}/build/main`, [])).toBe("installed\n");
