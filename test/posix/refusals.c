@@ -161,6 +161,9 @@ static void test_options(void) {
   REFUSED(TW_ERR_HANDLE, tw_ws_state(conn) == TW_STATE_CLOSED ? tw_ws_abort(conn) : 0);
   CHECK(tw_net_target(conn, text, 4) >= 0 && strlen(text) == 3);
   CHECK(tw_net_target(conn, text, sizeof text) == 11 && strcmp(text, "192.0.2.1:9") == 0);
+  char narrow[] = "x#";
+  CHECK(tw_net_local_addr(conn, narrow, 1) == 0 && narrow[0] == 0 && narrow[1] == '#'); /* it has none yet */
+  CHECK(tw_net_remote_addr(conn, text, sizeof text) == 0 && text[0] == 0);
   REFUSED(TW_ERR_STATE, tw_net_send(conn, some, 4));
   REFUSED(TW_ERR_TOO_LARGE, tw_net_send(conn, some, TOO_LARGE));
 }
