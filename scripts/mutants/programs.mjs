@@ -78,7 +78,7 @@ const driven = [
 function suitesOf(path = "") {
   const topics = [
     [/deflate/, ["deflate"]],
-    [/respond|server\.c|message|listeners/, ["server", "deflate", "samples", "calls"]],
+    [/respond|request|pipeline|exchange|server\.c|message|listeners/, ["server", "deflate", "samples", "calls"]],
     [/src\/ws/, ["ws", "vectors", "deflate"]],
     [/src\/(net|handles|policy|address_limits|texts)/, ["tcp", "udp", "ws", "server"]],
     [/posix\/(udp|options)/, ["udp", "tcp"]],

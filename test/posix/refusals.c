@@ -307,9 +307,40 @@ static void test_servers(void) {
   CHECK(tw_ws_broadcast(&served, 1, false, NULL, 0, &result) == 1 && result == 0);
 }
 
+static char answer[512];
+static size_t answer_size;
+static int answers;
+
+static void on_answer(const NetData *e, void *ctx) {
+  (void)ctx;
+  size_t size = (size_t)e->size < sizeof answer - 1 - answer_size ? (size_t)e->size : sizeof answer - 1 - answer_size;
+  memcpy(answer + answer_size, e->data, size);
+  answer_size += size;
+  answer[answer_size] = 0;
+  answers += strstr(answer, "\r\n\r\n") != NULL;
+}
+
+/* Asks a server, and waits for the head of its answer. */
+static bool answered_with(int32_t server, const char *text) {
+  answer_size = 0;
+  answers = 0;
+  int32_t client = tw_net_tcp_connect("127.0.0.1", port_of(server));
+  tw_net_on(client, ask, NULL);
+  tw_net_on(client, on_answer, NULL);
+  return until(&answers, 1) && strstr(answer, text) != NULL;
+}
+
+/* What a server answers that has no listener for the request. RFC 9110 15.5.5, 15.5.22 */
+static void test_without_listeners(void) {
+  int32_t websockets = tw_ws_listen("127.0.0.1", 0, NULL);
+  CHECK(answered_with(websockets, "HTTP/1.1 426 ") && strstr(answer, "\r\nUpgrade: websocket\r\n") != NULL);
+  int32_t nothing = tw_http_listen("127.0.0.1", 0, NULL);
+  CHECK(answered_with(nothing, "HTTP/1.1 404 "));
+}
+
 int main(void) {
-  static void (*const tests[])(void) = {test_without_a_loop, test_opening, test_udp,
-                                        test_options,        test_kinds,   test_servers};
+  static void (*const tests[])(void) = {test_without_a_loop, test_opening,          test_udp, test_options, test_kinds,
+                                        test_servers,        test_without_listeners};
   unsigned failed = 0;
   const unsigned all = sizeof tests / sizeof *tests;
   for (unsigned i = 0; i < all; i++) {
