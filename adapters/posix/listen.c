@@ -18,6 +18,7 @@ struct tw_acceptor {
 
 /* Listens; 0, or an error. */
 static int32_t listen_on(tw_sock *sock, const tw_peer *at, bool both_families) {
+  sock->life = TW_LIFE_READY;
   sock->acceptor = tw_posix_zeroed(1, sizeof *sock->acceptor);
   if (sock->acceptor == NULL)
     return TW_ERR_MEMORY;
@@ -33,7 +34,6 @@ static int32_t listen_on(tw_sock *sock, const tw_peer *at, bool both_families) {
 #endif
   if (at->at.any.sa_family == AF_INET6)
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){both_families ? 0 : 1}, sizeof(int));
-  sock->life = TW_LIFE_READY;
   bool bound = bind(fd, &at->at.any, at->size) == 0;
   if (bound && listen(fd, tw_host.backlog) == 0 && tw_posix_adopt(sock, fd)) {
     tw_posix_queue(sock);
@@ -54,7 +54,9 @@ void tw_posix_acceptor_free(tw_sock *sock) {
   sock->acceptor = NULL;
 }
 
-bool tw_posix_accept_paused(const tw_sock *sock) { return sock->acceptor != NULL && sock->acceptor->timer.place != 0; }
+bool tw_posix_accept_paused(const tw_sock *sock) {
+  return tw_posix_is_listener(sock) && sock->acceptor->timer.place != 0;
+}
 
 void tw_posix_listen_at(tw_sock *sock, const tw_peer *at) {
   int32_t error = listen_on(sock, at, false);

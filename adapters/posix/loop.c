@@ -283,7 +283,7 @@ static void serve_sock(tw_sock *sock, uint8_t events) {
   uint32_t serial = sock->serial;
   if (sock->life == TW_LIFE_SECURING) {
     go_on_securing(sock);
-  } else if (sock->acceptor != NULL) {
+  } else if (tw_posix_is_listener(sock)) {
     if (sock->life == TW_LIFE_OPEN && !tw_posix_accept_paused(sock))
       tw_posix_accept(sock);
   } else {

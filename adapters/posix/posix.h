@@ -46,26 +46,28 @@ typedef enum tw_socket_life {
 
 /* One socket of the core. */
 typedef struct tw_sock {
-  tw_watch watch;  /* first: a watch of kind TW_WATCH_SOCK is its socket */
-  int32_t handle;  /* 0: none */
-  uint32_t serial; /* no other socket has it: a handle that connects again has another */
-  uint8_t kind;    /* tw_socket_kind */
-  uint8_t life;    /* tw_socket_life */
-  bool reading;    /* the core wants bytes */
-  bool owes_write; /* twc_written is owed once it is writable */
-  bool ended;      /* the peer's end was delivered */
-  bool has_peer;   /* UDP: twc_port_connect fixed one */
-  bool shut;       /* our half is ended, or will be once TLS has said so */
-  bool queued;     /* it is in the list of sockets that the next iteration looks at */
-  int32_t error;   /* FAILED: what is to be delivered; UDP: a failure that it survives, or 0 */
-  uint32_t next;   /* in that list */
-  uint16_t port;   /* to connect to; UDP: the address family */
-  char *name;      /* what it was opened for: TLS verifies it, a Unix listener removes it */
-  tw_peer *peer;   /* UDP: the fixed one */
-  tw_lookup *lookup;
-  struct tw_sock *next_waiter; /* for the same look-up */
-  tw_race *race;               /* CONNECTING */
-  tw_acceptor *acceptor;       /* a listener's */
+  tw_watch watch;       /* first: a watch of kind TW_WATCH_SOCK is its socket */
+  int32_t handle;       /* 0: none */
+  uint32_t serial;      /* no other socket has it: a handle that connects again has another */
+  uint8_t kind;         /* tw_socket_kind */
+  uint8_t life;         /* tw_socket_life */
+  bool reading;         /* the core wants bytes */
+  bool owes_write;      /* twc_written is owed once it is writable */
+  bool ended;           /* the peer's end was delivered */
+  bool has_peer;        /* UDP: twc_port_connect fixed one */
+  bool shut;            /* our half is ended, or will be once TLS has said so */
+  bool queued;          /* it is in the list of sockets that the next iteration looks at */
+  int32_t error;        /* FAILED: what is to be delivered; UDP: a failure that it survives, or 0 */
+  uint32_t next;        /* in that list */
+  uint32_t next_waiter; /* LOOKUP: the index of the next socket that waits for the same name, or TW_POSIX_NONE */
+  uint16_t port;        /* to connect to; UDP: the address family */
+  char *name;           /* what it was opened for: TLS verifies it, a Unix listener removes it */
+  union {
+    tw_lookup *lookup;     /* LOOKUP */
+    tw_race *race;         /* CONNECTING */
+    tw_acceptor *acceptor; /* a listener's, behind LOOKUP */
+    tw_peer *peer;         /* UDP: the fixed one */
+  }; /* NULL: it has none yet, or no more */
   tw_tls *tls;
 } tw_sock;
 
@@ -142,6 +144,9 @@ bool tw_posix_adopt(tw_sock *sock, int fd);
 
 /* Has the poller report what the socket waits for now. */
 void tw_posix_update(tw_sock *sock);
+
+/* Whether it accepts connections. */
+bool tw_posix_is_listener(const tw_sock *sock);
 
 /* Closes the descriptor and forgets the socket. */
 void tw_posix_forget(tw_sock *sock);

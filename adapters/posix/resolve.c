@@ -20,7 +20,7 @@ enum { THREADS = 4, MOST_THREADS = 32, KEPT_MS = 5000, MOST_KEPT = 64 };
 struct tw_lookup {
   /* Of the loop's thread alone. */
   struct tw_lookup *next_known;
-  tw_sock *waiters;
+  uint32_t waiters;    /* the index of the first socket that waits for it, or TW_POSIX_NONE */
   uint64_t kept_until; /* it was found, and serves until then; 0: it is still to be found */
 
   /* Of whoever works on it: the loop's thread until it is queued, and once it is done. */
@@ -231,7 +231,7 @@ static void unqueue(tw_resolver *resolver, const tw_lookup *it) {
 static void wait_for(tw_sock *sock, tw_lookup *it) {
   sock->lookup = it;
   sock->next_waiter = it->waiters;
-  it->waiters = sock;
+  it->waiters = (uint32_t)(sock - tw_host.socks);
 }
 
 static tw_lookup *find_known(const tw_resolver *resolver, const char *name, bool listening) {
@@ -279,6 +279,7 @@ bool tw_resolver_lookup(tw_sock *sock, const char *name, bool listening) {
   if (it == NULL)
     return false;
   it->listening = listening;
+  it->waiters = TW_POSIX_NONE;
   snprintf(it->name, sizeof it->name, "%s", name);
   pthread_mutex_lock(&resolver->mutex);
   *resolver->last = it;
@@ -301,12 +302,12 @@ bool tw_resolver_lookup(tw_sock *sock, const char *name, bool listening) {
 void tw_resolver_cancel(tw_sock *sock) {
   tw_resolver *resolver = tw_host.resolver;
   tw_lookup *it = sock->lookup;
-  tw_sock **link = &it->waiters;
-  while (*link != sock)
-    link = &(*link)->next_waiter;
+  uint32_t *link = &it->waiters;
+  while (&tw_host.socks[*link] != sock)
+    link = &tw_host.socks[*link].next_waiter;
   *link = sock->next_waiter;
   sock->lookup = NULL;
-  if (it->waiters != NULL)
+  if (it->waiters != TW_POSIX_NONE)
     return;
   pthread_mutex_lock(&resolver->mutex);
   bool queued = it->state == QUEUED;
@@ -334,8 +335,8 @@ void tw_resolver_deliver(void) {
   while (done != NULL) {
     tw_lookup *it = done;
     done = it->next;
-    while (it->waiters != NULL) {
-      tw_sock *sock = it->waiters;
+    while (it->waiters != TW_POSIX_NONE) {
+      tw_sock *sock = &tw_host.socks[it->waiters];
       it->waiters = sock->next_waiter;
       sock->lookup = NULL;
       hand_out(it, sock);

@@ -78,18 +78,32 @@ char *tw_posix_copy(const char *text, uint32_t size) {
   return copy;
 }
 
+bool tw_posix_is_listener(const tw_sock *sock) {
+  return sock->kind == TW_SOCKET_TCP_LISTENER || sock->kind == TW_SOCKET_UNIX_LISTENER;
+}
+
+/* What it has of its life or its kind. */
+static void forget_part(tw_sock *sock) {
+  if (sock->life == TW_LIFE_LOOKUP) {
+    if (sock->lookup != NULL)
+      tw_resolver_cancel(sock);
+  } else if (sock->kind == TW_SOCKET_UDP) {
+    tw_posix_free(sock->peer);
+  } else if (tw_posix_is_listener(sock)) {
+    tw_posix_acceptor_free(sock);
+  } else {
+    tw_posix_race_end(sock);
+  }
+}
+
 void tw_posix_forget(tw_sock *sock) {
   if (sock->tls != NULL)
     tw_tls_free(sock->tls);
   int fd = tw_poller_remove(tw_host.poller, &sock->watch);
   if (fd >= 0)
     close(fd);
-  if (sock->lookup != NULL)
-    tw_resolver_cancel(sock);
-  tw_posix_race_end(sock);
-  tw_posix_acceptor_free(sock);
+  forget_part(sock);
   tw_posix_free(sock->name);
-  tw_posix_free(sock->peer);
   sock->handle = 0;
 }
 

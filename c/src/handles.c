@@ -135,10 +135,12 @@ void tw_handles_take_join(tw_handles *handles, tw_handles_slot *slot) {
   else
     place = handles->fresh_join++;
   slot->join = place;
-  handles->joins[place] = (tw_handles_join){0};
+  tw_handles_join *join = &handles->joins[place];
+  *join = (tw_handles_join){0};
   if (handles->message_size > 0 && handles->host.resize == NULL) {
-    handles->joins[place].lent = handles->messages + (size_t)place * handles->message_size;
-    handles->joins[place].lent_size = handles->message_size;
+    join->lent = true;
+    join->buffer = handles->messages + (size_t)place * handles->message_size;
+    join->room = handles->message_size;
   }
 }
 

@@ -46,17 +46,18 @@ typedef struct tw_handles_slot {
 
 /* The message that a WebSocket is receiving, if it comes in pieces. */
 typedef struct tw_handles_join {
-  char *lent; /* by the application, or its part of message_size */
-  uint32_t lent_size;
-  char *grown; /* from the host's resize */
-  uint32_t grown_size;
-  uint32_t size; /* bytes that are joined */
-  uint32_t next_free;
-  bool coming;            /* a message has begun and not ended */
-  bool delivered;         /* a part of it was delivered */
-  bool through;           /* it is delivered in parts from here on */
-  bool parts;             /* the application wants parts */
+  char *buffer;           /* where it is joined: lent, or from the host's resize; NULL: nowhere yet */
   struct tw_codec *codec; /* NULL: compression is not wanted */
+  uint32_t room;          /* bytes of the buffer */
+  union {
+    uint32_t size;      /* bytes that are joined */
+    uint32_t next_free; /* of a place that no WebSocket has */
+  };
+  bool lent;      /* the buffer is the application's, or the WebSocket's part of message_size */
+  bool coming;    /* a message has begun and not ended */
+  bool delivered; /* a part of it was delivered */
+  bool through;   /* it is delivered in parts from here on */
+  bool parts;     /* the application wants parts */
 } tw_handles_join;
 
 /* A listener of HTTP, kept until its last connection has ended. server.c */

@@ -18,35 +18,32 @@ static void deliver(tw_handles *handles, tw_handles_slot *slot, bool text, char 
 }
 
 static void give_back(tw_handles *handles, tw_handles_join *join) {
-  if (join->grown != NULL)
-    handles->host.resize(handles->host.host, join->grown, 0);
-  join->grown = NULL;
-  join->grown_size = 0;
+  if (join->lent || join->buffer == NULL)
+    return;
+  handles->host.resize(handles->host.host, join->buffer, 0);
+  join->buffer = NULL;
+  join->room = 0;
 }
 
 /* Where `size` more bytes can be joined, and a NUL behind them; NULL: nowhere. */
 static char *room(tw_handles *handles, tw_handles_join *join, uint32_t size) {
   uint32_t need = join->size + size; /* at most maxMessage: the core has seen to that */
-  if (join->lent != NULL)
-    return need < join->lent_size ? join->lent : NULL;
-  if (handles->host.resize == NULL)
+  if (need < join->room)
+    return join->buffer;
+  if (join->lent || handles->host.resize == NULL)
     return NULL;
-  if (need < join->grown_size)
-    return join->grown;
   uint32_t most = handles->max_message;
-  uint32_t wanted = join->grown_size > most / 2 ? most : join->grown_size * 2;
+  uint32_t wanted = join->room > most / 2 ? most : join->room * 2;
   wanted = (wanted < FIRST_GROWTH ? FIRST_GROWTH : wanted) + 1;
   if (wanted <= need)
     wanted = need + 1;
-  char *grown = handles->host.resize(handles->host.host, join->grown, wanted);
+  char *grown = handles->host.resize(handles->host.host, join->buffer, wanted);
   if (grown == NULL)
     return NULL;
-  join->grown = grown;
-  join->grown_size = wanted;
+  join->buffer = grown;
+  join->room = wanted;
   return grown;
 }
-
-static char *joined(const tw_handles_join *join) { return join->lent != NULL ? join->lent : join->grown; }
 
 static void reset(tw_handles *handles, tw_handles_join *join) {
   give_back(handles, join);
@@ -60,7 +57,7 @@ static void pass_on(tw_handles *handles, tw_handles_slot *slot, tw_handles_join 
   uint32_t size = join->size;
   join->size = 0;
   if (size > 0)
-    deliver(handles, slot, text, joined(join), size, false);
+    deliver(handles, slot, text, join->buffer, size, false);
 }
 
 void tw_handles_part(tw_handles *handles, tw_handles_slot *slot, uint32_t flags, char *data, uint32_t size) {

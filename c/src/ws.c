@@ -175,8 +175,9 @@ int32_t tw_ws_set_buffer(int32_t conn, void *buffer, size_t size) {
   tw_handles_join *join = tw_handles_join_of(handles, slot);
   if (join->coming)
     return tw_handles_refuse(TW_ERR_STATE);
-  join->lent = size == 0 ? NULL : buffer;
-  join->lent_size = size > MAX_TEXT ? MAX_TEXT : (uint32_t)size;
+  join->lent = size > 0 && buffer != NULL; /* nothing is joined, so there is no buffer of the host's */
+  join->buffer = join->lent ? buffer : NULL;
+  join->room = !join->lent ? 0 : size > MAX_TEXT ? MAX_TEXT : (uint32_t)size;
   return 0;
 }
 

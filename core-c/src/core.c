@@ -424,7 +424,6 @@ int32_t twc_socket_open(tw_core *core, tw_slot *slot, uint32_t kind, const char 
     name_size = slot->route.host_size;
     port = slot->route.port;
   }
-  twc_reader_end(core, slot);
   int32_t error = twc_port_open(core->host, twc_slot_handle(core, slot), kind, name, name_size, port);
   if (error < 0)
     return error;

@@ -31,6 +31,13 @@ typedef struct tw_chain {
 
 void twc_pool_init(tw_pool *pool, tw_arena *arena, uint32_t total_bytes, uint32_t block_size);
 
+/* Releases a block that is in no chain any more. */
+static inline void twc_block_release(tw_pool *pool, uint32_t block) {
+  pool->next[block] = pool->first_free;
+  pool->first_free = block;
+  pool->free++;
+}
+
 void twc_chain_init(tw_chain *chain);
 
 /* Whether `size` more bytes fit into the blocks that are free. */

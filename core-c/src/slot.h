@@ -88,8 +88,8 @@ typedef struct tw_route {
   uint16_t port;
 } tw_route;
 
-/* One handle: a socket, or the place of one. What is used most comes first, where devices reach it in short
- * instructions. */
+/* One handle: a socket, or the place of one. What is used most comes first, words before bytes, where devices reach
+ * it in short instructions. */
 struct tw_slot {
   uint32_t flags;
   const tw_protocol_ops *protocol; /* what it speaks: opening it decides, so an unused protocol is not linked */
@@ -103,15 +103,6 @@ struct tw_slot {
   uint32_t owed;       /* bytes that the protocol itself has to send (twc_tx_owe); 0: none */
   uint32_t unfinished; /* bytes delivered of a message whose end has yet to come */
   uint32_t web_socket; /* 1 + its place in core->web_sockets; 0: none */
-  uint8_t kind;        /* tw_kind, 0: free */
-  uint8_t state;       /* twc_state */
-  uint8_t phase;       /* tw_phase: how far CONNECTING is; an OPEN stream that begins TLS is in TLS again */
-  uint8_t sending;     /* tw_http_sending: the body that is being sent */
-  uint16_t generation; /* of the handle; never 0 once used */
-  uint16_t port;       /* of the target */
-  int16_t deferred; /* the end by the peer that is to take effect (twc_life_defer): an error, TW_DEFERRED_CLOSE, or 0 */
-  uint8_t delay_count;
-  uint8_t delay_index; /* the delay that comes next */
   uint32_t took_at;    /* ms, in 32 bits: when the host took bytes last, or they began to wait */
   int32_t error;       /* what ERROR and DISCONNECTED will say */
   uint32_t error_step;
@@ -122,9 +113,18 @@ struct tw_slot {
   uint32_t end_unsent;
   uint32_t end_retry_ms;
   int32_t listener;      /* that accepted it */
-  tw_chain reader_state; /* one block of the text pool */
-  tw_route route;
+  uint32_t reader_block; /* of the text pool: the state of the reader, if there is one */
+  uint8_t kind;          /* tw_kind, 0: free */
+  uint8_t state;         /* twc_state */
+  uint8_t phase;         /* tw_phase: how far CONNECTING is; an OPEN stream that begins TLS is in TLS again */
+  uint8_t sending;       /* tw_http_sending: the body that is being sent */
+  uint16_t generation;   /* of the handle; never 0 once used */
+  uint16_t port;         /* of the target */
+  int16_t deferred; /* the end by the peer that is to take effect (twc_life_defer): an error, TW_DEFERRED_CLOSE, or 0 */
+  uint8_t delay_count;
+  uint8_t delay_index; /* the delay that comes next */
   uint32_t next_free;
+  tw_route route;
   tw_stats stats;
   uint64_t sending_left; /* bytes that Content-Length still promises */
   union {

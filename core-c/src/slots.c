@@ -54,7 +54,6 @@ tw_slot *twc_slot_take(tw_core *core, uint32_t kind, const tw_protocol_ops *prot
                     .protocol = protocol,
                     .delay_count = 1,
                     .delays_ms = {1000}};
-  twc_chain_init(&slot->reader_state);
   twc_chain_init(&slot->route.text);
   twc_chain_init(&slot->target);
   twc_chain_init(&slot->tx);
@@ -105,13 +104,12 @@ static void slot_free(tw_core *core, tw_slot *slot) {
   range->free++;
 }
 
-/* All but the slot itself. */
+/* All but the slot itself. A reader has ended before: twc_life_drop. */
 static void give_back(tw_core *core, tw_slot *slot) {
   twc_timer_disarm(core, slot);
   twc_deadline_arm(core, slot, TW_DEADLINE_READ, 0);
   twc_deadline_arm(core, slot, TW_DEADLINE_WRITE, 0);
   twc_tx_drop(core, slot);
-  twc_reader_end(core, slot);
   twc_chain_clear(&core->text_pool, &slot->route.text);
   slot->protocol->retired(core, slot);
 }

@@ -98,11 +98,10 @@ struct tw_ws {
   bool close_sent;
   bool close_received;
   bool close_owed; /* our close frame waits for a free block */
-  uint16_t owed_code;
-  bool sending;       /* our fragmented message is unfinished */
-  uint32_t sent_utf8; /* its twc_utf8_scan state, if text */
+  bool sending;    /* our fragmented message is unfinished */
   bool sending_text;
   bool sending_compressed;
+  uint16_t owed_code;
   uint16_t close_code; /* that the peer sent */
   uint16_t fault_code; /* the code of a close frame that is not valid */
   uint8_t fault;       /* tw_ws_fault: what was wrong with a frame; 0: nothing */
@@ -110,6 +109,7 @@ struct tw_ws {
   uint16_t deflate;    /* those agreed upon */
   uint8_t options;     /* tw_ws_option bits */
   bool asked;          /* by a ping, and the timer waits for a sign of life */
+  uint32_t sent_utf8;  /* the twc_utf8_scan state of our unfinished message, if text */
   uint32_t max_message;
   uint32_t max_fragments;
   uint32_t heartbeat_ms; /* 0: none */
