@@ -195,6 +195,12 @@ function inC(it: ServeCase, contenders: readonly Contender[]): ServeCase {
   return { ...it, compiled: true, name: `c/${it.name}`, contenders: [Contender.TWINWIRE, ...contenders] };
 }
 
+/** The same beside itself with several threads: what they gain where there are processors. */
+function besideThreads(it: ServeCase): ServeCase {
+  const [protocol, task, load] = it.name.split("/");
+  return { ...inC(it, [Contender.THREADED]), name: `c/${protocol}/${task}-threads/${load}` };
+}
+
 /** One client sends, the others are idle: what that costs the server. */
 function alone(connections: number): ServeCase {
   return { ...server("tcp", "alone", connections, 1), unit: "ns CPU/msg", better: "less" };
@@ -272,6 +278,7 @@ export const cases: readonly Case[] = [
   onRuntime("deno", wsClient(64, "text", 1)),
   ...hubCases,
   inC(server("ws", "echo", 100, 16), [Contender.BUN_SERVE, Contender.LIBWEBSOCKETS]),
+  besideThreads(server("ws", "echo", 100, 16)),
   inC(server("tcp", "echo", 1000, 1), [Contender.EPOLL]),
   inC(server("http", "text", 64, 1), [Contender.BUN_SERVE, Contender.LIBMICROHTTPD]),
   inC(alone(4000), [Contender.EPOLL]),

@@ -54,6 +54,9 @@ const tcpServers: Partial<Record<Contender, () => Promise<Server>>> = {
 /** The port of the server that this process is, once it has been asked for one. */
 let port: number | undefined;
 
+/** Of Contender.THREADED. */
+const THREADS = 4;
+
 /** The server in C that it has started instead. */
 let compiled: CompiledServer | undefined;
 
@@ -74,7 +77,8 @@ function known<T>(found: T | undefined, contender: Contender, name: string): T {
 /** What the job measures is a program. */
 async function runCompiled(job: Job, program: string): Promise<Measured> {
   const { case: one } = job;
-  compiled ??= await CompiledServer.start(program, one.protocol);
+  const threads = job.contender === Contender.THREADED ? [`${THREADS}`] : [];
+  compiled ??= await CompiledServer.start(program, one.protocol, ...threads);
   if (one.kind === "serve") return measureServe(one, job, compiled.port, compiled);
   if (one.kind === "idle") return measureIdleServer(one, job, compiled.port, compiled);
   throw new Error(`${job.contender} takes no part in ${one.name}`);

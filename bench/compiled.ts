@@ -23,6 +23,7 @@ const library = join(folder, "library/adapters/posix/libtwinwire.a");
 
 const sources: Partial<Record<Contender, Source>> = {
   [Contender.TWINWIRE]: { file: "twinwire", links: [...includes, library, "-pthread"], from: "cmake" },
+  [Contender.THREADED]: { file: "twinwire", links: [...includes, library, "-pthread"], from: "cmake" },
   [Contender.EPOLL]: { file: "floor", links: ["-lcrypto"], from: "libssl-dev" },
   [Contender.LIBWEBSOCKETS]: { file: "libwebsockets", links: ["-lwebsockets"], from: "libwebsockets-dev" },
   [Contender.LIBMICROHTTPD]: { file: "libmicrohttpd", links: ["-lmicrohttpd"], from: "libmicrohttpd-dev" },
@@ -77,9 +78,9 @@ export class CompiledServer {
     this.port = port;
   }
 
-  /** Starts `program` for a protocol. */
-  static async start(program: string, protocol: string): Promise<CompiledServer> {
-    const child = spawn(program, [protocol], { stdio: ["ignore", "pipe", 2] });
+  /** Starts `program`; its arguments are the protocol and, if there are several, the number of threads. */
+  static async start(program: string, ...args: readonly string[]): Promise<CompiledServer> {
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", 2] });
     process.once("exit", () => child.kill("SIGKILL"));
     const port = Number(await firstLine(child, program));
     if (child.pid === undefined || !(port > 0)) throw new Error(`${program} prints no port`);

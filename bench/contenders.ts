@@ -17,6 +17,8 @@ export const Contender = {
   BUN_LISTEN: "Bun.listen",
   DENO_SERVE: "Deno.serve",
   UNDICI: "undici",
+  /** twinwire in C with four threads, each with a loop of its own, on one port. */
+  THREADED: "twinwire, 4 threads",
   /** The least that a server in C does: bench/c/floor.c. */
   EPOLL: "epoll loop",
   LIBWEBSOCKETS: "libwebsockets",

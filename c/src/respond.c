@@ -204,16 +204,20 @@ static uint32_t flags_of(const tw_handles_slot *slot, const tw_http_response *re
          (close ? (uint32_t)TW_HTTP_SEND_CLOSE : 0) | (until_close ? (uint32_t)TW_HTTP_SEND_UNTIL_CLOSE : 0);
 }
 
+static void put_fields(head_texts *head, const tw_ws_field *fields, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (fields[i].name != NULL && fields[i].value != NULL)
+      head_field(head, fields[i].name, fields[i].value);
+    else
+      head->failed = true;
+}
+
 static void put_head(head_texts *head, const tw_handles_slot *slot, const tw_http_response *response,
                      const char *type) {
   head_text(head, response->reason != NULL ? response->reason : reason_of((uint32_t)response->status));
   if (type != NULL)
     head_field(head, "Content-Type", type);
-  for (size_t i = 0; i < response->header_count; i++)
-    if (response->headers[i].name != NULL && response->headers[i].value != NULL)
-      head_field(head, response->headers[i].name, response->headers[i].value);
-    else
-      head->failed = true;
+  put_fields(head, response->headers, response->header_count);
   const char *date = date_of(head->handles);
   if (date != NULL && (response->header_count == 0 || !has_field(response, "Date")))
     head_field(head, "Date", date);
@@ -268,13 +272,20 @@ int32_t tw_http_respond(int32_t sock, int32_t status, const char *type, const vo
   return respond(sock, &response, type);
 }
 
+/* The connection whose response is being sent in parts; NULL, with the error noted: it is not. */
+static tw_handles_slot *find_sending(tw_handles *handles, int32_t sock) {
+  tw_handles_slot *slot = tw_handles_owned(handles, sock, TW_HANDLES_NET | TW_HANDLES_WS);
+  if (slot == NULL || (slot->exchange != NULL && slot->exchange->phase == TW_EXCHANGE_SENDING))
+    return slot;
+  tw_handles_refuse(TW_ERR_STATE);
+  return NULL;
+}
+
 int32_t tw_http_send_part(int32_t sock, const void *data, size_t size, bool last) {
   tw_handles *handles = tw_handles_current();
-  tw_handles_slot *slot = tw_handles_owned(handles, sock, TW_HANDLES_NET | TW_HANDLES_WS);
+  tw_handles_slot *slot = find_sending(handles, sock);
   if (slot == NULL)
     return TW_NONE;
-  if (slot->exchange == NULL || slot->exchange->phase != TW_EXCHANGE_SENDING)
-    return tw_handles_refuse(TW_ERR_STATE);
   if (size > MAX_SIZE)
     return tw_handles_refuse(TW_ERR_TOO_LARGE);
   tw_handles_touch(handles);
@@ -286,6 +297,27 @@ int32_t tw_http_send_part(int32_t sock, const void *data, size_t size, bool last
   if (last)
     tw_exchange_answered(handles, slot);
   return result;
+}
+
+int32_t tw_http_send_trailers(int32_t sock, const tw_ws_field *trailers, size_t count) {
+  tw_handles *handles = tw_handles_current();
+  tw_handles_slot *slot = find_sending(handles, sock);
+  if (slot == NULL)
+    return TW_NONE;
+  if (count > UINT16_MAX || (trailers == NULL && count > 0))
+    return tw_handles_refuse(TW_ERR_ARGUMENT);
+  tw_handles_touch(handles);
+  head_texts texts;
+  head_begin(&texts, handles);
+  put_fields(&texts, trailers, slot->exchange->is_http10 ? 0 : count);
+  int32_t result = texts.failed ? TW_ERR_HEADER : 0;
+  if (result == 0 && !slot->exchange->is_head)
+    result = twc_http_send_body(handles->core, sock, TW_HTTP_BODY_LAST, NULL, 0, texts.at, texts.size, texts.fields);
+  head_end(&texts);
+  if (result < 0)
+    return tw_handles_refuse(result);
+  tw_exchange_answered(handles, slot);
+  return 0;
 }
 
 void tw_exchange_refuse(tw_handles *handles, tw_handles_slot *slot, uint32_t status) {

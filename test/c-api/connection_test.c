@@ -194,6 +194,26 @@ static void test_keep_alive(void) {
   notes[0] = 0;
 }
 
+/* A connection that a listener accepted is the application's, also once it has ended. */
+static void test_accepted_end(void) {
+  tw_stats stats;
+  start("accepted connection's end", false);
+  int32_t listener = tw_net_tcp_listen(NULL, 0);
+  CHECK(tw_net_on(listener, "accepted", on_accepted, NULL) == 0);
+  tw_handles_deliver(handles, twc_connected(core, listener));
+  int32_t sock = accept_one(listener);
+  tw_net_on(sock, "disconnected", on_disconnected, NULL);
+  tw_handles_deliver(handles, twc_connected(core, sock));
+  CHECK(tw_handles_open_handles(handles) == 2);
+  tw_handles_deliver(handles, twc_ended(core, sock));
+  turn();
+  CHECK(noted("accepted connected disconnected "));
+  CHECK(tw_net_state(sock) == TW_STATE_CLOSED && tw_net_stats(sock, &stats) == 0);
+  CHECK(tw_handles_open_handles(handles) == 2);
+  CHECK(tw_net_close(sock) == 0 && tw_handles_open_handles(handles) == 1);
+  CHECK(tw_net_close(sock) == -1 && tw_last_error() == TW_ERR_HANDLE);
+}
+
 /* Who holds the core can make a WebSocket of what was accepted, but here it stays a TCP connection. */
 static void test_accepted_web_socket(void) {
   static const char head[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -268,6 +288,7 @@ void connection_tests(void) {
   run(test_deadline_after_end);
   run(test_set_headers);
   run(test_accepted);
+  run(test_accepted_end);
   run(test_accepted_web_socket);
   run(test_keep_alive);
   run(test_time);

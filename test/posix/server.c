@@ -21,6 +21,23 @@ static void respond_text(int32_t sock, const char *text) {
     printf("respond %s\n", tw_error_name(tw_last_error()));
 }
 
+/* Ends a body in parts by trailers, and by "late" if those are refused: with a Content-Length there can be none. */
+static void respond_with_trailers(int32_t sock, bool sized) {
+  static const tw_ws_field length = {"Content-Length", "8"};
+  const tw_ws_field bad[] = {{"Content-Length", "1"}};
+  const tw_ws_field good[] = {{"X-Sum", "7"}, {"X-Last", "yes"}};
+  const tw_http_response response = {
+      .status = 200, .headers = &length, .header_count = sized, .body = "body", .size = 4, .parts = true};
+  tw_http_respond_with(sock, &response);
+  if (tw_http_send_trailers(sock, NULL, 1) < 0 && tw_last_error() == TW_ERR_ARGUMENT &&
+      tw_http_send_trailers(sock, bad, 1) < 0)
+    printf("trailers %s\n", tw_error_name(tw_last_error()));
+  if (tw_http_send_trailers(sock, good, 2) < 0)
+    tw_http_send_part(sock, "late", 4, true);
+  if (tw_http_send_trailers(sock, good, 2) < 0)
+    printf("again %s\n", tw_error_name(tw_last_error()));
+}
+
 static void on_request(const HttpRequest *e, void *ctx) {
   (void)ctx;
   char text[128];
@@ -43,6 +60,10 @@ static void on_request(const HttpRequest *e, void *ctx) {
     const tw_http_response response = {.status = 200, .body = "one ", .size = 4, .parts = true};
     tw_http_respond_with(e->sock, &response);
     streaming = e->sock;
+  } else if (is(e, "/trailers")) {
+    respond_with_trailers(e->sock, false);
+  } else if (is(e, "/sized-trailers")) {
+    respond_with_trailers(e->sock, true);
   } else if (is(e, "/later")) {
     waiting = e->sock;
   } else if (is(e, "/never")) {

@@ -17,6 +17,7 @@ interface Answer {
   status: number | undefined;
   reason: string | undefined;
   headers: IncomingMessage["headers"];
+  trailers: IncomingMessage["trailers"];
   body: string;
 }
 
@@ -47,8 +48,8 @@ describeWith(buildTools(), "the POSIX host: HTTP and WebSocket server", () => {
         response.on("data", (data: Buffer) => parts.push(data));
         response.on("error", reject);
         response.on("end", () => {
-          const { statusCode: status, statusMessage: reason, headers } = response;
-          resolve({ status, reason, headers, body: Buffer.concat(parts).toString("latin1") });
+          const { statusCode: status, statusMessage: reason, headers, trailers } = response;
+          resolve({ status, reason, headers, trailers, body: Buffer.concat(parts).toString("latin1") });
         });
       });
       sent.on("error", reject);
@@ -116,6 +117,26 @@ describeWith(buildTools(), "the POSIX host: HTTP and WebSocket server", () => {
     await until(() => server.lines.all.includes("respond ERR_STATE"), "a refused second response");
     expect((await ask(server.port, "/bad-header")).body).toBe("ERR_HEADER");
     await expect(ask(server.port, "/close")).rejects.toThrow();
+    await end(server);
+  });
+
+  test("trailers: chunked, with a length, to HEAD, to HTTP/1.0", async () => {
+    const server = await start();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    atEnd(() => agent.destroy());
+    const chunked = await ask(server.port, "/trailers", { agent });
+    expect([chunked.body, chunked.trailers]).toEqual(["body", { "x-sum": "7", "x-last": "yes" }]);
+    await until(() => server.lines.all.includes("trailers ERR_HEADER"), "refused trailers");
+    const sized = await ask(server.port, "/sized-trailers", { agent });
+    expect([sized.body, sized.trailers]).toEqual(["bodylate", {}]);
+    const head = await ask(server.port, "/trailers", { method: "HEAD", agent });
+    expect([head.status, head.body, head.trailers]).toEqual([200, "", {}]);
+    expect((await ask(server.port, "/method", { agent })).body).toBe("GET");
+    const old = raw(server.port, "GET /trailers HTTP/1.0\r\n\r\n");
+    await within(old.ended, "the end of an HTTP/1.0 connection");
+    expect(old.text()).toMatch(/\r\n\r\nbody$/);
+    await until(() => server.lines.all.includes("again ERR_HANDLE"), "a refused end of what has ended");
+    expect(server.lines.all.filter((line) => line === "again ERR_STATE")).toHaveLength(3);
     await end(server);
   });
 

@@ -141,6 +141,16 @@ int32_t tw_http_respond_with(int32_t sock, const tw_http_response *response);
  * TW_ERR_HTTP_LENGTH (it is not what Content-Length announced), TW_ERR_HANDLE. */
 int32_t tw_http_send_part(int32_t sock, const void *data, size_t size, bool last);
 
+/* Ends a chunked body with `count` trailer fields (RFC 9110 6.5), in place of a last part; copied. The answers to HEAD
+ * and to a client of HTTP/1.0 have none: they end without. A Trailer header in the response announces their names.
+ * Returns 0; or -1, and nothing was queued: TW_ERR_ARGUMENT (the body has a Content-Length, or `trailers` is NULL),
+ * TW_ERR_HEADER (a name or a value has a byte that may not stand there, or the field frames or routes the message, as
+ * Content-Length does), TW_ERR_STATE, TW_ERR_BACKPRESSURE, TW_ERR_HANDLE.
+ *
+ *   tw_http_send_part(sock, data, size, false);
+ *   tw_http_send_trailers(sock, &(tw_ws_field){"Digest", digest}, 1); */
+int32_t tw_http_send_trailers(int32_t sock, const tw_ws_field *trailers, size_t count);
+
 #ifdef __cplusplus
 }
 

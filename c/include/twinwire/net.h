@@ -36,7 +36,9 @@ typedef struct NetConnected {
   int32_t sock;
 } NetConnected;
 
-/* "disconnected": an open connection ended, or one that never opened was given up. */
+/* "disconnected": an open connection ended, or one that never opened was given up. The handle stays yours, also if no
+ * attempt follows and if it was accepted: tw_net_close frees it, here or later. Until then it takes one of
+ * limits.sockets, and its statistics and its target can be read. */
 typedef struct NetDisconnected {
   int32_t sock;
   int32_t code;     /* 0, or the error that ended it: TW_ERR_... */
@@ -75,7 +77,9 @@ typedef struct NetError {
 } NetError;
 
 /* "accepted", of a listener: a connection came. Register for `sock` here; its "connected" follows, or "error" if TLS
- * fails. A connection for which no listener is called is closed. */
+ * fails. It is yours until you close it with tw_net_close, also after its "disconnected" (in TypeScript the number is
+ * stale then). A connection for which no listener is called is closed; those of a server of HTTP or WebSockets are
+ * closed by the server. */
 typedef struct NetAccepted {
   int32_t sock;     /* the connection's own handle */
   int32_t listener; /* the one that tw_net_tcp_listen returned */
@@ -217,9 +221,15 @@ int32_t tw_net_tcp_listen(const char *host, int32_t port);
 /* Listens at the path of a Unix socket, at which nothing may be yet. As tw_net_tcp_listen; -1: TW_ERR_PATH. */
 int32_t tw_net_unix_listen(const char *path);
 
-/* Closes any socket and ends reconnecting; never blocks, and may be called from a listener. What is queued is still
- * written, within limits.closeTimeoutMs. A connection that had been open ends with "disconnected".
- * Returns 0, or -1: TW_ERR_HANDLE. */
+/* Closes any socket, ends reconnecting and frees the handle; never blocks, and may be called from a listener. What is
+ * queued is still written, within limits.closeTimeoutMs. A connection that is open ends with "disconnected"; one that
+ * has ended needs this call as well, or its handle is never free again.
+ * Returns 0, or -1: TW_ERR_HANDLE.
+ *
+ *   static void on_disconnected(const NetDisconnected *e, void *ctx) {
+ *     if (e->retry_ms < 0)
+ *       tw_net_close(e->sock);
+ *   } */
 int32_t tw_net_close(int32_t sock);
 
 /* Closes any socket at once: what is queued is dropped, and a TCP connection is reset. Also for a handle that was
