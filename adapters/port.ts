@@ -29,7 +29,7 @@ import type { AddressOf, Close, SocketKind } from "../wasm/abi.gen.ts";
 
 /**
  * Bytes that arrived, the receiver's to keep: `Uint8Array<ArrayBuffer>`, which `Blob` and `crypto.subtle` take, and
- * `Uint8Array` before TypeScript 5.7, which does not tell the two apart.
+ * `Uint8Array` before TypeScript 5.7, which does not distinguish the two.
  */
 export type ReceivedBytes = ReturnType<Uint8Array["slice"]>;
 

@@ -9,8 +9,8 @@ export interface RecorderOptions {
   /** The memory for records, in bytes: 65,536 to 1,073,741,824. Default: 262,144. */
   readonly bytes?: number | undefined;
   /**
-   * Called when an attempt, a connection or a datagram has failed and all its events are recorded. What it throws is reported as
-   * an uncaught exception. Default: no one is called.
+   * Called when an attempt, a connection or a datagram has failed and all its events are recorded. An exception in
+   * it is reported as an uncaught exception. Default: none.
    */
   readonly onError?: ((error: TwinwireError) => unknown) | undefined;
   /** The shortest time between two calls of `onError`, in milliseconds. Default: 1000. */

@@ -61,7 +61,7 @@ describe("what is in it", () => {
     const trace = (...flags: string[]): string =>
       succeed(process.execPath, [...flags, "--input-type=module", "--eval", program], packed.home);
     const source = readFileSync(join(root, "api/websocket/websocket.ts"), "utf8").split("\n");
-    const line = source.findIndex((text) => text.includes("is no URL")) + 1;
+    const line = source.findIndex((text) => text.includes("is not a URL")) + 1;
     expect(trace("--enable-source-maps")).toMatch(new RegExp(`at urlOf .*api/websocket/websocket\\.ts:${line}:`));
     expect(trace()).toMatch(/at urlOf .*chunks\/engine\.js:[1-9]\d{2,}:/);
   });

@@ -11,15 +11,15 @@ export interface Diagnosis {
   /** The handle, as `twinwire/handles` and the `handle` of objects have it. */
   readonly handle: number;
   readonly kind: "tcp" | "udp" | "ws" | "listener";
-  /** Whom it talks to: `"host:port"`, a path or a URL. */
+  /** The address of the peer: `"host:port"`, a path or a URL. */
   readonly address: string;
-  /** What it has done since it was opened. */
+  /** The counters of the handle since it was opened. */
   readonly stats: Stats | undefined;
 }
 
 /** A message of `twinwire:disconnected`. */
 export interface DisconnectedDiagnosis extends Diagnosis {
-  /** WebSocket: the close code. Else 0, or the number of an error. */
+  /** The close code of a WebSocket; otherwise 0, or the number of an error. */
   readonly code: number;
   /** Whether the end was orderly. */
   readonly clean: boolean;

@@ -16,9 +16,9 @@ export type ErrorStep =
 
 /** The facts about an error besides its code. */
 export interface ErrorFacts {
-  /** What was being done. */
+  /** The operation that failed. */
   step?: ErrorStep | undefined;
-  /** Where: `"host:port"`, a URL, or nothing. */
+  /** The target of the operation: `"host:port"`, a URL, or nothing. */
   address?: string | undefined;
   /** A number that belongs to the error: an HTTP status, a close code, or 0. */
   detail?: number | undefined;
@@ -98,13 +98,13 @@ export function stepName(step: number): ErrorStep {
 export class TwinwireError extends Error {
   /** A code of the table in docs/errors.md; the same in C. */
   readonly code: ErrorCode;
-  /** What was being done. */
+  /** The operation that failed. */
   readonly step: ErrorStep;
-  /** Where: `"host:port"`, a URL, or `""`. */
+  /** The target of the operation: `"host:port"`, a URL, or `""`. */
   readonly address: string;
   /** An HTTP status (`ERR_WS_REFUSED`), a WebSocket close code, or 0. */
   readonly detail: number;
-  /** Of a request that can't be read: the HTTP status to answer it with. Else 0: there is nothing to answer. */
+  /** For a request that can't be read: the HTTP status to answer it with. Otherwise 0. */
   readonly status: number;
 
   constructor(code: ErrorCode, facts: ErrorFacts = {}) {

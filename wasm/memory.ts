@@ -17,9 +17,9 @@ const PAGE = 65536;
 /** Up to so many bytes, a loop is faster than making a view of them. */
 const SHORT = 256;
 
-/** Counters of a handle since it was opened. They go on counting after reconnecting. */
+/** Counters of a handle since it was opened. Reconnecting does not reset them. */
 export interface Stats {
-  /** Bytes received, with handshakes and frame headers, without TLS records; of UDP: payloads of datagrams. */
+  /** Bytes received, including handshakes and frame headers, without TLS overhead; for UDP: the payloads of datagrams. */
   readonly received: number;
   /** Bytes that the host accepted to send, counted in the same way. */
   readonly sent: number;
@@ -29,7 +29,7 @@ export interface Stats {
   readonly refused: number;
 }
 
-/** What the limits per peer address of a listener have done. */
+/** The counters of a listener's limits per peer address. */
 export interface AddressStats {
   /** Connections that were counted and admitted. */
   readonly admitted: number;

@@ -3,7 +3,7 @@ import { TwinwireError } from "./errors.ts";
 
 /** One count. */
 export interface Metric {
-  /** The name of the family, as `"twinwire_ws_clients"`: ASCII letters, digits, `_` and `:`, and no digit first. */
+  /** The name of the metric, such as `"twinwire_ws_clients"`: ASCII letters, digits, `_` and `:`, not a digit at first. */
   readonly name: string;
   /** Whether it only grows (its sample has the suffix `_total`), or goes up and down. */
   readonly kind: "counter" | "gauge";
@@ -14,7 +14,7 @@ export interface Metric {
 
 /** What has counts: a server, a hub, or an object of the application. */
 export interface MetricsSource {
-  /** Returns the counts of now. */
+  /** Returns the current counts. */
   measure(): readonly Metric[];
 }
 

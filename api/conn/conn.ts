@@ -62,7 +62,7 @@ export class Conn {
    * Returns the connection of a handle. If `net.tcpConnect` of `twinwire/handles` opened it, its listeners receive no further
    * events: the connection takes them over.
    *
-   * @throws TwinwireError ERR_HANDLE for a number that is no open TCP handle; ERR_ARGUMENT for a bad option.
+   * @throws TwinwireError ERR_HANDLE for a number that is not an open TCP handle; ERR_ARGUMENT for a bad option.
    */
   static from(handle: number, options?: StreamOptions): Conn {
     const window = windowOf(streamOptions.read("Conn.from", options));
@@ -185,7 +185,7 @@ export class Conn {
     return waiting("writeAll", options, (signal) => sender.writeAll(data, signal));
   }
 
-  /** Ends our half of the stream after everything that was written. Reading goes on until the peer ends its half. */
+  /** Ends the sending half of the stream after everything that was written. You can read until the peer ends its half. */
   closeWrite(): Promise<void> {
     return this.#stream.sender.finish();
   }
@@ -282,7 +282,7 @@ export class Conn {
     return this.#stream.sender.ready;
   }
 
-  /** Keeps the process alive while it is open. Default: it does. */
+  /** Keeps the process alive while it is open, which is the default. */
   ref(): this {
     this.#stream.keep(true);
     return this;
@@ -316,7 +316,7 @@ export class Conn {
     this.close();
   }
 
-  /** Calls `close` and waits for `closed`. */
+  /** Calls `close` and waits for `closed`, and so for the peer's end, at most `limits().closeTimeoutMs`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return this.closed;

@@ -69,7 +69,7 @@ export interface ServerOptions extends StreamOptions {
   readonly backlog?: number | undefined;
   /**
    * Lets servers of several processes or threads listen at the same address (SO_REUSEPORT), among which the system distributes
-   * the connections. Linux; `opened` is rejected with ERR_UNSUPPORTED where the runtime does not have it. Default: false.
+   * the connections. Linux only; `opened` is rejected with ERR_UNSUPPORTED where the runtime does not support it. Default: false.
    */
   readonly reusePort?: boolean | undefined;
   /**

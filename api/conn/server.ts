@@ -143,7 +143,7 @@ export abstract class Server<C extends Conn> {
     this.#listener.stop(this.#listener.fault("ERR_STATE", { step: "accept", reason: "close was called" }));
   }
 
-  /** Keeps the process alive while it is open. Default: it does. */
+  /** Keeps the process alive while it is open, which is the default. */
   ref(): this {
     this.#listener.keep(true);
     return this;
@@ -258,7 +258,7 @@ export class TlsServer extends Server<TlsConnection> {
 
   /**
    * Replaces `options.tls`, such as a certificate that is about to expire, for the connections that it accepts from now on.
-   * Those that are open keep theirs. If the options are refused, the server goes on with the old ones.
+   * Those that are open keep theirs. If the options are refused, the server keeps the old ones.
    *
    * ```ts
    * server.setTls({ cert: await readFile("cert.pem"), key: await readFile("key.pem") });

@@ -220,7 +220,7 @@ export class UdpSocket {
     this.#datagrams.setDeadline(Deadline.WRITE, ms);
   }
 
-  /** Keeps the process alive while it is open. Default: it does. */
+  /** Keeps the process alive while it is open, which is the default. */
   ref(): this {
     this.#datagrams.keep(true);
     return this;

@@ -318,7 +318,7 @@ export function resume(sock: number): Done {
   return common.setReceiving(find(sock), sock, true);
 }
 
-/** Keeps the process alive while the socket is open. Default: it does. Returns 0, or -1: ERR_HANDLE. */
+/** Keeps the process alive while the socket is open, which is the default. Returns 0, or -1: ERR_HANDLE. */
 export function ref(sock: number): Done {
   return common.keep(find(sock), sock, true);
 }

@@ -307,7 +307,7 @@ export function resume(conn: number): Done {
   return common.setReceiving(find(conn), conn, true);
 }
 
-/** Keeps the process alive while the connection is open. Default: it does. Returns 0, or -1: ERR_HANDLE. */
+/** Keeps the process alive while the connection is open, which is the default. Returns 0, or -1: ERR_HANDLE. */
 export function ref(conn: number): Done {
   return common.keep(findAny(conn), conn, true);
 }

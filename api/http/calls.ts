@@ -206,7 +206,7 @@ function isUsual(request: HttpMessage | undefined, status: number): boolean {
  * await http.respond(conn, { headers: { "content-type": "text/csv" }, body: createReadStream("data.csv") });
  * ```
  *
- * @throws TwinwireError as `write_response`; ERR_HTTP_LENGTH for a body that is not as long as `content-length` says.
+ * @throws TwinwireError as `write_response`; ERR_HTTP_LENGTH for a body whose length differs from `content-length`.
  * An error that a streamed body throws closes the connection.
  */
 export async function respond(conn: HttpConn, response: HttpReply, options?: WaitOptions): Promise<void> {

@@ -245,7 +245,7 @@ export function toText(value: unknown): string {
     cause = error;
   }
   if (text !== undefined) return text;
-  throw new TwinwireError("ERR_ARGUMENT", { step: "send", reason: "the body is no JSON", cause });
+  throw new TwinwireError("ERR_ARGUMENT", { step: "send", reason: "the body is not JSON", cause });
 }
 
 /** Fields that `jsonHead` has. */

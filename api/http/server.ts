@@ -19,8 +19,8 @@ const IDLE_MS = 60_000;
 const GRACE_MS = 10_000;
 
 /**
- * Responds to one request: the result is sent. What it throws is responded with 500 and passed to `onError`. `undefined` means
- * that the handler has responded with `http.respond`, or has taken over the connection.
+ * Handles one request: its result is sent as the response. If it throws, the response is 500, and `onError` receives the
+ * error. `undefined` means that the handler has responded with `http.respond`, or has taken over the connection.
  */
 export type HttpHandler = (request: IncomingRequest) => HttpReply | undefined | Promise<HttpReply | undefined>;
 
@@ -28,11 +28,11 @@ export type HttpHandler = (request: IncomingRequest) => HttpReply | undefined | 
 export interface ServeOptions extends Omit<ReadRequestOptions, "signal"> {
   /** Presents HEAD requests to the handler as GET; the body of its response is not sent. Default: false. */
   readonly headAsGet?: boolean | undefined;
-  /** The most milliseconds that a client may receive nothing of a response; then it is disconnected. Default: 60000. */
+  /** The milliseconds after which a client that receives nothing of its response is disconnected. Default: 60000. */
   readonly writeTimeoutMs?: number | undefined;
   /**
-   * Called with what a handler throws, and with the errors of clients that violate HTTP. Default: what a handler throws goes
-   * to `console.error`.
+   * Called with the errors that handlers throw, and with those of clients that violate HTTP. Default: errors of handlers are
+   * written to `console.error`.
    */
   readonly onError?: ((error: unknown, conn: Conn) => void) | undefined;
 }
@@ -99,8 +99,8 @@ export class HttpServer {
   }
 
   /**
-   * Fulfilled when no more connections are accepted; rejected if the server could not listen. If the program reads neither this
-   * nor `server.opened`, a failure to listen is reported as an uncaught exception.
+   * Fulfilled when the server accepts no more connections; rejected if it could not listen. If the program reads neither
+   * this nor `server.opened`, a failure to listen is reported as an uncaught exception.
    */
   get done(): Promise<void> {
     observe(this.server);

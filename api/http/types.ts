@@ -109,11 +109,11 @@ export interface HttpRequestOptions extends WaitOptions {
   /** Whether the connection is kept for further requests. Default: true. */
   readonly keepAlive?: boolean | undefined;
   /**
-   * The addresses to connect to, also after redirects; any other is ERR_POLICY. Not with a proxy, which connects to what it likes.
-   * Default: all.
+   * The addresses to connect to, also after redirects; any other is ERR_POLICY. Not with a proxy,
+   * which chooses the addresses that it connects to. Default: all.
    */
   readonly policy?: AddressPolicy | undefined;
-  /** The HTTP proxy to use; `null` for none. Default: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. */
+  /** The HTTP proxy to use; `null` for none. Default: from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. */
   readonly proxy?: ProxyOption;
   /** TLS options for a proxy whose URL is `https:`. Default: its certificate is verified for the proxy's host. */
   readonly proxyTls?: TlsOptions | undefined;

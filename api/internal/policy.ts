@@ -3,8 +3,8 @@ import { TwinwireError } from "../../wasm/errors.ts";
 import { listOf, OptionSet, oneOf, value } from "./options.ts";
 
 /**
- * Which addresses a client connects to, so that a name, a redirect or a name server that others control does not lead into
- * the own network. Checked for every address that a name resolves to, on each attempt and after redirects.
+ * The addresses that a client may connect to. It keeps names, redirects and name servers that others control from leading
+ * into your own network. Checked for every address that a name resolves to, on each attempt and after redirects.
  *
  * What `allow` lists is allowed; of the rest, what `deny` lists is denied. Without `deny` everything else is denied.
  */

@@ -7,9 +7,9 @@ import { show } from "./arguments.ts";
 import type { Rule } from "./options.ts";
 
 /**
- * Through which HTTP proxy something is reached: its URL (`http://[user:password@]host[:port]`, or `https://…` for TLS with
- * the proxy); `null` or `""`: none. What is left out is for the environment to say: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`
- * and `NO_PROXY`, in either case.
+ * The URL of an HTTP proxy (`http://[user:password@]host[:port]`, or `https://…` for TLS with the proxy); `null` or `""` for
+ * none. Default: the environment decides, by `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` in upper or lower
+ * case.
  */
 export type ProxyOption = string | URL | null | undefined;
 

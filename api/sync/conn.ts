@@ -178,7 +178,7 @@ export class Conn {
     } while (at < bytes.length);
   }
 
-  /** Ends our half of the stream after everything that was written. Reading goes on until the peer ends its half. */
+  /** Ends the sending half of the stream after everything that was written. You can read until the peer ends its half. */
   closeWrite(): void {
     this.#link.call(Op.CLOSE_WRITE);
   }

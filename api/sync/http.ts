@@ -42,7 +42,7 @@ function packMessage(operation: string, message: unknown): unknown {
     cause = error;
   }
   if (text !== undefined) return { ...packed, json: text };
-  throw new TwinwireError("ERR_ARGUMENT", { step: "send", reason: "the body is no JSON", cause });
+  throw new TwinwireError("ERR_ARGUMENT", { step: "send", reason: "the body is not JSON", cause });
 }
 
 /**

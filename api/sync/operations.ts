@@ -222,19 +222,19 @@ export class Resources {
   #conn({ handle }: Call): Conn {
     const found = this.#find(handle);
     if (found instanceof Conn) return found;
-    throw new TwinwireError("ERR_ARGUMENT", { reason: `${show(found)} is no connection` });
+    throw new TwinwireError("ERR_ARGUMENT", { reason: `${show(found)} is not a connection` });
   }
 
   #server({ handle }: Call): Server<Conn> {
     const found = this.#find(handle);
     if (found instanceof Server) return found;
-    throw new TwinwireError("ERR_ARGUMENT", { reason: `${show(found)} is no server` });
+    throw new TwinwireError("ERR_ARGUMENT", { reason: `${show(found)} is not a server` });
   }
 
   #udp({ handle }: Call): UdpSocket {
     const found = this.#find(handle);
     if (found instanceof UdpSocket) return found;
-    throw new TwinwireError("ERR_ARGUMENT", { reason: `${show(found)} is no UDP socket` });
+    throw new TwinwireError("ERR_ARGUMENT", { reason: `${show(found)} is not a UDP socket` });
   }
 }
 

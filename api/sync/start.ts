@@ -27,14 +27,14 @@ let workerUrl: URL | undefined;
  * useWorker(new URL("./threads/network.js", import.meta.url));
  * ```
  *
- * @throws TwinwireError ERR_STARTED after the first call; ERR_ARGUMENT for what is no URL.
+ * @throws TwinwireError ERR_STARTED after the first call; ERR_ARGUMENT for a value that is not a URL.
  */
 export function useWorker(url: URL | string): void {
   if (own !== undefined) throw new TwinwireError("ERR_STARTED", { reason: "the engine's thread runs already" });
   try {
     workerUrl = new URL(url);
   } catch (cause) {
-    throw new TwinwireError("ERR_ARGUMENT", { operation: "useWorker", problem: `no URL: ${show(url)}`, cause });
+    throw new TwinwireError("ERR_ARGUMENT", { operation: "useWorker", problem: `${show(url)} is not a URL`, cause });
   }
 }
 

@@ -58,7 +58,7 @@ export abstract class WebSocketBase extends EventTarget {
     return this.#session.readyState;
   }
 
-  /** The bytes of messages that were sent and not yet written. What a connection never wrote stays counted. */
+  /** The bytes of messages that were sent and not yet written. What was never written stays counted. */
   get bufferedAmount(): number {
     return this.#session.sender.buffered;
   }
@@ -243,7 +243,7 @@ export abstract class WebSocketBase extends EventTarget {
     return this.#session.stats;
   }
 
-  /** Keeps the process alive while it is open. Default: it does. */
+  /** Keeps the process alive while it is open, which is the default. */
   ref(): this {
     this.#session.keep(true);
     return this;

@@ -21,7 +21,7 @@ export interface CloseInfo {
   readonly reason: string;
   /** Whether both close frames were exchanged. */
   readonly wasClean: boolean;
-  /** What went wrong, if that ended it. */
+  /** The error that ended the connection, if any. */
   readonly error?: TwinwireError | undefined;
 }
 

@@ -23,7 +23,7 @@ import type { CloseInfo } from "./connection.ts";
 
 /** Why there may be another attempt. */
 export interface ReconnectEvent extends CloseInfo {
-  /** Whether the connection was open; else an attempt failed. */
+  /** Whether the connection was open; otherwise an attempt failed. */
   readonly opened: boolean;
   /** Attempts that failed since a connection was last open. */
   readonly attempts: number;

@@ -161,10 +161,10 @@ function urlOf(given: unknown): URL {
   try {
     url = webSocketUrl(new URL(`${given}`));
   } catch (cause) {
-    throw syntaxError(`${given} is no URL`, cause);
+    throw syntaxError(`${given} is not a URL`, cause);
   }
   if (!["ws:", "wss:", "ws+unix:"].includes(url.protocol))
-    throw syntaxError(`${url.protocol} is no scheme of WebSockets`);
+    throw syntaxError(`${url.protocol} is not a scheme of WebSockets`);
   if (url.hash !== "" || url.href.endsWith("#")) throw syntaxError("the URL has a fragment");
   return url;
 }
