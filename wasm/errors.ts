@@ -123,8 +123,7 @@ export class TwinwireError extends Error {
 
 /**
  * An error that reports an event, as that a peer has reset a connection. Its stack would show the engine only, and recording it
- * is most of what an error costs, so that it has none: a server creates one for each client that leaves like that, and for
- * each connection that becomes a WebSocket.
+ * is most of what an error costs, so that it has none: a server creates one for each client that leaves like that.
  */
 export function errorWithoutStack(code: ErrorCode, facts: ErrorFacts): TwinwireError {
   const limit = Error.stackTraceLimit;

@@ -238,20 +238,20 @@ export class WsCalls {
   }
 
   /** The status with which a request, given by its head, is to be answered as an opening handshake; 101: it is one. */
-  judge(head: Uint8Array): number {
+  judge(head: string): number {
     const { exports, stage } = this.#context.core;
-    const size = this.#context.stage(head);
+    const size = this.#context.stageLatin1(head, 0);
     return size < 0 ? 431 : exports.twc_ws_judge(stage, size);
   }
 
   /**
-   * Answers the opening handshake in `head`, as `httpHead` gave it, on an accepted stream by 101. The handle is a
+   * Answers the opening handshake in `head`, of which each character is a byte as `httpHead` gave it, on an accepted stream by 101. The handle is a
    * WebSocket from now on, whose events `endpoint` receives. Bytes that came behind the head are for `unread`.
    */
-  accept(endpoint: Endpoint, handle: number, head: Uint8Array, answer: WsAnswer): number {
+  accept(endpoint: Endpoint, handle: number, head: string, answer: WsAnswer): number {
     const { exports, self, stage } = this.#context.core;
     this.#context.pump.touchClock();
-    const headSize = this.#context.stage(head);
+    const headSize = this.#context.stageLatin1(head, 0);
     if (headSize < 0) return TOO_LARGE;
     const protocolSize = this.#context.stage(answer.protocol, headSize);
     if (protocolSize < 0) return TOO_LARGE;

@@ -18,8 +18,8 @@ export interface HttpEndpoint {
   httpEnd(error: number, status: number): void;
   /** The peer ended its half of the stream. */
   peerEnded(): void;
-  /** The stream is over. */
-  ended(error: TwinwireError): void;
+  /** The stream is over. `error` returns the reason, which may be created only then. */
+  ended(error: () => TwinwireError): void;
   /** The application's deadline for reading passed. */
   late(error: TwinwireError): void;
 }
@@ -246,7 +246,7 @@ export class Stream extends Endpoint {
     this.#receiver = undefined;
     this.#sender = undefined;
     this.#deadlines = undefined;
-    http?.ended(errorWithoutStack("ERR_STATE", { address: this.address, reason }));
+    http?.ended(() => this.#over ?? this.#closedFault("receive"));
     this.#opened = undefined;
     this.http = undefined;
     this.#closed = undefined;
@@ -327,7 +327,7 @@ export class Stream extends Endpoint {
 
   /** Rejects all calls that wait, except reads. */
   #stop(error: TwinwireError): void {
-    this.http?.ended(error);
+    this.http?.ended(() => error);
     this.sender.end(error);
     this.#opened?.reject(error);
     this.#upgrade?.reject(error);

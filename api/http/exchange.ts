@@ -155,8 +155,8 @@ export class HttpSender {
   }
 
   /** The rest of the body that is being sent is not needed: a wait for its next part ends with `error`. */
-  stop(error: TwinwireError): void {
-    this.#reader?.stop(error);
+  stop(error: () => TwinwireError): void {
+    this.#reader?.stop(error());
   }
 
   /** Queues a part of a body, as much at once as there is room for. */

@@ -2,7 +2,6 @@ import { EventFlag, HttpFlag, HttpRead } from "../../wasm/abi.gen.ts";
 import type { TwinwireError } from "../../wasm/errors.ts";
 import type { Memory } from "../../wasm/memory.ts";
 import { Joiner } from "../../wasm/parts.ts";
-import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { utf8Text } from "../../wasm/text.ts";
 import { Timeout } from "../internal/waiting.ts";
 import { type Body, type BodySource, newBody } from "./body.ts";
@@ -91,12 +90,9 @@ export class HttpMessage {
     return this.#cache.of(this.#headText, this.#headText.indexOf("\r\n"));
   }
 
-  /** The bytes of its head, as they came. */
-  get headBytes(): ReceivedBytes {
-    const text = this.#headText;
-    const bytes = new Uint8Array(text.length);
-    for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
-    return bytes;
+  /** Its head, as it came: a character for each byte. */
+  get head(): string {
+    return this.#headText;
   }
 
   /** The body, if it is kept as a whole. */

@@ -36,7 +36,7 @@ export class HttpReceiver implements HttpEndpoint, BodySource {
   /** Called when the peer ends its half, or the stream is over. */
   onPeerEnd: (() => void) | undefined;
   /** Called when the stream is over. */
-  onEnded: ((error: TwinwireError) => void) | undefined;
+  onEnded: ((error: () => TwinwireError) => void) | undefined;
   #left: AbortController | undefined;
   /** Called when a message is over: the stream can carry another one, or not. */
   onOver: ((message: HttpMessage) => void) | undefined;
@@ -46,8 +46,9 @@ export class HttpReceiver implements HttpEndpoint, BodySource {
   #waiter: Waiter<unknown> | undefined;
   /** What who waits is given of a message. */
   #view: ((message: HttpMessage) => unknown) | undefined;
-  /** Why no message can be received any more. */
-  #broken: TwinwireError | undefined;
+  #failure: TwinwireError | undefined;
+  /** Returns why the stream is over. Most that end have become WebSockets, and no one asks. */
+  #end: (() => TwinwireError) | undefined;
   readonly #cache = new HeaderCache();
   readonly #timeout: MessageTimeout;
 
@@ -155,21 +156,31 @@ export class HttpReceiver implements HttpEndpoint, BodySource {
     return this.#left.signal;
   }
 
+  /** Why no message can be received any more. */
+  get #broken(): TwinwireError | undefined {
+    this.#failure ??= this.#end?.();
+    return this.#failure;
+  }
+
+  set #broken(error: TwinwireError) {
+    this.#failure = error;
+  }
+
   #peerLeft(): TwinwireError {
     return this.#broken ?? this.#stream.fault("ERR_ENDED", { step: "receive", reason: "the peer has ended its half" });
   }
 
   /** The stream is over. */
-  ended(error: TwinwireError): void {
+  ended(error: () => TwinwireError): void {
     this.#timeout.stop();
-    if (this.#message?.over === false) this.#fail(error);
+    if (this.#message?.over === false) this.#fail(error());
     if (this.#message?.body !== undefined) bodyEnds.forgetSource(this.#message.body);
-    this.#broken ??= error;
+    this.#end ??= error;
     this.onEnded?.(error);
     this.onPeerEnd?.();
     this.onEnded = undefined;
     this.onPeerEnd = undefined;
-    this.#left?.abort(error);
+    this.#left?.abort(error());
   }
 
   /** The application's deadline passed. */
@@ -267,7 +278,7 @@ export class HttpReceiver implements HttpEndpoint, BodySource {
     if (phase === "opening") {
       this.#stream.opened.then(
         () => this.#begin(message),
-        (error: TwinwireError) => this.ended(error),
+        (error: TwinwireError) => this.ended(() => error),
       );
       return;
     }

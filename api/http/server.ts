@@ -296,7 +296,7 @@ export class ServerConnection {
     const look = (): void => {
       const awaited = this.#exchange.sender.awaitedPart;
       if (this.#stream.phase !== "open") clearInterval(this.#leftTimer);
-      else if (awaited > 0 && awaited === this.#wasAwaited) this.#exchange.sender.stop(this.#clientLeft());
+      else if (awaited > 0 && awaited === this.#wasAwaited) this.#exchange.sender.stop(() => this.#clientLeft());
       this.#wasAwaited = awaited;
     };
     this.#leftTimer = setInterval(look, LEFT_MS / 2);

@@ -126,7 +126,7 @@ export function acceptRequest<E extends Endpoint>(
   const stream = streamOf(request.conn);
   const { engine, handle } = stream;
   const message = messageOf(request);
-  const head = message.headBytes;
+  const { head } = message;
   const status = engine.ws.judge(head);
   if (status !== OPENS) throw stream.fault("ERR_WS_HANDSHAKE", { step: "accept", detail: status, status });
   if (options.deflate !== undefined && engine.deflateHost === undefined) {
