@@ -8,19 +8,19 @@
  *   tw_conn_close(conn);
  *
  * Threads. Every function may be called from any thread. The engine has a thread of its own, which the first call
- * starts; a call hands over its work and waits for the result. A function of this header that is called while a
- * thread's own event loop is calling a listener, or posted work, returns TW_ERR_STATE at once: it would stop that loop.
- * On one connection one thread may read while another one writes. A second thread that reads (or writes) at the same
- * time gets TW_ERR_STATE. Any number of threads may wait in tw_accept.
+ * starts; a call passes its work to that thread and waits for the result. A function of this header that is called
+ * while a thread's own event loop is calling a listener, or posted work, returns TW_ERR_STATE at once: it would stop
+ * that loop. On one connection one thread may read while another one writes. A second thread that reads (or writes) at
+ * the same time gets TW_ERR_STATE. Any number of threads may wait in tw_accept.
  *
- * Results. >= 0 is a count or a number of a connection, < 0 an error, TW_ERR_... (tw_error_text). What went wrong with
- * what, in words: tw_last_error_message. Numbers are positive; a closed one is stale at once (TW_ERR_HANDLE). They are
- * not those of net.h: the functions of net.h and ws.h do not know them.
+ * Results. >= 0 is a count or a number of a connection, < 0 an error, TW_ERR_... (tw_error_text). tw_last_error_message
+ * describes the last failure in words. Numbers are positive; a closed one is stale at once (TW_ERR_HANDLE). They are
+ * not handles of net.h: the functions of net.h and ws.h do not accept them.
  *
  * Waits. Every wait has an end: opening has its timeout, and a write ends with TW_ERR_STALLED if the peer takes nothing
  * for limits.stallTimeoutMs. Waiting for a peer that may stay silent (reading, accepting) is bounded by deadlines and
- * timeouts, which are yours to set, and by tw_conn_close, tw_listener_close or tw_engine_stop from another thread. A
- * read that gives up consumes nothing.
+ * timeouts that you set, and by tw_conn_close, tw_listener_close or tw_engine_stop from another thread. A read that
+ * fails consumes nothing.
  *
  * Memory. Buffers and texts are used until the call returns. TLS options are borrowed, see there. */
 #ifndef TWINWIRE_CONN_H
@@ -44,8 +44,8 @@ typedef struct tw_engine_options {
 int32_t tw_engine_start(const tw_engine_options *options);
 
 /* Ends every call that waits with TW_ERR_ABORTED, closes every socket and ends the engine's thread, within
- * limits.closeTimeoutMs (5 s). From then on calls return TW_ERR_STATE, until tw_engine_start; the old numbers mean
- * nothing then. Returns 0 or TW_ERR_STATE (it does not run, or called from a listener). */
+ * limits.closeTimeoutMs (5 s). From then on calls return TW_ERR_STATE, until tw_engine_start; the old numbers are not
+ * valid then. Returns 0 or TW_ERR_STATE (it does not run, or called from a listener). */
 int32_t tw_engine_stop(void);
 
 /* Describes the last failure of a function of this header or of http.h on this thread: operation, target, problem,
@@ -64,8 +64,8 @@ typedef struct tw_dial_options {
   const char *proxy; /* an HTTP proxy, "http://[user:password@]host:port", which is asked for a tunnel */
   uint32_t window;   /* bytes that are received ahead of reads, 1..1073741824; default: 65536 */
   tw_keep_alive keep_alive; /* TCP keep-alive; default: off */
-  const char *policy;       /* the addresses to connect to, rules as in tw_net_set_policy, such as "-private"; not with
-                               a proxy, which connects to what it likes; default: all */
+  const char *policy; /* the addresses to connect to, rules as in tw_net_set_policy, such as "-private"; not with a
+                         proxy, which chooses its own addresses; default: all */
 } tw_dial_options;
 
 /* Connects, and waits until the connection is open. `network`: "tcp", "tls" (TLS from the first byte), "unix", or "udp"
@@ -90,7 +90,7 @@ typedef struct tw_listen_options {
 } tw_listen_options;
 
 /* Listens at an address. `network`: "tcp", "tls" or "unix". `address`: "host:port", ":port" for every local address, or
- * a path at which nothing may be yet. Port 0 is any free one; tw_listener_addr says which. Specification: net.listen,
+ * a path that must not exist yet. Port 0 is any free one, which tw_listener_addr returns. Specification: net.listen,
  * new TcpServer, TcpListener.bind.
  *
  * Returns the listener's number, to be closed by tw_listener_close; or TW_ERR_ARGUMENT, TW_ERR_PORT, TW_ERR_PATH,
@@ -105,33 +105,33 @@ int32_t tw_accept(int32_t listener);
 
 /* Accepts in the background until the listener is closed: returns at once, and calls `handler` with each connection on
  * a thread of its own, up to options.handlers at the same time; further connections wait. The connection is closed when
- * the handler returns. What handlers share needs a lock. Returns 0, TW_ERR_ARGUMENT, TW_ERR_HANDLE or TW_ERR_STATE (it
- * has a handler, or a tw_accept waits). */
+ * the handler returns. Data that handlers share needs a lock. Returns 0, TW_ERR_ARGUMENT, TW_ERR_HANDLE or TW_ERR_STATE
+ * (it has a handler already, or a call of tw_accept waits). */
 int32_t tw_accept_each(int32_t listener, void (*handler)(int32_t conn, void *ctx), void *ctx);
 
 /* ---- Reading and writing ---- */
 
-/* Reads what there is, 1 to `capacity` bytes, and waits if there is nothing. Of a UDP socket: the next datagram, of
- * which what exceeds `capacity` is lost. Returns the bytes read, 0 at the end of the stream; or TW_ERR_DEADLINE,
+/* Reads the bytes that have arrived, 1 to `capacity`, or waits for some. On a UDP socket it reads the next datagram;
+ * bytes beyond `capacity` are lost. Returns the bytes read, 0 at the end of the stream; or TW_ERR_DEADLINE,
  * TW_ERR_WOULD_BLOCK, TW_ERR_RESET, TW_ERR_ENDED (TLS ended without a close_notify), TW_ERR_ARGUMENT (NULL, a capacity
  * of 0), TW_ERR_HANDLE, TW_ERR_STATE. */
 int32_t tw_read(int32_t conn, void *buffer, size_t capacity);
 
-/* Reads exactly `size` bytes, 1..1073741824. If the stream ends before, it returns TW_ERR_UNEXPECTED_EOF and consumes
+/* Reads exactly `size` bytes, 1..1073741824. If the stream ends earlier, it returns TW_ERR_UNEXPECTED_EOF and consumes
  * nothing. Returns `size`, or an error as tw_read. */
 int32_t tw_read_exact(int32_t conn, void *buffer, size_t size);
 
-/* Writes at least one byte and at most `size` (1..2147483647; 0 writes nothing): what the system takes.
- * Returns the bytes that the system took, in non-blocking mode those that are queued; or TW_ERR_DEADLINE,
- * TW_ERR_WOULD_BLOCK, TW_ERR_RESET, TW_ERR_STALLED, TW_ERR_ARGUMENT, TW_ERR_HANDLE, TW_ERR_STATE (after tw_close_write,
- * or another thread writes). After TW_ERR_DEADLINE nothing was written. */
+/* Writes at least one byte and at most `size` (1..2147483647; 0 writes nothing), as many as the system takes. Returns
+ * the bytes that the system took, in non-blocking mode those that are queued; or TW_ERR_DEADLINE, TW_ERR_WOULD_BLOCK,
+ * TW_ERR_RESET, TW_ERR_STALLED, TW_ERR_ARGUMENT, TW_ERR_HANDLE, TW_ERR_STATE (after tw_close_write, or another thread
+ * writes). After TW_ERR_DEADLINE nothing was written. */
 int32_t tw_write(int32_t conn, const void *data, size_t size);
 
 /* Writes all of it, and returns when the system has it. Returns 0; or an error as tw_write, with an unknown part of the
  * data written. In non-blocking mode all of it is queued, or nothing (TW_ERR_WOULD_BLOCK). */
 int32_t tw_write_all(int32_t conn, const void *data, size_t size);
 
-/* Ends our half of the stream; the peer reads the end behind what was written. Reading goes on.
+/* Ends our half of the stream; the peer receives the end after the written bytes. Reading is still possible.
  * Returns 0, TW_ERR_STATE (not open, or another thread writes) or TW_ERR_HANDLE. */
 int32_t tw_close_write(int32_t conn);
 
@@ -139,21 +139,21 @@ int32_t tw_close_write(int32_t conn);
  * Returns 0 or TW_ERR_HANDLE. */
 int32_t tw_conn_close(int32_t conn);
 
-/* Closes a listener. Connections that were accepted stay open; those that were not are closed; handlers that run go on.
- * Returns 0 or TW_ERR_HANDLE. */
+/* Closes a listener. Connections that were accepted stay open; those that were not are closed; running handlers
+ * continue. Returns 0 or TW_ERR_HANDLE. */
 int32_t tw_listener_close(int32_t listener);
 
 /* ---- How long, and whether, to wait ---- */
 
-/* Set one instant, `ms` from now (1..2147483647), after which calls return TW_ERR_DEADLINE, those that wait already
- * included. It holds for all that follows until another is set; 0 clears it. tw_set_deadline is for both, reading and
+/* Set one instant, `ms` from now (1..2147483647), after which calls return TW_ERR_DEADLINE, including those that wait
+ * already. It holds for all later calls until another one is set; 0 clears it. tw_set_deadline is for both, reading and
  * writing. On listeners and UDP sockets the one for reading bounds tw_accept and tw_udp_recv_from.
  * Return 0, TW_ERR_ARGUMENT or TW_ERR_HANDLE. */
 int32_t tw_set_deadline(int32_t conn, uint32_t ms);
 int32_t tw_set_read_deadline(int32_t conn, uint32_t ms);
 int32_t tw_set_write_deadline(int32_t conn, uint32_t ms);
 
-/* Bound each call from now on: one that takes longer than `ms` returns TW_ERR_DEADLINE; 0: none.
+/* Limit the time of each later call: one that takes longer than `ms` returns TW_ERR_DEADLINE. 0: no limit.
  * Return as tw_set_deadline. */
 int32_t tw_set_read_timeout(int32_t conn, uint32_t ms);
 int32_t tw_set_write_timeout(int32_t conn, uint32_t ms);
@@ -162,7 +162,7 @@ int32_t tw_set_write_timeout(int32_t conn, uint32_t ms);
  * sockets. Returns 0 or TW_ERR_HANDLE. */
 int32_t tw_set_nonblocking(int32_t conn, bool on);
 
-/* ---- What a number stands for ---- */
+/* ---- Addresses and TLS ---- */
 
 /* Write the peer's or this end's address, "192.0.2.10:8080", "[2001:db8::1]:8080" or a path, terminated and cut to
  * `capacity`
@@ -177,9 +177,9 @@ int32_t tw_listener_addr(int32_t listener, char *text, size_t capacity);
 int32_t tw_is_tls(int32_t conn);
 
 /* Starts TLS on an open connection (STARTTLS), and waits until it is established. `name`: the server's name to verify;
- * NULL: the one that was dialled. On an accepted connection we are the server: `tls` has certificate and key. `tls` is
- * borrowed until the connection is closed. A deadline for reading bounds it, and 10 s. Returns 0; or
- * TW_ERR_TLS_BUFFERED (bytes that came before have not been read), TW_ERR_TLS..., TW_ERR_DEADLINE, TW_ERR_STATE,
+ * NULL: the one that was dialled. On an accepted connection this end is the server, and `tls` needs certificate and
+ * key. `tls` is borrowed until the connection is closed. A deadline for reading bounds it, and 10 s. Returns 0; or
+ * TW_ERR_TLS_BUFFERED (bytes that arrived earlier have not been read), TW_ERR_TLS..., TW_ERR_DEADLINE, TW_ERR_STATE,
  * TW_ERR_HANDLE, TW_ERR_UNSUPPORTED. If the handshake fails the connection has ended. */
 int32_t tw_upgrade_tls(int32_t conn, const char *name, const tw_tls_options *tls);
 
@@ -192,14 +192,14 @@ int32_t tw_resolve(const char *host, uint32_t timeout_ms, char *ip, size_t capac
 /* ---- UDP ---- */
 
 /* Opens a UDP socket at a local literal address, "127.0.0.1:0", or ":port" for every IPv4 one. Port 0: any free one. At
- * most 262144 received bytes wait for tw_udp_recv_from; datagrams beyond that are lost, as UDP may. Returns its number,
+ * most 262144 received bytes wait for tw_udp_recv_from; further datagrams are lost. Returns its number,
  * to be closed by tw_conn_close; or TW_ERR_ARGUMENT, TW_ERR_ADDRESS, TW_ERR_PORT, TW_ERR_IN_USE, TW_ERR_ACCESS,
  * TW_ERR_LIMIT, TW_ERR_STATE. */
 int32_t tw_udp_bind(const char *address);
 
 /* Sends one datagram to "host:port"; a name is looked up first.
  * Returns `size`; or TW_ERR_ARGUMENT, TW_ERR_PORT, TW_ERR_NAME_NOT_FOUND, TW_ERR_TOO_LARGE, TW_ERR_DEADLINE,
- * TW_ERR_WOULD_BLOCK, TW_ERR_HANDLE, or what the system answered. */
+ * TW_ERR_WOULD_BLOCK, TW_ERR_HANDLE, or an error of the system. */
 int32_t tw_udp_send_to(int32_t sock, const void *data, size_t size, const char *address);
 
 /* Waits for a datagram. Writes its bytes, at most `capacity` (the rest is lost), and its sender's "ip:port", terminated

@@ -9,9 +9,9 @@
  *     fwrite(response.body, 1, response.body_size, stdout);
  *   tw_http_free(&response);
  *
- * Parsing is the core's, and strict: what two parsers could read in two ways is refused. Names, values, methods and
- * targets that are sent are checked first: a line feed in one is TW_ERR_HEADER, and nothing is sent. Threads, results
- * and messages: as conn.h. */
+ * The core parses, strictly: a message that two parsers could interpret differently is refused. Names, values, methods
+ * and targets that are sent are checked first: a line feed in one is TW_ERR_HEADER, and nothing is sent. Threads,
+ * results and error messages are as in conn.h. */
 #ifndef TWINWIRE_HTTP_H
 #define TWINWIRE_HTTP_H
 
@@ -31,15 +31,15 @@ typedef struct tw_http_pair {
 typedef struct tw_http_message {
   int32_t status;       /* of a response; 0: a request */
   const char *reason;   /* of a response, may be empty */
-  const char *method;   /* of a request, with the next two */
-  const char *path;     /* not decoded, in front of the "?" */
-  const char *query;    /* not decoded, behind it; "" if there is none */
+  const char *method;   /* of a request, as are the next two */
+  const char *path;     /* not decoded, before the "?" */
+  const char *query;    /* not decoded, after it; "" if there is none */
   const char *version;  /* "HTTP/1.1" or "HTTP/1.0" */
   tw_http_pair *fields; /* in the order and case in which they came */
   size_t field_count;
   char *body; /* a NUL follows its last byte; NULL if it was given to on_body */
   size_t body_size;
-  bool has_body;   /* a body came, possibly an empty one */
+  bool has_body;   /* there is a body, possibly an empty one */
   bool keep_alive; /* the connection can carry another message after this one */
   char *url;       /* of a response: what was requested last, after redirects */
   uint32_t redirects;
@@ -49,7 +49,7 @@ typedef struct tw_http_message {
   char *trailer_memory;
 } tw_http_message;
 
-/* Takes the next part of a body that is received. Returns whether to go on; false ends the exchange with
+/* Takes the next part of a body that is received. Returns whether to continue; false ends the exchange with
  * TW_ERR_ABORTED. */
 typedef bool (*tw_http_sink)(const void *data, size_t size, void *ctx);
 
@@ -74,7 +74,7 @@ typedef struct tw_http_order {
   const char *proxy;         /* "http://[user:password@]host:port"; https goes through a tunnel (CONNECT) */
   const tw_tls_options *tls; /* for https; used until the call returns */
   const char *policy;        /* the addresses to connect to, also after redirects: as in tw_dial_options */
-  bool close;                /* uses a connection of its own that ends behind it; default: one that is kept */
+  bool close;                /* uses a connection of its own that ends afterwards; default: a kept connection */
 } tw_http_order;
 
 /* Sends a request, and waits for the whole response. Connections are kept for further requests to the same server by
@@ -84,7 +84,7 @@ typedef struct tw_http_order {
  * 301 and 302 change POST to GET, 303 changes every method but HEAD to GET, 307 and 308 repeat the request;
  * Authorization, Cookie, Proxy-Authorization and Host are not sent to another origin.
  *
- * Returns the status, 200..599 (400 and above are no errors); or TW_ERR_URL, TW_ERR_ARGUMENT, TW_ERR_HEADER,
+ * Returns the status, 200..599 (400 and above are not errors); or TW_ERR_URL, TW_ERR_ARGUMENT, TW_ERR_HEADER,
  * TW_ERR_HTTP_LENGTH, TW_ERR_TIMEOUT, TW_ERR_HTTP..., TW_ERR_HEAD_TOO_LARGE, TW_ERR_BODY_TOO_LARGE,
  * TW_ERR_UNEXPECTED_EOF (the server closed and there is no response), TW_ERR_ENDED (in the middle of one),
  * TW_ERR_REDIRECT, TW_ERR_ABORTED, or an error of tw_dial. `response` is filled in any case, and freed by tw_http_free.

@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 /* ---- Events ----
- * The structs of the specification: its fields come first, in its order, and what is added follows. A string of the
+ * The structs have the fields of the specification first, in its order; added fields follow. A string of the
  * specification is a pointer, and its bytes are counted in `size`; a NUL follows the last one, so text can be printed
  * as it is.
  *
@@ -44,8 +44,8 @@ typedef struct WsDisconnected {
 } WsDisconnected;
 
 /* "message": a whole message if `first` and `final` are true, as they are unless it is larger than the memory for
- * joining it (tw_handles_options.message_size, tw_ws_set_buffer) or tw_ws_set_parts asks for parts. Then parts of it
- * come in order, the first one with `first`, the last one with `final`; a character may be split between two. */
+ * joining it (tw_handles_options.message_size, tw_ws_set_buffer) or tw_ws_set_parts asks for parts. Then its parts are
+ * delivered in order, the first one with `first`, the last one with `final`; a character may be split between two. */
 typedef struct WsMessage {
   const char *message;
   uint32_t size;
@@ -55,7 +55,7 @@ typedef struct WsMessage {
   bool final;
 } WsMessage;
 
-/* "drain": what was refused with TW_ERR_BACKPRESSURE fits now; once, however often it was refused in between. */
+/* "drain": a send that was refused with TW_ERR_BACKPRESSURE fits now. Emitted once, however many sends were refused. */
 typedef struct WsDrain {
   int32_t conn;
 } WsDrain;
@@ -66,10 +66,10 @@ typedef struct WsError {
   int32_t code;
   uint32_t step;
   int32_t retry_ms;
-  uint32_t detail; /* TW_ERR_WS_REFUSED: the HTTP status; else a close code or 0 */
+  uint32_t detail; /* TW_ERR_WS_REFUSED: the HTTP status; otherwise a close code or 0 */
 } WsError;
 
-/* "closing": the server's close frame came. */
+/* "closing": the peer's close frame arrived. */
 typedef struct WsClosing {
   int32_t conn;
   int32_t code;       /* 1005 if it had none */
@@ -77,22 +77,22 @@ typedef struct WsClosing {
   uint32_t size;
 } WsClosing;
 
-/* "ping": one came, and its pong is already queued. */
+/* "ping": a ping arrived, and its pong is already queued. */
 typedef struct WsPing {
   int32_t conn;
   const char *data;
   uint32_t size;
 } WsPing;
 
-/* "pong": one came. */
+/* "pong": a pong arrived. */
 typedef struct WsPong {
   int32_t conn;
   const char *data;
   uint32_t size;
 } WsPong;
 
-/* Every event: X(struct, name, kinds of handle as bits of 1 << tw_kind, shape). The shape is what listeners are
- * compared by: for the events that the specification declares, its signature hash. */
+/* Every event: X(struct, name, kinds of handle as bits of 1 << tw_kind, shape). Listeners are compared by the shape:
+ * for the events that the specification declares, its signature hash. */
 #define TW_HANDLES_WS_EVENTS(X)                                                                                        \
   X(WsConnected, "connected", TW_HANDLES_WS_SOURCES, TW_EVENT_SIG_WsConnected)                                         \
   X(WsDisconnected, "disconnected", TW_HANDLES_WS_SOURCES, TW_EVENT_SIG_WsDisconnected)                                \
@@ -111,8 +111,8 @@ typedef struct WsPong {
 /* int32_t tw_ws_on(int32_t conn, void (*listener)(const Ws... *, void *), void *ctx);
  * int32_t tw_ws_on(int32_t conn, const char *event, void (*listener)(const Ws... *, void *), void *ctx);
  *
- * Adds a listener for the event that its parameter's type says; with a name, the two are checked against each other.
- * `ctx` is handed back in each call. Several listeners of one event are called in the order in which they were added;
+ * Adds a listener. The type of its parameter decides which event it is for; if a name is given, both have to agree.
+ * `ctx` is passed to each call. Several listeners of one event are called in the order in which they were added;
  * one that is added while an event is emitted is called from the next event on. They stay until tw_ws_off, or until the
  * handle's last event. A listener that closes its handle is the last one called for that event.
  * Returns 0; or -1: TW_ERR_EVENT (the handle has no such event, or the listener is for another one), TW_ERR_HANDLE,
@@ -121,8 +121,8 @@ typedef struct WsPong {
  * int32_t tw_ws_off(int32_t conn, listener, void *ctx);
  * int32_t tw_ws_off(int32_t conn, const char *event, listener, void *ctx);
  *
- * Removes a listener that was added with the same `ctx`; what was added more than once goes one by one, the latest
- * first. Returns 0; or -1: TW_ERR_ARGUMENT (there is none), TW_ERR_EVENT, TW_ERR_HANDLE. */
+ * Removes a listener that was added with the same `ctx`; if it was added several times, each call removes one, the
+ * latest first. Returns 0; or -1: TW_ERR_ARGUMENT (there is none), TW_ERR_EVENT, TW_ERR_HANDLE. */
 #ifndef __cplusplus
 #define TW_WS_CASE(type, name, kinds, shape) void (*)(const type *, void *) : shape,
 #define TW_WS_SHAPE(listener) _Generic((listener), TW_HANDLES_WS_EVENTS(TW_WS_CASE) default: (void)0)
@@ -149,9 +149,9 @@ typedef struct WsPong {
  *   int32_t server = tw_ws_listen("127.0.0.1", 8080, NULL);
  *   tw_ws_on(server, on_message, NULL); */
 
-/* Compression by permessage-deflate, RFC 7692; what is 0 or false is the default. Both ends have to want it. It takes
- * time, and memory: with the defaults about 300 KiB a connection; without context takeover nothing between messages.
- * What is secret should not be compressed together with what an attacker can choose. */
+/* Compression by permessage-deflate, RFC 7692; what is 0 or false is the default. Both ends have to enable it. It takes
+ * time, and memory: with the defaults about 300 KiB per connection; without context takeover none between messages. Do
+ * not compress secrets together with data that an attacker can choose. */
 typedef struct tw_ws_deflate_options {
   uint8_t server_max_window_bits;  /* 9..15: the base-2 logarithm of the window of what the server compresses; 15 */
   uint8_t client_max_window_bits;  /* the same for what the client compresses; 15 */
@@ -229,18 +229,18 @@ int32_t tw_ws_open_with(const char *url, const tw_ws_options *options);
 int32_t tw_ws_set_headers(int32_t conn, const tw_ws_field *headers, size_t count);
 
 /* Queues a text message, whole or not at all; it is copied. `message` is terminated UTF-8.
- * Returns the payload's length in bytes; or -1, and nothing was queued: TW_ERR_BACKPRESSURE ("drain" comes when it
- * fits), TW_ERR_TOO_LARGE, TW_ERR_STATE (not connected), TW_ERR_WS_UTF8 (no UTF-8), TW_ERR_HANDLE.
- * Where compression was agreed upon, the message is compressed within the call. */
+ * Returns the payload's length in bytes; or -1, and nothing was queued: TW_ERR_BACKPRESSURE ("drain" follows when it
+ * fits), TW_ERR_TOO_LARGE, TW_ERR_STATE (not connected), TW_ERR_WS_UTF8 (no UTF-8), TW_ERR_HANDLE. Where compression
+ * was agreed upon, the message is compressed within the call. */
 int32_t tw_ws_send(int32_t conn, const char *message);
 
 /* The same with a length, and a binary message. */
 int32_t tw_ws_send_text(int32_t conn, const char *text, size_t size);
 int32_t tw_ws_send_binary(int32_t conn, const void *data, size_t size);
 
-/* Queues a fragment of one message, RFC 6455 5.4, for messages that are made bit by bit. The first one decides whether
- * it is text. Until the final one is queued, other messages are refused with TW_ERR_STATE. Never compressed. Returns as
- * tw_ws_send. */
+/* Queues a fragment of one message, RFC 6455 5.4, for messages that are produced piece by piece. The first one decides
+ * whether it is text. Until the final one is queued, other messages are refused with TW_ERR_STATE. Never compressed.
+ * Returns as tw_ws_send. */
 int32_t tw_ws_send_fragment(int32_t conn, bool binary, const void *data, size_t size, bool final);
 
 /* Sends a close frame (1000), waits for the server's within limits.closeTimeoutMs, and ends reconnecting. The number is
@@ -252,18 +252,18 @@ int32_t tw_ws_close(int32_t conn);
 int32_t tw_ws_close_with(int32_t conn, int32_t code, const char *reason);
 
 /* Closes at once, without a close frame: what is queued is dropped, and the connection is reset. Also for a handle that
- * was closed and is still on its way out. Returns 0, or -1: TW_ERR_HANDLE. */
+ * was closed and has not ended yet. Returns 0, or -1: TW_ERR_HANDLE. */
 int32_t tw_ws_abort(int32_t conn);
 
-/* Sends a ping; "pong" follows. Pings of the server are answered without your doing.
+/* Sends a ping; "pong" follows. Pings of the peer are answered automatically.
  * Returns 0, or -1: TW_ERR_BACKPRESSURE, TW_ERR_STATE, TW_ERR_HANDLE. */
 int32_t tw_ws_ping(int32_t conn);
 
 /* The same with a payload of at most TW_MAX_CONTROL bytes. Also -1: TW_ERR_ARGUMENT. */
 int32_t tw_ws_ping_with(int32_t conn, const void *data, size_t size);
 
-/* As tw_net_set_auto_reconnect. Each attempt is a full handshake. Not tried again, as asking once more would not change
- * the answer: a handshake refused with 400..499 (but 408 and 429), and a close with code 1008. */
+/* As tw_net_set_auto_reconnect. Each attempt is a full handshake. There is no further attempt where the answer would be
+ * the same: after a handshake refused with 400..499 (except 408 and 429), and after close code 1008. */
 int32_t tw_ws_set_auto_reconnect(int32_t conn, bool on);
 
 /* As tw_net_set_reconnect_delays. */
@@ -277,7 +277,7 @@ int32_t tw_ws_state(int32_t conn);
  * TW_ERR_HANDLE. (`ws.protocol` in TypeScript.) */
 int32_t tw_ws_chosen_protocol(int32_t conn, char *text, size_t capacity);
 
-/* Returns what the handshake has agreed upon: 0: no compression; else the parameters as in tw_deflate: the server's
+/* Returns the negotiated compression: 0 for none; otherwise the parameters as in tw_deflate: the server's
  * window bits in bits 0 to 3, the client's in bits 4 to 7, and TW_DEFLATE_SERVER_NO_CONTEXT_TAKEOVER,
  * TW_DEFLATE_CLIENT_NO_CONTEXT_TAKEOVER. Or -1: TW_ERR_STATE (not connected), TW_ERR_HANDLE.
  *
@@ -292,13 +292,14 @@ int32_t tw_ws_compression(int32_t conn);
 int32_t tw_ws_set_heartbeat(int32_t conn, uint32_t interval_ms, uint32_t timeout_ms);
 
 /* Lends `size` bytes in which messages that come in pieces are joined, one of them for their NUL: a message of less
- * than `size` bytes is then delivered whole. In place of what the handle had; NULL: nothing, it is delivered in parts.
- * Borrowed until the handle's last event; not to be changed while a message is coming in (TW_ERR_STATE). Returns 0, or
- * -1: TW_ERR_HANDLE, TW_ERR_STATE. */
+ * than `size` bytes is then delivered whole. It replaces the previous buffer; NULL: none, and such a message is
+ * delivered in parts. Borrowed until the handle's last event; not to be changed while a message is coming in
+ * (TW_ERR_STATE). Returns 0, or -1: TW_ERR_HANDLE, TW_ERR_STATE. */
 int32_t tw_ws_set_buffer(int32_t conn, void *buffer, size_t size);
 
-/* With `on`, messages are delivered in parts as they come, and never joined: for what is passed on as a stream, and
- * larger than any memory. Returns 0, or -1: TW_ERR_HANDLE, TW_ERR_STATE (a message is coming in). */
+/* With `on`, messages are delivered in parts as they come, and never joined: for messages that are passed on as a
+ * stream, or that are larger than the memory. Returns 0, or -1: TW_ERR_HANDLE, TW_ERR_STATE (a message is coming in).
+ */
 int32_t tw_ws_set_parts(int32_t conn, bool on);
 
 /* As for net. */
