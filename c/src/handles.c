@@ -319,8 +319,8 @@ static void deliver_data(tw_handles *handles, tw_handles_slot *slot, const tw_ev
   data[record->size] = behind;
 }
 
-/* Delivers an event that says no more than whose it is. */
-#define TELL_PLAIN(handles, slot, type)                                                                                \
+/* Emits an event whose only field is the handle. */
+#define EMIT_PLAIN(handles, slot, type)                                                                                \
   do {                                                                                                                 \
     type event = {(slot)->handle};                                                                                     \
     tw_handles_call((handles), (slot), TW_HANDLES_##type, &event);                                                     \
@@ -328,17 +328,17 @@ static void deliver_data(tw_handles *handles, tw_handles_slot *slot, const tw_ev
 
 static void deliver_state(tw_handles *handles, tw_handles_slot *slot, uint32_t type) {
   if (type == TW_EVENT_CONNECTED && is_web_socket(slot))
-    TELL_PLAIN(handles, slot, WsConnected);
+    EMIT_PLAIN(handles, slot, WsConnected);
   else if (type == TW_EVENT_CONNECTED)
-    TELL_PLAIN(handles, slot, NetConnected);
+    EMIT_PLAIN(handles, slot, NetConnected);
   else if (type == TW_EVENT_DRAIN && is_web_socket(slot))
-    TELL_PLAIN(handles, slot, WsDrain);
+    EMIT_PLAIN(handles, slot, WsDrain);
   else if (type == TW_EVENT_DRAIN)
-    TELL_PLAIN(handles, slot, NetDrain);
+    EMIT_PLAIN(handles, slot, NetDrain);
   else if (type == TW_EVENT_SECURED)
-    TELL_PLAIN(handles, slot, NetSecured);
+    EMIT_PLAIN(handles, slot, NetSecured);
   else if (type == TW_EVENT_ENDED)
-    TELL_PLAIN(handles, slot, NetEnded);
+    EMIT_PLAIN(handles, slot, NetEnded);
 }
 
 static void deliver_accepted(tw_handles *handles, const tw_event *record) {

@@ -2,7 +2,7 @@
  * second.
  *
  * Rates are token buckets that hold one second's worth. The table has limits.addresses entries in sets of WAYS; a
- * seeded hash selects the set, so that nobody can choose addresses that meet in one. A set without an unused entry
+ * seeded hash selects the set, so that no peer can choose addresses that meet in one. A set without an unused entry
  * gives away the one that has had no connections for longest. If all have connections, a further address is admitted
  * and not counted: a full table must not lock anybody out. */
 #include "src/peers.h"

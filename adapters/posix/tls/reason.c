@@ -1,4 +1,4 @@
-/* reason.c: what TLS had against somebody, for logs. */
+/* reason.c: why TLS refused a peer, for logs. */
 #include <string.h>
 
 #include <openssl/err.h>

@@ -64,7 +64,7 @@ static uint32_t received(tw_core *core, tw_slot *slot, uint8_t *data, uint32_t s
     twc_message_next(message, data + at, size - at, &used, &part);
     at += (uint32_t)used;
     if (part.type == TW_MESSAGE_HEAD && part.final && is_refused(core, slot, message)) {
-      part.final = false; /* nobody is to answer it but by its error */
+      part.final = false; /* the only answer to it is its error */
       twc_message_refuse(message, TW_ERR_ADDRESS_LIMIT);
     }
     if (part.type != TW_MESSAGE_NONE)
