@@ -84,7 +84,7 @@ const threadTests = {
   async run() {
     const total = { passed: 0, failed: 0 };
     const library = await sanitizedForThreads();
-    for (const name of ["lifecycle", "addresses", "calls", "web", "pool", "crowd"]) {
+    for (const name of ["lifecycle", "addresses", "calls", "waiting", "web", "pool", "crowd"]) {
       const counts = library ? await withThreadSanitizer(name, library) : { passed: 0, failed: 1 };
       total.passed += counts.passed;
       total.failed += counts.failed;

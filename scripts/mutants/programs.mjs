@@ -65,7 +65,7 @@ const handles = {
   link: [],
   args: () => [],
 };
-const systemTests = ["calls", "web", "settings", "addresses", "lifecycle", "edges", "pool", "refusals"];
+const systemTests = ["calls", "waiting", "web", "settings", "addresses", "lifecycle", "edges", "pool", "refusals"];
 const onSystem = systemTests.map((name) => onPosix(name));
 const faults = onPosix("faults", ...wrapped.split(" ").map((call) => `-Wl,--wrap=${call}`));
 
