@@ -72,20 +72,22 @@ const faults = onPosix("faults", ...wrapped.split(" ").map((call) => `-Wl,--wrap
 /* The suites of test/posix drive servers and clients by these programs, which are linked with the mutant. */
 const driven = [
   ...["driver", "server"].map((name) => `test/posix/${name}.c`),
-  ...["chat-server", "http-get", "line-client", "starttls", "tcp-echo-server"].map((name) => `examples/c/${name}.c`),
+  ...["http-get", "line-client", "starttls"].map((name) => `examples/c/${name}.c`),
 ];
-/** The suites that are about a source; all of them for one that everything uses. */
-function suitesOf(path = "") {
+/** The suites that are about a source, or those for what everything uses; without a path all that may judge. */
+function suitesOf(path) {
   const topics = [
     [/deflate/, ["deflate"]],
-    [/respond|request|pipeline|exchange|server\.c|message|listeners/, ["server", "deflate", "samples", "calls"]],
+    [/respond|request|pipeline|exchange|server\.c|message|listeners/, ["server", "deflate", "calls"]],
     [/src\/ws/, ["ws", "vectors", "deflate"]],
     [/src\/(net|handles|policy|address_limits|texts)/, ["tcp", "udp", "ws", "server"]],
     [/posix\/(udp|options)/, ["udp", "tcp"]],
     [/posix\/tls/, ["tls", "calls"]],
-    [/wait\/|resolve/, ["calls", "samples", "tcp"]],
+    [/wait\/|resolve/, ["calls", "tcp"]],
   ];
-  const names = topics.find(([source]) => source.test(path))?.[1] ?? ["tcp", "ws", "tls", "udp", "server", "calls"];
+  const shared = ["tcp", "ws", "tls", "udp", "server", "calls"];
+  const every = [...new Set([...shared, ...topics.flatMap(([, names]) => names)])];
+  const names = path === undefined ? every : (topics.find(([source]) => source.test(path))?.[1] ?? shared);
   return names.map((name) => `test/posix/${name}.test.ts`);
 }
 const suites = {
