@@ -295,7 +295,7 @@ export const parts = [
     name: "TypeScript tests, Node",
     group: "js",
     alone: true,
-    run: () => jest(["--maxWorkers=2", "--testPathIgnorePatterns", vectors, ...otherHosts("node")]),
+    run: () => jest(["--maxWorkers=3", "--testPathIgnorePatterns", vectors, ...otherHosts("node")]),
   },
   { name: "TypeScript tests, Bun", group: "bun", missing: noBun, alone: "pair", again: true, run: bun },
   onDeno(deno),
