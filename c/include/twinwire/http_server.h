@@ -13,8 +13,8 @@
  * for HTTPS, tw_net_local_addr, tw_net_close. Its connections are handles, too: `sock` of a request. They are closed by
  * the server; tw_net_remote_addr, tw_set_user and the like work on them.
  *
- * Requests of one connection are emitted one after the other: the next one comes when the last one is answered. What
- * breaks the protocol is answered (400, 408, 413, 414, 431, 501, 505) and reported by HttpError.
+ * Requests of one connection are emitted one after the other: the next one comes when the last one is answered. A
+ * request that violates the protocol is answered (400, 408, 413, 414, 431, 501, 505) and reported by HttpError.
  *
  * A host without memory of its own (tw_handles_host.resize is NULL) has no server: TW_ERR_UNSUPPORTED. Results, threads
  * and memory: see runtime.h. */
@@ -31,7 +31,7 @@ extern "C" {
 
 /* "request": a whole request has arrived. Answer it with tw_http_respond, tw_http_respond_with or, if `upgrade`,
  * tw_ws_accept: in the listener, or later by `sock`. All that it points to is borrowed until the listener returns. If
- * there is no listener it is answered by 404 (by 426 where only WebSockets are served). */
+ * there is no listener, it is answered with 404 (with 426 where only WebSockets are served). */
 typedef struct HttpRequest {
   int32_t sock;       /* its connection */
   int32_t server;     /* what tw_http_listen returned */
@@ -50,8 +50,8 @@ typedef struct HttpDrain {
   int32_t server;
 } HttpDrain;
 
-/* "error": a request broke the protocol or took too long, and was answered by `status`; or, with `status` 0, the client
- * left before its response was complete. */
+/* "error": a request broke the protocol or took too long, and was answered with `status`; or, with `status` 0, the
+ * client left before its response was complete. */
 typedef struct HttpError {
   int32_t sock;
   int32_t server;
@@ -88,11 +88,11 @@ typedef struct HttpError {
 
 /* ---- Calls ---- */
 
-/* What a server may be asked for; what is 0 or NULL is the default. Copied, but for what `web_sockets` points to. */
+/* Options of tw_http_listen. 0 or NULL selects the default. Copied, except what `web_sockets` points to. */
 typedef struct tw_http_server_options {
-  uint32_t max_body;   /* bytes of a request's body, beyond which it is answered by 413; default: 1 MiB */
+  uint32_t max_body;   /* bytes of a request's body, beyond which it is answered with 413; default: 1 MiB */
   uint32_t timeout_ms; /* for the next whole request, from the connection or the last response on, at most a day;
-                          default: 60000. A request that is not whole by then is answered by 408 */
+                          default: 60000. A request that is not whole by then is answered with 408 */
   /* How WebSockets are accepted for which no listener of "request" has called tw_ws_accept or responded; borrowed until
    * the server's last connection has ended. NULL: only tw_ws_accept makes WebSockets. */
   const tw_ws_accept_options *web_sockets;
@@ -115,13 +115,13 @@ int32_t tw_http_listen_unix(const char *path, const tw_http_server_options *opti
  *   if (tw_http_header(request, "Content-Type", type, sizeof type) >= 0) ... */
 int32_t tw_http_header(const HttpRequest *request, const char *name, char *value, size_t capacity);
 
-/* Answers the request of `sock` by `status` (200..599), a Content-Type of `type` (NULL: none) and a body of `size`
+/* Answers the request of `sock` with `status` (200..599), a Content-Type of `type` (NULL: none) and a body of `size`
  * bytes, which is copied. Date, Content-Length and Connection are added; the answer to HEAD leaves the body out.
  * Returns the bytes queued; or -1, and nothing was queued: TW_ERR_STATE (no request waits there), TW_ERR_BACKPRESSURE
  * ("drain" follows), TW_ERR_TOO_LARGE (send it in parts), TW_ERR_HEADER, TW_ERR_ARGUMENT, TW_ERR_HANDLE. */
 int32_t tw_http_respond(int32_t sock, int32_t status, const char *type, const void *body, size_t size);
 
-/* What tw_http_respond_with sends; what is 0 or NULL is left out. Copied. */
+/* A response, for tw_http_respond_with. What is 0 or NULL is left out. Copied. */
 typedef struct tw_http_response {
   int32_t status;     /* 200..599 */
   const char *reason; /* default: that of RFC 9110 for common statuses */

@@ -1,7 +1,7 @@
 /* runtime.h: what net.h and ws.h have in common: results and errors, the loop, listeners, TLS options.
  *
- * Results. A handle is a positive number. -1 (TW_NONE) is what a call returns that could not do its work; then nothing
- * was queued or changed, and tw_last_error() says why. 0 means done. A closed handle's number is stale at once.
+ * Results. A handle is a positive number. A call that cannot do its work returns -1 (TW_NONE): nothing was queued or
+ * changed, and tw_last_error() has the reason. 0 means done. A closed handle's number is stale at once.
  *
  * Events. Nothing is emitted inside a call. Register listeners before or after opening, in any order: the first event
  * comes in a later iteration of the loop. What is sent in one iteration leaves in one write at its end.
@@ -41,7 +41,8 @@ int32_t tw_poll(uint32_t ms);
 
 /* ---- Errors ---- */
 
-/* Why the last call that returned -1 did so: TW_ERR_..., 0 if none has. A call that succeeds leaves it as it is. */
+/* Returns why the last call that returned -1 failed: TW_ERR_..., or 0 if none has. A call that succeeds leaves it as it
+ * is. */
 int32_t tw_last_error(void);
 
 /* "ERR_REFUSED", what went wrong, and what to do about it; "" for a number that is no error. Static texts. The table is
@@ -50,7 +51,7 @@ const char *tw_error_name(int32_t error);
 const char *tw_error_text(int32_t error);
 const char *tw_error_advice(int32_t error);
 
-/* "connecting", "open" or "closed": the specification's word for what tw_net_state and tw_ws_state return. */
+/* "connecting", "open" or "closed": the name of a state that tw_net_state or tw_ws_state returned. */
 const char *tw_state_name(int32_t state);
 
 /* ---- Listeners ---- */
@@ -91,9 +92,9 @@ typedef struct tw_proxy {
 /* ---- TLS ---- */
 
 /* Options for TLS. Default of each: the host's. Borrowed, with all that it points to, until the handle
- * and all that it accepted are closed: reconnecting uses it again. Make it static. PEM texts are terminated. What a
- * host can't do answers TW_ERR_UNSUPPORTED. Without any of it a client verifies the server by the authorities that the
- * host trusts. */
+ * and all that it accepted are closed: reconnecting uses it again. Make it static. PEM texts are terminated. An
+ * option that the host lacks is refused with TW_ERR_UNSUPPORTED. Without options a client verifies the server by the
+ * authorities that the host trusts. */
 typedef struct tw_tls_options {
   const char *ca;          /* PEM: the authorities to trust instead of the host's */
   const char *cert;        /* PEM: our certificate and those between it and its authority. A server needs one */
@@ -102,7 +103,7 @@ typedef struct tw_tls_options {
   const char *servername;  /* the name to ask for (SNI) and to verify, if not the one connected to */
   const char *const *alpn; /* protocols to offer or accept, in order of preference, RFC 7301; the list ends with NULL */
   const char *pin;         /* SHA-256 of the peer's certificate, in hex with or without colons: checked as well */
-  bool accept_any;         /* take whoever answers for the server: only the pin is checked */
+  bool accept_any;         /* accept any certificate of the server: only the pin is checked */
   bool request_cert;       /* a server asks its clients for a certificate, and verifies it */
   bool tls13_only;         /* speak nothing older than TLS 1.3; else TLS 1.2 is the oldest */
 } tw_tls_options;

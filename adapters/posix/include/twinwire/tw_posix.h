@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-/* How it is to start; what is NULL or 0 is the default. */
+/* Options of tw_posix_start. NULL or 0 selects the default. */
 typedef struct tw_posix_options {
   const tw_limits *limits; /* copied; default: TW_LIMITS_HOST, whose pools are address space until they are used */
   uint32_t listeners;      /* listeners of all handles together, 1..1000000; default: 32768 */
@@ -37,9 +37,10 @@ typedef struct tw_posix_options {
   void *log_ctx;
 } tw_posix_options;
 
-/* Makes the engine; from now on the functions of net.h and ws.h work, on this thread. `options` may be NULL. One at a
- * time. Returns 0; or -1, and tw_last_error has the reason: TW_ERR_STATE (started already), TW_ERR_ARGUMENT (a limit is
- * out of its range), TW_ERR_MEMORY, TW_ERR_HOST (no file descriptors). */
+/* Creates the engine of this thread. From then on the functions of net.h, ws.h and http_server.h work, on this thread
+ * only. A thread has one engine at a time. `options` may be NULL. Returns 0; or -1, and tw_last_error has the reason:
+ * TW_ERR_STATE (started already), TW_ERR_ARGUMENT (a limit is out of its range), TW_ERR_MEMORY, TW_ERR_HOST (no file
+ * descriptors). */
 int32_t tw_posix_start(const tw_posix_options *options);
 
 /* Drops every connection at once and frees everything. For an orderly end call tw_runtime_exit first, and
@@ -70,20 +71,20 @@ int32_t tw_posix_set_timer(uint32_t ms, uint32_t every_ms, void (*run)(void *ctx
  * TW_ERR_HANDLE. */
 int32_t tw_posix_clear_timer(int32_t timer);
 
-/* Sets what the library allocates with, beside the pools, which are mapped, and what OpenSSL has an allocator of its
- * own for: as realloc, from any thread, aligned to 16 bytes; `size` 0 frees. NULL: that of the system. To be called
- * before the first tw_posix_start. */
+/* Replaces the allocator. `resize` works like realloc, may be called on any thread, and returns memory that is aligned
+ * to 16 bytes; with a `size` of 0 it frees. NULL selects the system's allocator. The pools are mapped instead, and
+ * OpenSSL has an allocator of its own. Call this before the first tw_posix_start. */
 void tw_posix_set_allocator(void *(*resize)(void *memory, size_t size));
 
-/* For a loop of another library (libuv, GLib): call tw_poll(0) when this descriptor is readable or tw_posix_timeout has
- * passed, and ask for the time-out again after each. -1: not started, or a system without one. */
+/* Returns a descriptor for the loop of another library (libuv, GLib): call tw_poll(0) when it is readable or when
+ * tw_posix_timeout has passed, then ask for the time-out again. -1: not started, or the system has none. */
 int tw_posix_fd(void);
 
 /* Writes what was queued and returns how many milliseconds may pass until tw_poll(0) has to be called; TW_FOREVER: only
  * when the descriptor is readable. */
 uint32_t tw_posix_timeout(void);
 
-/* The system's errno, or 0, behind the last TW_ERR_HOST of an open that was refused. For logs. */
+/* Returns the errno behind the last TW_ERR_HOST of a call that opens a socket, or 0. For logs. */
 int32_t tw_posix_errno(void);
 
 /* What two peers agreed on. */
@@ -95,12 +96,12 @@ typedef struct tw_posix_tls_info {
   bool authorized;               /* the peer's certificate passed every check */
 } tw_posix_tls_info;
 
-/* What TLS has agreed on for a handle. Returns 0, or -1: TW_ERR_HANDLE (no socket of this number), TW_ERR_STATE (no
- * TLS, or not yet), TW_ERR_UNSUPPORTED (built without TLS). */
+/* Writes what TLS has agreed on for a handle. Returns 0, or -1: TW_ERR_HANDLE (no socket of this number), TW_ERR_STATE
+ * (no TLS, or not yet), TW_ERR_UNSUPPORTED (built without TLS). */
 int32_t tw_posix_tls(int32_t handle, tw_posix_tls_info *info);
 
-/* What TLS had against the last peer or the last options, in its own words; "" if nothing. For logs; valid until
- * the next failure. */
+/* Returns why TLS refused the last peer or the last options, in the words of the TLS library; "" if it refused none.
+ * For logs; valid until the next failure. */
 const char *tw_posix_tls_reason(void);
 
 #ifdef __cplusplus
