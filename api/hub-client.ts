@@ -82,9 +82,9 @@ export function positionOf(text: unknown): { epoch: string; offset: number } | u
   return match === null ? undefined : { epoch: match[1] ?? "", offset: Number(match[2]) };
 }
 
-/** The last ids that were added, at most a fixed number. */
+/** The last ids that were added, at most a fixed number, each with a number. */
 export class RecentIds {
-  readonly #ids = new Set<string>();
+  readonly #ids = new Map<string, number>();
   readonly #most: number;
 
   constructor(most = 4096) {
@@ -92,11 +92,16 @@ export class RecentIds {
   }
 
   /** Returns whether the id is new. */
-  add(id: string): boolean {
+  add(id: string, number = 0): boolean {
     if (this.#ids.has(id)) return false;
-    this.#ids.add(id);
-    if (this.#ids.size > this.#most) for (const oldest of this.#ids) return this.#ids.delete(oldest);
+    this.#ids.set(id, number);
+    if (this.#ids.size > this.#most) for (const oldest of this.#ids.keys()) return this.#ids.delete(oldest);
     return true;
+  }
+
+  /** Returns the number of an id; `undefined` for one that is not known any more. */
+  get(id: string): number | undefined {
+    return this.#ids.get(id);
   }
 }
 

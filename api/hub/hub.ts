@@ -71,7 +71,7 @@ export class Hub {
   readonly #present = new Set<Member>();
   /** Members that have left while the broker could not be reached. */
   readonly #leaving = new Map<string, { readonly topic: string; readonly member: Member }>();
-  /** The last messages that were published with an id, here or elsewhere. */
+  /** The last messages that were published with an id: each with its `seq` if it was published here first, else 0. */
   readonly #recent = new RecentIds();
   readonly #toNote = new Set<Topic>();
   readonly #rounds = new Rounds(this.#topics);
@@ -95,7 +95,8 @@ export class Hub {
     this.#calls = new Calls(timeoutMs, (error, isLate) => this.#failed(error, isLate));
     const hub = this;
     this.#host = {
-      node: this.node,
+      sentAs: (topic, { node, seq, id }) =>
+        (this.#recent.get(`${topic}\n${id}`) ?? (node === this.node ? seq : 0)) || undefined,
       historyMs,
       get isUp() {
         return hub.#isUp;
@@ -181,7 +182,7 @@ export class Hub {
     const unique = id !== undefined;
     const out = { id: id ?? `${this.node}.${seq}`, node: this.node, seq, data, unique };
     /* Published again: the local members have it. */
-    if (!unique || this.#recent.add(`${name}\n${id}`)) this.#topics.get(name)?.publish(out.id, data, except);
+    if (!unique || this.#recent.add(`${name}\n${id}`, seq)) this.#topics.get(name)?.publish(out.id, data, except);
     const published = await this.#forward(name, out);
     this.#counts[published]++;
     return published;
@@ -289,9 +290,8 @@ export class Hub {
       },
       message: (topic, message) => {
         this.#counts.received++;
-        if (message.node !== this.node && message.id !== `${message.node}.${message.seq}`) {
-          this.#recent.add(`${topic}\n${message.id}`);
-        }
+        const isNamed = message.id !== `${message.node}.${message.seq}`;
+        if (message.node !== this.node && isNamed) this.#recent.add(`${topic}\n${message.id}`);
         /* Without members, it was left while the broker was down. */
         if (!this.#topics.has(topic)) this.#drop(topic);
         this.#topics.get(topic)?.receive(message);

@@ -15,7 +15,11 @@ const MOST_BUFFERED = 262_144;
 
 /** What a topic needs of its hub. */
 export interface TopicHost {
-  readonly node: string;
+  /**
+   * The number under which this node has sent a message to its members itself, in `publish`; `undefined`: it has not. A message
+   * with an id may have been published here, too, before the broker reported it.
+   */
+  sentAs(topic: string, message: StoredMessage): number | undefined;
   /** How long the broker keeps messages, in ms. */
   readonly historyMs: number;
   /** Whether the broker can be used. */
@@ -213,11 +217,11 @@ export class Topic {
   }
 
   #deliver(message: StoredMessage): void {
-    const { epoch, offset, node, seq, id, data } = message;
+    const { epoch, offset, id, data } = message;
     this.#position = { epoch, offset };
-    const own = node === this.#host.node;
-    if (own) this.#host.noteLater(this);
-    const sockets = own || offset <= this.#lastAhead ? this.#receivers(own, seq, offset) : this.#live;
+    const seq = this.#host.sentAs(this.name, message);
+    if (seq !== undefined) this.#host.noteLater(this);
+    const sockets = seq !== undefined || offset <= this.#lastAhead ? this.#receivers(seq, offset) : this.#live;
     if (sockets.size > 0) this.#host.send(sockets, frame({ topic: this.name, at: `${epoch}:${offset}`, id }, data));
   }
 
@@ -237,13 +241,13 @@ export class Topic {
     this.#lastAhead = -1;
   }
 
-  /** The live members that have not been sent this message: in `publish` for one of this node, or from the history. */
-  #receivers(own: boolean, seq: number, offset: number): Set<ServerSocket> {
+  /** The live members that have not been sent this message: in `publish`, as number `seq`, or from the history. */
+  #receivers(seq: number | undefined, offset: number): Set<ServerSocket> {
     const found = new Set<ServerSocket>();
-    if (own && seq > this.#lastSeq) return found;
+    if (seq !== undefined && seq > this.#lastSeq) return found;
     for (const socket of this.#live) {
       const it = this.members.get(socket);
-      if (it !== undefined && offset > it.ahead && !(own && seq > it.seq)) found.add(socket);
+      if (it !== undefined && offset > it.ahead && !wasSent(it, seq)) found.add(socket);
     }
     return found;
   }
@@ -273,9 +277,10 @@ export class Topic {
         this.#host.gap(this.name, at, socket);
         this.#host.send([socket], frame({ topic: this.name, gap: positionText(at) }));
       }
-      for (const { epoch, offset, node, seq, id, data } of messages) {
+      for (const message of messages) {
+        const { epoch, offset, id, data } = message;
         membership.since = { epoch, offset };
-        if (node === this.#host.node && seq > membership.seq) continue;
+        if (wasSent(membership, this.#host.sentAs(this.name, message))) continue;
         this.#host.send([socket], frame({ topic: this.name, at: `${epoch}:${offset}`, id }, data));
         /* A page of large messages must not exceed what may wait for the client. */
         if (socket.bufferedAmount > MOST_BUFFERED) await socket.drained.catch(() => {});
@@ -306,6 +311,11 @@ export class Topic {
   #has(socket: ServerSocket, membership: Membership): boolean {
     return this.members.get(socket) === membership;
   }
+}
+
+/** Whether a member was there when this node sent message `seq` to its members. */
+function wasSent(member: Membership, seq: number | undefined): boolean {
+  return seq !== undefined && seq > member.seq;
 }
 
 /** Some topics after the others, in turn: that a message was lost at the end of a topic is not noticed by a later one. */

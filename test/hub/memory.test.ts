@@ -116,6 +116,35 @@ describe("more messages than the broker keeps, while a node looks for what it mi
     }));
 });
 
+test.each([false, true])(
+  "a message that is published on two nodes before the second has received it reaches each member once; read from the history: %s",
+  async (isRead) => {
+    try {
+      const broker = new MemoryBroker();
+      const late = slow(broker.driver());
+      const [one, two] = [await startNode(broker.driver()), await startNode(late.driver)];
+      await Promise.all([one.up(), two.up()]);
+      const [ada, bob, eve] = [await one.connect(), await two.connect(), await two.connect()];
+      await one.hub.join(ada.socket, "news");
+      await two.hub.join(bob.socket, "news");
+      late.keep();
+      for (const { hub } of [one, two]) expect(await hub.publish("news", "once", { id: "x" })).toBe("everywhere");
+      await receives(bob, "news", ["once"]);
+      /* She joins after it was published here, and from before it was. */
+      const [start] = ada.at("news").split(":");
+      const joined = two.hub.join(eve.socket, "news", { since: `${start}:0` });
+      if (isRead) late.again();
+      else late.release();
+      await joined;
+      if (isRead) late.release();
+      await one.hub.publish("news", "end", { id: "y" });
+      for (const it of [ada, bob, eve]) await receives(it, "news", ["once", "end"]);
+    } finally {
+      await endPeers();
+    }
+  },
+);
+
 test("a socket that joins and leaves over and over is waited for once, and leaves when it is closed", async () => {
   try {
     const one = await startNode(new MemoryBroker().driver());
