@@ -295,6 +295,7 @@ export const parts = [
     name: "TypeScript tests, Node",
     group: "js",
     alone: true,
+    /* One more than processors: a suite waits for a fifth of its time. */
     run: () => jest(["--maxWorkers=3", "--testPathIgnorePatterns", vectors, ...otherHosts("node")]),
   },
   { name: "TypeScript tests, Bun", group: "bun", missing: noBun, alone: "pair", again: true, run: bun },

@@ -450,6 +450,7 @@ async function eventClass(WebSocket: Class, type: "close" | "error"): Promise<ob
   return Object.getPrototypeOf(event);
 }
 
+/* Bun puts a module of its own in undici's place. */
 const withUndici = host === "bun" ? describe.skip : describe;
 
 withUndici("members are those of undici's class, in the same shape", () => {
