@@ -49,7 +49,7 @@ const inside = (path: string, folder: string) => path.startsWith(`${folder}/`);
 describe("TypeScript", () => {
   const adapters = existsSync(join(root, "adapters"))
     ? readdirSync(join(root, "adapters"), { withFileTypes: true })
-        .filter((it) => it.isDirectory())
+        .filter((it) => it.isDirectory() && it.name !== "port") // the parts of port.ts
         .map((it) => it.name)
         .filter((name) => files(`adapters/${name}`, ".ts").length > 0) // others are hosts in C
     : [];
@@ -165,8 +165,10 @@ describe("TypeScript", () => {
     expect(found.filter((path) => /\bcreatePort\b/.test(read(path)))).toEqual([]);
   });
 
-  test("the port knows the shared numbers alone", () => {
-    expect(lines(imports("adapters/port.ts").filter((it) => it.to !== "wasm/abi.gen.ts"))).toEqual([]);
+  test("the port and its parts import types alone, of the port and of the shared numbers", () => {
+    const port = [...imports("adapters/port.ts"), ...importsOf("adapters/port")];
+    const allowed = (it: Import) => it.to === "wasm/abi.gen.ts" || inside(it.to, "adapters/port");
+    expect(lines(port.filter((it) => !allowed(it) || !it.typeOnly))).toEqual([]);
   });
 
   test("wasm/memory.ts alone touches linear memory", () => {
