@@ -179,12 +179,6 @@ tw_handles_slot *tw_handles_find(tw_handles *handles, int32_t handle);
 /* Notes the error of a result below 0 and returns -1; others as they are. */
 int32_t tw_handles_result(int32_t result);
 
-/* Before a call that starts a timer: lets the core know the time. */
-void tw_handles_touch(tw_handles *handles);
-
-/* Emits the records of a delivery and those that follow, inside tw_handles_deliver. */
-void tw_handles_drain(tw_handles *handles, uint32_t count);
-
 /* Gives a slot that has become a WebSocket the place where its messages are joined. */
 void tw_handles_take_join(tw_handles *handles, tw_handles_slot *slot);
 
@@ -194,8 +188,11 @@ void *tw_handles_resize(tw_handles *handles, void *memory, size_t size);
 /* Takes a handle in that was opened (>= 0), and returns it. */
 int32_t tw_handles_add(tw_handles *handles, int32_t handle, uint32_t kind, const tw_tls_options *tls);
 
-/* The application has closed a handle. */
+/* Notes that the application has closed a handle. Its slot stays until the core has emitted its last event. */
 void tw_handles_leave(tw_handles *handles, tw_handles_slot *slot);
+
+/* Frees the slots of closed handles that the core has forgotten. */
+void tw_handles_sweep(tw_handles *handles);
 
 /* Bytes of a terminated text, at most `most` + 1; NULL: 0. */
 uint32_t tw_handles_length(const char *text, uint32_t most);
@@ -203,14 +200,24 @@ uint32_t tw_handles_length(const char *text, uint32_t most);
 /* Terminates the text that a call of the core wrote (`size`: its result), and returns the result of the API. */
 int32_t tw_handles_text(int32_t size, char *text);
 
+static inline bool tw_handles_is_web_socket(const tw_handles_slot *slot) { return slot->kind == TW_KIND_WS; }
+
 tw_handles_join *tw_handles_join_of(const tw_handles *handles, const tw_handles_slot *slot);
+
+/* Whether compression can be had (NULL: none is wanted): 0, TW_ERR_UNSUPPORTED or TW_ERR_ARGUMENT. */
+int32_t tw_handles_check_deflate(const tw_handles *handles, const tw_ws_deflate_options *options);
+
+/* ---- deliver.c ---- */
+
+/* Before a call that starts a timer: passes the time to the core. */
+void tw_handles_touch(tw_handles *handles);
+
+/* Emits the records of a delivery and those that follow, inside tw_handles_deliver. */
+void tw_handles_drain(tw_handles *handles, uint32_t count);
 
 /* What a WebSocket has received is no message: emits `error`, and closes it with `close_code` unless its listener has.
  */
 void tw_handles_broken(tw_handles *handles, tw_handles_slot *slot, int32_t error, uint32_t close_code);
-
-/* Whether compression can be had (NULL: none is wanted): 0, TW_ERR_UNSUPPORTED or TW_ERR_ARGUMENT. */
-int32_t tw_handles_check_deflate(const tw_handles *handles, const tw_ws_deflate_options *options);
 
 /* ---- listeners.c ---- */
 
