@@ -20,7 +20,7 @@ const sanitizers = [
 const api = () => listFiles("c/src", ".c");
 const apiIncludes = ["c/include", "c/src"];
 const apiFlags = apiIncludes.map((it) => `-I${it}`);
-const elsewhere = /\/(kqueue|port\/port)\.c$/; // their headers are those of the BSDs, and of Node
+const elsewhere = /\/(kqueue|posix\/port\/\w+)\.c$/; // their headers are those of the BSDs, and of Node
 const host = () =>
   ["c/wait", "adapters/posix", "test/posix", "examples/c"]
     .flatMap((folder) => listFiles(folder, ".c"))

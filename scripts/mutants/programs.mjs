@@ -80,7 +80,7 @@ function suitesOf(path) {
     [/deflate/, ["deflate"]],
     [/respond|request|pipeline|exchange|server\.c|message|listeners/, ["server", "deflate", "calls"]],
     [/src\/ws/, ["ws", "vectors", "deflate"]],
-    [/src\/(net|handles|policy|address_limits|texts)/, ["tcp", "udp", "ws", "server"]],
+    [/src\/(net|handles|deliver|policy|address_limits|texts)/, ["tcp", "udp", "ws", "server"]],
     [/posix\/(udp|options)/, ["udp", "tcp"]],
     [/posix\/tls/, ["tls", "calls"]],
     [/wait\/|resolve/, ["calls", "tcp"]],

@@ -1,4 +1,4 @@
-/** The POSIX host as a `Port`: port.c, a module of Node, with the options and numbers of adapters/port.ts. */
+/** The POSIX host as a `Port`: a module of Node in C (port.c), with the options and numbers of adapters/port.ts. */
 import { X509Certificate } from "node:crypto";
 import { mkdirSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -26,7 +26,7 @@ const MS = 1000;
 /** Numbers of tw_option in net.h. */
 const Option = { noDelay: 1, broadcast: 4, multicastTtl: 5, multicastLoop: 6 } as const;
 
-/** The functions of port.c. */
+/** The functions that calls.c and port.c export. */
 interface Module {
   start(deliver: (what: string, handle: number, a?: number, b?: string) => boolean | undefined): ArrayBuffer;
   open(kind: number, name: string, port: number, reuse: boolean): number;
@@ -73,7 +73,8 @@ export async function loadModule(): Promise<Module> {
     ...readdirSync(join(root, "adapters/posix/tls"))
       .filter((name) => name.endsWith(".c"))
       .map((name) => `adapters/posix/tls/${name}`),
-    ...["c/src/texts.c", "test/posix/port/port.c"],
+    "c/src/texts.c",
+    ...["calls", "core", "deliver", "port"].map((name) => `test/posix/port/${name}.c`),
   ];
   await runToEnd("flock", [
     `${program}.lock`,
