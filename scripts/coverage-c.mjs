@@ -3,7 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { coreSources, includes, listFiles, root } from "../wasm/build/project.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 
@@ -56,10 +56,10 @@ run(handles, []);
 const data = join(profiles, "all.profdata");
 const raw = readdirSync(profiles).map((name) => join(profiles, name));
 run(profdata, ["merge", "-sparse", ...raw, "-o", data]);
-const programs = [...listFiles("test/posix", ".c"), ...listFiles("examples/c", ".c")]
-  .map((path) => join(folder, path.replace(/^.*\/|\.c$/g, "")))
-  .concat(handles)
-  .filter((path) => existsSync(path));
+const names = [...listFiles("test/posix", ".c"), ...listFiles("examples/c", ".c")]
+  .filter((path) => /^(test\/posix|examples\/c)\/[^/]+$/.test(path)) // below are parts of programs
+  .map((path) => basename(path, ".c"));
+const programs = [...names.map((name) => join(folder, name)), handles].filter((path) => existsSync(path));
 const measured = [...listFiles("c", ".c"), ...listFiles("adapters/posix", ".c")].map((path) => join(root, path));
 const [first, ...others] = programs;
 const report = run(cov, [

@@ -92,7 +92,7 @@ function suitesOf(path) {
 }
 const suites = {
   name: "suites",
-  sources: () => [...coreSources(), ...posix(), ...driven],
+  sources: () => [...coreSources(), ...posix(), ...listFiles("test/posix/driver", ".c"), ...driven],
   mains: driven,
   link: threads,
   files: suitesOf,
