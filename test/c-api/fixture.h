@@ -68,7 +68,8 @@ int32_t accept_one(int32_t listener);
 void listener_tests(void);
 void connection_tests(void);
 void message_tests(void);
-void deflate_tests(void);
+void deflate_send_tests(void);
+void deflate_receive_tests(void);
 void disorder_tests(void);
 
 /* Runs a test and counts it. */

@@ -25,7 +25,8 @@ int main(void) {
   listener_tests();
   connection_tests();
   message_tests();
-  deflate_tests();
+  deflate_send_tests();
+  deflate_receive_tests();
   disorder_tests();
   printf("%u passed, %u failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
