@@ -45,3 +45,15 @@ void sim_hold_back(sim_handle *h) {
   if (h->link != NULL)
     sim_end_of(h)->garbled = false;
 }
+
+void sim_garble_one(sim_machine *m) {
+  uint32_t first = sim_range(m->sim, SIM_SLOTS);
+  for (uint32_t i = 0; i < SIM_SLOTS; i++) {
+    const sim_handle *h = &m->handles[(first + i) % SIM_SLOTS];
+    if (h->role != SIM_WS || !h->is_open || h->closed || h->ending || h->link == NULL)
+      continue;
+    if (twc_buffered(m->core, h->handle) == 0) /* what was written ends with a whole frame */
+      sim_network_garble(m->sim, h->link, 1 - h->side);
+    return;
+  }
+}

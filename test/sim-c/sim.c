@@ -84,7 +84,7 @@ static void disturb(sim *s) {
       sim_network_reset(s, link);
   }
   if (sim_rarely(s, s->faults.garbage))
-    sim_program_garble(&s->machines[sim_range(s, SIM_MACHINES)]);
+    sim_garble_one(&s->machines[sim_range(s, SIM_MACHINES)]);
   if (sim_rarely(s, s->faults.partition))
     s->partitioned_until = s->now + sim_range(s, 20000);
   if (sim_rarely(s, s->faults.pause))

@@ -246,6 +246,9 @@ uint8_t sim_message_byte(uint32_t number, uint32_t at);
 /* It has something to answer yet, or wants to receive nothing: what comes at the end may wait for it. */
 void sim_hold_back(sim_handle *h);
 
+/* Has the peer of some WebSocket break the protocol. */
+void sim_garble_one(sim_machine *m);
+
 /* program.c: the application. */
 extern const char sim_arguments[]; /* of "make sim-c", for a life of this program */
 
@@ -258,9 +261,6 @@ void sim_program_attach(sim_machine *m, int32_t handle, sim_link *link, uint32_t
 
 /* Called when a handle has received the garbage of a peer. */
 void sim_program_garbled(sim_machine *m, int32_t handle);
-
-/* Has the peer of some WebSocket break the protocol. */
-void sim_program_garble(sim_machine *m);
 
 /* Makes some call. */
 void sim_program_act(sim_machine *m);
