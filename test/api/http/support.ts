@@ -15,9 +15,10 @@ import {
   http,
   type ServerOptions as Listening,
   type ServeOptions,
+  type TcpConnection,
   TcpServer,
 } from "twinwire";
-import { atEnd } from "../../support/peers.ts";
+import { atEnd, tcpPeer } from "../../support/peers.ts";
 import { within } from "../../support/wait.ts";
 
 /** A server of node:http. */
@@ -136,4 +137,44 @@ export function raw(port: number, text: string | Buffer = ""): RawClient {
       return got();
     },
   };
+}
+
+/** A client that writes bytes, and the server's end of its connection. */
+export async function accepted(sent: string | Buffer = ""): Promise<{ conn: TcpConnection; client: RawClient }> {
+  const server = new TcpServer("127.0.0.1", 0);
+  await within(server.opened, "listening");
+  const client = raw(Number(server.addr().split(":")[1]), sent);
+  const conn = await within(server.accept(), "a connection");
+  server.close();
+  atEnd(() => conn.close());
+  return { conn, client };
+}
+
+export const get = (path: string, fields = ""): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`;
+export const post = (body: string, fields = ""): string =>
+  `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${fields}\r\n${body}`;
+
+/** A response as a client sees it, without its date. */
+export const withoutDate = (response: string): string => response.replace(/date: [^\r]*\r\n/gi, "");
+
+/** A response as a server writes it. */
+export const ok = (body: string, fields = ""): string =>
+  `HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${fields}\r\n${body}`;
+
+/** A server that answers each request by bytes; `answer` gets the request, up to its empty line. */
+export async function scripted(answer: (head: string, socket: Socket, count: number) => void): Promise<string> {
+  let count = 0;
+  const { port } = await tcpPeer((socket) => {
+    let text = "";
+    socket.on("data", (data) => {
+      text += data.toString("latin1");
+      for (let end = text.indexOf("\r\n\r\n"); end >= 0; end = text.indexOf("\r\n\r\n")) {
+        const head = text.slice(0, end + 4);
+        text = text.slice(end + 4);
+        count += 1;
+        answer(head, socket, count);
+      }
+    });
+  });
+  return `http://127.0.0.1:${port}`;
 }
