@@ -6,27 +6,11 @@
 // They stand between `<!-- figures of costs -->`, `<!-- figures of recovery -->` or `<!-- figures of the machine -->`, and
 // `<!-- end of figures -->`.
 
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { markdownTable, readResults, root } from "./results.mjs";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const results = join(root, "bench/results");
-const read = (path) => JSON.parse(readFileSync(path, "utf8"));
-const isHub = ({ name }) => name.startsWith("hub/");
-const newest = () =>
-  readdirSync(results)
-    .filter((name) => name.endsWith(".json"))
-    .sort()
-    .map((name) => join(results, name))
-    .findLast((path) => read(path).cases.some(isHub));
-
-const path = process.argv[2] ?? newest();
-if (path === undefined) {
-  console.error('no stored result has the cases of hub/: run make bench ARGS="--only hub/ --save" first');
-  process.exit(1);
-}
-const { cases, date, machine, brokers } = read(path);
+const { cases, date, machine, brokers } = readResults("hub/");
 
 /** The columns, by the names that contenders have in the results. */
 const COLUMNS = [
@@ -88,10 +72,8 @@ function table(title, rows) {
   ]);
   /* A broker that has no figure at all has no column. */
   const kept = COLUMNS.map((_, at) => filled.some((row) => row[at + 1] !== ""));
-  const head = [title, ...COLUMNS.map(([column]) => column)];
-  return [head, head.map(() => "---"), ...filled]
-    .map((row) => `| ${row.filter((_, at) => at === 0 || kept[at - 1]).join(" | ")} |`)
-    .join("\n");
+  const chosen = (row) => row.filter((_, at) => at === 0 || kept[at - 1]);
+  return markdownTable(chosen([title, ...COLUMNS.map(([column]) => column)]), filled.map(chosen));
 }
 
 function describe() {

@@ -3,23 +3,13 @@
 //
 //   node scripts/plots/plots.mjs [bench/results/FILE.json]    without a file: the newest that has cases of scale/
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parse, View } from "vega";
 import { compile } from "vega-lite";
+import { markdownTable, readResults, root } from "./results.mjs";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const results = join(root, "bench/results");
-
-const read = (path) => JSON.parse(readFileSync(path, "utf8"));
 const isScale = ({ name }) => name.startsWith("scale/");
-const newest = () =>
-  readdirSync(results)
-    .filter((name) => name.endsWith(".json"))
-    .sort()
-    .map((name) => join(results, name))
-    .findLast((path) => read(path).cases.some(isScale));
 
 const TITLES = { ws: "WebSocket echo, 64 bytes", tcp: "TCP echo, 64 bytes" };
 const SIZE_TITLES = { ws: "WebSocket echo, 4 connections", tcp: "TCP echo, 4 connections" };
@@ -69,12 +59,7 @@ async function draw(file, values, titles, xTitle) {
   console.log(path);
 }
 
-const path = process.argv[2] ?? newest();
-if (path === undefined) {
-  console.error('no stored result has the cases of scale/: run make bench ARGS="--only scale/ --save" first');
-  process.exit(1);
-}
-const { cases, date, machine } = read(path);
+const { cases, date, machine } = readResults("scale/");
 await draw("connections.svg", rows(cases, "connections"), TITLES, "connections, one message in flight on each");
 await draw("size.svg", rows(cases, "size"), SIZE_TITLES, "bytes of a message, one in flight on each connection");
 
@@ -95,7 +80,7 @@ function tableOf(prefixes) {
     micros(one.peerCpu),
   ]);
   const head = ["case", "twinwire", "beside", "has", "ratio", "CPU, µs", "its"];
-  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+  return markdownTable(head, rows);
 }
 
 /* Between `<!-- results of PREFIX ... -->` and `<!-- end of results -->` stand the rows of these cases. */
