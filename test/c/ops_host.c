@@ -95,10 +95,10 @@ static void mask_frames(test_buffer *out, const uint8_t *data, size_t size) {
     buffer_append(out, &second, 1);
     buffer_append(out, data + 2, header - 2);
     buffer_append(out, key, sizeof key);
-    for (size_t i = 0; i < payload; i++) {
-      uint8_t byte = data[header + i] ^ key[i & 3];
-      buffer_append(out, &byte, 1);
-    }
+    size_t begin = out->size;
+    buffer_append(out, data + header, (size_t)payload);
+    for (size_t i = 0; i < payload; i++)
+      out->data[begin + i] ^= key[i & 3];
     data += header + payload;
     size -= header + (size_t)payload;
   }

@@ -134,7 +134,7 @@ static char offered_at(const tw_core *core, const tw_ws *ws, uint32_t at) {
 static uint32_t offer_take(const tw_core *core, const tw_ws *ws, uint32_t at, uint32_t *place, char c) {
   const uint32_t begun = *place;
   for (uint32_t next = begun; at != TW_MISMATCH && next < ws->protocols.size; next += 2 /* ", " */) {
-    uint32_t same = 0;
+    uint32_t same = next == begun ? at : 0;
     while (same <= at && offered_at(core, ws, next + same) == (same < at ? offered_at(core, ws, begun + same) : c))
       same++;
     if (same > at) {
