@@ -1,8 +1,11 @@
 import type { ReceivedBytes } from "../adapters/port.ts";
-import { bytesOver, newBytes, utf8Text } from "./text.ts";
+import { bytesOver, freeBytes, newBytes, utf8Text } from "./text.ts";
 
 /** A first part makes room for this many bytes at least. */
 const FIRST = 1024;
+
+/** Room is a power of two, as sizes of large messages often are; up to this, the next one is four times as large. */
+const FAST_GROWTH = 1_048_576;
 
 /**
  * Joins the parts of a message. It grows with what has come, never by what a peer announces; the core has seen to it
@@ -18,11 +21,7 @@ export class Joiner {
   add(part: Uint8Array, ascii: boolean): void {
     this.ascii &&= ascii;
     const size = this.#size + part.length;
-    if (size > this.#bytes.length) {
-      const larger = newBytes(Math.max(FIRST, size, 2 * this.#size));
-      larger.set(this.#bytes.subarray(0, this.#size));
-      this.#bytes = larger;
-    }
+    if (size > this.#bytes.length) this.#move(roomFor(size, this.#bytes.length));
     this.#bytes.set(part, this.#size);
     this.#size = size;
   }
@@ -32,10 +31,23 @@ export class Joiner {
     const spare = this.#bytes.length - this.#size;
     if (spare <= this.#size / 4) return this.#bytes.subarray(0, this.#size);
     /* A message that is kept should not keep more memory than it needs. */
-    const exact = newBytes(this.#size);
-    exact.set(this.#bytes.subarray(0, this.#size));
-    return exact;
+    this.#move(this.#size);
+    return this.#bytes;
   }
+
+  #move(room: number): void {
+    const old = this.#bytes;
+    const bytes = newBytes(room);
+    bytes.set(old.subarray(0, this.#size));
+    this.#bytes = bytes;
+    freeBytes(old);
+  }
+}
+
+/** Room for `size` bytes, once `room` is too little. */
+function roomFor(size: number, room: number): number {
+  const next = room <= FAST_GROWTH / 4 ? 4 * room : 2 * room;
+  return Math.max(FIRST, next, 2 ** (32 - Math.clz32(size - 1)));
 }
 
 /**

@@ -17,6 +17,7 @@ interface BufferClass {
   from<B extends ArrayBufferLike>(bytes: B, offset: number, size: number): Uint8Array<B>;
   from(text: string, encoding: "base64"): Uint8Array<ArrayBuffer>;
   allocUnsafe(size: number): ReceivedBytes;
+  allocUnsafeSlow(size: number): ReceivedBytes;
   byteLength(text: string): number;
 }
 
@@ -47,6 +48,14 @@ function findTranscode(process: NodeProcess | undefined): Transcode | undefined 
   return process?.getBuiltinModule?.("node:buffer")?.transcode;
 }
 
+/** Bytes from which on memory is worth freeing at once. Those of fewer may share a buffer with others. */
+const FREEABLE = 16_384;
+
+/** From ES2024 on: Node 22, Bun, Deno. */
+interface FreeableBuffer {
+  transfer?(size: number): ArrayBuffer;
+}
+
 /** Below this, a loop over the characters beats a call into the runtime. */
 const SHORT = 20;
 
@@ -61,9 +70,21 @@ export function bytesOver<B extends ArrayBufferLike>(
   return BufferClass === undefined ? new Uint8Array(buffer, offset, size) : BufferClass.from(buffer, offset, size);
 }
 
-/** New bytes whose content is not defined. */
+/** New bytes whose content is not defined. From `FREEABLE` on, they have a buffer of their own. */
 export function newBytes(size: number): ReceivedBytes {
-  return BufferClass === undefined ? new Uint8Array(size) : BufferClass.allocUnsafe(size);
+  if (BufferClass === undefined) return new Uint8Array(size);
+  return size < FREEABLE ? BufferClass.allocUnsafe(size) : BufferClass.allocUnsafeSlow(size);
+}
+
+/**
+ * Gives the memory of bytes back now instead of when they are collected, where the runtime can and it pays. To be called by
+ * their only owner: the bytes, and every view of their buffer, are empty from then on.
+ *
+ * What the allocator of Bun holds free for some milliseconds it returns to the system, which has to supply it again page by
+ * page. A large message that waits to be collected together with others costs several times as much for that as for all else.
+ */
+export function freeBytes(bytes: ReceivedBytes): void {
+  if (bytes.length >= FREEABLE) (bytes.buffer as FreeableBuffer).transfer?.(0);
 }
 
 /** A copy of a range. The caller's to keep. */

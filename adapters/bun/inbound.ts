@@ -1,5 +1,13 @@
 import type { Place } from "../shared/sockets.ts";
 
+/** Bytes from which on it pays to free memory that the core has a copy of, instead of leaving it to the collector. */
+const FREEABLE = 16_384;
+
+/** ES2024, which Bun has. */
+interface FreeableBuffer {
+  transfer(size: number): ArrayBuffer;
+}
+
 /**
  * Received bytes on their way to the core. Bun delivers up to half a MiB at once, in memory that is ours then. The core is
  * given as much as fits, and may stop reading in between. What is left waits here, and behind it the end.
@@ -81,6 +89,7 @@ export class Inbound {
         deliver.received(handle, part.length);
       }
       next = this.#rest;
+      if (next === undefined && !this.#gives && part.buffer.byteLength >= FREEABLE) free(part);
     }
     this.#handing = false;
   }
@@ -98,4 +107,9 @@ export class Inbound {
       deliver();
     }
   }
+}
+
+/** Empties bytes, and all views of their buffer. Bun's allocator uses what is freed at once again before it returns it to the system. */
+function free({ buffer }: Buffer<ArrayBuffer>): void {
+  (buffer as ArrayBuffer & FreeableBuffer).transfer(0);
 }

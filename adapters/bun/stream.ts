@@ -7,6 +7,7 @@ import { race } from "../shared/race.ts";
 import type { Place, StreamHandle } from "../shared/sockets.ts";
 import { certificateCode, tlsErrorNumber } from "../shared/tls.ts";
 import { connectError } from "./errors.ts";
+import { collector } from "./garbage.ts";
 import { Inbound } from "./inbound.ts";
 import { Bun, type BunHandlers, type BunPlace, type BunSecureSocket, type BunSocket } from "./runtime.ts";
 import { clientSide, plainError, type Side, serverSide, tlsInfoOf } from "./tls.ts";
@@ -189,6 +190,7 @@ export class StreamSocket implements StreamHandle {
 
   /** Bun: bytes have come. */
   received(socket: BunSocket<unknown>, bytes: Buffer<ArrayBuffer>): void {
+    collector.count(bytes.length);
     if (socket === this.#socket && !this.#closed) this.#inbound.take(bytes);
   }
 

@@ -4,7 +4,7 @@ import type { Engine } from "../../wasm/engine.ts";
 import { type ErrorFacts, errorCode, TwinwireError } from "../../wasm/errors.ts";
 import { NO_STATS, type Stats } from "../../wasm/memory.ts";
 import type { ReceivedBytes } from "../../wasm/port-types.ts";
-import { asciiText, validUtf8Text } from "../../wasm/text.ts";
+import { asciiText, freeBytes, validUtf8Text } from "../../wasm/text.ts";
 import { afterMicrotasks } from "../../wasm/timing.ts";
 import { Codec, type Coded, type Compression } from "../internal/deflate.ts";
 import { closeCodeOf, MessageReceiver, type MessageSink, type ReceivedMessage, WINDOW } from "../internal/messages.ts";
@@ -206,11 +206,11 @@ export class Connection extends Endpoint implements MessageSink {
     const { length } = bytes;
     if (text !== undefined) this.#owner.connectionMessage(text, credit);
     else if ((flags & EventFlag.TEXT) === 0) this.#owner.connectionMessage(bytes, credit);
-    else
-      this.#owner.connectionMessage(
-        ((flags & EventFlag.ASCII) !== 0 ? asciiText : validUtf8Text)(bytes, 0, length),
-        credit,
-      );
+    else {
+      const decoded = ((flags & EventFlag.ASCII) !== 0 ? asciiText : validUtf8Text)(bytes, 0, length);
+      freeBytes(bytes);
+      this.#owner.connectionMessage(decoded, credit);
+    }
   }
 
   /** As `MessageSink`. */

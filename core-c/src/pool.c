@@ -74,6 +74,15 @@ void twc_chain_append(tw_pool *pool, tw_chain *chain, const void *data, uint32_t
   }
 }
 
+/* Once every block is free, they are taken in the order of memory again: without that, chains that were released in
+ * turns would leave the free list shuffled for ever, and every write in as many pieces as it has blocks. */
+static void restore_order(tw_pool *pool) {
+  if (pool->free < pool->count)
+    return;
+  pool->first_free = TW_NO_BLOCK;
+  pool->fresh = 0;
+}
+
 /* Releases the blocks from the head to before `end`, which is further on in the chain. They keep their order, so that
  * what is queued next lies in one piece again where this did. */
 static void release_until(tw_pool *pool, tw_chain *chain, uint32_t end) {
@@ -85,6 +94,7 @@ static void release_until(tw_pool *pool, tw_chain *chain, uint32_t end) {
   pool->next[last] = pool->first_free;
   pool->first_free = chain->head;
   chain->head = end;
+  restore_order(pool);
 }
 
 void twc_chain_consume(tw_pool *pool, tw_chain *chain, uint32_t size) {
@@ -108,14 +118,19 @@ uint32_t twc_chain_spans(const tw_pool *pool, const tw_chain *chain, const uint8
                          uint32_t max, uint32_t *size) {
   uint32_t count = 0;
   uint32_t start = chain->start;
+  uint32_t behind = TW_NO_BLOCK; /* the block that the last span could grow into */
   *size = 0;
-  for (uint32_t block = chain->head; block != TW_NO_BLOCK && count < max; block = pool->next[block]) {
+  for (uint32_t block = chain->head; block != TW_NO_BLOCK; block = pool->next[block]) {
     uint32_t end = block == chain->tail ? chain->end : pool->block_size;
-    spans[count].data = (uint32_t)(block_bytes(pool, block) + start - origin);
-    spans[count].size = end - start;
+    if (block == behind)
+      spans[count - 1].size += end - start;
+    else if (count < max)
+      spans[count++] = (tw_span){.data = (uint32_t)(block_bytes(pool, block) + start - origin), .size = end - start};
+    else
+      break;
     *size += end - start;
     start = 0;
-    count++;
+    behind = block + 1;
   }
   return count;
 }

@@ -55,8 +55,8 @@ void twc_chain_consume(tw_pool *pool, tw_chain *chain, uint32_t size);
 /* Removes all. */
 void twc_chain_clear(tw_pool *pool, tw_chain *chain);
 
-/* Names the bytes in order as at most `max` spans relative to `origin`; returns their number, *size the bytes they
- * hold. */
+/* Names the bytes in order as at most `max` spans relative to `origin`, blocks that adjoin in memory as one; returns
+ * their number, *size the bytes they hold. */
 uint32_t twc_chain_spans(const tw_pool *pool, const tw_chain *chain, const uint8_t *origin, tw_span *spans,
                          uint32_t max, uint32_t *size);
 

@@ -101,6 +101,36 @@ test("all that is sent in one turn leaves in one write, blocks that touch as one
   expect(port.written).toHaveLength(2);
 });
 
+test("what connections were given in turns leaves in one piece again once all has left", async () => {
+  const { port, engine, handle } = connected();
+  const other = engine.streams.connect(new PortRecorder(engine), "other", 7);
+  port.deliver.connected(other);
+  port.takes = 0;
+  for (let round = 0; round < 6; round++) {
+    for (const each of [handle, other]) engine.streams.send(each, "x".repeat(1024));
+  }
+  await turn();
+  expect(port.written.splice(0).flatMap((pieces) => pieces.split("|"))).toHaveLength(12);
+  port.takes = Number.POSITIVE_INFINITY;
+  for (const each of [other, handle]) port.deliver.written(each, 6 * 1024);
+  /* More blocks than a write has pieces. */
+  port.written.length = 0;
+  engine.streams.send(handle, "y".repeat(8192));
+  engine.streams.send(other, "y".repeat(8192));
+  await turn();
+  expect(port.written).toEqual(["y".repeat(8192), "y".repeat(8192)]);
+});
+
+test("a write is one piece, however many blocks it has, if they adjoin", async () => {
+  const port = new FakePort();
+  const engine = new Engine(port, { ...small, blockSize: 64 });
+  const handle = engine.streams.connect(new PortRecorder(engine), "example", 7);
+  port.deliver.connected(handle);
+  engine.streams.send(handle, "x".repeat(8192));
+  await turn();
+  expect(port.written).toEqual(["x".repeat(8192)]);
+});
+
 test("bytes that the port gives away go on as they are to those who take them, as a copy to all others", () => {
   const { port, engine, recorder, handle } = connected();
   port.deliver.given(handle, Buffer.from("copied"));

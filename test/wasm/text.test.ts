@@ -141,6 +141,27 @@ describe("joining", () => {
     }
   });
 
+  test("memory that a message has grown out of is given back at once, where the runtime can", () => {
+    const made: ArrayBufferLike[] = [];
+    const slow = Buffer.allocUnsafeSlow;
+    Buffer.allocUnsafeSlow = (size) => {
+      const bytes = slow(size);
+      made.push(bytes.buffer);
+      return bytes;
+    };
+    try {
+      const joiner = new Joiner();
+      for (let part = 0; part < 17; part++) joiner.add(Buffer.alloc(61_680, "x"), true);
+      expect(joiner.take()).toHaveLength(17 * 61_680);
+    } finally {
+      Buffer.allocUnsafeSlow = slow;
+    }
+    const sizes = made.map(({ byteLength }) => byteLength);
+    expect(made).toHaveLength(3);
+    expect(sizes.at(-1)).toBe(1_048_576);
+    if ("transfer" in ArrayBuffer.prototype) expect(sizes).toEqual([0, 0, 1_048_576]);
+  });
+
   test("it is ASCII if all of it is", () => {
     const joiner = new Joiner();
     joiner.add(Buffer.from("a"), true);

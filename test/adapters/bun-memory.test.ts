@@ -1,0 +1,86 @@
+import { afterEach, expect, test } from "@jest/globals";
+import { Collector } from "../../adapters/bun/garbage.ts";
+import { createPort } from "../../adapters/bun/index.ts";
+import { Close, SocketKind } from "../../wasm/abi.gen.ts";
+import { endPeers, tcpPeer } from "../support/peers.ts";
+import { attach } from "./recorder.ts";
+
+afterEach(endPeers);
+
+const MiB = 1024 * 1024;
+
+/** A collector whose collections take so many milliseconds, and what it asks for. */
+function paced(costs: number[]): { collector: Collector; waiting: (() => void)[] } {
+  const waiting: (() => void)[] = [];
+  const collector = new Collector(
+    () => costs.shift() ?? 0,
+    (run) => void waiting.push(run),
+  );
+  return { collector, waiting };
+}
+
+/** Counts MiB by MiB until a collection is asked for, and has it done. */
+function untilCollected({ collector, waiting }: ReturnType<typeof paced>): number {
+  for (let count = 1; count < 1000; count++) {
+    collector.count(MiB);
+    const run = waiting.shift();
+    if (run === undefined) continue;
+    run();
+    return count;
+  }
+  throw new Error("nothing was collected");
+}
+
+test("garbage is collected every few MiB, less often where that takes long", () => {
+  const all = paced([0.3, 0.4, 2, 8, 8, 8, 0.1]);
+  const counts = Array.from({ length: 8 }, () => untilCollected(all));
+  /* 2 ms after 0.4 count as 0.8; from there on it may double. */
+  expect(counts).toEqual([4, 4, 4, 4, 7, 13, 26, 4]);
+});
+
+test("one collection is asked for at a time", () => {
+  const { collector, waiting } = paced([]);
+  for (let count = 0; count < 100; count++) collector.count(MiB);
+  expect(waiting).toHaveLength(1);
+  waiting.shift()?.();
+  collector.count(4 * MiB);
+  expect(waiting).toHaveLength(1);
+});
+
+test("this Bun has what collects young garbage", () => {
+  const process = globalThis.process as unknown as { getBuiltinModule(name: string): { edenGC(): number } };
+  expect(typeof process.getBuiltinModule("bun:jsc").edenGC()).toBe("number");
+});
+
+test("large bytes that were copied are given back at once, those that were given away are kept", async () => {
+  const { Bun } = globalThis as unknown as { Bun: { connect: (options: Options) => Promise<unknown> } };
+  type Options = { socket: { data(socket: unknown, bytes: Buffer): void } };
+  const { connect } = Bun;
+  const chunks: Buffer[] = [];
+  Bun.connect = (options) => {
+    const { data } = options.socket;
+    const socket = {
+      ...options.socket,
+      data: (socket: unknown, bytes: Buffer) => {
+        chunks.push(bytes);
+        data(socket, bytes);
+      },
+    };
+    return connect({ ...options, socket });
+  };
+  const peer = await tcpPeer((socket) => void socket.end(Buffer.alloc(MiB, "x")));
+  try {
+    for (const takesBytes of [false, true]) {
+      const { port, recorder } = attach(createPort);
+      expect(port.open(1, SocketKind.TCP, "127.0.0.1", peer.port, { takesBytes })).toBe(0);
+      await recorder.waitFor("ended 1");
+      expect(recorder.text).toBe("x".repeat(MiB));
+      const large = chunks.splice(0).filter(({ length }) => length === 0 || length >= 16_384);
+      expect(large.length).toBeGreaterThan(0);
+      expect(large.every(({ length }) => length === 0)).toBe(!takesBytes);
+      port.close(1, Close.ABORT);
+    }
+  } finally {
+    Bun.connect = connect;
+  }
+});
