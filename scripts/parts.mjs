@@ -3,6 +3,7 @@
 //   onRequest  runs only if its group is named
 //   alone      true: keeps several processors busy, so nothing else runs beside it; "pair": waits half of the time, so
 //              another such part may. The others run side by side
+//   waits      waits for a third of its time: one such part runs beside those that keep a processor busy
 //   again      depends on time, of emulators or threads: if it fails, it runs once more, and that decides
 //   lane       parts with the same one share files: they run one after the other
 //   seconds    about what it takes, if that is far from 20: what takes long begins first
@@ -197,7 +198,7 @@ function onNode({ name, program, missing }, _, all) {
   args.push("--testPathIgnorePatterns", ...hostless, vectors, ...otherHosts("node"));
   args.push("--testPathPatterns", ...(isNewest ? ofNewest : ofMiddle));
   const runTests = () => jest(args, { runtime: [program.path], name: file });
-  return { name: `TypeScript tests, ${name}`, group: "nodes", missing, seconds: isNewest ? 150 : 80, run: runTests };
+  return { name: `TypeScript tests, ${name}`, group: "nodes", missing, waits: true, run: runTests };
 }
 
 /**

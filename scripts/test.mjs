@@ -3,8 +3,8 @@
 //   node scripts/test.mjs            all of them
 //   node scripts/test.mjs lint c     only these groups: build, lint, c, wasm, targets, js, bun
 //
-// Parts that use one processor run side by side, the others alone or in pairs. A part whose tools are not installed is left out and
-// named. With CI=true that is a failure.
+// Parts that use one processor run side by side, and beside them one that often waits; the others alone or in pairs. A part
+// whose tools are not installed is left out and named. With CI=true that is a failure.
 
 import { availableParallelism } from "node:os";
 import { print, printTogether } from "./output.mjs";
@@ -55,19 +55,21 @@ function lanesOf(these) {
 const results = new Map();
 const runAlone = async (part) => results.set(part, await runPart(part));
 
-async function runSideBySide(these) {
+async function runSideBySide(these, width = availableParallelism()) {
   const lanes = lanesOf(these);
   const worker = async () => {
     for (let lane = lanes.shift(); lane; lane = lanes.shift())
       for (const part of lane) results.set(part, await printTogether(() => runPart(part)));
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  await Promise.all(Array.from({ length: width }, worker));
 }
 
 const started = performance.now();
 /* What the others need comes first. */
 for (const part of chosen.filter(({ group }) => group === "build")) await runAlone(part);
-await runSideBySide(chosen.filter(({ alone }) => !alone));
+const computing = chosen.filter(({ alone, waits }) => !alone && !waits);
+const waiting = chosen.filter(({ waits }) => waits);
+await Promise.all([runSideBySide(computing), runSideBySide(waiting, 1)]);
 for (const part of chosen.filter((one) => one.alone === true && !results.has(one))) await runAlone(part);
 await runSideBySide(chosen.filter(({ alone }) => alone === "pair"));
 const rows = chosen.map((part) => results.get(part));
