@@ -237,7 +237,7 @@ export class Conn {
    * and all later ones until another deadline is set. No bytes are lost.
    *
    * @param ms milliseconds, at most 2147483647. 0 clears the deadline; a negative number makes it pass immediately.
-   * @throws TwinwireError ERR_ARGUMENT; ERR_STATE once `close` was called.
+   * @throws TwinwireError ERR_ARGUMENT; ERR_STATE once `close` was called or it has become a WebSocket.
    */
   setDeadline(ms: number): void {
     this.#stream.setDeadline(Deadline.READ | Deadline.WRITE, ms);

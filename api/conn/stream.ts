@@ -255,7 +255,7 @@ export class Stream extends Endpoint {
 
   /** As the application sets deadlines. */
   setDeadline(which: Deadline, ms: number): void {
-    if (this.phase === "closed") throw this.#closedFault("call");
+    if (this.phase === "closed" || this.#handedOver !== undefined) throw this.#closedFault("call");
     this.#deadlines ??= new Deadlines(this.engine, this, this.receiver, this.sender);
     this.#deadlines.set(which, ms, (code, reason) => this.fault(code, { reason }));
   }
@@ -299,9 +299,9 @@ export class Stream extends Endpoint {
     this.sender.release();
   }
 
-  /** Why calls fail after `close`. */
+  /** Why calls fail after the end, after `close`, or when its handle is another endpoint's. */
   #closedFault(step: ErrorStep): TwinwireError {
-    const reason = this.phase === "gone" ? "the connection has ended" : "close was called";
+    const reason = this.#handedOver ?? (this.phase === "gone" ? "the connection has ended" : "close was called");
     return this.fault("ERR_STATE", { step, reason });
   }
 

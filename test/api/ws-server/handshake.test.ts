@@ -163,6 +163,9 @@ describe("beside HTTP", () => {
     await expect(http.respond(request.conn, { body: "late" })).rejects.toMatchObject({ code: "ERR_STATE" });
     await expect(request.conn.read(1)).rejects.toMatchObject({ code: "ERR_STATE" });
     await expect(conn.read(1)).rejects.toMatchObject({ code: "ERR_STATE" });
+    /* Its handle is the WebSocket's, which has no such deadline. */
+    for (const set of [conn.setDeadline, conn.setReadDeadline, conn.setWriteDeadline])
+      expect(() => set.call(conn, -1)).toThrow(expect.objectContaining({ code: "ERR_STATE" }));
     client.send("hello");
     for await (const message of socket) {
       expect(message).toBe("hello");
