@@ -57,6 +57,8 @@ export class StreamSocket implements StreamHandle {
   readonly #inbound: Inbound;
   /** What bytes are written to and read from: the TLS socket once there is one. Absent until it is connected. */
   #socket: ByteStream | undefined;
+  /** Whether it is a socket without TLS. */
+  #plain = false;
   /** The sockets that are connecting. */
   #attempts: Set<Socket> | undefined;
   /** Ends all attempts. */
@@ -81,10 +83,10 @@ export class StreamSocket implements StreamHandle {
     this.#options = options;
     this.#inbound = new Inbound(place, traits, options.takesBytes === true);
     if ("accepted" in source) {
-      this.#socket = source.accepted;
+      this.#use(source.accepted);
       this.#secure = source.secure;
       if (this.#secure !== undefined) this.#tls = "secured";
-      this.#listen(this.#socket, true);
+      this.#listen(source.accepted, true);
       return;
     }
     /* What is wrong with the options is known at once. */
@@ -119,17 +121,7 @@ export class StreamSocket implements StreamHandle {
   write(pieces: readonly Uint8Array[]): number {
     const socket = this.#socket;
     if (socket === undefined || socket.destroyed) return 0;
-    if (socket instanceof TLSSocket) {
-      this.#borrowed = this.#writeAll(socket, pieces, this.#written);
-      return 0;
-    }
-    if (!(socket instanceof Socket)) {
-      /* A Duplex may call back for bytes that it only passes on. */
-      const copy = Buffer.concat(pieces);
-      this.#borrowed = copy.length;
-      socket.write(copy, this.#written);
-      return 0;
-    }
+    if (!this.#plain) return this.#lend(socket, pieces);
     const size = this.#writeAll(socket, pieces);
     /* Node tries the kernel first and queues only what it did not take: with nothing queued, the bytes are free. */
     if (socket.writableLength === 0) return socket.errored === null ? size : 0;
@@ -305,7 +297,7 @@ export class StreamSocket implements StreamHandle {
   /** TLS takes the place of what was below. */
   #become(socket: TLSSocket, options: TlsOptions): void {
     this.#secure = socket;
-    this.#socket = socket;
+    this.#use(socket);
     this.#listen(socket, true);
     this.#watchHandshake(options);
     if (!this.#kept) socket.unref();
@@ -329,7 +321,7 @@ export class StreamSocket implements StreamHandle {
   }
 
   #connected(socket: Socket, inPlace: boolean, tls: TlsOptions | undefined): void {
-    this.#socket = socket;
+    this.#use(socket);
     this.#listen(socket, !inPlace);
     if (!this.#inbound.reading) socket.pause();
     if (tls !== undefined && socket instanceof TLSSocket) {
@@ -377,6 +369,24 @@ export class StreamSocket implements StreamHandle {
   get #written(): (error?: Error | null) => void {
     this.#onWritten ??= (error) => this.#wrote(error);
     return this.#onWritten;
+  }
+
+  #use(socket: ByteStream): void {
+    this.#socket = socket;
+    this.#plain = socket instanceof Socket && !(socket instanceof TLSSocket);
+  }
+
+  /** Writes to what uses the bytes until it calls back, so none are taken at once. */
+  #lend(socket: ByteStream, pieces: readonly Uint8Array[]): number {
+    if (socket instanceof TLSSocket) {
+      this.#borrowed = this.#writeAll(socket, pieces, this.#written);
+      return 0;
+    }
+    /* A Duplex may call back for bytes that it only passes on. */
+    const copy = Buffer.concat(pieces);
+    this.#borrowed = copy.length;
+    socket.write(copy, this.#written);
+    return 0;
   }
 
   /** Writes the pieces as one; `done` is called when Node has let go of them. Returns their bytes. */
