@@ -11,6 +11,8 @@ import { report } from "./report.ts";
 import { deferrer, WakeTimer } from "./timing.ts";
 import { Watching } from "./trace/watcher.ts";
 
+const NOT_ASCII = 0x80;
+
 /** The events that an endpoint still receives after the application has closed it. */
 function isFarewell(event: number): boolean {
   return event === Event.CLOSE || event === Event.DISCONNECTED;
@@ -108,9 +110,14 @@ export class Pump implements PortEvents {
     this.#begin();
     /* Where the core only counts bytes, its buffer need not hold them, except for a trace, which reads them there. */
     const counted = this.endpoints.find(handle)?.takesBytes === true;
+    const { memory, received } = this.core;
     if (counted) this.ownBytes = bytes;
-    if (!counted || this.watching.watcher !== undefined)
-      this.core.memory.writeBytes(this.core.received, bytes.length, bytes);
+    if (!counted || this.watching.watcher !== undefined) {
+      memory.writeBytes(received, bytes.length, bytes);
+    } else {
+      /* The core looks for bytes that are not ASCII, for those who read text, and stops at the first one. */
+      memory.bytes[received] = NOT_ASCII;
+    }
     try {
       this.#receive(handle, bytes.length);
     } finally {
