@@ -29,23 +29,35 @@ export type { NetworkOptions, Recurring };
 /** The program of a simulation. */
 export type SimBody<T> = (net: SimNetwork) => T | Promise<T>;
 
-/** Simulations. */
+/** Runs simulations, one at a time. */
 export interface Sim {
   /**
-   * Runs `body` on simulated hosts in simulated time, and returns what it returns. Inside, the timers of the global object,
-   * `Date`, `performance.now`, `AbortSignal.timeout` and `Math.random` are simulated. Time passes when the program waits. What
-   * is still open at the end is dropped.
+   * Runs `body` on simulated hosts in simulated time, and returns what it returns. Meanwhile the global timers, `Date`,
+   * `performance.now`, `AbortSignal.timeout` and `Math.random` are replaced by simulated ones. Time passes only while the program
+   * waits. When `body` ends, everything that is still open is dropped.
    *
-   * @param seed what all chance comes from: a number or a text.
-   * @throws what `body` throws, and what a callback of a simulated process throws; the message then names the seed. TwinwireError
-   * ERR_ARGUMENT for a wrong option; ERR_STATE if another simulation runs, or if the program waits and nothing can happen any
-   * more; ERR_DEADLINE past `maxMs` or `maxSteps`.
+   * @param seed the source of every random choice. The same seed, options and program give the same run.
+   * @param options the network, its faults, and the bounds of the run; see `SimOptions`.
+   * @param body the program of the test. It is called once, as code of the host `"main"`.
+   * @throws what `body` or a callback of a simulated process throws, with the seed added to its message. TwinwireError
+   * ERR_ARGUMENT for a wrong argument; ERR_STATE if another simulation runs in this process, or if the program waits and nothing
+   * is left that could happen; ERR_DEADLINE if it exceeds `maxMs` or `maxSteps`.
    */
   run<T>(seed: number | string, body: SimBody<T>): Promise<T>;
   run<T>(seed: number | string, options: SimOptions, body: SimBody<T>): Promise<T>;
-  /** Returns the simulated time in milliseconds since the start. @throws TwinwireError ERR_STATE outside of `run`. */
+  /**
+   * Returns the simulated time since the start, in milliseconds, fractions included.
+   *
+   * @throws TwinwireError ERR_STATE outside of `run`.
+   */
   now(): number;
-  /** Waits for `ms` milliseconds of simulated time, and all that happens in them. */
+  /**
+   * Lets simulated time pass: the promise is fulfilled when `ms` milliseconds have passed and all that was due in them has
+   * happened.
+   *
+   * @param ms milliseconds, 0 or more.
+   * @throws TwinwireError ERR_ARGUMENT for a wrong number; ERR_STATE outside of `run`.
+   */
   advance(ms: number): Promise<void>;
 }
 
@@ -111,7 +123,7 @@ const simOptions = new OptionSet<SimOptions>({
 
 let current: Run | undefined;
 
-/** Adds to an error how to get it again. */
+/** Adds the time and the seed, which repeats the run, to the message of an error. */
 function describe(error: unknown, seed: number | string, nowMs: number): unknown {
   if (!(error instanceof Error)) return error;
   const { message, stack } = error;

@@ -1,4 +1,4 @@
-/** How a simulated stream is connected: look-up, attempts one after the other (RFC 8305), the handshake of TCP. */
+/** Connects a simulated stream: look-up, attempts one after the other (RFC 8305), TCP handshake. */
 import { Errors } from "../../wasm/abi.gen.ts";
 import { formatAddress } from "../shared/address.ts";
 import { SimListener } from "./listener.ts";
@@ -7,13 +7,13 @@ import type { Network } from "./network.ts";
 import { Pipe } from "./pipe.ts";
 import { type Place, SimStream } from "./stream.ts";
 
-/** How long an attempt runs before the next address is tried, too: RFC 8305 5. */
+/** The time between the starts of two attempts, RFC 8305 5. */
 const NEXT_MS = 250;
 
-/** How long a SYN is sent again before the attempt fails: Linux's tcp_syn_retries = 6. */
+/** The time after which an attempt without an answer fails, as with tcp_syn_retries = 6 of Linux. */
 const SYN_GIVE_UP_MS = 127_000;
 
-/** Connects a stream of a process. What comes of it is delivered to `place`. */
+/** Connects a stream of a process. The outcome is delivered to `place`. */
 export class Connecting {
   readonly #network: Network;
   readonly #stream: SimStream;

@@ -4,15 +4,15 @@ import type { Runner, Simulation, Task } from "./simulation.ts";
 /** The first port that the system gives to sockets that ask for none. */
 const EPHEMERAL = 49_152;
 
-/** What has a place in a machine's tables. */
+/** A socket in the tables of a machine. */
 export interface Occupant {
-  /** The machine lost its process; `silent`: without a segment to any peer. */
+  /** Called when the process of the machine has ended. `silent`: no segment is sent to the peer. */
   lost(silent: boolean): void;
 }
 
 /** Accepts connections. */
 export interface Acceptor extends Occupant {
-  /** A connection attempt from `from`. Returns whether it takes it; otherwise the attempt is refused. */
+  /** Called for a connection attempt from `from`. Returns false if it is to be refused. */
   offer(from: unknown): boolean;
 }
 
@@ -21,7 +21,7 @@ export class Process implements Runner {
   alive = true;
   readonly machine: Machine;
   readonly held: (() => void)[] = [];
-  /** How code of the process is run. The simulation's user sets it. */
+  /** Runs code of the process. `twinwire/sim` sets it, to know which process the code belongs to. */
   around: (run: () => void) => void = (run) => run();
 
   constructor(machine: Machine) {
@@ -49,10 +49,10 @@ export class Machine {
   readonly address: string;
   readonly address6: string;
   process: Process;
-  /** Powered off: it neither sends nor answers. */
+  /** Whether it is powered off: it neither sends nor answers. */
   off = false;
   pausedUntil = 0;
-  /** Milliseconds by which its wall clock is wrong. */
+  /** Milliseconds that its wall clock is ahead of the simulation's. */
   clockErrorMs = 0;
   readonly listeners = new Map<number | string, Acceptor>();
   readonly udp = new Map<number, unknown>();

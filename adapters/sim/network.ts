@@ -5,10 +5,10 @@ import { Machine } from "./machine.ts";
 import { completeFaults, type NetworkOptions, type Recurring } from "./options.ts";
 import { Simulation } from "./simulation.ts";
 
-/** How long the system sends a segment again before it gives the connection up: Linux's tcp_retries2 = 15. */
+/** The time after which the system gives up a connection whose peer acknowledges nothing: tcp_retries2 = 15 of Linux. */
 export const GIVE_UP_MS = 924_600;
 
-/** The time until a lost segment is sent again, and the longest one. */
+/** The first retransmission timeout, and the longest. */
 export const RETRANSMIT_MS = 200;
 export const LONGEST_RETRANSMIT_MS = 120_000;
 
@@ -37,7 +37,7 @@ export class Network {
     });
   }
 
-  /** The machine of a name. The first call makes it. */
+  /** Returns the machine of a name. The first call creates it. */
   machine(name: string): Machine {
     let machine = this.#machines.get(name);
     if (machine === undefined) {
@@ -53,7 +53,7 @@ export class Network {
     return [...this.#machines.values()];
   }
 
-  /** Changes options while the simulation runs. `partitions`, `pauses` and `clockJumps` begin with the simulation only. */
+  /** Changes options while the simulation runs. `partitions`, `pauses` and `clockJumps` take effect at the start only. */
   change(options: NetworkOptions): void {
     this.simulation.faults = completeFaults(options, this.simulation.faults);
   }

@@ -2,7 +2,7 @@
 import type { Machine } from "./machine.ts";
 import { GIVE_UP_MS, LONGEST_RETRANSMIT_MS, type Network, RETRANSMIT_MS } from "./network.ts";
 
-/** What is not bytes: the end of the stream, a reset, and the messages of a TLS handshake. */
+/** An item that is not bytes: the end of the stream, a reset, or a message of a TLS handshake. */
 export type Mark =
   | { readonly kind: "end"; readonly notified: boolean }
   | { readonly kind: "reset" }
@@ -10,20 +10,20 @@ export type Mark =
   | { readonly kind: "answer"; readonly alpn: string }
   | { readonly kind: "done" };
 
-/** What passes a pipe. */
+/** What passes through a pipe. */
 export type Item = Uint8Array | Mark;
 
 /** The end that sends. */
 export interface Source {
-  /** Bytes have left the buffer. */
+  /** Called when bytes have left the buffer. */
   hasRoom(): void;
-  /** The connection is over: the peer reset it, or does not answer any more. */
+  /** Called when the connection is over: the peer has reset it, or no longer answers. */
   broken(reason: "reset" | "timeout"): void;
 }
 
 /** The end that receives. */
 export interface Sink {
-  /** Something has arrived. Returns false if nobody receives it any more: then the sender gets a reset. */
+  /** Called when something has arrived. Returns false if the receiver is closed: then the sender gets a reset. */
   arrived(item: Item): boolean;
 }
 
@@ -46,7 +46,7 @@ export class Pipe {
   #flying = 0;
   #busyUntil = 0;
   #lastArrival: number;
-  /** How long the first segment has been sent again, and again. */
+  /** Milliseconds for which the first segment has been retransmitted. */
   #triedMs = 0;
   /** Whether an arrival is scheduled. */
   #awaited = false;
@@ -54,7 +54,7 @@ export class Pipe {
   #total = 0;
   #fault: { readonly at: number; readonly kind: "reset" | "end" } | undefined;
 
-  /** `opensMs`: nothing arrives before that. */
+  /** `opensMs`: the simulated time before which nothing arrives. */
   constructor(network: Network, ends: { from: Machine; to: Machine; source: Source; sink: Sink }, opensMs: number) {
     this.#network = network;
     this.#from = ends.from;

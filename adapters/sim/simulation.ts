@@ -2,10 +2,10 @@
 import type { Faults } from "./options.ts";
 import { hashText, Random } from "./random.ts";
 
-/** What runs at a time: code of a simulated process, which can be paused and can end. */
+/** A simulated process, as the scheduler sees it: it can be paused, and it can end. */
 export interface Runner {
   readonly alive: boolean;
-  /** Whether it is paused; then what is due waits in `held`. */
+  /** Whether it is paused. What is due meanwhile waits in `held`. */
   readonly paused: boolean;
   readonly held: (() => void)[];
   /** Runs code as that of the process. */

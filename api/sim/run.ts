@@ -19,22 +19,22 @@ import * as handles from "../handles.ts";
 import * as connections from "../index.ts";
 import * as result from "../result.ts";
 
-/** The network and its faults, and the bounds of a run. */
+/** The options of `sim.run`: those of the network, and the bounds of the run. */
 export interface SimOptions extends NetworkOptions {
-  /** The limits of every host's engine, as for `limits()`. */
+  /** The limits of the engine of each host, as for `limits()`. Default: those of a process. */
   readonly limits?: Partial<Limits> | undefined;
-  /** The wall clock at the start, in milliseconds since 1970. Default: 946,684,800,000, the year 2000. */
+  /** The wall clock at the start, in milliseconds since 1970. Default: 946,684,800,000, which is 2000-01-01. */
   readonly startMs?: number | undefined;
-  /** The most simulated time, in milliseconds. Default: 30 days. */
+  /** The longest run, in milliseconds of simulated time. A longer one fails with ERR_DEADLINE. Default: 30 days. */
   readonly maxMs?: number | undefined;
-  /** The most things that may happen. Default: 20,000,000. */
+  /** The most steps of a run, such as a timer that fires or a segment that arrives; more fail. Default: 20,000,000. */
   readonly maxSteps?: number | undefined;
 }
 
-/** What may change while a simulation runs. */
+/** The options that may change while a simulation runs. */
 export type NetworkChange = Omit<NetworkOptions, "partitions" | "pauses" | "clockJumps">;
 
-/** What a process needs of the run that it belongs to. */
+/** The run that a process belongs to, as the process sees it. */
 interface Surroundings {
   readonly network: Network;
   /** Runs code in the scope of a process. */
@@ -44,7 +44,7 @@ interface Surroundings {
   started(scope: ProcessScope): void;
 }
 
-/** What the code of one simulated process belongs to. */
+/** The scope of the code of one simulated process. */
 class ProcessScope implements Scope {
   readonly process: Process;
   readonly #around: Surroundings;
@@ -74,13 +74,20 @@ class ProcessScope implements Scope {
 /** Every class and function of `twinwire`, bound to a host. */
 type Api = Omit<typeof connections, "useHost">;
 
-/** What simulates a machine with one process. Its classes and functions are those of `twinwire`, bound to this host. */
+/**
+ * A simulated machine with one process. It has the classes and functions of `twinwire`, which use its sockets:
+ *
+ * ```ts
+ * const { TcpConnection } = net.host("client");
+ * const conn = new TcpConnection("server", 7);
+ * ```
+ */
 export interface SimHost extends Api {
   /** The name by which other hosts reach it. */
   readonly name: string;
-  /** Its IPv4 address. */
+  /** Its IPv4 address, such as `"10.0.0.2"`. */
   readonly address: string;
-  /** How many sockets its system has open: connections, listeners, UDP sockets. */
+  /** The number of its open sockets: connections, listeners and UDP sockets. */
   readonly sockets: number;
   /** `twinwire/handles`, bound to this host. */
   readonly handles: typeof handles;
@@ -89,21 +96,21 @@ export interface SimHost extends Api {
   /** `twinwire/dial`, bound to this host. */
   readonly dial: typeof dial;
   /**
-   * Runs code as that of this host's process: what it imports from `twinwire` uses the sockets of this host, also later, in
-   * its callbacks and after `await`. Returns what `code` returns.
+   * Runs code as a part of this host's process, and returns what it returns. The `twinwire` that the code imports then uses the
+   * sockets of this host, also after `await` and in callbacks.
    */
   run<T>(code: () => T): T;
-  /** Stops the process for a time. Its system still acknowledges what arrives, as a real one does. */
+  /** Stops the process for `forMs` milliseconds. Its operating system still acknowledges what arrives, as a real one does. */
   pause(forMs: number): void;
-  /** Ends a pause early. */
+  /** Ends a pause early. Does nothing without one. */
   resume(): void;
-  /** Ends the process. Its system closes the connections. What is called on this host from then on is a new process. */
+  /** Kills the process; its operating system closes the connections. The next call on this host starts a new process. */
   crash(): void;
-  /** Ends the process and switches the machine off: its peers get no answer any more. */
+  /** Kills the process and switches the machine off: its peers get no more answers. */
   powerOff(): void;
-  /** Switches it on again. Peers that believe to be connected get a reset when they send. */
+  /** Switches the machine on again. Peers that still consider themselves connected get a reset when they send. */
   powerOn(): void;
-  /** Sets the wall clock (`Date`) forward, or with a negative number back. Timers are not affected. */
+  /** Moves the wall clock, `Date`, by `byMs` milliseconds: forward, or back if that is negative. Timers are not affected. */
   jumpClock(byMs: number): void;
 }
 
@@ -172,24 +179,28 @@ const MAX_STEPS = 20_000_000;
 /** The host on which code runs that belongs to no other. */
 const MAIN = "main";
 
-/** How long a program may do what the simulation can't see, such as an import, in real milliseconds. */
+/** How long a program may wait for something outside of the simulation, such as an import, in real milliseconds. */
 const PATIENCE_MS = 500;
 
-/** The simulated network, as the program of a test has it. */
+/** The simulated network, which the program of a test controls. */
 export interface SimNetwork {
-  /** The host of a name, which the first call makes. */
+  /** Returns the host of a name. The first call creates it. */
   host(name: string): SimHost;
-  /** Lets nothing pass between two hosts, or between two groups of hosts. */
+  /** Cuts the network between two hosts, or between two groups of hosts, until `heal`. Connections stay open meanwhile. */
   partition(one: HostRef, other: HostRef): void;
-  /** Ends partitions: all of them, or those between two hosts or groups. */
+  /** Ends partitions: those between two hosts or groups, or without arguments all of them. */
   heal(one?: HostRef, other?: HostRef): void;
-  /** Changes options from now on. Connections keep the fault that they were given when they were opened. */
+  /**
+   * Changes options of the network from now on. A connection keeps the `reset` or `earlyEnd` that was chosen when it was opened.
+   *
+   * @throws TwinwireError ERR_ARGUMENT for an unknown option or a wrong value.
+   */
   change(options: NetworkChange): void;
-  /** A number that stands for all that has happened: equal in runs that were equal, on every runtime. */
+  /** A hash of everything that has happened so far. Two equal runs have the same digest, on every runtime. */
   readonly digest: string;
-  /** The last 2,000 lines of the record: what each host's system was asked for, and what it delivered. */
+  /** The last 2,000 lines of the log: the calls of each host's operating system, and what it delivered. */
   readonly record: readonly string[];
-  /** How many things have happened. */
+  /** The number of steps so far; see `SimOptions.maxSteps`. */
   readonly steps: number;
 }
 
@@ -242,14 +253,14 @@ export class Run implements Surroundings {
     return host;
   }
 
-  /** Resolved after `ms` of simulated time. */
+  /** Returns a promise that is fulfilled after `ms` milliseconds of simulated time. */
   wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
       this.#process.after(ms, resolve);
     });
   }
 
-  /** Runs `body` to its end, and all that it causes. */
+  /** Runs `body`, and everything that it causes, to its end. */
   async complete<T>(body: (net: SimNetwork) => T | Promise<T>): Promise<T> {
     const { setImmediate: soon, setTimeout: wait, performance: real } = globalThis;
     const main = this.host(MAIN);
@@ -349,7 +360,7 @@ export class Run implements Surroundings {
     });
   }
 
-  /** Lets what was put off to the next iterations of the event loop run, so that nothing is left over for a later run. */
+  /** Runs what is deferred to the next iterations of the event loop, so that nothing of this run is left for the next one. */
   async #settle(soon: (run: () => void) => unknown): Promise<void> {
     const { simulation } = this.network;
     const end = simulation.nowMs + 100 * ITERATION_MS;
