@@ -12,24 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "twinwire/tw_posix.h"
+#include "loop.h"
 
 static const double ATTEMPT_DELAY_MS = 250; /* until the next of several addresses is tried, RFC 8305 8 */
-
-static unsigned wrong;
-#define CHECK(condition)                                                                                               \
-  do {                                                                                                                 \
-    if (!(condition)) {                                                                                                \
-      printf("line %d: %s\n", __LINE__, #condition);                                                                   \
-      wrong++;                                                                                                         \
-    }                                                                                                                  \
-  } while (0)
-
-static double milliseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
 
 static atomic_int looked_up;
 
@@ -297,14 +282,10 @@ static void test_abandoned(void) {
 }
 
 int main(void) {
-  static void (*const tests[])(void) = {test_in_turn, test_silent, test_slow, test_abandoned, test_late};
-  const unsigned count = sizeof tests / sizeof *tests;
-  unsigned failed = 0;
-  for (unsigned i = 0; i < count; i++) {
-    wrong = 0;
-    tests[i]();
-    failed += wrong > 0;
-  }
-  printf("%u passed, %u failed\n", count - failed, failed);
-  return failed == 0 ? 0 : 1;
+  RUN(test_in_turn);
+  RUN(test_silent);
+  RUN(test_slow);
+  RUN(test_abandoned);
+  RUN(test_late);
+  return check_end();
 }

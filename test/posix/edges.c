@@ -8,37 +8,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "twinwire/tw_posix.h"
-
-static unsigned wrong;
-#define CHECK(condition)                                                                                               \
-  do {                                                                                                                 \
-    if (!(condition)) {                                                                                                \
-      printf("line %d: %s\n", __LINE__, #condition);                                                                   \
-      wrong++;                                                                                                         \
-    }                                                                                                                  \
-  } while (0)
-
-static double milliseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static void run_for(double ms) {
-  double end = milliseconds() + ms;
-  while (milliseconds() < end)
-    tw_poll(10);
-}
+#include "loop.h"
 
 /* ---- The system's calls ---- */
 
@@ -93,12 +68,6 @@ static void on_datagram(const NetDatagram *e, void *ctx) {
   datagrams++;
 }
 
-static uint16_t port_of(int32_t sock) {
-  char address[TW_MAX_ADDRESS + 1];
-  CHECK(tw_net_local_addr(sock, address, sizeof address) > 0);
-  return (uint16_t)strtol(strrchr(address, ':') + 1, NULL, 10);
-}
-
 static int32_t listen_here(void) {
   errors = opened = ended = 0;
   code = 0;
@@ -108,8 +77,9 @@ static int32_t listen_here(void) {
   return listener;
 }
 
-static int dial(uint16_t port, int flags) {
-  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+static int dial(int32_t port, int flags) {
+  struct sockaddr_in at = {
+      .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
   CHECK(syscall(SYS_connect, fd, &at, sizeof at) == 0 || errno == EINPROGRESS);
   return fd;
@@ -162,7 +132,7 @@ static void test_close_while_paused(void) {
 }
 
 static struct {
-  uint16_t port;
+  int32_t port;
   atomic_bool stop;
   atomic_bool dead;
   double died_at;
@@ -270,15 +240,11 @@ static void test_udp_place(void) {
 }
 
 int main(void) {
-  static void (*const tests[])(void) = {test_accept_errors, test_close_while_paused, test_flood_after_close,
-                                        test_signals,       test_udp_connect_fails,  test_udp_place};
-  const unsigned count = sizeof tests / sizeof *tests;
-  unsigned failed = 0;
-  for (unsigned i = 0; i < count; i++) {
-    wrong = 0;
-    tests[i]();
-    failed += wrong > 0;
-  }
-  printf("%u passed, %u failed\n", count - failed, failed);
-  return failed == 0 ? 0 : 1;
+  RUN(test_accept_errors);
+  RUN(test_close_while_paused);
+  RUN(test_flood_after_close);
+  RUN(test_signals);
+  RUN(test_udp_connect_fails);
+  RUN(test_udp_place);
+  return check_end();
 }

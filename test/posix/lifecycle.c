@@ -1,37 +1,13 @@
 /* lifecycle: what becomes of a program's own doing: starting and stopping, its threads, the descriptors of its process.
  * Ends with "N passed, M failed". */
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "twinwire/tw_posix.h"
-
-static unsigned wrong;
-#define CHECK(condition)                                                                                               \
-  do {                                                                                                                 \
-    if (!(condition)) {                                                                                                \
-      printf("line %d: %s\n", __LINE__, #condition);                                                                   \
-      wrong++;                                                                                                         \
-    }                                                                                                                  \
-  } while (0)
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* Turns the loop until a number is `wanted`, for 30 s at most. */
-static bool turn_until(const int *number, int wanted) {
-  double end = seconds() + 30;
-  while (*number < wanted && seconds() < end)
-    tw_poll(10);
-  return *number >= wanted;
-}
+#include "loop.h"
 
 static int connected, accepted, refused, listening;
 static int32_t code;
@@ -56,7 +32,7 @@ static int32_t listen_here(int32_t *port) {
   CHECK(tw_net_on(listener, "connected", on_connected, &listening) == 0);
   CHECK(tw_net_on(listener, "accepted", on_accepted, &accepted) == 0);
   CHECK(tw_net_on(listener, "error", on_error, &refused) == 0);
-  CHECK(turn_until(&listening, 1));
+  CHECK(until(&listening, 1));
   CHECK(tw_net_local_addr(listener, address, sizeof address) > 0);
   *port = (int32_t)strtol(strrchr(address, ':') + 1, NULL, 10);
   return listener;
@@ -90,7 +66,7 @@ static void test_stop(void) {
     connected = accepted = 0;
     int32_t sock = tw_net_tcp_connect("127.0.0.1", port);
     CHECK(tw_net_on(sock, "connected", on_connected, &connected) == 0);
-    CHECK(turn_until(&connected, 1) && turn_until(&accepted, 1));
+    CHECK(until(&connected, 1) && until(&accepted, 1));
     static char bytes[1 << 20];
     CHECK(tw_net_send(sock, bytes, sizeof bytes) == sizeof bytes);
     for (int n = 0; n < 12; n++)
@@ -120,7 +96,7 @@ static void test_inside(void) {
   listen_here(&port);
   int32_t sock = tw_net_tcp_connect("127.0.0.1", port);
   CHECK(tw_net_on(sock, "connected", polls, NULL) == 0);
-  CHECK(turn_until(&polled, 1));
+  CHECK(until(&polled, 1));
   CHECK(tw_net_state(sock) == TW_STATE_OPEN);
   CHECK(tw_runtime_exit(7) == 0);
   CHECK(tw_runtime_keep_alive() == 7);
@@ -173,7 +149,7 @@ static void test_post(void) {
   pthread_t threads[2];
   for (int i = 0; i < 2; i++)
     CHECK(pthread_create(&threads[i], NULL, post_many, tw_posix_current()) == 0);
-  CHECK(turn_until(&posted, 4000));
+  CHECK(until(&posted, 4000));
   for (int i = 0; i < 2; i++)
     pthread_join(threads[i], NULL);
   CHECK(!tw_posix_post(tw_posix_current(), NULL, NULL));
@@ -224,7 +200,7 @@ static void test_loops(void) {
     sock = tw_net_tcp_connect("127.0.0.1", port);
     CHECK(sock > 0 && tw_net_on(sock, on_connected, &connected) == 0);
   }
-  CHECK(turn_until(&connected, 64));
+  CHECK(until(&connected, 64));
   for (int i = 0; i < 2; i++)
     CHECK(tw_posix_post(servers[i].loop, stop_server, &servers[i]));
   for (int i = 0; i < 2; i++)
@@ -252,7 +228,7 @@ static void test_descriptors(void) {
     CHECK(sock > 0); /* what the system refuses is reported as an event */
     socks[count++] = sock;
   }
-  CHECK(turn_until(&refused, 1));
+  CHECK(until(&refused, 1));
   CHECK(code == TW_ERR_DESCRIPTORS);
   clock_t used = clock();
   double started = seconds();
@@ -265,20 +241,17 @@ static void test_descriptors(void) {
   tw_poll(0);
   accepted = 0;
   CHECK(tw_net_tcp_connect("127.0.0.1", port) > 0);
-  CHECK(turn_until(&accepted, 1));
+  CHECK(until(&accepted, 1));
   tw_posix_stop();
 }
 
 int main(void) {
-  static void (*const tests[])(void) = {test_start, test_stop,  test_inside,     test_wake,
-                                        test_post,  test_loops, test_descriptors};
-  const unsigned count = sizeof tests / sizeof *tests;
-  unsigned failed = 0;
-  for (unsigned i = 0; i < count; i++) {
-    wrong = 0;
-    tests[i]();
-    failed += wrong > 0;
-  }
-  printf("%u passed, %u failed\n", count - failed, failed);
-  return failed == 0 ? 0 : 1;
+  RUN(test_start);
+  RUN(test_stop);
+  RUN(test_inside);
+  RUN(test_wake);
+  RUN(test_post);
+  RUN(test_loops);
+  RUN(test_descriptors);
+  return check_end();
 }

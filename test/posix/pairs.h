@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -56,12 +55,6 @@ static inline pair make_pair(void) { return make_pair_with(NULL); }
 static inline void end_pair(pair it) {
   CHECK_IS(0, tw_conn_close(it.conn));
   close(it.peer);
-}
-
-static inline double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static inline bool says(const char *text) {

@@ -2,21 +2,10 @@
  * limits, handles of another kind, hosts that can't. A refused call changes nothing: what stays open still works. Ends
  * with "N passed, M failed". */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "loop.h"
 #include "twinwire/http_server.h"
-#include "twinwire/tw_posix.h"
-
-static unsigned wrong;
-#define CHECK(condition)                                                                                               \
-  do {                                                                                                                 \
-    if (!(condition)) {                                                                                                \
-      printf("line %d: %s\n", __LINE__, #condition);                                                                   \
-      wrong++;                                                                                                         \
-    }                                                                                                                  \
-  } while (0)
 
 /* A call answers -1, and this is the reason. */
 #define REFUSED(error, call) CHECK((call) == -1 && tw_last_error() == (error))
@@ -24,21 +13,6 @@ static unsigned wrong;
 enum { OVER_ADDRESS = TW_MAX_ADDRESS + 2 };
 static const size_t TOO_LARGE = (size_t)1 << 33;
 static const char some[] = "some";
-
-static bool until(const int *number, int wanted) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  for (time_t end = now.tv_sec + 10; *number < wanted && now.tv_sec < end; clock_gettime(CLOCK_MONOTONIC, &now))
-    tw_poll(10);
-  return *number >= wanted;
-}
-
-static int32_t port_of(int32_t sock) {
-  char address[TW_MAX_ADDRESS + 1];
-  tw_net_local_addr(sock, address, sizeof address);
-  const char *colon = strrchr(address, ':');
-  return colon == NULL ? -1 : (int32_t)strtol(colon + 1, NULL, 10);
-}
 
 static void test_without_a_loop(void) {
   const tw_proxy proxy = {.host = "127.0.0.1", .port = 1};
@@ -68,6 +42,7 @@ static void test_without_a_loop(void) {
 }
 
 static void test_opening(void) {
+  CHECK(tw_posix_start(NULL) == 0);
   char user[TW_MAX_CREDENTIAL + 2];
   memset(user, 'u', sizeof user - 1);
   user[sizeof user - 1] = 0;
@@ -85,9 +60,11 @@ static void test_opening(void) {
   REFUSED(TW_ERR_PATH, tw_net_unix_listen(""));
   int32_t any = tw_net_udp_bind(NULL, 0); /* any IPv4 address */
   CHECK(any > 0 && tw_net_close(any) == 0);
+  tw_posix_stop();
 }
 
 static void test_udp(void) {
+  CHECK(tw_posix_start(NULL) == 0);
   char far[OVER_ADDRESS + 1];
   memset(far, '1', OVER_ADDRESS);
   far[OVER_ADDRESS] = 0;
@@ -116,9 +93,11 @@ static void test_udp(void) {
     CHECK(tw_net_set_option(sock6, TW_OPTION_MULTICAST_LOOP, 0) == 0);
     CHECK(tw_net_set_option(sock6, TW_OPTION_TTL, 3) == 0);
   }
+  tw_posix_stop();
 }
 
 static void test_options(void) {
+  CHECK(tw_posix_start(NULL) == 0);
   int32_t sock = tw_net_udp_bind("127.0.0.1", 0);
   int32_t listener = tw_net_tcp_listen("127.0.0.1", 0);
   int32_t conn = tw_net_tcp_connect("192.0.2.1", 9); /* is not connected yet */
@@ -166,10 +145,12 @@ static void test_options(void) {
   CHECK(tw_net_remote_addr(conn, text, sizeof text) == 0 && text[0] == 0);
   REFUSED(TW_ERR_STATE, tw_net_send(conn, some, 4));
   REFUSED(TW_ERR_TOO_LARGE, tw_net_send(conn, some, TOO_LARGE));
+  tw_posix_stop();
 }
 
 /* Calls for TCP and UDP refuse WebSockets, and the other way round. */
 static void test_kinds(void) {
+  CHECK(tw_posix_start(NULL) == 0);
   int32_t conn = tw_net_tcp_connect("192.0.2.1", 9); /* is not connected yet */
   int32_t sock = tw_net_udp_bind("127.0.0.1", 0);
   int32_t ws = tw_ws_open("ws://192.0.2.1:9/");
@@ -196,6 +177,7 @@ static void test_kinds(void) {
   CHECK(tw_net_state(sock) == TW_STATE_OPEN && tw_ws_state(sock) == TW_STATE_CLOSED);
   CHECK(tw_net_target(conn, text, sizeof text) > 0 && tw_ws_target(ws, text, sizeof text) > 0);
   CHECK(tw_net_abort(conn) == 0 && tw_net_close(sock) == 0 && tw_ws_abort(ws) == 0);
+  tw_posix_stop();
 }
 
 /* ---- Servers -------------------------------------------------------------------------------------------------- */
@@ -280,6 +262,7 @@ static void send_message(const WsConnected *e, void *ctx) {
 }
 
 static void test_servers(void) {
+  CHECK(tw_posix_start(NULL) == 0);
   int32_t served = 0;
   int32_t result = 0;
   int32_t server = tw_ws_listen("127.0.0.1", 0, NULL);
@@ -305,6 +288,7 @@ static void test_servers(void) {
   int32_t results[2];
   CHECK(tw_ws_broadcast(both, 2, true, some, 4, results) == 1 && results[0] == 4 && results[1] < 0);
   CHECK(tw_ws_broadcast(&served, 1, false, NULL, 0, &result) == 1 && result == 0);
+  tw_posix_stop();
 }
 
 static char answer[512];
@@ -332,25 +316,21 @@ static bool answered_with(int32_t server, const char *text) {
 
 /* What a server answers that has no listener for the request. RFC 9110 15.5.5, 15.5.22 */
 static void test_without_listeners(void) {
+  CHECK(tw_posix_start(NULL) == 0);
   int32_t websockets = tw_ws_listen("127.0.0.1", 0, NULL);
   CHECK(answered_with(websockets, "HTTP/1.1 426 ") && strstr(answer, "\r\nUpgrade: websocket\r\n") != NULL);
   int32_t nothing = tw_http_listen("127.0.0.1", 0, NULL);
   CHECK(answered_with(nothing, "HTTP/1.1 404 "));
+  tw_posix_stop();
 }
 
 int main(void) {
-  static void (*const tests[])(void) = {test_without_a_loop, test_opening,          test_udp, test_options, test_kinds,
-                                        test_servers,        test_without_listeners};
-  unsigned failed = 0;
-  const unsigned all = sizeof tests / sizeof *tests;
-  for (unsigned i = 0; i < all; i++) {
-    wrong = 0;
-    if (i > 0)
-      CHECK(tw_posix_start(NULL) == 0);
-    tests[i]();
-    tw_posix_stop();
-    failed += wrong > 0;
-  }
-  printf("%u passed, %u failed\n", all - failed, failed);
-  return failed == 0 ? 0 : 1;
+  RUN(test_without_a_loop);
+  RUN(test_opening);
+  RUN(test_udp);
+  RUN(test_options);
+  RUN(test_kinds);
+  RUN(test_servers);
+  RUN(test_without_listeners);
+  return check_end();
 }

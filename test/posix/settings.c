@@ -3,40 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "twinwire/tw_posix.h"
-
-static unsigned wrong;
-#define CHECK(condition)                                                                                               \
-  do {                                                                                                                 \
-    if (!(condition)) {                                                                                                \
-      printf("line %d: %s\n", __LINE__, #condition);                                                                   \
-      wrong++;                                                                                                         \
-    }                                                                                                                  \
-  } while (0)
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* Runs the loop until a number is `wanted`, for 30 s at most. */
-static bool until(const int *number, int wanted) {
-  for (double end = seconds() + 30; *number < wanted && seconds() < end;)
-    tw_poll(10);
-  return *number >= wanted;
-}
+#include "loop.h"
 
 static void count(void *ctx) { ++*(int *)ctx; }
-
-static int32_t port_of(int32_t sock) {
-  char address[TW_MAX_ADDRESS + 1];
-  tw_net_local_addr(sock, address, sizeof address);
-  const char *colon = strrchr(address, ':');
-  return colon == NULL ? -1 : (int32_t)strtol(colon + 1, NULL, 10);
-}
 
 /* ---- Timers --------------------------------------------------------------------------------------------------- */
 
@@ -463,16 +433,14 @@ static void test_address_limits(void) {
 }
 
 int main(void) {
-  static void (*const tests[])(void) = {test_timers, test_timers_that_call, test_allocator,
-                                        test_log,    test_options,          test_group,
-                                        test_proxy,  test_policy,           test_address_limits};
-  unsigned failed = 0;
-  const unsigned all = sizeof tests / sizeof *tests;
-  for (unsigned i = 0; i < all; i++) {
-    wrong = 0;
-    tests[i]();
-    failed += wrong > 0;
-  }
-  printf("%u passed, %u failed\n", all - failed, failed);
-  return failed == 0 ? 0 : 1;
+  RUN(test_timers);
+  RUN(test_timers_that_call);
+  RUN(test_allocator);
+  RUN(test_log);
+  RUN(test_options);
+  RUN(test_group);
+  RUN(test_proxy);
+  RUN(test_policy);
+  RUN(test_address_limits);
+  return check_end();
 }
