@@ -3,20 +3,12 @@
 
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
+import { coreSources, includes, listFiles, root } from "../wasm/build/project.mjs";
+import { sanitizers, strict } from "./c-flags.mjs";
 import { withCoreObject } from "./objects.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
 
-const strict = ["-std=c11", ...warningFlags, "-Werror"];
-const sanitizers = [
-  "-g",
-  "-O1",
-  "-fno-omit-frame-pointer",
-  "-DTW_ASSERT",
-  "-fsanitize=address,undefined",
-  "-fno-sanitize-recover=all",
-];
 const api = () => listFiles("c/src", ".c");
 const apiIncludes = ["c/include", "c/src"];
 const apiFlags = apiIncludes.map((it) => `-I${it}`);

@@ -2,7 +2,8 @@
 
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
+import { includes, listFiles, root } from "../wasm/build/project.mjs";
+import { strict } from "./c-flags.mjs";
 import { findProgram, suffixed } from "./programs.mjs";
 import { run } from "./run.mjs";
 
@@ -21,7 +22,6 @@ const ours = () => [
   ...["bytes", "runs"].map((name) => `core-c/src/${name}.c`),
 ];
 
-const strict = ["-std=c11", ...warningFlags, "-Werror"];
 const sanitizers = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 async function differ() {

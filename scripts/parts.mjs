@@ -12,8 +12,9 @@
 
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { coreSources, includes, listFiles, root, warningFlags } from "../wasm/build/project.mjs";
+import { coreSources, includes, listFiles, root } from "../wasm/build/project.mjs";
 import { toolchains } from "../wasm/build/toolchains.mjs";
+import { sanitizers, strict } from "./c-flags.mjs";
 import { missing as missingInstructions, runInstructions } from "./instructions.mjs";
 import { jest } from "./jest.mjs";
 import { withCoreObject } from "./objects.mjs";
@@ -28,15 +29,6 @@ import { deno, otherNodes } from "./runtimes.mjs";
 
 const bin = (name) => join(root, "node_modules/.bin", name);
 const includeFlags = [...includes, "test/c", "test/fuzz", "test/targets"].map((directory) => `-I${directory}`);
-const strict = ["-std=c11", ...warningFlags, "-Werror"];
-const sanitizers = [
-  "-g",
-  "-O1",
-  "-fno-omit-frame-pointer",
-  "-DTW_ASSERT",
-  "-fsanitize=address,undefined",
-  "-fno-sanitize-recover=all",
-];
 
 const gcc = findProgram(["gcc"]);
 const clang = findProgram(suffixed("clang"));

@@ -68,16 +68,27 @@ static void append(tw_handles *handles, uint32_t *list, uint32_t index) {
   handles->added = handles->added || fresh;
 }
 
+/* Returns the list for an event, named or known by the shape of its struct, and its number; NULL, with the error noted:
+ * the handle has no such event. */
+static uint32_t *find_list(tw_handles *handles, uint32_t kinds, int32_t handle, const char *event, uint32_t shape,
+                           uint32_t *found) {
+  tw_handles_slot *slot = tw_handles_owned(handles, handle, kinds);
+  if (slot == NULL)
+    return NULL;
+  *found = find_event(slot, event, shape);
+  uint32_t *list = *found == TW_HANDLES_EVENTS ? NULL : list_of(slot, *found);
+  if (list == NULL)
+    tw_handles_refuse(TW_ERR_EVENT);
+  return list;
+}
+
 int32_t tw_handles_on(uint32_t kinds, int32_t handle, const char *event, uint32_t shape, tw_listener listener,
                       void *ctx) {
   tw_handles *handles = tw_handles_current();
-  tw_handles_slot *slot = tw_handles_owned(handles, handle, kinds);
-  if (slot == NULL)
-    return TW_NONE;
-  uint32_t found = find_event(slot, event, shape);
-  uint32_t *list = found == TW_HANDLES_EVENTS ? NULL : list_of(slot, found);
+  uint32_t found;
+  uint32_t *list = find_list(handles, kinds, handle, event, shape, &found);
   if (list == NULL)
-    return tw_handles_refuse(TW_ERR_EVENT);
+    return TW_NONE;
   if (listener == NULL)
     return tw_handles_refuse(TW_ERR_ARGUMENT);
   uint32_t index = take_entry(handles);
@@ -101,13 +112,10 @@ static void remove_entry(tw_handles *handles, uint32_t *link) {
 int32_t tw_handles_off(uint32_t kinds, int32_t handle, const char *event, uint32_t shape, tw_listener listener,
                        void *ctx) {
   tw_handles *handles = tw_handles_current();
-  tw_handles_slot *slot = tw_handles_owned(handles, handle, kinds);
-  if (slot == NULL)
-    return TW_NONE;
-  uint32_t found = find_event(slot, event, shape);
-  uint32_t *list = found == TW_HANDLES_EVENTS ? NULL : list_of(slot, found);
+  uint32_t found;
+  uint32_t *list = find_list(handles, kinds, handle, event, shape, &found);
   if (list == NULL)
-    return tw_handles_refuse(TW_ERR_EVENT);
+    return TW_NONE;
   uint32_t *latest = NULL;
   for (uint32_t *link = list; *link != TW_HANDLES_NONE; link = &handles->entries[*link].next)
     if (handles->entries[*link].event == found && handles->entries[*link].call == listener &&
