@@ -40,7 +40,7 @@ static void watch_network(tw_esp_port *port) {
   if (!tw_esp_network_changed())
     return;
   drop_connections(port);
-  tw_handles_deliver(port->easy, twc_network(port->core, tw_esp_network_is_up()));
+  tw_handles_deliver(port->handles, twc_network(port->core, tw_esp_network_is_up()));
 }
 
 /* Returns whether it can be woken from now on, and could not before: who tried meanwhile was not noticed. */
@@ -183,22 +183,22 @@ void tw_esp_port_stop(tw_esp_port *port) {
 }
 
 void tw_esp_port_run(tw_esp_port *port, uint32_t ms) {
-  uint32_t before = tw_handles_delivered(port->easy);
-  bool open = tw_handles_open_handles(port->easy) > 0;
-  tw_handles_tick(port->easy);
+  uint32_t before = tw_handles_delivered(port->handles);
+  bool open = tw_handles_open_handles(port->handles) > 0;
+  tw_handles_tick(port->handles);
   bool opened = open_wake(port);
   watch_network(port);
-  bool again = tw_handles_flush(port->easy);
-  bool emptied = open && tw_handles_open_handles(port->easy) == 0; /* the caller may wait for just that */
+  bool again = tw_handles_flush(port->handles);
+  bool emptied = open && tw_handles_open_handles(port->handles) == 0; /* the caller may wait for just that */
   /* A listener that was called may have sent something, and the application may wait for what it was called with. */
-  if (tw_handles_flush(port->easy) || again || emptied || opened || tw_handles_delivered(port->easy) != before)
+  if (tw_handles_flush(port->handles) || again || emptied || opened || tw_handles_delivered(port->handles) != before)
     ms = 0;
   watch on;
   prepare(port, &on, ms);
   wait_for(&on);
   int wake_fd = atomic_load(&port->wake->fd);
   tw_esp_wake_clear(port->wake, wake_fd >= 0 && FD_ISSET(wake_fd, &on.read));
-  tw_handles_tick(port->easy); /* time has passed */
+  tw_handles_tick(port->handles); /* time has passed */
   serve_all(port, &on);
-  tw_handles_flush(port->easy);
+  tw_handles_flush(port->handles);
 }

@@ -164,7 +164,8 @@ int32_t twc_port_start_tls(void *host, int32_t handle, const char *name, uint32_
   tw_esp_socket *socket = tw_esp_socket_find(port, handle);
   if (socket == NULL || socket->state != TW_ESP_OPEN || socket->tls != NULL)
     return TW_ERR_STATE;
-  int32_t error = tw_esp_tls_check(port, tw_handles_tls(port->easy, handle), tw_handles_accepted(port->easy, handle));
+  int32_t error =
+      tw_esp_tls_check(port, tw_handles_tls(port->handles, handle), tw_handles_accepted(port->handles, handle));
   if (error < 0)
     return error;
   if (name_size == 0) {

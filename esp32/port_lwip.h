@@ -61,7 +61,7 @@ typedef struct tw_esp_socket {
 
 typedef struct tw_esp_port {
   tw_core *core;
-  tw_handles *easy;
+  tw_handles *handles;
   uint8_t *arena;
   tw_esp_wake *wake;
   tw_esp_socket *sockets; /* as many as the core has slots; a handle's place has the number of its slot */
@@ -72,7 +72,7 @@ typedef struct tw_esp_port {
 } tw_esp_port;
 
 /* Sets up a port. `sockets` and `lookups` (`count` each: all slots of the core) and `wake` are lent, the latter two for
- * good: lwIP may answer a question after the end. Core, easy and arena are set by the caller before the first
+ * good: lwIP may answer a question after the end. Core, handles and arena are set by the caller before the first
  * iteration. */
 void tw_esp_port_start(tw_esp_port *port, tw_esp_wake *wake, tw_esp_socket *sockets, tw_esp_lookup *lookups,
                        uint32_t count, uint32_t recv_size);

@@ -13,7 +13,7 @@ enum {
   ACCEPTS_AT_ONCE = 8 /* of one listener */
 };
 
-static void deliver(const tw_esp_port *port, uint32_t ready) { tw_handles_deliver(port->easy, ready); }
+static void deliver(const tw_esp_port *port, uint32_t ready) { tw_handles_deliver(port->handles, ready); }
 
 static bool is_still(const tw_esp_socket *socket, int32_t handle) { return socket->handle == handle; }
 
@@ -68,7 +68,7 @@ static void serve_connecting(tw_esp_port *port, tw_esp_socket *socket) {
     return;
   }
   socket->state = TW_ESP_OPEN;
-  tw_esp_port_keep_alive(port, handle, tw_handles_keep_alive(port->easy, handle));
+  tw_esp_port_keep_alive(port, handle, tw_handles_keep_alive(port->handles, handle));
   deliver(port, twc_connected(port->core, handle));
 }
 
@@ -131,7 +131,7 @@ static void serve_listener(tw_esp_port *port, tw_esp_socket *listener) {
       return;
     if (fd < 0) {
       if (errno != ECONNABORTED) /* that peer has given up by itself */
-        tw_handles_failed(port->easy, handle, tw_esp_socket_error(errno), TW_STEP_ACCEPT, TW_ESP_HOLD_MS);
+        tw_handles_failed(port->handles, handle, tw_esp_socket_error(errno), TW_STEP_ACCEPT, TW_ESP_HOLD_MS);
       tw_esp_socket_hold(listener, TW_ESP_READ_HELD);
       return;
     }
@@ -202,7 +202,7 @@ static bool read_datagram(tw_esp_port *port, tw_esp_socket *socket) {
   if (got < 0 && (errno == EWOULDBLOCK || errno == EAGAIN))
     return false;
   if (got < 0) {
-    tw_handles_failed(port->easy, socket->handle, tw_esp_socket_error(errno), TW_STEP_RECEIVE, TW_ESP_HOLD_MS);
+    tw_handles_failed(port->handles, socket->handle, tw_esp_socket_error(errno), TW_STEP_RECEIVE, TW_ESP_HOLD_MS);
     tw_esp_socket_hold(socket, TW_ESP_READ_HELD);
     return false;
   }

@@ -145,7 +145,7 @@ void tw_esp_socket_adopt(const tw_esp_port *port, tw_esp_socket *socket, int fd)
   socket->fd = fd;
   tune(fd, true);
   note_local(socket);
-  tw_esp_port_keep_alive((void *)(uintptr_t)port, socket->handle, tw_handles_keep_alive(port->easy, socket->handle));
+  tw_esp_port_keep_alive((void *)(uintptr_t)port, socket->handle, tw_handles_keep_alive(port->handles, socket->handle));
 }
 
 static int32_t open_stream(tw_esp_port *port, tw_esp_socket *socket, const char *name, uint32_t name_size) {
@@ -195,8 +195,8 @@ int32_t tw_esp_socket_open(tw_esp_port *port, tw_esp_socket *socket, uint32_t ki
 }
 
 int32_t tw_esp_socket_begin_tls(tw_esp_port *port, tw_esp_socket *socket, const char *name) {
-  const tw_tls_options *options = tw_handles_tls(port->easy, socket->handle);
-  if (tw_handles_accepted(port->easy, socket->handle))
+  const tw_tls_options *options = tw_handles_tls(port->handles, socket->handle);
+  if (tw_handles_accepted(port->handles, socket->handle))
     name = NULL;
   else if (options != NULL && options->servername != NULL)
     name = options->servername;

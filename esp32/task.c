@@ -161,7 +161,7 @@ static void release(void) {
   while (xQueueReceive(it.queue, &wanted, 0) == pdTRUE)
     run(&wanted, true);
   tw_handles_use(NULL);
-  tw_handles_release(it.port.easy);
+  tw_handles_release(it.port.handles);
   tw_esp_port_stop(&it.port);
   tw_esp_tls_forget();
   tw_esp_memory_give(it.memory);
@@ -176,20 +176,20 @@ static bool step(uint32_t ms) {
     it.give_up_at = tw_esp_port_now(NULL) + it.options.limits.closeTimeoutMs + CLOSE_MARGIN_MS;
     tw_runtime_exit(0);
   }
-  if (atomic_load(&it.phase) == STOPPING && tw_handles_open_handles(it.port.easy) == 0)
+  if (atomic_load(&it.phase) == STOPPING && tw_handles_open_handles(it.port.handles) == 0)
     return true;
   run_commands();
   tw_esp_port_run(&it.port, ms);
   if (atomic_load(&it.phase) != STOPPING)
     return false;
-  return tw_handles_open_handles(it.port.easy) == 0 || (int32_t)(tw_esp_port_now(NULL) - it.give_up_at) >= 0;
+  return tw_handles_open_handles(it.port.handles) == 0 || (int32_t)(tw_esp_port_now(NULL) - it.give_up_at) >= 0;
 }
 
 int32_t tw_poll(uint32_t ms) {
-  if (!tw_esp_running() || !tw_esp_is_network_task() || tw_handles_delivering(it.port.easy))
+  if (!tw_esp_running() || !tw_esp_is_network_task() || tw_handles_delivering(it.port.handles))
     return tw_handles_refuse(TW_ERR_STATE);
   if (!step(ms))
-    return (int32_t)tw_handles_open_handles(it.port.easy);
+    return (int32_t)tw_handles_open_handles(it.port.handles);
   release();
   return TW_NONE;
 }
@@ -209,8 +209,8 @@ static void network_task(void *unused) {
 
 void tw_esp_defaults(tw_esp_options *options) {
   static const tw_limits limits = TW_LIMITS_ESP32;
-  static const tw_handles_options easy = TW_HANDLES_OPTIONS_ESP32;
-  *options = (tw_esp_options){.limits = limits, .easy = easy};
+  static const tw_handles_options handles = TW_HANDLES_OPTIONS_ESP32;
+  *options = (tw_esp_options){.limits = limits, .handles = handles};
   options->limits.sockets = CONFIG_TWINWIRE_SOCKETS;
   options->limits.webSockets = CONFIG_TWINWIRE_WEBSOCKETS;
   options->limits.recvBuffer = CONFIG_TWINWIRE_RECV_BUFFER;
@@ -221,8 +221,8 @@ void tw_esp_defaults(tw_esp_options *options) {
   options->limits.maxMessage = CONFIG_TWINWIRE_MAX_MESSAGE;
   options->limits.connectTimeoutMs = CONFIG_TWINWIRE_CONNECT_TIMEOUT_MS;
   options->limits.closeTimeoutMs = CONFIG_TWINWIRE_CLOSE_TIMEOUT_MS;
-  options->easy.listeners = CONFIG_TWINWIRE_LISTENERS;
-  options->easy.message_size = tw_esp_heap_resize != NULL ? 0 : CONFIG_TWINWIRE_MESSAGE_SIZE;
+  options->handles.listeners = CONFIG_TWINWIRE_LISTENERS;
+  options->handles.message_size = tw_esp_heap_resize != NULL ? 0 : CONFIG_TWINWIRE_MESSAGE_SIZE;
   options->heartbeat_ms = CONFIG_TWINWIRE_HEARTBEAT_S * 1000u;
   options->heartbeat_timeout_ms = CONFIG_TWINWIRE_HEARTBEAT_TIMEOUT_S * 1000u;
   options->keep_alive = (tw_keep_alive){CONFIG_TWINWIRE_KEEP_ALIVE_IDLE_S, CONFIG_TWINWIRE_KEEP_ALIVE_INTERVAL_S,
@@ -263,14 +263,14 @@ static bool is_valid(const tw_esp_options *options) {
 static esp_err_t make(const tw_esp_options *options) {
   const tw_limits *limits = &options->limits;
   uint32_t core_size = (twc_need(limits) + TW_ESP_ALIGN - 1) / TW_ESP_ALIGN * TW_ESP_ALIGN;
-  size_t easy_size = tw_handles_need(limits, &options->easy);
-  if (core_size == 0 || easy_size == 0 || !is_valid(options))
+  size_t handles_size = tw_handles_need(limits, &options->handles);
+  if (core_size == 0 || handles_size == 0 || !is_valid(options))
     return ESP_ERR_INVALID_ARG;
   if (options->netif != NULL && esp_netif_get_netif_impl_name(options->netif, it.interface) != ESP_OK)
     return ESP_ERR_INVALID_ARG;
-  uint8_t *memory = tw_esp_memory_take(core_size + easy_size);
+  uint8_t *memory = tw_esp_memory_take(core_size + handles_size);
   if (memory == NULL) {
-    ESP_LOGE(TAG, "no memory for %u bytes", (unsigned)(core_size + easy_size));
+    ESP_LOGE(TAG, "no memory for %u bytes", (unsigned)(core_size + handles_size));
     return ESP_ERR_NO_MEM;
   }
   tw_handles_host host = {.host = &it.port,
@@ -287,9 +287,9 @@ static esp_err_t make(const tw_esp_options *options) {
   it.port.arena = memory;
   it.port.interface = options->netif == NULL ? NULL : it.interface;
   it.port.core = twc_init(memory, core_size, limits, &it.port);
-  it.port.easy = tw_handles_init(memory + core_size, easy_size, limits, &options->easy, it.port.core, &host);
-  tw_esp_deflate_use(it.port.easy);
-  tw_handles_use(it.port.easy);
+  it.port.handles = tw_handles_init(memory + core_size, handles_size, limits, &options->handles, it.port.core, &host);
+  tw_esp_deflate_use(it.port.handles);
+  tw_handles_use(it.port.handles);
   return ESP_OK;
 }
 

@@ -1,5 +1,5 @@
-/* tw_esp.h: what twinwire has on an ESP32 besides twinwire/net.h and ws.h: starting it, and calling it from other
- * tasks.
+/* tw_esp.h: starting and stopping twinwire on an ESP32, and calling it from other tasks. Sockets and WebSockets are
+ * those of twinwire/net.h and twinwire/ws.h.
  *
  *   static void on_message(const WsMessage *e, void *ctx) { printf("%.*s", (int)e->size, e->message); }
  *
@@ -12,16 +12,15 @@
  *   ESP_ERROR_CHECK(tw_esp_start(NULL));                       // once, in app_main
  *   ESP_ERROR_CHECK(tw_esp_post(open_stream, NULL));           // in the handler of IP_EVENT_STA_GOT_IP
  *
- * Two ways. tw_esp_start makes a task that runs the loop, and other tasks reach it through a queue of
- * CONFIG_TWINWIRE_QUEUE places: tw_esp_post, tw_esp_call. Or tw_esp_begin, and the task that called it runs the loop
- * with tw_poll. Either way the functions of net.h and ws.h belong to the one task that runs the loop, the network task,
- * where the listeners are called.
+ * Tasks. One task runs the loop: the network task. Listeners are called there, and only there may the functions of
+ * net.h and ws.h be called. tw_esp_start creates that task; with tw_esp_begin it is the calling task, which then calls
+ * tw_poll. Every other task uses the functions below.
  *
- * Memory. Taken when it starts, of the kind that menuconfig says, and given back when it has stopped, but for the stack
- * of the task, which lives on for the next start. Between the two twinwire allocates nothing but TLS sessions; lwIP has
- * its packets on the heap, as always.
+ * Memory. A start allocates all memory that twinwire needs, in the kind of RAM that is set in menuconfig, and the end
+ * frees it; only the network task and its stack are kept for the next start. In between, twinwire allocates TLS
+ * sessions, and more only with CONFIG_TWINWIRE_HEAP. lwIP allocates its packets from the heap, as for any program.
  *
- * Waiting. While nothing happens the network task sleeps, without any wake-up of its own. */
+ * Power. While nothing happens, the network task sleeps and sets no timer. */
 #ifndef TWINWIRE_TW_ESP_H
 #define TWINWIRE_TW_ESP_H
 
@@ -35,73 +34,103 @@
 extern "C" {
 #endif
 
-/* The network task. The first tw_esp_start decides; later ones have to ask for the same stack and core. */
+/* The task that tw_esp_start creates. It is created once: later starts may change its priority; with another stack or
+ * core they return ESP_ERR_INVALID_ARG. */
 typedef struct tw_esp_task {
-  uint32_t stack_size; /* bytes, at least 2048 */
+  uint32_t stack_size; /* bytes, at least 2048. Listeners and TLS handshakes run on it */
   uint32_t priority;   /* 1..24 */
-  int32_t core;        /* -1: any */
-  bool stack_in_psram; /* CONFIG_FREERTOS_TASK_CREATE_ALLOW_EXT_MEM; slower */
+  int32_t core;        /* the core that it runs on, 0 or 1; -1: any */
+  bool stack_in_psram; /* the stack lies in external RAM, which is slower; listeners must not write to flash then.
+                          Needs CONFIG_FREERTOS_TASK_CREATE_ALLOW_EXT_MEM */
 } tw_esp_task;
 
-/* What menuconfig says, for a program that wants to change some of it. Copied. */
+/* The options of a start. Fill them with tw_esp_defaults, then change what has to differ from menuconfig. */
 typedef struct tw_esp_options {
-  tw_limits limits;              /* sockets and webSockets: at most CONFIG_TWINWIRE_SOCKETS and ..._WEBSOCKETS */
-  tw_handles_options easy;       /* listeners, message_size */
-  uint32_t heartbeat_ms;         /* of every WebSocket at first: tw_ws_set_heartbeat; 0: none */
-  uint32_t heartbeat_timeout_ms; /* its timeout */
-  tw_keep_alive keep_alive;      /* of every TCP connection and listener at first: tw_net_set_keep_alive */
-  tw_esp_task task;              /* of tw_esp_start */
-  esp_netif_t *netif;            /* all sockets are bound to this interface; NULL: routes decide. It has to be up */
+  tw_limits limits;              /* of the core. `sockets` and `webSockets`: at most CONFIG_TWINWIRE_SOCKETS and
+                                    CONFIG_TWINWIRE_WEBSOCKETS */
+  tw_handles_options handles;    /* of the event API: how many listeners, and the size of joined messages */
+  uint32_t heartbeat_ms;         /* heartbeat of a new WebSocket, see tw_ws_set_heartbeat; 0: none */
+  uint32_t heartbeat_timeout_ms; /* its timeout, at least 1 if there is a heartbeat */
+  tw_keep_alive keep_alive;      /* TCP keep-alive of a new connection or listener, see tw_net_set_keep_alive */
+  tw_esp_task task;              /* of tw_esp_start; tw_esp_begin ignores it */
+  esp_netif_t *netif;            /* the interface that all sockets are bound to, which must be up at the start; NULL:
+                                    lwIP's routes decide */
 } tw_esp_options;
 
-/* Fills in the options of menuconfig. */
+/* Fills `options` with the values of menuconfig. */
 void tw_esp_defaults(tw_esp_options *options);
 
-/* Starts twinwire in a task of its own. `options` may be NULL: tw_esp_defaults. May be called before the network is up,
- * and even before esp_netif_init: until there is an address, opening returns -1 (TW_ERR_NETWORK_DOWN). Needs no event
- * loop: lwIP reports changes of the network.
- * Returns ESP_OK, ESP_ERR_INVALID_STATE (it runs, or is stopping), ESP_ERR_INVALID_ARG (an option is out of its range)
- * or ESP_ERR_NO_MEM. */
+/* Starts twinwire in a task of its own.
+ *
+ * It may be called before the network is up, and even before esp_netif_init: until there is an address, calls that open
+ * a socket return -1 (TW_ERR_NETWORK_DOWN). No event loop is needed: lwIP reports changes of the network itself.
+ *
+ * `options`: copied; NULL: those of tw_esp_defaults.
+ * Returns ESP_OK; ESP_ERR_INVALID_STATE: it runs, or has not stopped yet; ESP_ERR_INVALID_ARG: an option is out of its
+ * range, or `netif` is not up; ESP_ERR_NO_MEM. */
 esp_err_t tw_esp_start(const tw_esp_options *options);
 
-/* The same without a task: the calling task is the one that has to call tw_poll, often. */
+/* Starts twinwire in the calling task, which becomes the network task and has to call tw_poll, again and again:
+ *
+ *   ESP_ERROR_CHECK(tw_esp_begin(NULL));
+ *   open_stream(NULL);
+ *   while (tw_poll(100) >= 0)
+ *     read_sensors();
+ *
+ * Parameter and results as of tw_esp_start. */
 esp_err_t tw_esp_begin(const tw_esp_options *options);
 
-/* Asks for the end: every handle is closed, what is queued and the close frames go out, within limits.closeTimeoutMs;
- * then sockets and memory are given back. Returns at once; may be called from any task, from a listener and more than
- * once. The task stays, asleep, for the next start. After tw_esp_begin, tw_poll has to be called until it returns -1.
- */
+/* Stops twinwire: closes every handle, sends what is queued and the close frames, waits for the peers for at most
+ * limits.closeTimeoutMs and one second, and then closes the sockets and frees the memory.
+ *
+ * Returns at once; tw_esp_running is false when it is over. It may be called from any task and from a listener, and
+ * more than once. After tw_esp_begin, the network task goes on calling tw_poll until that returns -1. */
 void tw_esp_stop(void);
 
-/* Whether it has been started and has not stopped entirely. */
+/* Returns whether twinwire has been started and has not stopped completely. May be called from any task. */
 bool tw_esp_running(void);
 
-/* Runs `work(ctx)` in the network task, in its next loop iteration. Never waits. May be called from any task, from a
- * listener, from lwIP's own thread (SNTP's callback) and from an interrupt (but not from one that runs while the flash
- * cache is off, ESP_INTR_FLAG_IRAM).
- * Returns ESP_OK, ESP_ERR_TIMEOUT (the queue is full, nothing was done) or ESP_ERR_INVALID_STATE (it does not run). */
+/* Runs `work(ctx)` in the network task, in the next iteration of its loop. Never waits. What `ctx` points to must stay
+ * valid until `work` has run.
+ *
+ * May be called from any task, from a listener, from lwIP's own thread (for example in SNTP's callback) and from an
+ * interrupt, but not from one that runs while the flash cache is off (ESP_INTR_FLAG_IRAM).
+ *
+ * Returns ESP_OK; ESP_ERR_TIMEOUT: all CONFIG_TWINWIRE_QUEUE entries of the queue are in use, and `work` will not run;
+ * ESP_ERR_INVALID_STATE: twinwire does not run. Work that is still queued when twinwire ends is dropped. */
 esp_err_t tw_esp_post(void (*work)(void *ctx), void *ctx);
 
-/* Runs `work(ctx)` in the network task and waits for what it returns: one loop iteration, and the listeners that are
- * being called. In the network task itself, and so in a listener, it simply calls it. Not from an interrupt, and not
- * from lwIP's thread, which the network task may be waiting for. Returns what `work` returned; or TW_ERR_BACKPRESSURE
- * (the queue is full) or TW_ERR_STATE (it does not run), and `work` was not called. A listener must not wait for a task
- * that waits here: the two would wait for ever. */
+/* Runs `work(ctx)` in the network task, waits until it has returned, and returns its result. The wait lasts for one
+ * iteration of the loop, including the listeners that are being called. In the network task itself, `work` is called
+ * directly.
+ *
+ *   static int32_t check_open(void *ctx) { return tw_net_state(*(int32_t *)ctx) == TW_STATE_OPEN; }
+ *
+ *   bool is_open = tw_esp_call(check_open, &sock) == 1;
+ *
+ * Must not be called from an interrupt, nor from lwIP's thread, which the network task may be waiting for. A listener
+ * must not wait for a task that waits here: neither would ever go on.
+ *
+ * Returns what `work` returned. TW_ERR_BACKPRESSURE: the queue is full; TW_ERR_STATE: twinwire does not run, or ended
+ * before `work` could run. In both cases `work` was not called. */
 int32_t tw_esp_call(int32_t (*work)(void *ctx), void *ctx);
 
-/* tw_net_send, tw_ws_send_text and tw_ws_send_binary for other tasks. They wait as tw_esp_call does. Return `size`; or
- * an error of the table, here as a negative number and not as -1: nothing was queued.
+/* Send as tw_net_send, tw_ws_send_text and tw_ws_send_binary do, from any task. They wait as tw_esp_call does. `data`
+ * is copied: it may be reused when the call returns.
  *
- * A message that is larger than limits.sendBuffer is sent in fragments (RFC 6455 5.4), and the call waits until all of
- * it is queued; other tasks that send to the same connection wait for that, and its listeners get TW_ERR_STATE for what
- * they send meanwhile. The wait ends with the connection at the latest: one that takes nothing ends after
- * limits.stallTimeoutMs. An error then leaves the message incomplete, and the connection is over. In the network task
- * such a message is refused with TW_ERR_TOO_LARGE. */
+ * Return `size`, or the error itself, a negative TW_ERR_... (tw_last_error belongs to the network task). After an error
+ * nothing was queued.
+ *
+ * A message that is larger than limits.sendBuffer is sent in fragments (RFC 6455 5.4). The call then waits until all of
+ * them are queued. Meanwhile other tasks that send to this WebSocket wait too, and what its listeners send is refused
+ * with TW_ERR_STATE. The wait has an end: a connection whose peer takes nothing is closed after limits.stallTimeoutMs.
+ * An error leaves such a message incomplete; the connection has ended then. Called in the network task, which can't
+ * wait, the functions refuse such a message with TW_ERR_TOO_LARGE. */
 int32_t tw_esp_net_send(int32_t sock, const void *data, size_t size);
 int32_t tw_esp_ws_send_text(int32_t conn, const char *text, size_t size);
 int32_t tw_esp_ws_send_binary(int32_t conn, const void *data, size_t size);
 
-/* tw_net_close and tw_ws_close for other tasks: posted, so they never wait. Return as tw_esp_post. */
+/* Close a handle as tw_net_close and tw_ws_close do, from any task. They never wait, and return as tw_esp_post does. */
 esp_err_t tw_esp_net_close(int32_t sock);
 esp_err_t tw_esp_ws_close(int32_t conn);
 

@@ -1,5 +1,5 @@
-/* tw_esp_tls.h: what esp-tls can do beyond tw_tls_options: PSK, a key in the DS peripheral or a secure element, the
- * global CA store, a choice of cipher suites. The application sets it in esp-tls's own configuration:
+/* tw_esp_tls.h: a hook for options of esp-tls that tw_tls_options does not have: PSK, a key in the DS peripheral or a
+ * secure element, the global CA store, a choice of cipher suites. The hook changes the configuration of esp-tls itself:
  *
  *   static void use_global_store(const char *name, esp_tls_cfg_t *config, void *ctx) {
  *     config->crt_bundle_attach = NULL;
@@ -26,12 +26,16 @@
 extern "C" {
 #endif
 
-/* Called in the network task before each handshake as a client, with the name of the server and the configuration that
- * comes of the handle's tw_tls_options. What it points to has to stay until the connection has ended. `non_block`,
- * `is_plain_tcp`, `timeout_ms` and `client_session` are to be left alone. */
+/* Changes the configuration of a connection. Called in the network task before each TLS handshake as a client.
+ *
+ * `name`: the name of the server, valid during the call.
+ * `config`: made from the tw_tls_options of the handle. Whatever the hook makes it point to must stay valid until the
+ *   connection has ended. `non_block`, `is_plain_tcp`, `timeout_ms` and `client_session` must not be changed.
+ * `ctx`: as passed to tw_esp_tls_set_hook. */
 typedef void (*tw_esp_tls_configure)(const char *name, esp_tls_cfg_t *config, void *ctx);
 
-/* Sets that function for all connections; NULL: none. */
+/* Sets the hook of all connections, in place of the one before; NULL removes it. Must be called in the network task, or
+ * before twinwire is started. Handshakes that have begun are not affected. */
 void tw_esp_tls_set_hook(tw_esp_tls_configure configure, void *ctx);
 
 #ifdef __cplusplus

@@ -448,7 +448,7 @@ static void run_seed(uint32_t seed) {
   tw_esp_defaults(&options);
   options.limits.closeTimeoutMs = 300;
   options.limits.connectTimeoutMs = 1000;
-  options.easy.listeners = 200;
+  options.handles.listeners = 200;
   options.limits.sendBuffer = 32768; /* the echo has to take what comes */
   options.limits.sendPool = 1 << 20;
   faults = (fault_schedule){.state = seed * 2654435761u | 1};

@@ -111,7 +111,7 @@ static void on_drain(const NetDrain *e, void *ctx) { (void)e, (void)ctx; }
 static void adds_all_listeners_or_none(void) {
   tw_esp_options options;
   tw_esp_defaults(&options);
-  options.easy.listeners = 4;
+  options.handles.listeners = 4;
   test_begin(&options);
   int32_t sock = tw_net_tcp_connect(here.peer_address, echo.port);
   CHECK(tw_esp_event_forward(sock) == -1 && tw_last_error() == TW_ERR_MEMORY);
