@@ -1,12 +1,15 @@
 /**
- * twinwire/ws-compat: the surface of npm's `ws` that its dependents use, over this engine. An entry of its own, since it
- * needs modules of Node: an EventEmitter, a Buffer, the requests of node:http.
+ * `twinwire/ws-compat`: the API of npm's `ws`, on the engine of twinwire. For programs that were written for `ws`, and for
+ * libraries that depend on it. It is an entry of its own because it needs modules of Node: node:events, node:buffer, node:http.
  *
  * ```ts
  * import WebSocket, { WebSocketServer } from "twinwire/ws-compat";
+ *
+ * const server = new WebSocketServer({ port: 8080 });
+ * server.on("connection", (ws) => ws.on("message", (data, isBinary) => ws.send(data, { binary: isBinary })));
  * ```
  *
- * What differs from `ws`, and how to have others take it for `ws`: docs/ws-compat.md.
+ * docs/ws-compat.md lists the differences from `ws`, and explains how to make a dependency use this module in its place.
  *
  * @module
  */

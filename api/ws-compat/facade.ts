@@ -18,20 +18,20 @@ import { dataOf, type SendCallback, type SendOptions } from "./options.ts";
 /** The type of a received message: a Buffer, unless `binaryType` says otherwise for binary ones. */
 export type MessageData = Buffer | ArrayBuffer | Buffer[] | Blob;
 
-/** The events of a WebSocket, and their values. */
+/** The events of a WebSocket, with their arguments. */
 export interface WebSocketEvents {
   open: [];
   message: [data: MessageData, isBinary: boolean];
   ping: [data: Buffer];
   pong: [data: Buffer];
-  /** The peer's code, 1005 if it gave none, 1006 if the connection broke. */
+  /** The connection is closed. `code`: that of the peer, 1005 if it sent none, 1006 if the connection broke. */
   close: [code: number, reason: Buffer];
   error: [error: Error];
-  /** The response that accepts. On Bun, and through `proxy`, it has the head alone. */
+  /** The server has accepted the handshake. On Bun, and through `proxy`, the response has a head only. */
   upgrade: [response: IncomingMessage];
-  /** The request that follows a redirect. On Bun, and through `proxy`, it can only be given up. */
+  /** A redirect is about to be followed. On Bun, and through `proxy`, the request can only be aborted. */
   redirect: [url: string, request: ClientRequest];
-  /** A response that refuses. A listener takes over: it has to end the WebSocket. */
+  /** The server has refused the handshake. With a listener, no `error` is emitted: the listener has to end the WebSocket. */
   "unexpected-response": [request: ClientRequest, response: IncomingMessage];
 }
 

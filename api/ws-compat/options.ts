@@ -10,22 +10,27 @@ import { OptionSet, tlsOptions } from "../internal/options.ts";
 import { type AddressPolicy, policy } from "../internal/policy.ts";
 import type { ProxyOption } from "../internal/url.ts";
 
-/** permessage-deflate, with the names of `ws`. */
+/** The options of permessage-deflate, RFC 7692, with the names of `ws`. */
 export interface PerMessageDeflateOptions {
+  /** Whether the server compresses each message by itself, without a context from those before. Default: false. */
   readonly serverNoContextTakeover?: boolean | undefined;
+  /** The same for the client. Default: false. */
   readonly clientNoContextTakeover?: boolean | undefined;
+  /** The base-2 logarithm of the window that the server compresses with, 8 to 15. Default: 15. */
   readonly serverMaxWindowBits?: number | undefined;
-  /** `true`: whatever the server wants. */
+  /** The same for the client; `true`: any that the server chooses. Default: 15. */
   readonly clientMaxWindowBits?: number | boolean | undefined;
+  /** Messages of fewer bytes are sent uncompressed. Default: 1024. */
   readonly threshold?: number | undefined;
+  /** `level`, 1 to 9, and `memLevel`, 1 to 9, of zlib. Default: those of the runtime. */
   readonly zlibDeflateOptions?: { readonly level?: number; readonly memLevel?: number } | undefined;
-  /** Taken and without effect: the engine inflates with what was agreed upon. */
+  /** Accepted without effect: the agreed parameters decide how messages are inflated. */
   readonly zlibInflateOptions?: object | undefined;
-  /** Taken and without effect. */
+  /** Accepted without effect. */
   readonly concurrencyLimit?: number | undefined;
 }
 
-/** What this file declares itself, and what belongs to the URL. */
+/** The options of a request that are declared below, and those that the URL decides. */
 type OwnRequestOptions =
   | "agent"
   | "auth"
@@ -48,59 +53,82 @@ type OwnRequestOptions =
   | "timeout";
 
 /**
- * The options of `new WebSocket`. Those of requests of node:http and node:https are passed on, such as `lookup`, `family` or
- * `checkServerIdentity`.
+ * The options of `new WebSocket`. Other options of requests of node:http and node:https, such as `lookup`, `family` or
+ * `checkServerIdentity`, are passed on to the request; on Bun, with `proxy` and with `policy` there is no such request, and those
+ * that would change where or how securely it connects throw ERR_UNSUPPORTED.
  */
 export interface ClientOptions extends Omit<RequestOptions, OwnRequestOptions> {
+  /** The subprotocols to offer, in order of preference. Default: none. */
   readonly protocols?: string | readonly string[] | undefined;
+  /** Header fields of the handshake request. */
   readonly headers?: Readonly<Record<string, string | number | readonly string[] | undefined>> | undefined;
+  /** The header field Origin. Default: none. */
   readonly origin?: string | undefined;
-  /** `"user:password"` */
+  /** `"user:password"` for Basic authentication. Default: that of the URL. */
   readonly auth?: string | undefined;
+  /** Milliseconds from the start to the end of the handshake. Default: no limit of its own. */
   readonly handshakeTimeout?: number | undefined;
+  /** Milliseconds that `close` waits for the peer, at most `limits().closeTimeoutMs`. Default: 30,000. */
   readonly closeTimeout?: number | undefined;
+  /** The largest message to receive, in bytes; 0: 2,147,483,647. A larger one closes with code 1009. Default: 104,857,600. */
   readonly maxPayload?: number | undefined;
+  /** The most fragments of a received message; 0: `limits().maxFragments`. More close with code 1009. Default: 0. */
   readonly maxFragments?: number | undefined;
+  /** Whether compression is offered, and how. Default: true. */
   readonly perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
+  /** Whether redirects are followed. Default: false. */
   readonly followRedirects?: boolean | undefined;
+  /** The most redirects to follow. Default: 10. */
   readonly maxRedirects?: number | undefined;
+  /** Whether pings are answered automatically. Default: true. */
   readonly autoPong?: boolean | undefined;
-  /** Taken; text is checked all the same. */
+  /** Accepted without effect: text is always validated. */
   readonly skipUTF8Validation?: boolean | undefined;
+  /** The value of Sec-WebSocket-Version: 13; any other throws. Default: 13. */
   readonly protocolVersion?: number | undefined;
   /** The agent of node:http or node:https that makes the connection. */
   readonly agent?: RequestOptions["agent"] | undefined;
-  /** Makes the connection: a Duplex. Not called if there is an `agent`. */
+  /** Creates the connection, a Duplex. Not called with an `agent`. */
   readonly createConnection?: RequestOptions["createConnection"] | undefined;
-  /** Called with the request before it is sent; has to call `request.end()`. */
+  /** Called with the request before it is sent. It must call `request.end()`. */
   readonly finishRequest?: ((request: ClientRequest, ws: EventEmitter) => void) | undefined;
-  /** Beyond `ws`: the HTTP proxy to go through. Default: none, whatever the environment defines. */
+  /** Not in `ws`: the HTTP proxy to connect through. Default: none; the environment is not read. */
   readonly proxy?: ProxyOption;
   /**
-   * Beyond `ws`: the addresses that it may connect to, also after redirects. The connection is then the engine's, as with
+   * Not in `ws`: the addresses to which it may connect, also after redirects. The engine makes the connection then, as with
    * `proxy`. Default: any.
    */
   readonly policy?: AddressPolicy | undefined;
+  /** The authorities to trust instead of the host's. */
   readonly ca?: Pem | readonly Pem[] | undefined;
+  /** The client's certificate and its intermediate certificates. */
   readonly cert?: Pem | undefined;
+  /** The private key of `cert`. */
   readonly key?: Pem | undefined;
+  /** The passphrase of `key`. */
   readonly passphrase?: string | undefined;
+  /** The name to ask for (SNI) and to verify. Default: the host of the URL. */
   readonly servername?: string | undefined;
+  /** Whether a server whose certificate fails a check is refused. Default: true. */
   readonly rejectUnauthorized?: boolean | undefined;
+  /** The oldest version of TLS. Default: TLS 1.2. */
   readonly minVersion?: "TLSv1.2" | "TLSv1.3" | undefined;
 }
 
-/** What `verifyClient` is asked about. */
+/** The first argument of `verifyClient`. */
 export interface ClientInfo {
+  /** The header field Origin, if there is one. */
   readonly origin: string | undefined;
+  /** Whether the connection uses TLS. */
   readonly secure: boolean;
+  /** The handshake request. */
   readonly req: IncomingMessage;
 }
 
-/** The verdict of a `verifyClient` with two parameters; an HTTP status, a body and headers for those who may not in. */
+/** Takes the decision of a `verifyClient` with two parameters: whether to accept, else the status, body and header fields. */
 export type Verdict = (verified: boolean, code?: number, message?: string, headers?: Record<string, unknown>) => void;
 
-/* What decides where or how safely it connects, and is not ours to honour. To leave it out in silence would be worse. */
+/* Options that decide where or how securely it connects, and that the engine doesn't have: to ignore them would be worse. */
 const refused = [
   "createConnection",
   "lookup",
@@ -120,7 +148,11 @@ function unsupported(reason: string): TwinwireError {
   return new TwinwireError("ERR_UNSUPPORTED", { step: "open", reason });
 }
 
-/** @throws TwinwireError ERR_UNSUPPORTED for what can't be honoured. */
+/**
+ * Checks the options of a connection that the engine makes.
+ *
+ * @throws TwinwireError ERR_UNSUPPORTED for options that it does not have.
+ */
 export function checkClient(options: ClientOptions): void {
   const given = options as Readonly<Record<string, unknown>>;
   for (const name of refused) {
@@ -138,12 +170,12 @@ export function checkClient(options: ClientOptions): void {
 
 const policyOption = new OptionSet<{ policy?: AddressPolicy }>({ policy });
 
-/** @throws TwinwireError ERR_ARGUMENT for what is no policy. */
+/** Returns the checked policy. @throws TwinwireError ERR_ARGUMENT for what is no policy. */
 export function policyOf(given: unknown): AddressPolicy | undefined {
   return given === undefined ? undefined : policyOption.read("WebSocket", { policy: given }).policy;
 }
 
-/** TLS as the options say, and the agent that they name. */
+/** Returns the TLS options among the options, and among those of the agent. */
 export function tlsOf(options: ClientOptions): TlsOptions {
   const agent = (options.agent ?? {}) as { options?: object };
   const all = { ...agent.options, ...options } as ClientOptions;
@@ -181,7 +213,7 @@ export function compressionOf(
   return checked;
 }
 
-/** The most that a message may have: `ws` takes 0 for no bound. */
+/** Returns the largest message in bytes. As in `ws`, 0 means no limit. */
 export function maxMessageOf(maxPayload: unknown): number {
   const most = 2 ** 31 - 1;
   if (maxPayload === undefined || maxPayload === null) return 100 * 1024 * 1024;
@@ -192,22 +224,22 @@ export function maxMessageOf(maxPayload: unknown): number {
   return bytes < 1 || bytes > most ? most : bytes;
 }
 
-/** Called when what was sent is on its way, or with why it never will be. */
+/** Called when the runtime or the engine has accepted what was sent, or with the error for which it will not be sent. */
 export type SendCallback = (error?: Error) => void;
 
-/** How a message is sent. */
+/** The options of `send`. */
 export interface SendOptions {
-  /** Whether it is sent as binary; as bytes or text were given unless this is. */
+  /** Whether the message is binary. Default: true for bytes, false for a string. */
   readonly binary?: boolean | undefined;
-  /** Whether it may be compressed. It may unless this is false. */
+  /** Whether the message may be compressed. Default: true. */
   readonly compress?: boolean | undefined;
-  /** Whether it is the last fragment of its message. It is unless this is false. */
+  /** Whether this is the last fragment of its message. Default: true. */
   readonly fin?: boolean | undefined;
-  /** Taken and without effect: clients mask and servers don't, RFC 6455 5.1. */
+  /** Accepted without effect: clients mask and servers do not, RFC 6455 5.1. */
   readonly mask?: boolean | undefined;
 }
 
-/** Text or bytes of whatever `send` takes; numbers are text, nothing is an empty message. */
+/** Returns what `send` was given as text or bytes: a number is text; `undefined`, `null` and `false` are an empty message. */
 export function dataOf(given: unknown): string | Uint8Array {
   if (typeof given === "number") return given.toString();
   if (given === undefined || given === null || given === false || given === "") {

@@ -25,40 +25,59 @@ import {
 import { accept, refuse } from "./upgrade.ts";
 import { WebSocket } from "./websocket.ts";
 
-/** What `new WebSocketServer` takes. One of `port`, `server` and `noServer` is needed. */
+/** The options of `new WebSocketServer`. Exactly one of `port`, `server` and `noServer` is required. */
 export interface ServerOptions {
+  /** The port to listen on, by a server of node:http; 0: any free one. */
   readonly port?: number | undefined;
+  /** The local name or address to listen on. Default: every one. */
   readonly host?: string | undefined;
+  /** The most connections that wait to be accepted. Default: the runtime's. */
   readonly backlog?: number | undefined;
+  /** A server whose `upgrade` events are handled. */
   readonly server?: HttpServer | HttpsServer | undefined;
+  /** Whether the application calls `handleUpgrade` itself. */
   readonly noServer?: boolean | undefined;
+  /** The only path to accept, without a query. Default: all. */
   readonly path?: string | undefined;
+  /** Whether `clients` lists the open WebSockets. Default: true. */
   readonly clientTracking?: boolean | undefined;
-  /** Chooses a subprotocol; what is falsy: none. Default: the first that the client offers. */
+  /** Returns the chosen subprotocol; a falsy value: none. Default: the first that the client offers. */
   readonly handleProtocols?:
     | ((protocols: Set<string>, request: IncomingMessage) => string | false | null | undefined)
     | undefined;
+  /**
+   * Decides whether a handshake is accepted: by its result, or, with a second parameter, by calling that. Default: all are.
+   */
   readonly verifyClient?: ((info: ClientInfo) => boolean) | ((info: ClientInfo, done: Verdict) => void) | undefined;
+  /** Whether offers of compression are accepted, and how. Default: false. */
   readonly perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
+  /** As `ClientOptions.maxPayload`. Default: 104,857,600. */
   readonly maxPayload?: number | undefined;
+  /** As `ClientOptions.maxFragments`. Default: 0. */
   readonly maxFragments?: number | undefined;
+  /** Whether pings are answered automatically. Default: true. */
   readonly autoPong?: boolean | undefined;
-  /** Taken; text is checked all the same. */
+  /** Accepted without effect: text is always validated. */
   readonly skipUTF8Validation?: boolean | undefined;
+  /** Milliseconds that `close` of a client waits for the peer. Default: 30,000. */
   readonly closeTimeout?: number | undefined;
-  /** The class of the clients: one that extends `WebSocket`. */
+  /** The class of the accepted WebSockets, which extends `WebSocket`. Default: `WebSocket`. */
   readonly WebSocket?: typeof WebSocket | undefined;
 }
 
-/** The events of a server, and their values. */
+/** The events of a server, with their arguments. */
 export interface WebSocketServerEvents {
+  /** The server listens. */
   listening: [];
+  /** A handshake was accepted: the WebSocket is open. */
   connection: [ws: WebSocket, request: IncomingMessage];
-  /** The lines of an answer, to which some may be added. */
+  /** A handshake is about to be accepted. A listener may add header lines to `lines`. */
   headers: [lines: string[], request: IncomingMessage];
-  /** A request that is no handshake, which the listener answers. */
+  /** A request is not a valid handshake. The listener has to answer it on `socket`. */
   wsClientError: [error: Error, socket: Duplex, request: IncomingMessage];
+  /** The server of node:http failed, or an accepted handshake could not be answered. */
   error: [error: Error];
+  /** The server is closed, and its last client has gone. */
   close: [];
 }
 
@@ -94,7 +113,7 @@ type State = (typeof State)[keyof typeof State];
  */
 export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   readonly options: ServerOptions;
-  /** Those that are connected; `undefined` with `clientTracking: false`. */
+  /** The open WebSockets; `undefined` with `clientTracking: false`. */
   readonly clients: Set<WebSocket> | undefined;
   readonly #compression: Compression | undefined;
   readonly #taken = new WeakSet<Duplex>();
@@ -103,9 +122,11 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   #state: State = State.RUNNING;
 
   /**
-   * @param listening called once it listens.
-   * @throws TypeError without exactly one of `port`, `server` and `noServer`; TwinwireError ERR_UNSUPPORTED where the
-   * runtime's sockets can't be taken over, ERR_ARGUMENT for an option that is wrong.
+   * Creates a server, which listens if there is a `port`.
+   *
+   * @param listening called once the server listens.
+   * @throws TypeError unless there is exactly one of `port`, `server` and `noServer`; TwinwireError ERR_UNSUPPORTED on a runtime
+   * whose sockets the engine can't take over, ERR_ARGUMENT for a wrong option.
    */
   constructor(options: ServerOptions = {}, listening?: () => void) {
     super();
@@ -126,18 +147,26 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     this.#listen(this.#server);
   }
 
-  /** The server of node:http, until it is closed. To look at. */
+  /** The server of node:http, or `null` once it is closed. For reading only. */
   get _server(): HttpServer | null {
     return this.#server ?? null;
   }
 
-  /** Returns where it listens; a path, or `null` once it is closed. */
+  /**
+   * Returns the address that it listens on; a string for a path, `null` once it is closed.
+   *
+   * @throws Error with `noServer`.
+   */
   address(): AddressInfo | string | null {
     if (this.options.noServer) throw new Error('The server is operating in "noServer" mode');
     return this.#server?.address() ?? null;
   }
 
-  /** Accepts no more; `close` is emitted when those that are here have gone. It does not close them. */
+  /**
+   * Stops accepting. WebSockets that are open stay open; `close` is emitted when the last one has gone.
+   *
+   * @param done called then, or with an error if the server was closed already.
+   */
   close(done?: (error?: Error) => void): void {
     if (this.#state === State.CLOSED) {
       if (done !== undefined) this.once("close", () => done(new Error("The server is not running")));
@@ -154,16 +183,19 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     else if (this.clients === undefined || this.clients.size === 0) process.nextTick(() => this.#emitClose());
   }
 
-  /** Whether a request is for this server: one for its `path`. To be overridden. */
+  /** Returns whether a request is for this server: whether it is for its `path`. Subclasses may override it. */
   shouldHandle(request: IncomingMessage): boolean {
     const { path } = this.options;
     return !path || request.url?.split("?", 1)[0] === path;
   }
 
   /**
-   * Makes a WebSocket of the connection of an `upgrade` event of node:http, or of any other Duplex, and calls back with
-   * it; before `handleUpgrade` returns, unless `verifyClient` takes its time. A request that is not a handshake is
-   * answered, unless `wsClientError` has a listener.
+   * Accepts the handshake of an `upgrade` event of node:http, or one that was read from any other Duplex.
+   *
+   * A request that is not a valid handshake is answered with an error, unless `wsClientError` has a listener.
+   *
+   * @param head what was read from `socket` behind the request.
+   * @param accepted called with the WebSocket: before `handleUpgrade` returns, unless `verifyClient` decides later.
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array, accepted: Accepted): void {
     socket.on("error", destroyThis);
@@ -257,7 +289,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     accepted(ws, request);
   }
 
-  /** Calls a function of the application's. If it throws, the client gets 500, and the caller what it throws, as with `ws`. */
+  /** Calls a function of the application. If it throws, the client gets 500, and the error is thrown on, as with `ws`. */
   #ask<T>(socket: Duplex, call: () => T): T {
     try {
       return call();
@@ -267,7 +299,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     }
   }
 
-  /** An upgrade failed for a reason of ours, such as a header line that is none. */
+  /** Reports an upgrade that failed for a reason of the server's own, such as a malformed header line. */
   #failed(error: Error): void {
     if (this.listenerCount("error") > 0) this.emit("error", error);
     else process.emitWarning(error);
@@ -309,7 +341,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   }
 }
 
-/** The subprotocol that the server answers, `""` for none. As with `ws`, it need not be one of the offers. */
+/** Returns the subprotocol to answer with, `""` for none. As with `ws`, it need not be one of those offered. */
 function chooseProtocol(offered: Set<string>, options: ServerOptions, request: IncomingMessage): string {
   if (offered.size === 0) return "";
   const { handleProtocols } = options;
@@ -318,7 +350,7 @@ function chooseProtocol(offered: Set<string>, options: ServerOptions, request: I
   return first;
 }
 
-/** RFC 9110 15.5.22: whoever asks a WebSocket server for something else. */
+/** Answers a request that is not a handshake with 426 (Upgrade Required), RFC 9110 15.5.22. */
 function upgradeRequired(_request: IncomingMessage, response: ServerResponse): void {
   const body = STATUS_CODES[426] ?? "";
   response.writeHead(426, { "Content-Length": body.length, "Content-Type": "text/plain" }).end(body);

@@ -2,8 +2,8 @@ import { Duplex, type DuplexOptions } from "node:stream";
 import { facadeOf, type WebSocket } from "./websocket.ts";
 
 /**
- * A WebSocket as a `Duplex`: each chunk that is written is a message, each message that comes is a chunk. Both ways it
- * flows no faster than the slower end.
+ * Returns a WebSocket as a `Duplex`: each written chunk is sent as a message, each received message is read as a chunk. In both
+ * directions the slower end sets the pace.
  *
  * ```ts
  * pipeline(createReadStream("file"), createWebSocketStream(ws), callback);

@@ -22,14 +22,14 @@ import { HttpDialer } from "./request.ts";
 const names = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"];
 const binaryTypes: readonly string[] = ["nodebuffer", "arraybuffer", "fragments", "blob"];
 
-/** `ws` waits so long for the answer to a close frame; the engine's own limit may be shorter. */
+/** How long `ws` waits for the answer to a close frame, in milliseconds. The limit of the engine may be shorter. */
 const CLOSE_TIMEOUT = 30_000;
 
 /** The façade of a WebSocket. @internal */
 export let facadeOf: (ws: WebSocket) => Facade;
 
 /**
- * The WebSocket of npm's `ws`, on the engine: an EventEmitter.
+ * The class `WebSocket` of npm's `ws`, an EventEmitter. `WebSocketEvents` lists its events.
  *
  * ```ts
  * const ws = new WebSocket("ws://127.0.0.1:8080");
@@ -45,10 +45,12 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
   readonly #dom: DomListeners;
 
   /**
-   * Begins to connect. `null` as the URL is for servers, which make their clients by it.
+   * Starts connecting. A failure is reported by `error` and then `close`.
    *
-   * @throws SyntaxError for a URL or subprotocols that are none; TwinwireError ERR_UNSUPPORTED for an option that can't be
-   * honoured, ERR_ARGUMENT for one that is wrong.
+   * @param url a URL with the scheme ws, wss, http or https; `null` only in servers, which make their clients with it.
+   * @param protocols the subprotocols to offer, in order of preference. Default: none.
+   * @throws SyntaxError for an invalid URL or invalid subprotocols; TwinwireError ERR_UNSUPPORTED for an option that the engine
+   * does not have, ERR_ARGUMENT for a wrong one.
    */
   constructor(
     url: string | URL | null,
@@ -93,30 +95,32 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     return 3;
   }
 
+  /** `CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`. */
   get readyState(): 0 | 1 | 2 | 3 {
     return this.#facade.readyState;
   }
 
+  /** The URL that it connects to; `""` on a server. */
   get url(): string {
     return this.#facade.session.url;
   }
 
-  /** The subprotocol that was chosen, or `""`. */
+  /** The subprotocol that the server chose, or `""`. */
   get protocol(): string {
     return this.#facade.session.protocol;
   }
 
-  /** `"permessage-deflate"` if that was agreed upon, or `""`. */
+  /** `"permessage-deflate"` if messages may be compressed, else `""`. */
   get extensions(): string {
     return this.#facade.session.extensions.split(";", 1)[0] ?? "";
   }
 
-  /** Bytes that were sent and have not left yet. */
+  /** The number of bytes passed to `send` that the runtime has not accepted yet. */
   get bufferedAmount(): number {
     return this.#facade.session.sender.buffered;
   }
 
-  /** What a binary message comes as; text is always a Buffer. */
+  /** The type in which binary messages are delivered; text is always a Buffer. Default: `"nodebuffer"`. */
   get binaryType(): BinaryType {
     return this.#facade.binaryType;
   }
@@ -125,22 +129,23 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     if (binaryTypes.includes(type)) this.#facade.binaryType = type;
   }
 
+  /** Whether reading is paused by `pause`. */
   get isPaused(): boolean {
     return this.#facade.isPaused;
   }
 
-  /** Of a server's client the socket that was taken over; of a client, what can be known of the engine's. To look at. */
+  /** The socket of the connection. On Bun, and with `proxy` or `policy`, a view of the engine's socket. For reading only. */
   get _socket(): unknown {
     return this.#facade.socket;
   }
 
-  /** The request of a client's handshake, until that is done. To look at. */
+  /** The request of a client's handshake, `null` once that is done. For reading only. */
   get _req(): ClientRequest | null {
     const { opening } = this.#facade;
     return opening instanceof HttpDialer ? opening.request : null;
   }
 
-  /** How many redirects a client has followed. To look at. */
+  /** The number of redirects that a client has followed. For reading only. */
   get _redirects(): number {
     const { opening } = this.#facade;
     return opening instanceof HttpDialer ? opening.redirects : 0;
@@ -178,18 +183,22 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     this.#dom.setHandler("close", listener);
   }
 
+  /** Adds a listener for `open`, `message`, `error` or `close`, which is called with an event as in browsers. */
   addEventListener(type: string, listener: Listener, options: CompatListenerOptions = {}): void {
     this.#dom.add(type, listener, options);
   }
 
+  /** Removes a listener that `addEventListener` has added. */
   removeEventListener(type: string, listener: Listener): void {
     this.#dom.remove(type, listener);
   }
 
   /**
-   * Sends a message, or a fragment of one. The callback is called when the engine has taken it.
+   * Sends a message, or a fragment of one.
    *
-   * @throws Error before it is open; TypeError for what can't be sent.
+   * @param data a string, a Buffer or other bytes, a Blob, or a number, which is sent as text.
+   * @param callback called when the runtime or the engine has accepted it, or with an error.
+   * @throws Error while the WebSocket is connecting; TypeError for other data.
    */
   send(data: unknown, options?: SendOptions | SendCallback, callback?: SendCallback): void {
     const done = typeof options === "function" ? options : callback;
@@ -198,20 +207,23 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     this.#facade.send(data, given, done);
   }
 
-  /** Sends a ping with at most 125 bytes. */
+  /** Sends a ping with a payload of at most 125 bytes. @throws Error while the WebSocket is connecting. */
   ping(data?: unknown, mask?: boolean | SendCallback, callback?: SendCallback): void {
     this.#control("ping", data, mask, callback);
   }
 
-  /** Sends a pong with at most 125 bytes. */
+  /** Sends a pong with a payload of at most 125 bytes. @throws Error while the WebSocket is connecting. */
   pong(data?: unknown, mask?: boolean | SendCallback, callback?: SendCallback): void {
     this.#control("pong", data, mask, callback);
   }
 
   /**
-   * Closes it behind all that was sent.
+   * Starts the closing handshake, behind everything that was sent. While connecting, it gives the attempt up: `error` and
+   * `close` are emitted.
    *
-   * @throws TypeError for a code that may not be sent, RangeError for a reason of more than 123 bytes.
+   * @param code 1000, 1001 to 1014 where RFC 6455 permits them, or 3000 to 4999. Default: none.
+   * @param data the reason, at most 123 bytes.
+   * @throws TypeError for another code, RangeError for a longer reason.
    */
   close(code?: number, data?: string | Uint8Array): void {
     if (this.readyState === ReadyState.CONNECTING) {
@@ -222,16 +234,17 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     }
   }
 
-  /** Ends it at once, without a close frame. */
+  /** Closes the connection at once, without a close frame. */
   terminate(): void {
     this.#facade.terminate();
   }
 
-  /** Stops reading: the peer is slowed down by TCP. */
+  /** Stops reading, so that TCP slows the peer down. */
   pause(): void {
     if (this.readyState === ReadyState.OPEN || this.readyState === ReadyState.CLOSING) this.#facade.read(false);
   }
 
+  /** Goes on reading. */
   resume(): void {
     if (this.readyState === ReadyState.OPEN || this.readyState === ReadyState.CLOSING) this.#facade.read(true);
   }
@@ -256,7 +269,7 @@ export class WebSocket extends EventEmitter<WebSocketEvents> {
     this.#facade.control((connection) => connection.engine.ws[how](connection.handle, bytes), done);
   }
 
-  /** Whether something can be sent. What is sent too late only counts, and its callback receives an error. */
+  /** Returns whether something can be sent. What is sent too late counts in `bufferedAmount`; its callback gets an error. */
   #isOpen(data: unknown, done: SendCallback | undefined): boolean {
     const state = this.readyState;
     if (state === ReadyState.OPEN) return true;
