@@ -1,8 +1,8 @@
-/* field.h: a header field, as the core interface and the C API take it. */
+/* field.h: a header field, which core.h and ws.h share. */
 #ifndef TWINWIRE_FIELD_H
 #define TWINWIRE_FIELD_H
 
-/* A header of a WebSocket handshake: two terminated texts. */
+/* A header field of a WebSocket handshake. Both texts are terminated by NUL. */
 typedef struct tw_ws_field {
   const char *name;
   const char *value;
