@@ -110,6 +110,12 @@ export interface Port {
   write(handle: number, pieces: readonly Uint8Array[]): number;
 
   /**
+   * As `write`, of one piece: `size` bytes of `bytes` from `at` on. For runtimes that can write a part of a large buffer
+   * without a view of it; others leave it out.
+   */
+  writePart?(handle: number, bytes: Uint8Array, at: number, size: number): number;
+
+  /**
    * Sends one datagram to a literal address. All arguments are borrowed for the call: a port that can't send immediately
    * copies or refuses.
    *

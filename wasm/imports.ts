@@ -44,8 +44,13 @@ export function routeImports(
       return result;
     },
     twc_port_write(_host, handle, spans, count) {
-      const pieces = gather(core(), spans >>> 0, count);
+      const { arena, memory } = core();
       try {
+        if (count === 1 && port.writePart !== undefined && watching?.watcher === undefined) {
+          const span = spans >>> 0;
+          return port.writePart(handle, memory.bytes, arena + memory.spanData(span), memory.spanSize(span));
+        }
+        const pieces = gather(core(), spans >>> 0, count);
         const taken = port.write(handle, pieces);
         watching?.watcher?.wrote(handle, pieces, taken);
         return taken;

@@ -13,7 +13,7 @@ export interface BunSocket<Data> {
   readonly remoteAddress?: string;
   readonly remotePort?: number;
   /** Bytes that were taken, which may be fewer than there are; -1 if it is closed. It reads none after it returned. */
-  write(bytes: Uint8Array): number;
+  write(bytes: Uint8Array, offset?: number, size?: number): number;
   /** FIN; of TLS its close_notify first. */
   shutdown(): void;
   /** Sends FIN and is gone, at once; over TLS not until the peer has said the same. */

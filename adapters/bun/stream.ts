@@ -11,7 +11,7 @@ import { collector } from "./garbage.ts";
 import { Inbound } from "./inbound.ts";
 import { Bun, type BunHandlers, type BunPlace, type BunSecureSocket, type BunSocket } from "./runtime.ts";
 import { clientSide, plainError, type Side, serverSide, tlsInfoOf } from "./tls.ts";
-import { writeAll, writeOne } from "./write.ts";
+import { writeAll } from "./write.ts";
 
 /** What a stream is made from: where it connects to, or what a listener (at a path, for Unix) accepted. */
 export type Source = BunPlace | { readonly accepted: BunSocket<StreamSocket>; readonly path: string | undefined };
@@ -93,10 +93,21 @@ export class StreamSocket implements StreamHandle {
     const socket = this.#socket;
     if (socket === undefined) return 0;
     this.#called = true;
-    const [size, all] = pieces.length === 1 ? writeOne(socket, pieces[0] as Uint8Array) : writeAll(socket, pieces);
+    const { size, all } = writeAll(socket, pieces);
     this.#called = false;
     this.#full = size < all;
     return size;
+  }
+
+  /** As `Port.writePart`. */
+  writePart(bytes: Uint8Array, at: number, size: number): number {
+    const socket = this.#socket;
+    if (socket === undefined) return 0;
+    this.#called = true;
+    const taken = Math.max(0, socket.write(bytes, at, size));
+    this.#called = false;
+    this.#full = taken < size;
+    return taken;
   }
 
   /** Ends our half: FIN, behind TLS's close_notify if there is TLS. */

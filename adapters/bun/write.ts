@@ -5,21 +5,16 @@ import type { BunSocket } from "./runtime.ts";
 const JOINED = 65_536;
 const joined = Buffer.allocUnsafeSlow(JOINED);
 
-/** Writes one piece. Returns how many bytes were taken, and of how many. */
-export function writeOne(socket: BunSocket<unknown>, piece: Uint8Array): [number, number] {
-  return [Math.max(0, socket.write(piece)), piece.length];
-}
-
 /** Writes the pieces, as one if they are small. Returns how many bytes were taken, and of how many. */
-export function writeAll(socket: BunSocket<unknown>, pieces: readonly Uint8Array[]): [number, number] {
+export function writeAll(socket: BunSocket<unknown>, pieces: readonly Uint8Array[]): { size: number; all: number } {
   const all = pieces.reduce((sum, { length }) => sum + length, 0);
-  if (all <= JOINED) {
+  if (pieces.length > 1 && all <= JOINED) {
     let at = 0;
     for (const piece of pieces) {
       joined.set(piece, at);
       at += piece.length;
     }
-    return [Math.max(0, socket.write(joined.subarray(0, all))), all];
+    return { size: Math.max(0, socket.write(joined, 0, all)), all };
   }
   let size = 0;
   for (const piece of pieces) {
@@ -27,5 +22,5 @@ export function writeAll(socket: BunSocket<unknown>, pieces: readonly Uint8Array
     size += taken;
     if (taken < piece.length) break;
   }
-  return [size, all];
+  return { size, all };
 }

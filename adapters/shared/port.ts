@@ -180,6 +180,11 @@ export abstract class JavaScriptPort<Stream extends StreamHandle> implements Por
     return readEnv(name);
   }
 
+  /** The stream of a handle, if it has one. */
+  protected streamOf(handle: number): Stream | undefined {
+    return this.#streams.get(handle);
+  }
+
   /** Makes the stream of a handle, one that a listener accepted or one that connects, and keeps it. */
   protected keepStream(handle: number, make: (place: Place) => Stream): Stream {
     const stream = make(this.#place(handle, this.#streams));

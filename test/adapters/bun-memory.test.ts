@@ -1,8 +1,9 @@
 import { afterEach, expect, test } from "@jest/globals";
 import { Collector } from "../../adapters/bun/garbage.ts";
 import { createPort } from "../../adapters/bun/index.ts";
-import { Close, SocketKind } from "../../wasm/abi.gen.ts";
+import { Close, Errors, SocketKind } from "../../wasm/abi.gen.ts";
 import { endPeers, tcpPeer } from "../support/peers.ts";
+import { until } from "../support/wait.ts";
 import { attach } from "./recorder.ts";
 
 afterEach(endPeers);
@@ -83,4 +84,24 @@ test("large bytes that were copied are given back at once, those that were given
   } finally {
     Bun.connect = connect;
   }
+});
+
+test("one piece is written from where it lies, pieces are joined, and what is not taken is owed", async () => {
+  const received: Buffer[] = [];
+  const peer = await tcpPeer((socket) => void socket.on("data", (bytes) => received.push(bytes)));
+  const { port, recorder } = attach(createPort);
+  expect(port.open(1, SocketKind.TCP, "127.0.0.1", peer.port, {})).toBe(0);
+  expect(port.writePart?.(1, Buffer.from("early"), 0, 5)).toBe(0);
+  await recorder.waitFor("connected 1");
+  expect(port.writePart?.(1, Buffer.from("<one>"), 1, 3)).toBe(3);
+  expect(port.write(1, [Buffer.from("two"), Buffer.from("three")])).toBe(8);
+  await until(() => Buffer.concat(received).toString() === "onetwothree", "all pieces");
+  for (const socket of peer.sockets) socket.pause();
+  const many = Buffer.alloc(64 * MiB, "x");
+  const taken = port.writePart?.(1, many, MiB, 63 * MiB) ?? 0;
+  expect(taken).toBeLessThan(63 * MiB);
+  for (const socket of peer.sockets) socket.resume();
+  await recorder.waitFor("written 1 0");
+  expect(port.writePart?.(2, many, 0, 1)).toBe(Errors.ERR_STATE.value);
+  port.close(1, Close.ABORT);
 });
