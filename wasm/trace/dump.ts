@@ -376,17 +376,18 @@ function* heldBy({ ring, received }: Recording): Generator<Uint8Array> {
 function eventOf({ words }: Ring, block: number, index: number, received: number): Uint8Array | undefined {
   const count = words[block + Field.EVENT_COUNT] ?? 0;
   const size = EventRecord.SIZE >>> 2;
-  const first = block + Field.EVENTS + count * size + index;
-  if (words[first + count] !== Mark.DELIVERED) return undefined;
   const from = block + Field.EVENTS + index * size;
+  const type = words[from] ?? 0;
+  if ((type & Mark.DELIVERED) === 0) return undefined;
   const record = new Int32Array(Field.COPY);
   const handle = words[from + (EventRecord.handle >>> 2)] ?? 0;
   record.set([4 * Field.COPY, Kind.EVENT, words[block + Field.MS] ?? 0, handle]);
   record.set(words.subarray(from, from + size), Field.RECORD);
+  record[Field.RECORD] = type & ~Mark.DELIVERED;
   const isEmpty = words[from + (EventRecord.size >>> 2)] === 0;
   record[Field.FORM] = isEmpty ? Form.NONE : Form.REFERENCE;
   record[Field.PLACE] = isEmpty ? 0 : (words[from + (EventRecord.data >>> 2)] ?? 0) - received;
-  record[Field.FIRST] = words[first] ?? 0;
+  record[Field.FIRST] = words[block + Field.EVENTS + count * size + index] ?? 0;
   return new Uint8Array(record.buffer);
 }
 

@@ -1,5 +1,5 @@
 /** The beginnings of handles that live long and serve many: kept beside the ring, so that their connections can be replayed. */
-import { type CoreExports, Event, EventRecord } from "../abi.gen.ts";
+import { type CoreExports, EventRecord } from "../abi.gen.ts";
 import type { Memory } from "../memory.ts";
 import { Field, Kind } from "./records.ts";
 import type { Ring } from "./ring.ts";
@@ -49,9 +49,8 @@ export class Openings {
     this.#listOf(handle)?.push(bytes.slice(at << 2, (at << 2) + (words[at] as number)));
   }
 
-  /** Keeps the event at this place of the core's memory, in the form that a dump gives to each event of a block. */
+  /** Keeps the event CONNECTED at this place of the core's memory, in the form that a dump gives to each event of a block. */
   keepEvent(record: number, nowMs: number): void {
-    if (this.#records.size === 0 || this.#memory.eventType(record) !== Event.CONNECTED) return;
     const handle = this.#memory.eventHandle(record);
     const list = this.#listOf(handle);
     if (list === undefined) return;

@@ -1,5 +1,5 @@
 /** The flight recorder: copies what passes the core interface into a ring. `Dump` makes lines of it when they are asked for. */
-import type { CoreExports } from "../abi.gen.ts";
+import { type CoreExports, Event } from "../abi.gen.ts";
 import type { TwinwireError } from "../errors.ts";
 import { callSafely, report } from "../report.ts";
 import { dump, type Recording } from "./dump.ts";
@@ -51,7 +51,7 @@ export class Recorder implements Watcher {
     this.#watched = watched;
     this.#settings = given;
     this.#ring = new Ring(given.bytes & ~3);
-    this.#writer = new Writer(core, this.#ring, nowMs);
+    this.#writer = new Writer(core, this.#ring, limits, nowMs);
     this.#events = new EventBlocks(core, this.#ring, this.#writer, limits.recvBuffer);
     this.#openings = new Openings(this.#ring, core.memory);
   }
@@ -118,8 +118,7 @@ export class Recorder implements Watcher {
   }
 
   event(record: number): void {
-    this.#events.delivered(record);
-    this.#openings.keepEvent(record, this.#writer.nowMs);
+    if (this.#events.delivered(record) === Event.CONNECTED) this.#openings.keepEvent(record, this.#writer.nowMs);
   }
 
   failed(make: () => TwinwireError): void {

@@ -9,8 +9,11 @@ export const Kind = { STEP: 1, ACCEPTED: 2, WRITE: 3, ASKED: 4, EVENT: 5, BROADC
 /** Where these bits begin. */
 export const DELIVERED_SHIFT = 16;
 
-/** Whether an event of an `EVENTS` record was delivered, or has a record of its own, because its bytes are elsewhere. */
-export const Mark = { NONE: 0, DELIVERED: 1, SEPARATE: 2 } as const;
+/**
+ * Bits in the first word of an event record of an `EVENTS` record, beside its type: the event was delivered; its bytes are not in
+ * the receive buffer, so that it has a record of its own when it is.
+ */
+export const Mark = { TYPE: 0x3fff, DELIVERED: 1 << 14, SEPARATE: 1 << 15 } as const;
 
 /** Bytes in front of what a kind of record has for itself: size, kind, time, handle. */
 export const HEADER = 16;
@@ -43,7 +46,7 @@ export const Field = {
   PLACE: 13,
   FIRST: 14,
   COPY: 15,
-  /** EVENTS: the number of event records, these, the first four bytes of each, and their marks. */
+  /** EVENTS: the number of event records, these, and the first four bytes of each that has some there. */
   EVENT_COUNT: 3,
   EVENTS: 4,
   /** BROADCAST: handles that are stored, flags, size of the message, bytes of it that are stored, handles, results, bytes. */

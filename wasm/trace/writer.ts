@@ -2,11 +2,13 @@
  * Writes the records of a flight recorder: numbers and bytes, copied into the ring as they are. It stands in the path of every
  * message, so it allocates nothing, and what is frequent has a form of its own without a loop over arguments.
  */
+import type { Limits } from "../abi.gen.ts";
 import type { Core } from "../core.ts";
 import type { Memory } from "../memory.ts";
 import { type Layout, Place } from "./layout.ts";
 import { Field, HEADER, Kind } from "./records.ts";
 import type { Ring } from "./ring.ts";
+import { SHORT, Views } from "./views.ts";
 
 const encoder = new TextEncoder();
 
@@ -25,8 +27,10 @@ export class Writer {
   readonly #ring: Ring;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
+  readonly #received: Views;
+  readonly #staged: Views;
 
-  constructor(core: Core, ring: Ring, nowMs: number) {
+  constructor(core: Core, ring: Ring, { recvBuffer, stageBuffer }: Limits, nowMs: number) {
     this.nowMs = nowMs | 0;
     this.most = (ring.bytes.length >>> 2) & ~3;
     this.#core = core;
@@ -34,6 +38,8 @@ export class Writer {
     this.#ring = ring;
     this.#bytes = ring.bytes;
     this.#words = ring.words;
+    this.#received = new Views(core.memory, core.received, recvBuffer);
+    this.#staged = new Views(core.memory, core.stage, stageBuffer);
   }
 
   /** How many of so many bytes are stored. */
@@ -63,32 +69,32 @@ export class Writer {
   /** A delivery whose bytes are in the receive buffer. */
   received(kind: number, handle: number, size: number): void {
     const stored = this.stored(size);
-    const at = this.begin(kind, handle, 16 + stored);
+    const at = this.begin(kind, handle, 16 + Views.written(stored));
     const words = this.#words;
     words[at + Field.RESULT] = 0;
     words[at + Field.ARGS] = handle;
     words[at + Field.ARGS + 1] = size;
     words[at + Field.ARGS + 2] = stored;
-    this.#memory.copyWords(this.#core.received, stored, words, at + Field.ARGS + 3);
+    this.#received.copy(stored, words, this.#bytes, at + Field.ARGS + 3);
   }
 
   /** A step of a handle and bytes. */
   bytes(kind: number, handle: number, data: number, size: number, result: number): void {
     const stored = this.stored(size);
-    const at = this.begin(kind, handle, 20 + stored);
+    const at = this.begin(kind, handle, 20 + Views.written(stored));
     const words = this.#words;
     words[at + Field.RESULT] = result;
     words[at + Field.ARGS] = handle;
     words[at + Field.ARGS + 1] = data;
     words[at + Field.ARGS + 2] = size;
     words[at + Field.ARGS + 3] = stored;
-    this.#memory.copyWords(data, stored, words, at + Field.ARGS + 4);
+    this.#copy(data, stored, at + Field.ARGS + 4);
   }
 
   /** A step of a handle, a number and bytes. */
   numberAndBytes(kind: number, handle: number, number: number, data: number, size: number, result: number): void {
     const stored = this.stored(size);
-    const at = this.begin(kind, handle, 24 + stored);
+    const at = this.begin(kind, handle, 24 + Views.written(stored));
     const words = this.#words;
     words[at + Field.RESULT] = result;
     words[at + Field.ARGS] = handle;
@@ -96,7 +102,7 @@ export class Writer {
     words[at + Field.ARGS + 2] = data;
     words[at + Field.ARGS + 3] = size;
     words[at + Field.ARGS + 4] = stored;
-    this.#memory.copyWords(data, stored, words, at + Field.ARGS + 5);
+    this.#copy(data, stored, at + Field.ARGS + 5);
   }
 
   /** Any step: its layout says which arguments are bytes. Returns the index of its first word. */
@@ -134,7 +140,7 @@ export class Writer {
       const piece = pieces[index] as Uint8Array;
       const some = piece.length > left ? left : piece.length;
       /* Another piece than the first may begin anywhere. */
-      if ((to & 3) === 0) this.#memory.copyWords(piece.byteOffset, some, words, to >>> 2);
+      if (some <= SHORT && (to & 3) === 0) this.#memory.copyWords(piece.byteOffset, some, words, to >>> 2);
       else this.#bytes.set(some === piece.length ? piece : piece.subarray(0, some), to);
       to += some;
       left -= some;
@@ -167,6 +173,12 @@ export class Writer {
     if (result < 0) words.fill(result, first + held, first + 2 * held);
     else this.#memory.copyWords(handles, 4 * held, words, first + held);
     return result;
+  }
+
+  /** Copies what is sent, for which `Views.written` has made space. */
+  #copy(data: number, stored: number, index: number): void {
+    if (data === this.#core.stage) this.#staged.copy(stored, this.#words, this.#bytes, index);
+    else this.#memory.copyWords(data, stored, this.#words, index);
   }
 
   #place(at: number, args: readonly number[]): number {
