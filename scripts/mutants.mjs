@@ -85,7 +85,9 @@ function sampleOf(list, count, seed) {
 }
 
 const argued = JSON.parse(readFileSync(join(root, "test/mutation/argued.json"), "utf8"));
-const reasonFor = ({ path, change }) => argued.find((it) => it.file === path && it.change === change)?.reason;
+/* `nth`: which of the mutants that make the same change of the same line, counted from 0; without it all of them. */
+const reasonFor = ({ path, change, nth }) =>
+  argued.find((it) => it.file === path && it.change === change && (it.nth ?? nth) === nth)?.reason;
 
 if (spawnSync("gcc", ["--version"]).status !== 0) {
   console.error("mutation needs gcc (Debian: gcc libssl-dev)");

@@ -139,6 +139,28 @@ describe("what it holds", () => {
     expect(times).toEqual([...times].sort((a, b) => a - b));
   });
 
+  test("is what a trace has of messages of any size, also of many that come together", async () => {
+    const flight = record();
+    const lines: string[] = [];
+    const stop = trace((line) => lines.push(line));
+    atEnd(stop);
+    const server = await echoServer();
+    const socket = new WebSocket(`ws://${server.addr()}/`);
+    await within(socket.opened, "opened");
+    const sizes = [...Array.from({ length: 70 }, (_, at) => 4 * at), 511, 512, 513, 1023, 1025, 1151, 1152, 1153, 9000];
+    for (const [at, size] of sizes.entries()) socket.send(String.fromCharCode(65 + (at % 26)).repeat(size));
+    let got = 0;
+    for await (const message of socket) {
+      expect(message).toHaveLength(sizes[got] as number);
+      if (++got === sizes.length) break;
+    }
+    stop();
+    const untimed = (line: TraceLine): TraceLine => ({ ...line, ms: 0 });
+    const recorded = parsed(flight.dump()).slice(1);
+    flight.stop();
+    expect(recorded.map(untimed)).toEqual(lines.map((line) => untimed(JSON.parse(line) as TraceLine)));
+  });
+
   test("does the same against the core again", async () => {
     const flight = record();
     await live(1500);

@@ -10,7 +10,7 @@ function files(path) {
   const host = ["node", "node-connections", "node-faults"].map((name) => `test/adapters/${name}.test.ts`);
   const topics = [
     [/deflate/, ["test/adapters/deflate.test.ts", "test/api/websocket-deflate.test.ts"]],
-    [/udp/, [...host, "test/api/udp.test.ts"]],
+    [/udp|send-queue/, [...host, "test/api/udp.test.ts"]],
     [/tls/, ["test/adapters/tls-cache.test.ts", ...host, "test/api/tls.test.ts"]],
     [/race|errors|resolve/, ["test/adapters/race.test.ts", ...host]],
   ];
