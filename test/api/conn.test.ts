@@ -337,6 +337,28 @@ describe("iteration and streams", () => {
     expect(await broken.next()).toEqual({ done: true, value: undefined });
   });
 
+  test("a loop that waits while its connection is aborted fails once, and ends without an error if it is closed as well", async () => {
+    const { port } = await echoPeer();
+    const waitThen = (end: (conn: TcpConnection) => void): Promise<unknown[]> => {
+      const abort = new AbortController();
+      const conn = new TcpConnection("127.0.0.1", port, { signal: abort.signal });
+      const chunks = conn[Symbol.asyncIterator]();
+      const steps = [chunks.next(), chunks.next()];
+      abort.abort();
+      end(conn);
+      return Promise.all(
+        steps.map((step) =>
+          step.then(
+            ({ done }) => done,
+            ({ code }) => code,
+          ),
+        ),
+      );
+    };
+    expect(await waitThen(() => {})).toEqual(["ERR_ABORTED", true]);
+    expect(await waitThen((conn) => conn.close())).toEqual([true, true]);
+  });
+
   test("readable and writable; when both are over the connection is", async () => {
     const { port } = await echoPeer();
     const conn = new TcpConnection("127.0.0.1", port);
