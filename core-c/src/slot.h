@@ -150,7 +150,10 @@ typedef struct tw_slot_range {
 
 void twc_slots_init(tw_core *core);
 
-/* Prepares what belongs to a slot in queues and timers, before its first use (core.c). */
+/* Timers of a slot, by number: its life, a deadline for each direction (tw_deadline), and bytes that wait. */
+enum { TW_TIMER_LIFE = 0, TW_TIMER_STALL = 3, TW_TIMERS_PER_SLOT };
+
+/* Prepares what belongs to a slot in queues and timers, before its first use (layout.c). */
 void twc_slot_admit(tw_core *core, uint32_t index);
 
 /* Takes a free slot of the kind's range. NULL: none is left. */
