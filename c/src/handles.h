@@ -78,7 +78,7 @@ typedef struct tw_server_ops {
   void (*settle)(struct tw_handles *handles);
   /* The application closes a listener. */
   void (*close)(struct tw_handles *handles, tw_handles_slot *slot);
-  /* The slot is forgotten. */
+  /* Called when a slot is forgotten. */
   void (*forget)(struct tw_handles *handles, tw_handles_slot *slot);
 } tw_server_ops;
 
@@ -159,7 +159,7 @@ struct tw_handles {
   uint32_t leaving; /* handles that the application closed and the core still knows */
   uint32_t open;
   uint32_t delivered;
-  uint32_t waiting; /* records that a tick outside a turn made */
+  uint32_t waiting; /* records that a tick outside of an iteration made */
   int32_t exit_code;
   bool delivering;
   bool exiting;
@@ -167,7 +167,7 @@ struct tw_handles {
 
 /* ---- handles.c ---- */
 
-/* The one in use, or NULL. */
+/* Returns the tw_handles that tw_handles_use has set, or NULL. */
 tw_handles *tw_handles_current(void);
 
 /* A handle that the application has not closed, of these kinds; NULL, with the error noted, if there is none. */

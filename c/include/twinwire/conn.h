@@ -17,7 +17,7 @@
  * describes the last failure in words. Numbers are positive; a closed one is stale at once (TW_ERR_HANDLE). They are
  * not handles of net.h: the functions of net.h and ws.h do not accept them.
  *
- * Waits. Every wait has an end: opening has its timeout, and a write ends with TW_ERR_STALLED if the peer takes nothing
+ * Waits. Every wait is bounded: opening has its timeout, and a write ends with TW_ERR_STALLED if the peer takes nothing
  * for limits.stallTimeoutMs. Waiting for a peer that may stay silent (reading, accepting) is bounded by deadlines and
  * timeouts that you set, and by tw_conn_close, tw_listener_close or tw_engine_stop from another thread. A read that
  * fails consumes nothing.
@@ -49,8 +49,7 @@ int32_t tw_engine_start(const tw_engine_options *options);
 int32_t tw_engine_stop(void);
 
 /* Describes the last failure of a function of this header or of http.h on this thread: operation, target, problem,
- * remedy.
- * "" if none has failed. Valid until the next failure on this thread. */
+ * remedy; "" if none has failed. Valid until the next failure on this thread. */
 const char *tw_last_error_message(void);
 
 /* ---- Opening ---- */
@@ -59,10 +58,10 @@ const char *tw_last_error_message(void);
 typedef struct tw_dial_options {
   uint32_t timeout_ms; /* until the connection is open, name look-up and TLS included, 1..86400000. The engine's own
                           bounds, 10 s for connecting and 10 s for TLS, hold as well */
-  const tw_tls_options
-      *tls;          /* for "tls". Borrowed, with all it points to, until the connection is closed: make it static */
-  const char *proxy; /* an HTTP proxy, "http://[user:password@]host:port", which is asked for a tunnel */
-  uint32_t window;   /* bytes that are received ahead of reads, 1..1073741824; default: 65536 */
+  /* For "tls". Borrowed, with all it points to, until the connection is closed: make it static. */
+  const tw_tls_options *tls;
+  const char *proxy;        /* an HTTP proxy, "http://[user:password@]host:port", which is asked for a tunnel */
+  uint32_t window;          /* bytes that are received ahead of reads, 1..1073741824; default: 65536 */
   tw_keep_alive keep_alive; /* TCP keep-alive; default: off */
   const char *policy; /* the addresses to connect to, rules as in tw_net_set_policy, such as "-private"; not with a
                          proxy, which chooses its own addresses; default: all */
@@ -81,8 +80,9 @@ int32_t tw_dial(const char *network, const char *address, const tw_dial_options 
 
 /* How to listen; what is 0 or NULL is the default. */
 typedef struct tw_listen_options {
-  const tw_tls_options
-      *tls; /* for "tls", with certificate and key. Borrowed until the listener and all it accepted are closed */
+  /* For "tls", with certificate and key. Borrowed until the listener and all connections that it accepted are closed.
+   */
+  const tw_tls_options *tls;
   uint32_t backlog;  /* open connections that may wait for tw_accept, 1..65535; further ones are closed; default: 511 */
   uint32_t window;   /* of accepted connections, as in tw_dial_options */
   uint32_t handlers; /* calls of a handler of tw_accept_each at the same time, 1..16384; default: 256 */

@@ -349,7 +349,7 @@ int32_t tw_net_udp_leave(int32_t sock, const char *group, const char *interface)
 bool tw_net_is_up(void);
 
 /* Uses TLS from the first byte: "connected" follows when TLS is established; on a listener, for each connection it
- * accepts. To be called right after opening. `tls` may be NULL for a client.
+ * accepts. Must be called right after opening. `tls` may be NULL for a client.
  * Returns 0, or -1: TW_ERR_STATE (too late), TW_ERR_HANDLE, TW_ERR_ARGUMENT (a listener without certificate and key),
  * TW_ERR_UNSUPPORTED. */
 int32_t tw_net_set_tls(int32_t sock, const tw_tls_options *tls);
