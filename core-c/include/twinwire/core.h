@@ -199,9 +199,9 @@ int32_t twc_unix_connect(tw_core *core, const char *path, uint32_t path_size);
 int32_t twc_listen(tw_core *core, uint32_t kind, const char *name, uint32_t name_size, int32_t port);
 
 /* Sets the limits of a listener for each peer address, from now on. 0 means no limit, the default.
- *   `connections`  at the same time
- *   `handshakes`   new connections per second, at most 1,000,000
- *   `messages`     of WebSockets, and HTTP requests, per second, at most 1,000,000
+ *   connections   at the same time
+ *   handshakes    new connections per second, at most 1,000,000
+ *   messages      of WebSockets, and HTTP requests, per second, at most 1,000,000
  * A rate allows that many at once. IPv6 addresses are counted by /64. A connection over a limit is closed before it is
  * reported. A message over it ends the WebSocket with ERR_ADDRESS_LIMIT and close code 1008, after the application
  * could answer the messages before it; the HTTP_END of a request has that error, and 429 as the status to answer with.
