@@ -1,5 +1,4 @@
 /** The receiving half of a stream. */
-
 import type { TwinwireError } from "../../wasm/errors.ts";
 import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { newBytes } from "../../wasm/text.ts";
@@ -323,31 +322,40 @@ interface ChunkSource {
 
 type Chunk = IteratorResult<ReceivedBytes, undefined>;
 
+/** What an iteration makes of bytes, or of none at the end of the stream. */
+let took: (chunks: Chunks, bytes: ReceivedBytes) => Chunk;
+/** What it makes of an error, which it may throw. */
+let failed: (chunks: Chunks, error: TwinwireError) => Chunk;
+
 /** A step of an iteration that waits: it is settled as the iteration has it, without a promise between the two. */
 class Step extends ReadCall<Chunk> {
-  readonly #took: (bytes: ReceivedBytes) => Chunk;
-  readonly #failed: (error: TwinwireError) => Chunk;
+  readonly #chunks: Chunks;
 
-  constructor(size: number, took: (bytes: ReceivedBytes) => Chunk, failed: (error: TwinwireError) => Chunk) {
+  constructor(size: number, chunks: Chunks) {
     super(size, false);
-    this.#took = took;
-    this.#failed = failed;
+    this.#chunks = chunks;
   }
 
   take(bytes: ReceivedBytes): void {
-    this.resolve(this.#took(bytes));
+    this.resolve(took(this.#chunks, bytes));
   }
 
   /** Not at once: the application may yet close the connection, and then it is no failure. */
   override reject(error: TwinwireError): void {
     queueMicrotask(() => {
       try {
-        this.resolve(this.#failed(error));
+        this.resolve(failed(this.#chunks, error));
       } catch {
         super.reject(error);
       }
     });
   }
+}
+
+/** What is iterated over: a stream. That the application closed it ends the iteration without an error. */
+interface ChunkSource {
+  readonly receiver: StreamReceiver;
+  readonly phase: string;
 }
 
 /**
@@ -364,15 +372,32 @@ export class Chunks implements AsyncGenerator<ReceivedBytes, void, undefined> {
     this.#max = max;
   }
 
+  static {
+    took = (chunks, value) => {
+      if (value.length > 0) return { done: false, value };
+      chunks.#done = true;
+      return DONE;
+    };
+    failed = (chunks, error) => {
+      const again = chunks.#done;
+      chunks.#done = true;
+      if (again || chunks.#stream.phase === "closed") return DONE;
+      throw error;
+    };
+  }
+
   next(): Promise<Chunk> {
     if (this.#done) return Promise.resolve(DONE);
     const { receiver } = this.#stream;
     if (receiver.isEmpty) {
-      const step = new Step(this.#max, this.#took, this.#failed);
+      const step = new Step(this.#max, this);
       receiver.add(step);
       return step.promise;
     }
-    return receiver.read(this.#max, undefined).then(this.#took, this.#failed);
+    return receiver.read(this.#max, undefined).then(
+      (bytes) => took(this, bytes),
+      (error: TwinwireError) => failed(this, error),
+    );
   }
 
   return(): Promise<IteratorReturnResult<undefined>> {
@@ -392,17 +417,4 @@ export class Chunks implements AsyncGenerator<ReceivedBytes, void, undefined> {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#done = true;
   }
-
-  readonly #took = (value: ReceivedBytes): Chunk => {
-    if (value.length > 0) return { done: false, value };
-    this.#done = true;
-    return DONE;
-  };
-
-  readonly #failed = (error: TwinwireError): Chunk => {
-    const again = this.#done;
-    this.#done = true;
-    if (again || this.#stream.phase === "closed") return DONE;
-    throw error;
-  };
 }
