@@ -157,7 +157,7 @@ int32_t tw_address_literal(const char *name, const char *address, char *text, si
 /* Copies a text, cut to the room. */
 void tw_copy_text(char *to, size_t capacity, const char *text);
 
-/* ---- open.c, stream.c, listener.c, datagram.c ---- */
+/* ---- open.c, stream.c, stream_read.c, stream_write.c, listener.c, datagram.c ---- */
 
 /* Registers for all events of an object. Returns 0 or an error. */
 int32_t tw_stream_watch(tw_object *object);
@@ -167,6 +167,9 @@ int32_t tw_udp_watch(tw_object *object);
 void tw_stream_read_on(tw_object *object);
 void tw_stream_write_on(tw_object *object);
 void tw_stream_settle(tw_object *object);
+
+/* Returns why nothing can be written, with a reason in words or NULL; 0: it can. */
+int32_t tw_stream_unwritable(tw_object *object, const char **reason);
 void tw_udp_read_on(tw_object *object);
 void tw_udp_write_on(tw_object *object);
 void tw_udp_begin_read(tw_object *object, tw_call *call);
