@@ -10,7 +10,10 @@
 /** Bytes received after which their garbage is collected: no more than fits into caches. */
 const STEP = 4 * 1024 * 1024;
 
-/** The same for each millisecond of a collection, in programs that keep much of what they make. */
+/** What a delivery counts besides its bytes: a buffer, a string, promises and what waits for them. */
+const DELIVERY = 2048;
+
+/** As `STEP`, for each millisecond that a collection takes, in programs that keep much of what they make. */
 const STEP_PER_MS = 4 * 1024 * 1024;
 
 /** Paces collections by what is received. */
@@ -20,25 +23,26 @@ export class Collector {
   /** Calls a function from the event loop: what the stack still names would outlive the collection, and then many more. */
   readonly #later: (run: () => void) => void;
   #left = STEP;
-  #cost = 1;
+  /** Milliseconds of the last collections. Single ones take long because the system did something else meanwhile. */
+  readonly #costs = [0, 0, 0, 0];
 
   constructor(collect: () => number, later: (run: () => void) => void) {
     this.#collect = collect;
     this.#later = later;
   }
 
-  /** Bytes were received. */
+  /** Bytes were delivered. */
   count(size: number): void {
-    this.#left -= size;
+    this.#left -= size + DELIVERY;
     if (this.#left > 0) return;
     this.#left = Number.POSITIVE_INFINITY;
     this.#later(this.#run);
   }
 
   readonly #run = (): void => {
-    /* A single one may take long because the system did something else. */
-    this.#cost = Math.min(this.#collect(), 2 * this.#cost);
-    this.#left = Math.max(STEP, this.#cost * STEP_PER_MS);
+    this.#costs.shift();
+    this.#costs.push(this.#collect());
+    this.#left = Math.max(STEP, Math.min(...this.#costs) * STEP_PER_MS);
   };
 }
 

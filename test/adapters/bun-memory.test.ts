@@ -33,10 +33,10 @@ function untilCollected({ collector, waiting }: ReturnType<typeof paced>): numbe
 }
 
 test("garbage is collected every few MiB, less often where that takes long", () => {
-  const all = paced([0.3, 0.4, 2, 8, 8, 8, 0.1]);
-  const counts = Array.from({ length: 8 }, () => untilCollected(all));
-  /* 2 ms after 0.4 count as 0.8; from there on it may double. */
-  expect(counts).toEqual([4, 4, 4, 4, 7, 13, 26, 4]);
+  const all = paced([9, 8, 0.3, 9, 3, 2.1, 2.1, 5, 0.1]);
+  const counts = Array.from({ length: 10 }, () => untilCollected(all));
+  /* The least of the last four counts: 2.1 ms, once 0.3 is forgotten. */
+  expect(counts).toEqual([4, 4, 4, 4, 4, 4, 4, 9, 9, 4]);
 });
 
 test("one collection is asked for at a time", () => {
@@ -46,6 +46,13 @@ test("one collection is asked for at a time", () => {
   waiting.shift()?.();
   collector.count(4 * MiB);
   expect(waiting).toHaveLength(1);
+});
+
+test("small deliveries count for what they leave besides their bytes", () => {
+  const { collector, waiting } = paced([]);
+  let count = 0;
+  for (; waiting.length === 0; count++) collector.count(64);
+  expect(count).toBe(Math.ceil((4 * MiB) / (2048 + 64)));
 });
 
 test("this Bun has what collects young garbage", () => {
