@@ -3,7 +3,8 @@
 //
 //   node scripts/mutants.mjs --sample 200 --seed 7   a sample
 //   node scripts/mutants.mjs --all                   every mutant: hours
-//   node scripts/mutants.mjs --only core-c/src/url.c every mutant of the files whose path begins so; url.c:41: of this line
+//   node scripts/mutants.mjs --only core-c/src/url.c every mutant of the files whose path begins so; url.c:41: of this line;
+//                                                    with --sample a sample of them
 //   --group core|api|posix|hosts                     only core-c/, c/src, c/wait with adapters/posix, or Node's host
 //   --jobs N                                         at the same time; default: 1
 //   --least 96                                       exit status 1 below that score, in percent
@@ -26,7 +27,7 @@ import { groups as inC, kinds } from "./mutants/programs.mjs";
 
 const { values } = parseArgs({
   options: {
-    sample: { type: "string", default: "200" },
+    sample: { type: "string" },
     seed: { type: "string", default: "1" },
     all: { type: "boolean" },
     only: { type: "string", multiple: true },
@@ -98,8 +99,8 @@ mkdirSync(folder, { recursive: true });
 
 const names = values.group === undefined ? Object.keys(groups) : [values.group];
 const everything = names.flatMap((name) => [...mutantsOf(name)]);
-const whole = values.all || values.only !== undefined;
-const chosen = whole ? everything : sampleOf(everything, Number(values.sample), Number(values.seed));
+const whole = values.all || (values.only !== undefined && values.sample === undefined);
+const chosen = whole ? everything : sampleOf(everything, Number(values.sample ?? 200), Number(values.seed));
 console.log(`${chosen.length} of ${everything.length} mutants${whole ? "" : `, seed ${values.seed}`}`);
 
 /* Objects and results of other sources or tests are worth nothing. */
