@@ -38,10 +38,13 @@ export function describeMachine(bun: string): Machine {
   };
 }
 
-/** With a mark if files differ from it. */
+/** With a mark if files other than results differ from it. */
 function commit(): string | undefined {
-  const { status, stdout } = spawnSync("git", ["describe", "--always", "--dirty", "--abbrev=40"], { encoding: "utf8" });
-  return status === 0 ? stdout.trim() : undefined;
+  const git = (...args: string[]) => spawnSync("git", args, { encoding: "utf8" });
+  const { status, stdout } = git("rev-parse", "HEAD");
+  if (status !== 0) return undefined;
+  const differs = git("diff", "--quiet", "HEAD", "--", ":/", ":(top,exclude)bench/results").status !== 0;
+  return differs ? `${stdout.trim()}-dirty` : stdout.trim();
 }
 
 function packageVersion(name: string): string {

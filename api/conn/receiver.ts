@@ -1,4 +1,5 @@
 /** The receiving half of a stream. */
+
 import type { TwinwireError } from "../../wasm/errors.ts";
 import type { ReceivedBytes } from "../../wasm/port-types.ts";
 import { newBytes } from "../../wasm/text.ts";
@@ -350,12 +351,6 @@ class Step extends ReadCall<Chunk> {
       }
     });
   }
-}
-
-/** What is iterated over: a stream. That the application closed it ends the iteration without an error. */
-interface ChunkSource {
-  readonly receiver: StreamReceiver;
-  readonly phase: string;
 }
 
 /**
