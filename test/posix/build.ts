@@ -13,9 +13,15 @@ export const BUILD_PATIENCE = 300_000;
 
 const sanitizers = "-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all";
 
+/** The environment of programs with LeakSanitizer: what the C library leaks is known. */
+export const environment = {
+  ...process.env,
+  LSAN_OPTIONS: `suppressions=${root}test/posix/leaks.supp:print_suppressions=0`,
+};
+
 /** Runs a program to its end; rejects with what it printed if that is not in order. */
 export async function runToEnd(program: string, args: readonly string[], cwd = root): Promise<string> {
-  const child = spawn(program, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, { cwd, env: environment, stdio: ["ignore", "pipe", "pipe"] });
   const printed: Buffer[] = [];
   child.stdout.on("data", (data: Buffer) => printed.push(data));
   child.stderr.on("data", (data: Buffer) => printed.push(data));

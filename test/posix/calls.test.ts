@@ -12,7 +12,7 @@ import { makeCertificates } from "../api/certificates.ts";
 import { describeWith, startChild } from "../support/child.ts";
 import { atEnd, endPeers, readHead, tcpPeer } from "../support/peers.ts";
 import { within } from "../support/wait.ts";
-import { BUILD_PATIENCE, buildSanitized, buildTools } from "./build.ts";
+import { BUILD_PATIENCE, buildSanitized, buildTools, environment } from "./build.ts";
 
 describeWith(buildTools(), "the examples in C whose calls wait", () => {
   const pki = makeCertificates();
@@ -80,7 +80,7 @@ describeWith(buildTools(), "the examples in C whose calls wait", () => {
 
   /** Runs the line client, and returns what it printed, and its exit code. */
   async function lineClient(port: number, ms: number, input: string): Promise<[string, string, number]> {
-    const child = spawn(`${folder}/line-client`, [`127.0.0.1:${port}`, `${ms}`], { stdio: "pipe" });
+    const child = spawn(`${folder}/line-client`, [`127.0.0.1:${port}`, `${ms}`], { env: environment, stdio: "pipe" });
     atEnd(() => child.kill("SIGKILL"));
     let printed = "";
     let failed = "";

@@ -3,14 +3,11 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { expect } from "@jest/globals";
 import { Inbox, until, within } from "../support/wait.ts";
+import { environment } from "./build.ts";
 
 let running: Driver[] = [];
-
-const leaks = fileURLToPath(new URL("leaks.supp", import.meta.url));
-const env = { ...process.env, LSAN_OPTIONS: `suppressions=${leaks}:print_suppressions=0` };
 
 export class Driver {
   /** The lines of events, in order. */
@@ -21,7 +18,7 @@ export class Driver {
   readonly #ended: Promise<unknown[]>;
 
   private constructor(program: string, limits: readonly string[]) {
-    this.#process = spawn(program, limits, { env, stdio: ["pipe", "pipe", "pipe"] });
+    this.#process = spawn(program, limits, { env: environment, stdio: ["pipe", "pipe", "pipe"] });
     this.#ended = once(this.#process, "close");
     this.#process.stderr.on("data", (data: Buffer) => this.#errors.push(data));
     this.#process.stdin.on("error", () => {});
