@@ -289,33 +289,19 @@ export const cases: readonly Case[] = [
   ...scale(),
 ];
 
-const EXTRA: ReadonlySet<string> = new Set([
-  "tcp-conn/64B/binary/64",
-  "http-server/POST/64x1",
-  "ws-server/echo/1x64",
-  "ws-server/echo-16KiB/16x1",
-  "ws-server/echo-1MiB/4x1",
-  "ws-server/echo-recorded/100x16",
-  "ws-server/connect/16x1",
-  "tcp-server/echo/100x16",
-  "tcp-server/echo-64KiB/4x4",
-  "bun/ws-server/echo/1000x1",
-  "bun/ws-server/echo-1MiB/4x1",
-  "bun/tcp-server/echo/1000x1",
-  "bun/tcp-server/echo/100x16",
-  "bun/http-server/GET/16x16",
-  "http-client/64B/text/1",
-  "deno/ws-server/echo/100x16",
-  "deno/ws-server/echo/1000x1",
-  "deno/http-server/GET/64x1",
-  "deno/http-server/POST/64x1",
-  "deno/ws-client/64B/text/1",
+/** The names of the cases that a quick run has. */
+export const QUICK: ReadonlySet<string> = new Set([
+  "ws-client/64B/text/256",
+  "ws-client/64B/text/1",
+  "tcp-conn/64B/binary/1",
+  "tcp-conn/64KiB/binary/1",
+  "tcp-idle/1000",
+  "http-server/GET/64x1",
+  "ws-server/echo/100x16",
+  "ws-server/echo/1000x1",
+  "tcp-server/echo/1000x1",
+  "bun/ws-server/echo/100x16",
 ]);
-
-/** Whether it is left out where time is short. */
-export function isExtra({ name }: Case): boolean {
-  return /\bsync\/|^(hub|c)\//.test(name) || EXTRA.has(name) || isScale(name);
-}
 
 /** Whether it is measured for the plots only, when it is asked for. */
 export function isScale(name: string): boolean {

@@ -1,5 +1,5 @@
 /** `make bench`: measures twinwire beside its peers. */
-import { type Case, cases, isExtra, isScale } from "./cases.ts";
+import { type Case, cases, isScale, QUICK } from "./cases.ts";
 import { Contender } from "./contenders.ts";
 import { findDeno } from "./deno.ts";
 import { difference } from "./difference.ts";
@@ -30,8 +30,8 @@ function roundsOf({ kind }: Case, { hubRounds, idleRounds, pace }: Options): num
 
 async function bench(options: Options): Promise<void> {
   const named = cases.filter((one) => one.name.startsWith(options.prefix));
-  const isLeftOut = options.quick ? isExtra : ({ name }: Case) => isScale(name);
-  const chosen = options.prefix === "" ? named.filter((one) => !isLeftOut(one)) : named;
+  const isUsual = ({ name }: Case): boolean => (options.quick ? QUICK.has(name) : !isScale(name));
+  const chosen = options.prefix === "" ? named.filter(isUsual) : named;
   if (chosen.length === 0) {
     throw new Error(`no case begins with ${options.prefix}; there are\n  ${cases.map((one) => one.name).join("\n  ")}`);
   }
