@@ -52,7 +52,7 @@ export class Machine {
   /** Whether it is powered off: it neither sends nor answers. */
   off = false;
   pausedUntil = 0;
-  /** Milliseconds that its wall clock is ahead of the simulation's. */
+  /** Milliseconds that its system clock is ahead of the simulation's. */
   clockErrorMs = 0;
   readonly listeners = new Map<number | string, Acceptor>();
   readonly udp = new Map<number, unknown>();

@@ -82,7 +82,7 @@ export class Network {
     this.#cut.clear();
   }
 
-  /** Changes a machine's wall clock. */
+  /** Changes a machine's system clock. */
   jumpClock(machine: Machine, byMs: number): void {
     machine.note(`clock ${byMs}`);
     machine.clockErrorMs += byMs;

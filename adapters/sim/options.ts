@@ -72,7 +72,7 @@ export interface NetworkOptions {
   readonly partitions?: Recurring | undefined;
   /** Pauses of a random process, see `SimHost.pause`. Default: none. */
   readonly pauses?: Recurring | undefined;
-  /** Jumps of a random host's wall clock, forward or back; `forMs` is how far on average. Default: none. */
+  /** Jumps of a random host's system clock, forward or back; `forMs` is how far on average. Default: none. */
   readonly clockJumps?: Recurring | undefined;
 }
 

@@ -23,7 +23,7 @@ import * as result from "../result.ts";
 export interface SimOptions extends NetworkOptions {
   /** The limits of the engine of each host, as for `limits()`. Default: those of a process. */
   readonly limits?: Partial<Limits> | undefined;
-  /** The wall clock at the start, in milliseconds since 1970. Default: 946,684,800,000, which is 2000-01-01. */
+  /** The system clock at the start, in milliseconds since 1970. Default: 946,684,800,000, which is 2000-01-01. */
   readonly startMs?: number | undefined;
   /** The longest run, in milliseconds of simulated time. A longer one fails with ERR_DEADLINE. Default: 30 days. */
   readonly maxMs?: number | undefined;
@@ -110,7 +110,7 @@ export interface SimHost extends Api {
   powerOff(): void;
   /** Switches the machine on again. Peers that still consider themselves connected get a reset when they send. */
   powerOn(): void;
-  /** Moves the wall clock, `Date`, by `byMs` milliseconds: forward, or back if that is negative. Timers are not affected. */
+  /** Moves the system clock, `Date`, by `byMs` milliseconds: forward, or back if that is negative. Timers are not affected. */
   jumpClock(byMs: number): void;
 }
 
@@ -171,7 +171,7 @@ function hostOf(machine: Machine, around: Surroundings): SimHost {
   };
 }
 
-/** The wall clock at the start: 2000-01-01T00:00:00Z. */
+/** The system clock at the start: 2000-01-01T00:00:00Z. */
 const START_MS = 946_684_800_000;
 const MAX_MS = 30 * 86_400_000;
 const MAX_STEPS = 20_000_000;

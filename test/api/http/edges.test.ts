@@ -5,28 +5,11 @@ import { type HttpReply, http, type TwinwireError } from "twinwire";
 import { endPeers, tcpPeer } from "../../support/peers.ts";
 import { Inbox, pause, until, within } from "../../support/wait.ts";
 import { failure } from "../support.ts";
-import { nodePeer, raw, serve } from "./support.ts";
+import { nodePeer, raw, scripted, serve } from "./support.ts";
 
 afterEach(endPeers);
 
 const get = (target: string, fields = ""): string => `GET ${target} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`;
-
-/** A server that answers the n-th request head of all connections by bytes. */
-async function scripted(answer: (socket: Socket, count: number) => unknown): Promise<string> {
-  let count = 0;
-  const { port } = await tcpPeer((socket) => {
-    let text = "";
-    socket.on("data", (data) => {
-      text += data.toString("latin1");
-      for (let end = text.indexOf("\r\n\r\n"); end >= 0; end = text.indexOf("\r\n\r\n")) {
-        text = text.slice(end + 4);
-        count += 1;
-        answer(socket, count);
-      }
-    });
-  });
-  return `http://127.0.0.1:${port}`;
-}
 
 const hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -47,7 +30,7 @@ describe("kept connections", () => {
 
   test("carry the next request although a whole body was not read, which can still be", async () => {
     const sockets = new Set<Socket>();
-    const url = await scripted((socket) => {
+    const url = await scripted((_, socket) => {
       sockets.add(socket);
       socket.write(hello);
     });
@@ -76,7 +59,7 @@ describe("kept connections", () => {
 
   test("a body that nobody reads gives its connection up after timeoutMs", async () => {
     const closed = new Inbox<void>("the end of the connection");
-    const url = await scripted((socket) => {
+    const url = await scripted((_, socket) => {
       socket.on("close", () => closed.push());
       socket.write("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n");
       socket.write(Buffer.alloc(500_000));
@@ -119,7 +102,7 @@ describe("what a body says", () => {
 });
 
 test("a Location in UTF-8 is followed", async () => {
-  const url = await scripted((socket, count) => {
+  const url = await scripted((_, socket, count) => {
     if (count > 1) socket.end(hello);
     else socket.write(Buffer.from("HTTP/1.1 302 Found\r\nLocation: /grüße€\r\nContent-Length: 0\r\n\r\n"));
   });
@@ -139,7 +122,7 @@ describe("onInterim", () => {
   ];
 
   test.each(failing)("that %s fails its request, and no other", async (_, onInterim) => {
-    const url = await scripted(async (socket) => {
+    const url = await scripted(async (_, socket) => {
       socket.write("HTTP/1.1 103 Early Hints\r\n\r\n");
       await pause(30);
       socket.write(hello);
@@ -150,7 +133,7 @@ describe("onInterim", () => {
   });
 
   test("that throws when the final response comes right behind", async () => {
-    const url = await scripted((socket) => socket.write(`HTTP/1.1 103 Early Hints\r\n\r\n${hello}`));
+    const url = await scripted((_, socket) => socket.write(`HTTP/1.1 103 Early Hints\r\n\r\n${hello}`));
     const onInterim = (): void => {
       throw new Error("no hints");
     };

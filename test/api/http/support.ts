@@ -162,7 +162,7 @@ export const ok = (body: string, fields = ""): string =>
   `HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${fields}\r\n${body}`;
 
 /** A server that answers each request by bytes; `answer` gets the request, up to its empty line. */
-export async function scripted(answer: (head: string, socket: Socket, count: number) => void): Promise<string> {
+export async function scripted(answer: (head: string, socket: Socket, count: number) => unknown): Promise<string> {
   let count = 0;
   const { port } = await tcpPeer((socket) => {
     let text = "";
